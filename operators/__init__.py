@@ -1,0 +1,20 @@
+"""What to compute: pure functions and values over numpy and Arrow buffers."""
+
+if __name__ != "pairloom.operators":
+    raise ImportError("import this package as pairloom.operators (install the project with `pip install -e .`)")
+
+from pairloom.operators.bpe import count_pairs, learn_bpe
+from pairloom.operators.pretokenize import Pretokenizer
+from pairloom.operators.vocabulary import Vocabulary
+from pairloom.operators.words import WordCounter, WordCounts, count_words, merge_counts
+
+__all__ = [
+    "Pretokenizer",
+    "Vocabulary",
+    "WordCounter",
+    "WordCounts",
+    "count_pairs",
+    "count_words",
+    "learn_bpe",
+    "merge_counts",
+]

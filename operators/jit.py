@@ -1,0 +1,116 @@
+"""The one way in which Pairloom compiles a kernel, and the few machine instructions that kernels share.
+
+A kernel is a function over numbers and contiguous arrays. `kernel` compiles it once, on its first call, for the
+processor at hand and keeps the result on disk, so that the next process loads it in milliseconds; it releases the GIL.
+
+Arrays that are passed into a helper inside a hot loop cost an atomic reference count at each call. Kernels that cannot
+afford it take the address of the data once (`address`) and use the loads and stores below; whoever does so owns the
+bounds check.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numba
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
+
+__all__ = [
+    "address",
+    "kernel",
+    "load_u8",
+    "load_u16",
+    "load_u32",
+    "load_u64",
+    "prefetch",
+    "store_u8",
+    "store_u16",
+    "store_u32",
+    "store_u64",
+    "trailing_zeros",
+]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def kernel(function: F) -> F:
+    """Compile `function` with numba on first use, cached on disk, without the GIL."""
+    return numba.njit(cache=True, nogil=True)(function)  # type: ignore[no-any-return]
+
+
+@intrinsic
+def address(typingctx: Any, array: Any) -> Any:
+    """The address of a contiguous array's first element, as int64."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        value = context.make_array(signature.args[0])(context, builder, args[0])
+        return builder.ptrtoint(value.data, ir.IntType(64))
+
+    return types.int64(array), codegen
+
+
+def _load(bits: int, result: Any) -> Any:
+    @intrinsic
+    def load(typingctx: Any, pointer: Any) -> Any:
+        """The unsigned integer at an address, of any alignment."""
+
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            value = builder.load(builder.inttoptr(args[0], ir.IntType(bits).as_pointer()))
+            value.align = 1
+            return value
+
+        return result(types.int64), codegen
+
+    return load
+
+
+def _store(bits: int, operand: Any) -> Any:
+    @intrinsic
+    def store(typingctx: Any, pointer: Any, value: Any) -> Any:
+        """Write an unsigned integer to an address, of any alignment."""
+
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            written = builder.store(args[1], builder.inttoptr(args[0], ir.IntType(bits).as_pointer()))
+            written.align = 1
+            return context.get_dummy_value()
+
+        return types.void(types.int64, operand), codegen
+
+    return store
+
+
+load_u8 = _load(8, types.uint8)
+load_u16 = _load(16, types.uint16)
+load_u32 = _load(32, types.uint32)
+load_u64 = _load(64, types.uint64)
+store_u8 = _store(8, types.uint8)
+store_u16 = _store(16, types.uint16)
+store_u32 = _store(32, types.uint32)
+store_u64 = _store(64, types.uint64)
+
+
+@intrinsic
+def prefetch(typingctx: Any, pointer: Any) -> Any:
+    """Ask the processor to bring the cache line at an address near; never faults."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        byte = ir.IntType(8).as_pointer()
+        flag = ir.IntType(32)
+        function = builder.module.declare_intrinsic(
+            "llvm.prefetch", [byte], ir.FunctionType(ir.VoidType(), [byte, flag, flag, flag])
+        )
+        builder.call(function, [builder.inttoptr(args[0], byte), flag(0), flag(3), flag(1)])
+        return context.get_dummy_value()
+
+    return types.void(types.int64), codegen
+
+
+@intrinsic
+def trailing_zeros(typingctx: Any, value: Any) -> Any:
+    """The number of zero bits below the lowest set bit of a uint64; 64 for zero."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.cttz(args[0], ir.IntType(1)(0))
+
+    return types.int64(types.uint64), codegen

@@ -1,0 +1,24 @@
+"""What encoding a word means: merge the pair of the lowest rank, leftmost first, until no pair has a rank."""
+
+from collections.abc import Mapping, Sequence
+
+__all__ = ["encode_word"]
+
+
+def encode_word(symbols: Sequence[int], ranks: Mapping[tuple[int, int], tuple[int, int]]) -> list[int]:
+    """Apply merges to the ids of a word's bytes; `ranks` maps a pair to (rank, product).
+
+    >>> encode_word([0, 1, 0, 1, 2], {(0, 1): (0, 3), (3, 2): (1, 4)})
+    [3, 4]
+    """
+    word = list(symbols)
+    while len(word) > 1:
+        best, rank = -1, None
+        for i, pair in enumerate(zip(word, word[1:], strict=False)):
+            found = ranks.get(pair)
+            if found is not None and (rank is None or found[0] < rank):
+                best, rank = i, found[0]
+        if rank is None:
+            break
+        word[best : best + 2] = [ranks[word[best], word[best + 1]][1]]
+    return word
