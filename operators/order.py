@@ -1,0 +1,83 @@
+"""Orders without state: where a document or a row goes is a function of a seed and of what it is.
+
+Documents are ordered by a seeded hash of their id, so that added documents do not move the others. Rows are permuted by a
+seeded bijection over [0, n): a balanced Feistel network over the next power of four, walked until it lands inside
+(cycle walking; Black and Rogaway, "Ciphers with arbitrary finite domains", 2002).
+"""
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pairloom.operators.hashing import hash_bytes, hash_text
+from pairloom.operators.jit import kernel
+from pairloom.operators.text import text_of
+
+__all__ = ["document_keys", "document_numbers", "in_validation", "permutation"]
+
+ROUNDS = 6
+# Streams of hashes that must not be correlated: the order, the split and a document's number each have their own.
+NUMBER_SEED = hash_bytes(b"pairloom: document number")
+SPLIT_SEED = hash_bytes(b"pairloom: validation split")
+ORDER_SEED = hash_bytes(b"pairloom: document order")
+ROW_SEED = hash_bytes(b"pairloom: row order")
+
+
+def document_numbers(ids: pa.Array) -> npt.NDArray[np.int64]:
+    """A number for each document id, for use in rows: the upper 63 bits of a hash of the id, so never negative."""
+    return (hash_text(text_of(ids), NUMBER_SEED) >> np.uint64(1)).astype(np.int64)
+
+
+def document_keys(ids: pa.Array, seed: int) -> npt.NDArray[np.uint64]:
+    """Where each document stands in the shuffled order of `seed`: uint64, uniform; ascending keys are the order."""
+    return hash_text(text_of(ids), ORDER_SEED ^ _mix(seed))
+
+
+def in_validation(ids: pa.Array, share: float) -> npt.NDArray[np.bool_]:
+    """Which documents belong to the validation split: a fixed function of the id alone.
+
+    A document that is in the validation split at one share is in it at every larger share.
+    """
+    threshold = int(share * 2.0**32)
+    return (hash_text(text_of(ids), SPLIT_SEED) >> np.uint64(32)).astype(np.int64) < threshold
+
+
+def permutation(length: int, seed: int) -> npt.NDArray[np.int64]:
+    """A seeded bijection over [0, length): `out[i]` is where `i` goes; int64.
+
+    >>> sorted(permutation(5, seed=1).tolist())
+    [0, 1, 2, 3, 4]
+    """
+    bits = 1
+    while 1 << (2 * bits) < length:
+        bits += 1
+    keys = np.array([hash_bytes(bytes([r]), ROW_SEED ^ _mix(seed)) for r in range(ROUNDS)], np.uint64)
+    out = np.empty(length, np.int64)
+    _permute(bits, keys, out)
+    return out
+
+
+def _mix(seed: int) -> int:
+    return hash_bytes((seed & (1 << 64) - 1).to_bytes(8, "little"))
+
+
+@kernel
+def _permute(bits: int, keys: npt.NDArray[np.uint64], out: npt.NDArray[np.int64]) -> None:
+    half = np.uint64(bits)
+    mask = (np.uint64(1) << half) - np.uint64(1)
+    length = np.uint64(len(out))
+    for i in range(len(out)):
+        x = np.uint64(i)
+        while True:
+            left = x >> half
+            right = x & mask
+            for r in range(len(keys)):
+                f = (right ^ keys[r]) * np.uint64(0x9E3779B97F4A7C15)
+                f ^= f >> np.uint64(29)
+                f *= np.uint64(0xBF58476D1CE4E5B9)
+                f ^= f >> np.uint64(32)
+                left, right = right, left ^ (f & mask)
+            x = (left << half) | right
+            if x < length:
+                break
+        out[i] = np.int64(x)

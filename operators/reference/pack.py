@@ -1,0 +1,61 @@
+"""What packing means: every strategy as a few obvious lines over Python lists."""
+
+from collections.abc import Sequence
+
+__all__ = ["best_fit", "concat", "pieces_of"]
+
+Segment = tuple[int, int, int]  # document, offset of its first token, tokens
+
+
+def pieces_of(lengths: Sequence[int], seq_len: int, overflow: str) -> list[Segment]:
+    """Cut documents into pieces of at most `seq_len` tokens, in order.
+
+    >>> pieces_of([5, 2], 3, "split")
+    [(0, 0, 3), (0, 3, 2), (1, 0, 2)]
+    """
+    pieces: list[Segment] = []
+    for document, length in enumerate(lengths):
+        if length > seq_len and overflow == "drop":
+            continue
+        stop = min(length, seq_len) if overflow == "truncate" else length
+        pieces += [(document, at, min(seq_len, stop - at)) for at in range(0, stop, seq_len)]
+    return pieces
+
+
+def best_fit(lengths: Sequence[int], seq_len: int, overflow: str) -> list[list[Segment]]:
+    """Best-fit decreasing: the longest piece first, into the fullest row that takes it.
+
+    Among equal pieces the earlier goes first; among rows with equal room the one that got its room last is taken.
+    Rows come in the order of their first piece, and hold their pieces in order.
+    """
+    rows: list[list[Segment]] = []
+    rooms: dict[int, list[int]] = {}
+    for piece in sorted(pieces_of(lengths, seq_len, overflow), key=lambda piece: -piece[2]):
+        room = min((r for r, stack in rooms.items() if stack and r >= piece[2]), default=None)
+        if room is None:
+            row = len(rows)
+            rows.append([])
+            room = seq_len
+        else:
+            row = rooms[room].pop()
+        rows[row].append(piece)
+        if room > piece[2]:
+            rooms.setdefault(room - piece[2], []).append(row)
+    return sorted(sorted(row) for row in rows)
+
+
+def concat(lengths: Sequence[int], seq_len: int) -> list[list[Segment]]:
+    """Documents end to end, cut every `seq_len` tokens."""
+    rows: list[list[Segment]] = []
+    room = 0
+    for document, length in enumerate(lengths):
+        at = 0
+        while at < length:
+            if room == 0:
+                rows.append([])
+                room = seq_len
+            taken = min(room, length - at)
+            rows[-1].append((document, at, taken))
+            at += taken
+            room -= taken
+    return rows
