@@ -18,6 +18,8 @@ from numba.extending import intrinsic
 
 __all__ = [
     "address",
+    "byte_swap",
+    "fold_multiply",
     "kernel",
     "load_u8",
     "load_u16",
@@ -114,3 +116,26 @@ def trailing_zeros(typingctx: Any, value: Any) -> Any:
         return builder.cttz(args[0], ir.IntType(1)(0))
 
     return types.int64(types.uint64), codegen
+
+
+@intrinsic
+def byte_swap(typingctx: Any, value: Any) -> Any:
+    """A uint64 with its bytes in reverse order: eight bytes of text loaded so that integers compare as text does."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.bswap(args[0])
+
+    return types.uint64(types.uint64), codegen
+
+
+@intrinsic
+def fold_multiply(typingctx: Any, left: Any, right: Any) -> Any:
+    """The low and high half of the 128-bit product of two uint64, combined by exclusive or."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        wide = ir.IntType(128)
+        product = builder.mul(builder.zext(args[0], wide), builder.zext(args[1], wide))
+        high = builder.trunc(builder.lshr(product, ir.Constant(wide, 64)), ir.IntType(64))
+        return builder.xor(high, builder.trunc(product, ir.IntType(64)))
+
+    return types.uint64(types.uint64, types.uint64), codegen

@@ -1,6 +1,6 @@
 """Word counts: how often each pretoken occurs, exactly, as a value that merges and partitions."""
 
-from collections import Counter
+import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -8,11 +8,17 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pairloom.operators.errors import CapacityError
+from pairloom.operators.errors import CapacityError, CorruptionError
+from pairloom.operators.hashing import hash_text
 from pairloom.operators.pretokenize import Pretokenizer
-from pairloom.operators.text import TextArray, chunks
+from pairloom.operators.text import TextArray, chunks, text_of
+from pairloom.operators.wordmerge import NOT_ASCENDING, OVERFLOW, merge_sorted
+from pairloom.operators.wordsort import sorted_words
+from pairloom.operators.wordtable import ARENA_FULL, BAD_ENDS, BATCH, DONE, TABLE_FULL, count_pieces, rehash
 
 __all__ = ["WordCounter", "WordCounts", "count_words", "merge_counts"]
+
+_PARTITION_SEED = 0x77_6F_72_64  # part of the format: stored partitions of one run must meet those of another
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -21,10 +27,21 @@ class WordCounts:
 
     `words` is a LargeBinaryArray without nulls, strictly ascending by bytes; `counts` is int64 of the same length, at
     least 1 each. Two equal multisets of words are equal arrays, whatever order they were counted in.
+    Raises ValueError where types, lengths or counts are not that; the order is checked by whoever reads (`merge_counts`).
     """
 
     words: pa.LargeBinaryArray
     counts: npt.NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        if self.words.type != pa.large_binary() or self.words.null_count:
+            raise ValueError(f"words must be large_binary without nulls, got {self.words.type}")
+        if self.counts.dtype != np.int64 or self.counts.shape != (len(self.words),):
+            raise ValueError(
+                f"counts must be int64[{len(self.words)}], one a word, got {self.counts.dtype}{list(self.counts.shape)}"
+            )
+        if len(self.counts) and int(self.counts.min()) < 1:
+            raise ValueError(f"every word must occur at least once, but a count is {self.counts.min()}")
 
     def __len__(self) -> int:
         return len(self.words)
@@ -32,43 +49,76 @@ class WordCounts:
     @property
     def total(self) -> int:
         """How many words were counted, repetitions included, as a Python integer that cannot overflow."""
-        return sum(self.counts.tolist())
+        return (int((self.counts >> 32).sum()) << 32) + int((self.counts & 0xFFFFFFFF).sum())
 
     def partition(self, parts: int) -> list["WordCounts"]:
-        """Split by a fixed hash of the word: the same word falls into the same part on every machine."""
-        import hashlib
+        """Split by a fixed hash of the word: the same word falls into the same part on every machine.
 
-        chosen = np.array(
-            [int.from_bytes(hashlib.blake2b(w, digest_size=8).digest(), "big") * parts >> 64 for w in self.words.to_pylist()],
-            dtype=np.int64,
-        )
-        out = []
-        for part in range(parts):
-            index = np.flatnonzero(chosen == part)
-            out.append(WordCounts(words=self.words.take(pa.array(index)), counts=self.counts[index]))
-        return out
+        Words stay ascending inside each part. The part is `(hash >> 32) * parts >> 32` with the word's XXH64.
+        """
+        if not 1 <= parts <= 1 << 31:
+            raise ValueError(f"words are split into 1 to 2^31 parts, not {parts}")
+        chosen = (hash_text(text_of(self.words), _PARTITION_SEED) >> np.uint64(32)) * np.uint64(parts) >> np.uint64(32)
+        order = np.argsort(chosen.astype(np.uint16 if parts <= 1 << 16 else np.uint32), kind="stable")
+        bounds = np.searchsorted(chosen[order], np.arange(parts + 1, dtype=np.uint64))
+        return [
+            WordCounts(words=self.words.take(pa.array(index)), counts=self.counts[index])
+            for index in (order[bounds[part] : bounds[part + 1]] for part in range(parts))
+        ]
 
 
 class WordCounter:
-    """Counts words batch by batch; `finish` returns what was counted so far."""
+    """Counts words batch by batch; `finish` returns what was counted so far.
+
+    Pieces go from the column's own buffers into a hash table (`wordtable.py`), about 24 to 64 bytes for each distinct
+    word of up to 15 bytes, whatever the number of documents.
+    """
 
     def __init__(self, pretokenizer: Pretokenizer) -> None:
         self._pretokenizer = pretokenizer
-        self._counts: Counter[bytes] = Counter()
+        self._table = np.zeros(3 << 14, np.uint64)
+        self._arena = np.empty(1 << 16, np.uint8)
+        self._seeds = np.array([secrets.randbits(64), secrets.randbits(64)], np.uint64)
+        self._scratch = np.empty(3 * BATCH, np.uint64)
+        self._state = np.zeros(4, np.int64)
 
     def add(self, texts: TextArray) -> None:
         """Count the words of a text column; nulls count as empty documents."""
         for text in chunks(texts):
-            data = text.data.tobytes()
             for start, ends in self._pretokenizer.blocks(text):
-                low = start
-                for end in ends.tolist():
-                    self._counts[data[low:end]] += 1
-                    low = end
+                self.add_pieces(text.data, start, ends)
+
+    def add_pieces(self, data: npt.NDArray[np.uint8], start: int, ends: npt.NDArray[np.int64]) -> None:
+        """Count consecutive pieces of `data` (uint8): the first from `start`, each up to its entry of `ends` (int64).
+
+        Raises ValueError where the ends do not ascend within the data; pieces before them may have been counted.
+        """
+        state = self._state
+        state[2] = 0
+        while True:
+            status = count_pieces(
+                data, start, ends, self._table, self._arena, self._seeds, self._scratch, state
+            )
+            if status == DONE:
+                return
+            if status == BAD_ENDS:
+                raise ValueError(
+                    f"pieces {state[2]} to {state[2] + BATCH} end out of order or outside of {len(data)} bytes of text"
+                )
+            if status == TABLE_FULL:
+                larger = _zeros(2 * len(self._table))
+                rehash(self._table, larger, self._seeds)
+                self._table = larger
+            elif status == ARENA_FULL:
+                filled = int(state[1])
+                arena = np.empty(max(2 * len(self._arena), filled + int(state[3])), np.uint8)
+                arena[:filled] = self._arena[:filled]
+                self._arena = arena
 
     def finish(self) -> WordCounts:
         """The counts so far; the counter may go on."""
-        return _from_dict(self._counts)
+        data, offsets, counts = sorted_words(self._table, self._arena, int(self._state[0]))
+        return WordCounts(words=_array(data, offsets), counts=counts)
 
 
 def count_words(texts: TextArray, pretokenizer: Pretokenizer) -> WordCounts:
@@ -81,19 +131,47 @@ def count_words(texts: TextArray, pretokenizer: Pretokenizer) -> WordCounts:
 def merge_counts(parts: Iterable[WordCounts]) -> WordCounts:
     """Add up word counts; exact, and independent of the order of the parts.
 
-    Raises CapacityError where a sum would pass 2^63 - 1.
+    Parts are taken one at a time and merged two by two, the smaller ones first, so that at most about three times the
+    result is held besides the part at hand. Raises CapacityError where a sum would pass 2^63 - 1, and CorruptionError
+    where a part's words do not ascend.
     """
-    total: Counter[bytes] = Counter()
+    held: list[WordCounts] = []
     for part in parts:
-        for word, count in zip(part.words.to_pylist(), part.counts.tolist(), strict=True):
-            total[word] += count
-    return _from_dict(total)
+        held.append(part)
+        while len(held) > 1 and len(held[-2]) <= 2 * len(held[-1]):
+            right = held.pop()
+            held.append(_merge(held.pop(), right))
+    while len(held) > 1:
+        right = held.pop()
+        held.append(_merge(held.pop(), right))
+    empty = WordCounts(words=pa.array([], pa.large_binary()), counts=np.zeros(0, np.int64))
+    return held[0] if held else empty
 
 
-def _from_dict(counts: dict[bytes, int]) -> WordCounts:
-    if any(count >= 1 << 63 for count in counts.values()):
-        raise CapacityError("a word's count passes 2^63 - 1")
-    words = sorted(counts)
-    return WordCounts(
-        words=pa.array(words, pa.large_binary()), counts=np.array([counts[word] for word in words], dtype=np.int64)
+def _merge(left: WordCounts, right: WordCounts) -> WordCounts:
+    one, two = text_of(left.words), text_of(right.words)
+    # Room for the case that no word is common; pages that are not written to cost nothing.
+    data = np.empty(one.bytes + two.bytes, np.uint8)
+    offsets = np.empty(len(left) + len(right) + 1, np.int64)
+    counts = np.empty(len(left) + len(right), np.int64)
+    status, n = merge_sorted(
+        one.data, one.offsets, left.counts, two.data, two.offsets, right.counts, data, offsets, counts
     )
+    if status == OVERFLOW:
+        raise CapacityError(f"the count of word {n} of the merged counts passes 2^63 - 1")
+    if status == NOT_ASCENDING:
+        raise CorruptionError(f"word counts to be merged are out of order, seen at word {n} of the result")
+    return WordCounts(words=_array(data[: offsets[n]], offsets[: n + 1]), counts=counts[:n])
+
+
+def _array(data: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int64]) -> pa.LargeBinaryArray:
+    return pa.LargeBinaryArray.from_buffers(
+        pa.large_binary(), len(offsets) - 1, [None, pa.py_buffer(offsets), pa.py_buffer(data)]
+    )
+
+
+def _zeros(n: int) -> npt.NDArray[np.uint64]:
+    """Zeros that were allocated before they were written: numpy asks for huge pages only where memory is not zeroed."""
+    out = np.empty(n, np.uint64)
+    out.fill(0)
+    return out
