@@ -9,7 +9,22 @@ Sources: the published `tokenizer.json` and tiktoken definitions of GPT-2, cl100
 DeepSeek-V3, and SuperBPE's training scripts.
 """
 
-__all__ = ["DIGITS", "SCHEMES", "patterns"]
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from pairloom.operators.pretokenize.pieces import CASED, PREFIXED, SEGMENTED, SPACED
+from pairloom.operators.pretokenize.symbols import (
+    DIGITS_LEFT,
+    DIGITS_RIGHT,
+    DIGITS_RUN,
+    DIGITS_SINGLE,
+    EXACT,
+    FOLDED,
+)
+
+__all__ = ["DIGITS", "SCHEMES", "Rules", "patterns", "rules"]
 
 DIGITS = {
     "single": r"\p{N}",
@@ -87,3 +102,49 @@ def patterns(scheme: str, digits: str = "keep") -> tuple[str, ...]:
         return (rf"[^\p{{N}}]+|{DIGITS[digits]}",)
     rule = own if digits == "keep" else DIGITS[digits]
     return tuple(shape.replace("{digits}", rule) for shape in shapes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """How the scanner of `scan.py` cuts as a scheme's patterns do: a profile of character classes and four numbers."""
+
+    profile: str
+    family: int
+    contractions: int = 0
+    option: int = 0
+    digits: int = DIGITS_RUN
+
+    def numbers(self) -> npt.NDArray[np.int64]:
+        """[family, contractions, option, digits] as the kernel wants them."""
+        return np.array([self.family, self.contractions, self.option, self.digits], np.int64)
+
+
+_RULES = {
+    "gpt2": Rules(profile="words", family=SPACED, contractions=EXACT, option=1),
+    "cl100k": Rules(profile="words", family=PREFIXED, contractions=FOLDED, option=1, digits=DIGITS_LEFT),
+    "cl100k_2023": Rules(profile="words", family=PREFIXED, contractions=FOLDED, digits=DIGITS_LEFT),
+    "llama3": Rules(profile="words", family=PREFIXED, contractions=FOLDED, digits=DIGITS_LEFT),
+    "o200k": Rules(profile="cased", family=CASED, contractions=FOLDED, digits=DIGITS_LEFT),
+    "qwen2": Rules(profile="words", family=PREFIXED, contractions=FOLDED, digits=DIGITS_SINGLE),
+    "qwen35": Rules(profile="marked", family=PREFIXED, contractions=FOLDED, digits=DIGITS_SINGLE),
+    "deepseek_v3": Rules(profile="segmented", family=SEGMENTED, digits=DIGITS_LEFT),
+    "superbpe": Rules(profile="cased", family=CASED, digits=DIGITS_LEFT),
+    "whitespace": Rules(profile="spaced", family=SPACED),
+}
+
+
+def rules(scheme: str, digits: str = "keep") -> Rules | None:
+    """What the scanner needs to cut as `patterns(scheme, digits)` does; None where a document stays whole."""
+    if scheme == "none":
+        found = Rules(profile="digits", family=SPACED)
+        if digits == "keep":
+            return None
+    else:
+        found = _RULES[scheme]
+    if digits == "keep":
+        return found
+    if scheme == "whitespace":
+        found = replace(found, profile="spaced_digits")
+    if found.family == SPACED:
+        found = replace(found, option=0)
+    return replace(found, digits={"single": DIGITS_SINGLE, "l2r3": DIGITS_LEFT, "r2l3": DIGITS_RIGHT}[digits])

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import regex
 
-__all__ = ["split"]
+__all__ = ["split", "split_bytes"]
 
 
 def split(text: str, patterns: Sequence[str]) -> list[str]:
@@ -17,6 +17,17 @@ def split(text: str, patterns: Sequence[str]) -> list[str]:
     for pattern in patterns:
         pieces = [part for piece in pieces for part in _isolate(piece, pattern)]
     return pieces
+
+
+def split_bytes(data: bytes, patterns: Sequence[str]) -> list[bytes]:
+    r"""Split a document that need not be UTF-8: each byte that begins no valid sequence is a character of its own.
+
+    Such a byte is neither a letter nor a number, space, mark, punctuation or symbol, as the lone surrogate that stands for it here.
+
+    >>> split_bytes(b"caf\xe9 au lait", [r" ?\\p{L}+| ?[^\\s\\p{L}]+"])
+    [b'caf', b'\xe9', b' au', b' lait']
+    """
+    return [piece.encode(errors="surrogateescape") for piece in split(data.decode(errors="surrogateescape"), patterns)]
 
 
 def _isolate(text: str, pattern: str) -> list[str]:

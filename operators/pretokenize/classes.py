@@ -1,0 +1,135 @@
+"""Character classes: what a letter, a number or a space is, frozen at one Unicode version and shipped as data.
+
+`unicode16.bin` (written by `infra/make_unicode_classes.py`, which describes its layout) numbers ten classes of the Unicode
+Character Database. A scheme looks at coarser ones, so each `profile` maps them to one byte a code point, whose bits are the
+constants below, in two levels: `blocks[index[point // 64], point % 64]`, some 60 KB that stay in a core's cache. For a UTF-8
+sequence `point // 64` is what all its bytes but the last spell, and `point % 64` is its last byte's low six bits.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+
+import numpy as np
+import numpy.typing as npt
+
+from pairloom.operators.errors import CorruptionError
+
+__all__ = [
+    "BLANK",
+    "CJK",
+    "DIGIT",
+    "LETTER",
+    "LOWER",
+    "MARK",
+    "NEWLINE",
+    "PROFILES",
+    "PUNCTUATION",
+    "SPACE",
+    "UNICODE_VERSION",
+    "UPPER",
+    "Classes",
+    "category_numbers",
+    "classes",
+]
+
+UNICODE_VERSION = "16.0"
+
+# What a byte of `Classes.blocks` says. UPPER, LOWER and MARK belong to the profile "cased", PUNCTUATION and CJK to "segmented".
+LETTER = 1  # continues a word
+DIGIT = 2
+SPACE = 4  # White_Space, newlines and U+0020 included
+NEWLINE = 8  # \r or \n
+BLANK = 16  # U+0020
+UPPER = 32  # may stand in the first half of a cased word: Lu, Lt, Lm, Lo, M
+LOWER = 64  # may stand in its second half: Ll, Lm, Lo, M
+MARK = 128  # a combining mark, which is a letter inside a word and a symbol outside
+PUNCTUATION = 32  # P or S
+CJK = 64  # in the ideographs and kana that DeepSeek isolates, whatever else it is
+
+_CODE_POINTS = 0x110000
+_INDEX = _CODE_POINTS // 64
+_OTHER, _LU, _LL, _LT, _LM, _LO, _M, _N, _P, _S, _SPACE = range(11)
+
+# profile -> the class bits of each category
+_WORDS = {_LU: LETTER, _LL: LETTER, _LT: LETTER, _LM: LETTER, _LO: LETTER, _N: DIGIT, _SPACE: SPACE}
+_EVERYTHING = dict.fromkeys(range(11), LETTER)
+PROFILES: dict[str, dict[int, int]] = {
+    "words": _WORDS,
+    "marked": _WORDS | {_M: LETTER},
+    "cased": {
+        _LU: LETTER | UPPER,
+        _LT: LETTER | UPPER,
+        _LL: LETTER | LOWER,
+        _LM: LETTER | UPPER | LOWER,
+        _LO: LETTER | UPPER | LOWER,
+        _M: LETTER | UPPER | LOWER | MARK,
+        _N: DIGIT,
+        _SPACE: SPACE,
+    },
+    "segmented": _WORDS | {_M: LETTER, _P: PUNCTUATION, _S: PUNCTUATION},
+    "spaced": _EVERYTHING | {_SPACE: SPACE},
+    "spaced_digits": _EVERYTHING | {_SPACE: SPACE, _N: DIGIT},
+    "digits": _EVERYTHING | {_N: DIGIT},
+}
+_CJK_RANGES = ((0x4E00, 0x9FA5), (0x3040, 0x309F), (0x30A0, 0x30FF))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Classes:
+    """A two-level table: `blocks[index[point // 64] * 64 + point % 64]` is the class byte of a code point.
+
+    `index` is uint16[17408], `blocks` uint8, both read-only; the first 128 entries of `blocks` are ASCII.
+    """
+
+    index: npt.NDArray[np.uint16]
+    blocks: npt.NDArray[np.uint8]
+
+    def expand(self) -> npt.NDArray[np.uint8]:
+        """The class byte of every code point: uint8[0x110000]."""
+        return self.blocks.reshape(-1, 64)[self.index].reshape(-1)
+
+
+@lru_cache(maxsize=1)
+def category_numbers() -> npt.NDArray[np.uint8]:
+    """The number of every code point's category, 0 to 10, in the order other, Lu, Ll, Lt, Lm, Lo, M, N, P, S, White_Space.
+
+    Raises CorruptionError if the table that was installed is not the one that this version expects.
+    """
+    raw = files("pairloom.operators.pretokenize").joinpath("unicode16.bin").read_bytes()
+    version = raw[16:32].rstrip(b"\0").decode("ascii", "replace")
+    count = int.from_bytes(raw[32:36], "little")
+    size = 36 + 2 * _INDEX + 64 * count
+    if raw[:16] != b"pairloom classes" or version != UNICODE_VERSION or len(raw) != size:
+        raise CorruptionError(
+            f"unicode16.bin holds {len(raw)} bytes of Unicode {version!r}, expected {size} of {UNICODE_VERSION!r}: install again"
+        )
+    index = np.frombuffer(raw, "<u2", _INDEX, 36)
+    blocks = np.frombuffer(raw, np.uint8, 64 * count, 36 + 2 * _INDEX)
+    return blocks.reshape(-1, 64)[index].reshape(-1)
+
+
+@lru_cache(maxsize=len(PROFILES))
+def classes(profile: str) -> Classes:
+    """The table of a profile, built once a process in a few milliseconds."""
+    lookup = np.zeros(11, np.uint8)
+    for category, bits in PROFILES[profile].items():
+        lookup[category] = bits
+    points = lookup[category_numbers()]
+    if profile == "segmented":
+        for low, high in _CJK_RANGES:
+            points[low : high + 1] |= CJK
+    if points[0x20] & SPACE:
+        points[[0x0A, 0x0D]] |= NEWLINE
+        points[0x20] |= BLANK
+    distinct: dict[bytes, int] = {}
+    ascii_first = [points[:64].tobytes(), points[64:128].tobytes()]
+    rows = points.reshape(-1, 64)
+    index = np.zeros(_INDEX, np.uint16)
+    # The two ASCII blocks are stored apart, even when equal, so that a byte below 128 is its own position in `blocks`.
+    for i, row in enumerate(rows[2:], start=2):
+        index[i] = distinct.setdefault(row.tobytes(), len(distinct) + 2)
+    index[:2] = (0, 1)
+    blocks = np.frombuffer(b"".join([*ascii_first, *distinct]), np.uint8)
+    index.setflags(write=False)
+    return Classes(index=index, blocks=blocks)
