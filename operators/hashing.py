@@ -1,7 +1,7 @@
 """A fixed 64-bit hash of byte strings: the same on every machine, in every version of Python.
 
-The algorithm is XXH64 (Yann Collet, https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md), so that anybody can
-recompute a document's place in an order or a word's partition with any XXH64 library.
+The algorithm is XXH64 (Yann Collet, https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md), so that anybody
+can recompute a document's place in an order or a word's partition with any XXH64 library.
 """
 
 import numpy as np

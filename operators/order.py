@@ -1,19 +1,20 @@
 """Orders without state: where a document or a row goes is a function of a seed and of what it is.
 
-Documents are ordered by a seeded hash of their id, so that added documents do not move the others. Rows are permuted by a
-seeded bijection over [0, n): a balanced Feistel network over the next power of four, walked until it lands inside
+Documents are ordered by a seeded hash of their id, so that added documents do not move the others. Rows are permuted
+by a seeded bijection over [0, n): a balanced Feistel network over the next power of four, walked until it lands inside
 (cycle walking; Black and Rogaway, "Ciphers with arbitrary finite domains", 2002).
 """
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pairloom.operators.hashing import hash_bytes, hash_text
 from pairloom.operators.jit import kernel
 from pairloom.operators.text import text_of
 
-__all__ = ["document_keys", "document_numbers", "in_validation", "permutation"]
+__all__ = ["document_ids", "document_keys", "document_numbers", "in_validation", "permutation"]
 
 ROUNDS = 6
 # Streams of hashes that must not be correlated: the order, the split and a document's number each have their own.
@@ -21,6 +22,12 @@ NUMBER_SEED = hash_bytes(b"pairloom: document number")
 SPLIT_SEED = hash_bytes(b"pairloom: validation split")
 ORDER_SEED = hash_bytes(b"pairloom: document order")
 ROW_SEED = hash_bytes(b"pairloom: row order")
+
+
+def document_ids(given: pa.Array, uris: pa.Array, rows: npt.NDArray[np.int64]) -> pa.LargeStringArray:
+    """The id of each document: the one its record gave, otherwise `<uri>#<row>`, the row counted in the whole file."""
+    derived = pc.binary_join_element_wise(uris, pa.array(rows).cast(pa.large_string()), "#")
+    return pc.coalesce(given, derived)
 
 
 def document_numbers(ids: pa.Array) -> npt.NDArray[np.int64]:

@@ -86,7 +86,9 @@ def pack(
     lengths = np.ascontiguousarray(lengths, np.int64)
     if strategy == "concat":
         if overflow != "split":
-            raise ValueError("strategy concat splits every document that passes a row's end: overflow must be split")
+            raise ValueError(
+                "strategy concat splits every document that passes a row's end: overflow must be split"
+            )
         return _concat(lengths, seq_len)
     kept = lengths
     if overflow == "truncate":
@@ -97,7 +99,11 @@ def pack(
     document, offset, length = _cut(kept, np.full(len(kept), seq_len, np.int64), seq_len)
     row = _best_fit(length, seq_len)
     order = np.argsort(row, kind="stable")
-    rows = np.concatenate([np.zeros(1, np.int64), np.cumsum(np.bincount(row))]) if len(row) else np.zeros(1, np.int64)
+    rows = (
+        np.concatenate([np.zeros(1, np.int64), np.cumsum(np.bincount(row))])
+        if len(row)
+        else np.zeros(1, np.int64)
+    )
     plan = PackPlan(
         seq_len=seq_len,
         rows=rows,
@@ -176,14 +182,16 @@ def _assign(
     row: npt.NDArray[np.int64],
 ) -> None:
     """`tree` counts the open rows below each node; leaf `r` stands for rows with room for exactly `r` tokens."""
-    head = np.full(seq_len + 1, -1, np.int64)  # the row that got this much room last, and below it the ones before
+    head = np.full(
+        seq_len + 1, -1, np.int64
+    )  # the row that got this much room last, and below it the ones before
     below = np.empty(len(order), np.int64)
     rows = 0
     for index in order:
         need = np.int64(length[index])
         room = _smallest(tree, leaves, need)
         if room < 0:
-            target = np.int64(rows)
+            target = rows
             rows += 1
             left = seq_len - need
         else:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +10,7 @@ import pyarrow as pa
 
 __all__ = ["Text", "TextArray", "chunks", "text_of"]
 
-TextArray = pa.StringArray | pa.LargeStringArray | pa.BinaryArray | pa.LargeBinaryArray | pa.ChunkedArray
+TextArray: TypeAlias = pa.StringArray | pa.LargeStringArray | pa.BinaryArray | pa.LargeBinaryArray | pa.ChunkedArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
