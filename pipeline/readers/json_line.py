@@ -1,0 +1,110 @@
+"""One line of JSON, read by the standard library: the meaning that the fast path must reproduce."""
+
+import json
+import re
+from typing import NamedTuple
+
+__all__ = ["MAX_DEPTH", "Accepted", "Refused", "read_line"]
+
+MAX_DEPTH = 256
+"""Objects and arrays may nest this deep. The standard parser gives up at a depth that depends on its caller's stack."""
+
+_STRUCTURE = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
+
+
+class Accepted(NamedTuple):
+    """A record that can be used."""
+
+    text: str
+    id: str | None
+
+
+class Refused(NamedTuple):
+    """A record that cannot: a stable slug and what is wrong."""
+
+    reason: str
+    detail: str
+
+
+class _Integer(str):
+    """The digits of a JSON integer, kept as text: Python's own integers refuse more than 4,300 of them."""
+
+    __slots__ = ()
+
+
+_DECODER = json.JSONDecoder(parse_int=_Integer)
+
+
+def read_line(line: bytes, text: str, id: str | None) -> Accepted | Refused:
+    """Read a line that is not blank; of duplicate keys the last one counts.
+
+    >>> read_line(b'{"text": "a", "n": 7}', "text", "n")
+    Accepted(text='a', id='7')
+    >>> read_line(b'{"text": null}', "text", None)
+    Refused(reason='null_text', detail="field 'text' is null")
+    """
+    try:
+        decoded = line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return Refused("invalid_utf8", f"byte {error.start} of the record: {error.reason}")
+    if _too_deep(decoded):
+        return Refused("nested_too_deep", f"objects and arrays nest deeper than {MAX_DEPTH} levels")
+    try:
+        value = _DECODER.decode(decoded)
+    except json.JSONDecodeError as error:
+        return Refused("invalid_json", f"{error.msg} (character {error.pos} of the record)")
+    if not isinstance(value, dict):
+        return Refused("not_an_object", f"the line holds {_kind(value)}, not an object")
+    return _fields(value, text, id)
+
+
+def _fields(value: dict[str, object], text: str, id: str | None) -> Accepted | Refused:
+    if text not in value:
+        return Refused("missing_text", f"no field {text!r}; the record has {sorted(value)[:20]}")
+    body = value[text]
+    if body is None:
+        return Refused("null_text", f"field {text!r} is null")
+    if not isinstance(body, str) or isinstance(body, _Integer):
+        return Refused("text_not_a_string", f"field {text!r} is {_kind(body)}")
+    if (where := _surrogate(body)) is not None:
+        return Refused("lone_surrogate", f"field {text!r} has an unpaired surrogate at character {where}")
+    if id is None:
+        return Accepted(body, None)
+    if id not in value:
+        return Refused("missing_id", f"no field {id!r}; the record has {sorted(value)[:20]}")
+    name = value[id]
+    if name is None:
+        return Refused("null_id", f"field {id!r} is null")
+    if not isinstance(name, str):
+        return Refused("id_not_a_string", f"field {id!r} is {_kind(name)}; ids are strings or integers")
+    if (where := _surrogate(name)) is not None:
+        return Refused("lone_surrogate", f"field {id!r} has an unpaired surrogate at character {where}")
+    if isinstance(name, _Integer):
+        return Accepted(body, "0" if name == "-0" else str(name))
+    return Accepted(body, name)
+
+
+def _surrogate(value: str) -> int | None:
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError as error:
+        return error.start
+    return None
+
+
+def _too_deep(decoded: str) -> bool:
+    if decoded.count("{") + decoded.count("[") <= MAX_DEPTH:
+        return False
+    depth = deepest = 0
+    for match in _STRUCTURE.finditer(decoded):
+        first = match[0][0]
+        depth += (first in "[{") - (first in "]}")
+        deepest = max(deepest, depth)
+    return deepest > MAX_DEPTH
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, _Integer | float | bool):
+        return f"the {'boolean' if isinstance(value, bool) else 'number'} {str(value)[:40].lower()}"
+    names = {dict: "an object", list: "an array", str: "a string", type(None): "null"}
+    return names[type(value)]
