@@ -5,12 +5,15 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from pairloom.operators.errors import CapacityError, CorruptionError
+from pairloom.operators.learner import Learner
+from pairloom.operators.pairs import count_byte_pairs
 from pairloom.operators.pretokenize import Pretokenizer
-from pairloom.operators.reference.bpe import learn_merges
+from pairloom.operators.text import text_of
 from pairloom.operators.vocabulary import Vocabulary, byte_order
 from pairloom.operators.words import WordCounts
 
-__all__ = ["count_pairs", "learn_bpe"]
+__all__ = ["count_pairs", "learn_bpe", "learn_memory"]
 
 
 def count_pairs(counts: WordCounts) -> npt.NDArray[np.int64]:
@@ -18,11 +21,14 @@ def count_pairs(counts: WordCounts) -> npt.NDArray[np.int64]:
 
     Raises CapacityError where a count would pass 2^63 - 1.
     """
-    pairs = np.zeros((256, 256), np.int64)
-    for word, count in zip(counts.words.to_pylist(), counts.counts.tolist(), strict=True):
-        for left, right in zip(word, word[1:], strict=False):
-            pairs[left, right] += count
-    return pairs
+    text = text_of(counts.words)
+    pairs = np.zeros(1 << 16, np.int64)
+    word = count_byte_pairs(text.data, text.offsets, counts.counts, pairs)
+    if word >= 0:
+        raise CapacityError(
+            f"the count of a pair of bytes passes 2^63 - 1 at word {word}, {counts.words[word].as_py()!r}"
+        )
+    return pairs.reshape(256, 256)
 
 
 def learn_bpe(
@@ -35,29 +41,145 @@ def learn_bpe(
     min_count: int = 1,
     max_token_length: int | None = None,
     limit_alphabet: int | None = None,
+    merges: npt.NDArray[np.int32] | None = None,
     pairs: npt.NDArray[np.int64] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Vocabulary:
     """Learn a vocabulary of at most `size` tokens: the special tokens, the 256 bytes, then merges.
 
+    The most frequent pair is merged first, among equal counts the one of smaller ids; a pair is counted at every position
+    ("aaa" holds (a, a) twice). Learning ends early, without an error, when no pair occurs `min_count` times.
+
+    `max_token_length`: merges make tokens of fewer bytes than this, except that two bytes are always merged (as Hugging
+    Face has it). `limit_alphabet`: of the bytes that occur, only this many of the most frequent take part (of equally
+    frequent ones those of smaller id); the others are taken out of the words, which makes their neighbours adjacent, but
+    stay in the vocabulary, so that every text can be encoded.
+    `merges`, int32[m, 2] in final ids, are made first, without being questioned; learning goes on from there, so that
+    what was interrupted after any number of merges ends in the same vocabulary.
     `pairs`, if given, must equal `count_pairs(counts)`; a difference means that words were lost on the way.
     `progress` is called now and then with (merges learned, merges wanted).
+
+    Raises ValueError where an option is wrong or a special token spells a token of the vocabulary (they would share an id),
+    CapacityError where a pair's count passes 2^63 - 1 or the words pass what 32 bits address, CorruptionError where
+    `pairs` disagree.
     """
+    specials = tuple(dict.fromkeys(special_tokens))
     order = byte_order()
-    first = len(special_tokens)
-    ids = {int(byte): first + i for i, byte in enumerate(order)}
-    words = {
-        tuple(ids[b] for b in word): count
-        for word, count in zip(counts.words.to_pylist(), counts.counts.tolist(), strict=True)
-    }
-    merges = learn_merges(words, first + 256, size - first - 256, min_count)
-    tokens = [token.encode() for token in special_tokens] + [bytes([byte]) for byte in order]
-    for left, right in merges:
+    first = len(specials) + 256
+    if size < first:
+        raise ValueError(
+            f"size {size} is too small: {len(specials)} special tokens and 256 bytes make {first} tokens before any merge"
+        )
+    for name, value in (
+        ("min_count", min_count),
+        ("max_token_length", max_token_length),
+        ("limit_alphabet", limit_alphabet),
+    ):
+        if value is not None and value < 0:
+            raise ValueError(f"{name} must not be negative, got {value}")
+    _check_special_tokens(specials)
+    if pairs is not None and not np.array_equal(pairs, count_pairs(counts)):
+        raise CorruptionError(
+            "the given pair counts are not those of the words: words were lost or added on the way"
+        )
+    text = text_of(counts.words)
+    ids = np.empty(256, np.int32)
+    ids[order] = np.arange(len(specials), first)
+    if limit_alphabet is not None:
+        ids[_beyond(counts, order, limit_alphabet)] = -1
+    given = None if merges is None else _checked_merges(merges, first, size)
+    learner = Learner(
+        text, counts.counts, ids, first=first, merges=size - first, max_token_length=max_token_length
+    )
+    learned = learner.learn(size - first, min_count=min_count, given=given, progress=progress)
+    tokens = [token.encode() for token in specials] + [bytes([byte]) for byte in order]
+    for left, right in learned.tolist():
         tokens.append(tokens[left] + tokens[right])
+    _check_unique(tokens, specials)
     return Vocabulary(
         tokens=tuple(tokens),
-        merges=np.array(merges, dtype=np.int32).reshape(-1, 2),
-        special_tokens=tuple(special_tokens),
+        merges=learned,
+        special_tokens=specials,
         pretokenizer=pretokenizer or Pretokenizer(),
         normalizer=normalizer,
     )
+
+
+def learn_memory(words: int, symbols: int, merges: int) -> int:
+    """An upper bound of the bytes that learning allocates, besides the word counts it is given.
+
+    `words` and `symbols` are the distinct words and the bytes that they hold together; `merges` how many are wanted.
+    """
+    ids = 600 + merges
+    return 16 * words + 160 * symbols + 160 * ids + (32 << 20)
+
+
+def _letters() -> dict[str, int]:
+    """The character that stands for each byte in a `tokenizer.json` (GPT-2's byte-level alphabet)."""
+    visible = {*range(33, 127), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
+    letters = {chr(byte): byte for byte in sorted(visible)}
+    hidden = [byte for byte in range(256) if byte not in visible]
+    return letters | {chr(256 + i): byte for i, byte in enumerate(hidden)}
+
+
+def _check_special_tokens(specials: Sequence[str]) -> None:
+    letters = _letters()
+    for token in specials:
+        if not token:
+            raise ValueError("a special token is empty")
+        if token in letters:
+            raise ValueError(
+                f"special token {token!r} is how a tokenizer.json writes the byte {letters[token]:#04x}: "
+                "both would have one id; choose a special token of several characters"
+            )
+
+
+def _check_unique(tokens: Sequence[bytes], specials: Sequence[str]) -> None:
+    letters = _letters()
+    spelled = {
+        bytes(letters[c] for c in token): token for token in specials if all(c in letters for c in token)
+    }
+    seen: dict[bytes, int] = {}
+    for i, token in enumerate(tokens[len(specials) :], len(specials)):
+        if token in spelled:
+            raise ValueError(
+                f"special token {spelled[token]!r} is also what merge {i - len(specials) - 256} makes of the text: "
+                "both would have one id; choose a special token that does not occur"
+            )
+        if seen.setdefault(token, i) != i:
+            raise ValueError(
+                f"merges {seen[token] - len(specials) - 256} and {i - len(specials) - 256} make the same token {token!r}"
+            )
+
+
+def _checked_merges(merges: npt.NDArray[np.int32], first: int, size: int) -> npt.NDArray[np.int32]:
+    """The prescribed merges as int32[m, 2], or ValueError where one uses what does not exist yet."""
+    given = np.asarray(merges)
+    if given.ndim != 2 or given.shape[1] != 2 or not np.issubdtype(given.dtype, np.integer):
+        raise ValueError(f"merges must be int32[m, 2], got {given.dtype}{list(given.shape)}")
+    if len(given) > size - first:
+        raise ValueError(
+            f"{len(given)} merges are given, but a vocabulary of {size} tokens has room for {size - first}"
+        )
+    below = first + np.arange(len(given))
+    wrong = np.flatnonzero((given < first - 256).any(axis=1) | (given >= below[:, None]).any(axis=1))
+    if len(wrong):
+        k = int(wrong[0])
+        raise ValueError(
+            f"merge {k} is {given[k].tolist()}, but may only use the ids {first - 256} to {first + k - 1} that exist before it"
+        )
+    return given.astype(np.int32)
+
+
+def _beyond(counts: WordCounts, order: npt.NDArray[np.uint8], limit: int) -> npt.NDArray[np.uint8]:
+    """The bytes that `limit_alphabet` leaves out: all but the `limit` most frequent, ties to the smaller id."""
+    text = text_of(counts.words)
+    weights = [0] * 256
+    low = np.repeat(counts.counts & 0xFFFFFFFF, np.diff(text.offsets))
+    high = np.repeat(counts.counts >> 32, np.diff(text.offsets))
+    data = text.data[text.offsets[0] : text.offsets[-1]]
+    for byte in np.unique(data).tolist():
+        where = data == byte
+        weights[byte] = int(low[where].sum()) + (int(high[where].sum()) << 32)
+    ranked = sorted(range(256), key=lambda k: (-weights[order[k]], k))
+    return order[ranked[limit:]]

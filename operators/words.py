@@ -58,7 +58,9 @@ class WordCounts:
         """
         if not 1 <= parts <= 1 << 31:
             raise ValueError(f"words are split into 1 to 2^31 parts, not {parts}")
-        chosen = (hash_text(text_of(self.words), _PARTITION_SEED) >> np.uint64(32)) * np.uint64(parts) >> np.uint64(32)
+        chosen = (hash_text(text_of(self.words), _PARTITION_SEED) >> np.uint64(32)) * np.uint64(
+            parts
+        ) >> np.uint64(32)
         order = np.argsort(chosen.astype(np.uint16 if parts <= 1 << 16 else np.uint32), kind="stable")
         bounds = np.searchsorted(chosen[order], np.arange(parts + 1, dtype=np.uint64))
         return [

@@ -39,7 +39,10 @@ def sorted_words(
 
 @kernel
 def _list_words(
-    table: npt.NDArray[np.uint64], arena: npt.NDArray[np.uint8], slots: npt.NDArray[np.int64], heads: npt.NDArray[np.uint64]
+    table: npt.NDArray[np.uint64],
+    arena: npt.NDArray[np.uint8],
+    slots: npt.NDArray[np.int64],
+    heads: npt.NDArray[np.uint64],
 ) -> int:
     """Every word's slot and first eight bytes (big-endian, zero-padded); returns the words' bytes together."""
     base, held = address(table), address(arena)

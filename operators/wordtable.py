@@ -76,7 +76,15 @@ def _pack_bytes(start: int, length: int) -> tuple[np.uint64, np.uint64]:
 
 @kernel
 def _insert_long(
-    table: int, mask: int, place: int, digest: np.uint64, word: int, length: int, arena: int, state: npt.NDArray[np.int64], room: int
+    table: int,
+    mask: int,
+    place: int,
+    digest: np.uint64,
+    word: int,
+    length: int,
+    arena: int,
+    state: npt.NDArray[np.int64],
+    room: int,
 ) -> bool:
     """Count one long word; False where the arena has no room for it."""
     while True:
@@ -185,7 +193,9 @@ def count_pieces(
                 word = first if k == 0 else ends[i + k - 1]
                 state[0] += added
                 added = 0
-                if not _insert_long(slots, mask, place, low, base + word, ends[i + k] - word, held, state, room):
+                if not _insert_long(
+                    slots, mask, place, low, base + word, ends[i + k] - word, held, state, room
+                ):
                     state[2] = i + k
                     return ARENA_FULL
                 continue

@@ -1,0 +1,184 @@
+"""The arrays of the merge loop, and what happens between two calls of its kernel."""
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from pairloom.operators.errors import CapacityError
+from pairloom.operators.heap import heap_of
+from pairloom.operators.merging import (
+    ALL_MERGED,
+    HEAP_FULL,
+    LISTS_FULL,
+    NO_PAIR,
+    PAIRS_FULL,
+    PAUSE,
+    merge_pairs,
+)
+from pairloom.operators.pairs import CELLS, COUNT, FILL, enlarge_pairs, place_lists, tally
+from pairloom.operators.symbols import HOLE, LONG, lay_out, measure
+from pairloom.operators.text import Text
+
+__all__ = ["Learner"]
+
+_PAUSE = 1 << 20  # positions between two reports of progress: about 50 ms
+_CELLS = 1 << 20  # at most so many cells (8 MiB), so that adding up stays in the third-level cache
+
+
+class Learner:
+    """Words as symbols, and the merges made in them so far."""
+
+    def __init__(
+        self,
+        text: Text,
+        counts: npt.NDArray[np.int64],
+        ids: npt.NDArray[np.int32],
+        *,
+        first: int,
+        merges: int,
+        max_token_length: int | None,
+    ) -> None:
+        """Lay the words out. `ids` is int32[256], negative for bytes to leave out; the first merge makes the id `first`."""
+        if first + merges >= HOLE:
+            raise CapacityError(
+                f"a vocabulary of {first + merges} tokens is too large: ids must stay below {HOLE}"
+            )
+        sizes = np.zeros(5, np.int64)
+        measure(text.data, text.offsets, ids, sizes)
+        short, short_bytes, longs, long_bytes, longest = (int(n) for n in sizes)
+        slots = short_bytes + long_bytes + 2 * (short + longs) + 1
+        if slots >= 1 << 32 or longest >= 1 << 31:
+            raise CapacityError(
+                f"{short + longs} distinct words of {short_bytes + long_bytes} bytes need {slots} slots; "
+                f"learning holds at most {1 << 32} (leave out words that occur once)"
+            )
+        self._first = first
+        self._longest = max_token_length if max_token_length is not None else 1 << 40
+        self._split = short_bytes + 2 * short
+        self._symbols = np.empty(slots, np.uint32)
+        self._starts = np.empty(longs + 1, np.int64)
+        self._owners = np.empty((slots - self._split) // LONG + 1, np.uint32)
+        self._long_counts = np.empty(longs, np.int64)
+        lay_out(
+            text.data,
+            text.offsets,
+            counts,
+            ids,
+            self._split,
+            self._symbols,
+            self._starts,
+            self._owners,
+            self._long_counts,
+        )
+        self._lengths = np.ones(first + merges + 1, np.int32)
+        self._around = np.zeros(4 * (first + merges + 1), np.int64)
+        self._touched = np.empty(2 * (first + merges + 1), np.uint32)
+        self._merges = np.zeros((merges, 2), np.int32)
+        self._state = np.zeros(4, np.int64)
+        self._weight = float(np.dot(counts.astype(np.float64), np.diff(text.offsets)))
+
+    def learn(
+        self,
+        wanted: int,
+        *,
+        min_count: int = 1,
+        given: npt.NDArray[np.int32] | None = None,
+        threshold: int | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> npt.NDArray[np.int32]:
+        """Make up to `wanted` merges, the `given` ones first; int32[m, 2].
+
+        `threshold` is the count from which pairs are listed at first; it decides how fast the result comes, not which.
+        """
+        prescribed = 0 if given is None else len(given)
+        if threshold is None:
+            threshold = int(self._weight / (8 * max(wanted, 1)))
+        if given is not None and prescribed:
+            self._merges[:prescribed] = given
+            self._run(prescribed, prescribed, 1, threshold, wanted, progress)
+        if prescribed < wanted:
+            self._run(wanted, prescribed, max(min_count, 1), threshold, wanted, progress)
+        return self._merges[: int(self._state[0])]
+
+    def _run(
+        self,
+        until: int,
+        given: int,
+        floor: int,
+        threshold: int,
+        wanted: int,
+        progress: Callable[[int, int], None] | None,
+    ) -> None:
+        threshold = max(threshold, floor)
+        self._list_pairs(threshold)
+        while True:
+            status = merge_pairs(
+                until,
+                given,
+                _PAUSE,
+                self._first,
+                self._longest,
+                threshold,
+                self._split,
+                self._merges,
+                self._symbols,
+                self._lengths,
+                self._starts,
+                self._owners,
+                self._long_counts,
+                self._table,
+                self._pool,
+                self._heap,
+                self._around,
+                self._touched,
+                self._state,
+            )
+            if progress is not None:
+                progress(int(self._state[0]), wanted)
+            if status == ALL_MERGED or (status == NO_PAIR and threshold == floor):
+                return
+            if status == NO_PAIR:
+                threshold = max(floor, threshold // 4)
+                self._list_pairs(threshold)
+            elif status == LISTS_FULL:
+                self._list_pairs(threshold)
+            elif status == PAIRS_FULL:
+                larger = np.zeros(2 * len(self._table), np.uint64)
+                enlarge_pairs(self._table, larger)
+                self._table = larger
+            elif status == HEAP_FULL:
+                heap = np.empty(2 * len(self._heap), np.uint64)
+                heap[: len(self._heap)] = self._heap
+                self._heap = heap
+            else:
+                assert status == PAUSE, status
+
+    def _list_pairs(self, threshold: int) -> None:
+        """Count every pair anew and list the positions of those at or above the threshold."""
+        self._table = self._pool = self._heap = np.zeros(
+            0, np.uint64
+        )  # released before their successors are made
+        cells = np.zeros(min(_CELLS, 1 << len(self._symbols).bit_length()), np.int64)
+        nothing = np.zeros(0, np.uint32)
+        walk = (self._symbols, self._lengths, self._first, self._longest, threshold, cells)
+        tally(CELLS, *walk, np.zeros(4, np.uint64), nothing)
+        hot = int(np.count_nonzero(cells >= threshold))
+        slots = 1 << (2 * hot + 1024).bit_length()
+        while True:
+            table = np.zeros(4 * slots, np.uint64)
+            paired = tally(COUNT, *walk, table, nothing)
+            if paired == -2:
+                raise CapacityError("the count of a pair passes 2^63 - 1")
+            if paired >= 0:
+                break
+            slots *= 4
+        found = np.zeros(3, np.int64)
+        place_lists(table, threshold, found)
+        entries, listed, longest = (int(n) for n in found)
+        pool = np.empty(entries + max(2 * longest, entries // 2) + 1024, np.uint32)
+        tally(FILL, *walk, table, pool)
+        heap = np.empty(2 * (2 * listed + 4 * len(self._touched)), np.uint64)
+        self._state[1] = heap_of(table, heap)
+        self._state[2], self._state[3] = paired, entries
+        self._table, self._pool, self._heap = table, pool, heap

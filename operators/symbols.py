@@ -1,0 +1,114 @@
+"""The words of a corpus as one array of symbols, in which a merge is a handful of writes.
+
+Each byte of a word has one slot of the uint32 array, and each token covers as many slots as it has bytes. The first and
+the last slot of a token hold its id and the ones between hold HOLE, so that from any token both neighbours are one step
+away, without a list, and a merge moves nothing. Before each word stand two slots with its count in base 2^32 - 2^24, each
+digit raised by MARK, so that they are never an id and end the word before them as well.
+
+    count  count  t   h   e   count count ...  MARK          merge (h, e) -> X:   t  X  X
+
+Words of LONG slots and more come last. From a token of a short word its count is found by walking back to the word's
+start; for long words `owners` names the word of each block of LONG slots, since a block meets at most two of them.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from pairloom.operators.jit import address, kernel, load_u8, load_u32, store_u32
+
+__all__ = ["BASE", "HOLE", "LONG", "MARK", "lay_out", "measure", "word_count"]
+
+MARK = 1 << 24
+HOLE = MARK - 1
+LONG = 64
+BASE = (1 << 32) - MARK
+
+
+@kernel
+def measure(
+    data: npt.NDArray[np.uint8],
+    offsets: npt.NDArray[np.int64],
+    ids: npt.NDArray[np.int32],
+    sizes: npt.NDArray[np.int64],
+) -> None:
+    """How much the words take: `sizes` becomes (short words, their bytes, long words, their bytes, longest).
+
+    `ids` is int32[256], negative for a byte that is left out. Words with fewer than two bytes kept do not count.
+    """
+    base = address(data)
+    sizes[:] = 0
+    whole = ids.min() >= 0
+    for i in range(len(offsets) - 1):
+        length = offsets[i + 1] - offsets[i]
+        if not whole:
+            length = 0
+            for p in range(offsets[i], offsets[i + 1]):
+                length += ids[load_u8(base + p)] >= 0
+        if length < 2:
+            continue
+        at = 2 if length >= LONG else 0
+        sizes[at] += 1
+        sizes[at + 1] += length
+        sizes[4] = max(sizes[4], length)
+
+
+@kernel
+def lay_out(
+    data: npt.NDArray[np.uint8],
+    offsets: npt.NDArray[np.int64],
+    counts: npt.NDArray[np.int64],
+    ids: npt.NDArray[np.int32],
+    split: int,
+    symbols: npt.NDArray[np.uint32],
+    starts: npt.NDArray[np.int64],
+    owners: npt.NDArray[np.uint32],
+    long_counts: npt.NDArray[np.int64],
+) -> None:
+    """Write the words, the long ones from slot `split` on.
+
+    `symbols` is uint32[2 * words + bytes + 1], `starts` int64[long words + 1] becomes the first slot (of the count) of
+    each long word, `owners` uint32[(len(symbols) - split) // LONG + 1] the long word that holds the first slot of each
+    block, and `long_counts` int64[long words] their counts.
+    """
+    base = address(data)
+    short, long = 0, split
+    longs = block = 0
+    for i in range(len(counts)):
+        length = 0
+        for p in range(offsets[i], offsets[i + 1]):
+            length += ids[load_u8(base + p)] >= 0
+        if length < 2:
+            continue
+        if length >= LONG:
+            at = long
+            starts[longs] = at
+            long_counts[longs] = counts[i]
+            long += length + 2
+            while split + LONG * block < long:
+                owners[block] = longs
+                block += 1
+            longs += 1
+        else:
+            at = short
+            short += length + 2
+        symbols[at] = MARK + counts[i] // BASE
+        symbols[at + 1] = MARK + counts[i] % BASE
+        at += 2
+        for p in range(offsets[i], offsets[i + 1]):
+            symbol = ids[load_u8(base + p)]
+            if symbol >= 0:
+                symbols[at] = symbol
+                at += 1
+    starts[longs] = long
+    symbols[long] = MARK
+
+
+@kernel
+def word_count(symbols: int, lengths: int, token: int) -> int:
+    """The count of the short word that the token starting in slot `token` stands in; takes addresses."""
+    slot = symbols + 4 * token
+    while True:
+        before = np.int64(load_u32(slot - 4))
+        if before >= MARK:
+            return (np.int64(load_u32(slot - 8)) - MARK) * BASE + before - MARK
+        slot -= 4 * np.int64(load_u32(lengths + 4 * before))
