@@ -70,7 +70,7 @@ class Source:
     def __post_init__(self) -> None:
         if not self.name or not self.text or self.id == "":
             raise RecipeError(f"a source needs a name and names of fields that are not empty, got {self}")
-        if isinstance(self.paths, str) or isinstance(self.exclude, str):
+        if any(type(value) is str for value in (self.paths, self.exclude)):
             raise RecipeError(f"source {self.name!r}: paths and exclude are lists, not a single text")
         if not self.paths or not all(self.paths) or not all(self.exclude):
             raise RecipeError(f"source {self.name!r}: give at least one path, and no empty ones")

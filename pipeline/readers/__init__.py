@@ -22,7 +22,7 @@ def read(
     piece: Slice,
     *,
     text: str,
-    id: str | None,
+    id: str | None,  # noqa: A002
     batch_bytes: int = 16 << 20,
     max_record_bytes: int = 1 << 30,
 ) -> Iterator[Batch]:

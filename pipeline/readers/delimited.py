@@ -47,7 +47,7 @@ class _Lines:
 def read_delimited(
     piece: Slice,
     text: str,
-    id: str | None,
+    id_field: str | None,
     batch_bytes: int,
     max_record_bytes: int,
 ) -> Iterator[Batch]:
@@ -63,9 +63,9 @@ def read_delimited(
     csv.field_size_limit(max(csv.field_size_limit(), max_record_bytes + 1))
     path = file.uri.lower().removesuffix(".gz").removesuffix(".zst")
     rows = csv.reader(iter(lines), delimiter="\t" if path.endswith(".tsv") else ",", strict=True)
-    width, wanted = _header(rows, lines, piece, [text] if id is None else [text, id])
+    width, wanted = _header(rows, lines, piece, [text] if id_field is None else [text, id_field])
     texts: list[str] = []
-    ids: list[str] | None = None if id is None else []
+    ids: list[str] | None = None if id_field is None else []
     taken: list[int] = []
     rejected: list[DeadLetter] = []
     row, held, reported = 0, 0, 0
@@ -87,7 +87,7 @@ def read_delimited(
         held += lines.size
         if held >= batch_bytes:
             yield batch_of(texts, ids, taken, rejected, lines.consumed - reported)
-            texts, ids, taken, rejected, held = [], None if id is None else [], [], [], 0
+            texts, ids, taken, rejected, held = [], None if id_field is None else [], [], [], 0
             reported = lines.consumed
     if taken or rejected or lines.consumed > reported:
         yield batch_of(texts, ids, taken, rejected, lines.consumed - reported)

@@ -25,12 +25,12 @@ def record_batches(file: InputFile) -> int | None:
 def read_ipc(
     piece: Slice,
     text: str,
-    id: str | None,
+    id_field: str | None,
     batch_bytes: int,
     max_record_bytes: int,
 ) -> Iterator[Batch]:
     """The rows of the slice's record batches."""
-    wanted = [text] if id is None else [text, id]
+    wanted = [text] if id_field is None else [text, id_field]
     with open_input(piece.file) as handle:
         with reading(piece.file):
             stream = _is_stream(handle, piece.file)

@@ -11,6 +11,8 @@ a segmentation fault at a block whose lines are all `null`.)
 Every loop ends at a newline, so the caller must put at least `PADDING` of them behind the text.
 """
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from pairloom.operators.jit import address, kernel, load_u8, load_u64, store_u8, store_u64, trailing_zeros
@@ -64,7 +66,7 @@ def _hex4(p: int) -> int:
     """The value of four hexadecimal digits, or -1."""
     value = 0
     for k in range(4):
-        c = np.int64(load_u8(p + k))
+        c = load_u8(p + k)
         if 48 <= c <= 57:
             value = value * 16 + c - 48
         elif 65 <= (c & 0xDF) <= 70:
@@ -72,6 +74,12 @@ def _hex4(p: int) -> int:
         else:
             return -1
     return value
+
+
+@kernel
+def _first(stops: Any) -> int:
+    """The index of the lowest byte with a bit set, as int64: a uint64 would make positions floats."""
+    return np.int64(trailing_zeros(stops)) >> 3  # type: ignore[return-value]
 
 
 @kernel
@@ -90,7 +98,7 @@ def _string(p: int) -> int:
         if stops == np.uint64(0):
             p += 8
             continue
-        p += np.int64(trailing_zeros(stops)) >> 3
+        p += _first(stops)
         c = load_u8(p)
         if c == 0x22:
             return (p + 1) * 2 + escaped
@@ -251,9 +259,8 @@ def _unescape(p: int, end: int, to: int) -> int:
         store_u64(to, w)
         slash = w ^ _SLASHES
         stops = (slash - _ONES) & ~slash & _HIGH
-        step = np.int64(8) if stops == np.uint64(0) else np.int64(trailing_zeros(stops)) >> 3
-        if step > end - p:
-            step = end - p
+        step = 8 if stops == np.uint64(0) else _first(stops)
+        step = min(step, end - p)
         p += step
         to += step
         if step == 8 or p >= end:
@@ -342,8 +349,8 @@ def scan_lines(
         if load_u8(p) != 0x7B:
             break
         p = _blank(p + 1)
-        text_kind, text_from, text_to = _NOTHING, np.int64(0), np.int64(0)
-        id_kind, id_from, id_to = _NOTHING, np.int64(0), np.int64(0)
+        text_kind, text_from, text_to = _NOTHING, 0, 0
+        id_kind, id_from, id_to = _NOTHING, 0, 0
         good = False
         while load_u8(p) == 0x22:
             key = p + 1

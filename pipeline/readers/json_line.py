@@ -35,7 +35,7 @@ class _Integer(str):
 _DECODER = json.JSONDecoder(parse_int=_Integer)
 
 
-def read_line(line: bytes, text: str, id: str | None) -> Accepted | Refused:
+def read_line(line: bytes, text: str, id_field: str | None) -> Accepted | Refused:
     """Read a line that is not blank; of duplicate keys the last one counts.
 
     >>> read_line(b'{"text": "a", "n": 7}', "text", "n")
@@ -55,10 +55,10 @@ def read_line(line: bytes, text: str, id: str | None) -> Accepted | Refused:
         return Refused("invalid_json", f"{error.msg} (character {error.pos} of the record)")
     if not isinstance(value, dict):
         return Refused("not_an_object", f"the line holds {_kind(value)}, not an object")
-    return _fields(value, text, id)
+    return _fields(value, text, id_field)
 
 
-def _fields(value: dict[str, object], text: str, id: str | None) -> Accepted | Refused:
+def _fields(value: dict[str, object], text: str, id_field: str | None) -> Accepted | Refused:
     if text not in value:
         return Refused("missing_text", f"no field {text!r}; the record has {sorted(value)[:20]}")
     body = value[text]
@@ -68,17 +68,17 @@ def _fields(value: dict[str, object], text: str, id: str | None) -> Accepted | R
         return Refused("text_not_a_string", f"field {text!r} is {_kind(body)}")
     if (where := _surrogate(body)) is not None:
         return Refused("lone_surrogate", f"field {text!r} has an unpaired surrogate at character {where}")
-    if id is None:
+    if id_field is None:
         return Accepted(body, None)
-    if id not in value:
-        return Refused("missing_id", f"no field {id!r}; the record has {sorted(value)[:20]}")
-    name = value[id]
+    if id_field not in value:
+        return Refused("missing_id", f"no field {id_field!r}; the record has {sorted(value)[:20]}")
+    name = value[id_field]
     if name is None:
-        return Refused("null_id", f"field {id!r} is null")
+        return Refused("null_id", f"field {id_field!r} is null")
     if not isinstance(name, str):
-        return Refused("id_not_a_string", f"field {id!r} is {_kind(name)}; ids are strings or integers")
+        return Refused("id_not_a_string", f"field {id_field!r} is {_kind(name)}; ids are strings or integers")
     if (where := _surrogate(name)) is not None:
-        return Refused("lone_surrogate", f"field {id!r} has an unpaired surrogate at character {where}")
+        return Refused("lone_surrogate", f"field {id_field!r} has an unpaired surrogate at character {where}")
     if isinstance(name, _Integer):
         return Accepted(body, "0" if name == "-0" else str(name))
     return Accepted(body, name)

@@ -16,14 +16,14 @@ __all__ = ["read_jsonl"]
 def read_jsonl(
     piece: Slice,
     text: str,
-    id: str | None,
+    id_field: str | None,
     batch_bytes: int,
     max_record_bytes: int,
 ) -> Iterator[Batch]:
     """The records of the lines that start in the slice; blank lines are none."""
     row = 0
     for block in line_blocks(piece, batch_bytes, max_record_bytes):
-        lines = _Lines(piece.file, block.data, block.position, text, id)
+        lines = _Lines(piece.file, block.data, block.position, text, id_field)
         row = lines.scan(row, max_record_bytes)
         yield lines.batch(block.consumed)
 
@@ -31,15 +31,15 @@ def read_jsonl(
 class _Lines:
     """One block on its way through the kernel, and the buffers that the texts end up in."""
 
-    def __init__(self, file: InputFile, data: bytes, position: int, text: str, id: str | None) -> None:
+    def __init__(self, file: InputFile, data: bytes, position: int, text: str, id_field: str | None) -> None:
         self._file, self._data, self._position = file, data, position
-        self._text, self._id = text, id
+        self._text, self._id = text, id_field
         count = data.count(b"\n") + 2
         self._padded = np.frombuffer(data + b"\n" * PADDING, dtype=np.uint8)
         self._texts = np.empty(len(self._padded), np.uint8)
-        self._ids = np.empty(len(self._padded) if id else 0, np.uint8)  # most of it is never touched
+        self._ids = np.empty(len(self._padded) if id_field else 0, np.uint8)  # most of it is never touched
         self._text_offsets = np.zeros(count, np.int64)
-        self._id_offsets = np.zeros(count if id else 1, np.int64)
+        self._id_offsets = np.zeros(count if id_field else 1, np.int64)
         self._rows = np.empty(count, np.int64)
         self._taken = 0
         self._rejected: list[DeadLetter] = []

@@ -79,7 +79,8 @@ def find(path: str, excluded: Callable[[str], bool]) -> list[Found]:
     try:
         if "://" in path and not path.startswith("file://"):
             return list(_find_remote(path, excluded))
-        return list(_find_local(os.path.abspath(path.removeprefix("file://")), excluded))
+        absolute = os.path.abspath(path.removeprefix("file://"))  # noqa: PTH100  (a link keeps its name)
+        return list(_find_local(absolute, excluded))
     except PermissionError as error:
         raise RecipeError(
             f"{path}: not allowed to read {error.filename or 'it'}; get access or exclude it"

@@ -27,13 +27,13 @@ def row_group_bytes(file: InputFile) -> list[int]:
 def read_parquet(
     piece: Slice,
     text: str,
-    id: str | None,
+    id_field: str | None,
     batch_bytes: int,
     max_record_bytes: int,
 ) -> Iterator[Batch]:
     """The rows of the slice's row groups, page checksums verified where the file has them."""
     with open_input(piece.file) as handle:
-        rows = _rows(handle, piece, [text] if id is None else [text, id], batch_bytes)
+        rows = _rows(handle, piece, [text] if id_field is None else [text, id_field], batch_bytes)
         yield from batches(rows, piece.file, batch_bytes, max_record_bytes)
 
 

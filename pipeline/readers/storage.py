@@ -38,8 +38,9 @@ _EXTRAS = {
 class Stream(Protocol):
     """Bytes that are read forwards."""
 
-    consumed: int
-    """How many stored bytes were needed so far."""
+    @property
+    def consumed(self) -> int:
+        """How many stored bytes were needed so far."""
 
     def read(self, size: int) -> bytes:
         """At least one byte and at most `size`; none only at the end."""
@@ -118,7 +119,7 @@ def open_input(file: InputFile) -> Iterator[BinaryIO]:
 def _open(uri: str) -> BinaryIO:
     path = local_path(uri)
     if path is not None:
-        handle = Path(path).open("rb")
+        handle = Path(path).open("rb")  # noqa: SIM115  (closed by the caller)
         if hasattr(os, "posix_fadvise"):
             os.posix_fadvise(handle.fileno(), 0, 0, os.POSIX_FADV_SEQUENTIAL)
         return handle

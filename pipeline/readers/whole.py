@@ -12,7 +12,7 @@ __all__ = ["read_whole"]
 _STEP = 1 << 20
 
 
-def read_whole(piece: Slice, id: str | None, max_record_bytes: int) -> Iterator[Batch]:
+def read_whole(piece: Slice, id_field: str | None, max_record_bytes: int) -> Iterator[Batch]:
     """The one document of a text file, byte for byte; its id, if one is asked for, is the file's URI.
 
     An empty file is an empty document. A file that is not UTF-8 is rejected at its first bad byte.
@@ -35,6 +35,6 @@ def read_whole(piece: Slice, id: str | None, max_record_bytes: int) -> Iterator[
             detail=f"byte {error.start} is 0x{body[error.start]:02x}: {error.reason}",
             excerpt=excerpt_of(body),
         )
-        yield batch_of([], None if id is None else [], [], [letter], piece.bytes)
+        yield batch_of([], None if id_field is None else [], [], [letter], piece.bytes)
         return
-    yield batch_of([text], None if id is None else [file.uri], [0], [], piece.bytes)
+    yield batch_of([text], None if id_field is None else [file.uri], [0], [], piece.bytes)
