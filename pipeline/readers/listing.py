@@ -10,6 +10,7 @@ import re
 import stat
 from collections import deque
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,7 +46,7 @@ def matcher(pattern: str) -> re.Pattern[str]:
     (True, False)
     """
     *folders, name = pattern.split("/")
-    out = ["(?:[^/]+/)*" if part == "**" else _name(part) + "/" for part in folders]
+    out = ["(?:[^/]*/)*" if part == "**" else _name(part) + "/" for part in folders]
     return re.compile("".join(out) + (".*" if name == "**" else _name(name)), re.DOTALL)
 
 
@@ -208,7 +209,7 @@ def _find_remote(path: str, excluded: Callable[[str], bool]) -> Iterator[Found]:
                 f"{fs.unstrip_protocol(name)}: its size is not known to the server; copy it to storage that knows"
             )
         uri = str(fs.unstrip_protocol(name))
-        yield Found(uri, uri, int(info["size"]), version_of(info))
+        yield Found(uri, uri, int(info["size"]), version_of(info, partial(fs.info, name)))
 
 
 def _shown(names: list[str], parts: list[str]) -> bool:

@@ -2,7 +2,7 @@
 
 import os
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -22,8 +22,8 @@ _COMPRESSED_READ = 1 << 20
 _ZSTD_FEED = 1 << 10
 _GZIP_FEED = 1 << 14
 _ZSTD_WINDOW = 1 << 31  # what `zstd --long=31` writes
-_VERSIONS = ("ETag", "etag", "e_tag", "generation", "VersionId", "version_id", "content_hash", "mtime")
-_TIMES = ("LastModified", "last_modified", "updated", "modified", "created")
+_VERSIONS = ("ETag", "etag", "e_tag", "generation", "VersionId", "version_id", "content_hash")
+_TIMES = ("LastModified", "last_modified", "updated", "modified", "mtime", "created")
 _EXTRAS = {
     "s3": "s3",
     "s3a": "s3",
@@ -67,11 +67,16 @@ def local_path(uri: str) -> str | None:
     return uri.removeprefix("file://") if uri.startswith("file://") else None
 
 
-def version_of(info: Mapping[str, Any]) -> str:
-    """What a file system's description of a file says about its version; "" if nothing."""
+def version_of(info: Mapping[str, Any], ask: Callable[[], Mapping[str, Any]] | None = None) -> str:
+    """What a file system's description of a file says about its version; "" if nothing.
+
+    A listing may describe a file less exactly than a question about it: without an etag or the like, `ask` is called.
+    """
     for key in _VERSIONS:
         if info.get(key):
             return str(info[key]).strip('"')
+    if ask is not None:
+        return version_of(ask())
     for key in _TIMES:
         value = info.get(key)
         if value:

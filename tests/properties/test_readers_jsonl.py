@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 import zstandard
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pairloom.pipeline.corpus import InputFile, Slice, Source, list_inputs, plan_units
@@ -108,6 +108,7 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("lines")
 
 
+@settings(max_examples=400)
 @given(lines, st.sampled_from([None, "id", "x", "text"]), st.booleans())
 @example([b'{"text":"a"}{"text":"b"}'], None, True)
 @example([b"null"], None, True)
