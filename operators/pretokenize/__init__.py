@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators.pretokenize.classes import UNICODE_VERSION, classes
-from pairloom.operators.pretokenize.scan import scan
+from pairloom.operators.pretokenize.scan import SLACK, scan
 from pairloom.operators.pretokenize.schemes import DIGITS, SCHEMES, Rules, patterns, rules
 from pairloom.operators.reference.pretokenize import split_bytes
 from pairloom.operators.text import Text
@@ -74,11 +74,13 @@ class Pretokenizer:
 def _scan(text: Text, found: Rules, size: int) -> Iterator[Block]:
     """Blocks of at least `size` bytes, but for the last, cut by the kernel."""
     table = classes(found.profile)
+    numbers = found.numbers()
     state = np.array([0, text.offsets[0], 0], np.int64)
-    ends = np.empty(min(size, text.bytes) + 64, np.int64)
+    window = np.zeros(64, np.uint8)
+    ends = np.empty(min(size, text.bytes) + 2 * SLACK, np.int64)
     while True:
         start = int(state[1])
-        count = scan(text.data, text.offsets, table.index, table.blocks, found.numbers(), state, size, ends)
+        count = scan(text.data, text.offsets, table.index, table.blocks, numbers, state, size, window, ends)
         if count == 0:
             return
         yield start, ends[:count]

@@ -27,8 +27,8 @@ SPACED, PREFIXED, CASED, SEGMENTED = range(4)
 
 
 @kernel
-def spaced_end(p: int, stop: int, index: int, blocks: int, short: int, digits: int) -> int:
-    r"""GPT-2: `'s|'t|...| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`; digits take a blank if `digits`."""
+def spaced_end(p: int, stop: int, index: int, blocks: int, short: int, option: int) -> int:
+    r"""GPT-2: `'s|'t|...| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`; digits take a blank if `option` & 1."""
     if int(load_u8(p)) == 39:
         length = contraction(p, stop, short)
         if length > 0:
@@ -37,7 +37,7 @@ def spaced_end(p: int, stop: int, index: int, blocks: int, short: int, digits: i
     q = p + (s >> 8)
     if s & BLANK != 0 and q < stop:
         following = symbol(q, stop, index, blocks)
-        if following & SPACE == 0 and (following & DIGIT == 0 or digits != 0):
+        if following & SPACE == 0 and (following & DIGIT == 0 or option & 1 != 0):
             s = following
             q += s >> 8
     if s & SPACE != 0:

@@ -3,12 +3,26 @@
 import numpy as np
 import numpy.typing as npt
 
-from pairloom.operators.jit import address, kernel, store_u64
+from pairloom.operators.jit import address, kernel, load_u8, store_u8, store_u64, trailing_zeros
 from pairloom.operators.pretokenize.classes import DIGIT
-from pairloom.operators.pretokenize.pieces import piece_end
-from pairloom.operators.pretokenize.symbols import DIGITS_LEFT, DIGITS_RUN, DIGITS_SINGLE, digits_end, symbol
+from pairloom.operators.pretokenize.pieces import CASED, PREFIXED, SPACED, piece_end
+from pairloom.operators.pretokenize.symbols import (
+    DIGITS_LEFT,
+    DIGITS_RUN,
+    DIGITS_SINGLE,
+    digits_end,
+    symbol,
+)
+from pairloom.operators.pretokenize.windows import cased_starts, prefixed_starts, segmented_starts, spaced_starts
+from pairloom.operators.simd import leading_zeros
 
-__all__ = ["scan"]
+__all__ = ["SLACK", "scan"]
+
+# Entries that must be free in `ends` before a window is looked at: one a byte, the document's end, and one to spare.
+SLACK = 66
+
+_0 = np.uint64(0)
+_1 = np.uint64(1)
 
 
 @kernel
@@ -20,48 +34,82 @@ def scan(
     rules: npt.NDArray[np.int64],
     state: npt.NDArray[np.int64],
     size: int,
+    window: npt.NDArray[np.uint8],
     ends: npt.NDArray[np.int64],
 ) -> int:
     """Write the ends of the next pieces and return how many there are; 0 when all documents are done.
 
-    Stops at the first piece's end that is `size` or more bytes away from where it began, or when `ends` is full. `rules` are int64
+    Stops at a piece's end when `size` bytes or more are cut or fewer than `SLACK` entries of `ends` are left. `rules` are int64
     [family, contractions, family's option, digits] as in `pieces.py` and `symbols.py`. `state` is int64 [document, position, end
-    of the digits that are already known to come in threes], to begin with [0, offsets[0], 0], and is moved on.
+    of the digits that are known to come in threes], to begin with [0, offsets[0], 0], and is moved on. `window` is 64 bytes of
+    room for the end of `data`, past which nothing is read.
     """
     base = address(data)
+    safe = base + len(data) - 64  # the last address from which 64 bytes may be loaded
+    room = address(window)
     i = address(index)
     b = address(blocks)
     out = address(ends)
     family, short, option, digits = rules[0], rules[1], rules[2], rules[3]
     documents = len(offsets) - 1
     document, position, threes = state[0], state[1], state[2]
-    enough = position + size
+    enough = base + position + size
     count = 0
-    while document < documents and count < len(ends) and position < enough:
+    limit = len(ends) - SLACK
+    while document < documents and count <= limit and base + position < enough:
         stop = base + offsets[document + 1]
         p = base + position
         if p >= stop:
             document += 1
             continue
-        while p < stop and count < len(ends) and p - base < enough:
-            s = symbol(p, stop, i, b)
-            if digits == DIGITS_RUN or s & DIGIT == 0:
-                p = piece_end(p, stop, i, b, family, short, option)
-            elif digits == DIGITS_SINGLE:
-                p += s >> 8
-            elif digits == DIGITS_LEFT or p - base < threes:
-                p = digits_end(p, stop, i, b, 3)
+        while p < stop and count <= limit and p < enough:
+            left = stop - p
+            ended = 1 if left <= 64 else 0
+            valid = ~_0 if left >= 64 else (_1 << np.uint64(left)) - _1
+            at = p
+            if p > safe:
+                at = room
+                for k in range(left):
+                    store_u8(room + k, load_u8(p + k))
+            if family == SPACED:
+                starts = spaced_starts(p, at, stop, valid, ended, i, b, short, option, digits)
+            elif family == PREFIXED:
+                starts = prefixed_starts(p, at, stop, valid, ended, i, b, short, option, digits)
+            elif family == CASED:
+                starts = cased_starts(p, at, stop, valid, ended, i, b, short, option, digits)
             else:
-                length = 0
-                q = p
-                while q < stop:
-                    s = symbol(q, stop, i, b)
-                    if s & DIGIT == 0:
-                        break
-                    q += s >> 8
-                    length += 1
-                threes = q - base
-                p = digits_end(p, stop, i, b, (length - 1) % 3 + 1)
+                starts = segmented_starts(p, at, stop, valid, ended, i, b, short, option, digits)
+            sure = starts & _1 != _0
+            starts &= valid & ~_1
+            todo = starts
+            while todo != _0:
+                store_u64(out + 8 * count, np.uint64(p - base + trailing_zeros(todo)))
+                todo &= todo - _1
+                count += 1
+            if ended != 0 and sure:
+                p = stop
+            elif starts != _0:
+                p += 63 - leading_zeros(starts)
+                continue
+            else:
+                s = symbol(p, stop, i, b)
+                if digits == DIGITS_RUN or s & DIGIT == 0:
+                    p = piece_end(p, stop, i, b, family, short, option)
+                elif digits == DIGITS_SINGLE:
+                    p += s >> 8
+                elif digits == DIGITS_LEFT or p - base < threes:
+                    p = digits_end(p, stop, i, b, 3)
+                else:
+                    length = 0
+                    q = p
+                    while q < stop:
+                        s = symbol(q, stop, i, b)
+                        if s & DIGIT == 0:
+                            break
+                        q += s >> 8
+                        length += 1
+                    threes = q - base
+                    p = digits_end(p, stop, i, b, (length - 1) % 3 + 1)
             store_u64(out + 8 * count, np.uint64(p - base))
             count += 1
         position = p - base

@@ -129,14 +129,14 @@ _RULES = {
     "qwen35": Rules(profile="marked", family=PREFIXED, contractions=FOLDED, digits=DIGITS_SINGLE),
     "deepseek_v3": Rules(profile="segmented", family=SEGMENTED, digits=DIGITS_LEFT),
     "superbpe": Rules(profile="cased", family=CASED, digits=DIGITS_LEFT),
-    "whitespace": Rules(profile="spaced", family=SPACED),
+    "whitespace": Rules(profile="spaced", family=SPACED, option=2),
 }
 
 
 def rules(scheme: str, digits: str = "keep") -> Rules | None:
     """What the scanner needs to cut as `patterns(scheme, digits)` does; None where a document stays whole."""
     if scheme == "none":
-        found = Rules(profile="digits", family=SPACED)
+        found = Rules(profile="digits", family=SPACED, option=6)
         if digits == "keep":
             return None
     else:
@@ -146,5 +146,5 @@ def rules(scheme: str, digits: str = "keep") -> Rules | None:
     if scheme == "whitespace":
         found = replace(found, profile="spaced_digits")
     if found.family == SPACED:
-        found = replace(found, option=0)
+        found = replace(found, option=found.option & ~1)
     return replace(found, digits={"single": DIGITS_SINGLE, "l2r3": DIGITS_LEFT, "r2l3": DIGITS_RIGHT}[digits])

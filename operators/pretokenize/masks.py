@@ -1,0 +1,176 @@
+"""What the four families share of the mask algebra: a mask is a uint64, bit `i` is byte `i` of a window of 64 bytes.
+
+All bytes of a symbol carry its class, so that a bit and its neighbour below differ only where symbols meet; `inner` marks the bytes
+of a symbol after its first. A window begins at a piece's start, and patterns do not look behind, so the bit below bit 0 counts
+as nothing. What lies above the window is not known: no function here sets a bit that depends on it.
+"""
+
+import numpy as np
+
+from pairloom.operators.jit import kernel, trailing_zeros
+from pairloom.operators.pretokenize.symbols import DIGITS_LEFT, DIGITS_SINGLE, symbol
+from pairloom.operators.simd import leading_zeros, population
+
+__all__ = [
+    "digit_starts",
+    "first_bytes",
+    "last_spaces",
+    "newlines_taken",
+    "tails",
+    "turning_starts",
+    "whole_symbols",
+    "wide",
+]
+
+_0 = np.uint64(0)
+_1 = np.uint64(1)
+_2 = np.uint64(2)
+_3 = np.uint64(3)
+
+
+@kernel
+def wide(p: int, stop: int, index: int, blocks: int, todo: int) -> tuple[int, int, int, int, int, int, int]:
+    """Classify the symbols that begin with a byte of 128 or more, whose mask is `todo`.
+
+    Returns the masks of LETTER, DIGIT, SPACE, the three upper bits of the class byte, and the inner bytes.
+    """
+    letter = digit = space = fifth = sixth = seventh = inner = _0
+    while todo != _0:
+        i = trailing_zeros(todo)
+        s = symbol(p + i, stop, index, blocks)
+        c = np.uint64(s)
+        bits = ((_1 << np.uint64(s >> 8)) - _1) << np.uint64(i)
+        todo &= ~bits
+        inner |= bits & (bits - (_1 << np.uint64(i)))
+        letter |= bits & (_0 - (c & _1))
+        digit |= bits & (_0 - (c >> _1 & _1))
+        space |= bits & (_0 - (c >> _2 & _1))
+        fifth |= bits & (_0 - (c >> np.uint64(5) & _1))
+        sixth |= bits & (_0 - (c >> np.uint64(6) & _1))
+        seventh |= bits & (_0 - (c >> np.uint64(7) & _1))
+    return letter, digit, space, fifth, sixth, seventh, inner
+
+
+@kernel
+def first_bytes(last: int, inner: int) -> int:
+    """The first byte of each symbol whose last byte is in `last`."""
+    if inner != _0:
+        last = (last & ~inner) | ((last & inner) >> _1)
+        last = (last & ~inner) | ((last & inner) >> _1)
+        last = (last & ~inner) | ((last & inner) >> _1)
+    return last
+
+
+@kernel
+def whole_symbols(first: int, inner: int) -> int:
+    """All bytes of each symbol whose first byte is in `first`."""
+    if inner != _0:
+        first |= (first << _1) & inner
+        first |= (first << _1) & inner
+        first |= (first << _1) & inner
+    return first
+
+
+@kernel
+def last_spaces(space: int, newline: int, inner: int, top: int) -> int:
+    r"""The first byte of each run's last space, unless that is a newline or touches `top`, the window's last byte: `\s+(?!\S)`."""
+    return first_bytes(space & ~((space >> _1) | top) & ~newline, inner)
+
+
+@kernel
+def tails(space: int, newline: int, valid: int, at_end: int) -> int:
+    r"""The first byte after a run's last newline, where more spaces follow: what `\s*[\r\n]+` leaves.
+
+    `at_end` says what to answer for a run that fills the window to its last byte.
+    """
+    plain = space & ~newline
+    todo = plain & ((newline & space) << _1)
+    found = _0
+    while todo != _0:
+        bit = todo & (_0 - todo)
+        todo ^= bit
+        beyond = ((plain + bit) ^ plain) & ~plain & valid  # carries ripple to the byte after the run of plain spaces
+        if (beyond & ~newline) != _0 or (beyond == _0 and at_end != 0):
+            found |= bit
+    return found
+
+
+@kernel
+def digit_starts(digit: int, inner: int, rule: int, top: int, ended: int) -> int:
+    """The first byte of each group of digits; groups from the right only in runs whose end is in sight."""
+    first = digit & ~(digit << _1)
+    symbols = digit & ~inner
+    if rule == DIGITS_SINGLE:
+        return symbols
+    if (digit & (digit << _1) & (digit << _2) & (digit << _3)) == _0:
+        return first  # no run has more than three bytes
+    if (rule == DIGITS_LEFT) and (digit & inner) == _0:
+        # Every third digit of each run: from the starts, three bytes further while the run lasts.
+        triple = digit & (digit << _1) & (digit << _2) & (digit << _3)
+        found = first
+        step = first
+        while step != _0:
+            step = (step << _3) & triple
+            found |= step
+        return found
+    found = first
+    while first != _0:
+        bit = first & (_0 - first)
+        first ^= bit
+        run = digit & ~(digit + bit) & ~(bit - _1)
+        chars = symbols & run
+        if rule == DIGITS_LEFT:
+            k = 0
+        elif (run & top) != _0 and ended == 0:
+            continue
+        else:
+            k = (3 - population(chars) % 3) % 3
+        while chars != _0:
+            low = chars & (_0 - chars)
+            chars ^= low
+            if k == 0:
+                found |= low
+            k = (k + 1) % 3
+    return found
+
+
+@kernel
+def newlines_taken(newline: int, slash: int, after_symbol: int) -> int:
+    r"""The newlines and slashes that `[\r\n/]*` adds to the symbols before; `after_symbol` are newlines right after a symbol."""
+    if slash & (newline << _1) == _0:
+        return newline & ~(newline + after_symbol)
+    both = newline | slash
+    taken = _0
+    while after_symbol != _0:
+        bit = after_symbol & (_0 - after_symbol)
+        run = both & ~(both + bit) & ~(bit - _1)
+        taken |= run
+        after_symbol &= ~run
+    return taken
+
+
+@kernel
+def turning_starts(upper: int, lower: int, turns: int, barriers: int, valid: int, ended: int) -> int:
+    """Of `turns`, capitals after a caseless letter, those at which a cased word begins.
+
+    A word begins there if it was in lower case before the caseless letters (and these do not begin a word of their own, being in
+    `barriers`), or if its capitals end it: then it backs off to its last caseless letter.
+    """
+    capital = upper & ~lower
+    found = _0
+    while turns != _0:
+        bit = turns & (_0 - turns)
+        turns ^= bit
+        run = bit - _1
+        gap = run & ~(upper & lower)
+        before = _0
+        if gap != _0:
+            before = _1 << np.uint64(63 - leading_zeros(gap))
+            run &= ~((before << _1) - _1)
+        if before & lower != _0 and barriers & run == _0:
+            found |= bit
+            continue
+        beyond = ((capital + bit) ^ capital) & ~capital & valid
+        if (beyond == _0 and ended != 0) or (beyond != _0 and beyond & (upper | lower) == _0):
+            found |= bit
+    return found
