@@ -19,7 +19,18 @@ import numpy as np
 from tokenizers import Regex, pre_tokenizers
 
 # The order numbers the classes; 0 is everything else (control, format, private, surrogate, unassigned).
-CLASSES = (r"\p{Lu}", r"\p{Ll}", r"\p{Lt}", r"\p{Lm}", r"\p{Lo}", r"\p{M}", r"\p{N}", r"\p{P}", r"\p{S}", r"\s")
+CLASSES = (
+    r"\p{Lu}",
+    r"\p{Ll}",
+    r"\p{Lt}",
+    r"\p{Lm}",
+    r"\p{Lo}",
+    r"\p{M}",
+    r"\p{N}",
+    r"\p{P}",
+    r"\p{S}",
+    r"\s",
+)
 VERSION = "16.0"
 MAGIC = b"pairloom classes"
 CODE_POINTS = 0x110000
@@ -46,7 +57,9 @@ def build() -> bytes:
     for number, pattern in enumerate(CLASSES, start=1):
         found = members(pattern)
         if classes[found].any():
-            raise ValueError(f"{pattern} overlaps an earlier class at U+{np.flatnonzero(found & (classes > 0))[0]:04X}")
+            raise ValueError(
+                f"{pattern} overlaps an earlier class at U+{np.flatnonzero(found & (classes > 0))[0]:04X}"
+            )
         classes[found] = number
     if not (members(r"\p{L}") == ((classes >= 1) & (classes <= 5))).all():
         raise ValueError(r"\p{L} is not the union of its five parts")

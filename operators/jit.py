@@ -20,6 +20,7 @@ __all__ = [
     "address",
     "byte_swap",
     "fold_multiply",
+    "inner",
     "kernel",
     "load_u8",
     "load_u16",
@@ -39,6 +40,15 @@ F = TypeVar("F", bound=Callable[..., Any])
 def kernel(function: F) -> F:
     """Compile `function` with numba on first use, cached on disk, without the GIL."""
     return numba.njit(cache=True, nogil=True)(function)  # type: ignore[no-any-return]
+
+
+def inner(function: F) -> F:
+    """Compile `function` for other kernels to call, without the wrappers that Python needs or a place on disk.
+
+    It is compiled, and as a rule inlined, with each kernel that calls it. Python cannot call it.
+    """
+    options = {"nogil": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    return numba.njit(**options)(function)  # type: ignore[no-any-return]
 
 
 @intrinsic

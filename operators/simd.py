@@ -27,7 +27,9 @@ def bytes_between(typingctx: Any, pointer: Any, low: Any, count: Any) -> Any:
                 ir.Constant(window, ir.Undefined), builder.trunc(value, byte), ir.IntType(32)(0)
             )
             return builder.shuffle_vector(
-                one, ir.Constant(window, ir.Undefined), ir.Constant(ir.VectorType(ir.IntType(32), 64), [0] * 64)
+                one,
+                ir.Constant(window, ir.Undefined),
+                ir.Constant(ir.VectorType(ir.IntType(32), 64), [0] * 64),
             )
 
         inside = builder.icmp_unsigned("<", builder.sub(loaded, everywhere(args[1])), everywhere(args[2]))

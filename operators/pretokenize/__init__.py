@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators.pretokenize.classes import UNICODE_VERSION, classes
-from pairloom.operators.pretokenize.scan import SLACK, scan
+from pairloom.operators.pretokenize.scan import SCANS, SLACK
 from pairloom.operators.pretokenize.schemes import DIGITS, SCHEMES, Rules, patterns, rules
 from pairloom.operators.reference.pretokenize import split_bytes
 from pairloom.operators.text import Text
@@ -54,7 +54,9 @@ class Pretokenizer:
         pieces: list[str] = []
         for start, ends in self.blocks(whole):
             edges = [start, *ends.tolist()]
-            pieces += [data[low:high].decode(errors="surrogateescape") for low, high in itertools.pairwise(edges)]
+            pieces += [
+                data[low:high].decode(errors="surrogateescape") for low, high in itertools.pairwise(edges)
+            ]
         return pieces
 
     def blocks(self, text: Text) -> Iterator[Block]:
@@ -73,6 +75,7 @@ class Pretokenizer:
 
 def _scan(text: Text, found: Rules, size: int) -> Iterator[Block]:
     """Blocks of at least `size` bytes, but for the last, cut by the kernel."""
+    scan = SCANS[found.family]
     table = classes(found.profile)
     numbers = found.numbers()
     state = np.array([0, text.offsets[0], 0], np.int64)

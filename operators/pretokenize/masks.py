@@ -7,7 +7,7 @@ as nothing. What lies above the window is not known: no function here sets a bit
 
 import numpy as np
 
-from pairloom.operators.jit import kernel, trailing_zeros
+from pairloom.operators.jit import inner, trailing_zeros
 from pairloom.operators.pretokenize.symbols import DIGITS_LEFT, DIGITS_SINGLE, symbol
 from pairloom.operators.simd import leading_zeros, population
 
@@ -28,7 +28,7 @@ _2 = np.uint64(2)
 _3 = np.uint64(3)
 
 
-@kernel
+@inner
 def wide(p: int, stop: int, index: int, blocks: int, todo: int) -> tuple[int, int, int, int, int, int, int]:
     """Classify the symbols that begin with a byte of 128 or more, whose mask is `todo`.
 
@@ -51,7 +51,7 @@ def wide(p: int, stop: int, index: int, blocks: int, todo: int) -> tuple[int, in
     return letter, digit, space, fifth, sixth, seventh, inner
 
 
-@kernel
+@inner
 def first_bytes(last: int, inner: int) -> int:
     """The first byte of each symbol whose last byte is in `last`."""
     if inner != _0:
@@ -61,7 +61,7 @@ def first_bytes(last: int, inner: int) -> int:
     return last
 
 
-@kernel
+@inner
 def whole_symbols(first: int, inner: int) -> int:
     """All bytes of each symbol whose first byte is in `first`."""
     if inner != _0:
@@ -71,13 +71,13 @@ def whole_symbols(first: int, inner: int) -> int:
     return first
 
 
-@kernel
+@inner
 def last_spaces(space: int, newline: int, inner: int, top: int) -> int:
     r"""The first byte of each run's last space, unless that is a newline or touches `top`, the window's last byte: `\s+(?!\S)`."""
     return first_bytes(space & ~((space >> _1) | top) & ~newline, inner)
 
 
-@kernel
+@inner
 def tails(space: int, newline: int, valid: int, at_end: int) -> int:
     r"""The first byte after a run's last newline, where more spaces follow: what `\s*[\r\n]+` leaves.
 
@@ -89,13 +89,15 @@ def tails(space: int, newline: int, valid: int, at_end: int) -> int:
     while todo != _0:
         bit = todo & (_0 - todo)
         todo ^= bit
-        beyond = ((plain + bit) ^ plain) & ~plain & valid  # carries ripple to the byte after the run of plain spaces
+        beyond = (
+            ((plain + bit) ^ plain) & ~plain & valid
+        )  # carries ripple to the byte after the run of plain spaces
         if (beyond & ~newline) != _0 or (beyond == _0 and at_end != 0):
             found |= bit
     return found
 
 
-@kernel
+@inner
 def digit_starts(digit: int, inner: int, rule: int, top: int, ended: int) -> int:
     """The first byte of each group of digits; groups from the right only in runs whose end is in sight."""
     first = digit & ~(digit << _1)
@@ -134,7 +136,7 @@ def digit_starts(digit: int, inner: int, rule: int, top: int, ended: int) -> int
     return found
 
 
-@kernel
+@inner
 def newlines_taken(newline: int, slash: int, after_symbol: int) -> int:
     r"""The newlines and slashes that `[\r\n/]*` adds to the symbols before; `after_symbol` are newlines right after a symbol."""
     if slash & (newline << _1) == _0:
@@ -149,7 +151,7 @@ def newlines_taken(newline: int, slash: int, after_symbol: int) -> int:
     return taken
 
 
-@kernel
+@inner
 def turning_starts(upper: int, lower: int, turns: int, barriers: int, valid: int, ended: int) -> int:
     """Of `turns`, capitals after a caseless letter, those at which a cased word begins.
 

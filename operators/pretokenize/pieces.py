@@ -4,7 +4,7 @@ A piece is what a scheme's pattern matches there, alternative by alternative in 
 start of a piece is all the context there is; it is why a scan may stop at any piece's end and resume from it.
 """
 
-from pairloom.operators.jit import kernel, load_u8
+from pairloom.operators.jit import inner, load_u8
 from pairloom.operators.pretokenize.classes import (
     BLANK,
     CJK,
@@ -19,14 +19,10 @@ from pairloom.operators.pretokenize.classes import (
 )
 from pairloom.operators.pretokenize.symbols import class_end, contraction, newline_end, space_end, symbol
 
-__all__ = ["CASED", "PREFIXED", "SEGMENTED", "SPACED", "piece_end"]
-
-# Families, by what their words are: after an optional blank (GPT-2); after any one symbol but a letter, number or newline (cl100k);
-# the same in upper then lower case (o200k); inside segments that digits and CJK cut first (DeepSeek).
-SPACED, PREFIXED, CASED, SEGMENTED = range(4)
+__all__ = ["cased_end", "prefixed_end", "segmented_end", "spaced_end"]
 
 
-@kernel
+@inner
 def spaced_end(p: int, stop: int, index: int, blocks: int, short: int, option: int) -> int:
     r"""GPT-2: `'s|'t|...| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`; digits take a blank if `option` & 1."""
     if int(load_u8(p)) == 39:
@@ -45,8 +41,8 @@ def spaced_end(p: int, stop: int, index: int, blocks: int, short: int, option: i
     return class_end(q, stop, index, blocks, LETTER | DIGIT | SPACE, s & (LETTER | DIGIT | SPACE))
 
 
-@kernel
-def prefixed_end(p: int, stop: int, index: int, blocks: int, short: int, whole_tail: int) -> int:
+@inner
+def prefixed_end(p: int, stop: int, index: int, blocks: int, short: int, option: int) -> int:
     r"""cl100k: `'s|'t|...|[^\r\n\p{L}\p{N}]?\p{L}+| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`."""
     if int(load_u8(p)) == 39:
         length = contraction(p, stop, short)
@@ -63,13 +59,13 @@ def prefixed_end(p: int, stop: int, index: int, blocks: int, short: int, whole_t
             return class_end(q + (following >> 8), stop, index, blocks, LETTER, LETTER)
     if s & SPACE != 0:
         if s & BLANK == 0 or q == stop or following & (LETTER | DIGIT | SPACE) != 0:
-            return space_end(p, stop, index, blocks, 1, whole_tail, 0)
+            return space_end(p, stop, index, blocks, 1, option, 0)
         q += following >> 8
     q = class_end(q, stop, index, blocks, LETTER | DIGIT | SPACE, 0)
     return newline_end(q, stop, 0)
 
 
-@kernel
+@inner
 def cased_word_end(p: int, stop: int, index: int, blocks: int, short: int) -> int:
     """The end of the cased word that begins at `p`, a letter or mark: upper* lower+ or, failing that, upper+ lower*."""
     backed = p  # after the last symbol of the first half that could also be the second half's first
@@ -92,8 +88,8 @@ def cased_word_end(p: int, stop: int, index: int, blocks: int, short: int) -> in
     return q
 
 
-@kernel
-def cased_end(p: int, stop: int, index: int, blocks: int, short: int) -> int:
+@inner
+def cased_end(p: int, stop: int, index: int, blocks: int, short: int, option: int) -> int:
     r"""o200k: `[^\r\n\p{L}\p{N}]?` before a cased word with its contraction, then as cl100k, and `/` with the newlines."""
     s = symbol(p, stop, index, blocks)
     if s & LETTER != 0:
@@ -117,8 +113,8 @@ def cased_end(p: int, stop: int, index: int, blocks: int, short: int) -> int:
     return newline_end(q, stop, 1)
 
 
-@kernel
-def segmented_end(p: int, stop: int, index: int, blocks: int) -> int:
+@inner
+def segmented_end(p: int, stop: int, index: int, blocks: int, short: int, option: int) -> int:
     r"""DeepSeek-V3 behind the digits: its third pattern, and what it skips, inside segments of either CJK or no CJK."""
     s = symbol(p, stop, index, blocks)
     q = p + (s >> 8)
@@ -130,7 +126,9 @@ def segmented_end(p: int, stop: int, index: int, blocks: int) -> int:
         return class_end(q, stop, index, blocks, LETTER | CJK, LETTER | cjk)
     if s & PUNCTUATION != 0:
         if following == (256 | LETTER) and s >> 8 == 1:
-            while q < stop and symbol(q, stop, index, blocks) == following:  # ASCII letters: one byte, class LETTER
+            while (
+                q < stop and symbol(q, stop, index, blocks) == following
+            ):  # ASCII letters: one byte, class LETTER
                 q += 1
             return q
     elif s & NEWLINE == 0 and following & LETTER != 0:
@@ -150,19 +148,3 @@ def segmented_end(p: int, stop: int, index: int, blocks: int) -> int:
         return q
     q = class_end(q, stop, index, blocks, PUNCTUATION | CJK, PUNCTUATION | cjk)
     return newline_end(q, stop, 0) if cjk == 0 else q
-
-
-@kernel
-def piece_end(p: int, stop: int, index: int, blocks: int, family: int, short: int, option: int) -> int:
-    """The end of the piece at `p` < `stop`, which does not begin with a digit unless the family keeps digit runs.
-
-    `short` is the rule for contractions; `option` is the family's own: whether digits take a blank (SPACED), whether a run of white
-    space that ends the document is one piece (PREFIXED).
-    """
-    if family == SPACED:
-        return spaced_end(p, stop, index, blocks, short, option)
-    if family == PREFIXED:
-        return prefixed_end(p, stop, index, blocks, short, option)
-    if family == CASED:
-        return cased_end(p, stop, index, blocks, short)
-    return segmented_end(p, stop, index, blocks)

@@ -1,11 +1,15 @@
 """The kernel that cuts documents into pieces, as many as fit in a buffer, and resumes where it stopped."""
 
+from collections.abc import Callable
+from types import FunctionType
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators.jit import address, kernel, load_u8, store_u8, store_u64, trailing_zeros
 from pairloom.operators.pretokenize.classes import DIGIT
-from pairloom.operators.pretokenize.pieces import CASED, PREFIXED, SPACED, piece_end
+from pairloom.operators.pretokenize.pieces import cased_end, prefixed_end, segmented_end, spaced_end
 from pairloom.operators.pretokenize.symbols import (
     DIGITS_LEFT,
     DIGITS_RUN,
@@ -13,10 +17,15 @@ from pairloom.operators.pretokenize.symbols import (
     digits_end,
     symbol,
 )
-from pairloom.operators.pretokenize.windows import cased_starts, prefixed_starts, segmented_starts, spaced_starts
+from pairloom.operators.pretokenize.windows import (
+    cased_starts,
+    prefixed_starts,
+    segmented_starts,
+    spaced_starts,
+)
 from pairloom.operators.simd import leading_zeros
 
-__all__ = ["SLACK", "scan"]
+__all__ = ["SCANS", "SLACK"]
 
 # Entries that must be free in `ends` before a window is looked at: one a byte, the document's end, and one to spare.
 SLACK = 66
@@ -25,8 +34,7 @@ _0 = np.uint64(0)
 _1 = np.uint64(1)
 
 
-@kernel
-def scan(
+def _scan(
     data: npt.NDArray[np.uint8],
     offsets: npt.NDArray[np.int64],
     index: npt.NDArray[np.uint16],
@@ -40,7 +48,7 @@ def scan(
     """Write the ends of the next pieces and return how many there are; 0 when all documents are done.
 
     Stops at a piece's end when `size` bytes or more are cut or fewer than `SLACK` entries of `ends` are left. `rules` are int64
-    [family, contractions, family's option, digits] as in `pieces.py` and `symbols.py`. `state` is int64 [document, position, end
+    [contractions, family's option, digits] as in `pieces.py` and `symbols.py`. `state` is int64 [document, position, end
     of the digits that are known to come in threes], to begin with [0, offsets[0], 0], and is moved on. `window` is 64 bytes of
     room for the end of `data`, past which nothing is read.
     """
@@ -50,7 +58,7 @@ def scan(
     i = address(index)
     b = address(blocks)
     out = address(ends)
-    family, short, option, digits = rules[0], rules[1], rules[2], rules[3]
+    short, option, digits = rules[0], rules[1], rules[2]
     documents = len(offsets) - 1
     document, position, threes = state[0], state[1], state[2]
     enough = base + position + size
@@ -71,14 +79,7 @@ def scan(
                 at = room
                 for k in range(left):
                     store_u8(room + k, load_u8(p + k))
-            if family == SPACED:
-                starts = spaced_starts(p, at, stop, valid, ended, i, b, short, option, digits)
-            elif family == PREFIXED:
-                starts = prefixed_starts(p, at, stop, valid, ended, i, b, short, option, digits)
-            elif family == CASED:
-                starts = cased_starts(p, at, stop, valid, ended, i, b, short, option, digits)
-            else:
-                starts = segmented_starts(p, at, stop, valid, ended, i, b, short, option, digits)
+            starts = piece_starts(p, at, stop, valid, ended, i, b, short, option, digits)
             sure = starts & _1 != _0
             starts &= valid & ~_1
             todo = starts
@@ -94,7 +95,7 @@ def scan(
             else:
                 s = symbol(p, stop, i, b)
                 if digits == DIGITS_RUN or s & DIGIT == 0:
-                    p = piece_end(p, stop, i, b, family, short, option)
+                    p = piece_end(p, stop, i, b, short, option)
                 elif digits == DIGITS_SINGLE:
                     p += s >> 8
                 elif digits == DIGITS_LEFT or p - base < threes:
@@ -115,3 +116,23 @@ def scan(
         position = p - base
     state[0], state[1], state[2] = document, position, threes
     return count
+
+
+def _of_family(name: str, piece_starts: Any, piece_end: Any) -> Callable[..., int]:
+    """`_scan` with its two free names bound: a kernel of its own, which compiles nothing of the other families.
+
+    The code is the same object; the name tells the kernels apart in the cache on disk.
+    """
+    bound = _scan.__globals__ | {"piece_starts": piece_starts, "piece_end": piece_end}
+    function = FunctionType(_scan.__code__, bound, f"scan_{name}")
+    function.__qualname__ = function.__name__
+    return kernel(function)
+
+
+# family -> its kernel
+SCANS = {
+    "spaced": _of_family("spaced", spaced_starts, spaced_end),
+    "prefixed": _of_family("prefixed", prefixed_starts, prefixed_end),
+    "cased": _of_family("cased", cased_starts, cased_end),
+    "segmented": _of_family("segmented", segmented_starts, segmented_end),
+}

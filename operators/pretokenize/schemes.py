@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from pairloom.operators.pretokenize.pieces import CASED, PREFIXED, SEGMENTED, SPACED
 from pairloom.operators.pretokenize.symbols import (
     DIGITS_LEFT,
     DIGITS_RIGHT,
@@ -81,7 +80,10 @@ SCHEMES: dict[str, tuple[tuple[str, ...], str]] = {
         r"\p{N}{1,3}",
     ),
     "superbpe": (
-        (rf"[^\r\n\p{{L}}\p{{N}}]?{_UPPER}*{_LOWER}+|[^\r\n\p{{L}}\p{{N}}]?{_UPPER}+{_LOWER}*" + _O200K_TAIL,),
+        (
+            rf"[^\r\n\p{{L}}\p{{N}}]?{_UPPER}*{_LOWER}+|[^\r\n\p{{L}}\p{{N}}]?{_UPPER}+{_LOWER}*"
+            + _O200K_TAIL,
+        ),
         r"\p{N}{1,3}",
     ),
     "whitespace": ((r" ?\S+|\s+(?!\S)|\s+",), ""),
@@ -106,37 +108,37 @@ def patterns(scheme: str, digits: str = "keep") -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """How the scanner of `scan.py` cuts as a scheme's patterns do: a profile of character classes and four numbers."""
+    """How the scanner of `scan.py` cuts as a scheme's patterns do: a profile of character classes and three numbers."""
 
     profile: str
-    family: int
+    family: str
     contractions: int = 0
     option: int = 0
     digits: int = DIGITS_RUN
 
     def numbers(self) -> npt.NDArray[np.int64]:
-        """[family, contractions, option, digits] as the kernel wants them."""
-        return np.array([self.family, self.contractions, self.option, self.digits], np.int64)
+        """[contractions, option, digits] as the kernel wants them."""
+        return np.array([self.contractions, self.option, self.digits], np.int64)
 
 
 _RULES = {
-    "gpt2": Rules(profile="words", family=SPACED, contractions=EXACT, option=1),
-    "cl100k": Rules(profile="words", family=PREFIXED, contractions=FOLDED, option=1, digits=DIGITS_LEFT),
-    "cl100k_2023": Rules(profile="words", family=PREFIXED, contractions=FOLDED, digits=DIGITS_LEFT),
-    "llama3": Rules(profile="words", family=PREFIXED, contractions=FOLDED, digits=DIGITS_LEFT),
-    "o200k": Rules(profile="cased", family=CASED, contractions=FOLDED, digits=DIGITS_LEFT),
-    "qwen2": Rules(profile="words", family=PREFIXED, contractions=FOLDED, digits=DIGITS_SINGLE),
-    "qwen35": Rules(profile="marked", family=PREFIXED, contractions=FOLDED, digits=DIGITS_SINGLE),
-    "deepseek_v3": Rules(profile="segmented", family=SEGMENTED, digits=DIGITS_LEFT),
-    "superbpe": Rules(profile="cased", family=CASED, digits=DIGITS_LEFT),
-    "whitespace": Rules(profile="spaced", family=SPACED, option=2),
+    "gpt2": Rules(profile="words", family="spaced", contractions=EXACT, option=1),
+    "cl100k": Rules(profile="words", family="prefixed", contractions=FOLDED, option=1, digits=DIGITS_LEFT),
+    "cl100k_2023": Rules(profile="words", family="prefixed", contractions=FOLDED, digits=DIGITS_LEFT),
+    "llama3": Rules(profile="words", family="prefixed", contractions=FOLDED, digits=DIGITS_LEFT),
+    "o200k": Rules(profile="cased", family="cased", contractions=FOLDED, digits=DIGITS_LEFT),
+    "qwen2": Rules(profile="words", family="prefixed", contractions=FOLDED, digits=DIGITS_SINGLE),
+    "qwen35": Rules(profile="marked", family="prefixed", contractions=FOLDED, digits=DIGITS_SINGLE),
+    "deepseek_v3": Rules(profile="segmented", family="segmented", digits=DIGITS_LEFT),
+    "superbpe": Rules(profile="cased", family="cased", digits=DIGITS_LEFT),
+    "whitespace": Rules(profile="spaced", family="spaced", option=2),
 }
 
 
 def rules(scheme: str, digits: str = "keep") -> Rules | None:
     """What the scanner needs to cut as `patterns(scheme, digits)` does; None where a document stays whole."""
     if scheme == "none":
-        found = Rules(profile="digits", family=SPACED, option=6)
+        found = Rules(profile="digits", family="spaced", option=6)
         if digits == "keep":
             return None
     else:
@@ -145,6 +147,6 @@ def rules(scheme: str, digits: str = "keep") -> Rules | None:
         return found
     if scheme == "whitespace":
         found = replace(found, profile="spaced_digits")
-    if found.family == SPACED:
+    if found.family == "spaced":
         found = replace(found, option=found.option & ~1)
     return replace(found, digits={"single": DIGITS_SINGLE, "l2r3": DIGITS_LEFT, "r2l3": DIGITS_RIGHT}[digits])

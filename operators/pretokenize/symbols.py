@@ -7,7 +7,7 @@ at all are cut into pieces that tile them.
 Pointers are int64 addresses; `stop` is the document's end and no function reads at or past it.
 """
 
-from pairloom.operators.jit import kernel, load_u8, load_u16
+from pairloom.operators.jit import inner, load_u8, load_u16
 from pairloom.operators.pretokenize.classes import DIGIT, NEWLINE, SPACE
 
 __all__ = [
@@ -31,7 +31,7 @@ DIGITS_RUN, DIGITS_SINGLE, DIGITS_LEFT, DIGITS_RIGHT = range(4)
 EXACT, FOLDED = 1, 2
 
 
-@kernel
+@inner
 def symbol(p: int, stop: int, index: int, blocks: int) -> int:
     """The symbol at `p` < `stop`: its length in bytes << 8 | its class byte."""
     lead = int(load_u8(p))
@@ -66,7 +66,7 @@ def symbol(p: int, stop: int, index: int, blocks: int) -> int:
     return 1024 | int(load_u8(blocks + (row << 6) + (fourth & 63)))
 
 
-@kernel
+@inner
 def class_end(p: int, stop: int, index: int, blocks: int, mask: int, value: int) -> int:
     """The end of the run of symbols at `p` whose class byte & `mask` equals `value`; `p` itself if there is none."""
     while p < stop:
@@ -77,7 +77,7 @@ def class_end(p: int, stop: int, index: int, blocks: int, mask: int, value: int)
     return p
 
 
-@kernel
+@inner
 def newline_end(p: int, stop: int, slash: int) -> int:
     r"""The end of the run of `\r`, `\n` and, if `slash`, `/` at `p`."""
     while p < stop:
@@ -88,7 +88,7 @@ def newline_end(p: int, stop: int, slash: int) -> int:
     return p
 
 
-@kernel
+@inner
 def contraction(p: int, stop: int, rule: int) -> int:
     """How many bytes the contraction at `p` has, where an apostrophe stands; 0 if there is none."""
     if rule == 0 or p + 1 >= stop:
@@ -109,7 +109,7 @@ def contraction(p: int, stop: int, rule: int) -> int:
     return 0
 
 
-@kernel
+@inner
 def digits_end(p: int, stop: int, index: int, blocks: int, count: int) -> int:
     """The position after at most `count` digits from `p`."""
     while count > 0 and p < stop:
@@ -121,7 +121,7 @@ def digits_end(p: int, stop: int, index: int, blocks: int, count: int) -> int:
     return p
 
 
-@kernel
+@inner
 def space_end(p: int, stop: int, index: int, blocks: int, newlines: int, whole_tail: int, edges: int) -> int:
     r"""The end of the piece that begins with white space at `p`.
 

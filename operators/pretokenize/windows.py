@@ -8,7 +8,7 @@ window; above the first that is not, none. Bit 0 says that all are certain if th
 
 import numpy as np
 
-from pairloom.operators.jit import kernel, trailing_zeros
+from pairloom.operators.jit import inner, trailing_zeros
 from pairloom.operators.pretokenize.masks import (
     digit_starts,
     first_bytes,
@@ -28,9 +28,18 @@ _0 = np.uint64(0)
 _1 = np.uint64(1)
 
 
-@kernel
+@inner
 def spaced_starts(
-    p: int, at: int, stop: int, valid: int, ended: int, index: int, blocks: int, short: int, option: int, digits: int
+    p: int,
+    at: int,
+    stop: int,
+    valid: int,
+    ended: int,
+    index: int,
+    blocks: int,
+    short: int,
+    option: int,
+    digits: int,
 ) -> int:
     """GPT-2 and its like: words, numbers and symbols, each after an optional blank."""
     letter = (bytes_between(at, 97, 26) | bytes_between(at, 65, 26)) & valid
@@ -74,9 +83,18 @@ def spaced_starts(
     return starts
 
 
-@kernel
+@inner
 def prefixed_starts(
-    p: int, at: int, stop: int, valid: int, ended: int, index: int, blocks: int, short: int, option: int, digits: int
+    p: int,
+    at: int,
+    stop: int,
+    valid: int,
+    ended: int,
+    index: int,
+    blocks: int,
+    short: int,
+    option: int,
+    digits: int,
 ) -> int:
     """cl100k and its like: words after any one symbol but a letter, number or newline."""
     letter = (bytes_between(at, 97, 26) | bytes_between(at, 65, 26)) & valid
@@ -113,9 +131,18 @@ def prefixed_starts(
     return starts
 
 
-@kernel
+@inner
 def cased_starts(
-    p: int, at: int, stop: int, valid: int, ended: int, index: int, blocks: int, short: int, option: int, digits: int
+    p: int,
+    at: int,
+    stop: int,
+    valid: int,
+    ended: int,
+    index: int,
+    blocks: int,
+    short: int,
+    option: int,
+    digits: int,
 ) -> int:
     """o200k: as cl100k, but words change at most from upper to lower case, and contractions belong to their word."""
     upper = bytes_between(at, 65, 26) & valid
@@ -175,9 +202,18 @@ def cased_starts(
     return starts
 
 
-@kernel
+@inner
 def segmented_starts(
-    p: int, at: int, stop: int, valid: int, ended: int, index: int, blocks: int, short: int, option: int, digits: int
+    p: int,
+    at: int,
+    stop: int,
+    valid: int,
+    ended: int,
+    index: int,
+    blocks: int,
+    short: int,
+    option: int,
+    digits: int,
 ) -> int:
     """DeepSeek-V3: digits and CJK are cut first, and nothing is taken across these cuts."""
     roman = (bytes_between(at, 97, 26) | bytes_between(at, 65, 26)) & valid

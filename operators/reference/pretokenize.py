@@ -27,7 +27,10 @@ def split_bytes(data: bytes, patterns: Sequence[str]) -> list[bytes]:
     >>> split_bytes(b"caf\xe9 au lait", [r" ?\\p{L}+| ?[^\\s\\p{L}]+"])
     [b'caf', b'\xe9', b' au', b' lait']
     """
-    return [piece.encode(errors="surrogateescape") for piece in split(data.decode(errors="surrogateescape"), patterns)]
+    return [
+        piece.encode(errors="surrogateescape")
+        for piece in split(data.decode(errors="surrogateescape"), patterns)
+    ]
 
 
 def _isolate(text: str, pattern: str) -> list[str]:
