@@ -1,0 +1,105 @@
+"""Token ids back into bytes, and where each token ends."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pairloom.operators.errors import DataError
+from pairloom.operators.jit import kernel
+from pairloom.operators.tokens import TokenTable
+
+__all__ = ["decode_lists", "flat_lists", "token_ends"]
+
+
+def flat_lists(ids: pa.Array) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]:
+    """A List or LargeList column of integers as (values, offsets), offsets from 0; a null list reads as an empty one.
+
+    Raises DataError for a null, a negative or a too large id inside a list, TypeError for another column.
+    """
+    kind = ids.type
+    if pa.types.is_fixed_size_list(kind):
+        ids, kind = ids.cast(pa.large_list(kind.value_type)), pa.large_list(kind.value_type)
+    if not (pa.types.is_list(kind) or pa.types.is_large_list(kind)) or not pa.types.is_integer(
+        kind.value_type
+    ):
+        raise TypeError(f"expected a column of lists of integers, got {kind}")
+    lengths = ids.value_lengths().fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
+    offsets = np.zeros(len(ids) + 1, np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    values = ids.flatten()
+    if values.null_count:
+        raise DataError(f"a list of ids holds {values.null_count} nulls")
+    wide = values.to_numpy(zero_copy_only=False)
+    if wide.dtype.kind == "i" and len(wide) and int(wide.min()) < 0:
+        raise DataError(f"id {int(wide.min())} is negative")
+    if wide.dtype.itemsize == 8 and len(wide) and int(wide.max()) >= 1 << 32:
+        raise DataError(f"id {int(wide.max())} does not fit 32 bits")
+    return np.array(wide, dtype=np.uint32), offsets
+
+
+def decode_lists(
+    tokens: TokenTable, values: npt.NDArray[np.uint32], offsets: npt.NDArray[np.int64]
+) -> pa.LargeBinaryArray:
+    """The bytes that each list of ids stands for; raises DataError for an id outside the vocabulary."""
+    _check(tokens, values)
+    sizes = np.zeros(len(offsets), np.int64)
+    total = _measure(values, offsets, np.array(tokens.offsets), sizes)
+    out = np.empty(total, np.uint8)
+    _copy(values, np.array(tokens.data), np.array(tokens.offsets), out)
+    return pa.LargeBinaryArray.from_buffers(
+        pa.large_binary(), len(offsets) - 1, [None, pa.py_buffer(sizes), pa.py_buffer(out)]
+    )
+
+
+def token_ends(
+    tokens: TokenTable,
+    values: npt.NDArray[Any],
+    offsets: npt.NDArray[np.int64],
+    prepended: int,
+    appended: int,
+) -> npt.NDArray[np.int64]:
+    """Where each token ends in its decoded document, in bytes; what was put around the documents has no length."""
+    ends = np.empty(len(values), np.int64)
+    _ends(values.astype(np.uint32), offsets, np.array(tokens.offsets), prepended, appended, ends)
+    return ends
+
+
+def _check(tokens: TokenTable, values: npt.NDArray[np.uint32]) -> None:
+    highest = int(values.max(initial=0))
+    if len(values) and highest >= len(tokens):
+        raise DataError(f"id {highest} is outside a vocabulary of {len(tokens)} tokens")
+
+
+@kernel
+def _measure(values: Any, offsets: Any, starts: Any, sizes: Any) -> Any:
+    total = np.int64(0)
+    for document in range(offsets.size - 1):
+        for i in range(offsets[document], offsets[document + 1]):
+            token = np.int64(values[i])
+            total += starts[token + 1] - starts[token]
+        sizes[document + 1] = total
+    return total
+
+
+@kernel
+def _copy(values: Any, data: Any, starts: Any, out: Any) -> None:
+    place = np.int64(0)
+    for i in range(values.size):
+        token = np.int64(values[i])
+        for j in range(starts[token], starts[token + 1]):
+            out[place] = data[j]
+            place += 1
+
+
+@kernel
+def _ends(values: Any, offsets: Any, starts: Any, prepended: int, appended: int, ends: Any) -> None:
+    for document in range(offsets.size - 1):
+        place = np.int64(0)
+        low, high = offsets[document], offsets[document + 1]
+        for i in range(low, high):
+            if i >= low + prepended and i < high - appended:
+                token = np.int64(values[i])
+                place += starts[token + 1] - starts[token]
+            ends[i] = place

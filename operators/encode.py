@@ -1,0 +1,243 @@
+"""The encoder: text columns into token ids, with a table of the words it has met."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pairloom.operators import encode_kernel as k
+from pairloom.operators.errors import DataError
+from pairloom.operators.encode_word import SHORT, PairTable, scratch_bytes
+from pairloom.operators.pretokenize import Pretokenizer
+from pairloom.operators.text import Text
+from pairloom.operators.tokens import TokenTable
+from pairloom.operators.encode_table import allocate, rehash_long, rehash_short
+
+__all__ = ["TABLE_BYTES", "Encoder"]
+
+TABLE_BYTES = 64 << 20
+# Entries may fill this share of the short table: of probed buckets, 99.9 % are then the first or the second.
+_LOAD = 0.62
+_NO_KINDS = np.zeros(0, np.int32)
+_LONG_START_BITS = 12
+# The part of the state that belongs to the text rather than to the table.
+_PROGRESS = [
+    *(
+        k.PIECE,
+        k.POSITION,
+        k.CUT,
+        k.DOCUMENT,
+        k.SKIP,
+        k.OUT,
+        k.BASE,
+        k.MISSING,
+        k.MISSING_AT,
+        k.LOOKUPS,
+        k.MISSES,
+    ),
+    *range(k.CUTS_AT, k.STATE),
+]
+
+
+class Encoder:
+    """Encodes documents with one vocabulary; not to be shared between threads at the same time.
+
+    Memory: at most `table_bytes` for words (half of it for short words, an eighth for the index of longer ones, a quarter
+    for what both spill), 40 bytes for each byte of the longest pretoken, and the output. The table starts at the size
+    of the memo and doubles as words come in; when it may not double any more it is emptied and starts from the memo.
+    With `table_bytes=0` every word is merged anew; ids never depend on any of this.
+
+    `memo` are words to put in first, best first: without one, the vocabulary's own tokens.
+    """
+
+    def __init__(
+        self,
+        *,
+        pairs: PairTable,
+        pretokenizer: Pretokenizer,
+        dtype: np.dtype[Any],
+        memo: TokenTable,
+        table_bytes: int = TABLE_BYTES,
+    ) -> None:
+        if table_bytes < 0:
+            raise ValueError(f"table_bytes must not be negative, got {table_bytes}")
+        self._pairs = pairs
+        self._addresses = pairs.addresses
+        self._pretokenizer = pretokenizer
+        self._dtype = dtype
+        self._memo = memo
+        # Powers of two: buckets of 64 bytes for short words, slots of 16 bytes for long ones.
+        self._most_buckets = 1 << ((table_bytes // 2 // 64).bit_length() - 1) if table_bytes >= 1 << 14 else 0
+        self._most_slots = 1 << ((table_bytes // 8 // 16).bit_length() - 1) if table_bytes >= 1 << 14 else 0
+        self._arena = allocate(table_bytes // 4 + 64)
+        self._plan = np.zeros(3 * k.BATCH, np.uint64)
+        self._scratch = np.zeros(scratch_bytes(SHORT) // 8, np.uint64)
+        self._state = np.zeros(k.STATE, np.int64)
+        self._generations = 0
+        state = self._state
+        state[k.WIDTH] = dtype.itemsize // 2
+        state[k.PLAN_AT] = self._plan.ctypes.data
+        state[k.SCRATCH_AT] = self._scratch.ctypes.data
+        state[k.SCRATCH_LONGEST] = SHORT
+        state[k.ARENA_AT] = self._arena.ctypes.data
+        state[k.ARENA_SIZE] = table_bytes // 4
+        self._reset()
+
+    @property
+    def statistics(self) -> dict[str, int]:
+        """What the table did so far: look-ups, misses, entries, its bytes, and how often it was emptied."""
+        state = self._state
+        return {
+            "lookups": int(state[k.LOOKUPS]),
+            "misses": int(state[k.MISSES]),
+            "entries": int(state[k.SHORT_USED] + state[k.LONG_USED]),
+            "bytes": self._short.nbytes + self._slots.nbytes + int(state[k.ARENA_USED]),
+            "generations": self._generations,
+        }
+
+    def encode(
+        self,
+        text: Text,
+        *,
+        kinds: npt.NDArray[np.int32] = _NO_KINDS,
+        documents: int | None = None,
+        prepend: npt.NDArray[np.uint32],
+        append: npt.NDArray[np.uint32],
+        missing_bytes: str = "error",
+    ) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+        """The ids of all documents one after another, and where each begins (int64, one more than documents).
+
+        Every document of `text` is one document, unless `kinds` says that it is a segment of one (see `open_documents`);
+        then `documents` says how many there are. Raises DataError for a byte without a token, unless `missing_bytes` is
+        "drop", which leaves it out as `tokenizers` does.
+        """
+        state = self._state
+        count = len(text) if documents is None else documents
+        around = len(prepend) + len(append) + 1
+        lists = np.zeros(count + 1, np.int64)
+        cuts = text.offsets[1:]
+        out = np.empty(text.bytes // 3 + len(cuts) * around + 4096, self._dtype)
+        state[[k.CUT, k.DOCUMENT, k.SKIP, k.MISSING, k.LOOKUPS, k.MISSES]] = 0
+        state[k.BASE] = state[k.OUT] = out.ctypes.data
+        self._read(cuts, kinds, prepend, append, lists)
+        out = self._room(out, len(cuts) * around)
+        k.open_documents(state, int(text.offsets[0]), True)
+        for low, ends in self._pretokenizer.blocks(text):
+            if not len(ends):
+                continue
+            high = int(ends[-1])
+            closing = int(np.searchsorted(cuts, high, "right")) - int(state[k.CUT]) + 1
+            out = self._room(out, high - low + closing * around)
+            self._run(text.data, low, np.ascontiguousarray(ends, np.int64))
+        if state[k.MISSING] and missing_bytes != "drop":
+            raise DataError(
+                f"{int(state[k.MISSING])} bytes have no token in this vocabulary, the first in document "
+                f"{int(state[k.MISSING_AT])}; learn the vocabulary with its whole alphabet, or pass missing_bytes='drop'"
+            )
+        used = (int(state[k.OUT]) - int(state[k.BASE])) // self._dtype.itemsize
+        return out[:used], lists
+
+    def _room(self, out: npt.NDArray[Any], ids: int) -> npt.NDArray[Any]:
+        # 16 bytes are written whatever the number of ids.
+        state = self._state
+        used = (int(state[k.OUT]) - int(state[k.BASE])) // self._dtype.itemsize
+        if used + ids + 32 <= len(out):
+            return out
+        larger = np.empty(max(used + ids + 32, len(out) * 3 // 2), self._dtype)
+        larger[:used] = out[:used]
+        state[k.BASE] = larger.ctypes.data
+        state[k.OUT] = larger.ctypes.data + used * self._dtype.itemsize
+        return larger
+
+    def _read(
+        self,
+        cuts: npt.NDArray[np.int64],
+        kinds: npt.NDArray[np.int32],
+        prepend: npt.NDArray[np.uint32],
+        append: npt.NDArray[np.uint32],
+        lists: npt.NDArray[np.int64],
+    ) -> None:
+        # The kernel holds addresses only: whoever calls keeps the arrays alive until it has run.
+        state = self._state
+        state[k.CUTS_AT], state[k.CUTS] = cuts.ctypes.data, len(cuts)
+        state[k.KINDS_AT] = kinds.ctypes.data if len(kinds) else 0
+        state[k.PREPEND_AT], state[k.PREPENDS] = prepend.ctypes.data, len(prepend)
+        state[k.APPEND_AT], state[k.APPENDS] = append.ctypes.data, len(append)
+        state[k.LISTS_AT] = lists.ctypes.data
+
+    def _run(
+        self, data: npt.NDArray[np.uint8], low: int, ends: npt.NDArray[np.int64], *, refill: bool = True
+    ) -> None:
+        state = self._state
+        state[k.PIECE] = 0
+        state[k.POSITION] = low
+        at, size = data.ctypes.data, len(data)
+        while True:
+            status = k.encode_block(at, size, ends.ctypes.data, len(ends), self._addresses, state)
+            if status == k.DONE:
+                return
+            if status == k.NEED_SCRATCH:
+                longest = int(state[k.SCRATCH_LONGEST]) * 5 // 4
+                self._scratch = np.empty(scratch_bytes(longest) // 8 + 1, np.uint64)
+                state[k.SCRATCH_AT] = self._scratch.ctypes.data
+                state[k.SCRATCH_LONGEST] = longest
+            elif status == k.GROW_SHORT and len(self._short) // 8 < self._most_buckets:
+                self._place_short(rehash_short, 2 * len(self._short) // 8)
+            elif (
+                status == k.GROW_LONG
+                and state[k.LONG_USED] >= state[k.LONG_LIMIT]
+                and len(self._slots) // 2 < self._most_slots
+            ):
+                self._place_long(rehash_long, len(self._slots))
+            elif refill:
+                self._generations += 1
+                saved = state.copy()
+                self._reset()
+                state[_PROGRESS] = saved[_PROGRESS]
+            else:
+                return
+
+    def _place_short(self, move: Any, buckets: int) -> None:
+        state = self._state
+        shift = 64 - (buckets.bit_length() - 1)
+        table = allocate(64 * buckets)
+        state[k.SHORT_USED] = move(self._short, table, shift) if move else 0
+        self._short = table
+        state[k.SHORT_AT] = table.ctypes.data
+        state[k.SHORT_SHIFT] = shift
+        state[k.SHORT_LIMIT] = int(2 * buckets * _LOAD) if self._most_buckets else 0
+
+    def _place_long(self, move: Any, slots: int) -> None:
+        state = self._state
+        bits = slots.bit_length() - 1
+        table = allocate(16 * slots)
+        state[k.LONG_USED] = move(self._slots, table, bits) if move else 0
+        self._slots = table
+        state[k.LONG_AT] = table.ctypes.data
+        state[k.LONG_BITS] = bits
+        state[k.LONG_LIMIT] = int(slots * _LOAD) if self._most_slots else 0
+
+    def _reset(self) -> None:
+        # An empty table of the size that the memo asks for, and the memo in it.
+        state = self._state
+        wanted = max(len(self._memo), 1 << 10)
+        self._place_short(None, max(2, min(1 << (wanted - 1).bit_length(), self._most_buckets)))
+        self._place_long(None, max(2, min(1 << _LONG_START_BITS, self._most_slots)))
+        state[k.ARENA_USED] = 0
+        if not self._most_buckets or not len(self._memo):
+            return
+        words = self._memo
+        # Half of the table may be the memo's; words that come first are the most frequent.
+        most = min(len(words), self._most_buckets)
+        discarded = np.empty(int(words.lengths[:1024].sum(initial=0)) + 64, self._dtype)
+        for first in range(0, most, 1024):
+            ends = words.offsets[first + 1 : min(first + 1024, most) + 1]
+            low = int(words.offsets[first])
+            if int(ends[-1]) - low + 64 > len(discarded):
+                discarded = np.empty(2 * (int(ends[-1]) - low) + 64, self._dtype)
+            state[k.BASE] = state[k.OUT] = discarded.ctypes.data
+            state[[k.CUT, k.CUTS, k.DOCUMENT, k.SKIP]] = 0
+            self._run(words.data, low, ends, refill=False)
+            if state[k.PIECE] < len(ends):
+                break
+        state[[k.MISSING, k.LOOKUPS, k.MISSES]] = 0

@@ -1,0 +1,368 @@
+"""The kernel that turns pretokens into ids: plan a batch of look-ups, then make them.
+
+For each batch of `BATCH` pretokens, the first loop packs every word into two registers, chooses its bucket and prefetches
+it; the second compares, and copies 16 bytes of ids whatever their number. A word that the table does not hold is merged and
+put there. Between documents, `append` and `prepend` are written and the list's offset is noted.
+
+`state` is int64[STATE], the kernel's memory from one block to the next; its fields are the constants below. The kernel
+returns GROW_SHORT, GROW_LONG or NEED_SCRATCH where the caller has to make room (and calls again to go on from the same
+pretoken), else DONE.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from pairloom.operators.jit import (
+    kernel,
+    load_u32,
+    load_u64,
+    prefetch,
+    store_u16,
+    store_u32,
+    store_u64,
+)
+from pairloom.operators.encode_word import encode_word
+from pairloom.operators.encode_table import PROBES, bucket_hash, find_long, hash_long, pack
+
+__all__ = [
+    "BATCH",
+    "DONE",
+    "GROW_LONG",
+    "GROW_SHORT",
+    "NEED_SCRATCH",
+    "NULL",
+    "STATE",
+    "TEXT",
+    "TEXT_ENDS",
+    "encode_block",
+    "open_documents",
+]
+
+BATCH = 192
+LONGEST_STORED = 1 << 10
+
+DONE, GROW_SHORT, GROW_LONG, NEED_SCRATCH = 0, 1, 2, 3
+
+(
+    PIECE,  # the next pretoken of the block
+    POSITION,  # where it starts, in the text's data
+    CUT,  # the segment that is open
+    DOCUMENT,  # the document that is open
+    SKIP,  # 1 while the open segment is a special token, whose pretokens are left out
+    OUT,  # address of the next id to write
+    BASE,  # address of the first id
+    WIDTH,  # log2 of an id's bytes: 1 or 2
+    SHORT_AT,
+    SHORT_SHIFT,  # 64 - log2 of the number of buckets
+    SHORT_USED,
+    SHORT_LIMIT,  # entries from which to grow
+    LONG_AT,
+    LONG_BITS,
+    LONG_USED,
+    LONG_LIMIT,
+    ARENA_AT,
+    ARENA_USED,
+    ARENA_SIZE,
+    SCRATCH_AT,
+    SCRATCH_LONGEST,  # the longest word that the scratch has room for
+    MISSING,  # bytes without a token
+    MISSING_AT,  # the document of the first of them
+    PLAN_AT,  # address of the batch's plan: 24 bytes a pretoken
+    LOOKUPS,
+    MISSES,
+    CUTS_AT,  # int64: the ends of the segments
+    CUTS,  # how many segments there are
+    KINDS_AT,  # int32, one a segment, or 0 where every segment is a document of text; see `open_documents`
+    PREPEND_AT,  # uint32: ids before each document
+    PREPENDS,
+    APPEND_AT,  # uint32: ids after each document
+    APPENDS,
+    LISTS_AT,  # int64: receives how many ids there are before each document
+    STATE,
+) = range(35)
+
+TEXT, TEXT_ENDS, NULL = -1, -2, -3
+
+
+@kernel
+def _emit(out: int, width: int, ids: int, count: int) -> Any:
+    if width == 2:
+        for i in range(count):
+            store_u32(out + (i << 2), load_u32(ids + (i << 2)))
+    else:
+        for i in range(count):
+            store_u16(out + (i << 1), np.uint16(load_u32(ids + (i << 2))))
+    return out + (count << width)
+
+
+@kernel
+def _kind(state: Any, segment: int) -> Any:
+    if state[KINDS_AT] == 0:
+        return np.int64(TEXT_ENDS)
+    return np.int64(np.int32(load_u32(state[KINDS_AT] + (segment << 2))))
+
+
+@kernel
+def _ends_document(kind: int) -> bool:
+    return kind < TEXT or (kind >= 0 and (kind & 1) == 1)
+
+
+@kernel
+def open_documents(state: Any, position: int, begin: bool) -> None:
+    """Close the open segment, and open the next one that has bytes from `position` on.
+
+    The kinds of segments are TEXT (goes on in the next segment), TEXT_ENDS (ends a document), NULL (is a null document, which
+    has no ids at all), and 2k or 2k + 1: the special token of id k, in whose place its bytes stand, the latter
+    ending a document. With `begin`, no segment is open yet.
+    """
+    width = state[WIDTH]
+    out = state[OUT]
+    segment = state[CUT]
+    document = state[DOCUMENT]
+    closing = not begin
+    while True:
+        if closing:
+            kind = _kind(state, segment)
+            if _ends_document(kind):
+                if kind != NULL:
+                    out = _emit(out, width, state[APPEND_AT], state[APPENDS])
+                document += 1
+                store_u64(state[LISTS_AT] + (document << 3), np.uint64((out - state[BASE]) >> width))
+            segment += 1
+        if segment >= state[CUTS]:
+            break
+        kind = _kind(state, segment)
+        if kind != NULL and (segment == 0 or _ends_document(_kind(state, segment - 1))):
+            out = _emit(out, width, state[PREPEND_AT], state[PREPENDS])
+        state[SKIP] = 0
+        if kind >= 0:
+            state[SKIP] = 1
+            if width == 1:
+                store_u16(out, np.uint16(kind >> 1))
+            else:
+                store_u32(out, np.uint32(kind >> 1))
+            out += np.int64(1) << width
+        if np.int64(load_u64(state[CUTS_AT] + (segment << 3))) > position:
+            break
+        closing = True
+    state[OUT] = out
+    state[CUT] = segment
+    state[DOCUMENT] = document
+
+
+@kernel
+def _spill(state: Any, header: int) -> Any:
+    # Room for `header` bytes and up to as many ids as the caller counted in; 0 where the arena is full.
+    need = (header + 7) & ~7
+    if state[ARENA_USED] + need + 16 > state[ARENA_SIZE]:
+        return np.int64(0)
+    place = state[ARENA_AT] + state[ARENA_USED]
+    state[ARENA_USED] += need
+    return place
+
+
+@kernel
+def _miss_short(state: Any, low: Any, high: Any, start: int, length: int, out: int, pairs: Any) -> Any:
+    width = state[WIDTH]
+    scratch = state[SCRATCH_AT]
+    count, missing = encode_word(start, length, pairs, scratch)
+    end = _emit(out, width, scratch, count)
+    state[MISSES] += 1
+    if missing:
+        if state[MISSING] == 0:
+            state[MISSING_AT] = state[DOCUMENT]
+        state[MISSING] += missing
+        return end
+    if state[SHORT_LIMIT] == 0:
+        return end
+    bits = 64 - state[SHORT_SHIFT]
+    mask = (np.int64(1) << bits) - 1
+    bucket = np.int64(bucket_hash(low, high) >> np.uint64(state[SHORT_SHIFT]))
+    for probe in range(2 * PROBES):
+        place = state[SHORT_AT] + (((bucket + (probe >> 1)) & mask) << 6) + ((probe & 1) << 5)
+        if load_u64(place + 8) == np.uint64(0):
+            if (count << width) <= 16:
+                store_u64(place + 16, load_u64(out))
+                store_u64(place + 24, load_u64(out + 8))
+                tag = np.uint64(count)
+            else:
+                room = _spill(state, count << width)
+                if room == 0:
+                    return end
+                _emit(room, width, scratch, count)
+                store_u64(place + 16, np.uint64(room - state[ARENA_AT]))
+                store_u64(place + 24, np.uint64(count))
+                tag = np.uint64(15)
+            store_u64(place, low)
+            store_u64(place + 8, high | (tag << np.uint64(60)))
+            state[SHORT_USED] += 1
+            break
+    return end
+
+
+@kernel
+def _find_long(state: Any, hashed: Any, start: int, length: int, out: int, pairs: Any) -> Any:
+    width = state[WIDTH]
+    place = np.int64(-1)
+    if state[LONG_LIMIT] and length <= LONGEST_STORED:
+        place, record = find_long(state[LONG_AT], state[LONG_BITS], state[ARENA_AT], hashed, start, length)
+        if record:
+            count = np.int64(load_u32(record + 4))
+            ids = record + 8 + ((length + 7) & ~7)
+            for i in range(0, count << width, 8):
+                store_u64(out + i, load_u64(ids + i))
+            return out + (count << width)
+    scratch = state[SCRATCH_AT]
+    state[MISSES] += 1
+    count, missing = encode_word(start, length, pairs, scratch)
+    end = _emit(out, width, scratch, count)
+    if missing:
+        if state[MISSING] == 0:
+            state[MISSING_AT] = state[DOCUMENT]
+        state[MISSING] += missing
+    elif place >= 0:
+        padded = (length + 7) & ~7
+        room = _spill(state, 8 + padded + (count << width))
+        if room:
+            store_u32(room, np.uint32(length))
+            store_u32(room + 4, np.uint32(count))
+            for i in range(0, length - 8, 8):
+                store_u64(room + 8 + i, load_u64(start + i))
+            store_u64(room + length, load_u64(start + length - 8))
+            _emit(room + 8 + padded, width, scratch, count)
+            slot = state[LONG_AT] + (place << 4)
+            store_u64(slot, hashed)
+            store_u64(slot + 8, np.uint64(room - state[ARENA_AT]))
+            state[LONG_USED] += 1
+    return end
+
+
+@kernel
+def _open_cut(state: Any) -> Any:
+    if state[CUT] < state[CUTS]:
+        return np.int64(load_u64(state[CUTS_AT] + (state[CUT] << 3)))
+    return np.int64(0x7FFFFFFFFFFFFFFF)
+
+
+@kernel
+def encode_block(data: int, size: int, at: int, total: int, pairs: Any, state: Any) -> Any:
+    """Encode the `total` pretokens of one block, whose ends are int64 at the address `at`.
+
+    `data` is the address of `size` bytes of text, `pairs` is `PairTable.addresses`. The output has room for one id a byte
+    of the block, for what is put around the documents that end in it, and 16 bytes more.
+    """
+    limit = data + size
+    plan = state[PLAN_AT]
+    width = state[WIDTH]
+    table = state[SHORT_AT]
+    shift = np.uint64(state[SHORT_SHIFT])
+    mask = (((np.int64(1) << (64 - state[SHORT_SHIFT])) - 1) << 6) | 63
+    arena = state[ARENA_AT]
+    piece = state[PIECE]
+    position = state[POSITION]
+    out = state[OUT]
+    cut = _open_cut(state)
+    skip = state[SKIP]
+    status = DONE
+    while piece < total:
+        batch = min(np.int64(BATCH), total - piece)
+        low_end = position
+        for i in range(batch):
+            high_end = np.int64(load_u64(at + ((piece + i) << 3)))
+            length = high_end - low_end
+            step = plan + 24 * i
+            if length <= 15:
+                low, high = pack(data + low_end, length, limit)
+                bucket = (np.int64(bucket_hash(low, high) >> shift) << 6) & mask
+                store_u64(step, low)
+                store_u64(step + 8, high)
+                store_u64(step + 16, np.uint64(bucket))
+                prefetch(table + bucket)
+            else:
+                hashed = hash_long(data + low_end, length)
+                store_u64(step, hashed)
+                store_u64(step + 8, np.uint64(0))
+                if state[LONG_LIMIT]:
+                    prefetch(state[LONG_AT] + (np.int64(hashed >> np.uint64(64 - state[LONG_BITS])) << 4))
+            low_end = high_end
+        done = batch
+        for i in range(batch):
+            end = np.int64(load_u64(at + ((piece + i) << 3)))
+            step = plan + 24 * i
+            low = load_u64(step)
+            high = load_u64(step + 8)
+            if skip:
+                pass
+            elif high != np.uint64(0):
+                bucket = np.int64(load_u64(step + 16))
+                entry = table + bucket
+                first = load_u64(entry) == low and (load_u64(entry + 8) ^ high) << np.uint64(4) == np.uint64(
+                    0
+                )
+                entry += 0 if first else 32
+                found = (load_u64(entry + 8) ^ high) << np.uint64(4) == np.uint64(0) and load_u64(
+                    entry
+                ) == low
+                if not found:
+                    for _ in range(PROBES - 1):
+                        if load_u64(table + bucket + 40) == np.uint64(0):
+                            break
+                        bucket = (bucket + 64) & mask
+                        entry = table + bucket
+                        if load_u64(entry) == low and (load_u64(entry + 8) ^ high) << np.uint64(
+                            4
+                        ) == np.uint64(0):
+                            found = True
+                            break
+                        entry += 32
+                        if load_u64(entry) == low and (load_u64(entry + 8) ^ high) << np.uint64(
+                            4
+                        ) == np.uint64(0):
+                            found = True
+                            break
+                if found:
+                    count = np.int64(load_u64(entry + 8) >> np.uint64(60))
+                    if count < 15:
+                        store_u64(out, load_u64(entry + 16))
+                        store_u64(out + 8, load_u64(entry + 24))
+                        out += count << width
+                    else:
+                        ids = arena + np.int64(load_u64(entry + 16))
+                        count = np.int64(load_u64(entry + 24)) << width
+                        for j in range(0, count, 8):
+                            store_u64(out + j, load_u64(ids + j))
+                        out += count
+                else:
+                    out = _miss_short(state, low, high, data + position, end - position, out, pairs)
+                    if state[SHORT_USED] >= state[SHORT_LIMIT] and state[SHORT_LIMIT]:
+                        status = GROW_SHORT
+            else:
+                if end - position > state[SCRATCH_LONGEST]:
+                    status = NEED_SCRATCH
+                    state[SCRATCH_LONGEST] = end - position
+                    done = i
+                    break
+                out = _find_long(state, low, data + position, end - position, out, pairs)
+                if state[LONG_LIMIT] and (
+                    state[LONG_USED] >= state[LONG_LIMIT] or state[ARENA_USED] > state[ARENA_SIZE] - 4096
+                ):
+                    status = GROW_LONG
+            position = end
+            if end >= cut:
+                state[OUT] = out
+                open_documents(state, position, False)
+                out = state[OUT]
+                skip = state[SKIP]
+                cut = _open_cut(state)
+            if status != DONE:
+                done = i + 1
+                break
+        piece += done
+        state[LOOKUPS] += done
+        if status != DONE:
+            break
+    state[PIECE] = piece
+    state[POSITION] = position
+    state[OUT] = out
+    return status

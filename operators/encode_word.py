@@ -1,0 +1,362 @@
+"""Applying merges to one word: the pair of the lowest rank first, leftmost first, until no pair has a rank.
+
+The ranks lie in two flat tables. `grid` (uint32[65536]) holds the rank of every pair of bytes, because each word starts
+as bytes; `slots` is an open-addressed table of one uint64 for any other pair,
+
+    bits 63..43  left id + 1 (so that an empty slot is 0)     bits 42..22  right id     bits 21..0  rank
+
+probed linearly from a multiplicative hash. `products[rank]` is the id of the merged token. `NO_RANK` means no merge.
+Ids stay below 2^21 - 1 and ranks below 2^22 - 1; `PairTable.of` refuses more.
+
+Short words (up to `SHORT` symbols) keep symbols and ranks in two small arrays that close up after each merge; a merge
+changes two neighbouring ranks, and only those are looked up again. Longer ones use a doubly linked list and a binary heap
+of (rank, position), which is O(n log n) at any length and for any text.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pairloom.operators.errors import CapacityError
+from pairloom.operators.jit import address, kernel, load_u8, load_u32, load_u64, store_u32, store_u64
+from pairloom.operators.tokens import TokenTable
+
+__all__ = ["NO_RANK", "SHORT", "PairTable", "encode_word", "scratch_bytes"]
+
+NO_RANK = 0xFFFFFFFF
+SHORT = 48
+_MAX_ID = (1 << 21) - 2
+_MAX_RANK = (1 << 22) - 2
+_MIX = 0x9E3779B97F4A7C15
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairTable:
+    """The merges of a vocabulary, laid out for `encode_word`; all arrays are read-only once built.
+
+    `byte_ids` is uint32[256], the id of each byte or NO_RANK where the vocabulary has none; `grid` uint32[65536];
+    `slots` uint64, a power of two of them; `products` uint32, one for each rank. Where a word that is a token takes that
+    token whatever the merges say (`ignore_merges`, and always in tiktoken), `tokens` holds them and `whole` (uint32, a
+    power of two) is an open-addressed table of their ids + 1; else `whole` is empty.
+    """
+
+    byte_ids: npt.NDArray[np.uint32]
+    grid: npt.NDArray[np.uint32]
+    slots: npt.NDArray[np.uint64]
+    products: npt.NDArray[np.uint32]
+    tokens: TokenTable
+    whole: npt.NDArray[np.uint32]
+
+    @classmethod
+    def of(
+        cls,
+        byte_ids: npt.NDArray[np.int64],
+        merges: npt.NDArray[np.int32],
+        products: npt.NDArray[np.int64],
+        *,
+        ties_share_rank: bool = False,
+        tokens: TokenTable,
+        whole_words: npt.NDArray[np.bool_] | None = None,
+    ) -> "PairTable":
+        """Lay merges out; `byte_ids` holds -1 for a byte without a token, `products` -1 for a merge never to be applied.
+
+        `whole_words` marks the tokens that a word equal to them takes without any merge.
+
+        The rank of a merge is its place in the list, and a pair that is listed twice keeps the last, as in `tokenizers`.
+        With `ties_share_rank`, neighbours in the list that make the same token share the first one's rank, as in tiktoken.
+        Raises CapacityError for more than 2^21 - 2 ids or 2^22 - 2 merges.
+        """
+        count = len(merges)
+        highest = max(int(merges.max(initial=0)), int(products.max(initial=0)), int(byte_ids.max(initial=0)))
+        if highest > _MAX_ID or count > _MAX_RANK:
+            raise CapacityError(
+                f"the encoder takes ids up to {_MAX_ID} and {_MAX_RANK} merges, got id {highest} and {count} merges"
+            )
+        ranks = np.arange(count, dtype=np.uint32)
+        if ties_share_rank and count:
+            first = np.concatenate([[True], products[1:] != products[:-1]])
+            ranks = np.maximum.accumulate(np.where(first, ranks, 0)).astype(np.uint32)
+        size = 1 << max(4, (2 * count).bit_length())
+        slots = np.zeros(size, np.uint64)
+        live = products >= 0
+        _fill(slots, np.ascontiguousarray(merges[live], dtype=np.int32), ranks[live])
+        ids = np.where(byte_ids < 0, NO_RANK, byte_ids).astype(np.uint32)
+        grid = np.full(1 << 16, NO_RANK, np.uint32)
+        _fill_grid(grid, ids, slots)
+        whole = np.zeros(0, np.uint32)
+        if whole_words is not None and whole_words.any():
+            chosen = np.flatnonzero(whole_words & (tokens.lengths > 0))
+            whole = np.zeros(1 << max(4, (2 * len(chosen)).bit_length()), np.uint32)
+            _fill_whole(whole, tokens.data, tokens.offsets, chosen)
+        return cls(
+            byte_ids=ids,
+            grid=grid,
+            slots=slots,
+            products=products.astype(np.uint32),
+            tokens=tokens,
+            whole=whole,
+        )
+
+    @property
+    def addresses(self) -> tuple[int, ...]:
+        """What kernels read.
+
+        The addresses of byte_ids, grid, slots and products, the slots' mask and hash shift; then the address of `whole`,
+        its mask (-1 where it is empty) and the addresses of the tokens' data and offsets.
+        """
+        bits = len(self.slots).bit_length() - 1
+        held = (self.byte_ids, self.grid, self.slots, self.products)
+        tail = (self.whole, self.tokens.data, self.tokens.offsets)
+        whole, data, offsets = (array.ctypes.data for array in tail)
+        ours = tuple(array.ctypes.data for array in held)
+        return (*ours, len(self.slots) - 1, 64 - bits, whole, len(self.whole) - 1, data, offsets)
+
+
+def scratch_bytes(longest: int) -> int:
+    """The bytes of scratch that `encode_word` needs for words of up to `longest` bytes."""
+    return 256 + 8 * SHORT if longest <= SHORT else 64 + 40 * (longest + 1)
+
+
+@kernel
+def _pair_rank(slots: int, mask: int, shift: int, left: int, right: int) -> Any:
+    key = ((np.uint64(left) + np.uint64(1)) << np.uint64(21)) | np.uint64(right)
+    place = np.int64((key * np.uint64(_MIX)) >> np.uint64(shift))
+    while True:
+        slot = load_u64(slots + (place << 3))
+        if slot >> np.uint64(22) == key:
+            return np.uint32(slot & np.uint64(0x3FFFFF))
+        if slot == np.uint64(0):
+            return np.uint32(NO_RANK)
+        place = (place + 1) & mask
+
+
+@kernel
+def _fill(slots: Any, merges: Any, ranks: Any) -> None:
+    mask = np.int64(slots.size - 1)
+    bits = 0
+    while (np.int64(1) << bits) < slots.size:
+        bits += 1
+    shift = np.uint64(64 - bits)
+    for i in range(merges.shape[0]):
+        key = ((np.uint64(merges[i, 0]) + np.uint64(1)) << np.uint64(21)) | np.uint64(merges[i, 1])
+        place = np.int64((key * np.uint64(_MIX)) >> shift)
+        while slots[place] != np.uint64(0) and slots[place] >> np.uint64(22) != key:
+            place = (place + 1) & mask
+        slots[place] = (key << np.uint64(22)) | np.uint64(ranks[i])
+
+
+@kernel
+def _fill_grid(grid: Any, ids: Any, slots: Any) -> None:
+    mask = np.int64(slots.size - 1)
+    bits = 0
+    while (np.int64(1) << bits) < slots.size:
+        bits += 1
+    for left in range(256):
+        for right in range(256):
+            if ids[left] != np.uint32(NO_RANK) and ids[right] != np.uint32(NO_RANK):
+                grid[left * 256 + right] = _pair_rank(
+                    address(slots), mask, 64 - bits, np.int64(ids[left]), np.int64(ids[right])
+                )
+
+
+@kernel
+def _hash_bytes(start: int, length: int) -> Any:
+    mixed = np.uint64(length)
+    for i in range(length):
+        mixed = (mixed ^ np.uint64(load_u8(start + i))) * np.uint64(_MIX)
+        mixed ^= mixed >> np.uint64(32)
+    return np.int64(mixed >> np.uint64(1))
+
+
+@kernel
+def _fill_whole(whole: Any, data: Any, offsets: Any, chosen: Any) -> None:
+    mask = np.int64(whole.size - 1)
+    for token in chosen:
+        start = address(data) + np.int64(offsets[token])
+        place = _hash_bytes(start, np.int64(offsets[token + 1] - offsets[token])) & mask
+        while whole[place] != np.uint32(0):
+            place = (place + 1) & mask
+        whole[place] = np.uint32(token + 1)
+
+
+@kernel
+def _whole_word(word: int, length: int, whole: int, mask: int, data: int, offsets: int) -> Any:
+    # The token that the word is, or -1.
+    place = _hash_bytes(word, length) & mask
+    while True:
+        token = np.int64(load_u32(whole + (place << 2))) - 1
+        if token < 0:
+            return token
+        start = np.int64(load_u64(offsets + (token << 3)))
+        if np.int64(load_u64(offsets + (token << 3) + 8)) - start == length:
+            i = 0
+            while i < length and load_u8(data + start + i) == load_u8(word + i):
+                i += 1
+            if i == length:
+                return token
+        place = (place + 1) & mask
+
+
+@kernel
+def encode_word(word: int, length: int, table: Any, scratch: int) -> Any:
+    """Encode the `length` bytes at address `word`.
+
+    `table` is `PairTable.addresses`; `scratch` the address of `scratch_bytes(length)` bytes, 8-byte aligned. The ids are
+    left as uint32 from `scratch` on. Returns (how many ids, how many bytes had no token and were left out).
+    """
+    byte_ids, grid, slots, products, mask, shift, whole, whole_mask, data, offsets = table
+    if whole_mask >= 0:
+        token = _whole_word(word, length, whole, whole_mask, data, offsets)
+        if token >= 0:
+            store_u32(scratch, np.uint32(token))
+            return np.int64(1), np.int64(0)
+    missing = np.int64(0)
+    if length > SHORT:
+        for i in range(length):
+            if load_u32(byte_ids + (np.int64(load_u8(word + i)) << 2)) == np.uint32(NO_RANK):
+                missing += 1
+        count = _merge_long(word, length, byte_ids, slots, products, mask, shift, scratch)
+        return np.int64(count), missing
+    ranks = scratch + 4 * SHORT
+    count = np.int64(0)
+    before = np.int64(-1)
+    for i in range(length):
+        byte = np.int64(load_u8(word + i))
+        symbol = load_u32(byte_ids + (byte << 2))
+        if symbol == np.uint32(NO_RANK):
+            missing += 1
+            continue
+        store_u32(scratch + (count << 2), symbol)
+        if count:
+            store_u32(ranks + ((count - 1) << 2), load_u32(grid + (((before << 8) | byte) << 2)))
+        before = byte
+        count += 1
+    while count > 1:
+        best = np.uint32(NO_RANK)
+        place = np.int64(0)
+        for i in range(count - 1):
+            rank = load_u32(ranks + (i << 2))
+            if rank < best:
+                best = rank
+                place = i
+        if best == np.uint32(NO_RANK):
+            break
+        product = load_u32(products + (np.int64(best) << 2))
+        store_u32(scratch + (place << 2), product)
+        count -= 1
+        for i in range(place + 1, count):
+            store_u32(scratch + (i << 2), load_u32(scratch + ((i + 1) << 2)))
+        for i in range(place, count - 1):
+            store_u32(ranks + (i << 2), load_u32(ranks + ((i + 1) << 2)))
+        if place > 0:
+            left = np.int64(load_u32(scratch + ((place - 1) << 2)))
+            store_u32(ranks + ((place - 1) << 2), _pair_rank(slots, mask, shift, left, np.int64(product)))
+        if place < count - 1:
+            right = np.int64(load_u32(scratch + ((place + 1) << 2)))
+            store_u32(ranks + (place << 2), _pair_rank(slots, mask, shift, np.int64(product), right))
+    return count, missing
+
+
+@kernel
+def _push(heap: int, size: int, entry: Any) -> Any:
+    place = size
+    while place > 0:
+        parent = (place - 1) >> 1
+        above = load_u64(heap + (parent << 3))
+        if above <= entry:
+            break
+        store_u64(heap + (place << 3), above)
+        place = parent
+    store_u64(heap + (place << 3), entry)
+    return size + 1
+
+
+@kernel
+def _sift(heap: int, size: int, place: int, entry: Any) -> None:
+    while True:
+        child = 2 * place + 1
+        if child >= size:
+            break
+        value = load_u64(heap + (child << 3))
+        if child + 1 < size:
+            other = load_u64(heap + ((child + 1) << 3))
+            if other < value:
+                value = other
+                child += 1
+        if value >= entry:
+            break
+        store_u64(heap + (place << 3), value)
+        place = child
+    store_u64(heap + (place << 3), entry)
+
+
+@kernel
+def _merge_long(
+    word: int, length: int, byte_ids: int, slots: int, products: int, mask: int, shift: int, scratch: int
+) -> Any:
+    # Layout: symbols, ranks, next, previous (uint32 each), then the heap of at most 3n entries of (rank, position):
+    # n - 1 pairs at first, and each of at most n - 1 merges takes one entry out and puts two in.
+    ranks = scratch + 4 * (length + 1)
+    after = ranks + 4 * (length + 1)
+    before = after + 4 * (length + 1)
+    heap = (before + 4 * (length + 1) + 7) & ~7
+    none = np.uint32(NO_RANK)
+    count = 0
+    for i in range(length):
+        symbol = load_u32(byte_ids + (np.int64(load_u8(word + i)) << 2))
+        if symbol != none:
+            store_u32(scratch + (count << 2), symbol)
+            count += 1
+    size = 0
+    for i in range(count):
+        rank = none
+        if i + 1 < count:
+            left, right = load_u32(scratch + (i << 2)), load_u32(scratch + ((i + 1) << 2))
+            rank = _pair_rank(slots, mask, shift, np.int64(left), np.int64(right))
+            if rank != none:
+                store_u64(heap + (size << 3), (np.uint64(rank) << np.uint64(32)) | np.uint64(i))
+                size += 1
+        store_u32(ranks + (i << 2), rank)
+        store_u32(after + (i << 2), np.uint32(i + 1))
+        store_u32(before + (i << 2), np.uint32(i - 1) if i else none)
+    for i in range(size // 2 - 1, -1, -1):
+        _sift(heap, size, i, load_u64(heap + (i << 3)))
+    while size > 0:
+        top = load_u64(heap)
+        size -= 1
+        if size > 0:
+            _sift(heap, size, 0, load_u64(heap + (size << 3)))
+        place = np.int64(top & np.uint64(0xFFFFFFFF))
+        rank = np.uint32(top >> np.uint64(32))
+        if load_u32(ranks + (place << 2)) != rank:
+            continue  # the pair that stood here was merged away or changed
+        product = load_u32(products + (np.int64(rank) << 2))
+        gone = np.int64(load_u32(after + (place << 2)))
+        behind = np.int64(load_u32(after + (gone << 2)))
+        store_u32(scratch + (place << 2), product)
+        store_u32(after + (place << 2), np.uint32(behind))
+        store_u32(ranks + (gone << 2), none)
+        rank = none
+        if behind < count:
+            store_u32(before + (behind << 2), np.uint32(place))
+            right = np.int64(load_u32(scratch + (behind << 2)))
+            rank = _pair_rank(slots, mask, shift, np.int64(product), right)
+            if rank != none:
+                size = _push(heap, size, (np.uint64(rank) << np.uint64(32)) | np.uint64(place))
+        store_u32(ranks + (place << 2), rank)
+        if load_u32(before + (place << 2)) != none:
+            front = np.int64(load_u32(before + (place << 2)))
+            left = np.int64(load_u32(scratch + (front << 2)))
+            rank = _pair_rank(slots, mask, shift, left, np.int64(product))
+            store_u32(ranks + (front << 2), rank)
+            if rank != none:
+                size = _push(heap, size, (np.uint64(rank) << np.uint64(32)) | np.uint64(front))
+    kept = 0
+    place = np.int64(0)
+    while place < count:
+        store_u32(scratch + (kept << 2), load_u32(scratch + (place << 2)))
+        kept += 1
+        place = np.int64(load_u32(after + (place << 2)))
+    return kept

@@ -1,0 +1,130 @@
+"""Finding special tokens in text: leftmost first, the longest of those that start at the same place."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pairloom.operators.encode_kernel import NULL, TEXT, TEXT_ENDS
+from pairloom.operators.jit import kernel
+from pairloom.operators.text import Text
+
+__all__ = ["Matches", "SpecialFinder"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matches:
+    """Special tokens found in text, in order: the document, the first byte in `text.data`, the length and the id of each."""
+
+    document: npt.NDArray[np.int64]
+    start: npt.NDArray[np.int64]
+    length: npt.NDArray[np.int64]
+    token: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    def segments(
+        self, text: Text, valid: npt.NDArray[np.bool_]
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
+        """Documents cut at the matches: int64 offsets of the segments and their kinds (see `open_documents`)."""
+        most = len(text) + 2 * len(self)
+        offsets = np.empty(most + 1, np.int64)
+        kinds = np.empty(most, np.int32)
+        used = _segment(
+            np.array(text.offsets), valid, self.document, self.start, self.length, self.token, offsets, kinds
+        )
+        return offsets[: used + 1], kinds[:used]
+
+
+class SpecialFinder:
+    """Finds any of a set of strings in documents, as `tokenizers` does with its added tokens."""
+
+    def __init__(self, tokens: Sequence[str], ids: Sequence[int]) -> None:
+        items = sorted(
+            zip([token.encode() for token in tokens], ids, strict=True), key=lambda t: (t[0][:1], -len(t[0]))
+        )
+        self._data = np.frombuffer(b"".join(token for token, _ in items) + b"\0", np.uint8).copy()
+        self._offsets = np.cumsum([0] + [len(token) for token, _ in items], dtype=np.int64)
+        self._ids = np.array([id_ for _, id_ in items], dtype=np.int64)
+        firsts = np.array([token[0] for token, _ in items], dtype=np.int64)
+        self._first = np.searchsorted(firsts, np.arange(257)).astype(np.int64)
+
+    def find(self, text: Text) -> Matches:
+        """Every special token in every document, without overlap."""
+        room = 64
+        while True:
+            found = np.empty((4, room), np.int64)
+            count = _find(
+                text.data,
+                np.array(text.offsets),
+                self._data,
+                self._offsets,
+                self._ids,
+                self._first,
+                found,
+            )
+            if count <= room:
+                document, start, length, token = (row[:count] for row in found)
+                return Matches(document=document, start=start, length=length, token=token)
+            room = count
+
+
+@kernel
+def _find(data: Any, offsets: Any, special: Any, ends: Any, ids: Any, first: Any, found: Any) -> Any:
+    count = 0
+    for document in range(offsets.size - 1):
+        place = offsets[document]
+        stop = offsets[document + 1]
+        while place < stop:
+            byte = np.int64(data[place])
+            step = np.int64(1)
+            for token in range(first[byte], first[byte + 1]):
+                length = ends[token + 1] - ends[token]
+                if length > stop - place:
+                    continue
+                same = np.int64(1)
+                while same < length and special[ends[token] + same] == data[place + same]:
+                    same += 1
+                if same == length:
+                    if count < found.shape[1]:
+                        found[0, count] = document
+                        found[1, count] = place
+                        found[2, count] = length
+                        found[3, count] = ids[token]
+                    count += 1
+                    step = length
+                    break
+            place += step
+    return count
+
+
+@kernel
+def _segment(
+    ends: Any, valid: Any, document: Any, start: Any, length: Any, token: Any, offsets: Any, kinds: Any
+) -> Any:
+    used = 0
+    match = 0
+    offsets[0] = ends[0]
+    for i in range(ends.size - 1):
+        place = ends[i]
+        stop = ends[i + 1]
+        closed = False
+        while match < document.size and document[match] == i:
+            if start[match] > place:
+                kinds[used] = TEXT
+                used += 1
+                offsets[used] = start[match]
+            place = start[match] + length[match]
+            closed = place == stop
+            kinds[used] = np.int32(2 * token[match] + (1 if closed else 0))
+            used += 1
+            offsets[used] = place
+            match += 1
+        if not closed:
+            kinds[used] = TEXT_ENDS if valid[i] else NULL
+            used += 1
+            offsets[used] = stop
+    return used

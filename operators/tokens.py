@@ -1,0 +1,123 @@
+"""Tokens as bytes, held flat, and the byte-level alphabet in which `tokenizer.json` spells them."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, overload
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["TokenTable", "byte_order", "from_alphabet", "to_alphabet"]
+
+
+def byte_order() -> npt.NDArray[np.uint8]:
+    """The 256 bytes in the order of their ids: by the code point that GPT-2's byte-level alphabet gives each."""
+    visible = [*range(33, 127), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    return np.array(visible + [b for b in range(256) if b not in visible], dtype=np.uint8)
+
+
+# Bytes that are visible in Latin-1 stand for themselves, the other 68 for U+0100 and up.
+_ALPHABET = [""] * 256
+for _rank, _byte in enumerate(byte_order().tolist()):
+    _ALPHABET[_byte] = chr(_byte) if _rank < 188 else chr(0x100 + _rank - 188)
+_TO_ALPHABET = {byte: letter for byte, letter in enumerate(_ALPHABET)}
+_FROM_ALPHABET = {ord(letter): byte for byte, letter in enumerate(_ALPHABET)}
+
+
+def to_alphabet(token: bytes) -> str:
+    r"""Spell bytes in the byte-level alphabet.
+
+    >>> to_alphabet(b" caf\xc3\xa9")
+    'ĠcafÃ©'
+    """
+    return token.decode("latin-1").translate(_TO_ALPHABET)
+
+
+def from_alphabet(spelling: str) -> bytes | None:
+    r"""The bytes that a spelling stands for; None where a letter is not of the byte-level alphabet.
+
+    >>> from_alphabet("ĠcafÃ©"), from_alphabet("日")
+    (b' caf\xc3\xa9', None)
+    """
+    try:
+        return bytes([_FROM_ALPHABET[ord(letter)] for letter in spelling])
+    except KeyError:
+        return None
+
+
+class TokenTable(Sequence[bytes]):
+    """An immutable sequence of byte strings: token `i` is `data[offsets[i]:offsets[i + 1]]`.
+
+    `data` is uint8, `offsets` int64 with one entry more than there are tokens and 0 first; both are read-only. Two
+    arrays pickle in a millisecond where 100,000 Python objects take a hundred.
+
+    >>> TokenTable.of([b"a", b"bc"])[1]
+    b'bc'
+    """
+
+    __slots__ = ("_view", "data", "offsets")
+
+    def __init__(self, data: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int64]) -> None:
+        if len(offsets) == 0 or offsets[0] != 0 or offsets[-1] != len(data) or np.any(np.diff(offsets) < 0):
+            raise ValueError("token offsets must rise from 0 to the length of the data")
+        self.data = _frozen(data, np.uint8)
+        self.offsets = _frozen(offsets, np.int64)
+        self._view = memoryview(self.data)
+
+    @classmethod
+    def of(cls, tokens: Iterable[bytes]) -> "TokenTable":
+        """Lay byte strings out flat; a TokenTable is returned as it is."""
+        if isinstance(tokens, TokenTable):
+            return tokens
+        items = list(tokens)
+        offsets = np.zeros(len(items) + 1, np.int64)
+        np.cumsum([len(item) for item in items], out=offsets[1:])
+        return cls(np.frombuffer(b"".join(items), np.uint8), offsets)
+
+    @property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """The number of bytes of each token."""
+        return np.diff(self.offsets)
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @overload
+    def __getitem__(self, index: int) -> bytes: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[bytes, ...]: ...
+    def __getitem__(self, index: int | slice) -> bytes | tuple[bytes, ...]:
+        if isinstance(index, slice):
+            return tuple(self[i] for i in range(*index.indices(len(self))))
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"token id {index} is outside a vocabulary of {len(self)} tokens")
+        index %= len(self)
+        return bytes(self._view[self.offsets[index] : self.offsets[index + 1]])
+
+    def __iter__(self) -> Iterator[bytes]:
+        ends = self.offsets.tolist()
+        for low, high in zip(ends, ends[1:], strict=False):
+            yield bytes(self._view[low:high])
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, TokenTable):
+            return np.array_equal(self.data, other.data) and np.array_equal(self.offsets, other.offsets)
+        return (
+            isinstance(other, tuple | list)
+            and len(self) == len(other)
+            and all(map(bytes.__eq__, self, other))
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.data.tobytes(), len(self)))
+
+    def __repr__(self) -> str:
+        return f"TokenTable({len(self)} tokens, {len(self.data)} bytes)"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return TokenTable, (self.data, self.offsets)
+
+
+def _frozen(array: npt.NDArray[Any], dtype: Any) -> npt.NDArray[Any]:
+    view = np.ascontiguousarray(array, dtype=dtype).view()
+    view.flags.writeable = False
+    return view
