@@ -26,7 +26,9 @@ ROW_SEED = hash_bytes(b"pairloom: row order")
 
 def document_ids(given: pa.Array, uris: pa.Array, rows: npt.NDArray[np.int64]) -> pa.LargeStringArray:
     """The id of each document: the one its record gave, otherwise `<uri>#<row>`, the row counted in the whole file."""
-    derived = pc.binary_join_element_wise(uris, pa.array(rows).cast(pa.large_string()), "#")
+    derived = pc.binary_join_element_wise(
+        uris, pa.array(rows).cast(pa.large_string()), pa.scalar("#", pa.large_string())
+    )
     return pc.coalesce(given, derived)
 
 

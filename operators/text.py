@@ -10,7 +10,9 @@ import pyarrow as pa
 
 __all__ = ["Text", "TextArray", "chunks", "text_of"]
 
-TextArray: TypeAlias = pa.StringArray | pa.LargeStringArray | pa.BinaryArray | pa.LargeBinaryArray | pa.ChunkedArray
+TextArray: TypeAlias = (
+    pa.StringArray | pa.LargeStringArray | pa.BinaryArray | pa.LargeBinaryArray | pa.ChunkedArray
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,1 +1,1 @@
-"""."""
+"""Where tasks run: an executor is one method wide."""

@@ -28,8 +28,8 @@ def read(
 ) -> Iterator[Batch]:
     """Read the records of a slice, in order, in batches of about `batch_bytes`.
 
-    `text` and `id` name fields or columns; of a text file, the text is all of it and the id its URI. Batches may be
-    empty, and `bytes_read` over all of them is `piece.bytes`. Memory is a few times `batch_bytes` and the longest record.
+    `text` and `id` name fields or columns; of a text file, the text is all of it. Batches may be empty,
+    and `bytes_read` over all of them is `piece.bytes`. Memory is a few times `batch_bytes` and the longest record.
 
     Raises DataError for a file that is broken, changed or lacks the columns and for a record of more than
     `max_record_bytes`, StorageError when storage fails, RecipeError when a name or a limit makes no sense.
@@ -50,7 +50,7 @@ def read(
         case "csv":
             return read_delimited(piece, text, id, batch_bytes, max_record_bytes)
         case "text":
-            return read_whole(piece, id, max_record_bytes)
+            return read_whole(piece, max_record_bytes)
         case other:
             raise RecipeError(
                 f"{piece.file.uri}: format {other!r} is none of jsonl, parquet, arrow, csv, text"

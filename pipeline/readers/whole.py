@@ -12,8 +12,8 @@ __all__ = ["read_whole"]
 _STEP = 1 << 20
 
 
-def read_whole(piece: Slice, id_field: str | None, max_record_bytes: int) -> Iterator[Batch]:
-    """The one document of a text file, byte for byte; its id, if one is asked for, is the file's URI.
+def read_whole(piece: Slice, max_record_bytes: int) -> Iterator[Batch]:
+    """The one document of a text file, byte for byte.
 
     An empty file is an empty document. A file that is not UTF-8 is rejected at its first bad byte.
     """
@@ -35,6 +35,6 @@ def read_whole(piece: Slice, id_field: str | None, max_record_bytes: int) -> Ite
             detail=f"byte {error.start} is 0x{body[error.start]:02x}: {error.reason}",
             excerpt=excerpt_of(body),
         )
-        yield batch_of([], None if id_field is None else [], [], [letter], piece.bytes)
+        yield batch_of([], None, [], [letter], piece.bytes)
         return
-    yield batch_of([text], None if id_field is None else [file.uri], [0], [], piece.bytes)
+    yield batch_of([text], None, [0], [], piece.bytes)

@@ -72,8 +72,9 @@ def test_seeds_give_different_orders() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seq_len", "strategy", "overflow"), [(0, "best_fit", "split"), (8, "worst", "split"), (8, "concat", "drop")]
+    ("seq_len", "strategy", "overflow"),
+    [(0, "best_fit", "split"), (8, "worst", "split"), (8, "concat", "drop")],
 )
 def test_what_cannot_be_packed_is_refused(seq_len: int, strategy: str, overflow: str) -> None:
-    with pytest.raises(ValueError, match="seq_len|strategy|pack"):
+    with pytest.raises(ValueError, match=r"seq_len|strategy|pack"):
         pack(np.array([3]), seq_len, strategy=strategy, overflow=overflow)

@@ -1,0 +1,44 @@
+# `make demo` and `make test` set up everything they need in .venv, with whatever Python >= 3.11 there is.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+
+.PHONY: demo test lint types imports bench clean
+
+.venv/ready: pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Pairloom needs Python 3.11 or newer with venv; none was found" >&2; exit 2; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip setuptools
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+.venv/ready-dev: .venv/ready
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+demo: .venv/ready ## tokenize and pack the standard library's sources
+	$(BIN)/pairloom run stdlib
+	$(BIN)/pairloom inspect out --rows 3
+	@echo
+	@echo 'Open it:  $(BIN)/python -c "from pairloom.pipeline import open_dataset; print(open_dataset(\"out\").table())"'
+
+test: .venv/ready-dev ## the tests
+	$(BIN)/python -m pytest
+
+lint: .venv/ready-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/ready-dev
+	mkdir -p build/types/pairloom
+	for f in operators pipeline jobs; do ln -sfn ../../../$$f build/types/pairloom/$$f; done
+	$(BIN)/mypy
+
+imports: .venv/ready-dev
+	$(BIN)/lint-imports --no-cache
+
+bench: .venv/ready-dev ## benchmarks against whichever peers are installed
+	$(BIN)/python -m pytest tests/bench --benchmark-only
+
+clean:
+	rm -rf .venv build dist *.egg-info out .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,161 @@
+"""The command line: `pairloom run RECIPE` and what goes with it.
+
+Exit codes: 0 done, 1 the run failed, 2 the recipe or a path is wrong. Results go to standard output, progress and
+errors to standard error.
+"""
+
+import json
+import sys
+from importlib import resources
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pairloom.jobs.progress import progress
+from pairloom.jobs.show import show_plan, show_rows, show_summary, summary
+from pairloom.operators.errors import PairloomError, RecipeError
+from pairloom.pipeline import Recipe, load_recipe, make_plan, open_dataset, run
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    help="Raw text in, an exact vocabulary and a packed Arrow dataset out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+RecipeArgument = Annotated[
+    str, typer.Argument(metavar="RECIPE", help="a YAML file, or a shipped recipe's name")
+]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="as pack.seq_len=512")
+]
+Engine = Annotated[str | None, typer.Option(help="ray or local, instead of the recipe's")]
+AsJson = Annotated[bool, typer.Option("--json", help="print the result as JSON")]
+RootArgument = Annotated[str, typer.Argument(metavar="ROOT", help="the root of a run")]
+
+
+def main() -> None:
+    """Run the command line; turns the errors that people can act on into one message and an exit code."""
+    try:
+        app()
+    except RecipeError as error:
+        _fail(str(error), 2)
+    except PairloomError as error:
+        _fail(str(error), 1)
+    except KeyboardInterrupt:
+        _fail("interrupted; what is finished is kept, and the same command goes on from there", 130)
+
+
+def _fail(message: str, code: int) -> None:
+    sys.stderr.write(f"pairloom: error: {message}\n")
+    raise SystemExit(code)
+
+
+def _recipe(name: str, overrides: list[str] | None, engine: str | None) -> Recipe:
+    """A recipe by its path, or one of those in `jobs/recipes` by its name."""
+    settings = [*(overrides or []), *([f"execution.engine={engine}"] if engine else [])]
+    if Path(name).is_file():
+        return load_recipe(name, settings)
+    shipped = resources.files("pairloom.jobs") / "recipes"
+    names = sorted(
+        entry.name.removesuffix(".yaml") for entry in shipped.iterdir() if entry.name.endswith(".yaml")
+    )
+    if name not in names:
+        raise RecipeError(
+            f"there is no recipe {name}: neither a file, nor one of the shipped {', '.join(names)}"
+        )
+    with resources.as_file(shipped / f"{name}.yaml") as path:
+        return load_recipe(path, settings)
+
+
+def _run(name: str, overrides: list[str] | None, engine: str | None, as_json: bool, until: str) -> None:
+    recipe = _recipe(name, overrides, engine)
+    plan = make_plan(recipe)
+    with progress(plan) as watch:
+        manifest = run(recipe, until=until, observe=watch, plan=plan)
+    result = summary(manifest, recipe.root, watch)
+    if as_json:
+        sys.stdout.write(json.dumps(result) + "\n")
+    else:
+        show_summary(result)
+
+
+@app.command("run")
+def run_command(
+    recipe: RecipeArgument, overrides: Overrides = None, engine: Engine = None, as_json: AsJson = False
+) -> None:
+    """Run every stage that is not committed yet."""
+    _run(recipe, overrides, engine, as_json, "pack")
+
+
+@app.command()
+def count(
+    recipe: RecipeArgument, overrides: Overrides = None, engine: Engine = None, as_json: AsJson = False
+) -> None:
+    """Count the words of the corpus."""
+    _run(recipe, overrides, engine, as_json, "count")
+
+
+@app.command()
+def learn(
+    recipe: RecipeArgument, overrides: Overrides = None, engine: Engine = None, as_json: AsJson = False
+) -> None:
+    """Learn the vocabulary, counting first if need be."""
+    _run(recipe, overrides, engine, as_json, "learn")
+
+
+@app.command()
+def tokenize(
+    recipe: RecipeArgument, overrides: Overrides = None, engine: Engine = None, as_json: AsJson = False
+) -> None:
+    """Tokenize the corpus, learning first if need be."""
+    _run(recipe, overrides, engine, as_json, "tokenize")
+
+
+@app.command()
+def pack(
+    recipe: RecipeArgument, overrides: Overrides = None, engine: Engine = None, as_json: AsJson = False
+) -> None:
+    """Pack the tokens into rows, tokenizing first if need be."""
+    _run(recipe, overrides, engine, as_json, "pack")
+
+
+@app.command("plan")
+def plan_command(
+    recipe: RecipeArgument,
+    overrides: Overrides = None,
+    engine: Engine = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="processors to plan for")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what would run, with memory, disk and time; run nothing."""
+    show_plan(make_plan(_recipe(recipe, overrides, engine)), workers, as_json)
+
+
+@app.command("inspect")
+def inspect_command(
+    root: RootArgument,
+    split: Annotated[str, typer.Option(help="train or validation")] = "train",
+    rows: Annotated[int, typer.Option(min=1, help="how many rows")] = 3,
+    start: Annotated[int, typer.Option(min=0, help="the first row")] = 0,
+    width: Annotated[int, typer.Option(min=8, help="characters of each document")] = 160,
+    generation: Annotated[int | None, typer.Option(help="instead of the newest")] = None,
+) -> None:
+    """Print packed rows, decoded, with the boundaries of their documents."""
+    show_rows(open_dataset(root, generation), split, start, rows, width)
+
+
+@app.command("files")
+def files_command(
+    root: RootArgument,
+    stage: Annotated[str, typer.Option(help="count, learn, tokenize or pack")] = "pack",
+    split: Annotated[str | None, typer.Option(help="train or validation")] = None,
+    generation: Annotated[int | None, typer.Option(help="instead of the newest")] = None,
+) -> None:
+    """Print the committed files of a stage, one a line, in order."""
+    for uri in open_dataset(root, generation).files(stage, split):
+        sys.stdout.write(uri + "\n")

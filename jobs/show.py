@@ -1,0 +1,206 @@
+"""What people read: the plan, the closing summary, decoded rows."""
+
+import json
+import os
+import sys
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from rich.console import Console
+from rich.table import Table
+
+from pairloom.jobs.progress import Progress, size_text, time_text
+from pairloom.operators.errors import RecipeError
+from pairloom.operators.order import document_ids, document_numbers
+from pairloom.pipeline.plan import Plan, project
+from pairloom.pipeline.store.dataset import Dataset
+from pairloom.pipeline.store.files import read_batches
+from pairloom.pipeline.store.location import open_objects
+from pairloom.pipeline.store.manifest import Manifest, latest_manifest
+from pairloom.pipeline.store.receipts import find_receipt
+
+__all__ = ["show_plan", "show_rows", "show_summary", "summary"]
+
+
+def summary(manifest: Manifest, root: str, watch: Progress) -> dict[str, Any]:
+    """A run in numbers: documents, bytes, tokens, rows, and the throughput of each step that ran."""
+    ledgers = [manifest.stages[stage].ledger for stage in ("tokenize", "count") if stage in manifest.stages]
+    ledger = ledgers[0]
+    out: dict[str, Any] = {
+        "root": open_objects(root).root,
+        "generation": manifest.generation,
+        "nothing_to_do": not watch.steps,
+        "documents": ledger.documents_in,
+        "documents_out": ledger.documents_out,
+        "empty": ledger.empty,
+        "rejected": ledger.rejected,
+        "text_bytes": ledger.text_bytes,
+        "vocabulary": manifest.fingerprint,
+    }
+    if "count" in manifest.stages:
+        out |= manifest.stages["count"].facts
+    if "tokenize" in manifest.stages:
+        out |= {"tokens": ledger.tokens, "bytes_per_token": ledger.text_bytes / max(1, ledger.tokens)}
+    if "pack" in manifest.stages:
+        record = manifest.stages["pack"]
+        facts = record.facts
+        splits: dict[str, int] = {}
+        for file in record.files:
+            splits[file.role] = splits.get(file.role, 0) + file.rows
+        out["pack"] = facts | {
+            "files": len(record.files),
+            "rows_of": splits,
+            "padding_share": facts["padding"] / max(1, facts["rows"] * facts["seq_len"]),
+        }
+    out["steps"] = {
+        name: {
+            "seconds": round(step.seconds, 3),
+            "bytes_per_second": round(step.rate),
+            "reused_units": step.reused,
+        }
+        for name, step in watch.steps.items()
+    }
+    return out
+
+
+def show_summary(result: dict[str, Any]) -> None:
+    """Print a summary for people."""
+    table = Table.grid(padding=(0, 2))
+    if result["nothing_to_do"]:
+        table.add_row("nothing to do", f"generation {result['generation']} holds all of this recipe")
+    rejected = sum(result["rejected"].values())
+    reasons = ", ".join(f"{reason} {count:,}" for reason, count in result["rejected"].items())
+    table.add_row(
+        "documents",
+        f"{result['documents']:,} read, {result['documents_out']:,} kept, {result['empty']:,} empty, "
+        f"{rejected:,} rejected" + (f" ({reasons})" if reasons else ""),
+    )
+    table.add_row("text", size_text(result["text_bytes"]))
+    if "words" in result:
+        table.add_row("words", f"{result['words']:,} distinct of {result['pretokens']:,}")
+    if "tokens" in result:
+        table.add_row("tokens", f"{result['tokens']:,}, {result['bytes_per_token']:.3f} bytes each")
+    if "pack" in result:
+        pack = result["pack"]
+        splits = ", ".join(f"{rows:,} {split}" for split, rows in pack["rows_of"].items())
+        table.add_row(
+            "rows", f"{pack['rows']:,} of {pack['seq_len']:,} tokens ({splits}) in {pack['files']:,} files"
+        )
+        table.add_row("padding", f"{pack['padding_share']:.3%}; {pack['splits']:,} cuts inside documents")
+        lost = pack["truncated_tokens"] + pack["dropped_tokens"]
+        if lost:
+            table.add_row(
+                "left out",
+                f"{pack['truncated_tokens']:,} tokens truncated, {pack['dropped_tokens']:,} dropped",
+            )
+    steps = ", ".join(
+        f"{name} {time_text(step['seconds'])}"
+        + (f" ({size_text(step['bytes_per_second'])}/s)" if step["bytes_per_second"] else "")
+        for name, step in result["steps"].items()
+    )
+    if steps:
+        table.add_row("time", steps)
+    table.add_row("committed", f"generation {result['generation']} of {result['root']}")
+    Console(soft_wrap=True, highlight=False).print(table)
+
+
+def show_plan(plan: Plan, workers: int | None, as_json: bool) -> None:
+    """Print what would run."""
+    workers = workers or os.cpu_count() or 1
+    done = plan.done(latest_manifest(open_objects(plan.recipe.root)))
+    rows: list[dict[str, Any]] = [
+        {
+            "stage": p.stage,
+            "state": "committed" if p.stage in done else "to run",
+            "tasks": p.tasks,
+            "memory_per_task": p.memory,
+            "disk": p.disk,
+            "seconds": round(p.seconds, 1),
+        }
+        for p in project(plan, workers)
+    ]
+    facts = {"files": len(plan.inputs), "bytes": plan.bytes, "units": len(plan.units), "workers": workers}
+    if as_json:
+        sys.stdout.write(json.dumps(facts | {"keys": dict(plan.keys), "stages": rows}) + "\n")
+        return
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(
+        f"{facts['files']:,} files, {size_text(plan.bytes)}, {facts['units']:,} units, on {workers} workers; "
+        f"root {open_objects(plan.recipe.root).root}"
+    )
+    table = Table("stage", "state", "tasks", "memory a task", "disk", "time", box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(
+            row["stage"],
+            row["state"],
+            f"{row['tasks']:,}",
+            size_text(row["memory_per_task"]),
+            size_text(row["disk"]),
+            "-" if row["state"] == "committed" else time_text(row["seconds"]),
+        )
+    console.print(table)
+
+
+def show_rows(dataset: Dataset, split: str, start: int, count: int, width: int) -> None:
+    """Print packed rows, decoded, with the boundaries of their documents."""
+    vocabulary = dataset.vocabulary()
+    rows = _rows(dataset, split, start, count)
+    if not rows:
+        raise RecipeError(f"there is no row {start} in split {split!r}")
+    ids = _ids_of(dataset, {number for row in rows for number in row["document"]})
+    for number, row in enumerate(rows, start):
+        used = sum(row["segment_lengths"])
+        sys.stdout.write(
+            f"row {number}: {len(row['segment_lengths'])} segments, {used} tokens, "
+            f"{len(row['input_ids']) - used} padding\n"
+        )
+        at = 0
+        for length, document, offset in zip(
+            row["segment_lengths"], row["document"], row["offset"], strict=True
+        ):
+            text = vocabulary.decode(row["input_ids"][at : at + length]).decode("utf-8", "replace")
+            where = f"from its token {offset}" if offset else "from its start"
+            sys.stdout.write(f"  {length:>6} tokens of {ids.get(document, document)}, {where}\n")
+            short = text if len(text) <= width else f"{text[: width // 2]} … {text[-width // 2 :]}"
+            sys.stdout.write(f"         {short!r}\n")
+            at += length
+
+
+def _rows(dataset: Dataset, split: str, start: int, count: int) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    at = 0
+    for batch in dataset.batches(split):
+        low, high = max(start - at, 0), min(start + count - at, batch.num_rows)
+        if low < high:
+            rows += batch.slice(low, high - low).to_pylist()
+        at += batch.num_rows
+        if at >= start + count:
+            break
+    return rows
+
+
+def _ids_of(dataset: Dataset, wanted: set[int]) -> dict[int, str]:
+    """The ids of documents by their numbers, looked up in the token shards."""
+    found: dict[int, str] = {}
+    record = dataset.manifest.stage("tokenize")
+    rows: dict[str, int] = {}
+    for unit, shard in zip(record.units, record.files, strict=True):
+        receipt = find_receipt(dataset.objects, "tokenize", unit)
+        if receipt is None:
+            break
+        uris, first = [], []
+        for uri, records in receipt.slices:
+            uris.append(uri)
+            first.append(rows.get(uri, 0))
+            rows[uri] = first[-1] + records
+        for batch in read_batches(dataset.objects, shard):
+            place = batch.column("slice")
+            in_file = np.array(first)[place.to_numpy()] + batch.column("row").to_numpy()
+            ids = document_ids(batch.column("id"), pa.array(uris, pa.large_string()).take(place), in_file)
+            numbers = document_numbers(ids)
+            for index in np.flatnonzero(np.isin(numbers, list(wanted))):
+                found[int(numbers[index])] = ids[int(index)].as_py()
+        if len(found) == len(wanted):
+            break
+    return found

@@ -1,0 +1,44 @@
+"""The protocol between what is to be done and where it is done.
+
+A task is data: a frozen, picklable value that knows how to run itself and returns a small receipt. Bulk goes from the
+worker to storage. One value (the vocabulary with its memo) may be shared by all tasks of a stage; an executor hands it
+to every worker once.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol, runtime_checkable
+
+from pairloom.pipeline.store.receipts import Receipt
+
+__all__ = ["Executor", "Task"]
+
+
+@runtime_checkable
+class Task(Protocol):
+    """One unit of work. Running it twice, anywhere, is harmless: the first receipt wins."""
+
+    @property
+    def unit(self) -> str:
+        """The unit's id."""
+
+    @property
+    def label(self) -> str:
+        """What the task works on, for messages: an input, a partition."""
+
+    @property
+    def memory(self) -> int:
+        """Bytes of memory that the task needs at most, projected."""
+
+    def run(self, shared: Any) -> Receipt:
+        """Do the work, publish the receipt, and return it."""
+
+
+class Executor(Protocol):
+    """Runs tasks somewhere."""
+
+    def run(self, tasks: Iterable[Task], shared: Any = None) -> Iterator[tuple[Task, Receipt]]:
+        """Run every task and yield each with its receipt as it is done, in any order.
+
+        Only a bounded number is in flight. An exception that a task raises is not retried: it is raised here, and no
+        further task is started. A worker that dies is another matter: its task is tried again.
+        """

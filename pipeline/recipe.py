@@ -1,0 +1,317 @@
+"""The recipe: one YAML file is one run. Frozen, checked whole before anything starts, and hashed by its meaning."""
+
+import difflib
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from pairloom.operators import Pretokenizer
+from pairloom.operators.errors import RecipeError
+
+__all__ = [
+    "CorpusSource",
+    "Execution",
+    "Pack",
+    "PretokenizerChoice",
+    "Recipe",
+    "Shuffle",
+    "Tokenize",
+    "VocabularyChoice",
+    "fingerprint",
+    "load_recipe",
+    "parse_recipe",
+]
+
+SIZE = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*([kmgt]?i?b?)\s*$", re.IGNORECASE)
+UNITS = {
+    "": 1,
+    "k": 10**3,
+    "m": 10**6,
+    "g": 10**9,
+    "t": 10**12,
+    "ki": 2**10,
+    "mi": 2**20,
+    "gi": 2**30,
+    "ti": 2**40,
+}
+
+
+def _size(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    match = SIZE.match(value)
+    if not match:
+        raise ValueError(f"{value!r} is no size; write a number of bytes, or for example 128MB or 64MiB")
+    return int(float(match[1]) * UNITS[match[2].lower().removesuffix("b")])
+
+
+Size = Annotated[int, BeforeValidator(_size), Field(gt=0)]
+
+
+class Section(BaseModel):
+    """A part of a recipe: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class CorpusSource(Section):
+    """Where documents come from: paths, and where the text stands in a record."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9._-]+$", description="a name for this source")
+    paths: tuple[str, ...] = Field(min_length=1, description="paths, globs or fsspec URIs")
+    exclude: tuple[str, ...] = Field(default=(), description="globs of paths to leave out")
+    text: str = Field(
+        default="text", description="field or column with the text; ignored for plain text files"
+    )
+    id: str | None = Field(default=None, description='field or column with the id; otherwise "<uri>#<row>"')
+
+
+class PretokenizerChoice(Section):
+    """Where text may be cut."""
+
+    scheme: str = Field(default="gpt2", description="a named pretokenizer")
+    digits: Literal["keep", "single", "l2r3", "r2l3"] = Field(
+        default="keep", description="how numbers are cut"
+    )
+    pattern: str | None = Field(default=None, description="a regular expression instead of a scheme (slower)")
+
+    @model_validator(mode="after")
+    def _known(self) -> "PretokenizerChoice":
+        self.build()
+        return self
+
+    def build(self) -> Pretokenizer:
+        """The operator that this choice names."""
+        return Pretokenizer(scheme=self.scheme, digits=self.digits, pattern=self.pattern)
+
+
+class VocabularyChoice(Section):
+    """The vocabulary to learn, or the `tokenizer.json` to take."""
+
+    size: int = Field(default=32_768, ge=256, description="tokens, special tokens and the 256 bytes included")
+    pretokenizer: PretokenizerChoice = PretokenizerChoice()
+    normalizer: Literal["none", "nfc", "nfkc"] = Field(default="none", description="Unicode normalization")
+    special_tokens: tuple[str, ...] = Field(default=("<|endoftext|>",), description="tokens outside the text")
+    min_count: int = Field(default=1, ge=1, description="a pair seen less often is not merged")
+    from_: str | None = Field(
+        default=None, alias="from", description="a tokenizer.json; count and learn are skipped"
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> "VocabularyChoice":
+        if len(set(self.special_tokens)) != len(self.special_tokens):
+            raise ValueError("special_tokens names a token twice")
+        least = 256 + len(self.special_tokens)
+        if self.from_ is None and self.size < least:
+            raise ValueError(
+                f"size must be at least {least}: 256 bytes and {len(self.special_tokens)} special tokens"
+            )
+        if self.from_ is not None and (named := self.model_fields_set - {"from_"}):
+            raise ValueError(f"`from` brings a whole vocabulary: remove {', '.join(sorted(named))}")
+        return self
+
+
+class Tokenize(Section):
+    """What surrounds the tokens of a document."""
+
+    prepend: tuple[str, ...] = Field(default=(), description="special tokens before each document")
+    append: tuple[str, ...] = Field(
+        default=("<|endoftext|>",), description="special tokens after each document"
+    )
+    special_tokens_in_text: Literal["text", "parse", "error"] = Field(
+        default="text", description="text that spells a special token: ordinary text, the token, or rejected"
+    )
+
+
+class Shuffle(Section):
+    """In which order documents are packed."""
+
+    mode: Literal["document", "none"] = Field(
+        default="document", description="whole corpus by hash, or as it comes"
+    )
+    seed: int = Field(default=0, ge=0, lt=1 << 63, description="another seed is another order")
+
+
+class Pack(Section):
+    """Rows of equal length."""
+
+    seq_len: int = Field(default=2048, ge=1, le=1 << 24, description="tokens in a row")
+    strategy: Literal["best_fit", "concat"] = Field(default="best_fit", description="how rows are filled")
+    overflow: Literal["split", "truncate", "drop"] = Field(
+        default="split", description="what happens to a document longer than a row"
+    )
+    shuffle: Shuffle = Shuffle()
+    validation: float = Field(default=0.0, ge=0.0, lt=1.0, description="share of documents held out")
+    pad: str | None = Field(
+        default=None, description="the token on padding; otherwise the last appended one, or id 0"
+    )
+    file_tokens: int = Field(default=1 << 24, ge=1, description="tokens in a packed file, about")
+
+    @model_validator(mode="after")
+    def _possible(self) -> "Pack":
+        if self.strategy == "concat" and self.overflow != "split":
+            raise ValueError("strategy concat splits documents at the end of a row: overflow must be split")
+        return self
+
+
+class Execution(Section):
+    """Where the work runs. Nothing here changes a byte of the result."""
+
+    engine: Literal["ray", "local"] = Field(default="ray", description="Ray, or this process alone")
+    address: str | None = Field(default=None, description="a Ray cluster; otherwise one is started here")
+    unit_bytes: Size = Field(default=128_000_000, description="stored bytes of input in a task, about")
+    max_in_flight: int | None = Field(
+        default=None, ge=1, description="tasks at a time; otherwise twice the processors"
+    )
+
+
+class Recipe(Section):
+    """One run, whole."""
+
+    root: str = Field(default="./out", min_length=1, description="the folder that everything is written to")
+    corpus: tuple[CorpusSource, ...] = Field(min_length=1)
+    vocabulary: VocabularyChoice = VocabularyChoice()
+    tokenize: Tokenize = Tokenize()
+    pack: Pack = Pack()
+    execution: Execution = Execution()
+    max_rejected: float = Field(
+        default=0.0, ge=0.0, le=1.0, description="share of records that may be rejected"
+    )
+    max_record_bytes: Size = Field(default=1 << 30, description="a longer record fails the run")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Recipe":
+        names = [source.name for source in self.corpus]
+        if len(set(names)) != len(names):
+            raise ValueError(f"two sources of the corpus have one name: {', '.join(names)}")
+        if self.vocabulary.from_ is None:
+            wanted = {
+                *self.tokenize.prepend,
+                *self.tokenize.append,
+                *([self.pack.pad] if self.pack.pad else []),
+            }
+            if missing := sorted(wanted - set(self.vocabulary.special_tokens)):
+                raise ValueError(
+                    f"{', '.join(missing)} is used in tokenize or pack but is not in vocabulary.special_tokens"
+                )
+        return self
+
+
+def fingerprint(value: object) -> str:
+    """SHA-256 of a value's canonical JSON, in hexadecimal; raises TypeError for a value without one.
+
+    >>> fingerprint({"b": 1, "a": [2]}) == fingerprint({"a": [2], "b": 1})
+    True
+    """
+    canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Read a recipe from a local file; `overrides` are `key.path=value` in YAML, as `pack.seq_len=512`.
+
+    Raises RecipeError, one message for everything that is wrong, with line numbers.
+    """
+    try:
+        text = Path(path).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"cannot read the recipe {path}: {error}") from error
+    return parse_recipe(text, name=str(path), overrides=overrides)
+
+
+def parse_recipe(text: str, *, name: str = "recipe", overrides: Sequence[str] = ()) -> Recipe:
+    """Read a recipe from YAML text; see `load_recipe`."""
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise RecipeError(f"{name} is not YAML: {error}") from error
+    if not isinstance(data, dict):
+        raise RecipeError(f"{name} must be a mapping with at least the key `corpus`")
+    for override in overrides:
+        _override(data, override)
+    try:
+        return Recipe.model_validate(data)
+    except ValidationError as error:
+        raise RecipeError(_explain(error, name, node)) from error
+
+
+def _override(data: dict[str, Any], override: str) -> None:
+    path, equals, value = override.partition("=")
+    if not equals:
+        raise RecipeError(f"--set takes key=value, as pack.seq_len=512, not {override!r}")
+    *parents, last = path.split(".")
+    place: Any = data
+    try:
+        for key in parents:
+            place = place[int(key)] if isinstance(place, list) else place.setdefault(key, {})
+        parsed = yaml.safe_load(value)
+        if isinstance(place, list):
+            place[int(last)] = parsed
+        else:
+            place[last] = parsed
+    except (LookupError, TypeError, ValueError, AttributeError, yaml.YAMLError) as error:
+        raise RecipeError(f"--set {override}: there is no place {path} in the recipe") from error
+
+
+def _explain(error: ValidationError, name: str, node: yaml.Node | None) -> str:
+    lines = []
+    problems = error.errors()
+    for problem in problems:
+        location = problem["loc"]
+        if problem["type"] == "too_short" and any(
+            p["loc"][:-1] and p["loc"][0] == location[0] for p in problems
+        ):
+            continue  # pydantic counts only the valid items of a list
+        where = ".".join(str(part) for part in location) or "the recipe"
+        line = _line(node, location)
+        message = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] == "extra_forbidden":
+            message = f"unknown key {location[-1]!r}{_nearest(str(location[-1]), location[:-1])}"
+        lines.append(f"{name}{f', line {line}' if line else ''}: {where}: {message}")
+    return "\n".join(lines)
+
+
+def _nearest(key: str, parents: tuple[int | str, ...]) -> str:
+    model: type[BaseModel] = Recipe
+    for part in parents:
+        if isinstance(part, int):
+            continue
+        found = next((f for n, f in model.model_fields.items() if part in (n, f.alias)), None)
+        nested = _model_of(found.annotation) if found is not None else None
+        if nested is None:
+            return ""
+        model = nested
+    keys = [field.alias or name for name, field in model.model_fields.items()]
+    close = difflib.get_close_matches(key, keys, n=1, cutoff=0.0)
+    return f"; did you mean {close[0]!r}? (keys here: {', '.join(keys)})"
+
+
+def _model_of(annotation: Any) -> type[BaseModel] | None:
+    for candidate in (annotation, *getattr(annotation, "__args__", ())):
+        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+            return candidate
+    return None
+
+
+def _line(node: yaml.Node | None, location: tuple[int | str, ...]) -> int | None:
+    """The line of the deepest node that a location leads to."""
+    line = None
+    for part in location:
+        if isinstance(node, yaml.MappingNode):
+            pair = next(((k, v) for k, v in node.value if k.value == str(part)), None)
+            if pair is None:
+                break
+            line, node = pair[0].start_mark.line + 1, pair[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+        else:
+            break
+    return line

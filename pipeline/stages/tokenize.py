@@ -1,0 +1,130 @@
+"""tokenize: text to token shards, one a unit, documents in the order of the input.
+
+A shard is an Arrow file with a row for each document that holds text: which record it is (`slice`, `row`), its `id` if
+the input has one, and `input_ids`, with the tokens that the recipe prepends and appends. What no shard holds is in the
+unit's ledger.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pairloom.operators import Vocabulary
+from pairloom.operators.errors import CorruptionError
+from pairloom.pipeline.corpus import Unit
+from pairloom.pipeline.stages.reading import Documents, Intake, slice_identity
+from pairloom.pipeline.store.files import attempt_path, write_arrow
+from pairloom.pipeline.store.location import open_objects
+from pairloom.pipeline.store.receipts import Receipt, claim, unit_id
+
+__all__ = ["TokenizeTask", "shard_schema"]
+
+
+def shard_schema(vocabulary: Vocabulary) -> pa.Schema:
+    """The columns of a token shard."""
+    ids = pa.large_list(pa.field("item", pa.from_numpy_dtype(vocabulary.dtype)))
+    return pa.schema(
+        [
+            pa.field("slice", pa.int32(), nullable=False),
+            pa.field("row", pa.int64(), nullable=False),
+            pa.field("id", pa.large_string()),
+            pa.field("input_ids", ids, nullable=False),
+        ],
+        metadata={"pairloom.vocabulary": vocabulary.fingerprint},
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenizeTask:
+    """Tokenize one unit with the vocabulary that all tasks share."""
+
+    root: str
+    input: Unit
+    vocabulary: str  # its fingerprint
+    prepend: tuple[int, ...]
+    append: tuple[int, ...]
+    special_tokens_in_text: str
+    max_record_bytes: int
+    stage: str = "tokenize"
+
+    @property
+    def unit(self) -> str:
+        """The unit's id."""
+        return unit_id(
+            self.stage,
+            {
+                "slices": [slice_identity(piece) for piece in self.input.slices],
+                "text": self.input.text,
+                "id": self.input.id,
+                "vocabulary": self.vocabulary,
+                "prepend": self.prepend,
+                "append": self.append,
+                "special_tokens_in_text": self.special_tokens_in_text,
+            },
+        )
+
+    @property
+    def label(self) -> str:
+        """The first input of the unit."""
+        return self.input.slices[0].file.uri
+
+    @property
+    def memory(self) -> int:
+        """The memo, the table of further words, and a few batches of text and tokens."""
+        return 800_000_000
+
+    def run(self, shared: Vocabulary) -> Receipt:
+        """Read, encode, write."""
+        objects = open_objects(self.root)
+        intake = Intake(self.input, self.max_record_bytes)
+        documents = tokens = 0
+        path = attempt_path(self.stage, self.unit, "tokens.arrow")
+        schema = shard_schema(shared)
+        with write_arrow(objects, path, schema, role="tokens") as writer:
+            for read in intake.documents():
+                refusing = self.special_tokens_in_text == "error"
+                batch = self._without_special_tokens(read, shared, intake) if refusing else read
+                encoded = shared.encode(
+                    batch.texts,
+                    prepend=self.prepend,
+                    append=self.append,
+                    special_tokens_in_text="parse" if self.special_tokens_in_text == "parse" else "text",
+                )
+                self._check_range(encoded, shared)
+                ids = batch.ids if batch.ids is not None else pa.nulls(len(batch.texts), pa.large_string())
+                where = pa.array(np.full(len(batch.texts), batch.slice, np.int32))
+                columns = [where, batch.rows, ids, encoded.cast(schema.field("input_ids").type)]
+                writer.write(pa.RecordBatch.from_arrays(columns, schema=schema))
+                documents += len(batch.texts)
+                tokens += len(encoded.values)
+            writer.facts.update(tokens=tokens)
+        assert writer.stored is not None
+        receipt = Receipt(
+            stage=self.stage,
+            unit=self.unit,
+            files=(writer.stored, *intake.write_rejected(objects, self.stage, self.unit)),
+            ledger=intake.ledger(documents, tokens),
+            slices=intake.slices(),
+        )
+        return claim(objects, receipt)
+
+    def _without_special_tokens(self, batch: Documents, vocabulary: Vocabulary, intake: Intake) -> Documents:
+        found = vocabulary.find_special_tokens(batch.texts)
+        for index in np.flatnonzero(found.to_numpy(zero_copy_only=False)):
+            intake.reject(batch, int(index), "special_token_in_text", "the text spells a special token")
+        keep = pc.invert(found)
+        return Documents(
+            slice=batch.slice,
+            texts=batch.texts.filter(keep),
+            ids=None if batch.ids is None else batch.ids.filter(keep),
+            rows=batch.rows.filter(keep),
+        )
+
+    def _check_range(self, encoded: pa.LargeListArray, vocabulary: Vocabulary) -> None:
+        values = encoded.values.to_numpy()
+        if len(values) and int(values.max()) >= len(vocabulary):
+            raise CorruptionError(
+                f"{self.label}: id {values.max()} is not in the vocabulary of {len(vocabulary)} tokens: this is a bug"
+            )

@@ -1,0 +1,77 @@
+"""Reading what is committed: the packed rows as Arrow, and the vocabulary that made them."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from pairloom.operators import Vocabulary
+from pairloom.operators.errors import RecipeError
+from pairloom.pipeline.store.files import StoredFile, read_batches
+from pairloom.pipeline.store.location import open_objects
+from pairloom.pipeline.store.manifest import Manifest, latest_manifest, read_manifest
+from pairloom.pipeline.store.objects import Objects
+
+__all__ = ["Dataset", "open_dataset"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset:
+    """One generation of a root."""
+
+    objects: Objects
+    manifest: Manifest
+
+    def files(self, stage: str = "pack", role: str | None = None) -> list[str]:
+        """Where the committed files of a stage are, in order; of one role (a split, for `pack`) if asked."""
+        return [self.objects.uri(file.path) for file in self._stored(stage, role)]
+
+    def batches(self, split: str = "train") -> Iterator[pa.RecordBatch]:
+        """The packed rows of a split in order, a record batch at a time, mapped into memory."""
+        for stored in self._stored("pack", split):
+            yield from read_batches(self.objects, stored)
+
+    def table(self, split: str = "train") -> pa.Table:
+        """The packed rows of a split as one table, mapped into memory; raises RecipeError for an empty split."""
+        batches = list(self.batches(split))
+        if not batches:
+            raise RecipeError(
+                f"generation {self.manifest.generation} of {self.objects.root} has no rows in {split!r}"
+            )
+        return pa.Table.from_batches(batches).replace_schema_metadata(batches[0].schema.metadata)
+
+    def facts(self, split: str = "train") -> dict[str, Any]:
+        """What the rows' metadata says: dtype, pad id, sequence length, the vocabulary's fingerprint."""
+        batch = next(self.batches(split), None)
+        if batch is None:
+            raise RecipeError(
+                f"generation {self.manifest.generation} of {self.objects.root} has no rows in {split!r}"
+            )
+        found: dict[str, Any] = json.loads(batch.schema.metadata[b"pairloom"])
+        return found
+
+    def vocabulary(self) -> Vocabulary:
+        """The vocabulary that this generation was made with."""
+        if self.manifest.vocabulary is None:
+            raise RecipeError(
+                f"generation {self.manifest.generation} of {self.objects.root} has no vocabulary yet"
+            )
+        return Vocabulary.from_json(self.objects.read(self.manifest.vocabulary.path))
+
+    def _stored(self, stage: str, role: str | None) -> list[StoredFile]:
+        files = self.manifest.stage(stage).files
+        return [file for file in files if role is None or file.role == role]
+
+
+def open_dataset(root: str, generation: int | None = None) -> Dataset:
+    """Open the newest committed generation of a root, or the one named; raises RecipeError where there is none."""
+    objects = open_objects(root)
+    manifest = latest_manifest(objects) if generation is None else read_manifest(objects, generation)
+    if manifest is None:
+        wanted = "nothing is committed" if generation is None else f"there is no generation {generation}"
+        raise RecipeError(
+            f"{wanted} below {objects.root}: run `pairloom run RECIPE` first, or check the path"
+        )
+    return Dataset(objects=objects, manifest=manifest)

@@ -1,0 +1,165 @@
+"""Data files: written once under a name of their own, read again before anybody may trust them."""
+
+import hashlib
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict
+
+from pairloom.operators.errors import CorruptionError
+from pairloom.pipeline.store.objects import Objects
+
+__all__ = [
+    "ArrowWriter",
+    "StoredFile",
+    "attempt_path",
+    "check_stored",
+    "open_arrow",
+    "read_batches",
+    "write_arrow",
+    "write_bytes",
+]
+
+BLOCK = 1 << 20
+
+
+class StoredFile(BaseModel):
+    """A file below the root, and what its bytes must be. `facts` are numbers about it, as `tokens`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    role: str
+    path: str
+    bytes: int
+    sha256: str
+    rows: int
+    facts: dict[str, int] = {}
+
+
+class ArrowWriter:
+    """Writes record batches to an Arrow IPC file and remembers what it wrote.
+
+    `facts` may be filled in until the file is complete; `stored` is there from then on.
+    """
+
+    def __init__(self, sink: "_Sink", schema: pa.Schema) -> None:
+        self._writer = pa.ipc.new_file(sink, schema)
+        self.schema = schema
+        self.rows = 0
+        self.facts: dict[str, int] = {}
+        self.stored: StoredFile | None = None
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Append one record batch."""
+        self._writer.write_batch(batch)
+        self.rows += batch.num_rows
+
+    def close(self) -> None:
+        """Write the footer."""
+        self._writer.close()
+
+
+class _Sink:
+    """A binary file that hashes what passes through it. pyarrow closes its sinks; this one ignores that."""
+
+    closed = False
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.hash = hashlib.sha256()
+        self.bytes = 0
+
+    def write(self, data: Any) -> int:
+        view = memoryview(data)
+        self._file.write(view)
+        self.hash.update(view)
+        self.bytes += view.nbytes
+        return view.nbytes
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    def close(self) -> None:
+        pass
+
+
+def attempt_path(stage: str, unit: str, name: str) -> str:
+    """A path for data of a unit that no other attempt at the unit will use."""
+    return f"data/{stage}/{unit[:2]}/{unit}-{uuid.uuid4().hex[:12]}.{name}"
+
+
+@contextmanager
+def write_arrow(objects: Objects, path: str, schema: pa.Schema, *, role: str) -> Iterator[ArrowWriter]:
+    """Write an Arrow IPC file; when the block has ended, the file has been read again and is `writer.stored`."""
+    with objects.create(path) as file:
+        sink = _Sink(file)
+        writer = ArrowWriter(sink, schema)
+        yield writer
+        writer.close()
+    stored = StoredFile(
+        role=role,
+        path=path,
+        bytes=sink.bytes,
+        sha256=sink.hash.hexdigest(),
+        rows=writer.rows,
+        facts=writer.facts,
+    )
+    check_stored(objects, stored)
+    with open_arrow(objects, stored) as reader:
+        rows = sum(reader.get_batch(i).num_rows for i in range(reader.num_record_batches))
+        if rows != stored.rows or not reader.schema.equals(schema, check_metadata=True):
+            raise CorruptionError(f"{objects.uri(path)} reads back as {rows} rows of {reader.schema}")
+    writer.stored = stored
+
+
+def write_bytes(objects: Objects, path: str, data: bytes, *, role: str) -> StoredFile:
+    """Write a small file and read it again."""
+    with objects.create(path) as file:
+        file.write(data)
+    stored = StoredFile(
+        role=role, path=path, bytes=len(data), sha256=hashlib.sha256(data).hexdigest(), rows=0
+    )
+    check_stored(objects, stored)
+    return stored
+
+
+def check_stored(objects: Objects, stored: StoredFile) -> None:
+    """Read a file again; raises CorruptionError unless it has the bytes that it must have."""
+    digest = hashlib.sha256()
+    with objects.open(stored.path) as file:
+        size = file.size()
+        while block := file.read_buffer(BLOCK):
+            digest.update(block)
+    if size != stored.bytes or digest.hexdigest() != stored.sha256:
+        raise CorruptionError(
+            f"{objects.uri(stored.path)} is not what was written: {size} bytes with SHA-256 {digest.hexdigest()}, "
+            f"expected {stored.bytes} bytes with {stored.sha256}"
+        )
+
+
+@contextmanager
+def open_arrow(objects: Objects, stored: StoredFile) -> Iterator[pa.RecordBatchFileReader]:
+    """A reader of a stored Arrow file; raises CorruptionError when the file is not there or not whole."""
+    try:
+        file = objects.open(stored.path)
+    except FileNotFoundError as error:
+        raise CorruptionError(f"{objects.uri(stored.path)} is missing") from error
+    try:
+        reader = pa.ipc.open_file(file)
+    except pa.ArrowInvalid as error:
+        file.close()
+        raise CorruptionError(f"{objects.uri(stored.path)} is no whole Arrow file: {error}") from error
+    try:
+        yield reader
+    finally:
+        file.close()
+
+
+def read_batches(objects: Objects, stored: StoredFile) -> Iterator[pa.RecordBatch]:
+    """The record batches of a stored Arrow file, one at a time."""
+    with open_arrow(objects, stored) as reader:
+        for i in range(reader.num_record_batches):
+            yield reader.get_batch(i)

@@ -1,0 +1,111 @@
+"""Manifests: the one thing that readers trust.
+
+    manifests/00000001.json   created only if absent: of two runs that would commit generation 1, one does
+    manifests/00000002.json   the next generation; the ones before stay readable
+    manifests/latest          a hint where to look first; generations after it are found by their number
+
+A manifest holds the recipe, and per stage the files with their checksums, the ledger and the key of what was asked for.
+Its last field is the SHA-256 of the rest.
+"""
+
+import hashlib
+import json
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pairloom.operators.errors import ConflictError, CorruptionError, RecipeError
+from pairloom.pipeline.store.files import StoredFile
+from pairloom.pipeline.store.objects import Objects
+from pairloom.pipeline.store.receipts import FORMAT_VERSION, Ledger
+
+__all__ = ["Manifest", "StageRecord", "commit", "latest_manifest", "read_manifest"]
+
+
+class StageRecord(BaseModel):
+    """What a stage made: its units and files in order, its ledger, and `key`, the hash of what was asked of it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    key: str
+    units: tuple[str, ...]
+    files: tuple[StoredFile, ...]
+    rejected: tuple[StoredFile, ...] = ()
+    ledger: Ledger = Ledger()
+    facts: dict[str, int] = {}
+
+
+class Manifest(BaseModel):
+    """One generation of a root: everything that is committed.
+
+    `vocabulary` is the `tokenizer.json` that was learned or brought, `fingerprint` that of the vocabulary in it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: int = FORMAT_VERSION
+    generation: int
+    recipe: dict[str, Any]
+    vocabulary: StoredFile | None = None
+    fingerprint: str | None = None
+    stages: dict[str, StageRecord]
+
+    def stage(self, name: str) -> StageRecord:
+        """The record of a stage; raises RecipeError where this generation has none."""
+        if name not in self.stages:
+            has = ", ".join(self.stages) or "nothing"
+            raise RecipeError(f"generation {self.generation} has no stage {name!r} (it has {has})")
+        return self.stages[name]
+
+
+def manifest_path(generation: int) -> str:
+    """Where a generation's manifest is."""
+    return f"manifests/{generation:08d}.json"
+
+
+def commit(objects: Objects, manifest: Manifest) -> None:
+    """Make a generation visible; raises ConflictError when another run has committed its number."""
+    body = manifest.model_dump_json()
+    digest = hashlib.sha256(body.encode()).hexdigest()
+    data = body.removesuffix("}") + f',"sha256":"{digest}"}}\n'
+    if not objects.put_if_absent(manifest_path(manifest.generation), data.encode()):
+        raise ConflictError(
+            f"another run has committed generation {manifest.generation} of {objects.root}; its result stands. "
+            "Run again to build on it: what this run has finished is kept and will not be done twice"
+        )
+    objects.put("manifests/latest", str(manifest.generation).encode())
+
+
+def read_manifest(objects: Objects, generation: int) -> Manifest | None:
+    """A generation's manifest, or None; raises CorruptionError when it is damaged."""
+    path = manifest_path(generation)
+    try:
+        text = objects.read(path).decode()
+    except FileNotFoundError:
+        return None
+    except UnicodeDecodeError as error:
+        raise CorruptionError(f"{objects.uri(path)} is damaged: {error}") from error
+    body, mark, tail = text.rpartition(',"sha256":"')
+    body += "}"
+    if not mark or tail != hashlib.sha256(body.encode()).hexdigest() + '"}\n':
+        raise CorruptionError(f"{objects.uri(path)} is damaged: its bytes do not match its SHA-256")
+    try:
+        return Manifest.model_validate(json.loads(body))
+    except ValidationError as error:
+        raise CorruptionError(
+            f"{objects.uri(path)} is of a format that this version cannot read: {error}"
+        ) from error
+
+
+def latest_manifest(objects: Objects) -> Manifest | None:
+    """The newest generation, or None in a root that nothing was committed to."""
+    try:
+        hint = int(objects.read("manifests/latest"))
+    except (FileNotFoundError, ValueError):
+        hint = 0
+    found = read_manifest(objects, hint) if hint else None
+    if hint and found is None:
+        hint = 0  # the hint is only a hint: start from the first
+    while (following := read_manifest(objects, hint + 1)) is not None:
+        found, hint = following, hint + 1
+    return found

@@ -1,0 +1,173 @@
+"""Named bytes under a root: the few operations that a commit is made of.
+
+A store must be able to create an object only if it is absent, atomically and durably: every promise of Pairloom rests
+on that one operation. A store that cannot do it is refused (`location.open_objects`).
+"""
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+import pyarrow as pa
+
+from pairloom.operators.errors import CorruptionError, RecipeError
+
+__all__ = ["LocalObjects", "Objects"]
+
+
+class Objects(Protocol):
+    """Objects by their path below the root, with `/` between the parts. Implementations are picklable values."""
+
+    @property
+    def root(self) -> str:
+        """The URI of the root."""
+
+    def uri(self, path: str) -> str:
+        """Where the object is, for people and for other tools."""
+
+    def read(self, path: str) -> bytes:
+        """The whole object; raises FileNotFoundError."""
+
+    def exists(self, path: str) -> bool:
+        """Whether there is such an object."""
+
+    def open(self, path: str) -> pa.NativeFile:
+        """The object for random reads, mapped into memory where the store can; raises FileNotFoundError."""
+
+    def create(self, path: str) -> AbstractContextManager[BinaryIO]:
+        """A new object written piece by piece, durable and complete when the block ends well.
+
+        For data under names that nobody else uses; when the block raises, the object is removed.
+        """
+
+    def put(self, path: str, data: bytes) -> None:
+        """Write or replace an object: readers see the old bytes or the new ones."""
+
+    def put_if_absent(self, path: str, data: bytes) -> bool:
+        """Write an object unless there is one; False when there was. Atomic between any number of writers."""
+
+    def list(self, prefix: str) -> list[str]:
+        """Paths below a prefix, sorted; for looking after the store, never to find what is committed."""
+
+    def delete(self, path: str) -> None:
+        """Remove an object; one that is not there is no error."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalObjects:
+    """A folder of a local or shared POSIX file system.
+
+    A small object is written to a temporary file beside its place, synced, and linked there: `link` fails if the name
+    exists, also across machines. Then the folder is synced, so that the name survives a power cut.
+    """
+
+    folder: str
+
+    @property
+    def root(self) -> str:
+        """The URI of the root."""
+        return Path(self.folder).as_uri()
+
+    def uri(self, path: str) -> str:
+        """The absolute path of an object's file."""
+        return str(self._place(path))
+
+    def read(self, path: str) -> bytes:
+        """The whole object."""
+        return self._place(path).read_bytes()
+
+    def exists(self, path: str) -> bool:
+        """Whether there is such an object."""
+        return self._place(path).is_file()
+
+    def open(self, path: str) -> pa.NativeFile:
+        """The object, mapped into memory."""
+        place = self._place(path)
+        if place.stat().st_size == 0:
+            raise CorruptionError(f"{place} is empty")
+        return pa.memory_map(str(place), "r")
+
+    @contextmanager
+    def create(self, path: str) -> Iterator[BinaryIO]:
+        """A new object written piece by piece; synced when the block ends well, removed when it does not."""
+        place = self._place(path)
+        self._make_folder(place.parent)
+        try:
+            with place.open("xb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+        except BaseException:
+            place.unlink(missing_ok=True)
+            raise
+        _sync_folder(place.parent)
+
+    def put(self, path: str, data: bytes) -> None:
+        """Write or replace an object."""
+        place = self._place(path)
+        with self._temporary(place, data) as temporary:
+            temporary.replace(place)
+        _sync_folder(place.parent)
+
+    def put_if_absent(self, path: str, data: bytes) -> bool:
+        """Write an object unless there is one."""
+        place = self._place(path)
+        if place.exists():
+            return False
+        with self._temporary(place, data) as temporary:
+            try:
+                place.hardlink_to(temporary)
+            except FileExistsError:
+                return False
+        _sync_folder(place.parent)
+        return True
+
+    def list(self, prefix: str) -> list[str]:
+        """Paths below a prefix, sorted."""
+        base = Path(self.folder)
+        found = []
+        for parent, _, names in os.walk(self._place(prefix)):
+            found += [(Path(parent) / name).relative_to(base).as_posix() for name in names]
+        return sorted(found)
+
+    def delete(self, path: str) -> None:
+        """Remove an object."""
+        self._place(path).unlink(missing_ok=True)
+
+    def _place(self, path: str) -> Path:
+        parts = path.split("/")
+        if path.startswith("/") or ".." in parts or "\0" in path:
+            raise ValueError(f"{path!r} is no path below the root")
+        return Path(self.folder, *parts)
+
+    def _make_folder(self, folder: Path) -> None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RecipeError(f"cannot write below the root {self.folder}: {error}") from error
+
+    @contextmanager
+    def _temporary(self, place: Path, data: bytes) -> Iterator[Path]:
+        self._make_folder(place.parent)
+        temporary = place.parent / f".{place.name}.{uuid.uuid4().hex}.tmp"
+        try:
+            with temporary.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            yield temporary
+        finally:
+            with suppress(FileNotFoundError):
+                temporary.unlink()
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

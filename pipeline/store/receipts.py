@@ -1,0 +1,144 @@
+"""Receipts: the proof that a unit of work is done, and which attempt at it won.
+
+    attempt ── data files, each under its own name, read again ──▶ receipt, created only if absent
+                                                                     │ was there already
+                                                                     ▼
+                                                      the winner's receipt; this attempt's files are orphans
+
+A unit's id is a hash of everything that changes its bytes, so a receipt never goes stale: other inputs, another
+configuration or another format have another id.
+"""
+
+from collections.abc import Iterable
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pairloom.operators.errors import CorruptionError
+from pairloom.pipeline.recipe import fingerprint
+from pairloom.pipeline.store.files import StoredFile
+from pairloom.pipeline.store.objects import Objects
+
+__all__ = ["FORMAT_VERSION", "Ledger", "Receipt", "claim", "discard", "find_receipt", "unit_id"]
+
+FORMAT_VERSION = 1
+
+
+class Ledger(BaseModel):
+    """What became of every document of a unit. `bytes_in` are stored bytes, `text_bytes` are UTF-8 bytes of text."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    documents_in: int = 0
+    documents_out: int = 0
+    empty: int = 0
+    rejected: dict[str, int] = {}
+    bytes_in: int = 0
+    text_bytes: int = 0
+    tokens: int = 0
+
+    @property
+    def rejects(self) -> int:
+        """Rejected documents, whatever the reason."""
+        return sum(self.rejected.values())
+
+    def check(self, where: str) -> None:
+        """Raise CorruptionError unless documents in = out + empty + rejected."""
+        if self.documents_in != self.documents_out + self.empty + self.rejects:
+            raise CorruptionError(
+                f"the ledger of {where} does not balance: {self.documents_in} documents in, {self.documents_out} out, "
+                f"{self.empty} empty, {self.rejects} rejected"
+            )
+
+    def __add__(self, other: "Ledger") -> "Ledger":
+        reasons = sorted({*self.rejected, *other.rejected})
+        return Ledger(
+            documents_in=self.documents_in + other.documents_in,
+            documents_out=self.documents_out + other.documents_out,
+            empty=self.empty + other.empty,
+            rejected={r: self.rejected.get(r, 0) + other.rejected.get(r, 0) for r in reasons},
+            bytes_in=self.bytes_in + other.bytes_in,
+            text_bytes=self.text_bytes + other.text_bytes,
+            tokens=self.tokens + other.tokens,
+        )
+
+    @staticmethod
+    def sum(ledgers: "Iterable[Ledger]") -> "Ledger":
+        """Add up ledgers."""
+        total = Ledger()
+        for ledger in ledgers:
+            total = total + ledger
+        return total
+
+
+class Receipt(BaseModel):
+    """What one unit's winning attempt made. `slices` are the inputs that it read, in order: (URI, records)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: int = FORMAT_VERSION
+    stage: str
+    unit: str
+    files: tuple[StoredFile, ...]
+    ledger: Ledger = Ledger()
+    slices: tuple[tuple[str, int], ...] = ()
+    facts: dict[str, int] = {}
+
+    def file(self, role: str) -> StoredFile:
+        """The one file of a role; raises KeyError if there is none."""
+        for file in self.files:
+            if file.role == role:
+                return file
+        raise KeyError(role)
+
+
+def unit_id(stage: str, identity: object) -> str:
+    """The id of a unit of work: 32 hexadecimal digits of a hash of everything that changes its bytes."""
+    return fingerprint({"format": FORMAT_VERSION, "stage": stage, "identity": identity})[:32]
+
+
+def receipt_path(stage: str, unit: str) -> str:
+    """Where a unit's receipt is."""
+    return f"receipts/{stage}/{unit[:2]}/{unit}.json"
+
+
+def find_receipt(objects: Objects, stage: str, unit: str) -> Receipt | None:
+    """The receipt of a unit, or None if the unit is still to be done; raises CorruptionError if it is damaged."""
+    path = receipt_path(stage, unit)
+    try:
+        data = objects.read(path)
+    except FileNotFoundError:
+        return None
+    try:
+        receipt = Receipt.model_validate_json(data)
+    except ValidationError as error:
+        raise CorruptionError(f"{objects.uri(path)} is no receipt: {error}") from error
+    if (receipt.stage, receipt.unit) != (stage, unit):
+        raise CorruptionError(
+            f"{objects.uri(path)} is the receipt of another unit: {receipt.stage} {receipt.unit}"
+        )
+    return receipt
+
+
+def claim(objects: Objects, receipt: Receipt) -> Receipt:
+    """Publish a receipt; where another attempt was first, discard this one's files and return the winner's."""
+    receipt.ledger.check(f"{receipt.stage} {receipt.unit}")
+    data = receipt.model_dump_json().encode()
+    if objects.put_if_absent(receipt_path(receipt.stage, receipt.unit), data):
+        return receipt
+    winner = find_receipt(objects, receipt.stage, receipt.unit)
+    if winner is None:
+        raise CorruptionError(f"the receipt of {receipt.stage} {receipt.unit} was there and is gone")
+    if {f.role: f.sha256 for f in winner.files} != {f.role: f.sha256 for f in receipt.files}:
+        raise CorruptionError(
+            f"two attempts at {receipt.stage} {receipt.unit} gave different bytes: this is a bug"
+        )
+    for file in receipt.files:
+        objects.delete(file.path)
+    return winner
+
+
+def discard(objects: Objects, receipt: Receipt) -> None:
+    """Forget a unit: first its receipt, so that nobody trusts it, then its files."""
+    objects.delete(receipt_path(receipt.stage, receipt.unit))
+    for file in receipt.files:
+        objects.delete(file.path)

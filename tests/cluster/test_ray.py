@@ -1,0 +1,36 @@
+"""The same bytes on Ray as in this process, with any number of workers."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import ray
+
+from pairloom.operators.errors import DataError
+from pairloom.pipeline import run
+from tests.corpora import contents, documents, recipe_for, write_jsonl
+
+pytestmark = [
+    pytest.mark.ray,
+    # Ray's own processes and sockets outlive what Python considers their owners.
+    pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning"),
+]
+
+
+@pytest.fixture(params=[1, 4])
+def cluster(request: pytest.FixtureRequest) -> Iterator[None]:
+    ray.init(num_cpus=request.param, include_dashboard=False, log_to_driver=False)
+    yield
+    ray.shutdown()
+
+
+def test_ray_gives_the_same_bytes(tmp_path: Path, cluster: None) -> None:
+    write_jsonl(tmp_path / "in" / "a.jsonl", documents(200))
+    settings = ["execution.unit_bytes=5000", "pack.file_tokens=2000"]
+    here = run(recipe_for(tmp_path, *settings, root=tmp_path / "here"))
+    there = run(recipe_for(tmp_path, *settings, "execution.engine=ray", root=tmp_path / "there"))
+    assert contents(here) == contents(there)
+    (tmp_path / "in" / "b.jsonl").write_text("nonsense\n")
+    with pytest.raises(DataError, match="1 of 1 records were rejected"):
+        run(recipe_for(tmp_path, *settings, "execution.engine=ray", root=tmp_path / "there"))

@@ -1,0 +1,118 @@
+"""Small corpora that tests generate: text with everything in it that has ever gone wrong."""
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+from pairloom.pipeline import Dataset, Recipe, parse_recipe
+from pairloom.pipeline.store.manifest import Manifest
+
+WORDS = [
+    "the",
+    "of",
+    "and",
+    "to",
+    "in",
+    "is",
+    "that",
+    "it's",
+    "we'll",
+    "don't",
+    "1234567",
+    "3.14",
+    "def",
+    "return",
+    "self.x",
+    "=",
+    "[]",
+    "{}",
+    "naïve",
+    "façade",
+    "Straße",
+    "日本語",
+    "한국어",
+    "ไทย",
+    "русский",
+    "العربية",
+    "😀",
+    "👩\u200d👩\u200d👧",
+    "é",
+    "\xa0",
+    "\u2028",
+    "\t",
+    "\r\n",
+    "\n\n",
+    "",
+    "",
+    "",
+    "<|endoftext|>",
+    "a",
+    "aa",
+    "aaa",
+    "aaaa",
+]
+
+
+def documents(count: int, seed: int = 0) -> list[tuple[str, str]]:
+    """Documents with ids, some empty, some of one character, some long."""
+    rng = random.Random(seed)
+    made = []
+    for i in range(count):
+        length = rng.choice([0, 1, 3, 20, 60, 200])
+        made.append((f"doc-{i}", " ".join(rng.choice(WORDS) for _ in range(length))))
+    return made
+
+
+def write_jsonl(path: Path, corpus: list[tuple[str, str]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8") as file:
+        for name, text in corpus:
+            file.write(json.dumps({"id": name, "text": text}, ensure_ascii=len(name) % 2 == 0) + "\n")
+
+
+def recipe_for(folder: Path, *settings: str, root: Path | None = None) -> Recipe:
+    """A recipe over everything in `folder/in`, small enough for a test, in this process."""
+    text = f"""
+root: {root or folder / "out"}
+corpus:
+  - name: lines
+    paths: ["{folder}/in/*"]
+    id: id
+vocabulary: {{size: 400}}
+pack: {{seq_len: 64, validation: 0.1}}
+execution: {{engine: local}}
+"""
+    return parse_recipe(text, overrides=settings)
+
+
+def contents(manifest: Manifest) -> dict[str, list[tuple[str, str]]]:
+    """What every committed file of a generation holds; attempt names may differ, this may not."""
+    return {name: [(f.role, f.sha256) for f in stage.files] for name, stage in manifest.stages.items()}
+
+
+def rows_of(dataset: Dataset, split: str = "train") -> list[dict[str, Any]]:
+    return [row for batch in dataset.batches(split) for row in batch.to_pylist()]
+
+
+def texts_of(dataset: Dataset, appended: int = 1) -> dict[int, bytes]:
+    """Every document of a packed dataset by its number, decoded from its segments, without the appended tokens."""
+    parts: dict[int, dict[int, list[int]]] = {}
+    for split in ("train", "validation"):
+        for row in rows_of(dataset, split):
+            at = 0
+            for length, document, offset in zip(
+                row["segment_lengths"], row["document"], row["offset"], strict=True
+            ):
+                assert offset not in parts.setdefault(document, {})
+                parts[document][offset] = row["input_ids"][at : at + length]
+                at += length
+    vocabulary = dataset.vocabulary()
+    out = {}
+    for document, segments in parts.items():
+        ids: list[int] = []
+        for offset in sorted(segments):
+            assert offset == len(ids)
+            ids += segments[offset]
+        out[document] = vocabulary.decode(ids[: len(ids) - appended])
+    return out

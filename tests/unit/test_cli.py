@@ -1,0 +1,135 @@
+"""The command line: what it prints, and with which exit code it ends."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from pairloom.jobs.cli import main
+from tests.corpora import documents, write_jsonl
+
+RECIPE = """
+root: {folder}/out
+corpus: [{{name: lines, paths: ["{folder}/in/*"], id: id}}]
+vocabulary: {{size: 400}}
+pack: {{seq_len: 64, validation: 0.1}}
+execution: {{engine: local}}
+"""
+
+
+class Command:
+    def __init__(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        self.folder, self._monkeypatch, self._capsys = folder, monkeypatch, capsys
+        self.recipe = folder / "recipe.yaml"
+        self.recipe.write_text(RECIPE.format(folder=folder))
+        write_jsonl(folder / "in" / "a.jsonl", documents(100))
+
+    def __call__(self, *arguments: object) -> tuple[int, str, str]:
+        self._monkeypatch.setattr(sys, "argv", ["pairloom", *map(str, arguments)])
+        code = 0
+        try:
+            main()
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        out, err = self._capsys.readouterr()
+        return code, out, err
+
+
+@pytest.fixture
+def pairloom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    return Command(tmp_path, monkeypatch, capsys)
+
+
+def test_run_then_nothing_to_do(pairloom: Command) -> None:
+    code, out, err = pairloom("run", pairloom.recipe)
+    assert code == 0, err
+    for word in ("documents", "tokens", "rows", "padding", "generation 1"):
+        assert word in out
+    assert "tokenize: done" in err
+    code, out, err = pairloom("run", pairloom.recipe)
+    assert code == 0
+    assert "nothing to do" in out
+
+
+def test_json_is_json(pairloom: Command) -> None:
+    code, out, _ = pairloom("run", pairloom.recipe, "--json", "--set", "pack.seq_len=32")
+    result = json.loads(out)
+    assert code == 0
+    assert result["documents"] == 100 == result["documents_out"] + result["empty"]
+    assert result["pack"]["seq_len"] == 32
+    assert set(result["steps"]) == {"count", "merge", "learn", "tokenize", "exchange", "pack"}
+
+
+def test_stages_one_by_one(pairloom: Command) -> None:
+    for generation, stage in enumerate(("count", "learn", "tokenize", "pack"), start=1):
+        code, out, err = pairloom(stage, pairloom.recipe)
+        assert code == 0, err
+        assert f"generation {generation}" in out
+        assert f"{stage}" in err or stage == "learn"
+    assert pairloom("run", pairloom.recipe)[1].startswith("nothing to do")
+
+
+def test_plan_runs_nothing(pairloom: Command) -> None:
+    code, out, _ = pairloom("plan", pairloom.recipe)
+    assert code == 0
+    assert "to run" in out
+    assert "committed" not in out
+    assert not (pairloom.folder / "out").exists()
+    pairloom("count", pairloom.recipe)
+    code, out, _ = pairloom("plan", pairloom.recipe, "--json")
+    assert [row["state"] for row in json.loads(out)["stages"]] == ["committed", "to run", "to run", "to run"]
+
+
+def test_inspect_shows_documents_and_their_boundaries(pairloom: Command) -> None:
+    pairloom("run", pairloom.recipe)
+    code, out, err = pairloom("inspect", pairloom.folder / "out", "--rows", 2)
+    assert code == 0, err
+    assert "row 0:" in out
+    assert "row 1:" in out
+    assert " tokens of doc-" in out
+    assert pairloom("inspect", pairloom.folder / "out", "--start", 10**9)[0] == 2
+
+
+def test_files_are_listed_in_order(pairloom: Command) -> None:
+    pairloom("run", pairloom.recipe)
+    code, out, _ = pairloom("files", pairloom.folder / "out", "--stage", "pack", "--split", "train")
+    assert code == 0
+    assert all(Path(line).is_file() for line in out.splitlines())
+    assert pairloom("files", pairloom.folder / "out", "--stage", "shuffle")[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "no-such-recipe"], "neither a file, nor one of the shipped stdlib"),
+        (["run", "{recipe}", "--set", "pack.seqlen=3"], "did you mean 'seq_len'"),
+        (["run", "{recipe}", "--set", "corpus.0.paths=[/no/such/file.txt]"], "/no/such/file.txt"),
+        (["run", "{recipe}", "--set", "corpus.0.paths=['/no/such/*.txt']"], "/no/such/"),
+        (["run", "{recipe}", "--set", "root=/proc/nowhere"], "cannot write below the root"),
+        (
+            ["run", "{recipe}", "--set", "vocabulary={{from: /no/tokenizer.json}}"],
+            "cannot read /no/tokenizer.json",
+        ),
+        (["inspect", "/no/such/root"], "nothing is committed"),
+        (["files", "/no/such/root"], "nothing is committed"),
+    ],
+)
+def test_what_is_wrong_is_one_message_and_exit_code_2(
+    pairloom: Command, arguments: list[str], message: str
+) -> None:
+    code, _, err = pairloom(*(a.format(recipe=pairloom.recipe) for a in arguments))
+    assert code == 2
+    assert message in err
+    assert "Traceback" not in err
+    assert len([line for line in err.splitlines() if "error" in line]) == 1
+
+
+def test_bad_input_is_exit_code_1(pairloom: Command) -> None:
+    (pairloom.folder / "in" / "b.jsonl").write_text("nonsense\n")
+    code, _, err = pairloom("run", pairloom.recipe)
+    assert code == 1
+    assert "b.jsonl, byte 0: invalid_json" in err
+    assert "Traceback" not in err
