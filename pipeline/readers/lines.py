@@ -38,12 +38,12 @@ def line_blocks(piece: Slice, block_bytes: int, longest: int) -> Iterator[Block]
     The byte order mark at the start of a file is left out. A line of more than `longest` bytes raises DataError if it
     does not fit in a block (a shorter one is for the caller to check).
     """
-    if piece.file.compression != "none":
-        with open_stream(piece.file) as stream:
-            yield from _stream_blocks(stream, piece.file, block_bytes, longest)
-    else:
+    if piece.file.format == "jsonl" and piece.file.compression == "none":
         with open_input(piece.file) as handle:
             yield from _range_blocks(handle, piece, block_bytes, longest)
+    else:
+        with open_stream(piece.file) as stream:
+            yield from _stream_blocks(stream, piece.file, block_bytes, longest)
 
 
 def _stream_blocks(stream: Stream, file: InputFile, block_bytes: int, longest: int) -> Iterator[Block]:
