@@ -1,5 +1,6 @@
 """Opening inputs: the same file as at planning time, read forwards, decompressed in pieces, and read to its end."""
 
+import io
 import os
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -191,7 +192,7 @@ class _Decompressed:
         self._input = b""
         self._at = 0  # what of _input is used
         self._fetched = 0  # stored bytes up to the end of _input
-        self._ready = b""  # decompressed, not yet handed out
+        self._ready = io.BytesIO()  # decompressed, not yet handed out
         self._padded = False
 
     @property
@@ -199,18 +200,13 @@ class _Decompressed:
         return self._fetched - len(self._input) + self._at
 
     def read(self, size: int) -> bytes:
-        parts = [self._ready]
-        got = len(self._ready)
-        while got < size:
-            piece = self._fetch()
-            if not piece:
-                break
-            out = self._feed(piece)
-            parts.append(out)
-            got += len(out)
-        data = b"".join(parts)
-        self._ready = data[size:]
-        return data[:size]
+        parts = [self._ready.read(size)]
+        missing = size - len(parts[0])
+        while missing > 0 and (piece := self._fetch()):
+            self._ready = io.BytesIO(self._feed(piece))
+            parts.append(self._ready.read(missing))
+            missing -= len(parts[-1])
+        return b"".join(parts)
 
     def _fetch(self) -> bytes:
         """The next few stored bytes; none at a proper end."""
