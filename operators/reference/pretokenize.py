@@ -1,6 +1,10 @@
-"""What a pretokenizer means: repeated leftmost matches of a pattern; what no match covers is a piece as well."""
+"""What a pretokenizer means: repeated leftmost matches of a pattern; what no match covers is a piece as well.
 
-from collections.abc import Sequence
+This is `Split(Regex(pattern), "isolated")` of Hugging Face's `tokenizers`: a match of nothing is no piece, but cuts.
+"""
+
+import itertools
+from collections.abc import Iterator, Sequence
 
 import regex
 
@@ -34,15 +38,20 @@ def split_bytes(data: bytes, patterns: Sequence[str]) -> list[bytes]:
 
 
 def _isolate(text: str, pattern: str) -> list[str]:
-    parts: list[str] = []
-    end = 0
-    for match in regex.finditer(pattern, text):
-        if match.start() == match.end():
-            continue
-        if match.start() > end:
-            parts.append(text[end : match.start()])
-        parts.append(match.group())
-        end = match.end()
-    if end < len(text):
-        parts.append(text[end:])
-    return parts
+    cuts = {0, len(text)}
+    for start, end in _matches(text, pattern):
+        cuts |= {start, end}
+    return [text[low:high] for low, high in itertools.pairwise(sorted(cuts))]
+
+
+def _matches(text: str, pattern: str) -> Iterator[tuple[int, int]]:
+    position = 0
+    while position <= len(text):
+        for match in regex.finditer(pattern, text, pos=position):
+            yield match.span()
+            if match.start() == match.end():
+                # Oniguruma goes on a character further; `regex` would try for a longer match in the same place.
+                position = match.end() + 1
+                break
+        else:
+            return
