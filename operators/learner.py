@@ -16,7 +16,7 @@ from pairloom.operators.merging import (
     PAUSE,
     merge_pairs,
 )
-from pairloom.operators.pairs import CELLS, COUNT, FILL, enlarge_pairs, place_lists, tally
+from pairloom.operators.pairs import CELLS, COUNT, FILL, compact_lists, enlarge_pairs, place_lists, tally
 from pairloom.operators.symbols import HOLE, LONG, lay_out, measure
 from pairloom.operators.text import Text
 
@@ -93,7 +93,7 @@ class Learner:
         """
         prescribed = 0 if given is None else len(given)
         if threshold is None:
-            threshold = int(self._weight / (8 * max(wanted, 1)))
+            threshold = int(self._weight / (32 * max(wanted, 1)))
         if given is not None and prescribed:
             self._merges[:prescribed] = given
             self._run(prescribed, prescribed, 1, threshold, wanted, progress)
@@ -142,7 +142,8 @@ class Learner:
                 threshold = max(floor, threshold // 4)
                 self._list_pairs(threshold)
             elif status == LISTS_FULL:
-                self._list_pairs(threshold)
+                if not self._compacted(threshold):
+                    self._list_pairs(threshold)
             elif status == PAIRS_FULL:
                 larger = np.zeros(2 * len(self._table), np.uint64)
                 enlarge_pairs(self._table, larger)
@@ -153,6 +154,14 @@ class Learner:
                 self._heap = heap
             else:
                 assert status == PAUSE, status
+
+    def _compacted(self, threshold: int) -> bool:
+        """Whether it was enough to take the lists of used-up pairs out of the pool; the rest keep what is outdated."""
+        table = self._table.reshape(-1, 4)
+        slots = np.flatnonzero(table[:, 3])
+        order = slots[np.argsort(table[slots, 2])]
+        self._state[3] = compact_lists(self._table, order, threshold, self._pool)
+        return int(self._state[3]) <= len(self._pool) * 3 // 4 - self._reserve
 
     def _list_pairs(self, threshold: int) -> None:
         """Count every pair anew and list the positions of those at or above the threshold."""
@@ -176,7 +185,8 @@ class Learner:
         found = np.zeros(3, np.int64)
         place_lists(table, threshold, found)
         entries, listed, longest = (int(n) for n in found)
-        pool = np.empty(entries + max(2 * longest, entries // 2) + 1024, np.uint32)
+        self._reserve = 2 * longest
+        pool = np.empty(entries + max(self._reserve, entries // 2) + 1024, np.uint32)
         tally(FILL, *walk, table, pool)
         heap = np.empty(2 * (2 * listed + 4 * len(self._touched)), np.uint64)
         self._state[1] = heap_of(table, heap)

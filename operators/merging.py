@@ -132,9 +132,15 @@ def merge_pairs(
         # First pass: replace, and add up by neighbour. Positions that held the pair move to the front of the list.
         kept = left_n = right_n = 0
         undone = undone_n = 0
+        for k in range(min(n, _AHEAD)):
+            nearby = text + 4 * np.int64(load_u32(own + 4 * k))
+            prefetch(nearby - 32)
+            prefetch(nearby + 16)
         for k in range(n):
-            ahead = min(k + _AHEAD, n - 1)
-            prefetch(text + 4 * np.int64(load_u32(own + 4 * ahead)))
+            if k + _AHEAD < n:
+                nearby = text + 4 * np.int64(load_u32(own + 4 * (k + _AHEAD)))
+                prefetch(nearby - 32)
+                prefetch(nearby + 16)
             at = np.int64(load_u32(own + 4 * k))
             here = text + 4 * at
             if np.int64(load_u32(here)) != a:

@@ -20,6 +20,7 @@ __all__ = [
     "COUNT",
     "FILL",
     "PAIR",
+    "compact_lists",
     "count_byte_pairs",
     "enlarge_pairs",
     "find_pair",
@@ -171,3 +172,28 @@ def enlarge_pairs(old: npt.NDArray[np.uint64], new: npt.NDArray[np.uint64]) -> N
             slot = find_pair(slots, mask, key)
             for k in range(4):
                 store_u64(slot + 8 * k, load_u64(source + 8 * (i + k)))
+
+
+@kernel
+def compact_lists(
+    table: npt.NDArray[np.uint64], order: npt.NDArray[np.int64], threshold: int, pool: npt.NDArray[np.uint32]
+) -> int:
+    """Move the lists of the pairs that are still hot to the front of the pool; returns how many entries they have.
+
+    `order` holds the slots of the pairs that have lists, by the place of these in the pool.
+    """
+    lists = address(pool)
+    end = 0
+    for i in order:
+        slot = 4 * i
+        if np.int64(table[slot + 1]) < threshold:
+            table[slot + 3] = _ZERO
+            continue
+        source, target = lists + 4 * np.int64(table[slot + 2]), lists + 4 * end
+        n = np.int64(table[slot + 3])
+        if source != target:
+            for k in range(n):
+                store_u32(target + 4 * k, load_u32(source + 4 * k))
+        table[slot + 2] = np.uint64(end)
+        end += n
+    return end
