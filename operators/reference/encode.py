@@ -1,8 +1,8 @@
-"""What encoding a word means: merge the pair of the lowest rank, leftmost first, until no pair has a rank."""
+"""What encoding means: of a word, merge the pair of the lowest rank, leftmost first, until no pair has a rank."""
 
 from collections.abc import Mapping, Sequence
 
-__all__ = ["encode_word"]
+__all__ = ["encode_word", "find_special"]
 
 
 def encode_word(symbols: Sequence[int], ranks: Mapping[tuple[int, int], tuple[int, int]]) -> list[int]:
@@ -22,3 +22,19 @@ def encode_word(symbols: Sequence[int], ranks: Mapping[tuple[int, int], tuple[in
             break
         word[best : best + 2] = [ranks[word[best], word[best + 1]][1]]
     return word
+
+
+def find_special(text: str, tokens: Sequence[str]) -> list[tuple[int, str]]:
+    """Where special tokens stand in a text, without overlap: leftmost first, of those at one place the longest.
+
+    >>> find_special("a<s><s>>", ["<s>", "<s>>"])
+    [(1, '<s>'), (4, '<s>>')]
+    """
+    found = []
+    place = 0
+    while place < len(text):
+        here = max((token for token in tokens if text.startswith(token, place)), key=len, default="")
+        if here:
+            found.append((place, here))
+        place += max(1, len(here))
+    return found
