@@ -59,9 +59,11 @@ def test_counts_are_those_of_a_dictionary_in_the_order_of_the_bytes(pieces, batc
     assert counts.total == len(pieces)
 
 
-@given(
-    st.lists(st.one_of(st.none(), st.text(max_size=60)), max_size=12), st.integers(0, 3), st.integers(1, 4)
-)
+# Characters that every Unicode version in use has assigned: `regex` knows newer ones than the frozen tables.
+assigned = st.text(st.characters(exclude_categories=["Cs", "Cn"]), max_size=60)
+
+
+@given(st.lists(st.one_of(st.none(), assigned), max_size=12), st.integers(0, 3), st.integers(1, 4))
 def test_documents_are_counted_as_specified(documents, skip, chunk):
     pretokenizer = Pretokenizer(scheme="gpt2")
     array = pa.array(documents, pa.string())[skip:]

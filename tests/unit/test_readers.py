@@ -108,11 +108,11 @@ def test_text_and_id_may_be_one_field(tmp_path):
     assert batch.texts.to_pylist() == batch.ids.to_pylist() == ["éa"] * 100
 
 
-def test_the_id_of_a_text_file_is_its_uri(tmp_path):
+def test_a_text_file_gives_no_id(tmp_path):
     path = tmp_path / "x.txt"
     path.write_bytes(b"\xef\xbb\xbfa\r\n")
     (batch,) = batches(path, id="anything")
-    assert batch.ids.to_pylist() == [f"file://{path}"]
+    assert batch.ids is None
     assert batch.texts.to_pylist() == ["\ufeffa\r\n"]
 
 

@@ -232,7 +232,9 @@ def test_the_learned_tokenizer_gives_the_same_ids_elsewhere(tmp_path: Path) -> N
     dataset = open_dataset(recipe.root)
     (path,) = [file for file in dataset.files("learn") if file.endswith("tokenizer.json")]
     theirs = Tokenizer.from_file(path)
-    for text in [text for _, text in corpus if "<|endoftext|>" not in text]:  # which `tokenizers` always parses
+    for text in [
+        text for _, text in corpus if "<|endoftext|>" not in text
+    ]:  # which `tokenizers` always parses
         assert dataset.vocabulary().encode_one(text).tolist() == theirs.encode(text).ids
 
 
