@@ -11,8 +11,8 @@ from rich.progress import BarColumn, Task, TextColumn
 from rich.progress import Progress as Bars
 
 from pairloom.operators.errors import PairloomError
+from pairloom.pipeline.events import Event, StepStarted, UnitDone
 from pairloom.pipeline.plan import Plan
-from pairloom.pipeline.run import Event, StepStarted, UnitDone
 from pairloom.pipeline.store.receipts import Ledger
 
 __all__ = ["Progress", "Step", "progress", "size_text", "time_text"]

@@ -36,8 +36,8 @@ class Task(Protocol):
 class Executor(Protocol):
     """Runs tasks somewhere."""
 
-    def run(self, tasks: Iterable[Task], shared: Any = None) -> Iterator[tuple[Task, Receipt]]:
-        """Run every task and yield each with its receipt as it is done, in any order.
+    def run(self, tasks: Iterable[Task], shared: Any = None) -> Iterator[Receipt]:
+        """Run every task and yield its receipt as it is done, in any order.
 
         Only a bounded number is in flight. An exception that a task raises is not retried: it is raised here, and no
         further task is started. A worker that dies is another matter: its task is tried again.

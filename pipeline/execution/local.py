@@ -14,7 +14,7 @@ __all__ = ["LocalExecutor"]
 class LocalExecutor:
     """Runs tasks here and now."""
 
-    def run(self, tasks: Iterable[Task], shared: Any = None) -> Iterator[tuple[Task, Receipt]]:
+    def run(self, tasks: Iterable[Task], shared: Any = None) -> Iterator[Receipt]:
         """Run every task in turn."""
         for task in tasks:
-            yield task, task.run(shared)
+            yield task.run(shared)

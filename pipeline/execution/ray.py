@@ -48,7 +48,7 @@ class RayExecutor:
 
     max_in_flight: int | None = None
 
-    def run(self, tasks: Iterable[Task], shared: Any = None) -> Iterator[tuple[Task, Receipt]]:
+    def run(self, tasks: Iterable[Task], shared: Any = None) -> Iterator[Receipt]:
         """Run every task on the cluster; yields in the order of completion."""
         limit = self.max_in_flight or max(2, 2 * int(ray.cluster_resources().get("CPU", 1)))
         reference = None if shared is None else ray.put(shared)
@@ -66,7 +66,7 @@ class RayExecutor:
                     return
                 for handle in ray.wait(list(pending), num_returns=1)[0]:
                     task = pending.pop(handle)
-                    yield task, _result(handle, task)
+                    yield _result(handle, task)
         finally:
             for handle in pending:
                 ray.cancel(handle, force=True)
@@ -85,7 +85,7 @@ def _resolve(reference: "ray.ObjectRef") -> Any:
 
 def _result(handle: "ray.ObjectRef", task: Task) -> Receipt:
     try:
-        return ray.get(handle)  # type: ignore[no-any-return]
+        return ray.get(handle)
     except ray.exceptions.RayTaskError as error:
         cause = error.cause if isinstance(error.cause, BaseException) else error
         if isinstance(cause, PairloomError):

@@ -16,13 +16,16 @@ import pyarrow as pa
 from pairloom.operators import Pretokenizer, WordCounter, WordCounts, count_pairs, merge_counts
 from pairloom.operators.normalize import normalize
 from pairloom.pipeline.corpus import Unit
+from pairloom.pipeline.job import Job, dead_letters
+from pairloom.pipeline.recipe import fingerprint
 from pairloom.pipeline.stages.reading import Intake, slice_identity
-from pairloom.pipeline.store.files import StoredFile, attempt_path, open_arrow, write_arrow
+from pairloom.pipeline.store.files import StoredFile, attempt_path, one_array, open_arrow, write_arrow
 from pairloom.pipeline.store.location import open_objects
+from pairloom.pipeline.store.manifest import StageRecord
 from pairloom.pipeline.store.objects import Objects
-from pairloom.pipeline.store.receipts import Receipt, claim, unit_id
+from pairloom.pipeline.store.receipts import Ledger, Receipt, claim, unit_id
 
-__all__ = ["PAIRS", "WORDS", "CountTask", "MergeTask", "read_pairs", "read_words"]
+__all__ = ["PAIRS", "WORDS", "CountTask", "MergeTask", "count", "read_pairs", "read_words"]
 
 WORDS = pa.schema(
     [pa.field("word", pa.large_binary(), nullable=False), pa.field("count", pa.int64(), nullable=False)]
@@ -157,13 +160,55 @@ class MergeTask:
                 yield _counts(reader.get_batch(self.part))
 
 
+def count(job: Job) -> StageRecord:
+    """Count every unit, then merge every partition."""
+    recipe, parts = job.plan.recipe, job.plan.partitions
+    choice = recipe.vocabulary
+    counted = job.step(
+        "count",
+        [
+            CountTask(
+                root=recipe.root,
+                input=unit,
+                pretokenizer=choice.pretokenizer.build(),
+                normalizer=choice.normalizer,
+                parts=parts,
+                max_record_bytes=recipe.max_record_bytes,
+            )
+            for unit in job.plan.units
+        ],
+        sizes=[unit.bytes for unit in job.plan.units],
+    )
+    files = tuple(receipt.file("words") for receipt in counted)
+    size = sum(file.bytes for file in files)
+    key = fingerprint([file.sha256 for file in files])
+    merged = job.step(
+        "merge",
+        [
+            MergeTask(root=recipe.root, part=part, counts=key, expected_bytes=size // parts)
+            for part in range(parts)
+        ],
+        shared=files,
+        sizes=[size // parts] * parts,
+    )
+    return StageRecord(
+        key=job.plan.keys["count"],
+        units=tuple(receipt.unit for receipt in counted),
+        files=tuple(file for receipt in merged for file in receipt.files),
+        rejected=dead_letters(counted),
+        ledger=Ledger.sum(receipt.ledger for receipt in counted),
+        facts={
+            name: sum(receipt.file("words").facts[name] for receipt in merged)
+            for name in ("words", "pretokens")
+        },
+    )
+
+
 def read_words(objects: Objects, stored: StoredFile) -> WordCounts:
     """The words of a merged partition."""
     with open_arrow(objects, stored) as reader:
         table = reader.read_all()
-    words = table.column("word").combine_chunks()
-    if isinstance(words, pa.ChunkedArray):
-        words = pa.concat_arrays(words.chunks) if words.num_chunks else pa.array([], pa.large_binary())
+    words = one_array(table.column("word"))
     return WordCounts(words=words, counts=table.column("count").to_numpy())
 
 

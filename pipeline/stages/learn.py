@@ -7,15 +7,17 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pairloom.operators import Pretokenizer, Vocabulary, WordCounts, learn_bpe, merge_counts
+from pairloom.operators import Pretokenizer, WordCounts, learn_bpe, merge_counts
 from pairloom.operators.errors import CapacityError
+from pairloom.pipeline.job import Job
 from pairloom.pipeline.stages.count import WORDS, read_pairs, read_words
 from pairloom.pipeline.store.files import StoredFile, attempt_path, open_arrow, write_arrow, write_bytes
 from pairloom.pipeline.store.location import open_objects
+from pairloom.pipeline.store.manifest import StageRecord
 from pairloom.pipeline.store.objects import Objects
 from pairloom.pipeline.store.receipts import Receipt, claim, unit_id
 
-__all__ = ["MEMO_WORDS", "LearnTask", "read_memo", "read_vocabulary"]
+__all__ = ["MEMO_WORDS", "LearnTask", "learn", "read_memo"]
 
 # The words that tokenize finds encoded already. The first 2^17 hold 99.3 % of the words of English web text.
 MEMO_WORDS = 1 << 17
@@ -89,9 +91,24 @@ class LearnTask:
         )
 
 
-def read_vocabulary(objects: Objects, stored: StoredFile) -> Vocabulary:
-    """The vocabulary that was learned, its golden documents checked."""
-    return Vocabulary.from_json(objects.read(stored.path))
+def learn(job: Job) -> StageRecord:
+    """Learn the vocabulary."""
+    choice = job.plan.recipe.vocabulary
+    files = job.records["count"].files
+    task = LearnTask(
+        root=job.plan.recipe.root,
+        words=tuple(file for file in files if file.role == "words"),
+        pairs=tuple(file for file in files if file.role == "pairs"),
+        size=choice.size,
+        pretokenizer=choice.pretokenizer.build(),
+        normalizer=choice.normalizer,
+        special_tokens=choice.special_tokens,
+        min_count=choice.min_count,
+    )
+    (receipt,) = job.step("learn", [task], sizes=[sum(file.bytes for file in task.words)])
+    return StageRecord(
+        key=job.plan.keys["learn"], units=(receipt.unit,), files=receipt.files, facts=receipt.facts
+    )
 
 
 def read_memo(objects: Objects, stored: StoredFile) -> WordCounts:

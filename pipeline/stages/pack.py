@@ -3,152 +3,34 @@
     shard ─▶ exchange task: each document to its split and partition, in order ─▶ one record batch a partition
     partition p of every exchange file ─▶ pack task: merge the order, plan rows, gather ─▶ one packed file
 
-A document's split and place are functions of its id (shuffle `document`) or of its position in the corpus (`none`),
-and the number of partitions is a function of the tokens in all: the packed bytes are the same whatever the units were.
-Memory is bounded by a shard in the first pass and by a partition in the second.
+The packed bytes are the same whatever the units and the workers were. Memory is bounded by a shard in the first pass and
+by a partition in the second.
 """
 
 import json
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pairloom.operators.order import document_ids, document_keys, document_numbers, in_validation, permutation
+from pairloom.operators import Vocabulary
+from pairloom.operators.errors import CorruptionError
+from pairloom.operators.order import permutation
 from pairloom.operators.pack import PackPlan, gather, pack
-from pairloom.pipeline.store.files import StoredFile, attempt_path, open_arrow, write_arrow
+from pairloom.pipeline.job import Job
+from pairloom.pipeline.recipe import fingerprint
+from pairloom.pipeline.stages.exchange import Splits, exchange_tasks
+from pairloom.pipeline.store.files import StoredFile, attempt_path, one_array, open_arrow, write_arrow
 from pairloom.pipeline.store.location import open_objects
+from pairloom.pipeline.store.manifest import StageRecord
 from pairloom.pipeline.store.objects import Objects
 from pairloom.pipeline.store.receipts import FORMAT_VERSION, Ledger, Receipt, claim, unit_id
 
-__all__ = ["ExchangeTask", "PackTask", "ShardSlice", "Splits", "packed_schema"]
+__all__ = ["PackTask", "pack_rows", "packed_schema"]
 
 ROWS_A_BATCH = 1024
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Splits:
-    """How documents are spread: `train` partitions, and `validation` partitions for `share` of the documents."""
-
-    train: int
-    validation: int
-    share: float
-
-    @staticmethod
-    def of(tokens: int, file_tokens: int, share: float) -> "Splits":
-        """As many partitions as it takes for files of about `file_tokens`."""
-        train = max(1, -(-tokens // file_tokens))
-        return Splits(train=train, validation=math.ceil(train * share), share=share)
-
-    def __len__(self) -> int:
-        return self.train + self.validation
-
-    def name(self, part: int) -> str:
-        """The split of a partition."""
-        return "train" if part < self.train else "validation"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShardSlice:
-    """Where the records of a slice stand: in their file from `first_row` on, in the corpus from `first_record` on."""
-
-    uri: str
-    first_row: int
-    first_record: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExchangeTask:
-    """Spread the documents of one token shard over the partitions."""
-
-    root: str
-    shard: StoredFile
-    slices: tuple[ShardSlice, ...]
-    first_token: int  # tokens of all shards before this one
-    total_tokens: int
-    splits: Splits
-    mode: str
-    seed: int
-    stage: str = "exchange"
-
-    @property
-    def unit(self) -> str:
-        """The unit's id."""
-        return unit_id(
-            self.stage,
-            {
-                "shard": self.shard.sha256,
-                "slices": [[piece.uri, piece.first_row, piece.first_record] for piece in self.slices],
-                "tokens": [self.first_token, self.total_tokens],
-                "splits": [self.splits.train, self.splits.validation, self.splits.share],
-                "shuffle": [self.mode, self.seed],
-            },
-        )
-
-    @property
-    def label(self) -> str:
-        """The first input of the shard."""
-        return self.slices[0].uri
-
-    @property
-    def memory(self) -> int:
-        """The shard, twice."""
-        return 200_000_000 + 3 * self.shard.bytes
-
-    def run(self, shared: Any = None) -> Receipt:
-        """Sort, partition, write."""
-        objects = open_objects(self.root)
-        with open_arrow(objects, self.shard) as reader:
-            table = reader.read_all()
-        shard = table.combine_chunks()
-        tokens = _one_array(shard.column("input_ids"))
-        ids, ordinal = self._ids(shard)
-        key = document_keys(ids, self.seed) if self.mode == "document" else ordinal.astype(np.uint64)
-        part = self._parts(ids, key, tokens)
-        order = np.lexsort((ordinal, key, part))
-        edges = np.searchsorted(part[order], np.arange(len(self.splits) + 1))
-        columns = [pa.array(key), pa.array(ordinal), pa.array(document_numbers(ids)), tokens]
-        schema = pa.schema(
-            [
-                pa.field(n, c.type)
-                for n, c in zip(("key", "ordinal", "document", "tokens"), columns, strict=True)
-            ]
-        )
-        path = attempt_path(self.stage, self.unit, "exchange.arrow")
-        with write_arrow(objects, path, schema, role="exchange") as writer:
-            for p in range(len(self.splits)):
-                index = pa.array(order[edges[p] : edges[p + 1]])
-                writer.write(
-                    pa.RecordBatch.from_arrays([column.take(index) for column in columns], schema=schema)
-                )
-        assert writer.stored is not None
-        return claim(objects, Receipt(stage=self.stage, unit=self.unit, files=(writer.stored,)))
-
-    def _ids(self, shard: pa.Table) -> tuple[pa.Array, npt.NDArray[np.int64]]:
-        """Each document's id, and its place in the corpus."""
-        place = shard.column("slice").to_numpy()
-        row = shard.column("row").to_numpy()
-        first_row = np.array([piece.first_row for piece in self.slices], np.int64)
-        first_record = np.array([piece.first_record for piece in self.slices], np.int64)
-        uri = pa.array([piece.uri for piece in self.slices], pa.large_string()).take(pa.array(place))
-        ids = document_ids(_one_array(shard.column("id")), uri, first_row[place] + row)
-        return ids, first_record[place] + row
-
-    def _parts(
-        self, ids: pa.Array, key: npt.NDArray[np.uint64], tokens: pa.LargeListArray
-    ) -> npt.NDArray[np.int64]:
-        held_out = in_validation(ids, self.splits.share)
-        parts = np.where(held_out, self.splits.validation, self.splits.train).astype(np.int64)
-        if self.mode == "document":
-            part = ((key >> np.uint64(32)) * parts.astype(np.uint64) >> np.uint64(32)).astype(np.int64)
-        else:
-            starts = tokens.offsets.to_numpy()[:-1] - tokens.offsets.to_numpy()[:1]
-            part = (self.first_token + starts) * parts // max(1, self.total_tokens)
-        return part + np.where(held_out, self.splits.train, 0)
 
 
 def packed_schema(
@@ -275,7 +157,7 @@ class PackTask:
         table = pa.Table.from_batches(batches).combine_chunks()
         order = np.lexsort((table.column("ordinal").to_numpy(), table.column("key").to_numpy()))
         table = table.take(pa.array(order))
-        return table.column("document").to_numpy(), _one_array(table.column("tokens"))
+        return table.column("document").to_numpy(), one_array(table.column("tokens"))
 
     def _rows(
         self, plan: PackPlan, numbers: npt.NDArray[np.int64], tokens: pa.LargeListArray, schema: pa.Schema
@@ -293,8 +175,59 @@ class PackTask:
             yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
-def _one_array(column: pa.ChunkedArray) -> pa.Array:
-    """A column as one array, whatever its chunks."""
-    if column.num_chunks == 1:
-        return column.chunk(0)
-    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+def pack_rows(job: Job) -> StageRecord:
+    """Exchange every shard, then pack every partition."""
+    recipe, choice = job.plan.recipe, job.plan.recipe.pack
+    vocabulary = job.vocabulary()
+    tokenized = job.records["tokenize"]
+    total = tokenized.ledger.tokens
+    splits = Splits.of(total, choice.file_tokens, choice.validation)
+    exchanged = job.step(
+        "exchange",
+        list(exchange_tasks(job, tokenized, splits)),
+        sizes=[file.bytes for file in tokenized.files],
+    )
+    files = tuple(receipt.file("exchange") for receipt in exchanged)
+    size = sum(file.bytes for file in files) // splits.train
+    tasks = [
+        PackTask(
+            root=recipe.root,
+            part=part,
+            splits=splits,
+            exchange=fingerprint([file.sha256 for file in files]),
+            vocabulary=vocabulary.fingerprint,
+            seq_len=choice.seq_len,
+            strategy=choice.strategy,
+            overflow=choice.overflow,
+            pad_id=_pad_id(job, vocabulary),
+            mode=choice.shuffle.mode,
+            seed=choice.shuffle.seed,
+            expected_bytes=size,
+        )
+        for part in range(len(splits))
+    ]
+    receipts = job.step("pack", tasks, shared=files, sizes=[size] * len(tasks))
+    job.scratch += exchanged
+    lost = {name: sum(r.facts[name] for r in receipts) for name in ("truncated_tokens", "dropped_tokens")}
+    ledger = Ledger.sum(receipt.ledger for receipt in receipts)
+    if ledger.documents_in != tokenized.ledger.documents_out or ledger.tokens + sum(lost.values()) != total:
+        raise CorruptionError(
+            f"pack got {tokenized.ledger.documents_out} documents with {total} tokens, and made rows of "
+            f"{ledger.documents_in} documents with {ledger.tokens} tokens, {lost}: this is a bug"
+        )
+    names = ("tokens", "padding", "segments", "splits")
+    made = [file for receipt in receipts for file in receipt.files]
+    facts = {name: sum(file.facts[name] for file in made) for name in names} | lost
+    return StageRecord(
+        key=job.plan.keys["pack"],
+        units=tuple(receipt.unit for receipt in receipts),
+        files=tuple(file for file in made if file.rows),
+        ledger=ledger,
+        facts=facts | {"rows": sum(file.rows for file in made), "seq_len": choice.seq_len},
+    )
+
+
+def _pad_id(job: Job, vocabulary: Vocabulary) -> int:
+    recipe = job.plan.recipe
+    token = recipe.pack.pad or (recipe.tokenize.append[-1] if recipe.tokenize.append else None)
+    return 0 if token is None else vocabulary.special_id(token)

@@ -14,12 +14,15 @@ import pyarrow.compute as pc
 from pairloom.operators import Vocabulary
 from pairloom.operators.errors import CorruptionError
 from pairloom.pipeline.corpus import Unit
+from pairloom.pipeline.job import Job, dead_letters
+from pairloom.pipeline.stages.learn import read_memo
 from pairloom.pipeline.stages.reading import Documents, Intake, slice_identity
 from pairloom.pipeline.store.files import attempt_path, write_arrow
 from pairloom.pipeline.store.location import open_objects
-from pairloom.pipeline.store.receipts import Receipt, claim, unit_id
+from pairloom.pipeline.store.manifest import StageRecord
+from pairloom.pipeline.store.receipts import Ledger, Receipt, claim, unit_id
 
-__all__ = ["TokenizeTask", "shard_schema"]
+__all__ = ["TokenizeTask", "shard_schema", "tokenize"]
 
 
 def shard_schema(vocabulary: Vocabulary) -> pa.Schema:
@@ -128,3 +131,37 @@ class TokenizeTask:
             raise CorruptionError(
                 f"{self.label}: id {values.max()} is not in the vocabulary of {len(vocabulary)} tokens: this is a bug"
             )
+
+
+def tokenize(job: Job) -> StageRecord:
+    """Tokenize every unit."""
+    recipe = job.plan.recipe
+    vocabulary = job.vocabulary()
+    tasks = [
+        TokenizeTask(
+            root=recipe.root,
+            input=unit,
+            vocabulary=vocabulary.fingerprint,
+            prepend=tuple(vocabulary.special_id(token) for token in recipe.tokenize.prepend),
+            append=tuple(vocabulary.special_id(token) for token in recipe.tokenize.append),
+            special_tokens_in_text=recipe.tokenize.special_tokens_in_text,
+            max_record_bytes=recipe.max_record_bytes,
+        )
+        for unit in job.plan.units
+    ]
+    if "learn" in job.records:
+        vocabulary = vocabulary.with_memo(read_memo(job.objects, job.records["learn"].file("memo")))
+    receipts = job.step("tokenize", tasks, shared=vocabulary, sizes=[unit.bytes for unit in job.plan.units])
+    record = StageRecord(
+        key=job.plan.keys["tokenize"],
+        units=tuple(receipt.unit for receipt in receipts),
+        files=tuple(receipt.file("tokens") for receipt in receipts),
+        rejected=dead_letters(receipts),
+        ledger=Ledger.sum(receipt.ledger for receipt in receipts),
+    )
+    if "count" in job.records and job.records["count"].ledger.documents_in != record.ledger.documents_in:
+        raise CorruptionError(
+            f"count read {job.records['count'].ledger.documents_in} documents and tokenize "
+            f"{record.ledger.documents_in}: the input changed in between. Run again"
+        )
+    return record

@@ -17,6 +17,7 @@ __all__ = [
     "StoredFile",
     "attempt_path",
     "check_stored",
+    "one_array",
     "open_arrow",
     "read_batches",
     "write_arrow",
@@ -163,3 +164,10 @@ def read_batches(objects: Objects, stored: StoredFile) -> Iterator[pa.RecordBatc
     with open_arrow(objects, stored) as reader:
         for i in range(reader.num_record_batches):
             yield reader.get_batch(i)
+
+
+def one_array(column: pa.ChunkedArray) -> pa.Array:
+    """A column as one array, whatever its chunks."""
+    if column.num_chunks == 1:
+        return column.chunk(0)
+    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)

@@ -34,6 +34,13 @@ class StageRecord(BaseModel):
     ledger: Ledger = Ledger()
     facts: dict[str, int] = {}
 
+    def file(self, role: str) -> StoredFile:
+        """The first file of a role; raises KeyError if there is none."""
+        for file in self.files:
+            if file.role == role:
+                return file
+        raise KeyError(role)
+
 
 class Manifest(BaseModel):
     """One generation of a root: everything that is committed.

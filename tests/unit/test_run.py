@@ -15,7 +15,7 @@ import pytest
 from pairloom.operators.errors import ConflictError, DataError, RecipeError
 from pairloom.operators.order import document_numbers
 from pairloom.pipeline import Recipe, open_dataset, run
-from pairloom.pipeline.run import Event, StepStarted
+from pairloom.pipeline.events import Event, StepStarted
 from tests.corpora import contents, documents, recipe_for, rows_of, texts_of, write_jsonl
 
 

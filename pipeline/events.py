@@ -1,0 +1,37 @@
+"""What a run tells whoever watches it."""
+
+from dataclasses import dataclass
+
+from pairloom.pipeline.store.receipts import Ledger
+
+__all__ = ["Event", "StepFinished", "StepStarted", "UnitDone"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepStarted:
+    """A step begins: `units` of work over `bytes`, of which `reused` were done by an earlier run."""
+
+    step: str
+    units: int
+    reused: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitDone:
+    """A unit of a step is done."""
+
+    step: str
+    bytes: int
+    ledger: Ledger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepFinished:
+    """A step is over; `ledger` sums its units."""
+
+    step: str
+    ledger: Ledger
+
+
+Event = StepStarted | UnitDone | StepFinished

@@ -1,0 +1,104 @@
+"""A run in progress: what its stages share, and how a step of one is driven."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pairloom.operators import Vocabulary
+from pairloom.operators.errors import DataError
+from pairloom.pipeline.events import Event, StepFinished, StepStarted, UnitDone
+from pairloom.pipeline.execution.base import Executor, Task
+from pairloom.pipeline.plan import Plan
+from pairloom.pipeline.store.files import StoredFile, attempt_path, read_batches, write_bytes
+from pairloom.pipeline.store.manifest import StageRecord
+from pairloom.pipeline.store.objects import Objects
+from pairloom.pipeline.store.receipts import Ledger, Receipt, find_receipt
+
+__all__ = ["EXAMPLES", "Job", "dead_letters"]
+
+EXAMPLES = 3  # dead letters shown when a run fails because of them
+
+
+@dataclass(slots=True, kw_only=True)
+class Job:
+    """One run: its plan, where it stores, where it runs, and the records of the stages that are done.
+
+    `scratch` are receipts whose files nobody needs once the run is committed.
+    """
+
+    plan: Plan
+    objects: Objects
+    observe: Callable[[Event], None]
+    executor: Executor
+    records: dict[str, StageRecord]
+    scratch: list[Receipt] = field(default_factory=list)
+
+    def vocabulary_file(self) -> StoredFile | None:
+        """The `tokenizer.json` of this run: the learned one, or a copy of the one that the recipe brings."""
+        if self.plan.vocabulary_json is not None:
+            path = attempt_path("vocabulary", "given", "tokenizer.json")
+            return write_bytes(self.objects, path, self.plan.vocabulary_json, role="vocabulary")
+        return self.records["learn"].file("vocabulary") if "learn" in self.records else None
+
+    def vocabulary(self) -> Vocabulary:
+        """The vocabulary of this run, without a memo."""
+        if self.plan.vocabulary is not None:
+            return self.plan.vocabulary
+        return Vocabulary.from_json(self.objects.read(self.records["learn"].file("vocabulary").path))
+
+    def step(
+        self, step: str, tasks: Sequence[Task], *, sizes: Sequence[int], shared: Any = None
+    ) -> list[Receipt]:
+        """Run the tasks of a step that have no receipt yet; the receipts of all, in the order of the tasks.
+
+        `sizes` are the bytes that each task works on, for progress; `shared` is handed to every task.
+        Raises DataError when more records were rejected than the recipe allows.
+        """
+        units = [task.unit for task in tasks]
+        receipts = {unit: find_receipt(self.objects, step, unit) for unit in units}
+        missing = [task for task, unit in zip(tasks, units, strict=True) if receipts[unit] is None]
+        self.observe(
+            StepStarted(step=step, units=len(units), reused=len(units) - len(missing), bytes=sum(sizes))
+        )
+        weight = dict(zip(units, sizes, strict=True))
+        for unit in units:
+            if (receipt := receipts[unit]) is not None:
+                self._done(step, receipt, weight[unit])
+        for receipt in self.executor.run(missing, shared) if missing else ():
+            receipts[receipt.unit] = receipt
+            self._done(step, receipt, weight[receipt.unit])
+        complete = [receipt for unit in units if (receipt := receipts[unit]) is not None]
+        ledger = Ledger.sum(receipt.ledger for receipt in complete)
+        self._check_rejected(step, complete, ledger)
+        self.observe(StepFinished(step=step, ledger=ledger))
+        return complete
+
+    def _done(self, step: str, receipt: Receipt, size: int) -> None:
+        if self.plan.recipe.max_rejected == 0:
+            self._check_rejected(step, [receipt], receipt.ledger)
+        self.observe(UnitDone(step=step, bytes=size, ledger=receipt.ledger))
+
+    def _check_rejected(self, step: str, receipts: Sequence[Receipt], ledger: Ledger) -> None:
+        limit = self.plan.recipe.max_rejected
+        if step == "pack" or ledger.rejects <= limit * ledger.documents_in:
+            return  # what pack leaves out, the recipe asked for
+        letters: list[str] = []
+        for stored in dead_letters(receipts):
+            for batch in read_batches(self.objects, stored):
+                letters += [
+                    f"  {row['uri']}, {row['position']}: {row['reason']}: {row['detail']}"
+                    for row in batch.slice(0, EXAMPLES - len(letters)).to_pylist()
+                ]
+            if len(letters) >= EXAMPLES:
+                break
+        raise DataError(
+            f"{ledger.rejects} of {ledger.documents_in} records were rejected, more than max_rejected = {limit:g} "
+            f"allows:\n"
+            + "\n".join(letters)
+            + "\nCorrect the input, or set max_rejected to the share to leave out"
+        )
+
+
+def dead_letters(receipts: Sequence[Receipt]) -> tuple[StoredFile, ...]:
+    """The dead-letter files of units."""
+    return tuple(file for receipt in receipts for file in receipt.files if file.role == "rejected")
