@@ -15,7 +15,7 @@ from pairloom.pipeline.events import Event, StepStarted, UnitDone
 from pairloom.pipeline.plan import Plan
 from pairloom.pipeline.store.receipts import Ledger
 
-__all__ = ["Progress", "Step", "progress", "size_text", "time_text"]
+__all__ = ["SAYS", "Progress", "Step", "progress", "size_text", "time_text"]
 
 LINE_SECONDS = 10.0  # between two lines of a step where there is no terminal
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 from rich.console import Console
 from rich.table import Table
 
-from pairloom.jobs.progress import Progress, size_text, time_text
+from pairloom.jobs.progress import SAYS, Progress, size_text, time_text
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.order import document_ids, document_numbers
 from pairloom.pipeline.plan import Plan, project
@@ -66,43 +66,36 @@ def summary(manifest: Manifest, root: str, watch: Progress) -> dict[str, Any]:
 
 def show_summary(result: dict[str, Any]) -> None:
     """Print a summary for people."""
-    table = Table.grid(padding=(0, 2))
+    lines: list[tuple[str, str]] = []
     if result["nothing_to_do"]:
-        table.add_row("nothing to do", f"generation {result['generation']} holds all of this recipe")
+        lines.append(("nothing to do", f"generation {result['generation']} holds all of this recipe"))
     rejected = sum(result["rejected"].values())
     reasons = ", ".join(f"{reason} {count:,}" for reason, count in result["rejected"].items())
-    table.add_row(
-        "documents",
+    documents = (
         f"{result['documents']:,} read, {result['documents_out']:,} kept, {result['empty']:,} empty, "
-        f"{rejected:,} rejected" + (f" ({reasons})" if reasons else ""),
+        f"{rejected:,} rejected"
     )
-    table.add_row("text", size_text(result["text_bytes"]))
+    lines.append(("documents", documents + (f" ({reasons})" if reasons else "")))
+    lines.append(("text", size_text(result["text_bytes"])))
     if "words" in result:
-        table.add_row("words", f"{result['words']:,} distinct of {result['pretokens']:,}")
+        lines.append(("words", f"{result['words']:,} distinct of {result['pretokens']:,}"))
     if "tokens" in result:
-        table.add_row("tokens", f"{result['tokens']:,}, {result['bytes_per_token']:.3f} bytes each")
+        lines.append(("tokens", f"{result['tokens']:,}, {result['bytes_per_token']:.3f} bytes each"))
     if "pack" in result:
         pack = result["pack"]
         splits = ", ".join(f"{rows:,} {split}" for split, rows in pack["rows_of"].items())
-        table.add_row(
-            "rows", f"{pack['rows']:,} of {pack['seq_len']:,} tokens ({splits}) in {pack['files']:,} files"
-        )
-        table.add_row("padding", f"{pack['padding_share']:.3%}; {pack['splits']:,} cuts inside documents")
-        lost = pack["truncated_tokens"] + pack["dropped_tokens"]
-        if lost:
-            table.add_row(
-                "left out",
-                f"{pack['truncated_tokens']:,} tokens truncated, {pack['dropped_tokens']:,} dropped",
-            )
-    steps = ", ".join(
-        f"{name} {time_text(step['seconds'])}"
-        + (f" ({size_text(step['bytes_per_second'])}/s)" if step["bytes_per_second"] else "")
-        for name, step in result["steps"].items()
-    )
-    if steps:
-        table.add_row("time", steps)
-    table.add_row("committed", f"generation {result['generation']} of {result['root']}")
-    Console(soft_wrap=True, highlight=False).print(table)
+        files = f"{pack['files']:,} file{'' if pack['files'] == 1 else 's'}"
+        lines.append(("rows", f"{pack['rows']:,} of {pack['seq_len']:,} tokens ({splits}) in {files}"))
+        lines.append(("padding", f"{pack['padding_share']:.3%}; {pack['splits']:,} cuts inside documents"))
+        if pack["truncated_tokens"] + pack["dropped_tokens"]:
+            lost = f"{pack['truncated_tokens']:,} tokens truncated, {pack['dropped_tokens']:,} dropped"
+            lines.append(("left out", lost))
+    for name, step in result["steps"].items():
+        rate = f", {size_text(step['bytes_per_second'])}/s" if step["bytes_per_second"] else ", done before"
+        lines.append((SAYS[name], time_text(step["seconds"]) + rate))
+    lines.append(("committed", f"generation {result['generation']} of {result['root']}"))
+    for label, text in lines:
+        sys.stdout.write(f"{label:<14}{text}\n")
 
 
 def show_plan(plan: Plan, workers: int | None, as_json: bool) -> None:
