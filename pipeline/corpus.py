@@ -56,9 +56,9 @@ _FOOTERS_AT_ONCE = 16
 class Source:
     """Files of one kind and the field or column that holds their text.
 
-    `paths` are local paths or URIs with globs; `~` is the home folder and `{stdlib}` that of the running Python's library.
-    `exclude` are globs for whole paths; one that starts with neither "/", "~", "**" nor a scheme matches any end of a path.
-    `id` names the field or column of the document's own id, if there is one.
+    `paths` are local paths or URIs with globs; `~` is the home folder and `{stdlib}` that of the running Python's
+    library. `exclude` are globs for whole paths; one that starts with neither "/", "~", "**" nor a scheme matches any
+    end of a path. `id` names the field or column of the document's own id, if there is one.
     """
 
     name: str
@@ -70,7 +70,7 @@ class Source:
     def __post_init__(self) -> None:
         if not self.name or not self.text or self.id == "":
             raise RecipeError(f"a source needs a name and names of fields that are not empty, got {self}")
-        if any(type(value) is str for value in (self.paths, self.exclude)):
+        if any(isinstance(value, str) for value in (self.paths, self.exclude)):
             raise RecipeError(f"source {self.name!r}: paths and exclude are lists, not a single text")
         if not self.paths or not all(self.paths) or not all(self.exclude):
             raise RecipeError(f"source {self.name!r}: give at least one path, and no empty ones")

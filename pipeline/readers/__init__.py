@@ -28,11 +28,12 @@ def read(
 ) -> Iterator[Batch]:
     """Read the records of a slice, in order, in batches of about `batch_bytes`.
 
-    `text` and `id` name fields or columns; of a text file, the text is all of it. Batches may be empty,
-    and `bytes_read` over all of them is `piece.bytes`. Memory is a few times `batch_bytes` and the longest record.
+    `text` and `id` name fields or columns; of a text file, the text is all of it and `Batch.ids` is None. Batches may be
+    empty, and `bytes_read` over all of them is `piece.bytes`. Memory is a few times `batch_bytes` or the longest
+    record, for Arrow also one record batch, which can only be read whole.
 
-    Raises DataError for a file that is broken, changed or lacks the columns and for a record of more than
-    `max_record_bytes`, StorageError when storage fails, RecipeError when a name or a limit makes no sense.
+    Raises DataError for a file that is broken, changed or lacks the columns, and for a record of more than
+    `max_record_bytes`; StorageError when storage fails; RecipeError when a name or a limit makes no sense.
     """
     if not text or id == "":
         raise RecipeError(f"the names of the text and id fields must not be empty, got {text!r} and {id!r}")

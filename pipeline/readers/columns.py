@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+
 from pairloom.operators.errors import DataError
 from pairloom.pipeline.readers.batch import Batch, DeadLetter, excerpt_of
 from pairloom.pipeline.readers.lines import too_long

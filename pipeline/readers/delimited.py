@@ -33,8 +33,8 @@ class _Lines:
     def __iter__(self) -> Iterator[str]:
         for block in line_blocks(self._piece, self._block_bytes, self._longest):
             self.consumed += block.consumed
-            position = block.position
-            for line in io.StringIO(block.data.decode("latin-1"), newline="\n"):
+            position = block.position + block.start
+            for line in io.StringIO(block.data[block.start : block.stop].decode("latin-1"), newline="\n"):
                 if self.size == 0:
                     self.row, self.start = line, position
                 self.size += len(line)
@@ -54,8 +54,8 @@ def read_delimited(
     """The rows below the header; lines without any character are none.
 
     A row with another number of cells than the header, with quotes out of place or with bytes that are not UTF-8 is
-    rejected. Raises DataError for a header without the columns, and for a quote that is never closed, since nobody knows
-    how many rows are behind it.
+    rejected. Raises DataError for a header without the columns, and for a quote that is never closed, since nobody
+    knows how many rows are behind it.
     """
     file = piece.file
     lines = _Lines(piece, batch_bytes, max_record_bytes)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
+
 from pairloom.operators.errors import DataError
 from pairloom.pipeline.readers.batch import Batch
 from pairloom.pipeline.readers.columns import Rows, batches, pick, reading
@@ -47,14 +48,14 @@ def _is_stream(handle: Any, file: InputFile) -> bool:
     if head[:6] == _MAGIC:
         if tail[-6:] != _MAGIC:
             raise DataError(
-                f"{file.uri}: the Arrow file is cut short: no footer at its end, byte {file.size}; fetch or write it again"
+                f"{file.uri}: the Arrow file is cut short: no footer before byte {file.size}; fetch it again"
             )
         return False
     if head[:4] == b"FEA1":
         raise DataError(f"{file.uri}: Feather version 1 is not read; write it as Arrow IPC or Parquet")
     if head[:4] != _END_OF_STREAM[:4]:
         raise DataError(
-            f"{file.uri}: neither an Arrow file nor a stream: it starts with {head!r}; give it the extension of what it is"
+            f"{file.uri}: neither an Arrow file nor a stream: it starts with {head!r}; rename or exclude it"
         )
     if tail != _END_OF_STREAM:
         raise DataError(

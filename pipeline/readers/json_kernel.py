@@ -1,25 +1,25 @@
 """A compiled reader of JSON lines that is exact or says nothing.
 
 It walks a line by the grammar of RFC 8259, checks every byte of it for UTF-8, and copies out the two fields that are
-asked for. It takes a line only when `json_line.read_line` would accept it with the same result, and stops at any other:
-errors, missing fields, escaped keys, NaN, lone surrogates. Those lines go to `read_line`, one by one, so a bad line costs
-its own time and no more.
+asked for. It takes a line only when `json_line.read_line` would accept it with the same result, and stops at any
+other: errors, missing fields, escaped keys, NaN, lone surrogates. Those lines go to `read_line`, one by one, so that a
+bad line costs its own time and no more.
 
-(`pyarrow.json` was tried for this. It reads two objects on one line as two records, and version 26 ends the process with
-a segmentation fault at a block whose lines are all `null`.)
+(`pyarrow.json` was tried for this. It reads two objects on one line as two records, and version 26 ends the process
+with a segmentation fault at a block whose lines are all `null`.)
 
-Every loop ends at a newline, so the caller must put at least `PADDING` of them behind the text.
+Every loop ends at a newline, so the caller must put at least 16 of them behind the text (`lines.PADDING`).
 """
 
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
 from pairloom.operators.jit import address, kernel, load_u8, load_u64, store_u8, store_u64, trailing_zeros
 
-__all__ = ["DONE", "EXPLAIN", "PADDING", "TOO_LONG", "scan_lines"]
+__all__ = ["DONE", "EXPLAIN", "TOO_LONG", "scan_lines"]
 
-PADDING = 16
 DONE, EXPLAIN, TOO_LONG = 0, 1, 2
 _NOTHING, _STRING, _INTEGER, _OTHER = 0, 1, 2, 3
 _DEPTH = 256  # json_line.MAX_DEPTH, with the object of the line itself
@@ -319,10 +319,10 @@ def scan_lines(
     state: npt.NDArray[np.int64],
     stack: npt.NDArray[np.uint8],
 ) -> int:
-    """Read the lines of `data[state[0]:stop]`; `data` holds at least `PADDING` newlines from `stop` on.
+    """Read the lines of `data[state[0]:stop]`; at least 16 newlines follow in `data`.
 
     `state` is [position, records seen, records taken] and is moved on. Record `i` of the taken goes to
-    `texts[text_offsets[i]:text_offsets[i + 1]]`, likewise `ids` (no ids if `id_key` is empty), and `rows[i]`. `texts` and
+    `texts[text_offsets[i]:text_offsets[i + 1]]`, likewise `ids` (none if `id_key` is empty), and `rows[i]`. `texts` and
     `ids` hold `len(data)` bytes, offsets and rows one entry more than there are lines, `stack` 512 bytes.
 
     Returns DONE at `stop`; EXPLAIN at a line (state[0] is its start) that is not taken; TOO_LONG at one of more than

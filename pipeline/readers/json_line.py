@@ -51,6 +51,8 @@ def read_line(line: bytes, text: str, id_field: str | None) -> Accepted | Refuse
         return Refused("nested_too_deep", f"objects and arrays nest deeper than {MAX_DEPTH} levels")
     try:
         value = _DECODER.decode(decoded)
+    except RecursionError:  # the caller's own stack is nearly full
+        return Refused("nested_too_deep", "objects and arrays nest deeper than the parser's stack")
     except json.JSONDecodeError as error:
         return Refused("invalid_json", f"{error.msg} (character {error.pos} of the record)")
     if not isinstance(value, dict):

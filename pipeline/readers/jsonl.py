@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
+
 from pairloom.pipeline.readers.batch import Batch, DeadLetter, excerpt_of, large_strings
-from pairloom.pipeline.readers.json_kernel import DONE, PADDING, TOO_LONG, scan_lines
+from pairloom.pipeline.readers.json_kernel import DONE, TOO_LONG, scan_lines
 from pairloom.pipeline.readers.json_line import Accepted, read_line
-from pairloom.pipeline.readers.lines import line_blocks, too_long
+from pairloom.pipeline.readers.lines import PADDING, Block, line_blocks, too_long
 from pairloom.pipeline.readers.piece import InputFile, Slice
 
 __all__ = ["read_jsonl"]
@@ -23,21 +24,21 @@ def read_jsonl(
     """The records of the lines that start in the slice; blank lines are none."""
     row = 0
     for block in line_blocks(piece, batch_bytes, max_record_bytes):
-        lines = _Lines(piece.file, block.data, block.position, text, id_field)
+        lines = _Lines(piece.file, block, text, id_field)
         row = lines.scan(row, max_record_bytes)
-        yield lines.batch(block.consumed)
+        yield lines.batch()
 
 
 class _Lines:
     """One block on its way through the kernel, and the buffers that the texts end up in."""
 
-    def __init__(self, file: InputFile, data: bytes, position: int, text: str, id_field: str | None) -> None:
-        self._file, self._data, self._position = file, data, position
+    def __init__(self, file: InputFile, block: Block, text: str, id_field: str | None) -> None:
+        self._file, self._block = file, block
         self._text, self._id = text, id_field
-        count = data.count(b"\n") + 2
-        self._padded = np.frombuffer(data + b"\n" * PADDING, dtype=np.uint8)
-        self._texts = np.empty(len(self._padded), np.uint8)
-        self._ids = np.empty(len(self._padded) if id_field else 0, np.uint8)  # most of it is never touched
+        count = block.data.count(b"\n", block.start, block.stop) + 2
+        size = block.stop + PADDING
+        self._texts = np.empty(size, np.uint8)
+        self._ids = np.empty(size if id_field else 0, np.uint8)  # most of it is never touched
         self._text_offsets = np.zeros(count, np.int64)
         self._id_offsets = np.zeros(count if id_field else 1, np.int64)
         self._rows = np.empty(count, np.int64)
@@ -47,26 +48,27 @@ class _Lines:
     def scan(self, row: int, longest: int) -> int:
         """Read every line, the first being record `row` of the slice; returns the number of the record after."""
         text_key, id_key = _bytes(self._text.encode()), _bytes((self._id or "").encode())
-        state = np.array([0, row, 0], np.int64)
+        data, stop, position = self._block.data, self._block.stop, self._block.position
+        state = np.array([self._block.start, row, 0], np.int64)
+        padded = _bytes(data)
         stack = np.empty(512, np.uint8)
         while True:
             status = scan_lines(
-                self._padded, len(self._data), longest, text_key, id_key, self._texts, self._text_offsets,
+                padded, stop, longest, text_key, id_key, self._texts, self._text_offsets,
                 self._ids, self._id_offsets, self._rows, state, stack,
             )  # fmt: skip
             start = int(state[0])
             self._taken = int(state[2])
             if status == DONE:
                 return int(state[1])
-            end = self._data.find(b"\n", start)
-            end = len(self._data) if end < 0 else end
+            end = data.find(b"\n", start)
             if status == TOO_LONG or end - start > longest:
-                raise too_long(self._file, f"byte {self._position + start}", longest)
+                raise too_long(self._file, f"byte {position + start}", longest)
             self._explain(start, end, int(state[1]))
             state[:] = (end + 1, state[1] + 1, self._taken)
 
     def _explain(self, start: int, end: int, row: int) -> None:
-        line = self._data[start:end]
+        line = bytes(self._block.data[start:end])
         outcome = read_line(line, self._text, self._id)
         if isinstance(outcome, Accepted):
             i = self._taken
@@ -79,7 +81,7 @@ class _Lines:
         self._rejected.append(
             DeadLetter(
                 uri=self._file.uri,
-                position=f"byte {self._position + start}",
+                position=f"byte {self._block.position + start}",
                 row=row,
                 reason=outcome.reason,
                 detail=outcome.detail,
@@ -87,7 +89,7 @@ class _Lines:
             )
         )
 
-    def batch(self, consumed: int) -> Batch:
+    def batch(self) -> Batch:
         """What was read so far."""
         offsets = self._text_offsets[: self._taken + 1]
         ids = None
@@ -99,11 +101,11 @@ class _Lines:
             ids=ids,
             rows=self._rows[: self._taken],
             rejected=tuple(self._rejected),
-            bytes_read=consumed,
+            bytes_read=self._block.consumed,
         )
 
 
-def _bytes(value: bytes) -> npt.NDArray[np.uint8]:
+def _bytes(value: bytes | bytearray) -> npt.NDArray[np.uint8]:
     return np.frombuffer(value, dtype=np.uint8)
 
 

@@ -1,25 +1,31 @@
 """Whole lines out of a range of bytes or out of a stream, in blocks of bounded size."""
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from typing import BinaryIO, NamedTuple
 
 from pairloom.operators.errors import DataError
 from pairloom.pipeline.readers.piece import InputFile, Slice
-from pairloom.pipeline.readers.storage import Stream, open_input, open_stream
+from pairloom.pipeline.readers.storage import ended_early, open_input, open_stream
 
-__all__ = ["Block", "line_blocks", "too_long"]
+__all__ = ["PADDING", "Block", "line_blocks", "too_long"]
 
+PADDING = 16
 _BOM = b"\xef\xbb\xbf"
 _STEP = 1 << 20
+_SMALLEST = 64
 
 
 class Block(NamedTuple):
-    """Whole lines; only the last line of a file may lack its newline.
+    """Whole lines, `data[start:stop]`; only the last line of a file may lack its newline.
 
-    `data` starts at byte `position` of the decompressed file; `consumed` stored bytes were used since the block before.
+    At least `PADDING` newlines follow. `data[0]` is byte `position` of the decompressed file; `consumed` stored bytes
+    were used since the block before. The next block is written over this one.
     """
 
-    data: bytes
+    data: bytearray
+    start: int
+    stop: int
     position: int
     consumed: int
 
@@ -33,120 +39,108 @@ def too_long(file: InputFile, place: str, limit: int) -> DataError:
 
 
 def line_blocks(piece: Slice, block_bytes: int, longest: int) -> Iterator[Block]:
-    """The lines that start in the slice, in blocks of about `block_bytes` and at least one line.
+    """The lines that start in the slice, in blocks of `block_bytes` or of twice a line that is longer than that.
 
     The byte order mark at the start of a file is left out. A line of more than `longest` bytes raises DataError if it
     does not fit in a block (a shorter one is for the caller to check).
     """
     if piece.file.format == "jsonl" and piece.file.compression == "none":
         with open_input(piece.file) as handle:
-            yield from _range_blocks(handle, piece, block_bytes, longest)
+            stop = min(piece.stop, piece.file.size)
+            position = _first_line(handle, piece.start, stop, piece.file)
+
+            def fill_range(view: memoryview) -> int:
+                got: int = handle.readinto(view)  # type: ignore[attr-defined]
+                if not got and handle.tell() < piece.file.size:
+                    raise ended_early(piece.file, handle.tell())
+                return got
+
+            if position is None:
+                yield Block(bytearray(b"\n" * PADDING), 0, 0, stop, stop - piece.start)
+                return
+            yield from _blocks(
+                piece.file,
+                fill_range,
+                lambda at: min(at, stop) - piece.start,
+                position,
+                stop,
+                block_bytes,
+                longest,
+            )
     else:
         with open_stream(piece.file) as stream:
-            yield from _stream_blocks(stream, piece.file, block_bytes, longest)
 
+            def fill(view: memoryview) -> int:
+                part = stream.read(len(view))
+                view[: len(part)] = part
+                return len(part)
 
-def _stream_blocks(stream: Stream, file: InputFile, block_bytes: int, longest: int) -> Iterator[Block]:
-    carry, position, before = b"", 0, 0
-    while True:
-        parts, size, cut = [carry], len(carry), -1
-        ended = False
-        while cut < 0:
-            part = stream.read(max(block_bytes - size, _STEP))
-            ended = not part
-            if ended:
-                break
-            newline = part.rfind(b"\n")
-            if newline >= 0:
-                cut = size + newline + 1
-            parts.append(part)
-            size += len(part)
-            if cut < 0 and size > longest:
-                raise too_long(file, f"byte {position}", longest)
-        data = b"".join(parts)
-        lines, carry = (data, b"") if ended else (data[:cut], data[cut:])
-        at = position
-        position += len(lines)
-        if at == 0 and lines.startswith(_BOM):
-            lines, at = lines[3:], 3
-        if lines or stream.consumed > before:
-            yield Block(lines, at, stream.consumed - before)
-        before = stream.consumed
-        if ended:
-            return
-
-
-class _Handle:
-    """A plain file that must not end before its planned size."""
-
-    def __init__(self, handle: BinaryIO, file: InputFile, position: int) -> None:
-        handle.seek(position)
-        self._handle = handle
-        self._file = file
-        self.position = position
-
-    def read(self, size: int) -> bytes:
-        """At least one byte, unless the file is read to its end; never past the planned size."""
-        wanted = min(size, self._file.size - self.position)
-        if wanted <= 0:
-            return b""
-        data = self._handle.read(wanted)
-        if not data:
-            raise DataError(
-                f"{self._file.uri}: changed during the run: ended at byte {self.position} of {self._file.size}; "
-                "plan the run again, or keep inputs unchanged while it runs"
+            yield from _blocks(
+                piece.file, fill, lambda _: stream.consumed, 0, sys.maxsize, block_bytes, longest
             )
-        self.position += len(data)
-        return data
 
 
-def _range_blocks(handle: BinaryIO, piece: Slice, block_bytes: int, longest: int) -> Iterator[Block]:
-    file, stop = piece.file, min(piece.stop, piece.file.size)
-    source = _Handle(handle, file, max(piece.start - 1, 0))
-    carry, position, reported = b"", piece.start, piece.start
-    if piece.start > 0:
-        # A line starts behind each newline of [start - 1, stop - 1).
-        while True:
-            at = source.position
-            part = source.read(min(_STEP, stop - 1 - at))
-            if not part:
-                yield Block(b"", stop, stop - reported)
-                return
-            newline = part.find(b"\n")
-            if newline >= 0:
-                carry, position = part[newline + 1 :], at + newline + 1
-                break
-    while position < stop:
-        data = carry
-        if source.position < stop:
-            data += source.read(min(max(block_bytes - len(carry), len(carry), _STEP), stop - source.position))
-        cut = data.rfind(b"\n") + 1
-        if source.position >= stop and cut < len(data):
-            data = _complete(source, data, cut, longest, file, position)
-            cut = len(data)
-        lines, carry = data[:cut], data[cut:]
-        if not lines:
-            if len(carry) > longest:
-                raise too_long(file, f"byte {position}", longest)
-            continue
-        at = position
-        position += len(lines)
-        if at == 0 and lines.startswith(_BOM):
-            lines, at = lines[3:], 3
-        yield Block(lines, at, min(position, stop) - reported)
-        reported = min(position, stop)
-
-
-def _complete(source: _Handle, data: bytes, cut: int, longest: int, file: InputFile, position: int) -> bytes:
-    """Read on to the end of the line that starts at `data[cut]`."""
-    parts, size = [data], len(data)
-    while True:
-        if size - cut > longest:
-            raise too_long(file, f"byte {position + cut}", longest)
-        part = source.read(_STEP)
+def _first_line(handle: BinaryIO, start: int, stop: int, file: InputFile) -> int | None:
+    """Where the first line that starts in [start, stop) does, the file set to it; None if there is none."""
+    handle.seek(max(start - 1, 0))
+    if start == 0:
+        return 0
+    at = start - 1
+    while at < stop - 1:  # a line starts behind each newline of [start - 1, stop - 1)
+        part = handle.read(min(_STEP, stop - 1 - at))
+        if not part:
+            raise ended_early(file, at)
         newline = part.find(b"\n")
-        if not part or newline >= 0:
-            parts.append(part[: newline + 1] if part else part)
-            return b"".join(parts)
-        parts.append(part)
-        size += len(part)
+        if newline >= 0:
+            handle.seek(at + newline + 1)
+            return at + newline + 1
+        at += len(part)
+    return None
+
+
+def _blocks(
+    file: InputFile,
+    fill: Callable[[memoryview], int],
+    consumed: Callable[[int], int],
+    at: int,
+    stop: int,
+    block_bytes: int,
+    longest: int,
+) -> Iterator[Block]:
+    """The lines that start in [at, stop), where `at` is the start of a line and the next byte that `fill` gives.
+
+    `consumed(at)` is how many stored bytes were used for everything before byte `at`.
+    """
+    block_bytes = max(block_bytes, _SMALLEST)
+    buffer = bytearray(block_bytes + PADDING)
+    filled = reported = 0
+    ended = False
+    while not ended and at < stop:
+        if filled == len(buffer) - PADDING:
+            buffer += bytes(filled)
+        room = block_bytes if filled < block_bytes else len(buffer) - PADDING  # more only for a long line
+        if at + filled < stop:
+            room = min(room, stop - at)
+        with memoryview(buffer) as view:
+            got = fill(view[filled:room])
+        fresh, filled = filled, filled + got
+        if at + filled >= stop:  # the last line ends at the first newline from the last byte of the range on
+            cut = buffer.find(b"\n", max(fresh, stop - 1 - at), filled) + 1
+            ended = cut > 0 or not got
+        else:
+            cut = buffer.rfind(b"\n", fresh, filled) + 1
+            ended = not got
+        if not got:
+            cut = filled
+        if not ended and filled - (line := buffer.rfind(b"\n", 0, filled) + 1) > longest:
+            raise too_long(file, f"byte {at + line}", longest)
+        if cut == 0 and not ended:
+            continue
+        carry = bytes(buffer[cut:filled])
+        buffer[cut : cut + PADDING] = b"\n" * PADDING
+        used = consumed(at + cut)
+        start = len(_BOM) if at == 0 and buffer.startswith(_BOM) else 0
+        yield Block(buffer, start, cut, at, used - reported)
+        reported = used
+        buffer[: len(carry)] = carry
+        at, filled = at + cut, len(carry)

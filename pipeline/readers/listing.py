@@ -74,8 +74,8 @@ def _name(part: str) -> str:
 def find(path: str, excluded: Callable[[str], bool]) -> list[Found]:
     """The files that a path or pattern names, in no particular order, without excluded ones.
 
-    `excluded` is asked with a whole path; with that of a folder and "/" behind it, it says whether all within is. Raises
-    RecipeError for a path that names no file, StorageError when storage does not answer.
+    `excluded` is asked with a whole path; with that of a folder and "/" behind it, it says whether all within is.
+    Raises RecipeError for a path that names no file, StorageError when storage does not answer.
     """
     try:
         if "://" in path and not path.startswith("file://"):

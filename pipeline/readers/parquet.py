@@ -5,6 +5,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
 from pairloom.operators.errors import DataError
 from pairloom.pipeline.readers.batch import Batch
 from pairloom.pipeline.readers.columns import Rows, batches, pick, reading

@@ -11,10 +11,20 @@ from typing import Any, BinaryIO, Protocol
 
 import fsspec
 import zstandard
+
 from pairloom.operators.errors import DataError, RecipeError, StorageError
 from pairloom.pipeline.readers.piece import InputFile
 
-__all__ = ["Stream", "local_path", "open_input", "open_stream", "resolve", "stat_file", "version_of"]
+__all__ = [
+    "Stream",
+    "ended_early",
+    "local_path",
+    "open_input",
+    "open_stream",
+    "resolve",
+    "stat_file",
+    "version_of",
+]
 
 _REMOTE_BLOCK = 8 << 20
 _COMPRESSED_READ = 1 << 20
@@ -122,6 +132,14 @@ def open_input(file: InputFile) -> Iterator[BinaryIO]:
         raise StorageError(f"{file.uri}: cannot be read: {error}") from error
 
 
+def ended_early(file: InputFile, position: int) -> DataError:
+    """The error for a file that ends before its planned size."""
+    return DataError(
+        f"{file.uri}: changed during the run: ended at byte {position} of {file.size}; "
+        "plan the run again, or keep inputs unchanged while it runs"
+    )
+
+
 def _open(uri: str) -> BinaryIO:
     path = local_path(uri)
     if path is not None:
@@ -153,10 +171,7 @@ class _Plain:
         data = self._handle.read(size)
         self.consumed += len(data)
         if not data and self.consumed != self._file.size:
-            raise DataError(
-                f"{self._file.uri}: changed during the run: ended at byte {self.consumed} of {self._file.size}; "
-                "plan the run again, or keep inputs unchanged while it runs"
-            )
+            raise ended_early(self._file, self.consumed)
         return data
 
 
@@ -243,10 +258,7 @@ class _Decompressed:
 
     def _finish(self) -> None:
         if self._fetched != self._file.size:
-            raise DataError(
-                f"{self._file.uri}: changed during the run: ended at byte {self._fetched} of {self._file.size}; "
-                "plan the run again, or keep inputs unchanged while it runs"
-            )
+            raise ended_early(self._file, self._fetched)
         if self._member is not None or self._fetched == 0:
             raise DataError(
                 f"{self._file.uri}: the {self._file.compression} stream is cut short: the file ends at byte "

@@ -35,7 +35,11 @@ def source(root, *paths, exclude=(), **rest):
     [
         ("/a/*.py", ["/a/b.py", "/a/.py"], ["/a/b/c.py", "/a/b.pyc", "a/b.py"]),
         ("/a/**/*.py", ["/a/b.py", "/a/b/c/d.py"], ["/b/a/b.py"]),
-        ("**/site-packages/**", ["/x/site-packages/y/z", "site-packages/y"], ["/x/site-packages2/y", "/site-packages"]),
+        (
+            "**/site-packages/**",
+            ["/x/site-packages/y/z", "site-packages/y"],
+            ["/x/site-packages2/y", "/site-packages"],
+        ),
         ("/a?[b-d][!e].x", ["/aXbf.x", "/aYdg.x"], ["/aXbe.x", "/a/bf.x", "/aXb/.x"]),
         ("/a[[]1].x", ["/a[1].x"], ["/a1.x"]),
         ("/a[.x", ["/a[.x"], ["/a.x"]),
@@ -51,7 +55,12 @@ def test_listing_is_sorted_without_duplicates_folders_and_hidden_files(tmp_path)
     for name in ("b.txt", "a.txt", "d/c.txt", "d/e/f.txt", ".hidden.txt", ".d/g.txt", "d/.h.txt", "x.md"):
         touch(tmp_path / name)
     (tmp_path / "folder.txt").mkdir()
-    assert names(source(tmp_path, "**/*.txt", "*.txt", "a.txt"), tmp_path) == ["a.txt", "b.txt", "d/c.txt", "d/e/f.txt"]
+    assert names(source(tmp_path, "**/*.txt", "*.txt", "a.txt"), tmp_path) == [
+        "a.txt",
+        "b.txt",
+        "d/c.txt",
+        "d/e/f.txt",
+    ]
     assert names(source(tmp_path, "**/.*.txt"), tmp_path) == [".hidden.txt", "d/.h.txt"]
     assert names(source(tmp_path, ".d/*", ".hidden.txt"), tmp_path) == [".d/g.txt", ".hidden.txt"]
     assert names(source(tmp_path, "*/*.txt"), tmp_path) == ["d/c.txt"]
@@ -61,7 +70,9 @@ def test_listing_is_sorted_without_duplicates_folders_and_hidden_files(tmp_path)
 def test_a_uri_and_a_path_are_one_file(tmp_path, monkeypatch):
     touch(tmp_path / "a.txt")
     monkeypatch.chdir(tmp_path)
-    found = list_inputs(Source(name="s", paths=("a.txt", f"file://{tmp_path}/a.txt", f"{tmp_path}/../{tmp_path.name}/*.txt")))
+    found = list_inputs(
+        Source(name="s", paths=("a.txt", f"file://{tmp_path}/a.txt", f"{tmp_path}/../{tmp_path.name}/*.txt"))
+    )
     assert [file.uri for file in found] == [f"file://{tmp_path}/a.txt"]
     assert found[0].size == 1
     assert found[0].version == str((tmp_path / "a.txt").stat().st_mtime_ns)
@@ -71,8 +82,15 @@ def test_exclusion_is_matched_on_the_whole_path(tmp_path):
     for name in ("a.txt", "b.txt", "site-packages/c.txt", "x/site-packages/y/d.txt", "x/test_e.txt"):
         touch(tmp_path / name)
     everything = "**/*.txt"
-    assert names(source(tmp_path, everything, exclude=("**/site-packages/**",)), tmp_path) == ["a.txt", "b.txt", "x/test_e.txt"]
-    assert names(source(tmp_path, everything, exclude=("site-packages/**", "test_*")), tmp_path) == ["a.txt", "b.txt"]
+    assert names(source(tmp_path, everything, exclude=("**/site-packages/**",)), tmp_path) == [
+        "a.txt",
+        "b.txt",
+        "x/test_e.txt",
+    ]
+    assert names(source(tmp_path, everything, exclude=("site-packages/**", "test_*")), tmp_path) == [
+        "a.txt",
+        "b.txt",
+    ]
     assert "b.txt" not in names(source(tmp_path, everything, exclude=(f"{tmp_path}/b.txt",)), tmp_path)
     assert "b.txt" in names(source(tmp_path, everything, exclude=("/b.txt",)), tmp_path)
     with pytest.raises(RecipeError, match="matches no file that is not excluded"):
@@ -136,7 +154,9 @@ def test_paths_without_a_usable_file(tmp_path, path, says):
         list_inputs(source(tmp_path, path))
 
 
-@pytest.mark.parametrize("uri", ["nosuchscheme://x/y", "zip://a.txt::file:///b.zip", "memory://none/x.txt", "memory://none/*.txt"])
+@pytest.mark.parametrize(
+    "uri", ["nosuchscheme://x/y", "zip://a.txt::file:///b.zip", "memory://none/x.txt", "memory://none/*.txt"]
+)
 def test_uris_without_a_usable_file(uri):
     with pytest.raises(RecipeError):
         list_inputs(Source(name="s", paths=(uri,)))
@@ -166,7 +186,9 @@ def test_the_library_and_the_home_folder(tmp_path, monkeypatch):
     assert found[0].uri.startswith(f"file://{sysconfig.get_path('stdlib')}/json/")
     monkeypatch.setenv("HOME", str(tmp_path))
     touch(tmp_path / "a.txt")
-    assert [file.uri for file in list_inputs(Source(name="s", paths=("~/*.txt",)))] == [f"file://{tmp_path}/a.txt"]
+    assert [file.uri for file in list_inputs(Source(name="s", paths=("~/*.txt",)))] == [
+        f"file://{tmp_path}/a.txt"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -239,7 +261,12 @@ def test_units_cut_parquet_and_arrow_between_groups(tmp_path):
             assert sum(piece.bytes for piece in own) == file.size
             if unit_bytes == 1:
                 assert len(own) == groups
-            got = [t for piece in own for batch in read(piece, text="text", id=None) for t in batch.texts.to_pylist()]
+            got = [
+                t
+                for piece in own
+                for batch in read(piece, text="text", id=None)
+                for t in batch.texts.to_pylist()
+            ]
             assert got == table["text"].to_pylist()
             for piece in own:
                 assert sum(batch.bytes_read for batch in read(piece, text="text", id=None)) == piece.bytes
@@ -250,6 +277,7 @@ def test_remote_listing_follows_the_same_rules():
     for name in ("a.txt", "d/b.txt", "d/e/c.txt", ".h.txt", "d/.h.txt", "folder.txt/x.md"):
         fs.pipe(f"/corpus/{name}", b"x")
     try:
+
         def found(*paths, exclude=()):
             files = list_inputs(Source(name="s", paths=paths, exclude=exclude))
             return [file.uri.rpartition("corpus/")[2] for file in files]
@@ -273,7 +301,16 @@ def test_remote_listing_follows_the_same_rules():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"paths": ()}, {"paths": "x"}, {"name": ""}, {"text": ""}, {"id": ""}, {"paths": ("",)}, {"exclude": ("",)}]
+    "wrong",
+    [
+        {"paths": ()},
+        {"paths": "x"},
+        {"name": ""},
+        {"text": ""},
+        {"id": ""},
+        {"paths": ("",)},
+        {"exclude": ("",)},
+    ],
 )
 def test_sources_are_checked(wrong):
     with pytest.raises(RecipeError):
