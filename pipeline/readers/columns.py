@@ -29,10 +29,13 @@ class Rows(NamedTuple):
 
 @contextmanager
 def reading(file: InputFile) -> Iterator[None]:
-    """Turn what Arrow says about a broken file into a DataError; errors of the operating system pass."""
+    """Turn what Arrow says about a broken file into a DataError; errors of the operating system pass.
+
+    A damaged length often shows as a request for more memory than there is.
+    """
     try:
         yield
-    except (pa.ArrowException, OSError, EOFError, ValueError) as error:
+    except (pa.ArrowException, OSError, EOFError, ValueError, MemoryError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         said = (str(error).splitlines() or [type(error).__name__])[0]
