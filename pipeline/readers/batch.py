@@ -34,8 +34,9 @@ class Batch:
     """Some consecutive records of a slice: each is in `texts` or in `rejected`, both in the order of the file.
 
     `texts` holds valid UTF-8 and no nulls; a text may be empty. `ids`, of the same length, is None when no id is asked
-    for. `rows[i]` (int64) is the index within the slice of the record of `texts[i]`, counting rejected ones.
-    `bytes_read` is how many stored bytes were consumed since the batch before: over a slice they sum to `Slice.bytes`.
+    for and for text files. `rows[i]` (int64) is the index within the slice of the record of `texts[i]`, counting
+    rejected ones. `bytes_read` is how many stored bytes were consumed since the batch before: over a slice they sum to
+    `Slice.bytes`.
     """
 
     texts: pa.LargeStringArray
