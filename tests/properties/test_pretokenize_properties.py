@@ -21,7 +21,12 @@ from pairloom.operators.pretokenize.schemes import DIGITS, SCHEMES
 from pairloom.operators.reference.pretokenize import split_bytes
 from pairloom.operators.text import Text
 
-RULES = [(scheme, digits) for scheme in SCHEMES for digits in ("keep", *DIGITS) if (scheme, digits) != ("none", "keep")]
+RULES = [
+    (scheme, digits)
+    for scheme in SCHEMES
+    for digits in ("keep", *DIGITS)
+    if (scheme, digits) != ("none", "keep")
+]
 # Oniguruma's Ruby syntax reads {1,3}+ as a repeated group, so cl100k's own pattern is tiktoken's to judge.
 ONIGURUMA = [rule for rule in RULES if rule != ("cl100k", "keep")]
 
@@ -32,7 +37,9 @@ PIVOTS = [
     "\u0301", "\u0903", "\u20dd", "é", "É", "ǅ", "ʰ", "ª", "ſ", "中", "文", "あ", "\u30fb", "\u3099", "\u3040", "〇",
     "한", "ก", "ำ", "१", "²", "Ⅷ", "９", "—", "€", "\ue000", "\u0378", "\U0001f600", "\U00010400", "\U00020000", "\U0010ffff",
 ]  # fmt: skip
-characters = st.one_of(st.sampled_from(PIVOTS), st.sampled_from(PIVOTS), st.characters(exclude_categories=["Cs"]))
+characters = st.one_of(
+    st.sampled_from(PIVOTS), st.sampled_from(PIVOTS), st.characters(exclude_categories=["Cs"])
+)
 # Few different characters a text make long runs and many meetings; a repeated part crosses the edges of windows.
 texts = st.lists(characters, min_size=1, max_size=6).flatmap(
     lambda alphabet: st.builds(
@@ -63,7 +70,18 @@ def tiktoken_pieces(pattern, text):
 def agreed():
     """bool[0x110000]: the characters whose class is the same in `regex` and in the frozen tables."""
     frozen = category_numbers()
-    kinds = (r"\p{Lu}", r"\p{Ll}", r"\p{Lt}", r"\p{Lm}", r"\p{Lo}", r"\p{M}", r"\p{N}", r"\p{P}", r"\p{S}", r"\s")
+    kinds = (
+        r"\p{Lu}",
+        r"\p{Ll}",
+        r"\p{Lt}",
+        r"\p{Lm}",
+        r"\p{Lo}",
+        r"\p{M}",
+        r"\p{N}",
+        r"\p{P}",
+        r"\p{S}",
+        r"\s",
+    )
     theirs = np.zeros(0x110000, np.uint8)
     everything = "".join(map(chr, range(0x110000)))
     for number, kind in enumerate(kinds, start=1):
@@ -109,15 +127,29 @@ def test_pieces_are_those_of_tokenizers(scheme, digits, text):
 @settings(max_examples=40)
 def test_pieces_are_those_of_tiktoken(scheme, text):
     pretokenizer = Pretokenizer(scheme=scheme)
-    assert [p.encode() for p in pretokenizer.split_text(text)] == tiktoken_pieces(*pretokenizer.patterns, text)
+    assert [p.encode() for p in pretokenizer.split_text(text)] == tiktoken_pieces(
+        *pretokenizer.patterns, text
+    )
 
 
-BROKEN = [b"\x80", b"\xbf", b"\xc0\x80", b"\xc3", b"\xe4\xb8", b"\xed\xa0\x80", b"\xf0\x9f\x98", b"\xf4\x90\x80\x80", b"\xff"]
+BROKEN = [
+    b"\x80",
+    b"\xbf",
+    b"\xc0\x80",
+    b"\xc3",
+    b"\xe4\xb8",
+    b"\xed\xa0\x80",
+    b"\xf0\x9f\x98",
+    b"\xf4\x90\x80\x80",
+    b"\xff",
+]
 soup = st.lists(st.one_of(characters.map(str.encode), st.sampled_from(BROKEN)), max_size=120).map(b"".join)
 
 
 @pytest.mark.parametrize(("scheme", "digits"), RULES)
-@given(st.lists(st.one_of(soup, texts.map(str.encode)), max_size=4), st.binary(max_size=70), st.integers(1, 300))
+@given(
+    st.lists(st.one_of(soup, texts.map(str.encode)), max_size=4), st.binary(max_size=70), st.integers(1, 300)
+)
 @settings(max_examples=40)
 def test_bytes_of_any_kind_are_cut_as_the_twin_does(scheme, digits, documents, padding, block_bytes):
     points = [ord(c) for d in documents for c in d.decode(errors="surrogateescape")]
@@ -134,7 +166,18 @@ def test_documents_are_cut_each_by_itself_whatever_the_blocks(documents, rule, b
     assert pieces(pretokenizer, documents, b"'s", block_bytes=block_bytes) == alone
 
 
-PATTERNS = [r"\w+", r"\s*", r"(?=a)", r"[aeiou]|\d{2}", r"a*", r" ?[a-z]++|.(?<=t)", r"(?i:the)|\S", r"\n+|(?<=\n)", "é", "(?=th)|the"]
+PATTERNS = [
+    r"\w+",
+    r"\s*",
+    r"(?=a)",
+    r"[aeiou]|\d{2}",
+    r"a*",
+    r" ?[a-z]++|.(?<=t)",
+    r"(?i:the)|\S",
+    r"\n+|(?<=\n)",
+    "é",
+    "(?=th)|the",
+]
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
