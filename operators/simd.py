@@ -11,7 +11,7 @@ from llvmlite.binding import llvm_version_info
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-__all__ = ["bytes_between", "leading_zeros", "population", "store_positions"]
+__all__ = ["bits_chosen", "bytes_between", "leading_zeros", "population", "store_positions"]
 
 _I1, _I8, _I32, _I64 = (ir.IntType(bits) for bits in (1, 8, 32, 64))
 
@@ -39,6 +39,29 @@ def bytes_between(typingctx: Any, pointer: Any, low: Any, count: Any) -> Any:
         return builder.bitcast(inside, _I64)
 
     return types.uint64(types.int64, types.int64, types.int64), codegen
+
+
+@intrinsic
+def bits_chosen(typingctx: Any, pointer: Any, table: Any) -> Any:
+    """A mask of those of the 64 bytes at an address whose low six bits name a set bit of `table`, a uint64."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        window = _vector(_I8, 64)
+        loaded = builder.load(builder.inttoptr(args[0], window.as_pointer()))
+        loaded.align = 1
+        if "+avx512bitalg" in context.codegen().magic_tuple()[2]:
+            shape = ir.FunctionType(_vector(_I1, 64), [window, window])
+            choose = cgutils.get_or_insert_function(
+                builder.module, shape, "llvm.x86.avx512.vpshufbitqmb.512"
+            )
+            tables = builder.bitcast(_splat(builder, args[1], 8), window)
+            return builder.bitcast(builder.call(choose, [tables, loaded]), _I64)
+        wide = _vector(_I64, 64)
+        places = builder.zext(builder.and_(loaded, _splat(builder, _I8(63), 64)), wide)
+        chosen = builder.trunc(builder.lshr(_splat(builder, args[1], 64), places), _vector(_I1, 64))
+        return builder.bitcast(chosen, _I64)
+
+    return types.uint64(types.int64, types.uint64), codegen
 
 
 @intrinsic

@@ -103,7 +103,7 @@ def _scan(text: Text, found: Rules, size: int) -> Iterator[Block]:
     ends = np.empty(min(size, text.bytes) + 2 * SLACK, np.int64)
     while True:
         start = int(state[1])
-        count = scan(data, offsets, table.index, table.blocks, numbers, state, size, window, ends)
+        count = scan(data, offsets, table.index, table.blocks, table.bits, numbers, state, size, window, ends)
         if count == 0:
             return
         yield start, ends[:count]

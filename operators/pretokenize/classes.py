@@ -79,11 +79,16 @@ _CJK_RANGES = ((0x4E00, 0x9FA5), (0x3040, 0x309F), (0x30A0, 0x30FF))
 class Classes:
     """A two-level table: `blocks[index[point // 64] * 64 + point % 64]` is the class byte of a code point.
 
-    `index` is uint16[17408], `blocks` uint8, both read-only; the first 128 entries of `blocks` are ASCII.
+    `index` is uint16[17408], `blocks` uint8, all read-only; the first 128 entries of `blocks` are ASCII.
+
+    `bits` is uint64, the same by planes: word `24 + 8 * block + k` holds bit `k` of the class bytes of a block, a bit a
+    code point. Word `lead - 0xE0` below 16 has a bit for each second byte after that first byte of three, set where all
+    64 third bytes make characters of the class byte in word 16, which is that of the ideographs.
     """
 
     index: npt.NDArray[np.uint16]
     blocks: npt.NDArray[np.uint8]
+    bits: npt.NDArray[np.uint64]
 
     def expand(self) -> npt.NDArray[np.uint8]:
         """The class byte of every code point: uint8[0x110000]."""
@@ -132,4 +137,18 @@ def classes(profile: str) -> Classes:
     index[:2] = (0, 1)
     blocks = np.frombuffer(b"".join([*ascii_first, *distinct]), np.uint8)
     index.setflags(write=False)
-    return Classes(index=index, blocks=blocks)
+    bits = _bits(index, blocks.reshape(-1, 64), points)
+    bits.setflags(write=False)
+    return Classes(index=index, blocks=blocks, bits=bits)
+
+
+def _bits(
+    index: npt.NDArray[np.uint16], rows: npt.NDArray[np.uint8], points: npt.NDArray[np.uint8]
+) -> npt.NDArray[np.uint64]:
+    ideograph = points[0x4E00]
+    plain = (rows == ideograph).all(axis=1)[index[:1024]]
+    plain[:32] = False  # overlong after 0xE0
+    head = np.packbits(plain.reshape(16, 64), axis=1, bitorder="little").view("<u8").reshape(16)
+    planes = [np.packbits(rows >> bit & 1, axis=1, bitorder="little").view("<u8") for bit in range(8)]
+    pad = np.array([ideograph, 0, 0, 0, 0, 0, 0, 0], np.uint64)
+    return np.concatenate([head, pad, np.concatenate(planes, axis=1).reshape(-1)]).astype(np.uint64)

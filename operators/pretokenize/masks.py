@@ -7,9 +7,9 @@ as nothing. What lies above the window is not known: no function here sets a bit
 
 import numpy as np
 
-from pairloom.operators.jit import inner, trailing_zeros
+from pairloom.operators.jit import inner, load_u8, load_u16, load_u64, trailing_zeros
 from pairloom.operators.pretokenize.symbols import DIGITS_LEFT, DIGITS_SINGLE, symbol
-from pairloom.operators.simd import leading_zeros, population
+from pairloom.operators.simd import bits_chosen, bytes_between, leading_zeros, population
 
 __all__ = [
     "digit_starts",
@@ -29,26 +29,78 @@ _3 = np.uint64(3)
 
 
 @inner
-def wide(p: int, stop: int, index: int, blocks: int, todo: int) -> tuple[int, int, int, int, int, int, int]:
+def wide(
+    p: int, at: int, stop: int, valid: int, index: int, blocks: int, bits: int, todo: int
+) -> tuple[int, int, int, int, int, int, int]:
     """Classify the symbols that begin with a byte of 128 or more, whose mask is `todo`.
 
-    Returns the masks of LETTER, DIGIT, SPACE, the three upper bits of the class byte, and the inner bytes.
+    Returns the masks of LETTER, DIGIT, SPACE, the three upper bits of the class byte, and the inner bytes. All symbols of
+    the window that differ in their last byte only are looked up together; those that a window's end cuts, the longest
+    and what is not UTF-8 one by one.
     """
     letter = digit = space = fifth = sixth = seventh = inner = _0
+    trailing = bytes_between(at, 128, 64) & valid
     while todo != _0:
         i = trailing_zeros(todo)
-        s = symbol(p + i, stop, index, blocks)
-        c = np.uint64(s)
-        bits = ((_1 << np.uint64(s >> 8)) - _1) << np.uint64(i)
-        todo &= ~bits
-        inner |= bits & (bits - (_1 << np.uint64(i)))
-        letter |= bits & (_0 - (c & _1))
-        digit |= bits & (_0 - (c >> _1 & _1))
-        space |= bits & (_0 - (c >> _2 & _1))
-        fifth |= bits & (_0 - (c >> np.uint64(5) & _1))
-        sixth |= bits & (_0 - (c >> np.uint64(6) & _1))
-        seventh |= bits & (_0 - (c >> np.uint64(7) & _1))
+        lead = int(load_u8(p + i))
+        first = todo & bytes_between(at, lead, 1) & (trailing >> _1)
+        length = _2
+        block = lead & 31
+        if lead >= 0xE0:
+            length = _3
+            first &= trailing >> _2
+            if lead < 0xF0:
+                # Where the second byte decides, as for ideographs, the third is not looked at.
+                words = bits + 8 * (lead & 15)
+                plain = first & (bits_chosen(at, load_u64(words)) >> _1)
+                if plain != _0:
+                    c = load_u64(bits + 128)
+                    found = plain | plain << _1 | plain << _2
+                    letter |= found & (_0 - (c & _1))
+                    fifth |= found & (_0 - (c >> np.uint64(5) & _1))
+                    sixth |= found & (_0 - (c >> np.uint64(6) & _1))
+                    inner |= found & ~plain
+                    todo &= ~found
+                    first &= ~plain
+                    if todo & (_1 << np.uint64(i)) == _0:
+                        continue
+                if first & (_1 << np.uint64(i)) != _0:
+                    second = int(load_u8(p + i + 1))
+                    first &= bytes_between(at, second, 1) >> _1
+                    block = (lead & 15) << 6 | second & 63
+                    if block < 0x800 >> 6 or (block >= 0xD800 >> 6 and block < 0xE000 >> 6):
+                        first = _0
+        if lead < 0xC2 or lead >= 0xF0 or first & (_1 << np.uint64(i)) == _0:
+            s = symbol(p + i, stop, index, blocks)
+            c = np.uint64(s)
+            found = ((_1 << np.uint64(s >> 8)) - _1) << np.uint64(i)
+            letter |= found & (_0 - (c & _1))
+            digit |= found & (_0 - (c >> _1 & _1))
+            space |= found & (_0 - (c >> _2 & _1))
+            fifth |= found & (_0 - (c >> np.uint64(5) & _1))
+            sixth |= found & (_0 - (c >> np.uint64(6) & _1))
+            seventh |= found & (_0 - (c >> np.uint64(7) & _1))
+            inner |= found & ~(_1 << np.uint64(i))
+            todo &= ~found
+            continue
+        last = first << (length - _1)
+        found = first | first << _1 | last
+        words = bits + 192 + (int(load_u16(index + 2 * block)) << 6)
+        letter |= spread(last & bits_chosen(at, load_u64(words)), length)
+        digit |= spread(last & bits_chosen(at, load_u64(words + 8)), length)
+        space |= spread(last & bits_chosen(at, load_u64(words + 16)), length)
+        fifth |= spread(last & bits_chosen(at, load_u64(words + 40)), length)
+        sixth |= spread(last & bits_chosen(at, load_u64(words + 48)), length)
+        seventh |= spread(last & bits_chosen(at, load_u64(words + 56)), length)
+        inner |= found & ~first
+        todo &= ~found
     return letter, digit, space, fifth, sixth, seventh, inner
+
+
+@inner
+def spread(last: int, length: int) -> int:
+    """All bytes of symbols of two or three bytes whose last byte is in `last`."""
+    return last | last >> _1 | last >> (length - _1)
 
 
 @inner

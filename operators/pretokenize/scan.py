@@ -39,6 +39,7 @@ def _scan(
     offsets: npt.NDArray[np.int64],
     index: npt.NDArray[np.uint16],
     blocks: npt.NDArray[np.uint8],
+    bits: npt.NDArray[np.uint64],
     rules: npt.NDArray[np.int64],
     state: npt.NDArray[np.int64],
     size: int,
@@ -57,6 +58,7 @@ def _scan(
     room = address(window)
     i = address(index)
     b = address(blocks)
+    w = address(bits)
     out = address(ends)
     short, option, digits = rules[0], rules[1], rules[2]
     documents = len(offsets) - 1
@@ -79,7 +81,7 @@ def _scan(
                 at = room
                 for k in range(left):
                     store_u8(room + k, load_u8(p + k))
-            starts = piece_starts(p, at, stop, valid, ended, i, b, short, option, digits)
+            starts = piece_starts(p, at, stop, valid, ended, i, b, w, short, option, digits)
             sure = starts & _1 != _0
             starts &= valid & ~_1
             count += store_positions(starts, p - base, out + 8 * count)

@@ -37,6 +37,7 @@ def spaced_starts(
     ended: int,
     index: int,
     blocks: int,
+    bits: int,
     short: int,
     option: int,
     digits: int,
@@ -49,7 +50,7 @@ def spaced_starts(
     high = bytes_between(at, 128, 128) & valid
     inner = _0
     if high != _0:
-        letters, numbers, spaces, _, _, _, inner = wide(p, stop, index, blocks, high)
+        letters, numbers, spaces, _, _, _, inner = wide(p, at, stop, valid, index, blocks, bits, high)
         letter |= letters
         digit |= numbers
         space |= spaces
@@ -92,6 +93,7 @@ def prefixed_starts(
     ended: int,
     index: int,
     blocks: int,
+    bits: int,
     short: int,
     option: int,
     digits: int,
@@ -106,7 +108,7 @@ def prefixed_starts(
     top = valid & ~(valid >> _1)
     inner = _0
     if high != _0:
-        letters, numbers, spaces, _, _, _, inner = wide(p, stop, index, blocks, high)
+        letters, numbers, spaces, _, _, _, inner = wide(p, at, stop, valid, index, blocks, bits, high)
         letter |= letters
         digit |= numbers
         space |= spaces
@@ -140,6 +142,7 @@ def cased_starts(
     ended: int,
     index: int,
     blocks: int,
+    bits: int,
     short: int,
     option: int,
     digits: int,
@@ -156,7 +159,7 @@ def cased_starts(
     top = valid & ~(valid >> _1)
     inner = mark = _0
     if high != _0:
-        _, numbers, spaces, uppers, lowers, mark, inner = wide(p, stop, index, blocks, high)
+        _, numbers, spaces, uppers, lowers, mark, inner = wide(p, at, stop, valid, index, blocks, bits, high)
         upper |= uppers
         lower |= lowers
         digit |= numbers
@@ -211,6 +214,7 @@ def segmented_starts(
     ended: int,
     index: int,
     blocks: int,
+    bits: int,
     short: int,
     option: int,
     digits: int,
@@ -227,7 +231,7 @@ def segmented_starts(
     symbols = bytes_between(at, 33, 94) & valid & ~(roman | digit)
     inner = cjk = _0
     if high != _0:
-        letters, numbers, spaces, signs, cjk, _, inner = wide(p, stop, index, blocks, high)
+        letters, numbers, spaces, signs, cjk, _, inner = wide(p, at, stop, valid, index, blocks, bits, high)
         letter |= letters
         digit |= numbers
         space |= spaces
