@@ -1,5 +1,7 @@
 """The kernel that cuts documents into pieces, as many as fit in a buffer, and resumes where it stopped."""
 
+import inspect
+import zlib
 from collections.abc import Callable
 from types import FunctionType
 from typing import Any
@@ -7,21 +9,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pairloom.operators import jit, simd
 from pairloom.operators.jit import address, kernel, load_u8, store_u8, store_u64
+from pairloom.operators.pretokenize import classes, masks, pieces, symbols, windows
 from pairloom.operators.pretokenize.classes import DIGIT
-from pairloom.operators.pretokenize.pieces import cased_end, prefixed_end, segmented_end, spaced_end
 from pairloom.operators.pretokenize.symbols import (
     DIGITS_LEFT,
     DIGITS_RUN,
     DIGITS_SINGLE,
     digits_end,
     symbol,
-)
-from pairloom.operators.pretokenize.windows import (
-    cased_starts,
-    prefixed_starts,
-    segmented_starts,
-    spaced_starts,
 )
 from pairloom.operators.simd import leading_zeros, store_positions
 
@@ -116,21 +113,29 @@ def _scan(
     return count
 
 
+def _fingerprint() -> str:
+    """Of all code that `_scan` calls: numba looks for changes in the file of a kernel only, not in what it inlines."""
+    modules = (jit, simd, classes, masks, pieces, symbols, windows)
+    return f"{zlib.crc32(''.join(map(inspect.getsource, modules)).encode()):08x}"
+
+
 def _of_family(name: str, piece_starts: Any, piece_end: Any) -> Callable[..., int]:
     """`_scan` with its two free names bound: a kernel of its own, which compiles nothing of the other families.
 
     The code is the same object; the name tells the kernels apart in the cache on disk.
     """
     bound = _scan.__globals__ | {"piece_starts": piece_starts, "piece_end": piece_end}
-    function = FunctionType(_scan.__code__, bound, f"scan_{name}")
+    function = FunctionType(_scan.__code__, bound, f"scan_{name}_{_FINGERPRINT}")
     function.__qualname__ = function.__name__
     return kernel(function)
 
 
+_FINGERPRINT = _fingerprint()
+
 # family -> its kernel
 SCANS = {
-    "spaced": _of_family("spaced", spaced_starts, spaced_end),
-    "prefixed": _of_family("prefixed", prefixed_starts, prefixed_end),
-    "cased": _of_family("cased", cased_starts, cased_end),
-    "segmented": _of_family("segmented", segmented_starts, segmented_end),
+    "spaced": _of_family("spaced", windows.spaced_starts, pieces.spaced_end),
+    "prefixed": _of_family("prefixed", windows.prefixed_starts, pieces.prefixed_end),
+    "cased": _of_family("cased", windows.cased_starts, pieces.cased_end),
+    "segmented": _of_family("segmented", windows.segmented_starts, pieces.segmented_end),
 }

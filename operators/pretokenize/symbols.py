@@ -70,6 +70,12 @@ def symbol(p: int, stop: int, index: int, blocks: int) -> int:
 def class_end(p: int, stop: int, index: int, blocks: int, mask: int, value: int) -> int:
     """The end of the run of symbols at `p` whose class byte & `mask` equals `value`; `p` itself if there is none."""
     while p < stop:
+        byte = int(load_u8(p))
+        if byte < 0x80:  # apart, so that the next position need not wait for the class
+            if int(load_u8(blocks + byte)) & mask != value:
+                break
+            p += 1
+            continue
         s = symbol(p, stop, index, blocks)
         if s & mask != value:
             break
@@ -133,6 +139,9 @@ def space_end(p: int, stop: int, index: int, blocks: int, newlines: int, whole_t
     after_newline = p
     following = 0
     q = p
+    while q + 1 < stop and load_u8(q) == 32 and load_u8(q + 1) == 32:
+        q += 1
+        last = q
     while q < stop:
         s = symbol(q, stop, index, blocks)
         if s & SPACE == 0:
