@@ -93,7 +93,7 @@ class Learner:
         """
         prescribed = 0 if given is None else len(given)
         if threshold is None:
-            threshold = int(self._weight / (32 * max(wanted, 1)))
+            threshold = int(self._weight / (64 * max(wanted, 1)))
         if given is not None and prescribed:
             self._merges[:prescribed] = given
             self._run(prescribed, prescribed, 1, threshold, wanted, progress)
@@ -168,11 +168,16 @@ class Learner:
         self._table = self._pool = self._heap = np.zeros(
             0, np.uint64
         )  # released before their successors are made
-        cells = np.zeros(min(_CELLS, 1 << len(self._symbols).bit_length()), np.int64)
         nothing = np.zeros(0, np.uint32)
-        walk = (self._symbols, self._lengths, self._first, self._longest, threshold, cells)
-        tally(CELLS, *walk, np.zeros(4, np.uint64), nothing)
-        hot = int(np.count_nonzero(cells >= threshold))
+        if self._state[0]:
+            cells = np.zeros(min(_CELLS, 1 << len(self._symbols).bit_length()), np.int64)
+            walk = (self._symbols, self._lengths, self._first, self._longest, threshold, cells)
+            tally(CELLS, *walk, np.zeros(4, np.uint64), nothing)
+            hot = int(np.count_nonzero(cells >= threshold))
+        else:  # pairs of bytes are few: one cell, so that all of them are counted
+            cells = np.full(1, threshold, np.int64)
+            walk = (self._symbols, self._lengths, self._first, self._longest, threshold, cells)
+            hot = min(len(self._symbols), 1 << 14)
         slots = 1 << (2 * hot + 1024).bit_length()
         while True:
             table = np.zeros(4 * slots, np.uint64)

@@ -108,7 +108,7 @@ class WordCounter:
                     f"pieces {state[2]} to {state[2] + BATCH} end out of order or outside of {len(data)} bytes of text"
                 )
             if status == TABLE_FULL:
-                larger = _zeros(2 * len(self._table))
+                larger = np.zeros(2 * len(self._table), np.uint64)
                 rehash(self._table, larger, self._seeds)
                 self._table = larger
             elif status == ARENA_FULL:
@@ -170,10 +170,3 @@ def _array(data: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int64]) -> pa.La
     return pa.LargeBinaryArray.from_buffers(
         pa.large_binary(), len(offsets) - 1, [None, pa.py_buffer(offsets), pa.py_buffer(data)]
     )
-
-
-def _zeros(n: int) -> npt.NDArray[np.uint64]:
-    """Zeros that were allocated before they were written: numpy asks for huge pages only where memory is not zeroed."""
-    out = np.empty(n, np.uint64)
-    out.fill(0)
-    return out

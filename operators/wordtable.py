@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 SLOT = 24  # bytes a slot
-BATCH = 256  # pieces hashed ahead of their probes: long enough to hide memory, short enough for the first-level cache
+BATCH = 128  # pieces hashed ahead of their probes: long enough to hide memory, short enough for the first-level cache
 LONG = 0xFF  # the topmost byte of `high` where the word lies in the arena
 HEADER = 8  # bytes before a word in the arena: its length
 
@@ -83,7 +83,7 @@ def _insert_long(
     word: int,
     length: int,
     arena: int,
-    state: npt.NDArray[np.int64],
+    state: int,
     room: int,
 ) -> bool:
     """Count one long word; False where the arena has no room for it."""
@@ -91,10 +91,10 @@ def _insert_long(
         slot = table + SLOT * place
         high = load_u64(slot + 8)
         if high == _ZERO:
-            filled = state[1]
+            filled = np.int64(load_u64(state + 8))
             need = HEADER + ((length + 7) & ~7)
             if filled + need > room:
-                state[3] = need
+                store_u64(state + 24, np.uint64(need))
                 return False
             store_u64(arena + filled, np.uint64(length))
             target = arena + filled + HEADER
@@ -110,8 +110,8 @@ def _insert_long(
             store_u64(slot, digest)
             store_u64(slot + 8, (_LONG << _TOP) | np.uint64(filled))
             store_u64(slot + 16, _ONE)
-            state[1] = filled + need
-            state[0] += 1
+            store_u64(state + 8, np.uint64(filled + need))
+            store_u64(state, load_u64(state) + _ONE)
             return True
         if high >> _TOP == _LONG and load_u64(slot) == digest:
             held = arena + np.int64(high & _PLACE)
@@ -142,7 +142,7 @@ def count_pieces(
     base, size = address(data), len(data)
     slots, capacity = address(table), len(table) // 3
     held, room = address(arena), len(arena)
-    ahead = address(scratch)
+    ahead, status, stops = address(scratch), address(state), address(ends)
     mask = capacity - 1
     shift = np.uint64(64)
     rest = capacity
@@ -160,7 +160,7 @@ def count_pieces(
             return TABLE_FULL
         first = low_end
         for k in range(m):
-            end = ends[i + k]
+            end = np.int64(load_u64(stops + 8 * (i + k)))
             length = end - low_end
             if length < 0 or low_end < 0 or end > size:
                 return BAD_ENDS
@@ -194,7 +194,7 @@ def count_pieces(
                 state[0] += added
                 added = 0
                 if not _insert_long(
-                    slots, mask, place, low, base + word, ends[i + k] - word, held, state, room
+                    slots, mask, place, low, base + word, ends[i + k] - word, held, status, room
                 ):
                     state[2] = i + k
                     return ARENA_FULL
