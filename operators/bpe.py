@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators.errors import CapacityError, CorruptionError
-from pairloom.operators.learner import Learner
+from pairloom.operators.learner import Learner, memory
 from pairloom.operators.pairs import count_byte_pairs
 from pairloom.operators.pretokenize import Pretokenizer
 from pairloom.operators.text import text_of
@@ -91,7 +91,7 @@ def learn_bpe(
     learner = Learner(
         text, counts.counts, ids, first=first, merges=size - first, max_token_length=max_token_length
     )
-    learned = learner.learn(size - first, min_count=min_count, given=given, progress=progress)
+    learned = learner.learn(min_count=min_count, given=given, progress=progress)
     tokens = [token.encode() for token in specials] + [bytes([byte]) for byte in order]
     for left, right in learned.tolist():
         tokens.append(tokens[left] + tokens[right])
@@ -106,12 +106,14 @@ def learn_bpe(
 
 
 def learn_memory(words: int, symbols: int, merges: int) -> int:
-    """An upper bound of the bytes that learning allocates, besides the word counts it is given.
+    """How many bytes learning allocates at most, besides the word counts it is given.
 
-    `words` and `symbols` are the distinct words and the bytes that they hold together; `merges` how many are wanted.
+    `words` and `symbols` are the distinct words and the bytes that they hold together, `merges` how many are wanted.
+    A word takes 8 bytes, a symbol 4 for itself and up to 12 for the lists of positions (typically 6), a merge 256, and
+    the tables of pairs 384 for each pair that is listed at a time, of which there are at most 2^18 + 2 * merges (more
+    only where more pairs than that tie for the next merge).
     """
-    ids = 600 + merges
-    return 16 * words + 160 * symbols + 160 * ids + (32 << 20)
+    return memory(words, symbols, merges)
 
 
 def _letters() -> dict[str, int]:
@@ -168,6 +170,11 @@ def _checked_merges(merges: npt.NDArray[np.int32], first: int, size: int) -> npt
         raise ValueError(
             f"merge {k} is {given[k].tolist()}, but may only use the ids {first - 256} to {first + k - 1} that exist before it"
         )
+    lengths = [1] * first
+    for k, (left, right) in enumerate(given.tolist()):
+        lengths.append(lengths[left] + lengths[right])
+        if lengths[-1] >= 1 << 31:
+            raise ValueError(f"merge {k} makes a token of {lengths[-1]} bytes; tokens have fewer than 2^31")
     return given.astype(np.int32)
 
 

@@ -16,14 +16,37 @@ from pairloom.operators.merging import (
     PAUSE,
     merge_pairs,
 )
-from pairloom.operators.pairs import CELLS, COUNT, FILL, compact_lists, enlarge_pairs, place_lists, tally
+from pairloom.operators.pairs import (
+    CELLS,
+    COUNT,
+    FILL,
+    PAIR,
+    compact_lists,
+    enlarge_pairs,
+    place_lists,
+    tally,
+)
 from pairloom.operators.symbols import HOLE, LONG, lay_out, measure
 from pairloom.operators.text import Text
 
-__all__ = ["Learner"]
+__all__ = ["Learner", "memory"]
 
-_PAUSE = 1 << 20  # positions between two reports of progress: about 50 ms
+_PAUSE = 1 << 20  # positions visited between two reports of progress: about 50 ms
 _CELLS = 1 << 20  # at most so many cells (8 MiB), so that adding up stays in the third-level cache
+_BYTE_PAIRS = 1 << 14  # pairs of bytes that a corpus in many languages has, about
+
+
+def memory(words: int, symbols: int, merges: int) -> int:
+    """What a learner of `words` words of `symbols` bytes allocates at most; see `learn_bpe`'s `learn_memory`."""
+    laid_out = 4 * (symbols + 2 * words) + symbols * 5 // 16  # the latter for the owners of long words
+    lists = 12 * symbols
+    tables = 3 * PAIR * 4 * min(symbols, _most_hot(merges))  # an old one and a new one of twice the size
+    by_id = 256 * (merges + 8192)
+    return laid_out + lists + tables + by_id + 8 * _CELLS + (1 << 20)
+
+
+def _most_hot(merges: int) -> int:
+    return (1 << 18) + 2 * merges
 
 
 class Learner:
@@ -38,8 +61,15 @@ class Learner:
         first: int,
         merges: int,
         max_token_length: int | None,
+        threshold: int | None = None,
+        most_hot: int | None = None,
     ) -> None:
-        """Lay the words out. `ids` is int32[256], negative for bytes to leave out; the first merge makes the id `first`."""
+        """Lay the words out.
+
+        `ids` is int32[256], negative for bytes to leave out; the first merge makes the id `first`. `threshold` is the
+        count from which pairs are listed at first, and `most_hot` how many pairs are listed at a time if there is a
+        choice; they decide how fast the result comes and in how much memory, not which.
+        """
         if first + merges >= HOLE:
             raise CapacityError(
                 f"a vocabulary of {first + merges} tokens is too large: ids must stay below {HOLE}"
@@ -76,42 +106,34 @@ class Learner:
         self._touched = np.empty(2 * (first + merges + 1), np.uint32)
         self._merges = np.zeros((merges, 2), np.int32)
         self._state = np.zeros(4, np.int64)
-        self._weight = float(np.dot(counts.astype(np.float64), np.diff(text.offsets)))
+        self._most_hot = _most_hot(merges) if most_hot is None else most_hot
+        if threshold is None:
+            # Measured on 123 MB of English and 168 MB in 19 languages: with 1/64 of the mean, one or two listings do.
+            weight = float(np.dot(counts.astype(np.float64), np.diff(text.offsets)))
+            threshold = int(min(weight / (64 * max(merges, 1)), 1 << 62))
+        self._threshold = threshold
+        self._reserve = 0
+        self._drop_lists()
 
     def learn(
         self,
-        wanted: int,
         *,
         min_count: int = 1,
         given: npt.NDArray[np.int32] | None = None,
-        threshold: int | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> npt.NDArray[np.int32]:
-        """Make up to `wanted` merges, the `given` ones first; int32[m, 2].
-
-        `threshold` is the count from which pairs are listed at first; it decides how fast the result comes, not which.
-        """
+        """Make as many merges as there is room for, the `given` ones first; int32[m, 2]."""
         prescribed = 0 if given is None else len(given)
-        if threshold is None:
-            threshold = int(self._weight / (64 * max(wanted, 1)))
         if given is not None and prescribed:
             self._merges[:prescribed] = given
-            self._run(prescribed, prescribed, 1, threshold, wanted, progress)
-        if prescribed < wanted:
-            self._run(wanted, prescribed, max(min_count, 1), threshold, wanted, progress)
+            self._run(prescribed, prescribed, 1, progress)
+        if prescribed < len(self._merges):
+            self._run(len(self._merges), prescribed, max(min_count, 1), progress)
         return self._merges[: int(self._state[0])]
 
-    def _run(
-        self,
-        until: int,
-        given: int,
-        floor: int,
-        threshold: int,
-        wanted: int,
-        progress: Callable[[int, int], None] | None,
-    ) -> None:
-        threshold = max(threshold, floor)
-        self._list_pairs(threshold)
+    def _run(self, until: int, given: int, floor: int, progress: Callable[[int, int], None] | None) -> None:
+        """Merge until there are `until` merges or no pair occurs `floor` times."""
+        self._list_pairs(max(self._threshold, floor), floor)
         while True:
             status = merge_pairs(
                 until,
@@ -119,7 +141,7 @@ class Learner:
                 _PAUSE,
                 self._first,
                 self._longest,
-                threshold,
+                self._threshold,
                 self._split,
                 self._merges,
                 self._symbols,
@@ -135,15 +157,14 @@ class Learner:
                 self._state,
             )
             if progress is not None:
-                progress(int(self._state[0]), wanted)
-            if status == ALL_MERGED or (status == NO_PAIR and threshold == floor):
+                progress(int(self._state[0]), len(self._merges))
+            if status == ALL_MERGED or (status == NO_PAIR and self._threshold == floor):
                 return
             if status == NO_PAIR:
-                threshold = max(floor, threshold // 4)
-                self._list_pairs(threshold)
+                self._list_pairs(max(floor, self._threshold // 4), max(floor, self._threshold - 1))
             elif status == LISTS_FULL:
-                if not self._compacted(threshold):
-                    self._list_pairs(threshold)
+                if not self._compacted():
+                    self._list_pairs(self._threshold, self._threshold)
             elif status == PAIRS_FULL:
                 larger = np.zeros(2 * len(self._table), np.uint64)
                 enlarge_pairs(self._table, larger)
@@ -155,29 +176,42 @@ class Learner:
             else:
                 assert status == PAUSE, status
 
-    def _compacted(self, threshold: int) -> bool:
-        """Whether it was enough to take the lists of used-up pairs out of the pool; the rest keep what is outdated."""
+    def _compacted(self) -> bool:
+        """Take the lists of used-up pairs out of the pool; whether that leaves room for the next merges."""
         table = self._table.reshape(-1, 4)
         slots = np.flatnonzero(table[:, 3])
         order = slots[np.argsort(table[slots, 2])]
-        self._state[3] = compact_lists(self._table, order, threshold, self._pool)
+        self._state[3] = compact_lists(self._table, order, self._threshold, self._pool)
         return int(self._state[3]) <= len(self._pool) * 3 // 4 - self._reserve
 
-    def _list_pairs(self, threshold: int) -> None:
-        """Count every pair anew and list the positions of those at or above the threshold."""
-        self._table = self._pool = self._heap = np.zeros(
-            0, np.uint64
-        )  # released before their successors are made
+    def _list_pairs(self, threshold: int, ceiling: int) -> None:
+        """Count every pair anew and list the positions of those at or above the threshold.
+
+        The threshold is raised, up to `ceiling`, where more pairs than `most_hot` reach it.
+        """
+        self._drop_lists()
         nothing = np.zeros(0, np.uint32)
+        hot = min(len(self._symbols), _BYTE_PAIRS)
+        cells = np.full(1, threshold, np.int64)  # at first all pairs are counted: pairs of bytes are few
         if self._state[0]:
             cells = np.zeros(min(_CELLS, 1 << len(self._symbols).bit_length()), np.int64)
-            walk = (self._symbols, self._lengths, self._first, self._longest, threshold, cells)
-            tally(CELLS, *walk, np.zeros(4, np.uint64), nothing)
+            tally(
+                CELLS,
+                self._symbols,
+                self._lengths,
+                self._first,
+                self._longest,
+                0,
+                cells,
+                self._table,
+                nothing,
+            )
             hot = int(np.count_nonzero(cells >= threshold))
-        else:  # pairs of bytes are few: one cell, so that all of them are counted
-            cells = np.full(1, threshold, np.int64)
-            walk = (self._symbols, self._lengths, self._first, self._longest, threshold, cells)
-            hot = min(len(self._symbols), 1 << 14)
+            if hot > self._most_hot and threshold < ceiling:
+                threshold = min(int(np.partition(cells, -self._most_hot)[-self._most_hot]) + 1, ceiling)
+                hot = int(np.count_nonzero(cells >= threshold))
+        self._threshold = threshold
+        walk = (self._symbols, self._lengths, self._first, self._longest, threshold, cells)
         slots = 1 << (2 * hot + 1024).bit_length()
         while True:
             table = np.zeros(4 * slots, np.uint64)
@@ -186,6 +220,7 @@ class Learner:
                 raise CapacityError("the count of a pair passes 2^63 - 1")
             if paired >= 0:
                 break
+            del table
             slots *= 4
         found = np.zeros(3, np.int64)
         place_lists(table, threshold, found)
@@ -193,7 +228,12 @@ class Learner:
         self._reserve = 2 * longest
         pool = np.empty(entries + max(self._reserve, entries // 2) + 1024, np.uint32)
         tally(FILL, *walk, table, pool)
-        heap = np.empty(2 * (2 * listed + 4 * len(self._touched)), np.uint64)
+        heap = np.empty(4 * listed + 4 * len(self._touched), np.uint64)
         self._state[1] = heap_of(table, heap)
         self._state[2], self._state[3] = paired, entries
         self._table, self._pool, self._heap = table, pool, heap
+
+    def _drop_lists(self) -> None:
+        """Release what `_list_pairs` is about to make anew."""
+        self._table, self._heap = np.zeros(4, np.uint64), np.zeros(0, np.uint64)
+        self._pool = np.zeros(0, np.uint32)

@@ -69,17 +69,30 @@ words_of_few_letters = st.sampled_from([2, 3, 4, 6]).flatmap(
 )
 
 
-@given(words_of_few_letters, st.integers(0, 80), st.integers(0, 5), st.sampled_from([None, 1, 2, 7, 1000]))
+@given(
+    words_of_few_letters,
+    st.integers(0, 80),
+    st.integers(0, 5),
+    st.sampled_from([None, 1, 2, 7, 1000]),
+    st.sampled_from([None, 1, 5]),
+)
 @settings(max_examples=300)
-def test_merges_are_those_of_the_specification(words, merges, min_count, threshold):
+def test_merges_are_those_of_the_specification(words, merges, min_count, threshold, most_hot):
     counts = counts_of(words)
     expected = specified(words, merges, min_count)
     assert learn_bpe(counts, 256 + merges, min_count=min_count).merges.tolist() == expected
     ids = np.array([IDS[b] for b in range(256)], np.int32)
     learner = Learner(
-        text_of(counts.words), counts.counts, ids, first=256, merges=merges, max_token_length=None
+        text_of(counts.words),
+        counts.counts,
+        ids,
+        first=256,
+        merges=merges,
+        max_token_length=None,
+        threshold=threshold,
+        most_hot=most_hot,
     )
-    assert learner.learn(merges, min_count=min_count, threshold=threshold).tolist() == expected
+    assert learner.learn(min_count=min_count).tolist() == expected
 
 
 @given(

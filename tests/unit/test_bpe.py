@@ -2,7 +2,9 @@
 
 import json
 import pathlib
+import random
 import sysconfig
+import tracemalloc
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +12,7 @@ import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 from pairloom.operators import Pretokenizer, WordCounter, WordCounts, count_pairs, learn_bpe
+from pairloom.operators.bpe import learn_memory
 from pairloom.operators.errors import CapacityError, CorruptionError
 
 MOST = (1 << 63) - 1
@@ -102,6 +105,25 @@ def test_megabyte_words_are_merged_in_time_linear_in_them():
     assert max(map(len, tokens)) > 100_000
 
 
+@pytest.mark.parametrize(
+    ("words", "letters", "merges"), [(60_000, 26, 3_000), (5_000, 256, 200), (60_000, 3, 500)]
+)
+def test_no_more_memory_is_allocated_than_projected(words, letters, merges):
+    rng = random.Random(words + letters)
+    counts = counts_of(
+        {bytes(rng.choices(range(letters), k=rng.randint(4, 40))): rng.randint(1, 50) for _ in range(words)}
+    )
+    learn_bpe(counts_of({b"abc": 1}), 300)  # what compiling and loading allocate is not meant
+    tracemalloc.start()
+    learn_bpe(counts, 256 + merges)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    symbols = len(counts.words.buffers()[2])
+    projected = learn_memory(len(counts), symbols, merges)
+    assert symbols < peak <= projected
+    assert learn_memory(10_000_000, 80_000_000, 32_000) < 25 * 80_000_000
+
+
 def test_pair_counts_of_other_words_are_corruption():
     counts = counts_of({b"abc": 3})
     assert len(learn_bpe(counts, 300, pairs=count_pairs(counts)).merges) == 2
@@ -144,6 +166,7 @@ def test_special_tokens_that_spell_nothing_are_no_trouble(special):
         ([[66, 67]] * 2, "same token"),
         ([66, 67], "int32"),
         ([[66, 67]] * 50, "room for 44"),
+        ([[66, 66], *([k, k] for k in range(256, 290))], "2147483648 bytes"),
     ],
 )
 def test_prescribed_merges_must_stand_on_each_other(merges, message):
