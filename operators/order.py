@@ -14,7 +14,7 @@ from pairloom.operators.hashing import hash_bytes, hash_text
 from pairloom.operators.jit import kernel
 from pairloom.operators.text import text_of
 
-__all__ = ["document_ids", "document_keys", "document_numbers", "in_validation", "permutation"]
+__all__ = ["document_ids", "document_keys", "document_numbers", "in_validation", "permutation", "permuted"]
 
 ROUNDS = 6
 # Streams of hashes that must not be correlated: the order, the split and a document's number each have their own.
@@ -57,12 +57,19 @@ def permutation(length: int, seed: int) -> npt.NDArray[np.int64]:
     >>> sorted(permutation(5, seed=1).tolist())
     [0, 1, 2, 3, 4]
     """
+    return permuted(np.arange(length), length, seed)
+
+
+def permuted(indices: npt.NDArray[np.int64], length: int, seed: int) -> npt.NDArray[np.int64]:
+    """Where `permutation(length, seed)` sends the given indices, without making it whole."""
+    if len(indices) and not 0 <= indices.min() <= indices.max() < length:
+        raise ValueError(f"indices from {indices.min()} to {indices.max()} are not within [0, {length})")
     bits = 1
     while 1 << (2 * bits) < length:
         bits += 1
     keys = np.array([hash_bytes(bytes([r]), ROW_SEED ^ _mix(seed)) for r in range(ROUNDS)], np.uint64)
-    out = np.empty(length, np.int64)
-    _permute(bits, keys, out)
+    out = np.empty(len(indices), np.int64)
+    _permute(np.ascontiguousarray(indices, np.int64), length, bits, keys, out)
     return out
 
 
@@ -71,12 +78,18 @@ def _mix(seed: int) -> int:
 
 
 @kernel
-def _permute(bits: int, keys: npt.NDArray[np.uint64], out: npt.NDArray[np.int64]) -> None:
+def _permute(
+    indices: npt.NDArray[np.int64],
+    size: int,
+    bits: int,
+    keys: npt.NDArray[np.uint64],
+    out: npt.NDArray[np.int64],
+) -> None:
     half = np.uint64(bits)
     mask = (np.uint64(1) << half) - np.uint64(1)
-    length = np.uint64(len(out))
-    for i in range(len(out)):
-        x = np.uint64(i)
+    length = np.uint64(size)
+    for i in range(len(indices)):
+        x = np.uint64(indices[i])
         while True:
             left = x >> half
             right = x & mask

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from pairloom.operators import Vocabulary
 from pairloom.operators.errors import RecipeError
+from pairloom.pipeline.loader import Loader
 from pairloom.pipeline.store.files import StoredFile, read_batches
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.manifest import Manifest, latest_manifest, read_manifest
@@ -51,6 +52,44 @@ class Dataset:
             )
         found: dict[str, Any] = json.loads(batch.schema.metadata[b"pairloom"])
         return found
+
+    def loader(
+        self,
+        batch_size: int,
+        *,
+        rank: int = 0,
+        world_size: int = 1,
+        seed: int | None = None,
+        epoch: int = 0,
+        epochs: int | None = 1,
+        split: str = "train",
+        prefetch: int = 1,
+    ) -> Loader:
+        """A loader of one rank: iterate over it for Arrow tables of `batch_size` rows.
+
+        Rows come in the stored order, or with a seed in another order each epoch; `epochs=None` never ends.
+        `prefetch` batches are read ahead. The loader's `state_dict()` is O(1) and the same on every rank, and a loader
+        of any batch size and world size goes on from it with the very next row. Raises RecipeError for an empty split.
+        """
+        files = tuple(self._stored("pack", split))
+        identity = {
+            "format": self.manifest.format,
+            "generation": self.manifest.generation,
+            "vocabulary": self.manifest.fingerprint,
+            "split": split,
+        }
+        return Loader(
+            objects=self.objects,
+            files=files,
+            identity=identity,
+            batch_size=batch_size,
+            rank=rank,
+            world_size=world_size,
+            seed=seed,
+            epoch=epoch,
+            epochs=epochs,
+            prefetch=prefetch,
+        )
 
     def vocabulary(self) -> Vocabulary:
         """The vocabulary that this generation was made with."""

@@ -22,6 +22,8 @@ __all__ = ["LocalObjects", "Objects"]
 class Objects(Protocol):
     """Objects by their path below the root, with `/` between the parts. Implementations are picklable values."""
 
+    def __hash__(self) -> int: ...
+
     @property
     def root(self) -> str:
         """The URI of the root."""

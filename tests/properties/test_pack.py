@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pairloom.operators.order import permutation
+from pairloom.operators.order import permutation, permuted
 from pairloom.operators.pack import PackPlan, gather, pack
 from pairloom.operators.reference import pack as reference
 
@@ -65,6 +65,16 @@ def test_every_token_is_in_exactly_one_place(case: tuple[int, list[int]], strate
 def test_permutation_is_a_bijection(length: int, seed: int) -> None:
     order = permutation(length, seed)
     assert np.array_equal(np.sort(order), np.arange(length))
+
+
+@given(st.integers(1, 10**12), st.data())
+def test_single_places_of_a_permutation_need_not_the_whole(length: int, data: st.DataObject) -> None:
+    indices = np.array(data.draw(st.lists(st.integers(0, length - 1), max_size=20)), np.int64)
+    where = permuted(indices, length, seed=3)
+    assert len(np.unique(where)) == len(np.unique(indices))
+    assert np.all((where >= 0) & (where < length))
+    if length <= 3000:
+        assert where.tolist() == permutation(length, 3)[indices].tolist()
 
 
 def test_seeds_give_different_orders() -> None:

@@ -1,0 +1,87 @@
+"""What is derived from segment lengths equals what loops over every position say."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pairloom.operators.segments import IGNORED, cu_seqlens, document_mask, labels, position_ids, segment_ids
+
+
+def row(seq_len: int) -> st.SearchStrategy[list[int]]:
+    def cut(cuts: set[int]) -> list[int]:
+        edges = [0, *sorted(cuts)]
+        return [b - a for a, b in zip(edges, edges[1:], strict=False)]
+
+    return st.sets(st.integers(1, seq_len), max_size=seq_len).map(cut)
+
+
+BATCHES = st.integers(1, 9).flatmap(lambda n: st.tuples(st.just(n), st.lists(row(n), max_size=5)))
+
+
+def loops(seq_len: int, rows: list[list[int]]) -> list[list[tuple[int, int]]]:
+    """(segment, position in it) of every place; (-1, 0) on padding."""
+    out = []
+    for lengths in rows:
+        places = [(s, i) for s, length in enumerate(lengths) for i in range(length)]
+        out.append(places + [(-1, 0)] * (seq_len - len(places)))
+    return out
+
+
+@given(BATCHES)
+def test_positions_and_segments(batch: tuple[int, list[list[int]]]) -> None:
+    seq_len, rows = batch
+    column = pa.chunked_array([pa.array([[1], *rows], pa.list_(pa.int32())).slice(1)])
+    places = loops(seq_len, rows)
+    for lengths in (rows, column):
+        assert segment_ids(lengths, seq_len).tolist() == [[s for s, _ in r] for r in places]
+        assert position_ids(lengths, seq_len).tolist() == [[p for _, p in r] for r in places]
+
+
+@given(BATCHES)
+def test_the_mask_is_the_dense_reference_and_agrees_with_cu_seqlens(
+    batch: tuple[int, list[list[int]]],
+) -> None:
+    seq_len, rows = batch
+    mask = document_mask(rows, seq_len)
+    places = loops(seq_len, rows)
+    for b, r in enumerate(places):
+        for i in range(seq_len):
+            for j in range(seq_len):
+                assert mask[b, i, j] == (j <= i and r[i][0] >= 0 and r[i][0] == r[j][0])
+    edges = cu_seqlens(rows, seq_len)
+    assert np.all(np.diff(edges) > 0) or len(rows) == 0
+    flat = [(b, r[i][0]) for b, r in enumerate(places) for i in range(seq_len)]
+    expected = [
+        0,
+        *(i for i in range(1, len(flat)) if flat[i] != flat[i - 1]),
+        *([len(flat)] if flat else []),
+    ]
+    assert edges.tolist() == expected
+
+
+@given(BATCHES, st.booleans(), st.booleans())
+def test_labels_never_cross_a_boundary_unless_asked(
+    batch: tuple[int, list[list[int]]], shifted: bool, across: bool
+) -> None:
+    seq_len, rows = batch
+    ids = np.arange(len(rows) * seq_len).reshape(len(rows), seq_len) + 10
+    made = labels(ids, rows, shifted=shifted, across_documents=across)
+    for b, r in enumerate(loops(seq_len, rows)):
+        for i in range(seq_len):
+            source = i if shifted else i - 1  # the position whose logits this label is compared with
+            if (
+                0 <= source < seq_len - 1
+                and r[source + 1][0] >= 0
+                and (across or r[source][0] == r[source + 1][0])
+            ):
+                assert made[b, i] == ids[b, source + 1]
+            else:
+                assert made[b, i] == IGNORED
+
+
+@pytest.mark.parametrize("rows", [[[0]], [[2, 0, 1]], [[3, 2]], [[-1, 2]]])
+def test_impossible_lengths_are_refused(rows: list[list[int]]) -> None:
+    with pytest.raises(ValueError, match="segment"):
+        segment_ids(rows, 4)
