@@ -122,6 +122,7 @@ class Encoder:
         self._read(cuts, kinds, prepend, append, lists)
         out = self._room(out, len(cuts) * around)
         k.open_documents(state, int(text.offsets[0]), True)
+        self._expect(text.bytes)
         for low, ends in self._pretokenizer.blocks(text):
             if not len(ends):
                 continue
@@ -136,6 +137,14 @@ class Encoder:
             )
         used = (int(state[k.OUT]) - int(state[k.BASE])) // self._dtype.itemsize
         return out[:used], lists
+
+    def _expect(self, size: int) -> None:
+        # Growing step by step costs a new word some 140 ns. By Heaps' law, a text of `size` bytes has about
+        # 3.5 size^0.62 distinct words; the table begins at no less than the power of two below what they need.
+        buckets = int(3.5 * size**0.62 / (2 * _LOAD))
+        wanted = min(1 << max(1, buckets.bit_length() - 1), self._most_buckets)
+        if wanted > len(self._short) // 8:
+            self._place_short(rehash_short, wanted)
 
     def _room(self, out: npt.NDArray[Any], ids: int) -> npt.NDArray[Any]:
         # 16 bytes are written whatever the number of ids.

@@ -14,16 +14,27 @@ from typing import Any
 import numpy as np
 
 from pairloom.operators.jit import (
+    copy_16,
+    inner,
     kernel,
     load_u32,
     load_u64,
+    opaque,
     prefetch,
     store_u16,
     store_u32,
     store_u64,
 )
 from pairloom.operators.encode_word import encode_word
-from pairloom.operators.encode_table import PROBES, bucket_hash, find_long, hash_long, pack
+from pairloom.operators.encode_table import (
+    PROBES,
+    bucket_hash,
+    find_long,
+    hash_long,
+    high_of,
+    low_of,
+    pack_at_end,
+)
 
 __all__ = [
     "BATCH",
@@ -85,7 +96,7 @@ DONE, GROW_SHORT, GROW_LONG, NEED_SCRATCH = 0, 1, 2, 3
 TEXT, TEXT_ENDS, NULL = -1, -2, -3
 
 
-@kernel
+@inner
 def _emit(out: int, width: int, ids: int, count: int) -> Any:
     if width == 2:
         for i in range(count):
@@ -96,14 +107,14 @@ def _emit(out: int, width: int, ids: int, count: int) -> Any:
     return out + (count << width)
 
 
-@kernel
+@inner
 def _kind(state: Any, segment: int) -> Any:
     if state[KINDS_AT] == 0:
         return np.int64(TEXT_ENDS)
     return np.int64(np.int32(load_u32(state[KINDS_AT] + (segment << 2))))
 
 
-@kernel
+@inner
 def _ends_document(kind: int) -> bool:
     return kind < TEXT or (kind >= 0 and (kind & 1) == 1)
 
@@ -151,7 +162,7 @@ def open_documents(state: Any, position: int, begin: bool) -> None:
     state[DOCUMENT] = document
 
 
-@kernel
+@inner
 def _spill(state: Any, header: int) -> Any:
     # Room for `header` bytes and up to as many ids as the caller counted in; 0 where the arena is full.
     need = (header + 7) & ~7
@@ -162,7 +173,7 @@ def _spill(state: Any, header: int) -> Any:
     return place
 
 
-@kernel
+@inner
 def _miss_short(state: Any, low: Any, high: Any, start: int, length: int, out: int, pairs: Any) -> Any:
     width = state[WIDTH]
     scratch = state[SCRATCH_AT]
@@ -201,7 +212,7 @@ def _miss_short(state: Any, low: Any, high: Any, start: int, length: int, out: i
     return end
 
 
-@kernel
+@inner
 def _find_long(state: Any, hashed: Any, start: int, length: int, out: int, pairs: Any) -> Any:
     width = state[WIDTH]
     place = np.int64(-1)
@@ -238,7 +249,30 @@ def _find_long(state: Any, hashed: Any, start: int, length: int, out: int, pairs
     return end
 
 
-@kernel
+@inner
+def _find_further(table: int, bucket: int, mask: int, low: Any, high: Any) -> Any:
+    # The entry of a word whose bucket is full of others, or 0.
+    for _ in range(PROBES - 1):
+        bucket = (bucket + 64) & mask
+        for place in (table + bucket, table + bucket + 32):
+            found = load_u64(place + 8)
+            if (load_u64(place) ^ low) | ((found ^ high) << np.uint64(4)) == np.uint64(0):
+                return place
+            if found == np.uint64(0):
+                return np.int64(0)
+    return np.int64(0)
+
+
+@inner
+def _emit_spilled(arena: int, width: int, entry: int, out: int) -> Any:
+    ids = arena + np.int64(load_u64(entry + 16))
+    count = np.int64(load_u64(entry + 24)) << width
+    for i in range(0, count, 8):
+        store_u64(out + i, load_u64(ids + i))
+    return out + count
+
+
+@inner
 def _open_cut(state: Any) -> Any:
     if state[CUT] < state[CUTS]:
         return np.int64(load_u64(state[CUTS_AT] + (state[CUT] << 3)))
@@ -252,7 +286,7 @@ def encode_block(data: int, size: int, at: int, total: int, pairs: Any, state: A
     `data` is the address of `size` bytes of text, `pairs` is `PairTable.addresses`. The output has room for one id a byte
     of the block, for what is put around the documents that end in it, and 16 bytes more.
     """
-    limit = data + size
+    limit = data + size - 16
     plan = state[PLAN_AT]
     width = state[WIDTH]
     table = state[SHORT_AT]
@@ -265,83 +299,68 @@ def encode_block(data: int, size: int, at: int, total: int, pairs: Any, state: A
     cut = _open_cut(state)
     skip = state[SKIP]
     status = DONE
-    while piece < total:
+    while piece < total and status == DONE:
         batch = min(np.int64(BATCH), total - piece)
         low_end = position
+        step = plan
         for i in range(batch):
             high_end = np.int64(load_u64(at + ((piece + i) << 3)))
             length = high_end - low_end
-            step = plan + 24 * i
+            word = data + low_end
             if length <= 15:
-                low, high = pack(data + low_end, length, limit)
-                bucket = (np.int64(bucket_hash(low, high) >> shift) << 6) & mask
+                if word <= limit:
+                    low = low_of(word, length)
+                    high = high_of(word, length)
+                else:
+                    low, high = pack_at_end(word, length)
+                bucket = np.int64(bucket_hash(low, high) >> shift) << 6
                 store_u64(step, low)
                 store_u64(step + 8, high)
                 store_u64(step + 16, np.uint64(bucket))
                 prefetch(table + bucket)
             else:
-                hashed = hash_long(data + low_end, length)
+                hashed = hash_long(word, length)
                 store_u64(step, hashed)
                 store_u64(step + 8, np.uint64(0))
                 if state[LONG_LIMIT]:
                     prefetch(state[LONG_AT] + (np.int64(hashed >> np.uint64(64 - state[LONG_BITS])) << 4))
+            step += 24
             low_end = high_end
-        done = batch
-        for i in range(batch):
-            end = np.int64(load_u64(at + ((piece + i) << 3)))
-            step = plan + 24 * i
+        done = np.int64(0)
+        while done < batch and status == DONE:
+            step = plan + 24 * done
+            end = np.int64(load_u64(at + ((piece + done) << 3)))
             low = load_u64(step)
             high = load_u64(step + 8)
             if skip:
                 pass
             elif high != np.uint64(0):
-                bucket = np.int64(load_u64(step + 16))
-                entry = table + bucket
-                first = load_u64(entry) == low and (load_u64(entry + 8) ^ high) << np.uint64(4) == np.uint64(
-                    0
-                )
-                entry += 0 if first else 32
-                found = (load_u64(entry + 8) ^ high) << np.uint64(4) == np.uint64(0) and load_u64(
-                    entry
-                ) == low
-                if not found:
-                    for _ in range(PROBES - 1):
-                        if load_u64(table + bucket + 40) == np.uint64(0):
-                            break
-                        bucket = (bucket + 64) & mask
-                        entry = table + bucket
-                        if load_u64(entry) == low and (load_u64(entry + 8) ^ high) << np.uint64(
-                            4
-                        ) == np.uint64(0):
-                            found = True
-                            break
-                        entry += 32
-                        if load_u64(entry) == low and (load_u64(entry + 8) ^ high) << np.uint64(
-                            4
-                        ) == np.uint64(0):
-                            found = True
-                            break
-                if found:
-                    count = np.int64(load_u64(entry + 8) >> np.uint64(60))
-                    if count < 15:
-                        store_u64(out, load_u64(entry + 16))
-                        store_u64(out + 8, load_u64(entry + 24))
-                        out += count << width
+                bucket = table + np.int64(load_u64(step + 16))
+                # Which of the two slots it is cannot be guessed, so it is computed and not branched upon.
+                first = (load_u64(bucket) ^ low) | ((load_u64(bucket + 8) ^ high) << np.uint64(4))
+                entry = bucket + opaque(np.int64(first != np.uint64(0)) << 5)
+                tag = load_u64(entry + 8)
+                if (load_u64(entry) ^ low) | ((tag ^ high) << np.uint64(4)) != np.uint64(0):
+                    entry = np.int64(0)
+                    if load_u64(bucket + 40) != np.uint64(0):
+                        entry = _find_further(table, bucket - table, mask, low, high)
+                    if entry == 0:
+                        out = _miss_short(state, low, high, data + position, end - position, out, pairs)
+                        if state[SHORT_USED] >= state[SHORT_LIMIT] and state[SHORT_LIMIT]:
+                            status = GROW_SHORT
                     else:
-                        ids = arena + np.int64(load_u64(entry + 16))
-                        count = np.int64(load_u64(entry + 24)) << width
-                        for j in range(0, count, 8):
-                            store_u64(out + j, load_u64(ids + j))
-                        out += count
-                else:
-                    out = _miss_short(state, low, high, data + position, end - position, out, pairs)
-                    if state[SHORT_USED] >= state[SHORT_LIMIT] and state[SHORT_LIMIT]:
-                        status = GROW_SHORT
+                        tag = load_u64(entry + 8)
+                if entry:
+                    count = np.int64(tag >> np.uint64(60))
+                    if count == 15:
+                        out = _emit_spilled(arena, width, entry, out)
+                    else:
+                        copy_16(entry + 16, out)
+                        out += count << width
             else:
                 if end - position > state[SCRATCH_LONGEST]:
                     status = NEED_SCRATCH
                     state[SCRATCH_LONGEST] = end - position
-                    done = i
                     break
                 out = _find_long(state, low, data + position, end - position, out, pairs)
                 if state[LONG_LIMIT] and (
@@ -349,19 +368,15 @@ def encode_block(data: int, size: int, at: int, total: int, pairs: Any, state: A
                 ):
                     status = GROW_LONG
             position = end
+            done += 1
             if end >= cut:
                 state[OUT] = out
                 open_documents(state, position, False)
                 out = state[OUT]
                 skip = state[SKIP]
                 cut = _open_cut(state)
-            if status != DONE:
-                done = i + 1
-                break
         piece += done
         state[LOOKUPS] += done
-        if status != DONE:
-            break
     state[PIECE] = piece
     state[POSITION] = position
     state[OUT] = out

@@ -24,7 +24,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pairloom.operators.jit import address, kernel, load_u8, load_u32, load_u64, store_u64
+from pairloom.operators.jit import (
+    address,
+    fold_multiply,
+    inner,
+    kernel,
+    load_u8,
+    load_u32,
+    load_u64,
+    store_u64,
+)
 
 __all__ = [
     "PROBES",
@@ -32,7 +41,9 @@ __all__ = [
     "bucket_hash",
     "find_long",
     "hash_long",
-    "pack",
+    "high_of",
+    "low_of",
+    "pack_at_end",
     "rehash_long",
     "rehash_short",
 ]
@@ -63,35 +74,40 @@ def allocate(size: int) -> npt.NDArray[np.uint64]:
     return raw[skip : skip + (size + 7) // 8 * 8].view(np.uint64)
 
 
-@kernel
-def pack(start: int, length: int, limit: int) -> Any:
-    """(low, high) of the word of 1 to 15 bytes at address `start`; reads nothing at or past the address `limit`."""
-    if start + 16 <= limit:
-        low_bytes = min(length, 8)
-        high_bytes = length - low_bytes
-        low = load_u64(start) & (np.uint64(0xFFFFFFFFFFFFFFFF) >> np.uint64(64 - 8 * low_bytes))
-        high = load_u64(start + 8) & ((np.uint64(1) << np.uint64(8 * high_bytes)) - np.uint64(1))
-    else:
-        low = np.uint64(0)
-        high = np.uint64(0)
-        for i in range(length):
-            byte = np.uint64(load_u8(start + i))
-            if i < 8:
-                low |= byte << np.uint64(8 * i)
-            else:
-                high |= byte << np.uint64(8 * (i - 8))
-    return low, high | (np.uint64(length) << np.uint64(56))
+@inner
+def low_of(start: int, length: int) -> Any:
+    """Bytes 0..7 of the word of 1 to 15 bytes at address `start`; reads 8 bytes."""
+    return load_u64(start) & (np.uint64(0xFFFFFFFFFFFFFFFF) >> np.uint64(64 - 8 * min(length, 8)))
 
 
-@kernel
+@inner
+def high_of(start: int, length: int) -> Any:
+    """Bytes 8..14 of the word of 1 to 15 bytes at address `start` and its length; reads 16 bytes."""
+    bytes_after = (np.uint64(1) << np.uint64(8 * max(length - 8, 0))) - np.uint64(1)
+    return (load_u64(start + 8) & bytes_after) | (np.uint64(length) << np.uint64(56))
+
+
+@inner
+def pack_at_end(start: int, length: int) -> Any:
+    """(low, high) of the word of 1 to 15 bytes at address `start`; reads nothing after it."""
+    low = np.uint64(0)
+    high = np.uint64(length) << np.uint64(56)
+    for i in range(length):
+        byte = np.uint64(load_u8(start + i))
+        if i < 8:
+            low |= byte << np.uint64(8 * i)
+        else:
+            high |= byte << np.uint64(8 * (i - 8))
+    return low, high
+
+
+@inner
 def bucket_hash(low: Any, high: Any) -> Any:
     """64 mixed bits of a packed word; buckets are chosen by the highest of them."""
-    mixed = (low * np.uint64(_K0)) ^ (high * np.uint64(_K1))
-    mixed ^= mixed >> np.uint64(32)
-    return mixed * np.uint64(_K2)
+    return fold_multiply(low ^ np.uint64(_K0), high ^ np.uint64(_K1))
 
 
-@kernel
+@inner
 def hash_long(start: int, length: int) -> Any:
     """64 mixed bits of the word of at least 8 bytes at address `start`; never 0."""
     mixed = np.uint64(length) * np.uint64(_K2)
@@ -103,7 +119,7 @@ def hash_long(start: int, length: int) -> Any:
     return (mixed * np.uint64(_K2)) | np.uint64(1)
 
 
-@kernel
+@inner
 def find_long(slots: int, bits: int, arena: int, hashed: Any, start: int, length: int) -> Any:
     """The place of a long word in `slots`, or of the free slot for it; -1 where all probed are taken.
 

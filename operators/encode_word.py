@@ -8,9 +8,10 @@ as bytes; `slots` is an open-addressed table of one uint64 for any other pair,
 probed linearly from a multiplicative hash. `products[rank]` is the id of the merged token. `NO_RANK` means no merge.
 Ids stay below 2^21 - 1 and ranks below 2^22 - 1; `PairTable.of` refuses more.
 
-Short words (up to `SHORT` symbols) keep symbols and ranks in two small arrays that close up after each merge; a merge
-changes two neighbouring ranks, and only those are looked up again. Longer ones use a doubly linked list and a binary heap
-of (rank, position), which is O(n log n) at any length and for any text.
+Words of up to `SHORT` bytes keep one key a position, `rank << 8 | position`, and the smallest key of each sixteen; a merge
+looks up two pairs, and takes the minimum of at most three sixteens and of the sixteen minima, each of which is one vector
+operation. No step depends on what the word is, so that little is mispredicted: Longer words
+use a doubly linked list and a binary heap of (rank, position), which is O(n log n) at any length and for any text.
 """
 
 from dataclasses import dataclass
@@ -20,13 +21,26 @@ import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators.errors import CapacityError
-from pairloom.operators.jit import address, kernel, load_u8, load_u32, load_u64, store_u32, store_u64
+from pairloom.operators.jit import (
+    address,
+    inner,
+    kernel,
+    load_u8,
+    load_u16,
+    load_u32,
+    load_u64,
+    minimum_16,
+    opaque,
+    store_u16,
+    store_u32,
+    store_u64,
+)
 from pairloom.operators.tokens import TokenTable
 
 __all__ = ["NO_RANK", "SHORT", "PairTable", "encode_word", "scratch_bytes"]
 
 NO_RANK = 0xFFFFFFFF
-SHORT = 48
+SHORT = 256
 _MAX_ID = (1 << 21) - 2
 _MAX_RANK = (1 << 22) - 2
 _MIX = 0x9E3779B97F4A7C15
@@ -78,7 +92,7 @@ class PairTable:
         if ties_share_rank and count:
             first = np.concatenate([[True], products[1:] != products[:-1]])
             ranks = np.maximum.accumulate(np.where(first, ranks, 0)).astype(np.uint32)
-        size = 1 << max(4, (2 * count).bit_length())
+        size = 1 << max(4, (3 * count).bit_length())
         slots = np.zeros(size, np.uint64)
         live = products >= 0
         _fill(slots, np.ascontiguousarray(merges[live], dtype=np.int32), ranks[live])
@@ -116,20 +130,20 @@ class PairTable:
 
 def scratch_bytes(longest: int) -> int:
     """The bytes of scratch that `encode_word` needs for words of up to `longest` bytes."""
-    return 256 + 8 * SHORT if longest <= SHORT else 64 + 40 * (longest + 1)
+    return max(64 + 13 * SHORT, 64 + 40 * (longest + 1) if longest > SHORT else 0)
 
 
-@kernel
+@inner
 def _pair_rank(slots: int, mask: int, shift: int, left: int, right: int) -> Any:
     key = ((np.uint64(left) + np.uint64(1)) << np.uint64(21)) | np.uint64(right)
     place = np.int64((key * np.uint64(_MIX)) >> np.uint64(shift))
-    while True:
-        slot = load_u64(slots + (place << 3))
-        if slot >> np.uint64(22) == key:
-            return np.uint32(slot & np.uint64(0x3FFFFF))
-        if slot == np.uint64(0):
-            return np.uint32(NO_RANK)
+    slot = load_u64(slots + (place << 3))
+    # Whether a pair has a rank cannot be guessed: only a collision, which is rare, is branched upon.
+    while (slot >> np.uint64(22) != key) & (slot != np.uint64(0)):
         place = (place + 1) & mask
+        slot = load_u64(slots + (place << 3))
+    absent = np.uint64(opaque(np.int64(slot == np.uint64(0))))
+    return np.uint32((slot & np.uint64(0x3FFFFF)) | (np.uint64(0) - absent))
 
 
 @kernel
@@ -161,7 +175,12 @@ def _fill_grid(grid: Any, ids: Any, slots: Any) -> None:
                 )
 
 
-@kernel
+@inner
+def _key(rank: Any, place: int) -> Any:
+    return np.uint32(min((np.uint64(rank) << np.uint64(8)) | np.uint64(place), np.uint64(NO_RANK)))
+
+
+@inner
 def _hash_bytes(start: int, length: int) -> Any:
     mixed = np.uint64(length)
     for i in range(length):
@@ -181,7 +200,7 @@ def _fill_whole(whole: Any, data: Any, offsets: Any, chosen: Any) -> None:
         whole[place] = np.uint32(token + 1)
 
 
-@kernel
+@inner
 def _whole_word(word: int, length: int, whole: int, mask: int, data: int, offsets: int) -> Any:
     # The token that the word is, or -1.
     place = _hash_bytes(word, length) & mask
@@ -199,7 +218,7 @@ def _whole_word(word: int, length: int, whole: int, mask: int, data: int, offset
         place = (place + 1) & mask
 
 
-@kernel
+@inner
 def encode_word(word: int, length: int, table: Any, scratch: int) -> Any:
     """Encode the `length` bytes at address `word`.
 
@@ -219,47 +238,77 @@ def encode_word(word: int, length: int, table: Any, scratch: int) -> Any:
                 missing += 1
         count = _merge_long(word, length, byte_ids, slots, products, mask, shift, scratch)
         return np.int64(count), missing
-    ranks = scratch + 4 * SHORT
+    keys = scratch + 4 * SHORT
+    smallest = keys + 4 * SHORT
+    after = smallest + 64
+    before = after + 2 * SHORT
+    none = np.uint32(NO_RANK)
     count = np.int64(0)
-    before = np.int64(-1)
+    last = np.int64(0)
     for i in range(length):
         byte = np.int64(load_u8(word + i))
         symbol = load_u32(byte_ids + (byte << 2))
-        if symbol == np.uint32(NO_RANK):
+        if symbol == none:
             missing += 1
             continue
         store_u32(scratch + (count << 2), symbol)
         if count:
-            store_u32(ranks + ((count - 1) << 2), load_u32(grid + (((before << 8) | byte) << 2)))
-        before = byte
+            key = (np.uint64(load_u32(grid + (((last << 8) | byte) << 2))) << np.uint64(8)) | np.uint64(
+                count - 1
+            )
+            store_u32(keys + ((count - 1) << 2), np.uint32(min(key, np.uint64(NO_RANK))))
+        store_u16(after + (count << 1), np.uint16(count + 1))
+        store_u16(before + (count << 1), np.uint16(count - 1))
+        last = byte
         count += 1
-    while count > 1:
-        best = np.uint32(NO_RANK)
-        place = np.int64(0)
-        for i in range(count - 1):
-            rank = load_u32(ranks + (i << 2))
-            if rank < best:
-                best = rank
-                place = i
-        if best == np.uint32(NO_RANK):
+    if count < 2:
+        return count, missing
+    blocks = (count + 14) >> 4
+    for i in range(count - 1, blocks << 4):
+        store_u32(keys + (i << 2), none)
+    if blocks > 1:
+        for i in range(16):
+            store_u32(smallest + (i << 2), minimum_16(keys + (i << 6)) if i < blocks else none)
+    left = count
+    while True:
+        best = minimum_16(keys) if blocks == 1 else minimum_16(smallest)
+        if best == none:
             break
-        product = load_u32(products + (np.int64(best) << 2))
+        place = np.int64(best & np.uint32(255))
+        product = load_u32(products + (np.int64(best >> np.uint32(8)) << 2))
+        gone = np.int64(load_u16(after + (place << 1)))
+        behind = np.int64(load_u16(after + (gone << 1)))
         store_u32(scratch + (place << 2), product)
-        count -= 1
-        for i in range(place + 1, count):
-            store_u32(scratch + (i << 2), load_u32(scratch + ((i + 1) << 2)))
-        for i in range(place, count - 1):
-            store_u32(ranks + (i << 2), load_u32(ranks + ((i + 1) << 2)))
-        if place > 0:
-            left = np.int64(load_u32(scratch + ((place - 1) << 2)))
-            store_u32(ranks + ((place - 1) << 2), _pair_rank(slots, mask, shift, left, np.int64(product)))
-        if place < count - 1:
-            right = np.int64(load_u32(scratch + ((place + 1) << 2)))
-            store_u32(ranks + (place << 2), _pair_rank(slots, mask, shift, np.int64(product), right))
-    return count, missing
+        store_u16(after + (place << 1), np.uint16(behind))
+        store_u32(keys + (gone << 2), none)
+        left -= 1
+        rank = none
+        if behind < count:
+            store_u16(before + (behind << 1), np.uint16(place))
+            rank = _pair_rank(
+                slots, mask, shift, np.int64(product), np.int64(load_u32(scratch + (behind << 2)))
+            )
+        store_u32(keys + (place << 2), _key(rank, place))
+        if place:
+            front = np.int64(load_u16(before + (place << 1)))
+            rank = _pair_rank(
+                slots, mask, shift, np.int64(load_u32(scratch + (front << 2))), np.int64(product)
+            )
+            store_u32(keys + (front << 2), _key(rank, front))
+            if blocks > 1:
+                store_u32(smallest + ((front >> 4) << 2), minimum_16(keys + ((front >> 4) << 6)))
+        if blocks > 1:
+            store_u32(smallest + ((place >> 4) << 2), minimum_16(keys + ((place >> 4) << 6)))
+            if gone >> 4 != place >> 4 and gone >> 4 < blocks:
+                store_u32(smallest + ((gone >> 4) << 2), minimum_16(keys + ((gone >> 4) << 6)))
+    place = np.int64(0)
+    for i in range(left):
+        store_u32(scratch + (i << 2), load_u32(scratch + (place << 2)))
+        place = np.int64(load_u16(after + (place << 1)))
+    return left, missing
 
 
-@kernel
+@inner
 def _push(heap: int, size: int, entry: Any) -> Any:
     place = size
     while place > 0:
@@ -273,7 +322,7 @@ def _push(heap: int, size: int, entry: Any) -> Any:
     return size + 1
 
 
-@kernel
+@inner
 def _sift(heap: int, size: int, place: int, entry: Any) -> None:
     while True:
         child = 2 * place + 1
@@ -292,7 +341,7 @@ def _sift(heap: int, size: int, place: int, entry: Any) -> None:
     store_u64(heap + (place << 3), entry)
 
 
-@kernel
+@inner
 def _merge_long(
     word: int, length: int, byte_ids: int, slots: int, products: int, mask: int, shift: int, scratch: int
 ) -> Any:

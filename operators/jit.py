@@ -1,7 +1,8 @@
 """The one way in which Pairloom compiles a kernel, and the few machine instructions that kernels share.
 
 A kernel is a function over numbers and contiguous arrays. `kernel` compiles it once, on its first call, for the
-processor at hand and keeps the result on disk, so that the next process loads it in milliseconds; it releases the GIL.
+processor at hand and keeps the result on disk (see `jit_cache.py` for where), so that the next process loads it in
+milliseconds; it releases the GIL.
 
 Arrays that are passed into a helper inside a hot loop cost an atomic reference count at each call. Kernels that cannot
 afford it take the address of the data once (`address`) and use the loads and stores below; whoever does so owns the
@@ -13,12 +14,15 @@ from typing import Any, TypeVar
 
 import numba
 from llvmlite import ir
-from numba.core import types
+from numba.core import cgutils, types
 from numba.extending import intrinsic
+
+from pairloom.operators.jit_cache import KernelCache
 
 __all__ = [
     "address",
     "byte_swap",
+    "copy_16",
     "fold_multiply",
     "inner",
     "kernel",
@@ -26,6 +30,8 @@ __all__ = [
     "load_u16",
     "load_u32",
     "load_u64",
+    "minimum_16",
+    "opaque",
     "prefetch",
     "store_u8",
     "store_u16",
@@ -39,7 +45,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def kernel(function: F) -> F:
     """Compile `function` with numba on first use, cached on disk, without the GIL."""
-    return numba.njit(cache=True, nogil=True)(function)  # type: ignore[no-any-return]
+    dispatcher = numba.njit(nogil=True)(function)
+    dispatcher._cache = KernelCache(function)
+    return dispatcher
 
 
 def inner(function: F) -> F:
@@ -48,7 +56,7 @@ def inner(function: F) -> F:
     It is compiled, and as a rule inlined, with each kernel that calls it. Python cannot call it.
     """
     options = {"nogil": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-    return numba.njit(**options)(function)  # type: ignore[no-any-return]
+    return numba.njit(**options)(function)
 
 
 @intrinsic
@@ -149,3 +157,44 @@ def fold_multiply(typingctx: Any, left: Any, right: Any) -> Any:
         return builder.xor(high, builder.trunc(product, ir.IntType(64)))
 
     return types.uint64(types.uint64, types.uint64), codegen
+
+
+@intrinsic
+def copy_16(typingctx: Any, source: Any, target: Any) -> Any:
+    """Copy the 16 bytes at one address to another, of any alignment."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        wide = ir.VectorType(ir.IntType(64), 2).as_pointer()
+        value = builder.load(builder.inttoptr(args[0], wide))
+        value.align = 1
+        builder.store(value, builder.inttoptr(args[1], wide)).align = 1
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64), codegen
+
+
+@intrinsic
+def opaque(typingctx: Any, value: Any) -> Any:
+    """The same int64, of which the compiler may conclude nothing: it keeps a selection from becoming a branch."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        word = ir.IntType(64)
+        return builder.asm(ir.FunctionType(word, [word]), "", "=r,0", [args[0]], side_effect=False)
+
+    return types.int64(types.int64), codegen
+
+
+@intrinsic
+def minimum_16(typingctx: Any, pointer: Any) -> Any:
+    """The smallest of the sixteen uint32 at an address, of any alignment."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        wide = ir.VectorType(ir.IntType(32), 16)
+        value = builder.load(builder.inttoptr(args[0], wide.as_pointer()))
+        value.align = 4
+        reduce = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(ir.IntType(32), [wide]), "llvm.vector.reduce.umin.v16i32"
+        )
+        return builder.call(reduce, [value])
+
+    return types.uint32(types.int64), codegen
