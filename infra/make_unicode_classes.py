@@ -3,12 +3,13 @@
     python infra/make_unicode_classes.py          write operators/pretokenize/unicode16.bin
     python infra/make_unicode_classes.py --check  exit 1 if the file differs from what would be written
 
-Every scalar value is put to `tokenizers` (Oniguruma, Unicode 16.0), because its answers, not those of the Unicode Character
-Database of the day, decide where published tokenizers cut; tiktoken 0.14 gives the same answers.
+Every scalar value is put to `tokenizers` (Oniguruma, Unicode 16.0), because its answers, not those of the
+Unicode Character Database of the day, decide where published tokenizers cut; tiktoken 0.14 gives the same
+answers.
 
-The file is a header, an index and blocks, all little-endian: 16 bytes of magic (`pairloom classes`), 16 bytes naming the Unicode
-version, uint32 number of blocks, 17,408 uint16 (which block holds code points 64 i to 64 i + 63), then 64 bytes a block, one class
-a code point as numbered by `CLASSES`.
+The file is a header, an index and blocks, all little-endian: 16 bytes of magic (`pairloom classes`), 16 bytes
+naming the Unicode version, uint32 number of blocks, 17,408 uint16 (which block holds code points 64 i to 64 i
++ 63), then 64 bytes a block, one class a code point as numbered by `CLASSES`.
 """
 
 import argparse

@@ -1,7 +1,8 @@
-"""Sixty-four bytes at a time: vector instructions for kernels, written as LLVM vectors so that any processor has them.
+"""Sixty-four bytes at a time: vector instructions for kernels, as LLVM vectors that any processor can run.
 
-A mask is a uint64 whose bit `i` speaks of byte `i` of a window of 64 bytes. `bytes_between` compares a whole window in one
-instruction on AVX-512, two on AVX2, four on NEON. Whoever loads a window owns the bounds check: it reads exactly 64 bytes.
+A mask is a uint64 whose bit `i` speaks of byte `i` of a window of 64 bytes. `bytes_between` compares a whole
+window in one instruction on AVX-512, two on AVX2, four on NEON. Whoever loads a window owns the bounds check:
+it reads exactly 64 bytes.
 """
 
 from typing import Any
@@ -24,7 +25,8 @@ def _splat(builder: Any, value: Any, length: int) -> Any:
     """A vector that holds `value` everywhere."""
     kind = _vector(value.type, length)
     first = builder.insert_element(ir.Constant(kind, ir.Undefined), value, _I32(0))
-    return builder.shuffle_vector(first, ir.Constant(kind, ir.Undefined), ir.Constant(_vector(_I32, length), [0] * length))
+    first_lane = ir.Constant(_vector(_I32, length), [0] * length)
+    return builder.shuffle_vector(first, ir.Constant(kind, ir.Undefined), first_lane)
 
 
 @intrinsic
@@ -51,9 +53,7 @@ def bits_chosen(typingctx: Any, pointer: Any, table: Any) -> Any:
         loaded.align = 1
         if "+avx512bitalg" in context.codegen().magic_tuple()[2]:
             shape = ir.FunctionType(_vector(_I1, 64), [window, window])
-            choose = cgutils.get_or_insert_function(
-                builder.module, shape, "llvm.x86.avx512.vpshufbitqmb.512"
-            )
+            choose = cgutils.get_or_insert_function(builder.module, shape, "llvm.x86.avx512.vpshufbitqmb.512")
             tables = builder.bitcast(_splat(builder, args[1], 8), window)
             return builder.bitcast(builder.call(choose, [tables, loaded]), _I64)
         wide = _vector(_I64, 64)
@@ -88,18 +88,18 @@ def population(typingctx: Any, value: Any) -> Any:
 def store_positions(typingctx: Any, mask: Any, base: Any, pointer: Any) -> Any:
     """Store base + i, as int64, for each set bit `i` of a mask, in order; returns how many.
 
-    There must be room for 64 at `pointer`, since more may be written than is returned. Where the processor can press the
-    chosen elements of a vector together (AVX-512 VBMI2) this takes no branch a bit: 2.7 ns a mask of twelve bits, for 13
-    of the loop that other processors get.
+    There must be room for 64 at `pointer`, since more may be written than is returned. Where the processor
+    can press the chosen elements of a vector together (AVX-512 VBMI2) this takes no branch a bit: 2.7 ns a
+    mask of twelve bits, for 13 of the loop that other processors get.
     """
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         count = builder.ctpop(args[0])
         features = context.codegen().magic_tuple()[2]
         if "+avx512vbmi2" in features and llvm_version_info[0] >= 20:
-            _press(builder, *args, count)
+            _press(builder, args[0], args[1], args[2], count)
         else:
-            _count_out(builder, *args)
+            _count_out(builder, args[0], args[1], args[2])
         return count
 
     return types.int64(types.uint64, types.int64, types.int64), codegen

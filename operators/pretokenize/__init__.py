@@ -17,7 +17,8 @@ from pairloom.operators.text import Text
 
 __all__ = ["BLOCK_BYTES", "UNICODE_VERSION", "Pretokenizer"]
 
-# A block's text and its ends (8 bytes a piece, a piece being some 5 bytes of text) stay in a second-level cache of 512 KB.
+# A block's text and its ends (8 bytes a piece, a piece being some 5 bytes of text) stay in a second-level
+# cache of 512 KB.
 BLOCK_BYTES = 128 << 10
 
 Scalar = TypeVar("Scalar", bound=np.generic)
@@ -28,10 +29,11 @@ Block = tuple[int, npt.NDArray[np.int64]]
 class Pretokenizer:
     """Cuts documents into pieces (pretokens, "words") that tile them: no byte is dropped, none is added.
 
-    `scheme` names a published pattern (see `schemes.py`); `digits` replaces its rule for numbers. `pattern` is a regular
-    expression of your own instead, as Hugging Face's `Split(Regex(pattern), "isolated")`: what it does not match is
-    a piece too, and a match of nothing only cuts. The `regex` library runs it, some hundred times slower and
-    with the Unicode tables of its own version; the schemes have those of Unicode 16.0.
+    `scheme` names a published pattern (see `schemes.py`); `digits` replaces its rule for numbers. `pattern`
+    is a regular expression of your own instead, as Hugging Face's `Split(Regex(pattern), "isolated")`: what
+    it does not match is a piece too, and a match of nothing only cuts. The `regex` library runs it, some
+    hundred times slower and with the Unicode tables of its own version; the schemes have those of Unicode
+    16.0.
 
     >>> Pretokenizer(scheme="gpt2").split_text("it's 42")
     ['it', "'s", ' 42']
@@ -72,14 +74,15 @@ class Pretokenizer:
     def blocks(self, text: Text, *, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
         """Cut documents, a cache-sized block at a time.
 
-        Yields (start, ends): `ends` (int64) are the ascending end positions, in `text.data`, of consecutive pieces,
-        the first of which starts at `start`. Blocks follow each other without a gap, from the first document's first
-        byte to the last one's last. Every end of a non-empty document is the end of a piece; an empty document has
-        none. `ends` is a view of a buffer that the next block overwrites.
+        Yields (start, ends): `ends` (int64) are the ascending end positions, in `text.data`, of consecutive
+        pieces, the first of which starts at `start`. Blocks follow each other without a gap, from the first
+        document's first byte to the last one's last. Every end of a non-empty document is the end of a piece;
+        an empty document has none. `ends` is a view of a buffer that the next block overwrites.
 
-        A block ends with the first piece by which it has `block_bytes` or a little more, whatever document that is in.
-        Bytes that are not UTF-8 are cut as well: each byte that begins no valid sequence is a symbol of its own,
-        neither letter nor number, space or punctuation. Raises ValueError where the offsets do not ascend within the data.
+        A block ends with the first piece by which it has `block_bytes` or a little more, whatever document
+        that is in. Bytes that are not UTF-8 are cut as well: each byte that begins no valid sequence is a
+        symbol of its own, neither letter nor number, space or punctuation. Raises ValueError where the
+        offsets do not ascend within the data.
         """
         offsets = text.offsets
         if len(text) and (offsets[0] < 0 or offsets[-1] > len(text.data) or (np.diff(offsets) < 0).any()):

@@ -1,9 +1,12 @@
-"""What the four families share of the mask algebra: a mask is a uint64, bit `i` is byte `i` of a window of 64 bytes.
+"""Algebra on masks that families share: bit `i` of a uint64 speaks of byte `i` of a window of 64 bytes.
 
-All bytes of a symbol carry its class, so that a bit and its neighbour below differ only where symbols meet; `inner` marks the bytes
-of a symbol after its first. A window begins at a piece's start, and patterns do not look behind, so the bit below bit 0 counts
-as nothing. What lies above the window is not known: no function here sets a bit that depends on it.
+All bytes of a symbol carry its class, so that a bit and its neighbour below differ only where symbols meet;
+`inner` marks the bytes of a symbol after its first. A window begins at a piece's start, and patterns do not
+look behind, so the bit below bit 0 counts as nothing. What lies above the window is not known: no function
+here sets a bit that depends on it.
 """
+
+from typing import TypeAlias
 
 import numpy as np
 
@@ -12,6 +15,7 @@ from pairloom.operators.pretokenize.symbols import DIGITS_LEFT, DIGITS_SINGLE, s
 from pairloom.operators.simd import bits_chosen, bytes_between, leading_zeros, population
 
 __all__ = [
+    "Mask",
     "digit_starts",
     "first_bytes",
     "last_spaces",
@@ -22,6 +26,8 @@ __all__ = [
     "wide",
 ]
 
+Mask: TypeAlias = np.uint64
+
 _0 = np.uint64(0)
 _1 = np.uint64(1)
 _2 = np.uint64(2)
@@ -30,13 +36,13 @@ _3 = np.uint64(3)
 
 @inner
 def wide(
-    p: int, at: int, stop: int, valid: int, index: int, blocks: int, bits: int, todo: int
-) -> tuple[int, int, int, int, int, int, int]:
+    p: int, at: int, stop: int, valid: Mask, index: int, blocks: int, bits: int, todo: Mask
+) -> tuple[Mask, Mask, Mask, Mask, Mask, Mask, Mask]:
     """Classify the symbols that begin with a byte of 128 or more, whose mask is `todo`.
 
-    Returns the masks of LETTER, DIGIT, SPACE, the three upper bits of the class byte, and the inner bytes. All symbols of
-    the window that differ in their last byte only are looked up together; those that a window's end cuts, the longest
-    and what is not UTF-8 one by one.
+    Returns the masks of LETTER, DIGIT, SPACE, the three upper bits of the class byte, and the inner bytes.
+    All symbols of the window that differ in their last byte only are looked up together; those that a
+    window's end cuts, the longest and what is not UTF-8 one by one.
     """
     letter = digit = space = fifth = sixth = seventh = inner = _0
     trailing = bytes_between(at, 128, 64) & valid
@@ -98,13 +104,13 @@ def wide(
 
 
 @inner
-def spread(last: int, length: int) -> int:
+def spread(last: Mask, length: Mask) -> Mask:
     """All bytes of symbols of two or three bytes whose last byte is in `last`."""
     return last | last >> _1 | last >> (length - _1)
 
 
 @inner
-def first_bytes(last: int, inner: int) -> int:
+def first_bytes(last: Mask, inner: Mask) -> Mask:
     """The first byte of each symbol whose last byte is in `last`."""
     if inner != _0:
         last = (last & ~inner) | ((last & inner) >> _1)
@@ -114,7 +120,7 @@ def first_bytes(last: int, inner: int) -> int:
 
 
 @inner
-def whole_symbols(first: int, inner: int) -> int:
+def whole_symbols(first: Mask, inner: Mask) -> Mask:
     """All bytes of each symbol whose first byte is in `first`."""
     if inner != _0:
         first |= (first << _1) & inner
@@ -124,13 +130,16 @@ def whole_symbols(first: int, inner: int) -> int:
 
 
 @inner
-def last_spaces(space: int, newline: int, inner: int, top: int) -> int:
-    r"""The first byte of each run's last space, unless that is a newline or touches `top`, the window's last byte: `\s+(?!\S)`."""
+def last_spaces(space: Mask, newline: Mask, inner: Mask, top: Mask) -> Mask:
+    r"""The first byte of each run's last space: `\s+(?!\S)`, where a run neither ends in `newline` nor at `top`.
+
+    `top` is the last valid byte of the window.
+    """
     return first_bytes(space & ~((space >> _1) | top) & ~newline, inner)
 
 
 @inner
-def tails(space: int, newline: int, valid: int, at_end: int) -> int:
+def tails(space: Mask, newline: Mask, valid: Mask, at_end: int) -> Mask:
     r"""The first byte after a run's last newline, where more spaces follow: what `\s*[\r\n]+` leaves.
 
     `at_end` says what to answer for a run that fills the window to its last byte.
@@ -150,21 +159,20 @@ def tails(space: int, newline: int, valid: int, at_end: int) -> int:
 
 
 @inner
-def digit_starts(digit: int, inner: int, rule: int, top: int, ended: int) -> int:
+def digit_starts(digit: Mask, inner: Mask, rule: int, top: Mask, ended: int) -> Mask:
     """The first byte of each group of digits; groups from the right only in runs whose end is in sight."""
     first = digit & ~(digit << _1)
     symbols = digit & ~inner
     if rule == DIGITS_SINGLE:
         return symbols
-    if (digit & (digit << _1) & (digit << _2) & (digit << _3)) == _0:
+    fourth = digit & (digit << _1) & (digit << _2) & (digit << _3)
+    if fourth == _0:
         return first  # no run has more than three bytes
-    if (rule == DIGITS_LEFT) and (digit & inner) == _0:
-        # Every third digit of each run: from the starts, three bytes further while the run lasts.
-        triple = digit & (digit << _1) & (digit << _2) & (digit << _3)
+    if rule == DIGITS_LEFT and (digit & inner) == _0:
         found = first
         step = first
         while step != _0:
-            step = (step << _3) & triple
+            step = (step << _3) & fourth
             found |= step
         return found
     found = first
@@ -189,8 +197,8 @@ def digit_starts(digit: int, inner: int, rule: int, top: int, ended: int) -> int
 
 
 @inner
-def newlines_taken(newline: int, slash: int, after_symbol: int) -> int:
-    r"""The newlines and slashes that `[\r\n/]*` adds to the symbols before; `after_symbol` are newlines right after a symbol."""
+def newlines_taken(newline: Mask, slash: Mask, after_symbol: Mask) -> Mask:
+    r"""What `[\r\n/]*` adds to symbols; `after_symbol` are the newlines that follow a symbol directly."""
     if slash & (newline << _1) == _0:
         return newline & ~(newline + after_symbol)
     both = newline | slash
@@ -204,11 +212,11 @@ def newlines_taken(newline: int, slash: int, after_symbol: int) -> int:
 
 
 @inner
-def turning_starts(upper: int, lower: int, turns: int, barriers: int, valid: int, ended: int) -> int:
+def turning_starts(upper: Mask, lower: Mask, turns: Mask, barriers: Mask, valid: Mask, ended: int) -> Mask:
     """Of `turns`, capitals after a caseless letter, those at which a cased word begins.
 
-    A word begins there if it was in lower case before the caseless letters (and these do not begin a word of their own, being in
-    `barriers`), or if its capitals end it: then it backs off to its last caseless letter.
+    A word begins there if it was in lower case before the caseless letters (and these do not begin a word of
+    their own, being in `barriers`), or if its capitals end it: then it backs off to its last caseless letter.
     """
     capital = upper & ~lower
     found = _0

@@ -1,7 +1,8 @@
-r"""Where the piece that begins at a position ends: the four families of schemes, one function each. Scalar code.
+r"""Where the piece that begins at a position ends: the four families of schemes, one scalar function each.
 
-A piece is what a scheme's pattern matches there, alternative by alternative in the pattern's order. No pattern looks behind, so the
-start of a piece is all the context there is; it is why a scan may stop at any piece's end and resume from it.
+A piece is what a scheme's pattern matches there, alternative by alternative in the pattern's order. No
+pattern looks behind, so the start of a piece is all the context there is; it is why a scan may stop at any
+piece's end and resume from it.
 """
 
 from pairloom.operators.jit import inner, load_u8
@@ -89,8 +90,8 @@ def cased_word_end(p: int, stop: int, index: int, blocks: int, short: int) -> in
 
 
 @inner
-def cased_end(p: int, stop: int, index: int, blocks: int, short: int, option: int) -> int:
-    r"""o200k: `[^\r\n\p{L}\p{N}]?` before a cased word with its contraction, then as cl100k, and `/` with the newlines."""
+def cased_end(p: int, stop: int, index: int, blocks: int, short: int, _option: int) -> int:
+    r"""o200k: `[^\r\n\p{L}\p{N}]?` before a cased word and its contraction, then as cl100k; `/` goes with newlines."""
     s = symbol(p, stop, index, blocks)
     if s & LETTER != 0:
         # A mark may be the prefix of a word as well as its first letter; both readings end in the same place.
@@ -114,7 +115,7 @@ def cased_end(p: int, stop: int, index: int, blocks: int, short: int, option: in
 
 
 @inner
-def segmented_end(p: int, stop: int, index: int, blocks: int, short: int, option: int) -> int:
+def segmented_end(p: int, stop: int, index: int, blocks: int, _short: int, _option: int) -> int:
     r"""DeepSeek-V3 behind the digits: its third pattern, and what it skips, inside segments of either CJK or no CJK."""
     s = symbol(p, stop, index, blocks)
     q = p + (s >> 8)

@@ -24,8 +24,13 @@ from pairloom.operators.simd import leading_zeros, store_positions
 
 __all__ = ["SCANS", "SLACK"]
 
-# Entries that must be free in `ends` before a window is looked at: one a byte, the document's end, and one to spare.
+# Entries that must be free in `ends` before a window is looked at: one a byte, the document's end, and one to
+# spare.
 SLACK = 66
+
+# What `_scan` leaves open: each family binds its own functions to these names (`_of_family`).
+piece_starts: Any = None
+piece_end: Any = None
 
 _0 = np.uint64(0)
 _1 = np.uint64(1)
@@ -45,10 +50,11 @@ def _scan(
 ) -> int:
     """Write the ends of the next pieces and return how many there are; 0 when all documents are done.
 
-    Stops at a piece's end when `size` bytes or more are cut or fewer than `SLACK` entries of `ends` are left. `rules` are int64
-    [contractions, family's option, digits] as in `pieces.py` and `symbols.py`. `state` is int64 [document, position, end
-    of the digits that are known to come in threes], to begin with [0, offsets[0], 0], and is moved on. `window` is 64 bytes of
-    room for the end of `data`, past which nothing is read.
+    Stops at a piece's end when `size` bytes or more are cut or fewer than `SLACK` entries of `ends` are left.
+    `rules` are int64 [contractions, family's option, digits] as in `pieces.py` and `symbols.py`. `state` is
+    int64 [document, position, end of the digits that are known to come in threes], to begin with [0,
+    offsets[0], 0], and is moved on. `window` is 64 bytes of room for the end of `data`, past which nothing is
+    read.
     """
     base = address(data)
     safe = base + len(data) - 64  # the last address from which 64 bytes may be loaded
@@ -120,7 +126,7 @@ def _fingerprint() -> str:
 
 
 def _of_family(name: str, piece_starts: Any, piece_end: Any) -> Callable[..., int]:
-    """`_scan` with its two free names bound: a kernel of its own, which compiles nothing of the other families.
+    """`_scan` with its two free names bound: a kernel of its own that compiles nothing of the others.
 
     The code is the same object; the name tells the kernels apart in the cache on disk.
     """

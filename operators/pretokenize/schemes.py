@@ -1,12 +1,13 @@
-"""The named pretokenizers: the exact patterns that the tokenizers of the field use, and what the digits option does.
+"""The named pretokenizers: the patterns that the tokenizers of the field use, and what `digits` changes.
 
-Each scheme is one or more regular expressions in the syntax of Oniguruma and `regex`, applied one after another (`Split`
-with behaviour `Isolated` in Hugging Face's terms). `{digits}` marks where a scheme splits numbers. The option `digits`
-puts another rule there: `single` (one digit a piece), `l2r3` (groups of three from the left: 123|456|7) or `r2l3`
-(groups of three from the right: 1|234|567); `keep` leaves the scheme's own.
+Each scheme is one or more regular expressions in the syntax of Oniguruma and `regex`, applied one after
+another (`Split` with behaviour `Isolated` in Hugging Face's terms). `{digits}` marks where a scheme splits
+numbers. The option `digits` puts another rule there: `single` (one digit a piece), `l2r3` (groups of three
+from the left: 123|456|7) or `r2l3` (groups of three from the right: 1|234|567); `keep` leaves the scheme's
+own.
 
-Sources: the published `tokenizer.json` and tiktoken definitions of GPT-2, cl100k_base, o200k_base, Llama 3, Qwen 2 and 3.5,
-DeepSeek-V3, and SuperBPE's training scripts.
+Sources: the published `tokenizer.json` and tiktoken definitions of GPT-2, cl100k_base, o200k_base, Llama 3,
+Qwen 2 and 3.5, DeepSeek-V3, and SuperBPE's training scripts.
 """
 
 from dataclasses import dataclass, replace
@@ -41,24 +42,32 @@ _O200K_TAIL = r"|{digits}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 SCHEMES: dict[str, tuple[tuple[str, ...], str]] = {
     "gpt2": ((r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+|{digits}| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",), r" ?\p{N}+"),
     "cl100k": (
+        # Published with {1,3}+, which matches the same in tiktoken, but any number of digits in Oniguruma.
         (
-            r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|{digits}| ?[^\s\p{L}\p{N}]++[\r\n]*+"
-            r"|\s++$|\s*[\r\n]|\s+(?!\S)|\s",
+            (
+                r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|{digits}| ?[^\s\p{L}\p{N}]++[\r\n]*+"
+                r"|\s++$|\s*[\r\n]|\s+(?!\S)|\s"
+            ),
         ),
-        r"\p{N}{1,3}+",
+        r"\p{N}{1,3}",
     ),
     "cl100k_2023": (
         (
-            r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|{digits}| ?[^\s\p{L}\p{N}]++[\r\n]*"
-            r"|\s*[\r\n]|\s+(?!\S)|\s+",
+            (
+                r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|{digits}| ?[^\s\p{L}\p{N}]++[\r\n]*"
+                r"|\s*[\r\n]|\s+(?!\S)|\s+"
+            ),
         ),
         r"\p{N}{1,3}",
     ),
     "llama3": ((_CONTRACTION + _CL100K_TAIL,), r"\p{N}{1,3}"),
     "o200k": (
         (
-            rf"[^\r\n\p{{L}}\p{{N}}]?{_UPPER}*{_LOWER}+{_CONTRACTION}?"
-            rf"|[^\r\n\p{{L}}\p{{N}}]?{_UPPER}+{_LOWER}*{_CONTRACTION}?" + _O200K_TAIL,
+            (
+                rf"[^\r\n\p{{L}}\p{{N}}]?{_UPPER}*{_LOWER}+{_CONTRACTION}?"
+                rf"|[^\r\n\p{{L}}\p{{N}}]?{_UPPER}+{_LOWER}*{_CONTRACTION}?"
+            )
+            + _O200K_TAIL,
         ),
         r"\p{N}{1,3}",
     ),
@@ -73,9 +82,11 @@ SCHEMES: dict[str, tuple[tuple[str, ...], str]] = {
     "deepseek_v3": (
         (
             r"{digits}",
-            "[一-龥\u3040-ゟ゠-ヿ]+",
-            r"""[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+"""
-            r"| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+            "[\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+",
+            (
+                r"""[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+"""
+                r"| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+            ),
         ),
         r"\p{N}{1,3}",
     ),
@@ -92,10 +103,10 @@ SCHEMES: dict[str, tuple[tuple[str, ...], str]] = {
 
 
 def patterns(scheme: str, digits: str = "keep") -> tuple[str, ...]:
-    """The regular expressions of a scheme, to be applied in turn; none at all leaves a document whole.
+    r"""The regular expressions of a scheme, to be applied in turn; none at all leaves a document whole.
 
-    >>> patterns("gpt2", "single")[0][24:36]
-    '| ?\\\\p{L}+|\\\\p'
+    >>> patterns("whitespace")
+    (' ?\\S+|\\s+(?!\\S)|\\s+',)
     """
     shapes, own = SCHEMES[scheme]
     if scheme == "whitespace" and digits != "keep":
@@ -131,7 +142,7 @@ _RULES = {
     "qwen35": Rules(profile="marked", family="prefixed", contractions=FOLDED, digits=DIGITS_SINGLE),
     "deepseek_v3": Rules(profile="segmented", family="segmented", digits=DIGITS_LEFT),
     "superbpe": Rules(profile="cased", family="cased", digits=DIGITS_LEFT),
-    "whitespace": Rules(profile="spaced", family="spaced", option=2),
+    "whitespace": Rules(profile="spaces", family="spaced", option=2),
 }
 
 
@@ -146,7 +157,7 @@ def rules(scheme: str, digits: str = "keep") -> Rules | None:
     if digits == "keep":
         return found
     if scheme == "whitespace":
-        found = replace(found, profile="spaced_digits")
+        found = replace(found, profile="spaces_digits")
     if found.family == "spaced":
         found = replace(found, option=found.option & ~1)
     return replace(found, digits={"single": DIGITS_SINGLE, "l2r3": DIGITS_LEFT, "r2l3": DIGITS_RIGHT}[digits])

@@ -1,8 +1,8 @@
-"""One character at a time: its class and length, and the runs that every scheme shares. Scalar code, called by kernels.
+"""One character at a time: its class and length, and the runs that every scheme shares; scalar code.
 
-Text is bytes. Where they are UTF-8, a symbol is a character; a byte that begins no valid sequence inside the document
-(Unicode 16, table 3-7: no overlong forms, no surrogates, nothing past U+10FFFF) is a symbol of its own, of class "other". So any bytes
-at all are cut into pieces that tile them.
+Text is bytes. Where they are UTF-8, a symbol is a character; a byte that begins no valid sequence inside the
+document (Unicode 16, table 3-7: no overlong forms, no surrogates, nothing past U+10FFFF) is a symbol of its
+own, of class "other". So any bytes at all are cut into pieces that tile them.
 
 Pointers are int64 addresses; `stop` is the document's end and no function reads at or past it.
 """
@@ -27,7 +27,8 @@ __all__ = [
 
 # How a scheme groups digits: any number a piece, one, three from the left, three from the right.
 DIGITS_RUN, DIGITS_SINGLE, DIGITS_LEFT, DIGITS_RIGHT = range(4)
-# How it recognises 's 't 're 've 'm 'll 'd: not at all (0), as written, or in any case, U+017F for s included.
+# How it recognises 's 't 're 've 'm 'll 'd: not at all (0), as written, or in any case, U+017F for s
+# included.
 EXACT, FOLDED = 1, 2
 
 
@@ -88,7 +89,7 @@ def newline_end(p: int, stop: int, slash: int) -> int:
     r"""The end of the run of `\r`, `\n` and, if `slash`, `/` at `p`."""
     while p < stop:
         byte = int(load_u8(p))
-        if byte != 10 and byte != 13 and (byte != 47 or slash == 0):
+        if byte != 10 and byte != 13 and (byte != 47 or slash == 0):  # noqa: PLR1714 - numba would build a set
             break
         p += 1
     return p
@@ -101,14 +102,14 @@ def contraction(p: int, stop: int, rule: int) -> int:
         return 0
     fold = 0x20 if rule == FOLDED else 0
     first = int(load_u8(p + 1)) | fold
-    if first == 115 or first == 116 or first == 109 or first == 100:  # s t m d
+    if first == 115 or first == 116 or first == 109 or first == 100:  # noqa: PLR1714 - s t m d
         return 2
     if p + 2 >= stop:
         return 0
     second = int(load_u8(p + 2)) | fold
     if first == 108 and second == 108:  # ll
         return 3
-    if (first == 118 or first == 114) and second == 101:  # ve re
+    if second == 101 and (first == 118 or first == 114):  # noqa: PLR1714 - ve re
         return 3
     if rule == FOLDED and int(load_u8(p + 1)) == 0xC5 and int(load_u8(p + 2)) == 0xBF:  # U+017F, a long s
         return 3
@@ -131,9 +132,10 @@ def digits_end(p: int, stop: int, index: int, blocks: int, count: int) -> int:
 def space_end(p: int, stop: int, index: int, blocks: int, newlines: int, whole_tail: int, edges: int) -> int:
     r"""The end of the piece that begins with white space at `p`.
 
-    The piece goes through the last newline of the run (`\s*[\r\n]+`, if `newlines`); else to the run's end if nothing follows
-    or a symbol with a bit of `edges`; else it leaves the last symbol of the run to what follows (`\s+(?!\S)`), unless it is the only
-    one. With `whole_tail` a run that ends the document is one piece, newlines or not (`\s++$`).
+    The piece goes through the last newline of the run (`\s*[\r\n]+`, if `newlines`); else to the run's end if
+    nothing follows or a symbol with a bit of `edges`; else it leaves the last symbol of the run to what
+    follows (`\s+(?!\S)`), unless it is the only one. With `whole_tail` a run that ends the document is one
+    piece, newlines or not (`\s++$`).
     """
     last = p
     after_newline = p

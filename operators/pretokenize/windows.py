@@ -1,15 +1,17 @@
-r"""Where pieces start in a window of 64 bytes: the four families of schemes as algebra on masks, one function each.
+"""Where pieces start in a window of 64 bytes: the four families of schemes as algebra on masks.
 
-Each does for a window what its twin in `pieces.py` does for one piece, without a branch a piece. `p` is the window's address in the
-text, `at` where 64 bytes may be loaded from (`p`, or a copy near the end of the buffer), `valid` the bytes before the
-document's end, `ended` whether that end is in the window. They return the mask of the starts that are certain, whatever follows the
-window; above the first that is not, none. Bit 0 says that all are certain if the document ends in the window.
+Each does for a window what its twin in `pieces.py` does for one piece, without a branch a piece. `p` is the
+window's address in the text, `at` where 64 bytes may be loaded from (`p`, or a copy near the end of the
+buffer), `valid` the bytes before the document's end, `ended` whether that end is in the window. They return
+the mask of the starts that are certain, whatever follows the window; above the first that is not, none. Bit 0
+says that all are certain if the document ends in the window.
 """
 
 import numpy as np
 
 from pairloom.operators.jit import inner, trailing_zeros
 from pairloom.operators.pretokenize.masks import (
+    Mask,
     digit_starts,
     first_bytes,
     last_spaces,
@@ -33,7 +35,7 @@ def spaced_starts(
     p: int,
     at: int,
     stop: int,
-    valid: int,
+    valid: Mask,
     ended: int,
     index: int,
     blocks: int,
@@ -41,7 +43,7 @@ def spaced_starts(
     short: int,
     option: int,
     digits: int,
-) -> int:
+) -> Mask:
     """GPT-2 and its like: words, numbers and symbols, each after an optional blank."""
     letter = (bytes_between(at, 97, 26) | bytes_between(at, 65, 26)) & valid
     digit = bytes_between(at, 48, 10) & valid
@@ -89,7 +91,7 @@ def prefixed_starts(
     p: int,
     at: int,
     stop: int,
-    valid: int,
+    valid: Mask,
     ended: int,
     index: int,
     blocks: int,
@@ -97,7 +99,7 @@ def prefixed_starts(
     short: int,
     option: int,
     digits: int,
-) -> int:
+) -> Mask:
     """cl100k and its like: words after any one symbol but a letter, number or newline."""
     letter = (bytes_between(at, 97, 26) | bytes_between(at, 65, 26)) & valid
     digit = bytes_between(at, 48, 10) & valid
@@ -138,15 +140,15 @@ def cased_starts(
     p: int,
     at: int,
     stop: int,
-    valid: int,
+    valid: Mask,
     ended: int,
     index: int,
     blocks: int,
     bits: int,
     short: int,
-    option: int,
+    _option: int,
     digits: int,
-) -> int:
+) -> Mask:
     """o200k: as cl100k, but words change at most from upper to lower case, and contractions belong to their word."""
     upper = bytes_between(at, 65, 26) & valid
     lower = bytes_between(at, 97, 26) & valid
@@ -210,15 +212,15 @@ def segmented_starts(
     p: int,
     at: int,
     stop: int,
-    valid: int,
+    valid: Mask,
     ended: int,
     index: int,
     blocks: int,
     bits: int,
-    short: int,
-    option: int,
+    _short: int,
+    _option: int,
     digits: int,
-) -> int:
+) -> Mask:
     """DeepSeek-V3: digits and CJK are cut first, and nothing is taken across these cuts."""
     roman = (bytes_between(at, 97, 26) | bytes_between(at, 65, 26)) & valid
     digit = bytes_between(at, 48, 10) & valid

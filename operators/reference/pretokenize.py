@@ -1,6 +1,7 @@
 """What a pretokenizer means: repeated leftmost matches of a pattern; what no match covers is a piece as well.
 
-This is `Split(Regex(pattern), "isolated")` of Hugging Face's `tokenizers`: a match of nothing is no piece, but cuts.
+This is `Split(Regex(pattern), "isolated")` of Hugging Face's `tokenizers`: a match of nothing is no piece,
+but cuts.
 """
 
 import itertools
@@ -12,9 +13,9 @@ __all__ = ["split", "split_bytes"]
 
 
 def split(text: str, patterns: Sequence[str]) -> list[str]:
-    """Split `text` by each pattern in turn, every piece of one pattern being the input of the next.
+    r"""Split `text` by each pattern in turn, every piece of one pattern being the input of the next.
 
-    >>> split("it's 42", [r" ?\\p{L}+| ?\\p{N}+"])
+    >>> split("it's 42", [r" ?\p{L}+| ?\p{N}+"])
     ['it', "'", 's', ' 42']
     """
     pieces = [text] if text else []
@@ -24,11 +25,12 @@ def split(text: str, patterns: Sequence[str]) -> list[str]:
 
 
 def split_bytes(data: bytes, patterns: Sequence[str]) -> list[bytes]:
-    r"""Split a document that need not be UTF-8: each byte that begins no valid sequence is a character of its own.
+    r"""Split a document that need not be UTF-8: a byte that begins no valid sequence is a character of its own.
 
-    Such a byte is neither a letter nor a number, space, mark, punctuation or symbol, as the lone surrogate that stands for it here.
+    Such a byte is neither a letter nor a number, space, mark, punctuation or symbol, as the lone surrogate
+    that stands for it here.
 
-    >>> split_bytes(b"caf\xe9 au lait", [r" ?\\p{L}+| ?[^\\s\\p{L}]+"])
+    >>> split_bytes(b"caf\xe9 au lait", [r" ?\p{L}+| ?[^\s\p{L}]+"])
     [b'caf', b'\xe9', b' au', b' lait']
     """
     return [
@@ -50,7 +52,8 @@ def _matches(text: str, pattern: str) -> Iterator[tuple[int, int]]:
         for match in regex.finditer(pattern, text, pos=position):
             yield match.span()
             if match.start() == match.end():
-                # Oniguruma goes on a character further; `regex` would try for a longer match in the same place.
+                # Oniguruma goes on a character further; `regex` would try for a longer match in the same
+                # place.
                 position = match.end() + 1
                 break
         else:
