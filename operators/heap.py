@@ -15,7 +15,7 @@ ENTRY = 16  # bytes
 
 @kernel
 def _before(count: np.uint64, key: np.uint64, other_count: np.uint64, other_key: np.uint64) -> bool:
-    return count > other_count or (count == other_count and key < other_key)
+    return bool(count > other_count or (count == other_count and key < other_key))
 
 
 @kernel

@@ -10,9 +10,10 @@ bounds check.
 """
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
+import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
@@ -33,6 +34,7 @@ __all__ = [
     "minimum_16",
     "opaque",
     "prefetch",
+    "signed",
     "store_u8",
     "store_u16",
     "store_u32",
@@ -41,6 +43,9 @@ __all__ = [
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+signed = cast("Callable[[Any], int]", np.int64)
+"""An integer of any type as int64, which is what kernels compute with; type checkers see an `int`."""
 
 
 def kernel(function: F) -> F:

@@ -113,7 +113,8 @@ class Learner:
             threshold = int(min(weight / (64 * max(merges, 1)), 1 << 62))
         self._threshold = threshold
         self._reserve = 0
-        self._drop_lists()
+        self._table = self._heap = np.zeros(0, np.uint64)
+        self._pool = np.zeros(0, np.uint32)
 
     def learn(
         self,
@@ -189,7 +190,9 @@ class Learner:
 
         The threshold is raised, up to `ceiling`, where more pairs than `most_hot` reach it.
         """
-        self._drop_lists()
+        # Released before their successors are made.
+        self._table, self._heap = np.zeros(4, np.uint64), np.zeros(0, np.uint64)
+        self._pool = np.zeros(0, np.uint32)
         nothing = np.zeros(0, np.uint32)
         hot = min(len(self._symbols), _BYTE_PAIRS)
         cells = np.full(1, threshold, np.int64)  # at first all pairs are counted: pairs of bytes are few
@@ -232,8 +235,3 @@ class Learner:
         self._state[1] = heap_of(table, heap)
         self._state[2], self._state[3] = paired, entries
         self._table, self._pool, self._heap = table, pool, heap
-
-    def _drop_lists(self) -> None:
-        """Release what `_list_pairs` is about to make anew."""
-        self._table, self._heap = np.zeros(4, np.uint64), np.zeros(0, np.uint64)
-        self._pool = np.zeros(0, np.uint32)

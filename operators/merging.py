@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators.heap import push, sift_down
-from pairloom.operators.jit import address, kernel, load_u32, load_u64, prefetch, store_u32, store_u64
+from pairloom.operators.jit import address, kernel, load_u32, load_u64, prefetch, signed, store_u32, store_u64
 from pairloom.operators.pairs import find_pair
 from pairloom.operators.symbols import HOLE, LONG, MARK, word_count
 
@@ -57,7 +57,7 @@ def merge_pairs(
     `merges` is int32[wanted, 2], of which the first `given` are prescribed; merge k makes the id `first + k`. `around` is
     int64[4 * ids], zero: weight and number of each left neighbour, weight and number of each right one. `touched` is
     uint32[2 * ids]. `state` is int64[4]: merges made, entries of the heap, pairs in the table, entries of the pool.
-    Returns ALL_MERGED; PAUSE; NO_PAIR (no hot pair is left, or a prescribed pair has none of its positions listed: lower the threshold);
+    Returns ALL_MERGED; PAUSE; NO_PAIR (no hot pair is left, or a prescribed one is not listed: lower the threshold);
     PAIRS_FULL, LISTS_FULL, HEAP_FULL (enlarge, call again).
     """
     text, sizes, slots, lists, top = (
@@ -78,9 +78,9 @@ def merge_pairs(
             status = PAUSE
             break
         if done < given:
-            a, b = np.int64(merges[done, 0]), np.int64(merges[done, 1])
+            a, b = signed(merges[done, 0]), signed(merges[done, 1])
             slot = find_pair(slots, mask, np.uint64((a << 32 | b) + 1))
-            n = np.int64(load_u64(slot + 24))
+            n = signed(load_u64(slot + 24))
             if n == 0 and threshold > 1:
                 status = NO_PAIR
                 break
@@ -90,16 +90,16 @@ def merge_pairs(
                 break
             key = load_u64(top + 8)
             slot = find_pair(slots, mask, key)
-            true = np.int64(load_u64(slot + 8))
-            if true != np.int64(load_u64(top)):
+            true = signed(load_u64(slot + 8))
+            if true != signed(load_u64(top)):
                 if true >= threshold:
                     sift_down(top, heaped, 0, np.uint64(true), key)
                 else:
                     heaped -= 1
                     sift_down(top, heaped, 0, load_u64(top + 16 * heaped), load_u64(top + 16 * heaped + 8))
                 continue
-            n = np.int64(load_u64(slot + 24))
-            pair = np.int64(key) - 1
+            n = signed(load_u64(slot + 24))
+            pair = signed(key) - 1
             a, b = pair >> 32, pair & 0xFFFFFFFF
         product = first + done
         arising = min(2 * n, 2 * (product + 1))
@@ -116,14 +116,14 @@ def merge_pairs(
             heaped -= 1
             sift_down(top, heaped, 0, load_u64(top + 16 * heaped), load_u64(top + 16 * heaped + 8))
             merges[done, 0], merges[done, 1] = a, b
-        a_size, b_size = np.int64(load_u32(sizes + 4 * a)), np.int64(load_u32(sizes + 4 * b))
+        a_size, b_size = signed(load_u32(sizes + 4 * a)), signed(load_u32(sizes + 4 * b))
         size = a_size + b_size
         store_u32(sizes + 4 * product, np.uint32(size))
         done += 1
         if n == 0:
             continue
         visited += n
-        own = lists + 4 * np.int64(load_u64(slot + 16))
+        own = lists + 4 * signed(load_u64(slot + 16))
         store_u64(
             slot + 8, _ZERO
         )  # used up: whatever is taken from it from now on keeps it below every threshold
@@ -133,27 +133,27 @@ def merge_pairs(
         kept = left_n = right_n = 0
         undone = undone_n = 0
         for k in range(min(n, _AHEAD)):
-            nearby = text + 4 * np.int64(load_u32(own + 4 * k))
+            nearby = text + 4 * signed(load_u32(own + 4 * k))
             prefetch(nearby - 32)
             prefetch(nearby + 16)
         for k in range(n):
             if k + _AHEAD < n:
-                nearby = text + 4 * np.int64(load_u32(own + 4 * (k + _AHEAD)))
+                nearby = text + 4 * signed(load_u32(own + 4 * (k + _AHEAD)))
                 prefetch(nearby - 32)
                 prefetch(nearby + 16)
-            at = np.int64(load_u32(own + 4 * k))
+            at = signed(load_u32(own + 4 * k))
             here = text + 4 * at
-            if np.int64(load_u32(here)) != a:
+            if signed(load_u32(here)) != a:
                 continue
             there = here + 4 * a_size
-            if np.int64(load_u32(there)) != b:
+            if signed(load_u32(there)) != b:
                 continue
             after = there + 4 * b_size
-            left, right = np.int64(load_u32(here - 4)), np.int64(load_u32(after))
+            left, right = signed(load_u32(here - 4)), signed(load_u32(after))
             if at < split:
                 count = word_count(text, sizes, at)
             else:
-                owner = np.int64(owners[(at - split) // LONG])
+                owner = signed(owners[(at - split) // LONG])
                 if at >= starts[owner + 1]:
                     owner += 1
                 count = long_counts[owner]
@@ -188,23 +188,23 @@ def merge_pairs(
         for k in range(left_n + right_n):
             on_left = k < left_n
             if on_left:
-                other = np.int64(load_u32(lefts + 4 * k))
+                other = signed(load_u32(lefts + 4 * k))
                 entry = hist + 32 * other
                 losing, arisen = other << 32 | a, other << 32 | product
             else:
-                other = np.int64(load_u32(rights + 4 * (k - left_n)))
+                other = signed(load_u32(rights + 4 * (k - left_n)))
                 entry = hist + 32 * other + 16
                 losing, arisen = b << 32 | other, product << 32 | other
-            weight, number = np.int64(load_u64(entry)), np.int64(load_u64(entry + 8))
+            weight, number = signed(load_u64(entry)), signed(load_u64(entry + 8))
             if other != product:
                 loser = find_pair(slots, mask, np.uint64(losing + 1))
                 if load_u64(loser) != _ZERO:
-                    store_u64(loser + 8, np.uint64(np.int64(load_u64(loser + 8)) - weight))
+                    store_u64(loser + 8, np.uint64(signed(load_u64(loser + 8)) - weight))
             if not on_left and other == a:
                 weight -= undone
                 number -= undone_n
             cursor = _NO_LIST
-            if weight >= threshold and size + np.int64(load_u32(sizes + 4 * other)) < longest:
+            if weight >= threshold and size + signed(load_u32(sizes + 4 * other)) < longest:
                 key = np.uint64(arisen + 1)
                 newcomer = find_pair(slots, mask, key)
                 store_u64(newcomer, key)
@@ -223,28 +223,28 @@ def merge_pairs(
         if fresh:
             for k in range(kept):
                 ahead = min(k + _AHEAD, kept - 1)
-                prefetch(text + 4 * np.int64(load_u32(own + 4 * ahead)))
-                at = np.int64(load_u32(own + 4 * k))
-                left = np.int64(load_u32(text + 4 * at - 4))
-                right = np.int64(load_u32(text + 4 * (at + size)))
+                prefetch(text + 4 * signed(load_u32(own + 4 * ahead)))
+                at = signed(load_u32(own + 4 * k))
+                left = signed(load_u32(text + 4 * at - 4))
+                right = signed(load_u32(text + 4 * (at + size)))
                 if left < MARK:
                     entry = hist + 32 * left + 8
-                    cursor = np.int64(load_u64(entry))
+                    cursor = signed(load_u64(entry))
                     if cursor >= 0:
-                        store_u32(lists + 4 * cursor, np.uint32(at - np.int64(load_u32(sizes + 4 * left))))
+                        store_u32(lists + 4 * cursor, np.uint32(at - signed(load_u32(sizes + 4 * left))))
                         store_u64(entry, np.uint64(cursor + 1))
                 if right < MARK and right != product:
                     entry = hist + 32 * right + 24
-                    cursor = np.int64(load_u64(entry))
+                    cursor = signed(load_u64(entry))
                     if cursor >= 0:
                         store_u32(lists + 4 * cursor, np.uint32(at))
                         store_u64(entry, np.uint64(cursor + 1))
         for k in range(left_n):
-            entry = hist + 32 * np.int64(load_u32(lefts + 4 * k))
+            entry = hist + 32 * signed(load_u32(lefts + 4 * k))
             store_u64(entry, _ZERO)
             store_u64(entry + 8, _ZERO)
         for k in range(right_n):
-            entry = hist + 32 * np.int64(load_u32(rights + 4 * k))
+            entry = hist + 32 * signed(load_u32(rights + 4 * k))
             store_u64(entry + 16, _ZERO)
             store_u64(entry + 24, _ZERO)
     state[0], state[1], state[2], state[3] = done, heaped, paired, listed

@@ -12,7 +12,7 @@ the pool of positions, number of entries. A pair without entries is not hot.
 import numpy as np
 import numpy.typing as npt
 
-from pairloom.operators.jit import address, kernel, load_u8, load_u32, load_u64, store_u32, store_u64
+from pairloom.operators.jit import address, kernel, load_u8, load_u32, load_u64, signed, store_u32, store_u64
 from pairloom.operators.symbols import BASE, MARK
 
 __all__ = [
@@ -48,11 +48,13 @@ def hash_pair(key: np.uint64) -> np.uint64:
 @kernel
 def find_pair(table: int, mask: int, key: np.uint64) -> int:
     """The address of the slot that holds `key`, or of the empty one where it belongs."""
-    place = np.int64(hash_pair(key)) & mask
+    place = signed(hash_pair(key)) & mask
     while True:
         slot = table + PAIR * place
         held = load_u64(slot)
-        if held == key or held == _ZERO:
+        if held == key:
+            return slot
+        if held == _ZERO:
             return slot
         place = (place + 1) & mask
 
@@ -72,7 +74,7 @@ def count_byte_pairs(
     for i in range(len(counts)):
         count = counts[i]
         for p in range(offsets[i], offsets[i + 1] - 1):
-            at = np.int64(load_u8(base + p)) * 256 + np.int64(load_u8(base + p + 1))
+            at = signed(load_u8(base + p)) * 256 + signed(load_u8(base + p + 1))
             if pairs[at] > _MOST - count:
                 return i
             pairs[at] += count
@@ -109,20 +111,20 @@ def tally(
     used = 0
     slot_of_word, last = 0, len(symbols) - 1
     while slot_of_word < last:
-        count = (np.int64(load_u32(text + 4 * slot_of_word)) - MARK) * BASE
-        count += np.int64(load_u32(text + 4 * slot_of_word + 4)) - MARK
+        count = (signed(load_u32(text + 4 * slot_of_word)) - MARK) * BASE
+        count += signed(load_u32(text + 4 * slot_of_word + 4)) - MARK
         at = slot_of_word + 2
-        left = np.int64(load_u32(text + 4 * at))
+        left = signed(load_u32(text + 4 * at))
         while True:
-            size = np.int64(load_u32(sizes + 4 * left))
+            size = signed(load_u32(sizes + 4 * left))
             after = at + size
-            right = np.int64(load_u32(text + 4 * after))
+            right = signed(load_u32(text + 4 * after))
             if right >= MARK:
                 break
-            if size + np.int64(load_u32(sizes + 4 * right)) < longest or (left < first and right < first):
+            if size + signed(load_u32(sizes + 4 * right)) < longest or (left < first and right < first):
                 key = np.uint64((left << 32 | right) + 1)
-                cell = sums + 8 * (np.int64(hash_pair(key) >> np.uint64(32)) & cell_mask)
-                held = np.int64(load_u64(cell))
+                cell = sums + 8 * (signed(hash_pair(key) >> np.uint64(32)) & cell_mask)
+                held = signed(load_u64(cell))
                 if walk == CELLS:
                     store_u64(cell, np.uint64(held + count if held <= _MOST - count else _MOST))
                 elif held >= threshold:
@@ -133,14 +135,14 @@ def tally(
                                 return -1
                             used += 1
                             store_u64(slot, key)
-                        total = np.int64(load_u64(slot + 8))
+                        total = signed(load_u64(slot + 8))
                         if total > _MOST - count:
                             return -2
                         store_u64(slot + 8, np.uint64(total + count))
                         store_u64(slot + 24, load_u64(slot + 24) + np.uint64(1))
-                    elif np.int64(load_u64(slot + 24)):
+                    elif signed(load_u64(slot + 24)):
                         entry = load_u64(slot + 16)
-                        store_u32(lists + 4 * np.int64(entry), np.uint32(at))
+                        store_u32(lists + 4 * signed(entry), np.uint32(at))
                         store_u64(slot + 16, entry + np.uint64(1))
             at, left = after, right
         slot_of_word = after
@@ -152,8 +154,8 @@ def place_lists(table: npt.NDArray[np.uint64], threshold: int, found: npt.NDArra
     """Give every hot pair its part of the pool; `found` becomes (entries, hot pairs, entries of the longest list)."""
     found[:] = 0
     for i in range(0, len(table), 4):
-        if np.int64(table[i + 1]) >= threshold:
-            entries = np.int64(table[i + 3])
+        if signed(table[i + 1]) >= threshold:
+            entries = signed(table[i + 3])
             table[i + 2] = np.uint64(found[0])
             found[0] += entries
             found[1] += 1
@@ -186,11 +188,11 @@ def compact_lists(
     end = 0
     for i in order:
         slot = 4 * i
-        if np.int64(table[slot + 1]) < threshold:
+        if signed(table[slot + 1]) < threshold:
             table[slot + 3] = _ZERO
             continue
-        source, target = lists + 4 * np.int64(table[slot + 2]), lists + 4 * end
-        n = np.int64(table[slot + 3])
+        source, target = lists + 4 * signed(table[slot + 2]), lists + 4 * end
+        n = signed(table[slot + 3])
         if source != target:
             for k in range(n):
                 store_u32(target + 4 * k, load_u32(source + 4 * k))

@@ -14,7 +14,7 @@ start; for long words `owners` names the word of each block of LONG slots, since
 import numpy as np
 import numpy.typing as npt
 
-from pairloom.operators.jit import address, kernel, load_u8, load_u32, store_u32
+from pairloom.operators.jit import address, kernel, load_u8, load_u32, signed
 
 __all__ = ["BASE", "HOLE", "LONG", "MARK", "lay_out", "measure", "word_count"]
 
@@ -108,7 +108,7 @@ def word_count(symbols: int, lengths: int, token: int) -> int:
     """The count of the short word that the token starting in slot `token` stands in; takes addresses."""
     slot = symbols + 4 * token
     while True:
-        before = np.int64(load_u32(slot - 4))
+        before = signed(load_u32(slot - 4))
         if before >= MARK:
-            return (np.int64(load_u32(slot - 8)) - MARK) * BASE + before - MARK
-        slot -= 4 * np.int64(load_u32(lengths + 4 * before))
+            return (signed(load_u32(slot - 8)) - MARK) * BASE + before - MARK
+        slot -= 4 * signed(load_u32(lengths + 4 * before))

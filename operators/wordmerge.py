@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from pairloom.operators.jit import address, byte_swap, kernel, load_u8, load_u64, store_u8, store_u64
+from pairloom.operators.jit import address, byte_swap, kernel, load_u8, load_u64, signed, store_u8, store_u64
 
 __all__ = ["MERGED", "NOT_ASCENDING", "OVERFLOW", "merge_sorted"]
 
@@ -40,7 +40,7 @@ def _compare(left: int, left_length: int, right: int, right_length: int) -> int:
             return 1 if byte_swap(a) > byte_swap(b) else -1
         i += 8
     while i < common:
-        c, d = np.int64(load_u8(left + i)), np.int64(load_u8(right + i))
+        c, d = signed(load_u8(left + i)), signed(load_u8(right + i))
         if c != d:
             return c - d
         i += 1

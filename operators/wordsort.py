@@ -7,7 +7,7 @@ sort over the rest. Comparisons are bounded by the words' own bytes, so that no 
 import numpy as np
 import numpy.typing as npt
 
-from pairloom.operators.jit import address, byte_swap, kernel, load_u8, load_u64, store_u64
+from pairloom.operators.jit import address, byte_swap, kernel, load_u64, signed, store_u64
 from pairloom.operators.wordtable import HEADER, LONG, SLOT
 
 __all__ = ["sorted_words"]
@@ -54,12 +54,12 @@ def _list_words(
             continue
         slots[n] = i
         if high >> _TOP == _LONG:
-            word = held + np.int64(high & _PLACE)
+            word = held + signed(high & _PLACE)
             heads[n] = byte_swap(load_u64(word + HEADER))
-            total += np.int64(load_u64(word))
+            total += signed(load_u64(word))
         else:
             heads[n] = byte_swap(load_u64(base + SLOT * i))
-            total += np.int64(high >> _TOP)
+            total += signed(high >> _TOP)
         n += 1
     return total
 
@@ -69,13 +69,13 @@ def _after(table: int, arena: int, left: int, right: int) -> bool:
     """Whether the word in slot `left` comes after the one in slot `right`; their first eight bytes agree."""
     one, two = load_u64(table + SLOT * left + 8), load_u64(table + SLOT * right + 8)
     one_long, two_long = one >> _TOP == _LONG, two >> _TOP == _LONG
-    one_word, two_word = arena + np.int64(one & _PLACE), arena + np.int64(two & _PLACE)
+    one_word, two_word = arena + signed(one & _PLACE), arena + signed(two & _PLACE)
     one_next = load_u64(one_word + HEADER + 8) if one_long else one & _PLACE
     two_next = load_u64(two_word + HEADER + 8) if two_long else two & _PLACE
     if one_next != two_next:
         return bool(byte_swap(one_next) > byte_swap(two_next))
-    one_length = np.int64(load_u64(one_word)) if one_long else np.int64(one >> _TOP)
-    two_length = np.int64(load_u64(two_word)) if two_long else np.int64(two >> _TOP)
+    one_length = signed(load_u64(one_word)) if one_long else signed(one >> _TOP)
+    two_length = signed(load_u64(two_word)) if two_long else signed(two >> _TOP)
     if one_long and two_long:
         common = min(one_length, two_length)
         i = 16
@@ -152,10 +152,10 @@ def _write_words(
         offsets[i] = end
         slot = base + SLOT * slots[i]
         low, high = load_u64(slot), load_u64(slot + 8)
-        counts[i] = np.int64(load_u64(slot + 16))
+        counts[i] = signed(load_u64(slot + 16))
         if high >> _TOP == _LONG:
-            word = held + np.int64(high & _PLACE)
-            length = np.int64(load_u64(word))
+            word = held + signed(high & _PLACE)
+            length = signed(load_u64(word))
             k = 0
             while k < length:
                 store_u64(target + end + k, load_u64(word + HEADER + k))
@@ -164,5 +164,5 @@ def _write_words(
         else:
             store_u64(target + end, low)
             store_u64(target + end + 8, high & _PLACE)
-            end += np.int64(high >> _TOP)
+            end += signed(high >> _TOP)
     offsets[len(slots)] = end

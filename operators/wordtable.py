@@ -12,7 +12,16 @@ import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators.hashing import xxh64
-from pairloom.operators.jit import address, fold_multiply, kernel, load_u8, load_u64, prefetch, store_u64
+from pairloom.operators.jit import (
+    address,
+    fold_multiply,
+    kernel,
+    load_u8,
+    load_u64,
+    prefetch,
+    signed,
+    store_u64,
+)
 
 __all__ = [
     "ARENA_FULL",
@@ -91,7 +100,7 @@ def _insert_long(
         slot = table + SLOT * place
         high = load_u64(slot + 8)
         if high == _ZERO:
-            filled = np.int64(load_u64(state + 8))
+            filled = signed(load_u64(state + 8))
             need = HEADER + ((length + 7) & ~7)
             if filled + need > room:
                 store_u64(state + 24, np.uint64(need))
@@ -114,8 +123,8 @@ def _insert_long(
             store_u64(state, load_u64(state) + _ONE)
             return True
         if high >> _TOP == _LONG and load_u64(slot) == digest:
-            held = arena + np.int64(high & _PLACE)
-            if np.int64(load_u64(held)) == length and same_bytes(held + HEADER, word, length):
+            held = arena + signed(high & _PLACE)
+            if signed(load_u64(held)) == length and same_bytes(held + HEADER, word, length):
                 store_u64(slot + 16, load_u64(slot + 16) + _ONE)
                 return True
         place = (place + 1) & mask
@@ -160,7 +169,7 @@ def count_pieces(
             return TABLE_FULL
         first = low_end
         for k in range(m):
-            end = np.int64(load_u64(stops + 8 * (i + k)))
+            end = signed(load_u64(stops + 8 * (i + k)))
             length = end - low_end
             if length < 0 or low_end < 0 or end > size:
                 return BAD_ENDS
@@ -179,8 +188,8 @@ def count_pieces(
                 low, high = xxh64(p, length, seed_low), _LONG << _TOP
                 digest = low
             place = digest >> shift
-            prefetch(slots + SLOT * np.int64(place))
-            prefetch(slots + SLOT * np.int64(place) + SLOT - 1)
+            prefetch(slots + SLOT * signed(place))
+            prefetch(slots + SLOT * signed(place) + SLOT - 1)
             store_u64(ahead + 24 * k, low)
             store_u64(ahead + 24 * k + 8, high)
             store_u64(ahead + 24 * k + 16, place)
@@ -188,7 +197,7 @@ def count_pieces(
         for k in range(m):
             low = load_u64(ahead + 24 * k)
             high = load_u64(ahead + 24 * k + 8)
-            place = np.int64(load_u64(ahead + 24 * k + 16))
+            place = signed(load_u64(ahead + 24 * k + 16))
             if high >> _TOP == _LONG:
                 word = first if k == 0 else ends[i + k - 1]
                 state[0] += added
@@ -234,7 +243,7 @@ def rehash(old: npt.NDArray[np.uint64], new: npt.NDArray[np.uint64], seeds: npt.
         if high == _ZERO:
             continue
         digest = low if high >> _TOP == _LONG else fold_multiply(low ^ seeds[0], high ^ seeds[1])
-        place = np.int64(digest >> shift)
+        place = signed(digest >> shift)
         while load_u64(target + SLOT * place + 8) != _ZERO:
             place = (place + 1) & mask
         slot = target + SLOT * place

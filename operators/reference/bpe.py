@@ -5,9 +5,9 @@ id, then the smaller right id. A pair's count is the number of positions at whic
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-__all__ = ["apply_merge", "learn_merges", "pair_counts"]
+__all__ = ["apply_merge", "learn_merges", "most_frequent", "pair_counts"]
 
 
 def pair_counts(words: Mapping[tuple[int, ...], int]) -> Counter[tuple[int, int]]:
@@ -44,22 +44,56 @@ def apply_merge(word: tuple[int, ...], pair: tuple[int, int], product: int) -> t
 
 
 def learn_merges(
-    words: Mapping[tuple[int, ...], int], first_id: int, merges: int, min_count: int = 1
+    words: Mapping[tuple[int, ...], int],
+    first_id: int,
+    merges: int,
+    min_count: int = 1,
+    max_token_length: int | None = None,
+    given: Sequence[tuple[int, int]] = (),
 ) -> list[tuple[int, int]]:
-    """Learn up to `merges` merges; the product of merge k has the id `first_id + k`."""
+    """Learn up to `merges` merges, the `given` ones first; the product of merge k has the id `first_id + k`.
+
+    Ids below `first_id` are bytes. With `max_token_length`, pairs whose product would have that many bytes or more do not
+    count, pairs of bytes excepted.
+
+    >>> learn_merges({(0, 1, 2): 3, (1, 2): 1}, 3, 9)
+    [(1, 2), (0, 3)]
+    """
     current = dict(words)
     learned: list[tuple[int, int]] = []
+    lengths = [1] * first_id
     while len(learned) < merges:
         counts = pair_counts(current)
-        if not counts:
-            break
-        pair = min(counts, key=lambda p: (-counts[p], p))
-        if counts[pair] < max(1, min_count):
-            break
+        if max_token_length is not None:
+            for left, right in list(counts):
+                if max(left, right) >= first_id and lengths[left] + lengths[right] >= max_token_length:
+                    del counts[left, right]
+        if len(learned) < len(given):
+            pair = given[len(learned)]
+        else:
+            if not counts:
+                break
+            pair = min(counts, key=lambda p: (-counts[p], p))
+            if counts[pair] < max(1, min_count):
+                break
         product = first_id + len(learned)
         learned.append(pair)
+        lengths.append(lengths[pair[0]] + lengths[pair[1]])
         merged: Counter[tuple[int, ...]] = Counter()
         for word, count in current.items():
             merged[apply_merge(word, pair, product)] += count
         current = dict(merged)
     return learned
+
+
+def most_frequent(words: Mapping[tuple[int, ...], int], limit: int) -> set[int]:
+    """The `limit` ids that occur most often, ties to the smaller id: what `limit_alphabet` leaves.
+
+    >>> sorted(most_frequent({(7, 8, 9): 1, (9,): 1}, 2))
+    [7, 9]
+    """
+    counts: Counter[int] = Counter()
+    for word, count in words.items():
+        for symbol in word:
+            counts[symbol] += count
+    return set(sorted(counts, key=lambda s: (-counts[s], s))[:limit])

@@ -9,9 +9,9 @@ __all__ = ["count_words"]
 
 
 def count_words(documents: Iterable[str], patterns: Sequence[str]) -> dict[bytes, int]:
-    """Count every piece of every document, as bytes, in the order of the bytes.
+    r"""Count every piece of every document, as bytes, in the order of the bytes.
 
-    >>> count_words(["a b a"], [r" ?\\S+"])
+    >>> count_words(["a b a"], [r" ?\S+"])
     {b' a': 1, b' b': 1, b'a': 1}
     """
     counts: Counter[bytes] = Counter()

@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections import Counter
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +13,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 from pairloom.operators import WordCounts, count_pairs, learn_bpe
 from pairloom.operators.learner import Learner
-from pairloom.operators.reference.bpe import learn_merges
+from pairloom.operators.reference.bpe import learn_merges, most_frequent
 from pairloom.operators.text import text_of
 from pairloom.operators.vocabulary import byte_order
 
@@ -153,6 +154,43 @@ def test_learning_goes_on_from_any_merge(words, merges, data):
     whole = learn_bpe(counts, 256 + merges).merges
     k = data.draw(st.integers(0, len(whole)))
     assert learn_bpe(counts, 256 + merges, merges=whole[:k]).merges.tolist() == whole.tolist()
+
+
+@given(words_of_few_letters, st.integers(0, 50), st.integers(0, 9), st.integers(0, 6))
+@settings(max_examples=150)
+def test_token_lengths_and_alphabets_are_limited_as_specified(words, merges, longest, limit):
+    ids = {tuple(IDS[b] for b in word): count for word, count in words.items()}
+    kept = most_frequent(ids, limit)
+    left: Counter[tuple[int, ...]] = Counter()
+    for word, count in ids.items():
+        left[tuple(s for s in word if s in kept)] += count
+    expected = learn_merges(left, 256, merges, max_token_length=longest)
+    learned = learn_bpe(counts_of(words), 256 + merges, max_token_length=longest, limit_alphabet=limit)
+    assert learned.merges.tolist() == [list(pair) for pair in expected]
+
+
+@given(words_of_few_letters, words_of_few_letters, st.integers(1, 12), st.integers(0, 30))
+@settings(max_examples=100)
+def test_merges_of_other_words_are_gone_on_from_as_specified(words, others, prescribed, more):
+    # What was learned elsewhere may not occur here at all, or be rarer than what was not merged.
+    given = learn_bpe(counts_of(others), 256 + prescribed).merges
+    size = 256 + len(given) + more
+    ids = {tuple(IDS[b] for b in word): count for word, count in words.items()}
+    expected = learn_merges(ids, 256, len(given) + more, given=[tuple(pair) for pair in given.tolist()])
+    spellings = spelled_tokens(expected)
+    if len(set(spellings)) < len(spellings):
+        with pytest.raises(ValueError, match="same token"):
+            learn_bpe(counts_of(words), size, merges=given)
+    else:
+        learned = learn_bpe(counts_of(words), size, merges=given).merges.tolist()
+        assert learned == [list(pair) for pair in expected]
+
+
+def spelled_tokens(merges: list[tuple[int, int]]) -> list[bytes]:
+    tokens = [bytes([byte]) for byte in byte_order()]
+    for left, right in merges:
+        tokens.append(tokens[left] + tokens[right])
+    return tokens
 
 
 @given(st.dictionaries(st.binary(min_size=0, max_size=20), st.integers(1, 1 << 50), max_size=40))
