@@ -142,9 +142,14 @@ class Pack(Section):
     """Rows of equal length."""
 
     seq_len: int = Field(default=2048, ge=1, le=1 << 24, description="tokens in a row")
-    strategy: Literal["best_fit", "concat"] = Field(default="best_fit", description="how rows are filled")
+    strategy: Literal["best_fit", "concat", "first_fit", "padded"] = Field(
+        default="best_fit", description="how rows are filled"
+    )
     overflow: Literal["split", "truncate", "drop"] = Field(
         default="split", description="what happens to a document longer than a row"
+    )
+    predict_every_token: bool = Field(
+        default=False, description="a document that goes on in another row repeats one token there"
     )
     shuffle: Shuffle = Shuffle()
     validation: float = Field(default=0.0, ge=0.0, lt=1.0, description="share of documents held out")
@@ -157,6 +162,8 @@ class Pack(Section):
     def _possible(self) -> "Pack":
         if self.strategy == "concat" and self.overflow != "split":
             raise ValueError("strategy concat splits documents at the end of a row: overflow must be split")
+        if self.predict_every_token and self.seq_len < 2:
+            raise ValueError("predict_every_token repeats one token of a row: seq_len must be at least 2")
         return self
 
 

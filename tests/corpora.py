@@ -95,8 +95,11 @@ def rows_of(dataset: Dataset, split: str = "train") -> list[dict[str, Any]]:
     return [row for batch in dataset.batches(split) for row in batch.to_pylist()]
 
 
-def texts_of(dataset: Dataset, appended: int = 1) -> dict[int, bytes]:
-    """Every document of a packed dataset by its number, decoded from its segments, without the appended tokens."""
+def texts_of(dataset: Dataset, appended: int = 1, repeated: int = 0) -> dict[int, bytes]:
+    """Every document of a packed dataset by its number, decoded from its segments, without the appended tokens.
+
+    A segment that goes on with a document begins with its last `repeated` tokens.
+    """
     parts: dict[int, dict[int, list[int]]] = {}
     for split in ("train", "validation"):
         for row in rows_of(dataset, split):
@@ -112,7 +115,7 @@ def texts_of(dataset: Dataset, appended: int = 1) -> dict[int, bytes]:
     for document, segments in parts.items():
         ids: list[int] = []
         for offset in sorted(segments):
-            assert offset == len(ids)
-            ids += segments[offset]
+            assert offset == max(0, len(ids) - repeated)
+            ids = ids[:offset] + segments[offset]
         out[document] = vocabulary.decode(ids[: len(ids) - appended])
     return out

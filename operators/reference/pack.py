@@ -2,27 +2,35 @@
 
 from collections.abc import Sequence
 
-__all__ = ["best_fit", "concat", "pieces_of"]
+__all__ = ["best_fit", "concat", "first_fit", "padded", "pieces_of"]
 
 Segment = tuple[int, int, int]  # document, offset of its first token, tokens
 
 
-def pieces_of(lengths: Sequence[int], seq_len: int, overflow: str) -> list[Segment]:
-    """Cut documents into pieces of at most `seq_len` tokens, in order.
+def pieces_of(lengths: Sequence[int], seq_len: int, overflow: str, overlap: int = 0) -> list[Segment]:
+    """Cut documents into pieces of at most `seq_len` tokens, in order; each repeats `overlap` tokens of the one before.
 
     >>> pieces_of([5, 2], 3, "split")
     [(0, 0, 3), (0, 3, 2), (1, 0, 2)]
+    >>> pieces_of([5], 3, "split", overlap=1)
+    [(0, 0, 3), (0, 2, 3)]
     """
     pieces: list[Segment] = []
     for document, length in enumerate(lengths):
         if length > seq_len and overflow == "drop":
             continue
         stop = min(length, seq_len) if overflow == "truncate" else length
-        pieces += [(document, at, min(seq_len, stop - at)) for at in range(0, stop, seq_len)]
+        at = 0
+        while at < stop:
+            taken = min(seq_len, stop - at)
+            pieces.append((document, at, taken))
+            if at + taken == stop:
+                break
+            at += taken - overlap
     return pieces
 
 
-def best_fit(lengths: Sequence[int], seq_len: int, overflow: str) -> list[list[Segment]]:
+def best_fit(lengths: Sequence[int], seq_len: int, overflow: str, overlap: int = 0) -> list[list[Segment]]:
     """Best-fit decreasing: the longest piece first, into the fullest row that takes it.
 
     Among equal pieces the earlier goes first; among rows with equal room the one that got its room last is taken.
@@ -30,7 +38,7 @@ def best_fit(lengths: Sequence[int], seq_len: int, overflow: str) -> list[list[S
     """
     rows: list[list[Segment]] = []
     rooms: dict[int, list[int]] = {}
-    for piece in sorted(pieces_of(lengths, seq_len, overflow), key=lambda piece: -piece[2]):
+    for piece in sorted(pieces_of(lengths, seq_len, overflow, overlap), key=lambda piece: -piece[2]):
         room = min((r for r, stack in rooms.items() if stack and r >= piece[2]), default=None)
         if room is None:
             row = len(rows)
@@ -44,8 +52,28 @@ def best_fit(lengths: Sequence[int], seq_len: int, overflow: str) -> list[list[S
     return sorted(sorted(row) for row in rows)
 
 
-def concat(lengths: Sequence[int], seq_len: int) -> list[list[Segment]]:
-    """Documents end to end, cut every `seq_len` tokens."""
+def first_fit(
+    lengths: Sequence[int], seq_len: int, overflow: str, overlap: int = 0, open_rows: int = 1024
+) -> list[list[Segment]]:
+    """Each piece in turn into the first of the last `open_rows` rows that has room, else into a new row."""
+    rows: list[list[Segment]] = []
+    for piece in pieces_of(lengths, seq_len, overflow, overlap):
+        for row in rows[-open_rows:]:
+            if sum(length for _, _, length in row) + piece[2] <= seq_len:
+                row.append(piece)
+                break
+        else:
+            rows.append([piece])
+    return rows
+
+
+def padded(lengths: Sequence[int], seq_len: int, overflow: str, overlap: int = 0) -> list[list[Segment]]:
+    """One piece a row."""
+    return [[piece] for piece in pieces_of(lengths, seq_len, overflow, overlap)]
+
+
+def concat(lengths: Sequence[int], seq_len: int, overlap: int = 0) -> list[list[Segment]]:
+    """Documents end to end, cut at the end of every row; a row that goes on repeats `overlap` tokens."""
     rows: list[list[Segment]] = []
     room = 0
     for document, length in enumerate(lengths):
@@ -54,6 +82,7 @@ def concat(lengths: Sequence[int], seq_len: int) -> list[list[Segment]]:
             if room == 0:
                 rows.append([])
                 room = seq_len
+                at -= min(at, overlap)
             taken = min(room, length - at)
             rows[-1].append((document, at, taken))
             at += taken

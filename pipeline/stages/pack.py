@@ -70,6 +70,7 @@ class PackTask:
     seq_len: int
     strategy: str
     overflow: str
+    predict_every_token: bool
     pad_id: int
     mode: str
     seed: int
@@ -85,7 +86,7 @@ class PackTask:
                 "part": [self.part, self.splits.train, self.splits.validation],
                 "exchange": self.exchange,
                 "vocabulary": self.vocabulary,
-                "rows": [self.seq_len, self.strategy, self.overflow, self.pad_id],
+                "rows": [self.seq_len, self.strategy, self.overflow, self.predict_every_token, self.pad_id],
                 "shuffle": [self.mode, self.seed],
             },
         )
@@ -105,7 +106,13 @@ class PackTask:
         objects = open_objects(self.root)
         numbers, tokens = self._documents(objects, shared)
         lengths = np.diff(tokens.offsets.to_numpy())
-        plan = pack(lengths, self.seq_len, strategy=self.strategy, overflow=self.overflow)
+        plan = pack(
+            lengths,
+            self.seq_len,
+            strategy=self.strategy,
+            overflow=self.overflow,
+            predict_every_token=self.predict_every_token,
+        )
         if self.mode == "document":
             plan = plan.reordered(permutation(len(plan), self.seed * len(self.splits) + self.part))
         split = self.splits.name(self.part)
@@ -134,12 +141,13 @@ class PackTask:
             "truncated_tokens": plan.truncated_tokens,
             "dropped_tokens": plan.dropped_tokens,
             "dropped_documents": plan.dropped_documents,
+            "repeated_tokens": plan.repeated_tokens,
         }
         ledger = Ledger(
             documents_in=len(lengths),
             documents_out=len(lengths) - plan.dropped_documents,
             rejected={"dropped_by_overflow": plan.dropped_documents} if plan.dropped_documents else {},
-            tokens=plan.tokens,
+            tokens=plan.tokens - plan.repeated_tokens,
         )
         receipt = Receipt(
             stage=self.stage, unit=self.unit, files=(writer.stored,), ledger=ledger, facts=facts
@@ -199,6 +207,7 @@ def pack_rows(job: Job) -> StageRecord:
             seq_len=choice.seq_len,
             strategy=choice.strategy,
             overflow=choice.overflow,
+            predict_every_token=choice.predict_every_token,
             pad_id=_pad_id(job, vocabulary),
             mode=choice.shuffle.mode,
             seed=choice.shuffle.seed,
@@ -208,9 +217,11 @@ def pack_rows(job: Job) -> StageRecord:
     ]
     receipts = job.step("pack", tasks, shared=files, sizes=[size] * len(tasks))
     job.scratch += exchanged
-    lost = {name: sum(r.facts[name] for r in receipts) for name in ("truncated_tokens", "dropped_tokens")}
+    counted = ("truncated_tokens", "dropped_tokens", "repeated_tokens")
+    lost = {name: sum(receipt.facts[name] for receipt in receipts) for name in counted}
     ledger = Ledger.sum(receipt.ledger for receipt in receipts)
-    if ledger.documents_in != tokenized.ledger.documents_out or ledger.tokens + sum(lost.values()) != total:
+    placed = ledger.tokens + lost["truncated_tokens"] + lost["dropped_tokens"]
+    if ledger.documents_in != tokenized.ledger.documents_out or placed != total:
         raise CorruptionError(
             f"pack got {tokenized.ledger.documents_out} documents with {total} tokens, and made rows of "
             f"{ledger.documents_in} documents with {ledger.tokens} tokens, {lost}: this is a bug"

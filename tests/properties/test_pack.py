@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from pairloom.operators.order import permutation, permuted
 from pairloom.operators.pack import PackPlan, gather, pack
+from pairloom.operators.pack.first_fit import first_fit
 from pairloom.operators.reference import pack as reference
 
 SEQ_LENS = st.sampled_from([1, 2, 7, 15, 16, 17])
@@ -26,23 +27,70 @@ def segments(plan: PackPlan) -> list[list[tuple[int, int, int]]]:
     return [triples[a:b] for a, b in zip(plan.rows, plan.rows[1:], strict=False)]
 
 
-@given(CASES, st.sampled_from(["split", "truncate", "drop"]))
-def test_best_fit_equals_its_twin(case: tuple[int, list[int]], overflow: str) -> None:
-    seq_len, lengths = case
-    plan = pack(np.array(lengths, np.int64), seq_len, strategy="best_fit", overflow=overflow)
-    assert segments(plan) == reference.best_fit(lengths, seq_len, overflow)
-    assert plan.tokens + plan.truncated_tokens + plan.dropped_tokens == sum(lengths)
+OVERFLOW = st.sampled_from(["split", "truncate", "drop"])
 
 
-@given(CASES)
-def test_concat_equals_its_twin(case: tuple[int, list[int]]) -> None:
-    seq_len, lengths = case
-    plan = pack(np.array(lengths, np.int64), seq_len, strategy="concat")
-    assert segments(plan) == reference.concat(lengths, seq_len)
+@given(CASES, OVERFLOW, st.sampled_from(["best_fit", "first_fit", "padded"]), st.booleans())
+def test_every_strategy_equals_its_twin(
+    case: tuple[int, list[int]], overflow: str, strategy: str, overlap: bool
+) -> None:
+    seq_len, lengths = case[0] + overlap, case[1]
+    plan = pack(
+        np.array(lengths, np.int64),
+        seq_len,
+        strategy=strategy,
+        overflow=overflow,
+        predict_every_token=overlap,
+    )
+    assert segments(plan) == getattr(reference, strategy)(lengths, seq_len, overflow, int(overlap))
+    kept = plan.tokens - plan.repeated_tokens
+    assert kept + plan.truncated_tokens + plan.dropped_tokens == sum(lengths)
+
+
+@given(CASES, st.booleans())
+def test_concat_equals_its_twin(case: tuple[int, list[int]], overlap: bool) -> None:
+    seq_len, lengths = case[0] + overlap, case[1]
+    plan = pack(np.array(lengths, np.int64), seq_len, strategy="concat", predict_every_token=overlap)
+    assert segments(plan) == reference.concat(lengths, seq_len, int(overlap))
     assert plan.padding < seq_len
+    assert plan.tokens - plan.repeated_tokens == sum(lengths)
 
 
-@given(CASES, st.sampled_from(["best_fit", "concat"]), st.integers(0, 3))
+@given(CASES, st.sampled_from([1, 2, 4, 8]))
+def test_first_fit_with_few_open_rows(case: tuple[int, list[int]], open_rows: int) -> None:
+    seq_len, lengths = case
+    pieces = reference.pieces_of(lengths, seq_len, "split")
+    rows = first_fit(np.array([n for _, _, n in pieces], np.int32), seq_len, open_rows)
+    made: dict[int, list[tuple[int, int, int]]] = {}
+    for row, piece in zip(rows.tolist(), pieces, strict=True):
+        made.setdefault(row, []).append(piece)
+    assert [made[r] for r in sorted(made)] == reference.first_fit(lengths, seq_len, "split", 0, open_rows)
+
+
+@given(CASES, st.sampled_from(["best_fit", "concat", "first_fit", "padded"]))
+def test_every_token_is_predicted_once_if_asked(case: tuple[int, list[int]], strategy: str) -> None:
+    seq_len, lengths = case[0] + 1, case[1]
+    plan = pack(np.array(lengths, np.int64), seq_len, strategy=strategy, predict_every_token=True)
+    predicted = sorted((d, o + i) for parts in segments(plan) for d, o, n in parts for i in range(1, n))
+    assert predicted == [(d, i) for d, n in enumerate(lengths) for i in range(1, n)]
+
+
+@given(st.lists(st.integers(1, 20), max_size=7), st.integers(20, 24))
+def test_few_rows_are_close_to_the_fewest(lengths: list[int], seq_len: int) -> None:
+    def fewest(rest: list[int], rooms: tuple[int, ...]) -> int:
+        if not rest:
+            return len(rooms)
+        head, *tail = rest
+        places = {rooms.index(room) for room in rooms if room >= head}
+        into = [fewest(tail, (*rooms[:i], rooms[i] - head, *rooms[i + 1 :])) for i in places]
+        return min([fewest(tail, (*rooms, seq_len - head)), *into])
+
+    optimum = fewest(sorted(lengths, reverse=True), ())
+    for strategy, bound in (("best_fit", 11 / 9 * optimum + 6 / 9), ("first_fit", 1.7 * optimum)):
+        assert len(pack(np.array(lengths, np.int64), seq_len, strategy=strategy)) <= bound
+
+
+@given(CASES, st.sampled_from(["best_fit", "concat", "first_fit", "padded"]), st.integers(0, 3))
 def test_every_token_is_in_exactly_one_place(case: tuple[int, list[int]], strategy: str, seed: int) -> None:
     seq_len, lengths = case
     plan = pack(np.array(lengths, np.int64), seq_len, strategy=strategy)

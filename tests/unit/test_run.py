@@ -19,13 +19,15 @@ from pairloom.pipeline.events import Event, StepStarted
 from tests.corpora import contents, documents, recipe_for, rows_of, texts_of, write_jsonl
 
 
-def test_every_document_comes_back_byte_for_byte(tmp_path: Path) -> None:
-    corpus = documents(300)
+@pytest.mark.parametrize("repeated", [0, 1])
+@pytest.mark.parametrize("strategy", ["best_fit", "first_fit", "concat", "padded"])
+def test_every_document_comes_back_byte_for_byte(tmp_path: Path, strategy: str, repeated: int) -> None:
+    corpus = documents(200)
     write_jsonl(tmp_path / "in" / "a.jsonl", corpus)
-    recipe = recipe_for(tmp_path)
+    recipe = recipe_for(tmp_path, f"pack.strategy={strategy}", f"pack.predict_every_token={bool(repeated)}")
     run(recipe)
     dataset = open_dataset(recipe.root)
-    assert texts_of(dataset) == {
+    assert texts_of(dataset, repeated=repeated) == {
         int(document_numbers(pa.array([name]))[0]): text.encode() for name, text in corpus if text
     }
 
