@@ -107,8 +107,10 @@ def texts_of(dataset: Dataset, appended: int = 1, repeated: int = 0) -> dict[int
             for length, document, offset in zip(
                 row["segment_lengths"], row["document"], row["offset"], strict=True
             ):
-                assert offset not in parts.setdefault(document, {})
-                parts[document][offset] = row["input_ids"][at : at + length]
+                segment, known = row["input_ids"][at : at + length], parts.setdefault(document, {})
+                # A single token at the end of a row may be repeated as the first of a longer segment.
+                assert offset not in known or (repeated and 1 in (len(known[offset]), length))
+                known[offset] = max(segment, known.get(offset, []), key=len)
                 at += length
     vocabulary = dataset.vocabulary()
     out = {}
