@@ -84,6 +84,8 @@ class Pretokenizer:
         symbol of its own, neither letter nor number, space or punctuation. Raises ValueError where the
         offsets do not ascend within the data.
         """
+        if block_bytes < 1:
+            raise ValueError(f"a block has at least one byte, got block_bytes={block_bytes}")
         offsets = text.offsets
         if len(text) and (offsets[0] < 0 or offsets[-1] > len(text.data) or (np.diff(offsets) < 0).any()):
             raise ValueError(

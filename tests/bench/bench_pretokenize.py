@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001 - some of the ten languages look like others
 """How fast text is cut: megabytes a second of every scheme, and as a ratio to Hugging Face's `tokenizers`.
 
     python tests/bench/bench_pretokenize.py [--megabytes 16] [--rounds 7] [--text FILE ...]

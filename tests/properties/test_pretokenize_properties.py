@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001 - characters that look like others are the point
 """Cutting text: equal to `tokenizers` on all of Unicode, to tiktoken where a pattern is possessive, to the
 twin on any bytes.
 

@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001 - characters that look like others are the point
 """Cutting text where a property would rarely look: window edges, ends of buffers, long runs, real sources."""
 
 import itertools
@@ -57,6 +56,54 @@ def test_the_place_in_a_window_does_not_matter(scheme, digits):
         for shift, fill in itertools.product(range(131), ("x", " ")):
             text = fill * shift + slid + fill * (130 - shift)
             assert pretokenizer.split_text(text) == split(text, pretokenizer.patterns), (shift, fill)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_runs_longer_than_a_window_and_what_ends_them(scheme):
+    pretokenizer = Pretokenizer(scheme=scheme)
+    fills = [
+        "a",
+        "A",
+        "中",
+        "ʰ",
+        "ß",
+        "!",
+        "/",
+        " ",
+        "\n",
+        "\t",
+        "\u0301",
+        "\x01",
+        "カ",
+        "・",
+        "\u3000",
+        "aA",
+        "中A",
+        "!\u0301",
+    ]
+    ends = [
+        "",
+        "A",
+        "AB",
+        "b",
+        "Ab",
+        "'s",
+        "'Sx",
+        "!",
+        "!!\u0301a",
+        "\n",
+        "\n/",
+        "/\n/",
+        "\u0301",
+        "中",
+        "中A!",
+        "1",
+        " ",
+        " x",
+    ]
+    for start, fill, end in itertools.product(("", "x", " ", "!", "中"), fills, ends):
+        text = start + fill * 70 + end
+        assert pretokenizer.split_text(text) == split(text, pretokenizer.patterns), (start, fill, end)
 
 
 @pytest.mark.parametrize(("scheme", "digits"), RULES)
@@ -130,6 +177,12 @@ def test_offsets_outside_of_the_data_are_refused(offsets):
     for pretokenizer in (Pretokenizer(), Pretokenizer(scheme="none"), Pretokenizer(pattern=".")):
         with pytest.raises(ValueError, match="do not ascend within 4 bytes"):
             pretokenizer.blocks(text)
+
+
+def test_blocks_of_nothing_are_refused():
+    text = Text(data=np.zeros(4, np.uint8), offsets=np.array([0, 4]))
+    with pytest.raises(ValueError, match="block_bytes=0"):
+        Pretokenizer().blocks(text, block_bytes=0)
 
 
 def test_arrays_of_any_owner_share_one_compiled_kernel():
