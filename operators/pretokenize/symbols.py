@@ -89,7 +89,7 @@ def newline_end(p: int, stop: int, slash: int) -> int:
     r"""The end of the run of `\r`, `\n` and, if `slash`, `/` at `p`."""
     while p < stop:
         byte = int(load_u8(p))
-        if byte != 10 and byte != 13 and (byte != 47 or slash == 0):  # noqa: PLR1714 - numba would build a set
+        if byte != 10 and byte != 13 and (byte != 47 or slash == 0):
             break
         p += 1
     return p
@@ -102,14 +102,14 @@ def contraction(p: int, stop: int, rule: int) -> int:
         return 0
     fold = 0x20 if rule == FOLDED else 0
     first = int(load_u8(p + 1)) | fold
-    if first == 115 or first == 116 or first == 109 or first == 100:  # noqa: PLR1714 - s t m d
+    if first == 115 or first == 116 or first == 109 or first == 100:  # s t m d
         return 2
     if p + 2 >= stop:
         return 0
     second = int(load_u8(p + 2)) | fold
     if first == 108 and second == 108:  # ll
         return 3
-    if second == 101 and (first == 118 or first == 114):  # noqa: PLR1714 - ve re
+    if second == 101 and (first == 118 or first == 114):  # ve re
         return 3
     if rule == FOLDED and int(load_u8(p + 1)) == 0xC5 and int(load_u8(p + 2)) == 0xBF:  # U+017F, a long s
         return 3
