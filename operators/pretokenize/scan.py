@@ -1,7 +1,5 @@
 """The kernel that cuts documents into pieces, as many as fit in a buffer, and resumes where it stopped."""
 
-import inspect
-import zlib
 from collections.abc import Callable
 from types import FunctionType
 from typing import Any
@@ -9,9 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pairloom.operators import jit, simd
 from pairloom.operators.jit import address, kernel, load_u8, store_u8, store_u64
-from pairloom.operators.pretokenize import classes, masks, pieces, symbols, windows
+from pairloom.operators.pretokenize import pieces, windows
 from pairloom.operators.pretokenize.classes import DIGIT
 from pairloom.operators.pretokenize.symbols import (
     DIGITS_LEFT,
@@ -119,24 +116,16 @@ def _scan(
     return count
 
 
-def _fingerprint() -> str:
-    """Of all code that `_scan` calls: numba looks for changes in the file of a kernel only, not in what it inlines."""
-    modules = (jit, simd, classes, masks, pieces, symbols, windows)
-    return f"{zlib.crc32(''.join(map(inspect.getsource, modules)).encode()):08x}"
-
-
 def _of_family(name: str, piece_starts: Any, piece_end: Any) -> Callable[..., int]:
     """`_scan` with its two free names bound: a kernel of its own that compiles nothing of the others.
 
     The code is the same object; the name tells the kernels apart in the cache on disk.
     """
     bound = _scan.__globals__ | {"piece_starts": piece_starts, "piece_end": piece_end}
-    function = FunctionType(_scan.__code__, bound, f"scan_{name}_{_FINGERPRINT}")
+    function = FunctionType(_scan.__code__, bound, f"scan_{name}")
     function.__qualname__ = function.__name__
     return kernel(function)
 
-
-_FINGERPRINT = _fingerprint()
 
 # family -> its kernel
 SCANS = {
