@@ -9,6 +9,7 @@ from pairloom.operators.errors import CapacityError, CorruptionError
 from pairloom.operators.learner import Learner, memory
 from pairloom.operators.pairs import count_byte_pairs
 from pairloom.operators.pretokenize import Pretokenizer
+from pairloom.operators.symbols import count_bytes
 from pairloom.operators.text import text_of
 from pairloom.operators.vocabulary import Vocabulary, byte_order
 from pairloom.operators.words import WordCounts
@@ -181,12 +182,8 @@ def _checked_merges(merges: npt.NDArray[np.int32], first: int, size: int) -> npt
 def _beyond(counts: WordCounts, order: npt.NDArray[np.uint8], limit: int) -> npt.NDArray[np.uint8]:
     """The bytes that `limit_alphabet` leaves out: all but the `limit` most frequent, ties to the smaller id."""
     text = text_of(counts.words)
-    weights = [0] * 256
-    low = np.repeat(counts.counts & 0xFFFFFFFF, np.diff(text.offsets))
-    high = np.repeat(counts.counts >> 32, np.diff(text.offsets))
-    data = text.data[text.offsets[0] : text.offsets[-1]]
-    for byte in np.unique(data).tolist():
-        where = data == byte
-        weights[byte] = int(low[where].sum()) + (int(high[where].sum()) << 32)
+    sums = np.zeros((2, 256), np.int64)
+    count_bytes(text.data, text.offsets, counts.counts, sums)
+    weights = [(int(high) << 32) + int(low) for high, low in sums.T]
     ranked = sorted(range(256), key=lambda k: (-weights[order[k]], k))
     return order[ranked[limit:]]

@@ -32,7 +32,6 @@ from pairloom.operators.text import Text
 __all__ = ["Learner", "memory"]
 
 _PAUSE = 1 << 20  # positions visited between two reports of progress: about 50 ms
-_CELLS = 1 << 20  # at most so many cells (8 MiB), so that adding up stays in the third-level cache
 _BYTE_PAIRS = 1 << 14  # pairs of bytes that a corpus in many languages has, about
 
 
@@ -42,7 +41,12 @@ def memory(words: int, symbols: int, merges: int) -> int:
     lists = 12 * symbols
     tables = 3 * PAIR * 4 * min(symbols, _most_hot(merges))  # an old one and a new one of twice the size
     by_id = 256 * (merges + 8192)
-    return laid_out + lists + tables + by_id + 8 * _CELLS + (1 << 20)
+    return laid_out + lists + tables + by_id + 8 * _cells(symbols + 2 * words + 1) + (1 << 20)
+
+
+def _cells(slots: int) -> int:
+    """How many cells add up pairs: one for 8 to 16 slots keeps most pairs that are not hot out of the table."""
+    return 1 << max(10, (slots // 16).bit_length())
 
 
 def _most_hot(merges: int) -> int:
@@ -112,7 +116,7 @@ class Learner:
             weight = float(np.dot(counts.astype(np.float64), np.diff(text.offsets)))
             threshold = int(min(weight / (64 * max(merges, 1)), 1 << 62))
         self._threshold = threshold
-        self._reserve = 0
+        self._reserve = self._listed_at = 0
         self._table = self._heap = np.zeros(0, np.uint64)
         self._pool = np.zeros(0, np.uint32)
 
@@ -162,7 +166,10 @@ class Learner:
             if status == ALL_MERGED or (status == NO_PAIR and self._threshold == floor):
                 return
             if status == NO_PAIR:
-                self._list_pairs(max(floor, self._threshold // 4), max(floor, self._threshold - 1))
+                # Cells overstate pairs: a threshold that they raised and no pair reached is not raised again.
+                lowest = max(floor, self._threshold // 4)
+                fruitful = int(self._state[0]) > self._listed_at
+                self._list_pairs(lowest, max(floor, self._threshold - 1) if fruitful else lowest)
             elif status == LISTS_FULL:
                 if not self._compacted():
                     self._list_pairs(self._threshold, self._threshold)
@@ -197,7 +204,7 @@ class Learner:
         hot = min(len(self._symbols), _BYTE_PAIRS)
         cells = np.full(1, threshold, np.int64)  # at first all pairs are counted: pairs of bytes are few
         if self._state[0]:
-            cells = np.zeros(min(_CELLS, 1 << len(self._symbols).bit_length()), np.int64)
+            cells = np.zeros(_cells(len(self._symbols)), np.int64)
             tally(
                 CELLS,
                 self._symbols,
@@ -234,4 +241,5 @@ class Learner:
         heap = np.empty(4 * listed + 4 * len(self._touched), np.uint64)
         self._state[1] = heap_of(table, heap)
         self._state[2], self._state[3] = paired, entries
+        self._listed_at = int(self._state[0])
         self._table, self._pool, self._heap = table, pool, heap

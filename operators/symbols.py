@@ -16,12 +16,29 @@ import numpy.typing as npt
 
 from pairloom.operators.jit import address, kernel, load_u8, load_u32, signed
 
-__all__ = ["BASE", "HOLE", "LONG", "MARK", "lay_out", "measure", "word_count"]
+__all__ = ["BASE", "HOLE", "LONG", "MARK", "count_bytes", "lay_out", "measure", "word_count"]
 
 MARK = 1 << 24
 HOLE = MARK - 1
 LONG = 64
 BASE = (1 << 32) - MARK
+
+
+@kernel
+def count_bytes(
+    data: npt.NDArray[np.uint8],
+    offsets: npt.NDArray[np.int64],
+    counts: npt.NDArray[np.int64],
+    sums: npt.NDArray[np.int64],
+) -> None:
+    """Add up how often each byte occurs, in `sums`, int64[2, 256]: the sums of the counts' high and low 32 bits."""
+    base = address(data)
+    for i in range(len(counts)):
+        high, low = counts[i] >> 32, counts[i] & 0xFFFFFFFF
+        for p in range(offsets[i], offsets[i + 1]):
+            byte = load_u8(base + p)
+            sums[0, byte] += high
+            sums[1, byte] += low
 
 
 @kernel
