@@ -31,6 +31,39 @@ _NO_LIST = -1
 
 
 @kernel
+def _write_lists(
+    text: int, sizes: int, hist: int, lists: int, own: int, kept: int, product: int, size: int
+) -> None:
+    """The second pass: write the lists of the pairs that arose, whose places `hist` holds; takes addresses."""
+    for k in range(kept):
+        prefetch(text + 4 * signed(load_u32(own + 4 * min(k + _AHEAD, kept - 1))))
+        at = signed(load_u32(own + 4 * k))
+        left = signed(load_u32(text + 4 * at - 4))
+        right = signed(load_u32(text + 4 * (at + size)))
+        if left < MARK:
+            entry = hist + 32 * left + 8
+            cursor = signed(load_u64(entry))
+            if cursor >= 0:
+                store_u32(lists + 4 * cursor, np.uint32(at - signed(load_u32(sizes + 4 * left))))
+                store_u64(entry, np.uint64(cursor + 1))
+        if right < MARK and right != product:
+            entry = hist + 32 * right + 24
+            cursor = signed(load_u64(entry))
+            if cursor >= 0:
+                store_u32(lists + 4 * cursor, np.uint32(at))
+                store_u64(entry, np.uint64(cursor + 1))
+
+
+@kernel
+def _forget(hist: int, touched: int, n: int) -> None:
+    """Clear what one side's neighbours have added up; takes addresses."""
+    for k in range(n):
+        entry = hist + 32 * signed(load_u32(touched + 4 * k))
+        store_u64(entry, _ZERO)
+        store_u64(entry + 8, _ZERO)
+
+
+@kernel
 def merge_pairs(
     wanted: int,
     given: int,
@@ -134,11 +167,13 @@ def merge_pairs(
         undone = undone_n = 0
         for k in range(min(n, _AHEAD)):
             nearby = text + 4 * signed(load_u32(own + 4 * k))
+            prefetch(nearby - 88)
             prefetch(nearby - 32)
             prefetch(nearby + 16)
         for k in range(n):
             if k + _AHEAD < n:
                 nearby = text + 4 * signed(load_u32(own + 4 * (k + _AHEAD)))
+                prefetch(nearby - 88)  # towards the word's count
                 prefetch(nearby - 32)
                 prefetch(nearby + 16)
             at = signed(load_u32(own + 4 * k))
@@ -219,33 +254,9 @@ def merge_pairs(
                 fresh += 1
             store_u64(entry + 8, np.uint64(cursor))
 
-        # Second pass: write the lists of the pairs that arose.
         if fresh:
-            for k in range(kept):
-                ahead = min(k + _AHEAD, kept - 1)
-                prefetch(text + 4 * signed(load_u32(own + 4 * ahead)))
-                at = signed(load_u32(own + 4 * k))
-                left = signed(load_u32(text + 4 * at - 4))
-                right = signed(load_u32(text + 4 * (at + size)))
-                if left < MARK:
-                    entry = hist + 32 * left + 8
-                    cursor = signed(load_u64(entry))
-                    if cursor >= 0:
-                        store_u32(lists + 4 * cursor, np.uint32(at - signed(load_u32(sizes + 4 * left))))
-                        store_u64(entry, np.uint64(cursor + 1))
-                if right < MARK and right != product:
-                    entry = hist + 32 * right + 24
-                    cursor = signed(load_u64(entry))
-                    if cursor >= 0:
-                        store_u32(lists + 4 * cursor, np.uint32(at))
-                        store_u64(entry, np.uint64(cursor + 1))
-        for k in range(left_n):
-            entry = hist + 32 * signed(load_u32(lefts + 4 * k))
-            store_u64(entry, _ZERO)
-            store_u64(entry + 8, _ZERO)
-        for k in range(right_n):
-            entry = hist + 32 * signed(load_u32(rights + 4 * k))
-            store_u64(entry + 16, _ZERO)
-            store_u64(entry + 24, _ZERO)
+            _write_lists(text, sizes, hist, lists, own, kept, product, size)
+        _forget(hist, lefts, left_n)
+        _forget(hist + 16, rights, right_n)
     state[0], state[1], state[2], state[3] = done, heaped, paired, listed
     return status

@@ -72,7 +72,7 @@ class WordCounts:
 class WordCounter:
     """Counts words batch by batch; `finish` returns what was counted so far.
 
-    Pieces go from the column's own buffers into a hash table (`wordtable.py`), about 24 to 64 bytes for each distinct
+    Pieces go from the column's own buffers into a hash table (`wordtable.py`), about 32 to 64 bytes for each distinct
     word of up to 15 bytes, whatever the number of documents.
     """
 
