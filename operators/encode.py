@@ -123,13 +123,14 @@ class Encoder:
         out = self._room(out, len(cuts) * around)
         k.open_documents(state, int(text.offsets[0]), True)
         self._expect(text.bytes)
+        at = text.data.ctypes.data
         for low, ends in self._pretokenizer.blocks(text):
             if not len(ends):
                 continue
             high = int(ends[-1])
             closing = int(np.searchsorted(cuts, high, "right")) - int(state[k.CUT]) + 1
             out = self._room(out, high - low + closing * around)
-            self._run(text.data, low, np.ascontiguousarray(ends, np.int64))
+            self._run(at, len(text.data), low, np.ascontiguousarray(ends, np.int64))
         if state[k.MISSING] and missing_bytes != "drop":
             raise DataError(
                 f"{int(state[k.MISSING])} bytes have no token in this vocabulary, the first in document "
@@ -174,15 +175,13 @@ class Encoder:
         state[k.APPEND_AT], state[k.APPENDS] = append.ctypes.data, len(append)
         state[k.LISTS_AT] = lists.ctypes.data
 
-    def _run(
-        self, data: npt.NDArray[np.uint8], low: int, ends: npt.NDArray[np.int64], *, refill: bool = True
-    ) -> None:
+    def _run(self, at: int, size: int, low: int, ends: npt.NDArray[np.int64], *, refill: bool = True) -> None:
         state = self._state
         state[k.PIECE] = 0
         state[k.POSITION] = low
-        at, size = data.ctypes.data, len(data)
+        ends_at, pieces = ends.ctypes.data, len(ends)
         while True:
-            status = k.encode_block(at, size, ends.ctypes.data, len(ends), self._addresses, state)
+            status = k.encode_block(at, size, ends_at, pieces, self._addresses, state)
             if status == k.DONE:
                 return
             if status == k.NEED_SCRATCH:
@@ -224,7 +223,7 @@ class Encoder:
         self._slots = table
         state[k.LONG_AT] = table.ctypes.data
         state[k.LONG_BITS] = bits
-        state[k.LONG_LIMIT] = int(slots * _LOAD) if self._most_slots else 0
+        state[k.LONG_LIMIT] = slots // 2 if self._most_slots else 0
 
     def _reset(self) -> None:
         # An empty table of the size that the memo asks for, and the memo in it.
@@ -246,7 +245,7 @@ class Encoder:
                 discarded = np.empty(2 * (int(ends[-1]) - low) + 64, self._dtype)
             state[k.BASE] = state[k.OUT] = discarded.ctypes.data
             state[[k.CUT, k.CUTS, k.DOCUMENT, k.SKIP]] = 0
-            self._run(words.data, low, ends, refill=False)
+            self._run(words.data.ctypes.data, len(words.data), low, ends, refill=False)
             if state[k.PIECE] < len(ends):
                 break
         state[[k.MISSING, k.LOOKUPS, k.MISSES]] = 0

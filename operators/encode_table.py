@@ -127,7 +127,7 @@ def find_long(slots: int, bits: int, arena: int, hashed: Any, start: int, length
     """
     mask = (np.int64(1) << bits) - 1
     place = np.int64(hashed >> np.uint64(64 - bits))
-    for _ in range(4 * PROBES):
+    for _ in range(8 * PROBES):
         found = load_u64(slots + (place << 4))
         if found == np.uint64(0):
             return place, np.int64(0)
@@ -179,7 +179,7 @@ def rehash_long(old: Any, new: Any, bits: int) -> Any:
         if hashed == np.uint64(0):
             continue
         place = np.int64(hashed >> np.uint64(64 - bits))
-        for _ in range(4 * PROBES):
+        for _ in range(8 * PROBES):
             if load_u64(target + (place << 4)) == np.uint64(0):
                 store_u64(target + (place << 4), hashed)
                 store_u64(target + (place << 4) + 8, load_u64(source + (i << 4) + 8))
