@@ -1,5 +1,6 @@
-"""Encoding and decoding whole Arrow columns: nulls, slices, chunks, special tokens and normalization around the kernel."""
+"""Whole Arrow columns: nulls, slices, chunks, special tokens and normalization around the kernel."""
 
+import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -168,8 +169,8 @@ def _refuse_special(vocabulary: "Vocabulary", arrays: list[pa.Array]) -> None:
             if len(matches):
                 token = vocabulary.tokens[int(matches.token[0])].decode()
                 raise ValueError(
-                    f"document {first + int(matches.document[0])} spells the special token {token!r}; remove such documents "
-                    "(`find_special_tokens`), or pass special_tokens_in_text='text' or 'parse'"
+                    f"document {first + int(matches.document[0])} spells the special token {token!r}; remove "
+                    "such documents (`find_special_tokens`), or pass special_tokens_in_text='text' or 'parse'"
                 )
         first += len(array)
 
@@ -213,8 +214,7 @@ def decode_column(vocabulary: "Vocabulary", ids: Any) -> Any:
     if vocabulary.foreign is not None:
         bounds = offsets.tolist()
         found = [
-            decode_foreign(vocabulary._tokenizer, values[a:b].tolist())
-            for a, b in zip(bounds, bounds[1:], strict=False)
+            decode_foreign(vocabulary._tokenizer, values[a:b].tolist()) for a, b in itertools.pairwise(bounds)
         ]
         decoded = pa.array(found, pa.large_binary())
     else:

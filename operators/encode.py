@@ -6,17 +6,17 @@ import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators import encode_kernel as k
-from pairloom.operators.errors import DataError
+from pairloom.operators.encode_table import allocate, rehash_long, rehash_short
 from pairloom.operators.encode_word import SHORT, PairTable, scratch_bytes
+from pairloom.operators.errors import DataError
 from pairloom.operators.pretokenize import Pretokenizer
 from pairloom.operators.text import Text
 from pairloom.operators.tokens import TokenTable
-from pairloom.operators.encode_table import allocate, rehash_long, rehash_short
 
 __all__ = ["TABLE_BYTES", "Encoder"]
 
 TABLE_BYTES = 64 << 20
-# Entries may fill this share of the short table: of probed buckets, 99.9 % are then the first or the second.
+# Entries may fill this share of the short table.
 _LOAD = 0.62
 _NO_KINDS = np.zeros(0, np.int32)
 _LONG_START_BITS = 12
@@ -42,10 +42,10 @@ _PROGRESS = [
 class Encoder:
     """Encodes documents with one vocabulary; not to be shared between threads at the same time.
 
-    Memory: at most `table_bytes` for words (half of it for short words, an eighth for the index of longer ones, a quarter
-    for what both spill), 40 bytes for each byte of the longest pretoken, and the output. The table starts at the size
-    of the memo and doubles as words come in; when it may not double any more it is emptied and starts from the memo.
-    With `table_bytes=0` every word is merged anew; ids never depend on any of this.
+    Memory: at most `table_bytes` for words (half of it for short words, an eighth for the index of longer ones, a
+    quarter for what both spill), 40 bytes for each byte of the longest pretoken, and the output. The table starts
+    at the size of the memo and doubles as words come in; when it may not double any more it is emptied and starts
+    from the memo. With `table_bytes=0` every word is merged anew; ids never depend on any of this.
 
     `memo` are words to put in first, best first: without one, the vocabulary's own tokens.
     """
@@ -73,6 +73,7 @@ class Encoder:
         self._plan = np.zeros(3 * k.BATCH, np.uint64)
         self._scratch = np.zeros(scratch_bytes(SHORT) // 8, np.uint64)
         self._state = np.zeros(k.STATE, np.int64)
+        self._short = self._slots = np.zeros(0, np.uint64)
         self._generations = 0
         state = self._state
         state[k.WIDTH] = dtype.itemsize // 2
@@ -107,9 +108,9 @@ class Encoder:
     ) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
         """The ids of all documents one after another, and where each begins (int64, one more than documents).
 
-        Every document of `text` is one document, unless `kinds` says that it is a segment of one (see `open_documents`);
-        then `documents` says how many there are. Raises DataError for a byte without a token, unless `missing_bytes` is
-        "drop", which leaves it out as `tokenizers` does.
+        Every document of `text` is one document, unless `kinds` says that it is a segment of one (see
+        `open_documents`); then `documents` says how many there are. Raises DataError for a byte without a token,
+        unless `missing_bytes` is "drop", which leaves it out as `tokenizers` does.
         """
         state = self._state
         count = len(text) if documents is None else documents
@@ -134,7 +135,7 @@ class Encoder:
         if state[k.MISSING] and missing_bytes != "drop":
             raise DataError(
                 f"{int(state[k.MISSING])} bytes have no token in this vocabulary, the first in document "
-                f"{int(state[k.MISSING_AT])}; learn the vocabulary with its whole alphabet, or pass missing_bytes='drop'"
+                f"{int(state[k.MISSING_AT])}; learn the vocabulary with all bytes, or pass missing_bytes='drop'"
             )
         used = (int(state[k.OUT]) - int(state[k.BASE])) // self._dtype.itemsize
         return out[:used], lists
@@ -207,12 +208,11 @@ class Encoder:
 
     def _place_short(self, move: Any, buckets: int) -> None:
         state = self._state
-        shift = 64 - (buckets.bit_length() - 1)
         table = allocate(64 * buckets)
-        state[k.SHORT_USED] = move(self._short, table, shift) if move else 0
+        state[k.SHORT_USED] = move(self._short, table) if move else 0
         self._short = table
         state[k.SHORT_AT] = table.ctypes.data
-        state[k.SHORT_SHIFT] = shift
+        state[k.SHORT_MASK] = buckets - 1
         state[k.SHORT_LIMIT] = int(2 * buckets * _LOAD) if self._most_buckets else 0
 
     def _place_long(self, move: Any, slots: int) -> None:

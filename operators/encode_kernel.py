@@ -1,8 +1,8 @@
 """The kernel that turns pretokens into ids: plan a batch of look-ups, then make them.
 
-For each batch of `BATCH` pretokens, the first loop packs every word into two registers, chooses its bucket and prefetches
-it; the second compares, and copies 16 bytes of ids whatever their number. A word that the table does not hold is merged and
-put there. Between documents, `append` and `prepend` are written and the list's offset is noted.
+For each batch of `BATCH` pretokens, the first loop packs every word into two registers, chooses its bucket and
+prefetches it; the second compares, and copies 16 bytes of ids whatever their number. A word that the table does not
+hold is merged and put there. Between documents, `append` and `prepend` are written and the list's offset is noted.
 
 `state` is int64[STATE], the kernel's memory from one block to the next; its fields are the constants below. The kernel
 returns GROW_SHORT, GROW_LONG or NEED_SCRATCH where the caller has to make room (and calls again to go on from the same
@@ -13,6 +13,16 @@ from typing import Any
 
 import numpy as np
 
+from pairloom.operators.encode_table import (
+    PROBES,
+    bucket_hash,
+    find_long,
+    hash_long,
+    high_of,
+    low_of,
+    pack_at_end,
+)
+from pairloom.operators.encode_word import encode_word
 from pairloom.operators.jit import (
     copy_16,
     inner,
@@ -24,16 +34,6 @@ from pairloom.operators.jit import (
     store_u16,
     store_u32,
     store_u64,
-)
-from pairloom.operators.encode_word import encode_word
-from pairloom.operators.encode_table import (
-    PROBES,
-    bucket_hash,
-    find_long,
-    hash_long,
-    high_of,
-    low_of,
-    pack_at_end,
 )
 
 __all__ = [
@@ -65,7 +65,7 @@ DONE, GROW_SHORT, GROW_LONG, NEED_SCRATCH = 0, 1, 2, 3
     BASE,  # address of the first id
     WIDTH,  # log2 of an id's bytes: 1 or 2
     SHORT_AT,
-    SHORT_SHIFT,  # 64 - log2 of the number of buckets
+    SHORT_MASK,  # the number of buckets - 1
     SHORT_USED,
     SHORT_LIMIT,  # entries from which to grow
     LONG_AT,
@@ -120,12 +120,12 @@ def _ends_document(kind: int) -> bool:
 
 
 @kernel
-def open_documents(state: Any, position: int, begin: bool) -> None:
+def open_documents(state: Any, position: int | np.int64, begin: bool) -> None:
     """Close the open segment, and open the next one that has bytes from `position` on.
 
-    The kinds of segments are TEXT (goes on in the next segment), TEXT_ENDS (ends a document), NULL (is a null document, which
-    has no ids at all), and 2k or 2k + 1: the special token of id k, in whose place its bytes stand, the latter
-    ending a document. With `begin`, no segment is open yet.
+    The kinds of segments are TEXT (goes on in the next segment), TEXT_ENDS (ends a document), NULL (is a null
+    document, which has no ids at all), and 2k or 2k + 1: the special token of id k, in whose place its bytes stand,
+    the latter ending a document. With `begin`, no segment is open yet.
     """
     width = state[WIDTH]
     out = state[OUT]
@@ -187,9 +187,8 @@ def _miss_short(state: Any, low: Any, high: Any, start: int, length: int, out: i
         return end
     if state[SHORT_LIMIT] == 0:
         return end
-    bits = 64 - state[SHORT_SHIFT]
-    mask = (np.int64(1) << bits) - 1
-    bucket = np.int64(bucket_hash(low, high) >> np.uint64(state[SHORT_SHIFT]))
+    mask = state[SHORT_MASK]
+    bucket = np.int64(bucket_hash(low, high)) & mask
     for probe in range(2 * PROBES):
         place = state[SHORT_AT] + (((bucket + (probe >> 1)) & mask) << 6) + ((probe & 1) << 5)
         if load_u64(place + 8) == np.uint64(0):
@@ -283,15 +282,14 @@ def _open_cut(state: Any) -> Any:
 def encode_block(data: int, size: int, at: int, total: int, pairs: Any, state: Any) -> Any:
     """Encode the `total` pretokens of one block, whose ends are int64 at the address `at`.
 
-    `data` is the address of `size` bytes of text, `pairs` is `PairTable.addresses`. The output has room for one id a byte
-    of the block, for what is put around the documents that end in it, and 16 bytes more.
+    `data` is the address of `size` bytes of text, `pairs` is `PairTable.addresses`. The output has room for one id
+    a byte of the block, for what is put around the documents that end in it, and 16 bytes more.
     """
     limit = data + size - 16
     plan = state[PLAN_AT]
     width = state[WIDTH]
     table = state[SHORT_AT]
-    shift = np.uint64(state[SHORT_SHIFT])
-    mask = (((np.int64(1) << (64 - state[SHORT_SHIFT])) - 1) << 6) | 63
+    mask = state[SHORT_MASK] << 6
     arena = state[ARENA_AT]
     piece = state[PIECE]
     position = state[POSITION]
@@ -313,7 +311,7 @@ def encode_block(data: int, size: int, at: int, total: int, pairs: Any, state: A
                     high = high_of(word, length)
                 else:
                     low, high = pack_at_end(word, length)
-                bucket = np.int64(bucket_hash(low, high) >> shift) << 6
+                bucket = (np.int64(bucket_hash(low, high)) << 6) & mask
                 store_u64(step, low)
                 store_u64(step + 8, high)
                 store_u64(step + 16, np.uint64(bucket))

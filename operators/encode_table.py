@@ -7,15 +7,15 @@ Words of up to 15 bytes live in `short`, 32 bytes an entry, two entries to a 64-
     16 bytes       the ids as they are written to the output (8 of uint16 or 4 of uint32),
                    or of a spilled entry: uint64 offset into the arena, uint64 how many
 
-An entry whose `high` is 0 is free, since no word is empty. Buckets are probed linearly, at most `PROBES` of them, so that no
-text can make a look-up slow: a word that finds no room is merged anew each time.
+An entry whose `high` is 0 is free, since no word is empty. Buckets are probed linearly, at most `PROBES` of them,
+so that no text can make a look-up slow: a word that finds no room is merged anew each time.
 
 Longer words live in `slots`, (uint64 hash, uint64 offset + 1), which point into `arena` at
 
     uint32 length, uint32 how many ids, the bytes (padded to 8), the ids
 
-and are compared byte for byte. All of it is memory of one worker and of a fixed greatest size; a full table is emptied and
-filled again from the memo.
+and are compared byte for byte. All of it is memory of one worker and of a fixed greatest size; a full table is
+emptied and filled again from the memo.
 """
 
 import mmap
@@ -48,7 +48,7 @@ __all__ = [
     "rehash_short",
 ]
 
-PROBES = 8
+PROBES = 32
 _K0 = 0x9E3779B97F4A7C15
 _K1 = 0xC2B2AE3D27D4EB4F
 _K2 = 0xD6E8FEB86659FD93
@@ -103,7 +103,10 @@ def pack_at_end(start: int, length: int) -> Any:
 
 @inner
 def bucket_hash(low: Any, high: Any) -> Any:
-    """64 mixed bits of a packed word; buckets are chosen by the highest of them."""
+    """Mixed bits of a packed word; buckets are chosen by the lowest of them.
+
+    The lowest bits hold those from the middle of the 128-bit product, which depend on every byte.
+    """
     return fold_multiply(low ^ np.uint64(_K0), high ^ np.uint64(_K1))
 
 
@@ -127,7 +130,7 @@ def find_long(slots: int, bits: int, arena: int, hashed: Any, start: int, length
     """
     mask = (np.int64(1) << bits) - 1
     place = np.int64(hashed >> np.uint64(64 - bits))
-    for _ in range(8 * PROBES):
+    for _ in range(2 * PROBES):
         found = load_u64(slots + (place << 4))
         if found == np.uint64(0):
             return place, np.int64(0)
@@ -146,8 +149,8 @@ def find_long(slots: int, bits: int, arena: int, hashed: Any, start: int, length
 
 
 @kernel
-def rehash_short(old: Any, new: Any, shift: int) -> Any:
-    """Move every entry into an empty table of 2^(64 - shift) buckets; returns how many entries found room."""
+def rehash_short(old: Any, new: Any) -> Any:
+    """Move every entry into an empty table; returns how many entries found room."""
     source, target = address(old), address(new)
     mask = (np.int64(new.size) >> 3) - 1
     moved = 0
@@ -157,7 +160,7 @@ def rehash_short(old: Any, new: Any, shift: int) -> Any:
         if high == np.uint64(0):
             continue
         key = high & np.uint64(0x0FFFFFFFFFFFFFFF)
-        bucket = np.int64(bucket_hash(load_u64(entry), key) >> np.uint64(shift)) & mask
+        bucket = np.int64(bucket_hash(load_u64(entry), key)) & mask
         for probe in range(2 * PROBES):
             place = target + (((bucket + (probe >> 1)) & mask) << 6) + ((probe & 1) << 5)
             if load_u64(place + 8) == np.uint64(0):
@@ -179,7 +182,7 @@ def rehash_long(old: Any, new: Any, bits: int) -> Any:
         if hashed == np.uint64(0):
             continue
         place = np.int64(hashed >> np.uint64(64 - bits))
-        for _ in range(8 * PROBES):
+        for _ in range(2 * PROBES):
             if load_u64(target + (place << 4)) == np.uint64(0):
                 store_u64(target + (place << 4), hashed)
                 store_u64(target + (place << 4) + 8, load_u64(source + (i << 4) + 8))

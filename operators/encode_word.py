@@ -8,9 +8,9 @@ as bytes; `slots` is an open-addressed table of one uint64 for any other pair,
 probed linearly from a multiplicative hash. `products[rank]` is the id of the merged token. `NO_RANK` means no merge.
 Ids stay below 2^21 - 1 and ranks below 2^22 - 1; `PairTable.of` refuses more.
 
-Words of up to `SHORT` bytes keep one key a position, `rank << 8 | position`, and the smallest key of each sixteen; a merge
-looks up two pairs, and takes the minimum of at most three sixteens and of the sixteen minima, each of which is one vector
-operation. No step depends on what the word is, so that little is mispredicted: Longer words
+Words of up to `SHORT` bytes keep one key a position, `rank << 8 | position`, and the smallest key of each sixteen;
+a merge looks up two pairs, and takes the minimum of at most three sixteens and of the sixteen minima, each of which
+is one vector operation. No step depends on what the word is, so that little is mispredicted: Longer words
 use a doubly linked list and a binary heap of (rank, position), which is O(n log n) at any length and for any text.
 """
 
@@ -37,6 +37,8 @@ from pairloom.operators.jit import (
 )
 from pairloom.operators.tokens import TokenTable
 
+Int = int | np.int64
+
 __all__ = ["NO_RANK", "SHORT", "PairTable", "encode_word", "scratch_bytes"]
 
 NO_RANK = 0xFFFFFFFF
@@ -51,9 +53,9 @@ class PairTable:
     """The merges of a vocabulary, laid out for `encode_word`; all arrays are read-only once built.
 
     `byte_ids` is uint32[256], the id of each byte or NO_RANK where the vocabulary has none; `grid` uint32[65536];
-    `slots` uint64, a power of two of them; `products` uint32, one for each rank. Where a word that is a token takes that
-    token whatever the merges say (`ignore_merges`, and always in tiktoken), `tokens` holds them and `whole` (uint32, a
-    power of two) is an open-addressed table of their ids + 1; else `whole` is empty.
+    `slots` uint64, a power of two of them; `products` uint32, one for each rank. Where a word that is a token takes
+    that token whatever the merges say (`ignore_merges`, and always in tiktoken), `tokens` holds them and `whole`
+    (uint32, a power of two) is an open-addressed table of their ids + 1; else `whole` is empty.
     """
 
     byte_ids: npt.NDArray[np.uint32]
@@ -74,13 +76,13 @@ class PairTable:
         tokens: TokenTable,
         whole_words: npt.NDArray[np.bool_] | None = None,
     ) -> "PairTable":
-        """Lay merges out; `byte_ids` holds -1 for a byte without a token, `products` -1 for a merge never to be applied.
+        """Lay merges out.
 
-        `whole_words` marks the tokens that a word equal to them takes without any merge.
+        `byte_ids` holds -1 for a byte without a token, `products` -1 for a merge never to be applied. `whole_words` marks the tokens that a word equal to them takes without any merge.
 
-        The rank of a merge is its place in the list, and a pair that is listed twice keeps the last, as in `tokenizers`.
-        With `ties_share_rank`, neighbours in the list that make the same token share the first one's rank, as in tiktoken.
-        Raises CapacityError for more than 2^21 - 2 ids or 2^22 - 2 merges.
+        The rank of a merge is its place in the list, and a pair that is listed twice keeps the last, as in
+        `tokenizers`. With `ties_share_rank`, neighbours in the list that make the same token share the first one's
+        rank, as in tiktoken. Raises CapacityError for more than 2^21 - 2 ids or 2^22 - 2 merges.
         """
         count = len(merges)
         highest = max(int(merges.max(initial=0)), int(products.max(initial=0)), int(byte_ids.max(initial=0)))
@@ -117,8 +119,8 @@ class PairTable:
     def addresses(self) -> tuple[int, ...]:
         """What kernels read.
 
-        The addresses of byte_ids, grid, slots and products, the slots' mask and hash shift; then the address of `whole`,
-        its mask (-1 where it is empty) and the addresses of the tokens' data and offsets.
+        The addresses of byte_ids, grid, slots and products, the slots' mask and hash shift; then the address of
+        `whole`, its mask (-1 where it is empty) and the addresses of the tokens' data and offsets.
         """
         bits = len(self.slots).bit_length() - 1
         held = (self.byte_ids, self.grid, self.slots, self.products)
@@ -134,7 +136,7 @@ def scratch_bytes(longest: int) -> int:
 
 
 @inner
-def _pair_rank(slots: int, mask: int, shift: int, left: int, right: int) -> Any:
+def _pair_rank(slots: Int, mask: Int, shift: Int, left: Int, right: Int) -> Any:
     key = ((np.uint64(left) + np.uint64(1)) << np.uint64(21)) | np.uint64(right)
     place = np.int64((key * np.uint64(_MIX)) >> np.uint64(shift))
     slot = load_u64(slots + (place << 3))
@@ -176,12 +178,12 @@ def _fill_grid(grid: Any, ids: Any, slots: Any) -> None:
 
 
 @inner
-def _key(rank: Any, place: int) -> Any:
+def _key(rank: Any, place: Int) -> Any:
     return np.uint32(min((np.uint64(rank) << np.uint64(8)) | np.uint64(place), np.uint64(NO_RANK)))
 
 
 @inner
-def _hash_bytes(start: int, length: int) -> Any:
+def _hash_bytes(start: Int, length: Int) -> Any:
     mixed = np.uint64(length)
     for i in range(length):
         mixed = (mixed ^ np.uint64(load_u8(start + i))) * np.uint64(_MIX)
@@ -201,7 +203,7 @@ def _fill_whole(whole: Any, data: Any, offsets: Any, chosen: Any) -> None:
 
 
 @inner
-def _whole_word(word: int, length: int, whole: int, mask: int, data: int, offsets: int) -> Any:
+def _whole_word(word: Int, length: Int, whole: Int, mask: Int, data: Int, offsets: Int) -> Any:
     # The token that the word is, or -1.
     place = _hash_bytes(word, length) & mask
     while True:
@@ -219,11 +221,11 @@ def _whole_word(word: int, length: int, whole: int, mask: int, data: int, offset
 
 
 @inner
-def encode_word(word: int, length: int, table: Any, scratch: int) -> Any:
+def encode_word(word: Int, length: Int, table: Any, scratch: Int) -> Any:
     """Encode the `length` bytes at address `word`.
 
-    `table` is `PairTable.addresses`; `scratch` the address of `scratch_bytes(length)` bytes, 8-byte aligned. The ids are
-    left as uint32 from `scratch` on. Returns (how many ids, how many bytes had no token and were left out).
+    `table` is `PairTable.addresses`; `scratch` the address of `scratch_bytes(length)` bytes, 8-byte aligned. The
+    ids are left as uint32 from `scratch` on. Returns (how many ids, how many bytes had no token and were left out).
     """
     byte_ids, grid, slots, products, mask, shift, whole, whole_mask, data, offsets = table
     if whole_mask >= 0:
@@ -309,7 +311,7 @@ def encode_word(word: int, length: int, table: Any, scratch: int) -> Any:
 
 
 @inner
-def _push(heap: int, size: int, entry: Any) -> Any:
+def _push(heap: Int, size: Int, entry: Any) -> Any:
     place = size
     while place > 0:
         parent = (place - 1) >> 1
@@ -323,7 +325,7 @@ def _push(heap: int, size: int, entry: Any) -> Any:
 
 
 @inner
-def _sift(heap: int, size: int, place: int, entry: Any) -> None:
+def _sift(heap: Int, size: Int, place: Int, entry: Any) -> None:
     while True:
         child = 2 * place + 1
         if child >= size:
@@ -343,7 +345,7 @@ def _sift(heap: int, size: int, place: int, entry: Any) -> None:
 
 @inner
 def _merge_long(
-    word: int, length: int, byte_ids: int, slots: int, products: int, mask: int, shift: int, scratch: int
+    word: Int, length: Int, byte_ids: Int, slots: Int, products: Int, mask: Int, shift: Int, scratch: Int
 ) -> Any:
     # Layout: symbols, ranks, next, previous (uint32 each), then the heap of at most 3n entries of (rank, position):
     # n - 1 pairs at first, and each of at most n - 1 merges takes one entry out and puts two in.

@@ -21,7 +21,7 @@ def open_foreign(data: bytes, why: str) -> Any:
         ) from error
     try:
         tokenizer = Tokenizer.from_str(data.decode())
-    except Exception as error:  # noqa: BLE001 - the library raises bare Exception for what it cannot read
+    except Exception as error:
         raise RecipeError(f"`tokenizers` cannot read this tokenizer.json: {error}") from error
     tokenizer.no_padding()
     tokenizer.no_truncation()
@@ -29,7 +29,10 @@ def open_foreign(data: bytes, why: str) -> Any:
 
 
 def foreign_tokens(tokenizer: Any) -> tuple[TokenTable, tuple[str, ...], tuple[int, ...]]:
-    """(tokens by id, in UTF-8 as the vocabulary spells them; added tokens; their ids). Ids that are missing are empty."""
+    """(tokens by id, in UTF-8 as the vocabulary spells them; added tokens; their ids).
+
+    Ids that are missing are empty tokens.
+    """
     words = tokenizer.get_vocab(with_added_tokens=True)
     tokens = [b""] * (max(words.values(), default=-1) + 1)
     for word, token in words.items():

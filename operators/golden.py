@@ -11,7 +11,7 @@ GOLDEN = (
     "a  b   c\t\td \n\n  e \r\n f   ",
     "def f(x):\n    return {'k': [x ** 2, \"s\"]}  # ok\n",
     "camelCase HTTPServer ÉCOLE straße ǅ İstanbul",
-    "你好，世界。日本語のテキスト 한국어 ไทย",
+    "你好，世界。日本語のテキスト 한국어 ไทย",  # noqa: RUF001
     "नमस्ते दुनिया العربية עברית Ελληνικά кириллица",
     "👩‍👩‍👧‍👦 🇳🇱 e\u0301 \u00a0\u2003\u3000x \u07ff\u0800\uffff\U00010000\U0010ffff",
     "<|endoftext|> <s> </s> <|im_start|>user [INST] <unk>",

@@ -1,15 +1,17 @@
 """Where compiled kernels are kept on disk, and when they are still good.
 
-Numba's own cache looks at the file that a kernel is defined in and no further: a change in a helper that was compiled into the
-kernel goes unnoticed, and so does a copied installation whose files have other times. It also gives up on a folder that it
-can read and not write, so that an image warmed by root compiles everything again under another user. Here the kernels of
-one state of the package (a hash of its sources) share a folder, which is looked for in
+Numba's own cache looks at the file that a kernel is defined in and no further: a change in a helper that was
+compiled into the kernel goes unnoticed, and so does a copied installation whose files have other times. It also
+gives up on a folder that it can read and not write, so that an image warmed by root compiles everything again under
+another user. Here the kernels of one state of the package (a hash of its sources) share a folder, which is looked
+for in
 
 1. `NUMBA_CACHE_DIR`, where it is set, else `PAIRLOOM_CACHE_DIR`,
 2. `__pycache__` beside the sources,
 3. `pairloom` in the user's cache folder (`XDG_CACHE_HOME`, or `~/.cache`).
 
-Kernels are read from any of them and written to the first that takes them. Where none does, each process compiles its own.
+Kernels are read from any of them and written to the first that takes them. Where none does, each process compiles
+its own.
 """
 
 import functools
@@ -74,14 +76,14 @@ class _Locator:
 def _folder_cache(function: Callable[..., Any], folder: Path) -> Any:
     """Numba's cache of one function, in one folder."""
 
-    class Implementation(CompileResultCacheImpl):
+    class Implementation(CompileResultCacheImpl):  # type: ignore[misc]
         def __init__(self, py_func: Callable[..., Any]) -> None:
             self._lineno = py_func.__code__.co_firstlineno
             self._locator = _Locator(py_func, folder)
             name = f"{py_func.__module__}.{py_func.__qualname__}"
             self._filename_base = self.get_filename_base(name, getattr(sys, "abiflags", ""))
 
-    class Cache(FunctionCache):
+    class Cache(FunctionCache):  # type: ignore[misc]
         _impl_class = Implementation
 
     return Cache(function)

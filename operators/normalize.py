@@ -11,8 +11,9 @@ NORMALIZERS = ("none", "nfc", "nfkc")
 def normalize(texts: pa.Array, form: str) -> pa.Array:
     r"""The column in Unicode normalization form `form`: none, nfc or nfkc.
 
-    ASCII is its own normal form in both, so a column of nothing else is returned as it is; nulls stay null. The tables are
-    those of utf8proc in the installed Arrow. Raises ValueError for an unknown form or text that is not UTF-8.
+    ASCII is its own normal form in both, so a column of nothing else is returned as it is; nulls stay null. The
+    tables are those of utf8proc in the installed Arrow. Raises ValueError for an unknown form or text that is not
+    UTF-8.
 
     >>> normalize(pa.array(["e\u0301"]), "nfc").to_pylist()
     ['é']

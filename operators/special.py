@@ -16,7 +16,7 @@ __all__ = ["Matches", "SpecialFinder"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matches:
-    """Special tokens found in text, in order: the document, the first byte in `text.data`, the length and the id of each."""
+    """Special tokens found in text, in order: of each the document, the first byte in `text.data`, length and id."""
 
     document: npt.NDArray[np.int64]
     start: npt.NDArray[np.int64]

@@ -1,10 +1,11 @@
 """Reading and writing `.tiktoken` files: one token a line, in base64, and its rank, which is its id.
 
-tiktoken has no list of merges: it merges the neighbours whose bytes together are the token of the lowest rank, the leftmost
-first, after looking whether the whole word is a token. `recover_merges` finds the list that does the same. Merging the bytes of
-a token by the tokens of lower rank alone either leaves two parts, and then no other split of the token ever comes up:
-what stands between two places that no merge has crossed is merged as if it stood alone. Or it leaves more, and then the
-token is reached through a token of a higher rank, if at all, and every split of it is listed.
+tiktoken has no list of merges: it merges the neighbours whose bytes together are the token of the lowest rank, the
+leftmost first, after looking whether the whole word is a token. `recover_merges` finds the list that does the same.
+Merging the bytes of a token by the tokens of lower rank alone either leaves two parts, and then no other split of
+the token ever comes up: what stands between two places that no merge has crossed is merged as if it stood alone. Or
+it leaves more, and then the token is reached through a token of a higher rank, if at all, and every split of it is
+listed.
 """
 
 import base64
@@ -33,11 +34,11 @@ def read_tiktoken(data: bytes, special_tokens: Mapping[str, int]) -> dict[str, A
         if not line.strip():
             continue
         try:
-            word, rank = line.split()
-            token = base64.b64decode(word, validate=True)
+            coded, number_of = line.split()
+            token = base64.b64decode(coded, validate=True)
             if token in ranks or not token:
                 raise ValueError("the token is empty or occurs twice")
-            ranks[token] = int(rank)
+            ranks[token] = int(number_of)
         except ValueError as error:
             raise DataError(f"line {number} of this .tiktoken file, {line[:80]!r}: {error}") from error
     taken = [*ranks.values(), *special_tokens.values()]
@@ -50,8 +51,8 @@ def read_tiktoken(data: bytes, special_tokens: Mapping[str, int]) -> dict[str, A
             "the ids of this .tiktoken file and its special tokens are not distinct, negative or far apart"
         )
     tokens = [b""] * (max(taken, default=-1) + 1)
-    for token, rank in ranks.items():
-        tokens[rank] = token
+    for word, rank in ranks.items():
+        tokens[rank] = word
     merges = recover_merges(tokens)
     for text, rank in special_tokens.items():
         tokens[rank] = text.encode()
@@ -67,7 +68,7 @@ def read_tiktoken(data: bytes, special_tokens: Mapping[str, int]) -> dict[str, A
 
 
 def recover_merges(tokens: list[bytes]) -> npt.NDArray[np.int32]:
-    """The merges, int32[m, 2] in the order of their ranks, by which tiktoken makes these tokens (empty ones are none)."""
+    """The merges by which tiktoken makes these tokens, int32[m, 2] by rank; an empty token is none."""
     ranks = {token: rank for rank, token in enumerate(tokens) if token}
     merges: list[tuple[int, int]] = []
     for rank, token in enumerate(tokens):
@@ -102,8 +103,8 @@ def _merge_below(token: bytes, ranks: dict[bytes, int], limit: int) -> list[byte
 def write_tiktoken(vocabulary: "Vocabulary") -> bytes:
     """The `.tiktoken` file of a vocabulary.
 
-    Ids have to be ranks, so this raises RecipeError unless every ordinary token comes before the special ones, every byte is a
-    token, and the merges are those that tiktoken would find, a token's merge never being of a later one. A vocabulary
+    Ids have to be ranks, so this raises RecipeError unless every ordinary token comes before the special ones, every byte is
+    a token, and the merges are those that tiktoken would find, a token's merge never being of a later one. A vocabulary
     learned with special tokens, which come first, does not qualify; learn it without, and give tiktoken the special
     tokens with ids after the last.
     """
@@ -117,8 +118,8 @@ def write_tiktoken(vocabulary: "Vocabulary") -> bytes:
     if any(i < ordinary for i in special):
         raise RecipeError(
             f"the ids of a .tiktoken file are ranks, but special token {vocabulary.special_tokens[0]!r} has id "
-            f"{vocabulary.special_ids[0]}, before ordinary tokens; learn the vocabulary without special tokens and give them "
-            f"to tiktoken as ids from {ordinary} on"
+            f"{vocabulary.special_ids[0]}, before ordinary tokens; learn the vocabulary without special tokens and "
+            f"give them to tiktoken as ids from {ordinary} on"
         )
     if any(bytes([byte]) not in set(tokens) for byte in range(256)):
         raise RecipeError(

@@ -2,10 +2,12 @@
 
 Written are canonical bytes: one vocabulary, one file. What the format has no place for (the name of the scheme, the
 version of Unicode, golden documents) is kept under `model.pairloom`: `tokenizers` ignores keys that it does not know
-inside `model`, and refuses them at the top. A file that was saved again by another tool has lost them, and reads the same.
+inside `model`, and refuses them at the top. A file that was saved again by another tool has lost them, and reads
+the same.
 
-Read are byte-level BPE files as published for GPT-2, Llama 3, Qwen, DeepSeek-V3 and the ports of cl100k and o200k. Ids that no
-token has become empty tokens, which no text encodes to. Any other file is handed to the `tokenizers` library, and says so.
+Read are byte-level BPE files as published for GPT-2, Llama 3, Qwen, DeepSeek-V3 and the ports of cl100k and o200k.
+Ids that no token has become empty tokens, which no text encodes to. Any other file is handed to the `tokenizers`
+library, and says so.
 """
 
 import json
@@ -139,8 +141,8 @@ def _known() -> dict[tuple[str, ...], tuple[str, str]]:
 def read_tokenizer_json(data: bytes) -> tuple[dict[str, Any], list[list[Any]]]:
     """The fields of a Vocabulary, and its golden documents as [text, ids].
 
-    Raises DataError for a damaged file, RecipeError for one written under another version of Unicode or that needs a library
-    which is missing.
+    Raises DataError for a damaged file, RecipeError for one written under another version of Unicode or that needs
+    a library which is missing.
     """
     try:
         document = json.loads(data)

@@ -1,5 +1,6 @@
 """Tokens as bytes, held flat, and the byte-level alphabet in which `tokenizer.json` spells them."""
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, overload
 
@@ -19,7 +20,7 @@ def byte_order() -> npt.NDArray[np.uint8]:
 _ALPHABET = [""] * 256
 for _rank, _byte in enumerate(byte_order().tolist()):
     _ALPHABET[_byte] = chr(_byte) if _rank < 188 else chr(0x100 + _rank - 188)
-_TO_ALPHABET = {byte: letter for byte, letter in enumerate(_ALPHABET)}
+_TO_ALPHABET = dict(enumerate(_ALPHABET))
 _FROM_ALPHABET = {ord(letter): byte for byte, letter in enumerate(_ALPHABET)}
 
 
@@ -61,7 +62,7 @@ class TokenTable(Sequence[bytes]):
             raise ValueError("token offsets must rise from 0 to the length of the data")
         self.data = _frozen(data, np.uint8)
         self.offsets = _frozen(offsets, np.int64)
-        self._view = memoryview(self.data)
+        self._view = self.data.data
 
     @classmethod
     def of(cls, tokens: Iterable[bytes]) -> "TokenTable":
@@ -95,7 +96,7 @@ class TokenTable(Sequence[bytes]):
 
     def __iter__(self) -> Iterator[bytes]:
         ends = self.offsets.tolist()
-        for low, high in zip(ends, ends[1:], strict=False):
+        for low, high in itertools.pairwise(ends):
             yield bytes(self._view[low:high])
 
     def __eq__(self, other: object) -> bool:

@@ -13,10 +13,10 @@ import pyarrow as pa
 
 from pairloom.operators.columns import decode_column, encode_column, find_special
 from pairloom.operators.encode import TABLE_BYTES, Encoder
+from pairloom.operators.encode_word import PairTable
 from pairloom.operators.errors import CorruptionError
 from pairloom.operators.foreign import open_foreign
 from pairloom.operators.golden import GOLDEN
-from pairloom.operators.encode_word import PairTable
 from pairloom.operators.normalize import NORMALIZERS
 from pairloom.operators.pretokenize import UNICODE_VERSION, Pretokenizer
 from pairloom.operators.special import SpecialFinder
@@ -35,11 +35,12 @@ class Vocabulary:
 
     `tokens[id]` is the token's bytes (of a special token, its text); an empty token is an id that nothing encodes to.
     `merges` is int32[m, 2], the ids of left and right in the order of their ranks; the product of a merge is the
-    token that spells both. `special_tokens[i]` has the id `special_ids[i]` (by default the first ids): no text encodes to
-    it unless asked to. `plain_tokens` are those of them that decoding with `skip_special_tokens` in `transformers` keeps.
-    With `ignore_merges`, a word that is a token takes its id whatever the merges say. With `ties_share_rank`, merges that follow
-    each other and make the same token are applied leftmost first, as tiktoken does. `post_processor` is carried along
-    for `transformers` (JSON) and never run. `memo` holds words that an encoder should know from the start.
+    token that spells both. `special_tokens[i]` has the id `special_ids[i]` (by default the first ids): no text
+    encodes to it unless asked to. `plain_tokens` are those of them that decoding with `skip_special_tokens` in
+    `transformers` keeps. With `ignore_merges`, a word that is a token takes its id whatever the merges say. With
+    `ties_share_rank`, merges that follow each other and make the same token are applied leftmost first, as tiktoken
+    does. `post_processor` is carried along for `transformers` (JSON) and never run. `memo` holds words that an
+    encoder should know from the start.
 
     Two vocabularies are equal when their fingerprints are: when they encode everything the same way.
     """
@@ -127,7 +128,8 @@ class Vocabulary:
         if self.foreign is not None:
             return f"run by the `tokenizers` library, because {self.foreign_reason}"
         if self.pretokenizer.pattern is not None:
-            return f"pretokenized by the `regex` library, because no scheme has the pattern {self.pretokenizer.pattern!r}"
+            pattern = self.pretokenizer.pattern
+            return f"pretokenized by the `regex` library, because no scheme has the pattern {pattern!r}"
         return None
 
     def special_id(self, token: str) -> int:
@@ -222,11 +224,12 @@ class Vocabulary:
     ) -> Any:
         """The ids of every document, `prepend` before and `append` after each, as LargeList<uint16 | uint32>.
 
-        A null document gives a null list. `special_tokens_in_text` is "text" (what spells a special token is ordinary text),
-        "parse" (it becomes the special token, the leftmost and longest first) or "error" (ValueError). With `offsets`, returns
-        (ids, ends): `ends` is LargeList<int64>, where each token ends in its decoded document; what is put around a document
-        has no length. Raises ValueError for a binary column that is not UTF-8 and for an id outside the vocabulary, DataError
-        for a byte without a token (`missing_bytes="drop"` leaves it out).
+        A null document gives a null list. `special_tokens_in_text` is "text" (what spells a special token is
+        ordinary text), "parse" (it becomes the special token, the leftmost and longest first) or "error"
+        (ValueError). With `offsets`, returns (ids, ends): `ends` is LargeList<int64>, where each token ends in its
+        decoded document; what is put around a document has no length. Raises ValueError for a binary column that is
+        not UTF-8 and for an id outside the vocabulary, DataError for a byte without a token (`missing_bytes="drop"`
+        leaves it out).
         """
         ids, ends = encode_column(
             self,
@@ -304,9 +307,10 @@ class Vocabulary:
 
     @property
     def _special_finder(self) -> SpecialFinder:
-        return self._derived.setdefault(  # type: ignore[no-any-return]
-            "special", SpecialFinder(self.special_tokens, self.special_ids)
-        )
+        if "special" not in self._derived:
+            self._derived["special"] = SpecialFinder(self.special_tokens, self.special_ids)
+        finder: SpecialFinder = self._derived["special"]
+        return finder
 
     @property
     def _tokenizer(self) -> Any:

@@ -1,5 +1,6 @@
 """What encoding means: of a word, merge the pair of the lowest rank, leftmost first, until no pair has a rank."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 __all__ = ["encode_word", "find_special"]
@@ -14,7 +15,7 @@ def encode_word(symbols: Sequence[int], ranks: Mapping[tuple[int, int], tuple[in
     word = list(symbols)
     while len(word) > 1:
         best, rank = -1, None
-        for i, pair in enumerate(zip(word, word[1:], strict=False)):
+        for i, pair in enumerate(itertools.pairwise(word)):
             found = ranks.get(pair)
             if found is not None and (rank is None or found[0] < rank):
                 best, rank = i, found[0]

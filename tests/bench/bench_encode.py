@@ -1,8 +1,9 @@
 """Encoding against its peers: python tests/bench/bench_encode.py [TEXT] [--vocabulary FILE] [--size N] [--megabytes N].
 
-TEXT is a .jsonl file with a key "text", or any other file as one document a line; by default the Python standard library. The
-vocabulary is learned from the text (32,768 tokens, scheme gpt2) unless a tokenizer.json is given. Everything runs on one
-thread, in turn, `--repeat` times; figures are medians of processor time, so that a busy machine disturbs them less.
+TEXT is a .jsonl file with a key "text", or any other file as one document a line; by default the Python standard
+library. The vocabulary is learned from the text (32,768 tokens, scheme gpt2) unless a tokenizer.json is given.
+Everything runs on one thread, in turn, `--repeat` times; figures are medians of processor time, so that a busy
+machine disturbs them less.
 
 First pass: a new encoder. Later passes: the same encoder, same text. "memo" has the 65,536 most frequent words from the
 start. Peers get the documents in the form that they are fastest in; converting their result is not counted.

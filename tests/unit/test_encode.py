@@ -2,6 +2,7 @@
 
 import ctypes
 import functools
+import itertools
 import mmap
 import pickle
 import sysconfig
@@ -14,8 +15,8 @@ import pytest
 
 from pairloom.operators import Pretokenizer, Vocabulary, count_words, learn_bpe
 from pairloom.operators.columns import encode_column
-from pairloom.operators.errors import CapacityError, DataError
 from pairloom.operators.encode_word import SHORT, PairTable
+from pairloom.operators.errors import CapacityError, DataError
 from pairloom.operators.normalize import normalize
 from pairloom.operators.text import Text
 from pairloom.operators.tokens import TokenTable
@@ -123,7 +124,7 @@ def test_long_words_equal_short_ones_and_take_time_in_proportion(letter):
         ids = encode_column(vocab, pa.array([text]), encoder=vocab.encoder(table_bytes=0))[0].to_pylist()[0]
         assert vocab.decode(ids) == text.encode()
         ranks = {(int(a), int(b)): k for k, (a, b) in enumerate(vocab.merges)}
-        assert all(pair not in ranks for pair in zip(ids, ids[1:], strict=False))
+        assert all(pair not in ranks for pair in itertools.pairwise(ids))
     million = letter * (1_000_000 // len(letter))
     assert vocab.decode(vocab.encode_one(million)) == million.encode()
 
@@ -213,9 +214,7 @@ def test_bytes_without_a_token():
     vocab = Vocabulary(tokens=tokens, merges=np.zeros((0, 2), np.int32), special_tokens=full.special_tokens)
     column = pa.array(["ab", "aqb q", "q" * 300])
     for _ in range(2):  # a word with such a byte is never kept in the table
-        with pytest.raises(
-            DataError, match="303? bytes have no token.*document 1|302 bytes have no token.*document 1"
-        ):
+        with pytest.raises(DataError, match=r"302 bytes have no token.*document 1"):
             vocab.encode(column)
     dropped = vocab.encode(column, missing_bytes="drop")
     assert vocab.decode(dropped).to_pylist() == [b"ab", b"ab ", b""]

@@ -1,0 +1,39 @@
+"""Compiling every kernel of encoding before it is needed: in an image as it is built, or in an actor as it starts."""
+
+import pyarrow as pa
+
+from pairloom.operators.bpe import learn_bpe
+from pairloom.operators.pretokenize import Pretokenizer
+from pairloom.operators.pretokenize.schemes import SCHEMES
+from pairloom.operators.vocabulary import Vocabulary
+from pairloom.operators.words import count_words, merge_counts
+
+__all__ = ["warmup"]
+
+
+def warmup(schemes: tuple[str, ...] = tuple(SCHEMES)) -> None:
+    """Run counting, learning, encoding and decoding once on a few words, so that their kernels are on disk.
+
+    Where they are is told in `jit_cache.py`. Takes a minute on a machine that has none of them, else a second.
+    """
+    column = pa.array(
+        ["it's 12345 of a<|x|>word", None, "", "caf\u00e9 \u65e5\u672c " + "ab" * 400, "a\n\n b"]
+    )
+    for scheme in schemes:
+        cut = Pretokenizer(scheme=scheme)
+        counts = count_words(column.fill_null(""), cut)
+        counts = merge_counts([counts, counts])
+        vocabulary = learn_bpe(counts, 300, special_tokens=["<|x|>"], pretokenizer=cut).with_memo(counts)
+        for policy in ("text", "parse"):
+            ids = vocabulary.encode(column, append=[0], special_tokens_in_text=policy)
+        vocabulary.decode(ids)
+    vocabulary.encode(column, offsets=True)
+    # Words enough for the table to grow.
+    crowd = pa.array([" ".join(f"{i:05}" for i in range(9000)) + " ".join(f"{i:020}" for i in range(9000))])
+    Vocabulary(
+        tokens=vocabulary.tokens,
+        merges=vocabulary.merges,
+        special_tokens=vocabulary.special_tokens,
+        pretokenizer=Pretokenizer(scheme="whitespace"),
+        ignore_merges=True,
+    ).encode(pa.concat_arrays([crowd, column.slice(0, 1)]))
