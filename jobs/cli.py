@@ -6,6 +6,7 @@ errors to standard error.
 
 import json
 import sys
+import time
 from importlib import resources
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +16,10 @@ import typer
 from pairloom.jobs.progress import progress
 from pairloom.jobs.show import show_plan, show_rows, show_summary, summary
 from pairloom.operators.errors import PairloomError, RecipeError
+from pairloom.operators.jit_cache import cache_folders
+from pairloom.operators.pretokenize.schemes import SCHEMES
 from pairloom.pipeline import Recipe, load_recipe, make_plan, open_dataset, run
+from pairloom.pipeline.stages.prepare import PrepareTask
 
 __all__ = ["app", "main"]
 
@@ -134,6 +138,21 @@ def plan_command(
 ) -> None:
     """Show what would run, with memory, disk and time; run nothing."""
     show_plan(make_plan(_recipe(recipe, overrides, engine)), workers, as_json)
+
+
+@app.command("warmup")
+def warmup_command(
+    scheme: Annotated[list[str] | None, typer.Option(help="a pretokenizer; all of them otherwise")] = None,
+) -> None:
+    """Compile every kernel for this machine, so that no run has to: for images and for nodes that come and go."""
+    started = time.monotonic()
+    unknown = sorted(set(scheme or []) - set(SCHEMES))
+    if unknown:
+        raise RecipeError(f"unknown pretokenizer {', '.join(unknown)}; known: {', '.join(SCHEMES)}")
+    PrepareTask(schemes=tuple(scheme) if scheme else tuple(SCHEMES)).run()
+    sys.stdout.write(
+        f"kernels are ready after {time.monotonic() - started:.1f} s, in {next(cache_folders())}\n"
+    )
 
 
 @app.command("inspect")

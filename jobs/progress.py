@@ -20,6 +20,7 @@ __all__ = ["SAYS", "Progress", "Step", "progress", "size_text", "time_text"]
 LINE_SECONDS = 10.0  # between two lines of a step where there is no terminal
 
 SAYS = {
+    "prepare": "prepare",
     "count": "count words",
     "merge": "merge counts",
     "learn": "learn merges",
@@ -107,6 +108,9 @@ class _Lines(Progress):
 
     def begin(self, step: Step) -> None:
         self._last = time.monotonic()
+        if step.name == "prepare":
+            self._say("prepare: start a worker; load its kernels, or compile them once for this machine")
+            return
         known = f", {step.reused} done before" if step.reused else ""
         self._say(f"{SAYS[step.name]}: {_many(step.units, 'unit')}, {size_text(step.bytes)}{known}")
 
@@ -155,6 +159,8 @@ class _State(TextColumn):
         now = time.monotonic()
         if task.finished:
             return Text(f"{time_text(step.seconds)}{_documents(step)}")  # type: ignore[return-value]
+        if step.name == "prepare":
+            return Text(f"{time_text(now - step.started)}, loading or compiling kernels")  # type: ignore[return-value]
         return Text(f"{_state(step, now)}, {time_text(now - step.started)} so far")  # type: ignore[return-value]
 
 

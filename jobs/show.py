@@ -91,6 +91,8 @@ def show_summary(result: dict[str, Any]) -> None:
             lost = f"{pack['truncated_tokens']:,} tokens truncated, {pack['dropped_tokens']:,} dropped"
             lines.append(("left out", lost))
     for name, step in result["steps"].items():
+        if name == "prepare":
+            continue
         rate = f", {size_text(step['bytes_per_second'])}/s" if step["bytes_per_second"] else ", done before"
         lines.append((SAYS[name], time_text(step["seconds"]) + rate))
     lines.append(("committed", f"generation {result['generation']} of {result['root']}"))

@@ -1,7 +1,9 @@
 """What to compute: pure functions and values over numpy and Arrow buffers."""
 
 if __name__ != "pairloom.operators":
-    raise ImportError("import this package as pairloom.operators (install the project with `pip install -e .`)")
+    raise ImportError(
+        "import this package as pairloom.operators (install the project with `pip install -e .`)"
+    )
 
 from pairloom.operators.bpe import count_pairs, learn_bpe
 from pairloom.operators.pretokenize import Pretokenizer

@@ -46,6 +46,13 @@ class Job:
             return self.plan.vocabulary
         return Vocabulary.from_json(self.objects.read(self.records["learn"].file("vocabulary").path))
 
+    def prepare(self, task: Task) -> None:
+        """Run one task that leaves nothing behind: the first worker starts, and its kernels are compiled or loaded."""
+        self.observe(StepStarted(step="prepare", units=1, reused=0, bytes=0))
+        for receipt in self.executor.run([task]):
+            self._done("prepare", receipt, 0)
+        self.observe(StepFinished(step="prepare", ledger=Ledger()))
+
     def step(
         self, step: str, tasks: Sequence[Task], *, sizes: Sequence[int], shared: Any = None
     ) -> list[Receipt]:

@@ -1,7 +1,7 @@
 """Running a recipe: the stages that are not committed yet, then one commit.
 
-    plan ─▶ count ─▶ merge ─▶ learn ─▶ tokenize ─▶ exchange ─▶ pack ─▶ manifest
-             units    parts     1        units       shards    parts      1
+    plan ─▶ prepare ─▶ count ─▶ merge ─▶ learn ─▶ tokenize ─▶ exchange ─▶ pack ─▶ manifest
+               1        units    parts     1        units       shards    parts      1
 
 Everything before the manifest can be killed at any moment: units with a receipt are never done again, units without one
 leave nothing that anybody would read.
@@ -19,6 +19,7 @@ from pairloom.pipeline.recipe import Recipe
 from pairloom.pipeline.stages.count import count
 from pairloom.pipeline.stages.learn import learn
 from pairloom.pipeline.stages.pack import pack_rows
+from pairloom.pipeline.stages.prepare import PrepareTask
 from pairloom.pipeline.stages.tokenize import tokenize
 from pairloom.pipeline.store.location import check_writable, open_objects
 from pairloom.pipeline.store.manifest import Manifest, StageRecord, commit, latest_manifest
@@ -68,6 +69,7 @@ def run(
         executor=executor or _executor(recipe),
         records={stage: last.stages[stage] for stage in done} if last else {},
     )
+    job.prepare(PrepareTask(schemes=_schemes(plan)))
     for stage in wanted:
         if stage not in job.records:
             job.records[stage] = RUNS[stage](job)
@@ -83,6 +85,13 @@ def run(
     for receipt in job.scratch:
         discard(objects, receipt)
     return manifest
+
+
+def _schemes(plan: Plan) -> tuple[str, ...]:
+    """The pretokenizer that a plan's kernels are compiled for."""
+    if plan.vocabulary is not None:
+        return (plan.vocabulary.pretokenizer.scheme,)
+    return (plan.recipe.vocabulary.pretokenizer.scheme,)
 
 
 def _executor(recipe: Recipe) -> Executor:

@@ -60,7 +60,7 @@ def test_json_is_json(pairloom: Command) -> None:
     assert code == 0
     assert result["documents"] == 100 == result["documents_out"] + result["empty"]
     assert result["pack"]["seq_len"] == 32
-    assert set(result["steps"]) == {"count", "merge", "learn", "tokenize", "exchange", "pack"}
+    assert set(result["steps"]) == {"prepare", "count", "merge", "learn", "tokenize", "exchange", "pack"}
 
 
 def test_stages_one_by_one(pairloom: Command) -> None:
@@ -125,6 +125,13 @@ def test_what_is_wrong_is_one_message_and_exit_code_2(
     assert message in err
     assert "Traceback" not in err
     assert len([line for line in err.splitlines() if "error" in line]) == 1
+
+
+def test_warmup_compiles_and_says_where(pairloom: Command) -> None:
+    code, out, err = pairloom("warmup", "--scheme", "gpt2")
+    assert code == 0, err
+    assert "kernels are ready" in out
+    assert pairloom("warmup", "--scheme", "gpt9")[0] == 2
 
 
 def test_bad_input_is_exit_code_1(pairloom: Command) -> None:

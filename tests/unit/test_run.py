@@ -90,7 +90,8 @@ def test_a_changed_packing_reuses_the_tokens(tmp_path: Path) -> None:
     events: list[Event] = []
     changed = recipe_for(tmp_path, "pack.seq_len=32", "execution.unit_bytes=2000")
     second = run(changed, observe=events.append)
-    assert [event.step for event in events if isinstance(event, StepStarted)] == ["exchange", "pack"]
+    steps = [event.step for event in events if isinstance(event, StepStarted)]
+    assert steps == ["prepare", "exchange", "pack"]
     assert second.generation == 2
     assert open_dataset(changed.root, generation=1).table().schema.field("input_ids").type.list_size == 64
 
