@@ -95,6 +95,7 @@ class WordCounter:
 
         Raises ValueError where the ends do not ascend within the data; pieces before them may have been counted.
         """
+        data, ends = np.ascontiguousarray(data, np.uint8), np.ascontiguousarray(ends, np.int64)
         state = self._state
         state[2] = 0
         while True:

@@ -57,6 +57,12 @@ def test_words_at_the_very_end_of_a_buffer_are_read_within_it():
         assert as_dict(counter.finish()) == expected
 
 
+def test_every_other_end_is_read_as_such():
+    counter = WordCounter(Pretokenizer())
+    counter.add_pieces(np.frombuffer(b"abcdef", np.uint8), 0, np.array([2, 0, 3, 0, 6, 0], np.int32)[::2])
+    assert as_dict(counter.finish()) == {b"ab": 1, b"c": 1, b"def": 1}
+
+
 @pytest.mark.parametrize(("start", "ends"), [(0, [3, 2]), (0, [6]), (-1, [2]), (4, [3])])
 def test_ends_out_of_order_or_bounds_are_refused(start, ends):
     counter = WordCounter(Pretokenizer())
