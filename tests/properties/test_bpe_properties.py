@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 from pairloom.operators import WordCounts, count_pairs, learn_bpe
-from pairloom.operators.learner import Learner
+from pairloom.operators.bpe.learner import Learner
 from pairloom.operators.reference.bpe import learn_merges, most_frequent
 from pairloom.operators.text import text_of
 from pairloom.operators.vocabulary import byte_order

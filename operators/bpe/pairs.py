@@ -12,8 +12,8 @@ the pool of positions, number of entries. A pair without entries is not hot.
 import numpy as np
 import numpy.typing as npt
 
+from pairloom.operators.bpe.symbols import BASE, MARK
 from pairloom.operators.jit import address, kernel, load_u8, load_u32, load_u64, signed, store_u32, store_u64
-from pairloom.operators.symbols import BASE, MARK
 
 __all__ = [
     "CELLS",

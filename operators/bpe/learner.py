@@ -5,9 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from pairloom.operators.errors import CapacityError
-from pairloom.operators.heap import heap_of
-from pairloom.operators.merging import (
+from pairloom.operators.bpe.heap import heap_of
+from pairloom.operators.bpe.merging import (
     ALL_MERGED,
     HEAP_FULL,
     LISTS_FULL,
@@ -16,7 +15,7 @@ from pairloom.operators.merging import (
     PAUSE,
     merge_pairs,
 )
-from pairloom.operators.pairs import (
+from pairloom.operators.bpe.pairs import (
     CELLS,
     COUNT,
     FILL,
@@ -26,7 +25,8 @@ from pairloom.operators.pairs import (
     place_lists,
     tally,
 )
-from pairloom.operators.symbols import HOLE, LONG, lay_out, measure
+from pairloom.operators.bpe.symbols import HOLE, LONG, lay_out, measure
+from pairloom.operators.errors import CapacityError
 from pairloom.operators.text import Text
 
 __all__ = ["Learner", "memory"]

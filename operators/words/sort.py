@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators.jit import address, byte_swap, kernel, load_u64, signed, store_u64
-from pairloom.operators.wordtable import HEADER, LONG, SLOT
+from pairloom.operators.words.table import HEADER, LONG, SLOT
 
 __all__ = ["sorted_words"]
 

@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from pairloom.operators.bpe.learner import Learner, memory
+from pairloom.operators.bpe.pairs import count_byte_pairs
+from pairloom.operators.bpe.symbols import count_bytes
 from pairloom.operators.errors import CapacityError, CorruptionError
-from pairloom.operators.learner import Learner, memory
-from pairloom.operators.pairs import count_byte_pairs
 from pairloom.operators.pretokenize import Pretokenizer
-from pairloom.operators.symbols import count_bytes
 from pairloom.operators.text import text_of
 from pairloom.operators.vocabulary import Vocabulary, byte_order
 from pairloom.operators.words import WordCounts

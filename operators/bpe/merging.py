@@ -13,10 +13,10 @@ takes away again (`undone`).
 import numpy as np
 import numpy.typing as npt
 
-from pairloom.operators.heap import push, sift_down
+from pairloom.operators.bpe.heap import push, sift_down
+from pairloom.operators.bpe.pairs import find_pair
+from pairloom.operators.bpe.symbols import HOLE, LONG, MARK, word_count
 from pairloom.operators.jit import address, kernel, load_u32, load_u64, prefetch, signed, store_u32, store_u64
-from pairloom.operators.pairs import find_pair
-from pairloom.operators.symbols import HOLE, LONG, MARK, word_count
 
 __all__ = ["ALL_MERGED", "HEAP_FULL", "LISTS_FULL", "NO_PAIR", "PAIRS_FULL", "PAUSE", "merge_pairs"]
 

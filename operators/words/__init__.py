@@ -12,9 +12,9 @@ from pairloom.operators.errors import CapacityError, CorruptionError
 from pairloom.operators.hashing import hash_text
 from pairloom.operators.pretokenize import Pretokenizer
 from pairloom.operators.text import TextArray, chunks, text_of
-from pairloom.operators.wordmerge import NOT_ASCENDING, OVERFLOW, merge_sorted
-from pairloom.operators.wordsort import sorted_words
-from pairloom.operators.wordtable import ARENA_FULL, BAD_ENDS, BATCH, DONE, TABLE_FULL, count_pieces, rehash
+from pairloom.operators.words.merge import NOT_ASCENDING, OVERFLOW, merge_sorted
+from pairloom.operators.words.sort import sorted_words
+from pairloom.operators.words.table import ARENA_FULL, BAD_ENDS, BATCH, DONE, TABLE_FULL, count_pieces, rehash
 
 __all__ = ["WordCounter", "WordCounts", "count_words", "merge_counts"]
 
@@ -72,7 +72,7 @@ class WordCounts:
 class WordCounter:
     """Counts words batch by batch; `finish` returns what was counted so far.
 
-    Pieces go from the column's own buffers into a hash table (`wordtable.py`), about 32 to 64 bytes for each distinct
+    Pieces go from the column's own buffers into a hash table (`table.py`), about 32 to 64 bytes for each distinct
     word of up to 15 bytes, whatever the number of documents.
     """
 
