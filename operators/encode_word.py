@@ -78,7 +78,8 @@ class PairTable:
     ) -> "PairTable":
         """Lay merges out.
 
-        `byte_ids` holds -1 for a byte without a token, `products` -1 for a merge never to be applied. `whole_words` marks the tokens that a word equal to them takes without any merge.
+        `byte_ids` holds -1 for a byte without a token, `products` -1 for a merge never to be applied.
+        `whole_words` marks the tokens that a word equal to them takes without any merge.
 
         The rank of a merge is its place in the list, and a pair that is listed twice keeps the last, as in
         `tokenizers`. With `ties_share_rank`, neighbours in the list that make the same token share the first one's

@@ -103,8 +103,8 @@ def _merge_below(token: bytes, ranks: dict[bytes, int], limit: int) -> list[byte
 def write_tiktoken(vocabulary: "Vocabulary") -> bytes:
     """The `.tiktoken` file of a vocabulary.
 
-    Ids have to be ranks, so this raises RecipeError unless every ordinary token comes before the special ones, every byte is
-    a token, and the merges are those that tiktoken would find, a token's merge never being of a later one. A vocabulary
+    Ids have to be ranks, so this raises RecipeError unless every ordinary token comes before the special ones, every byte
+    is a token, and the merges are those that tiktoken would find, a token's merge never being of a later one. A vocabulary
     learned with special tokens, which come first, does not qualify; learn it without, and give tiktoken the special
     tokens with ids after the last.
     """

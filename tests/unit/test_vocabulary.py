@@ -134,7 +134,7 @@ def test_damaged_files_are_refused(change, error, message):
     change(document)
     with pytest.raises(error, match=message):
         Vocabulary.from_json(json.dumps(document).encode())
-    with pytest.raises(DataError, match=r"not a tokenizer.json"):
+    with pytest.raises(DataError, match=r"not a tokenizer\.json"):
         Vocabulary.from_json(b"[1]")
 
 
