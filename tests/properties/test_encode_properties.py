@@ -117,7 +117,7 @@ def test_equals_the_specification_for_any_table_cut_and_memo(documents, data):
     ]
     if data.draw(st.booleans()):
         vocab = vocab.with_memo(count_words(column, vocab.pretokenizer), data.draw(st.integers(0, 20)))
-    from pairloom.operators.columns import encode_column
+    from pairloom.operators.encode.columns import encode_column
 
     encoder = vocab.encoder(table_bytes=data.draw(st.sampled_from([0, 1 << 14, 1 << 17, 1 << 22])))
     for _ in range(2):  # the second time from the table
@@ -184,12 +184,12 @@ def read_once(scheme: str, file: bytes, path: Path, special: tuple[tuple[str, in
 def test_equals_tiktoken_for_any_set_of_tokens(tokens, word):
     ranks = {token: rank for rank, token in enumerate([*(bytes([b]) for b in range(256)), *tokens])}
     file = b"".join(base64.b64encode(token) + b" %d\n" % rank for token, rank in ranks.items())
-    from pairloom.operators.tiktoken_file import read_tiktoken
+    from pairloom.operators.vocabulary.tiktoken_file import read_tiktoken
 
     vocab = Vocabulary(**read_tiktoken(file, {}), pretokenizer=Pretokenizer(scheme="none"))
     theirs = tiktoken.Encoding("any", pat_str=r"(?s:.+)", mergeable_ranks=ranks, special_tokens={})
     assert vocab.encoder(table_bytes=0)
-    from pairloom.operators.columns import encode_column
+    from pairloom.operators.encode.columns import encode_column
 
     ids, _ = encode_column(vocab, pa.array([word]), encoder=vocab.encoder(table_bytes=0))
     assert ids.to_pylist() == [theirs.encode(word)]

@@ -14,12 +14,12 @@ import pyarrow as pa
 import pytest
 
 from pairloom.operators import Pretokenizer, Vocabulary, count_words, learn_bpe
-from pairloom.operators.columns import encode_column
-from pairloom.operators.encode_word import SHORT, PairTable
+from pairloom.operators.encode.columns import encode_column
+from pairloom.operators.encode.word import SHORT, PairTable
 from pairloom.operators.errors import CapacityError, DataError
 from pairloom.operators.normalize import normalize
 from pairloom.operators.text import Text
-from pairloom.operators.tokens import TokenTable
+from pairloom.operators.vocabulary.tokens import TokenTable
 
 NOTHING = np.zeros(0, np.uint32)
 

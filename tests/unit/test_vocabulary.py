@@ -14,7 +14,7 @@ from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
 from pairloom.operators import Pretokenizer, Vocabulary, count_words, learn_bpe
 from pairloom.operators.errors import CorruptionError, DataError, RecipeError
 from pairloom.operators.pretokenize.schemes import DIGITS, SCHEMES
-from pairloom.operators.tokens import TokenTable, byte_order, from_alphabet, to_alphabet
+from pairloom.operators.vocabulary.tokens import TokenTable, byte_order, from_alphabet, to_alphabet
 
 TEXTS = [
     "hello world hello it's 42, 1234567!",

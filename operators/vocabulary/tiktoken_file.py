@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators.errors import DataError, RecipeError
-from pairloom.operators.tokens import TokenTable
+from pairloom.operators.vocabulary.tokens import TokenTable
 
 if TYPE_CHECKING:
     from pairloom.operators.vocabulary import Vocabulary

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pairloom.operators.encode_kernel import NULL, TEXT, TEXT_ENDS
+from pairloom.operators.encode.kernel import NULL, TEXT, TEXT_ENDS
 from pairloom.operators.jit import kernel
 from pairloom.operators.text import Text
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from pairloom.operators.encode_table import (
+from pairloom.operators.encode.table import (
     PROBES,
     bucket_hash,
     find_long,
@@ -22,7 +22,7 @@ from pairloom.operators.encode_table import (
     low_of,
     pack_at_end,
 )
-from pairloom.operators.encode_word import encode_word
+from pairloom.operators.encode.word import encode_word
 from pairloom.operators.jit import (
     copy_16,
     inner,

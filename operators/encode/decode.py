@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from pairloom.operators.errors import DataError
 from pairloom.operators.jit import kernel
-from pairloom.operators.tokens import TokenTable
+from pairloom.operators.vocabulary.tokens import TokenTable
 
 __all__ = ["decode_lists", "flat_lists", "token_ends"]
 

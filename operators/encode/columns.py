@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pairloom.operators.decode import decode_lists, flat_lists, token_ends
 from pairloom.operators.encode import Encoder
-from pairloom.operators.encode_kernel import NULL, TEXT_ENDS
-from pairloom.operators.foreign import decode_foreign, encode_foreign
+from pairloom.operators.encode.decode import decode_lists, flat_lists, token_ends
+from pairloom.operators.encode.kernel import NULL, TEXT_ENDS
 from pairloom.operators.normalize import normalize
 from pairloom.operators.text import Text, TextArray, text_of
-from pairloom.operators.tokens import TokenTable
+from pairloom.operators.vocabulary.foreign import decode_foreign, encode_foreign
+from pairloom.operators.vocabulary.tokens import TokenTable
 
 if TYPE_CHECKING:
     from pairloom.operators.vocabulary import Vocabulary

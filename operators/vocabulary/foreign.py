@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators.errors import RecipeError
-from pairloom.operators.tokens import TokenTable
+from pairloom.operators.vocabulary.tokens import TokenTable
 
 __all__ = ["decode_foreign", "encode_foreign", "foreign_tokens", "open_foreign"]
 

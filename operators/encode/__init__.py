@@ -5,13 +5,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pairloom.operators import encode_kernel as k
-from pairloom.operators.encode_table import allocate, rehash_long, rehash_short
-from pairloom.operators.encode_word import SHORT, PairTable, scratch_bytes
+from pairloom.operators.encode import kernel as k
+from pairloom.operators.encode.table import allocate, rehash_long, rehash_short
+from pairloom.operators.encode.word import SHORT, PairTable, scratch_bytes
 from pairloom.operators.errors import DataError
 from pairloom.operators.pretokenize import Pretokenizer
 from pairloom.operators.text import Text
-from pairloom.operators.tokens import TokenTable
+from pairloom.operators.vocabulary.tokens import TokenTable
 
 __all__ = ["TABLE_BYTES", "Encoder"]
 

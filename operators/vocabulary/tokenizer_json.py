@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pairloom.operators.errors import DataError, RecipeError
-from pairloom.operators.foreign import foreign_tokens, open_foreign
 from pairloom.operators.normalize import NORMALIZERS
 from pairloom.operators.pretokenize import UNICODE_VERSION, Pretokenizer
 from pairloom.operators.pretokenize.schemes import DIGITS, SCHEMES, patterns
-from pairloom.operators.tokens import TokenTable, from_alphabet, to_alphabet
+from pairloom.operators.vocabulary.foreign import foreign_tokens, open_foreign
+from pairloom.operators.vocabulary.tokens import TokenTable, from_alphabet, to_alphabet
 
 if TYPE_CHECKING:
     from pairloom.operators.vocabulary import Vocabulary

@@ -35,7 +35,7 @@ from pairloom.operators.jit import (
     store_u32,
     store_u64,
 )
-from pairloom.operators.tokens import TokenTable
+from pairloom.operators.vocabulary.tokens import TokenTable
 
 Int = int | np.int64
 
