@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators.encode import kernel as k
+from pairloom.operators.encode.memo import Memo
 from pairloom.operators.encode.table import allocate, rehash_long, rehash_short
 from pairloom.operators.encode.word import SHORT, PairTable, scratch_bytes
 from pairloom.operators.errors import DataError
@@ -15,11 +16,13 @@ from pairloom.operators.vocabulary.tokens import TokenTable
 
 __all__ = ["TABLE_BYTES", "Encoder"]
 
-TABLE_BYTES = 64 << 20
+TABLE_BYTES = 128 << 20
 # Entries may fill this share of the short table.
 _LOAD = 0.62
 _NO_KINDS = np.zeros(0, np.int32)
-_LONG_START_BITS = 12
+# Buckets and slots of an empty table.
+_SHORT_START = 1 << 10
+_LONG_START = 1 << 12
 # The part of the state that belongs to the text rather than to the table.
 _PROGRESS = [
     *(
@@ -44,10 +47,8 @@ class Encoder:
 
     Memory: at most `table_bytes` for words (half of it for short words, an eighth for the index of longer ones, a
     quarter for what both spill), 40 bytes for each byte of the longest pretoken, and the output. The table starts
-    at the size of the memo and doubles as words come in; when it may not double any more it is emptied and starts
-    from the memo. With `table_bytes=0` every word is merged anew; ids never depend on any of this.
-
-    `memo` are words to put in first, best first: without one, the vocabulary's own tokens.
+    as a copy of the memo and doubles as words come in; when it may not double any more it starts from the memo
+    again. With `table_bytes=0` every word is merged anew; ids never depend on any of this.
     """
 
     def __init__(
@@ -56,7 +57,7 @@ class Encoder:
         pairs: PairTable,
         pretokenizer: Pretokenizer,
         dtype: np.dtype[Any],
-        memo: TokenTable,
+        memo: Memo | None = None,
         table_bytes: int = TABLE_BYTES,
     ) -> None:
         if table_bytes < 0:
@@ -226,18 +227,30 @@ class Encoder:
         state[k.LONG_LIMIT] = slots // 2 if self._most_slots else 0
 
     def _reset(self) -> None:
-        # An empty table of the size that the memo asks for, and the memo in it.
-        state = self._state
-        wanted = max(len(self._memo), 1 << 10)
-        self._place_short(None, max(2, min(1 << (wanted - 1).bit_length(), self._most_buckets)))
-        self._place_long(None, max(2, min(1 << _LONG_START_BITS, self._most_slots)))
-        state[k.ARENA_USED] = 0
-        if not self._most_buckets or not len(self._memo):
+        """Begin with the memo, or with an empty table where there is none or it takes more than is allowed."""
+        state, memo = self._state, self._memo
+        if (
+            memo is None
+            or len(memo.short) // 8 > self._most_buckets
+            or len(memo.slots) // 2 > self._most_slots
+            or len(memo.arena) > len(self._arena)
+        ):
+            self._place_short(None, max(2, min(_SHORT_START, self._most_buckets)))
+            self._place_long(None, max(2, min(_LONG_START, self._most_slots)))
+            state[k.ARENA_USED] = 0
             return
-        words = self._memo
-        # Half of the table may be the memo's; words that come first are the most frequent.
+        self._place_short(lambda _, table: _copy(memo.short, table, memo.short_used), len(memo.short) // 8)
+        self._place_long(lambda _, table, __: _copy(memo.slots, table, memo.long_used), len(memo.slots) // 2)
+        self._arena[: len(memo.arena)] = memo.arena
+        state[k.ARENA_USED] = memo.arena.nbytes
+
+    def remember(self, words: TokenTable) -> None:
+        """Encode words, best first, for as long as they fill no more than half of the greatest table."""
+        state = self._state
         most = min(len(words), self._most_buckets)
-        discarded = np.empty(int(words.lengths[:1024].sum(initial=0)) + 64, self._dtype)
+        while len(self._short) // 8 < self._most_buckets and most > state[k.SHORT_LIMIT]:
+            self._place_short(rehash_short, 2 * len(self._short) // 8)
+        discarded = np.empty(0, self._dtype)
         for first in range(0, most, 1024):
             ends = words.offsets[first + 1 : min(first + 1024, most) + 1]
             low = int(words.offsets[first])
@@ -249,3 +262,20 @@ class Encoder:
             if state[k.PIECE] < len(ends):
                 break
         state[[k.MISSING, k.LOOKUPS, k.MISSES]] = 0
+
+    def memo(self) -> Memo:
+        """What the table holds now, for other encoders to begin with."""
+        state = self._state
+        arena = self._arena[: -(-int(state[k.ARENA_USED]) // 8)]
+        return Memo(
+            short=self._short.copy(),
+            slots=self._slots.copy(),
+            arena=arena.copy(),
+            short_used=int(state[k.SHORT_USED]),
+            long_used=int(state[k.LONG_USED]),
+        )
+
+
+def _copy(old: npt.NDArray[np.uint64], new: npt.NDArray[np.uint64], used: int) -> int:
+    new[:] = old
+    return used

@@ -190,7 +190,28 @@ def test_a_memo_spares_the_misses_and_changes_no_id():
     buffers: list[pickle.PickleBuffer] = []
     body = pickle.dumps(memo, protocol=5, buffer_callback=buffers.append)
     assert len(body) < 4000
-    assert pickle.loads(body, buffers=buffers).memo == memo.memo
+    again = pickle.loads(body, buffers=buffers)
+    assert encode_column(again, sources(), encoder=again.encoder())[0].equals(vocab.encode(sources()))
+    assert len(again.memo) == len(memo.memo) == len(counts)
+    assert any(np.shares_memory(again.memo.short, np.frombuffer(buffer, np.uint8)) for buffer in buffers)
+
+
+def test_a_memo_that_is_too_large_for_a_small_table_is_left_out():
+    vocab = learned()
+    memo = vocab.with_memo(count_words(sources(), vocab.pretokenizer))
+    encoder = memo.encoder(table_bytes=1 << 14)
+    assert encode_column(memo, sources(), encoder=encoder)[0].equals(vocab.encode(sources()))
+    assert encoder.statistics["bytes"] <= 1 << 14
+
+
+def test_a_full_table_starts_from_the_memo_again():
+    vocab = learned()
+    counts = count_words(sources(), vocab.pretokenizer)
+    memo = vocab.with_memo(counts, limit=100)
+    encoder = memo.encoder(table_bytes=1 << 16)
+    for _ in range(2):
+        assert encode_column(memo, sources(), encoder=encoder)[0].equals(vocab.encode(sources()))
+    assert encoder.statistics["generations"] > 0
 
 
 def test_threads_do_not_share_tables():
