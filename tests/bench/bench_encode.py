@@ -5,7 +5,7 @@ library. The vocabulary is learned from the text (32,768 tokens, scheme gpt2) un
 Everything runs on one thread, in turn, `--repeat` times; figures are medians of processor time, so that a busy
 machine disturbs them less.
 
-First pass: a new encoder. Later passes: the same encoder, same text. "memo" has the 65,536 most frequent words from the
+First pass: a new encoder. Later passes: the same encoder, same text. "memo" has the words of the text encoded from the
 start. Peers get the documents in the form that they are fastest in; converting their result is not counted.
 """
 
