@@ -16,11 +16,21 @@ import pyarrow as pa
 
 from pairloom.operators.errors import CorruptionError, RecipeError
 
-__all__ = ["LocalObjects", "Objects"]
+__all__ = ["LocalObjects", "Objects", "check_path"]
+
+
+def check_path(path: str) -> str:
+    """A path below a root, as it is; raises ValueError for one that leads out of it."""
+    if path.startswith("/") or ".." in path.split("/") or "\0" in path:
+        raise ValueError(f"{path!r} is no path below the root")
+    return path
 
 
 class Objects(Protocol):
-    """Objects by their path below the root, with `/` between the parts. Implementations are picklable values."""
+    """Objects by their path below the root, with `/` between the parts. Implementations are picklable values.
+
+    Beside what is said below, a store far away raises StorageError when it does not answer, however often it is asked.
+    """
 
     def __hash__(self) -> int: ...
 
@@ -38,7 +48,10 @@ class Objects(Protocol):
         """Whether there is such an object."""
 
     def open(self, path: str) -> pa.NativeFile:
-        """The object for random reads, mapped into memory where the store can; raises FileNotFoundError."""
+        """The object for random reads, mapped into memory where the store can.
+
+        Raises FileNotFoundError, and CorruptionError for an empty one.
+        """
 
     def create(self, path: str) -> AbstractContextManager[BinaryIO]:
         """A new object written piece by piece, durable and complete when the block ends well.
@@ -141,10 +154,7 @@ class LocalObjects:
         self._place(path).unlink(missing_ok=True)
 
     def _place(self, path: str) -> Path:
-        parts = path.split("/")
-        if path.startswith("/") or ".." in parts or "\0" in path:
-            raise ValueError(f"{path!r} is no path below the root")
-        return Path(self.folder, *parts)
+        return Path(self.folder, *check_path(path).split("/"))
 
     def _make_folder(self, folder: Path) -> None:
         try:

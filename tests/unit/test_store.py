@@ -147,7 +147,7 @@ def test_a_damaged_manifest_is_seen(objects: LocalObjects) -> None:
 
 def test_roots_that_cannot_hold_a_commit_are_refused(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="created only if it is absent"):
-        open_objects("s3://bucket/out")
+        open_objects("memory://bucket/out")
     file = tmp_path / "file"
     file.write_text("x")
     with pytest.raises(RecipeError, match="is a file"):

@@ -1,0 +1,106 @@
+# ruff: noqa: D102  (the methods are described by `Service`)
+"""Azure Blob Storage: the requests of `Service` through the SDK's client that adlfs signs in.
+
+A put with `If-None-Match: *` fails with 409 when there is a blob. Retries of the SDK are off.
+"""
+
+import base64
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import fsspec
+
+from pairloom.pipeline.store.remote_faults import http_status
+from pairloom.pipeline.store.remote_service import WRITE_ID
+
+__all__ = ["AzureService"]
+
+T = TypeVar("T")
+
+CONNECT_SECONDS = 10
+READ_SECONDS = 60
+
+
+class AzureService:
+    """One root in one container."""
+
+    attempts = 10
+
+    def __init__(self, root: str) -> None:
+        self._fs, self._base = fsspec.core.url_to_fs(root, use_listings_cache=False, skip_instance_cache=True)
+        self._container, _, self._prefix = self._base.partition("/")
+
+    def size(self, key: str) -> int:
+        return int(self._blob(key, lambda blob, options: blob.get_blob_properties(**options)).size)
+
+    def read(self, key: str) -> bytes:
+        async def download(blob: Any, options: dict[str, Any]) -> bytes:
+            data: bytes = await (await blob.download_blob(**options)).readall()
+            return data
+
+        return self._blob(key, download)
+
+    def read_range(self, key: str, start: int, stop: int) -> bytes:
+        async def download(blob: Any, options: dict[str, Any]) -> bytes:
+            stream = await blob.download_blob(offset=start, length=stop - start, **options)
+            data: bytes = await stream.readall()
+            return data
+
+        return self._blob(key, download)
+
+    def write(self, key: str, data: bytes) -> None:
+        self._put(key, data, overwrite=True)
+
+    def write_new(self, key: str, data: bytes, write: str) -> None:
+        self._put(key, data, overwrite=False, metadata={WRITE_ID: write})
+
+    def write_id(self, key: str) -> str | None:
+        found = self._blob(key, lambda blob, options: blob.get_blob_properties(**options))
+        return {name.lower(): value for name, value in (found.metadata or {}).items()}.get(WRITE_ID)
+
+    def begin(self, key: str) -> str:
+        return ""  # blocks need no session; those that no list names are dropped after a week
+
+    def part(self, key: str, upload: str, number: int, offset: int, data: bytes, last: bool) -> str:
+        name = base64.b64encode(b"%010d" % number).decode()
+        self._blob(key, lambda blob, options: blob.stage_block(name, data, **options))
+        return name
+
+    def finish(self, key: str, upload: str, parts: list[str]) -> None:
+        from azure.storage.blob import BlobBlock
+
+        blocks = [BlobBlock(block_id=name) for name in parts]
+        self._blob(key, lambda blob, options: blob.commit_block_list(blocks, **options))
+
+    def abort(self, key: str, upload: str) -> None:
+        pass
+
+    def list(self, key: str) -> list[str]:
+        base = len(self._base) + 1
+        return [found[base:] for found in self._fs.find(f"{self._base}/{key}" if key else self._base)]
+
+    def delete(self, key: str) -> None:
+        self._blob(key, lambda blob, options: blob.delete_blob(**options))
+
+    def _put(self, key: str, data: bytes, **given: Any) -> None:
+        # Up to `max_single_put_size` (64 MiB) one conditional request, beyond blocks and one conditional list of them.
+        self._blob(key, lambda blob, options: blob.upload_blob(data, **given, **options))
+
+    def _blob(self, key: str, request: Callable[[Any, dict[str, Any]], Awaitable[T]]) -> T:
+        """Send a request about a blob from the loop that the client lives in."""
+        name = f"{self._prefix}/{key}" if self._prefix else key
+        options = {"retry_total": 0, "connection_timeout": CONNECT_SECONDS, "read_timeout": READ_SECONDS}
+
+        async def send() -> T:
+            async with self._fs.service_client.get_blob_client(container=self._container, blob=name) as blob:
+                return await request(blob, options)
+
+        try:
+            answer: T = fsspec.asyn.sync(self._fs.loop, send)
+        except Exception as error:
+            if http_status(error) == 404:
+                raise FileNotFoundError(name) from error
+            if getattr(error, "error_code", None) == "BlobAlreadyExists" or http_status(error) == 412:
+                raise FileExistsError(name) from error
+            raise
+        return answer
