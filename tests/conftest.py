@@ -7,3 +7,5 @@ settings.register_profile(
     "pairloom", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("pairloom")
+
+pytest_plugins = ["tests.servers"]

@@ -7,27 +7,36 @@ import socket
 import struct
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import boto3
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
-from werkzeug.serving import make_server
+import fsspec
+import pytest
+
+from pairloom.pipeline.store import remote_faults, remote_s3
+from pairloom.pipeline.store.remote import forget_connections
 
 SLOW_DOWN = b"<?xml version='1.0'?><Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
 BROKEN = b"<?xml version='1.0'?><Error><Code>InternalError</Code><Message>We encountered an error.</Message></Error>"
 
 
-class _Quiet(MotoRequestHandler):
-    def log(self, *args: Any) -> None:
-        pass
-
-
 @contextmanager
 def s3_server() -> Iterator[str]:
     """moto's S3 on loopback; its URL. One request that writes at a time: moto's own check and write are not atomic."""
+    from moto.moto_server.werkzeug_app import (
+        DomainDispatcherApplication,
+        MotoRequestHandler,
+        create_backend_app,
+    )
+    from werkzeug.serving import make_server
+
+    class Quiet(MotoRequestHandler):
+        def log(self, *args: Any) -> None:
+            pass
+
     app = DomainDispatcherApplication(create_backend_app)
     lock = threading.Lock()
 
@@ -37,7 +46,7 @@ def s3_server() -> Iterator[str]:
         with lock:
             return app(environ, start)
 
-    server = make_server("127.0.0.1", 0, serial, threaded=True, request_handler=_Quiet)
+    server = make_server("127.0.0.1", 0, serial, threaded=True, request_handler=Quiet)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
@@ -50,8 +59,14 @@ def s3_server() -> Iterator[str]:
 
 def s3_client(url: str) -> Any:
     """A client of boto3's: what the tests look with, independently of what they test."""
+    import boto3
+
     return boto3.client(
-        "s3", endpoint_url=url, region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test"
+        "s3",
+        endpoint_url=url,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
     )
 
 
@@ -192,3 +207,59 @@ def proxy_to(backend: str) -> Iterator[Proxy]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@pytest.fixture(scope="session")
+def s3_url() -> Iterator[str]:
+    with s3_server() as url:
+        yield url
+
+
+@pytest.fixture
+def s3_root(s3_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A root in a bucket of its own; the way there and the credentials are in the environment."""
+    bucket = f"bucket-{uuid.uuid4().hex}"
+    s3_client(s3_url).create_bucket(Bucket=bucket)
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3"):
+        monkeypatch.delenv(name, raising=False)
+    settings = {
+        "AWS_ENDPOINT_URL": s3_url,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_CONFIG_FILE": "/dev/null",
+        "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    with fresh_connections():
+        yield f"s3://{bucket}/root"
+
+
+@pytest.fixture
+def faulty(s3_url: str, s3_root: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
+    """A proxy in front of S3 that `s3_root` is reached through; it behaves until it is told otherwise."""
+    monkeypatch.setattr(remote_faults, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(remote_s3, "READ_SECONDS", 0.4)
+    with proxy_to(s3_url) as proxy, fresh_connections():
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
+        yield proxy
+
+
+@contextmanager
+def fresh_connections() -> Iterator[None]:
+    """Connections are made from this environment, and none outlives it."""
+    _forget()
+    try:
+        yield
+    finally:
+        _forget()
+
+
+def _forget() -> None:
+    forget_connections()
+    fsspec.AbstractFileSystem.clear_instance_cache()
+    for name in ("s3", "gs", "abfs"):
+        if name in fsspec.registry:
+            fsspec.registry[name].clear_instance_cache()
