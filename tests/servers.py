@@ -20,6 +20,7 @@ from pairloom.pipeline.store import remote_faults, remote_s3
 from pairloom.pipeline.store.remote import forget_connections
 
 SLOW_DOWN = b"<?xml version='1.0'?><Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
+DENIED = b"<?xml version='1.0'?><Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
 BROKEN = b"<?xml version='1.0'?><Error><Code>InternalError</Code><Message>We encountered an error.</Message></Error>"
 
 
@@ -88,7 +89,8 @@ class Proxy:
     """A proxy that injects `choose(method, path)`, a fault or None, into each request. `seen` counts what it did."""
 
     backend: str
-    hang: float = 1.0  # seconds for which a request that is to time out is left without an answer
+    forget_header: str | None = None  # a header of requests that the store never gets to see
+    hang: float = 0.8  # seconds for which a request that is to time out is left without an answer
     choose: Callable[[str, str], str | None] = lambda _method, _path: None
     seen: dict[str, int] = field(default_factory=dict)
     requests: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
@@ -118,8 +120,11 @@ class Proxy:
         self.choose = choose
 
     def well(self) -> None:
-        """From here on, no faults."""
+        """From here on, no faults; what was seen is forgotten."""
         self.choose = lambda _method, _path: None
+        self.forget_header = None
+        self.seen.clear()
+        self.requests.clear()
 
 
 @contextmanager
@@ -144,6 +149,8 @@ def proxy_to(backend: str) -> Iterator[Proxy]:
                 return self.reset()
             if fault == "error_500":
                 return self.answer(500, {}, BROKEN)
+            if fault == "denied_403":
+                return self.answer(403, {}, DENIED)
             if fault == "slow_down_503":
                 return self.answer(503, {}, SLOW_DOWN)
             if fault == "duplicated":
@@ -166,7 +173,9 @@ def proxy_to(backend: str) -> Iterator[Proxy]:
         def forward(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
             connection = http.client.HTTPConnection(address, timeout=30)
             try:
-                headers = {k: v for k, v in self.headers.items() if k.lower() != "expect"}
+                headers = {
+                    k: v for k, v in self.headers.items() if k.lower() not in {"expect", proxy.forget_header}
+                }
                 connection.request(self.command, self.path, body, headers)
                 answer = connection.getresponse()
                 return answer.status, dict(answer.getheaders()), answer.read()
@@ -209,23 +218,42 @@ def proxy_to(backend: str) -> Iterator[Proxy]:
         server.server_close()
 
 
+@dataclass(frozen=True)
+class S3:
+    """A bucket on a server, and the proxy that everybody but the tests' own client goes through."""
+
+    url: str
+    bucket: str
+    proxy: Proxy
+
+    def uploads(self) -> list[Any]:
+        """Uploads that nobody has completed or aborted."""
+        found: list[Any] = s3_client(self.url).list_multipart_uploads(Bucket=self.bucket).get("Uploads", [])
+        return found
+
+
 @pytest.fixture(scope="session")
-def s3_url() -> Iterator[str]:
-    with s3_server() as url:
-        yield url
+def s3() -> Iterator[S3]:
+    with (
+        s3_server() as url,
+        proxy_to(url) as proxy,
+        pytest.MonkeyPatch.context() as patch,
+        fresh_connections(),
+    ):
+        patch.setattr(remote_s3, "READ_SECONDS", 0.5)
+        s3_client(url).create_bucket(Bucket="corpora")
+        yield S3(url=url, bucket="corpora", proxy=proxy)
 
 
 @pytest.fixture
-def s3_root(s3_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A root in a bucket of its own; the way there and the credentials are in the environment."""
-    bucket = f"bucket-{uuid.uuid4().hex}"
-    s3_client(s3_url).create_bucket(Bucket=bucket)
+def s3_root(s3: S3, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A root of its own in the bucket; the way there and the credentials are in the environment."""
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3"):
         monkeypatch.delenv(name, raising=False)
     settings = {
-        "AWS_ENDPOINT_URL": s3_url,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_ENDPOINT_URL": s3.proxy.url,
+        "AWS_ACCESS_KEY_ID": "AKIDTEST",
+        "AWS_SECRET_ACCESS_KEY": "SECRETTEST",
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_CONFIG_FILE": "/dev/null",
         "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
@@ -233,18 +261,16 @@ def s3_root(s3_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     }
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
-    with fresh_connections():
-        yield f"s3://{bucket}/root"
+    monkeypatch.setattr(remote_faults, "FIRST_PAUSE", 0.001)
+    s3.proxy.well()
+    yield f"s3://{s3.bucket}/{uuid.uuid4().hex}"
+    s3.proxy.well()
 
 
 @pytest.fixture
-def faulty(s3_url: str, s3_root: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
-    """A proxy in front of S3 that `s3_root` is reached through; it behaves until it is told otherwise."""
-    monkeypatch.setattr(remote_faults, "FIRST_PAUSE", 0.001)
-    monkeypatch.setattr(remote_s3, "READ_SECONDS", 0.4)
-    with proxy_to(s3_url) as proxy, fresh_connections():
-        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
-        yield proxy
+def faulty(s3: S3, s3_root: str) -> Proxy:
+    """The proxy on the way to `s3_root`: it behaves until it is told otherwise."""
+    return s3.proxy
 
 
 @contextmanager

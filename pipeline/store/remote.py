@@ -19,7 +19,6 @@ from functools import lru_cache
 from typing import BinaryIO, TypeVar, cast
 
 import pyarrow as pa
-from fsspec.core import split_protocol
 
 from pairloom.operators.errors import CorruptionError, RecipeError
 from pairloom.pipeline.store.objects import check_path
@@ -70,25 +69,25 @@ class RemoteObjects:
 
     def read(self, path: str) -> bytes:
         """The whole object, in one request."""
-        return self._ask("reading", path, lambda service: service.read(path))
+        return self._ask("reading", path, lambda service, key: service.read(key))
 
     def exists(self, path: str) -> bool:
         """Whether there is such an object."""
         try:
-            self._ask("looking for", path, lambda service: service.size(path))
+            self._ask("looking for", path, lambda service, key: service.size(key))
         except FileNotFoundError:
             return False
         return True
 
     def open(self, path: str) -> pa.NativeFile:
         """The object for random reads; see `RangeReader` for what is fetched when."""
-        size = self._ask("opening", path, lambda service: service.size(path))
+        size = self._ask("opening", path, lambda service, key: service.size(key))
         if size == 0:
             raise CorruptionError(f"{self.uri(path)} is empty")
 
         def fetch(start: int, stop: int) -> bytes:
-            def request(service: Service) -> bytes:
-                data = service.read_range(path, start, stop)
+            def request(service: Service, key: str) -> bytes:
+                data = service.read_range(key, start, stop)
                 if len(data) != stop - start:
                     raise ConnectionAbortedError(f"{len(data)} of {stop - start} bytes came")
                 return data
@@ -100,27 +99,27 @@ class RemoteObjects:
     def create(self, path: str) -> AbstractContextManager[BinaryIO]:
         """A new object written piece by piece, in parts of 16 MiB and more; aborted when the block raises."""
 
-        def ask(request: Callable[[], T]) -> T:
-            return self._ask("writing", path, lambda _: request())
+        def ask(request: Callable[[Service, str], T]) -> T:
+            return self._ask("writing", path, request)
 
         self.uri(path)
-        return cast("AbstractContextManager[BinaryIO]", upload(_service(self.root), path, ask))
+        return cast("AbstractContextManager[BinaryIO]", upload(ask))
 
     def put(self, path: str, data: bytes) -> None:
         """Write or replace an object."""
-        self._ask("writing", path, lambda service: service.write(path, data))
+        self._ask("writing", path, lambda service, key: service.write(key, data))
 
     def put_if_absent(self, path: str, data: bytes) -> bool:
         """Write an object unless there is one."""
         write = uuid.uuid4().hex
 
-        def request(service: Service) -> bool:
+        def request(service: Service, key: str) -> bool:
             try:
-                service.write_new(path, data, write)
+                service.write_new(key, data, write)
             except FileExistsError:
                 try:
-                    found = service.write_id(path)
-                    return service.read(path) == data if found is None else found == write
+                    found = service.write_id(key)
+                    return service.read(key) == data if found is None else found == write
                 except FileNotFoundError as error:
                     raise ConnectionAbortedError("it was there and is gone") from error
             return True
@@ -129,45 +128,48 @@ class RemoteObjects:
 
     def list(self, prefix: str) -> list[str]:
         """Paths below a prefix, sorted."""
-        prefix = prefix.strip("/")
 
-        def request(service: Service) -> list[str]:
-            with suppress(FileNotFoundError):
-                return service.list(prefix)
-            return []
+        def request(service: Service, key: str) -> list[str]:
+            try:
+                found = service.list(key)
+            except FileNotFoundError:
+                return []
+            below = f"{key}/" if key else ""
+            return [one for one in found if one.startswith(below) and not one.endswith("/")]
 
-        below = f"{prefix}/" if prefix else ""
-        found = self._ask("listing", prefix, request)
-        return sorted(key for key in found if key.startswith(below) and not key.endswith("/"))
+        folder = len(self._key(""))
+        return sorted(key[folder:] for key in self._ask("listing", prefix.strip("/"), request))
 
     def delete(self, path: str) -> None:
         """Remove an object."""
         with suppress(FileNotFoundError):
-            self._ask("deleting", path, lambda service: service.delete(path))
+            self._ask("deleting", path, lambda service, key: service.delete(key))
 
-    def _ask(self, action: str, path: str, request: Callable[[Service], T]) -> T:
+    def _key(self, path: str) -> str:
+        folder = self.root.partition("://")[2].partition("/")[2]
+        return f"{folder}/{path}" if folder else path
+
+    def _ask(self, action: str, path: str, request: Callable[[Service, str], T]) -> T:
+        """Send a request about an object until there is an answer."""
         what = f"{action} {self.uri(path)}"
-        service = _service(self.root)
-        return persist(what, lambda: request(service), service.attempts)
-
-
-def _service(root: str) -> Service:
-    return _connect(root, os.getpid())
+        protocol, _, rest = self.root.partition("://")
+        service = _connect(f"{protocol}://{rest.partition('/')[0]}", os.getpid())
+        key = self._key(path).removesuffix("/")
+        return persist(what, lambda: request(service, key), service.attempts)
 
 
 @lru_cache(maxsize=8)
-def _connect(root: str, _process: int) -> Service:
-    """The connection of this process to a root; a forked child makes its own."""
-    protocol, _ = split_protocol(root)
-    assert protocol is not None
+def _connect(bucket: str, _process: int) -> Service:
+    """The connection of this process to a bucket; a forked child makes its own."""
+    protocol = bucket.partition("://")[0]
     try:
-        return SERVICES[protocol](root)
+        return SERVICES[protocol](bucket)
     except ImportError as error:
         raise RecipeError(
-            f"{root}: what speaks {protocol}:// is not installed: pip install 'pairloom[{EXTRAS[protocol]}]'"
+            f"{bucket}: what speaks {protocol}:// is not installed: pip install 'pairloom[{EXTRAS[protocol]}]'"
         ) from error
     except (ValueError, OSError) as error:
-        raise RecipeError(f"{root}: cannot connect: {scrub(str(error))}") from error
+        raise RecipeError(f"{bucket}: cannot connect: {scrub(str(error))}") from error
 
 
 def forget_connections() -> None:

@@ -22,13 +22,14 @@ READ_SECONDS = 60
 
 
 class AzureService:
-    """One root in one container."""
+    """One container."""
 
     attempts = 10
 
-    def __init__(self, root: str) -> None:
-        self._fs, self._base = fsspec.core.url_to_fs(root, use_listings_cache=False, skip_instance_cache=True)
-        self._container, _, self._prefix = self._base.partition("/")
+    def __init__(self, bucket: str) -> None:
+        self._fs, self._container = fsspec.core.url_to_fs(
+            bucket, use_listings_cache=False, skip_instance_cache=True
+        )
 
     def size(self, key: str) -> int:
         return int(self._blob(key, lambda blob, options: blob.get_blob_properties(**options)).size)
@@ -76,8 +77,8 @@ class AzureService:
         pass
 
     def list(self, key: str) -> list[str]:
-        base = len(self._base) + 1
-        return [found[base:] for found in self._fs.find(f"{self._base}/{key}" if key else self._base)]
+        base = len(self._container) + 1
+        return [found[base:] for found in self._fs.find(f"{self._container}/{key}")]
 
     def delete(self, key: str) -> None:
         self._blob(key, lambda blob, options: blob.delete_blob(**options))
@@ -88,19 +89,18 @@ class AzureService:
 
     def _blob(self, key: str, request: Callable[[Any, dict[str, Any]], Awaitable[T]]) -> T:
         """Send a request about a blob from the loop that the client lives in."""
-        name = f"{self._prefix}/{key}" if self._prefix else key
         options = {"retry_total": 0, "connection_timeout": CONNECT_SECONDS, "read_timeout": READ_SECONDS}
 
         async def send() -> T:
-            async with self._fs.service_client.get_blob_client(container=self._container, blob=name) as blob:
+            async with self._fs.service_client.get_blob_client(container=self._container, blob=key) as blob:
                 return await request(blob, options)
 
         try:
             answer: T = fsspec.asyn.sync(self._fs.loop, send)
         except Exception as error:
             if http_status(error) == 404:
-                raise FileNotFoundError(name) from error
+                raise FileNotFoundError(key) from error
             if getattr(error, "error_code", None) == "BlobAlreadyExists" or http_status(error) == 412:
-                raise FileExistsError(name) from error
+                raise FileExistsError(key) from error
             raise
         return answer

@@ -7,7 +7,7 @@ import io
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from pairloom.operators.errors import PairloomError, StorageError
 from pairloom.pipeline.store.remote_service import Service
@@ -15,6 +15,13 @@ from pairloom.pipeline.store.remote_service import Service
 __all__ = ["RangeReader", "upload"]
 
 T = TypeVar("T")
+
+
+class Ask(Protocol):
+    """Sends a request about one object until there is an answer, which it returns."""
+
+    def __call__(self, request: Callable[[Service, str], T]) -> T: ...
+
 
 REQUEST = 8 << 20  # bytes of one ranged request; longer reads take several, some at a time
 REQUESTS_AT_ONCE = 4
@@ -111,15 +118,14 @@ class RangeReader(io.RawIOBase):
 class _PartWriter(io.RawIOBase):
     """Collects bytes and uploads them in parts; the last bytes, at least one, wait for `complete`."""
 
-    def __init__(self, service: Service, key: str, ask: Callable[[Callable[[], Any]], Any]) -> None:
+    def __init__(self, ask: Ask) -> None:
         super().__init__()
-        self._service = service
-        self._key = key
         self._ask = ask
         self._buffer = bytearray()
         self._offset = 0
         self._parts: list[str] = []
         self._upload: str | None = None
+        self._visible = False  # or may be
 
     def writable(self) -> bool:
         return True
@@ -139,44 +145,46 @@ class _PartWriter(io.RawIOBase):
     def complete(self) -> None:
         """Make the object visible."""
         if self._upload is None:
-            self._ask(lambda: self._service.write(self._key, bytes(self._buffer)))
+            self._visible = True
+            data = bytes(self._buffer)
+            self._ask(lambda service, key: service.write(key, data))
             return
         self._part(last=True)
-        handle = self._upload
+        self._visible = True
+        upload, parts = self._upload, self._parts
         try:
-            self._ask(lambda: self._service.finish(self._key, handle, self._parts))
+            self._ask(lambda service, key: service.finish(key, upload, parts))
         except FileNotFoundError as error:
             # The answer to an earlier request was lost: the upload is over because the object is complete.
-            if self._ask(lambda: self._service.size(self._key)) != self._offset:
-                raise StorageError(f"the upload of {self._key} is gone") from error
+            if self._ask(lambda service, key: service.size(key)) != self._offset:
+                raise StorageError(f"an upload of {self._offset} bytes was lost by the store") from error
 
     def abandon(self) -> None:
         """Leave nothing, as far as the store answers."""
-        with suppress(PairloomError, OSError):
-            if self._upload is not None:
-                handle = self._upload
-                self._ask(lambda: self._service.abort(self._key, handle))
-        with suppress(PairloomError, OSError):
-            self._ask(lambda: self._service.delete(self._key))
+        if (upload := self._upload) is not None:
+            with suppress(PairloomError, OSError):
+                self._ask(lambda service, key: service.abort(key, upload))
+        if self._visible:
+            with suppress(PairloomError, OSError):
+                self._ask(lambda service, key: service.delete(key))
 
     def _part(self, *, last: bool) -> None:
         if self._upload is None:
-            self._upload = str(self._ask(lambda: self._service.begin(self._key)))
-        handle, number, data = self._upload, len(self._parts) + 1, bytes(self._buffer)
-        self._parts.append(
-            self._ask(lambda: self._service.part(self._key, handle, number, self._offset, data, last))
-        )
+            self._upload = self._ask(lambda service, key: service.begin(key))
+        upload, number, offset, data = self._upload, len(self._parts) + 1, self._offset, bytes(self._buffer)
+        part = self._ask(lambda service, key: service.part(key, upload, number, offset, data, last))
+        self._parts.append(part)
         self._offset += len(data)
         self._buffer.clear()
 
 
 @contextmanager
-def upload(service: Service, key: str, ask: Callable[[Callable[[], Any]], Any]) -> Iterator[io.RawIOBase]:
+def upload(ask: Ask) -> Iterator[io.RawIOBase]:
     """A new object written piece by piece, visible when the block ends well, nothing of it left when it does not.
 
-    `ask` sends a request as often as it takes. Raises StorageError and RecipeError as that does.
+    `ask` sends a request about the object as often as it takes. Raises StorageError and RecipeError as that does.
     """
-    writer = _PartWriter(service, key, ask)
+    writer = _PartWriter(ask)
     try:
         yield writer
         writer.complete()

@@ -21,18 +21,17 @@ _WHOLE = 1 << 62  # no put is cut into parts: one request, one condition
 
 
 class GcsService:
-    """One root in one bucket."""
+    """One bucket."""
 
     attempts = 2
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, bucket: str) -> None:
         import aiohttp
 
         timeout = aiohttp.ClientTimeout(sock_connect=CONNECT_SECONDS, sock_read=READ_SECONDS)
-        self._fs, self._base = fsspec.core.url_to_fs(
-            root, requests_timeout=timeout, use_listings_cache=False, skip_instance_cache=True
+        self._fs, self._bucket = fsspec.core.url_to_fs(
+            bucket, requests_timeout=timeout, use_listings_cache=False, skip_instance_cache=True
         )
-        self._bucket, self._prefix, _ = self._fs.split_path(self._base)
 
     def size(self, key: str) -> int:
         return int(self._resource(key)["size"])
@@ -61,7 +60,7 @@ class GcsService:
             "POST",
             self._fs.base.replace("/storage/v1/", f"/upload/storage/v1/b/{self._bucket}/o"),
             uploadType="resumable",
-            json={"name": self._name(key)},
+            json={"name": key},
             headers={"X-Upload-Content-Type": "application/octet-stream"},
         )
         return str(headers["Location"])
@@ -94,19 +93,16 @@ class GcsService:
         self._fs.call("DELETE", upload)
 
     def list(self, key: str) -> list[str]:
-        base = len(self._base) + 1
+        base = len(self._bucket) + 1
         return [found[base:] for found in self._fs.find(self._path(key))]
 
     def delete(self, key: str) -> None:
-        self._fs.call("DELETE", _OBJECT, self._bucket, self._name(key))
+        self._fs.call("DELETE", _OBJECT, self._bucket, key)
 
     def _resource(self, key: str) -> dict[str, Any]:
-        _, body = self._fs.call("GET", _OBJECT, self._bucket, self._name(key))
+        _, body = self._fs.call("GET", _OBJECT, self._bucket, key)
         found: dict[str, Any] = json.loads(body)
         return found
 
-    def _name(self, key: str) -> str:
-        return f"{self._prefix}/{key}" if self._prefix else key
-
     def _path(self, key: str) -> str:
-        return f"{self._base}/{key}" if key else self._base
+        return f"{self._bucket}/{key}"

@@ -19,22 +19,21 @@ READ_SECONDS = 60
 
 
 class S3Service:
-    """One root in one bucket."""
+    """One bucket."""
 
     attempts = 10
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, bucket: str) -> None:
         given = fsspec.config.conf.get("s3", {}).get("config_kwargs", {})
         config = given | {
             "connect_timeout": CONNECT_SECONDS,
             "read_timeout": READ_SECONDS,
             "retries": {"mode": "standard", "total_max_attempts": 1},
         }
-        self._fs, self._base = fsspec.core.url_to_fs(
-            root, config_kwargs=config, use_listings_cache=False, skip_instance_cache=True
+        self._fs, self._bucket = fsspec.core.url_to_fs(
+            bucket, config_kwargs=config, use_listings_cache=False, skip_instance_cache=True
         )
         self._fs.retries = 1
-        self._bucket, self._prefix, _ = self._fs.split_path(self._base)
 
     def size(self, key: str) -> int:
         return int(self._call("head_object", key)["ContentLength"])
@@ -76,15 +75,14 @@ class S3Service:
         self._call("abort_multipart_upload", key, UploadId=upload)
 
     def list(self, key: str) -> list[str]:
-        base = len(self._base) + 1
+        base = len(self._bucket) + 1
         return [found[base:] for found in self._fs.find(self._path(key))]
 
     def delete(self, key: str) -> None:
         self._call("delete_object", key)
 
     def _path(self, key: str) -> str:
-        return f"{self._base}/{key}" if key else self._base
+        return f"{self._bucket}/{key}"
 
     def _call(self, method: str, key: str, **given: Any) -> Any:
-        name = f"{self._prefix}/{key}" if self._prefix else key
-        return self._fs.call_s3(method, Bucket=self._bucket, Key=name, **given)
+        return self._fs.call_s3(method, Bucket=self._bucket, Key=key, **given)

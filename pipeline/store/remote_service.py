@@ -1,6 +1,6 @@
 """What a kind of store must be able to do for `RemoteObjects`: single requests, without retries.
 
-Keys are paths below the root. A request for an object that is not there raises FileNotFoundError; what else goes wrong
+Keys are paths in a bucket. A request for an object that is not there raises FileNotFoundError; what else goes wrong
 is raised as the library below raises it, and `remote_faults` tells it apart.
 """
 
@@ -12,7 +12,7 @@ WRITE_ID = "pairloom_write"  # the metadata of an object that says which call wr
 
 
 class Service(Protocol):
-    """Requests to one root of one store. Used by any number of threads of one process."""
+    """Requests to one bucket of one store. Used by any number of threads of one process."""
 
     attempts: int  # how often a request is tried; fewer where the library below tries again itself
 
@@ -50,7 +50,7 @@ class Service(Protocol):
         """Forget an upload."""
 
     def list(self, key: str) -> list[str]:
-        """The keys below a key and a `/`."""
+        """The keys below a key and a `/`, or below none all of them."""
 
     def delete(self, key: str) -> None:
         """Remove an object; one that is not there may be an error."""
