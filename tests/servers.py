@@ -289,3 +289,30 @@ def _forget() -> None:
     for name in ("s3", "gs", "abfs"):
         if name in fsspec.registry:
             fsspec.registry[name].clear_instance_cache()
+
+
+@pytest.fixture
+def gcs_root(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A root on a stand-in for Google Cloud Storage; skipped where gcsfs is not installed."""
+    pytest.importorskip("gcsfs")
+    from tests.stand_ins import Gcs, stand_in
+
+    monkeypatch.setattr(remote_faults, "FIRST_PAUSE", 0.001)
+    with stand_in(Gcs) as (url, _), fresh_connections():
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", url)
+        monkeypatch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
+        monkeypatch.setitem(fsspec.config.conf, "gs", {"token": "anon", "endpoint_url": url, "project": "p"})
+        yield "gs://bucket/root"
+
+
+@pytest.fixture
+def azure_root(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A root on a stand-in for Azure Blob Storage; skipped where adlfs is not installed."""
+    pytest.importorskip("adlfs")
+    from tests.stand_ins import Azure, stand_in
+
+    monkeypatch.setattr(remote_faults, "FIRST_PAUSE", 0.001)
+    with stand_in(Azure) as (url, _), fresh_connections():
+        connection = f"DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;BlobEndpoint={url}/a;"
+        monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", connection)
+        yield "az://container/root"

@@ -108,11 +108,7 @@ def write_arrow(objects: Objects, path: str, schema: pa.Schema, *, role: str) ->
         rows=writer.rows,
         facts=writer.facts,
     )
-    check_stored(objects, stored)
-    with open_arrow(objects, stored) as reader:
-        rows = sum(reader.get_batch(i).num_rows for i in range(reader.num_record_batches))
-        if rows != stored.rows or not reader.schema.equals(schema, check_metadata=True):
-            raise CorruptionError(f"{objects.uri(path)} reads back as {rows} rows of {reader.schema}")
+    _check_arrow(objects, stored, schema)
     writer.stored = stored
 
 
@@ -129,16 +125,57 @@ def write_bytes(objects: Objects, path: str, data: bytes, *, role: str) -> Store
 
 def check_stored(objects: Objects, stored: StoredFile) -> None:
     """Read a file again; raises CorruptionError unless it has the bytes that it must have."""
-    digest = hashlib.sha256()
     with objects.open(stored.path) as file:
-        size = file.size()
-        while block := file.read_buffer(BLOCK):
-            digest.update(block)
-    if size != stored.bytes or digest.hexdigest() != stored.sha256:
-        raise CorruptionError(
-            f"{objects.uri(stored.path)} is not what was written: {size} bytes with SHA-256 {digest.hexdigest()}, "
-            f"expected {stored.bytes} bytes with {stored.sha256}"
-        )
+        _Source(file).check(objects, stored)
+
+
+def _check_arrow(objects: Objects, stored: StoredFile, schema: pa.Schema) -> None:
+    """Read an Arrow file again, once: its bytes are hashed on their way into the reader.
+
+    An Arrow file is eight bytes of magic, a stream, and a footer.
+    """
+    with objects.open(stored.path) as file:
+        source = _Source(file)
+        try:
+            source.read(8)
+            with pa.ipc.open_stream(pa.PythonFile(source, mode="r")) as stream:
+                rows = [batch.num_rows for batch in stream]
+                found = stream.schema
+            source.check(objects, stored)
+            batches = pa.ipc.open_file(file).num_record_batches
+        except pa.ArrowInvalid as error:
+            raise CorruptionError(f"{objects.uri(stored.path)} is not what was written: {error}") from error
+    if batches != len(rows) or sum(rows) != stored.rows or not found.equals(schema, check_metadata=True):
+        raise CorruptionError(f"{objects.uri(stored.path)} reads back as {sum(rows)} rows of {found}")
+
+
+class _Source:
+    """A file that hashes what is read from it, without copying."""
+
+    closed = False
+
+    def __init__(self, file: pa.NativeFile) -> None:
+        self._file = file
+        self._hash = hashlib.sha256()
+
+    def read(self, size: int) -> pa.Buffer:
+        block = self._file.read_buffer(size)
+        self._hash.update(block)
+        return block
+
+    def check(self, objects: Objects, stored: StoredFile) -> None:
+        """Read to the end; raises CorruptionError unless the file has the bytes that it must have."""
+        while self.read(BLOCK):
+            pass
+        size, digest = self._file.size(), self._hash.hexdigest()
+        if (size, digest) != (stored.bytes, stored.sha256):
+            raise CorruptionError(
+                f"{objects.uri(stored.path)} is not what was written: {size} bytes with SHA-256 {digest}, "
+                f"expected {stored.bytes} bytes with {stored.sha256}"
+            )
+
+    def close(self) -> None:
+        pass
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from pairloom.pipeline.store.location import check_writable, open_objects
 from pairloom.pipeline.store.objects import Objects
 from pairloom.pipeline.store.remote_files import RangeReader
 
-STORES = ("local", "s3")
+STORES = ("local", "s3", "gcs", "azure")
 MIB = 1 << 20
 
 
