@@ -8,8 +8,6 @@ with pauses that double up to 32 s, so that little is left to do for `remote_fau
 import json
 from typing import Any
 
-import fsspec
-
 from pairloom.pipeline.store.remote_service import WRITE_ID
 
 __all__ = ["GcsService"]
@@ -27,11 +25,13 @@ class GcsService:
 
     def __init__(self, bucket: str) -> None:
         import aiohttp
+        from gcsfs.core import (
+            GCSFileSystem,
+        )  # which, other than the one of `gs://`, needs no gRPC beside the JSON API
 
         timeout = aiohttp.ClientTimeout(sock_connect=CONNECT_SECONDS, sock_read=READ_SECONDS)
-        self._fs, self._bucket = fsspec.core.url_to_fs(
-            bucket, requests_timeout=timeout, use_listings_cache=False, skip_instance_cache=True
-        )
+        self._fs = GCSFileSystem(requests_timeout=timeout, use_listings_cache=False, skip_instance_cache=True)
+        self._bucket = bucket.partition("://")[2]
 
     def size(self, key: str) -> int:
         return int(self._resource(key)["size"])

@@ -8,7 +8,9 @@ from typing import Protocol
 
 __all__ = ["WRITE_ID", "Service"]
 
-WRITE_ID = "pairloom_write"  # the metadata of an object that says which call wrote it
+WRITE_ID = (
+    "pairloomwrite"  # names the call that wrote an object, in its metadata; a word that every store takes
+)
 
 
 class Service(Protocol):

@@ -177,7 +177,7 @@ def test_a_store_that_ignores_the_condition_is_refused(s3_root: str, faulty: Pro
 
 
 def test_a_store_that_forgets_metadata_is_asked_for_the_bytes(s3_root: str, faulty: Proxy) -> None:
-    faulty.forget_header = "x-amz-meta-pairloom_write"
+    faulty.forget_header = "x-amz-meta-pairloomwrite"
     objects = open_objects(s3_root)
     faulty.once("PUT", "lost_500")
     assert objects.put_if_absent("a", b"ours")
