@@ -298,9 +298,8 @@ def gcs_root(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     from tests.stand_ins import Gcs, stand_in
 
     monkeypatch.setattr(remote_faults, "FIRST_PAUSE", 0.001)
-    with stand_in(Gcs) as (url, _), fresh_connections():
+    with stand_in(Gcs) as url, fresh_connections():
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", url)
-        monkeypatch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
         monkeypatch.setitem(fsspec.config.conf, "gs", {"token": "anon", "endpoint_url": url, "project": "p"})
         yield "gs://bucket/root"
 
@@ -312,7 +311,7 @@ def azure_root(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     from tests.stand_ins import Azure, stand_in
 
     monkeypatch.setattr(remote_faults, "FIRST_PAUSE", 0.001)
-    with stand_in(Azure) as (url, _), fresh_connections():
+    with stand_in(Azure) as url, fresh_connections():
         connection = f"DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;BlobEndpoint={url}/a;"
         monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", connection)
         yield "az://container/root"

@@ -17,6 +17,8 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
 
+SEEN: list[tuple[str, str, dict[str, str]]] = []  # requests: method, path, headers
+CONDITIONS = True  # whether the stand-ins honour them
 Stored = tuple[bytes, dict[str, str]]  # an object's bytes and metadata
 
 
@@ -26,7 +28,6 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     objects: dict[str, Stored]
     pending: dict[str, dict[str, bytes]]
-    seen: list[tuple[str, str, dict[str, str]]]
     lock: threading.Lock
 
     def log_message(self, *args: Any) -> None:
@@ -36,7 +37,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         self.query = {name: values[0] for name, values in parse_qs(url.query, keep_blank_values=True).items()}
         self.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        self.seen.append((self.command, self.path, dict(self.headers)))
+        SEEN.append((self.command, self.path, dict(self.headers)))
         with self.lock:
             self.serve(url.path)
 
@@ -109,7 +110,11 @@ class Gcs(_Handler):
             _, about, content, _ = self.body.split(b"--" + boundary[1].encode(), 3)
             described = json.loads(re.split(rb"\r?\n\r?\n", about, maxsplit=1)[1])
             data = re.split(rb"\r?\n\r?\n", content, maxsplit=1)[1].removesuffix(b"\n")
-            if self.query.get("ifGenerationMatch") == "0" and described["name"] in self.objects:
+            if (
+                CONDITIONS
+                and self.query.get("ifGenerationMatch") == "0"
+                and described["name"] in self.objects
+            ):
                 return self.answer(412, b'{"error": {"code": 412, "message": "conditionNotMet"}}')
             self.objects[described["name"]] = (data, described.get("metadata", {}))
             return self.answer(200, json.dumps(resource("b", described["name"], data, {})).encode())
@@ -184,7 +189,7 @@ class Azure(_Handler):
         if self.query.get("comp") == "block":
             self.pending.setdefault(name, {})[self.query["blockid"]] = self.body
             return self.answer(201)
-        if self.headers.get("If-None-Match") == "*" and name in self.objects:
+        if CONDITIONS and self.headers.get("If-None-Match") == "*" and name in self.objects:
             return self.answer(409, x_ms_error_code="BlobAlreadyExists")
         data = self.body
         if self.query.get("comp") == "blocklist":
@@ -216,15 +221,15 @@ STAMP = {"Last_Modified": "Thu, 01 Jan 2026 00:00:00 GMT", "ETag": '"0x1"'}
 
 
 @contextmanager
-def stand_in(kind: type[_Handler]) -> Iterator[tuple[str, type[_Handler]]]:
-    """A server of a kind; its URL, and the class that holds its objects."""
-    fresh = type(kind.__name__, (kind,), {"objects": {}, "pending": {}, "seen": [], "lock": threading.Lock()})
+def stand_in(kind: type[_Handler]) -> Iterator[str]:
+    """A server of a kind; its URL."""
+    fresh = type(kind.__name__, (kind,), {"objects": {}, "pending": {}, "lock": threading.Lock()})
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), fresh)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}", fresh
+        yield f"http://127.0.0.1:{server.server_address[1]}"
     finally:
         server.shutdown()
         thread.join()

@@ -132,8 +132,10 @@ def claim(objects: Objects, receipt: Receipt) -> Receipt:
         raise CorruptionError(
             f"two attempts at {receipt.stage} {receipt.unit} gave different bytes: this is a bug"
         )
+    kept = {file.path for file in winner.files}
     for file in receipt.files:
-        objects.delete(file.path)
+        if file.path not in kept:  # a receipt claimed again must not lose its own files
+            objects.delete(file.path)
     return winner
 
 

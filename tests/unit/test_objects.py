@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from pairloom.operators.errors import CorruptionError
 from pairloom.pipeline.store import remote_files
-from pairloom.pipeline.store.files import attempt_path, open_arrow, read_batches, write_arrow
+from pairloom.pipeline.store.files import attempt_path, open_arrow, read_batches, write_arrow, write_bytes
 from pairloom.pipeline.store.location import check_writable, open_objects
 from pairloom.pipeline.store.objects import Objects
+from pairloom.pipeline.store.receipts import Receipt, claim, unit_id
 from pairloom.pipeline.store.remote_files import RangeReader
 
 # aiohttp would rather not be given large bodies as bytes, which is how gcsfs sends them.
@@ -148,6 +149,13 @@ def test_arrow_files_come_back(objects: Objects) -> None:
     with open_arrow(objects, writer.stored) as reader:
         assert reader.get_batch(5) == batches[5]
         assert reader.read_all() == pa.Table.from_batches(batches)
+
+
+def test_a_receipt_claimed_again_keeps_its_files(objects: Objects) -> None:
+    stored = write_bytes(objects, "data/x", b"same", role="data")
+    receipt = Receipt(stage="count", unit=unit_id("count", {"a": 1}), files=(stored,))
+    assert claim(objects, receipt) == claim(objects, receipt) == receipt
+    assert objects.read("data/x") == b"same"
 
 
 def test_a_store_is_checked_and_left_clean(objects: Objects) -> None:
