@@ -1,10 +1,11 @@
 """The command line: `pairloom run RECIPE` and what goes with it.
 
-Exit codes: 0 done, 1 the run failed, 2 the recipe or a path is wrong. Results go to standard output, progress and
-errors to standard error.
+Exit codes: 0 done, 1 the run failed, 2 the recipe or a path is wrong, 130 Ctrl-C, 143 SIGTERM. Results go to standard
+output, progress and errors to standard error.
 """
 
 import json
+import signal
 import sys
 import time
 from importlib import resources
@@ -15,10 +16,12 @@ import typer
 
 from pairloom.jobs.progress import progress
 from pairloom.jobs.show import show_plan, show_rows, show_summary, summary
+from pairloom.jobs.signals import stop_on_sigterm
 from pairloom.operators.errors import PairloomError, RecipeError
 from pairloom.operators.jit_cache import cache_folders
 from pairloom.operators.pretokenize.schemes import SCHEMES
 from pairloom.pipeline import Recipe, load_recipe, make_plan, open_dataset, run
+from pairloom.pipeline.execution.base import PreemptedError
 from pairloom.pipeline.stages.prepare import PrepareTask
 
 __all__ = ["app", "main"]
@@ -48,6 +51,8 @@ def main() -> None:
         app()
     except RecipeError as error:
         _fail(str(error), 2)
+    except PreemptedError as error:
+        _fail(str(error), 128 + signal.SIGTERM)
     except PairloomError as error:
         _fail(str(error), 1)
     except KeyboardInterrupt:
@@ -79,8 +84,8 @@ def _recipe(name: str, overrides: list[str] | None, engine: str | None) -> Recip
 def _run(name: str, overrides: list[str] | None, engine: str | None, as_json: bool, until: str) -> None:
     recipe = _recipe(name, overrides, engine)
     plan = make_plan(recipe)
-    with progress(plan) as watch:
-        manifest = run(recipe, until=until, observe=watch, plan=plan)
+    with stop_on_sigterm() as stop, progress(plan) as watch:
+        manifest = run(recipe, until=until, observe=watch, plan=plan, stop=stop)
     result = summary(manifest, recipe.root, watch)
     if as_json:
         sys.stdout.write(json.dumps(result) + "\n")

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from pairloom.operators.errors import RecipeError
 from pairloom.pipeline.events import Event
-from pairloom.pipeline.execution.base import Executor
+from pairloom.pipeline.execution.base import Executor, never
 from pairloom.pipeline.execution.local import LocalExecutor
 from pairloom.pipeline.job import Job
 from pairloom.pipeline.plan import STAGES, Plan, make_plan
@@ -42,11 +42,14 @@ def run(
     observe: Callable[[Event], None] = lambda _: None,
     executor: Executor | None = None,
     plan: Plan | None = None,
+    stop: Callable[[], bool] = never,
 ) -> Manifest:
     """Run a recipe up to and with the stage `until`, commit a generation, and return its manifest.
 
     Stages that the last generation holds already are not run; where nothing is left to do, that generation is returned.
-    Raises RecipeError, DataError (bad input), ConflictError (another run committed first), StorageError.
+    `stop` is asked often; once it says True no unit is begun any more, and PreemptedError is raised (it means nothing
+    where `executor` is given). Raises RecipeError, DataError (bad input), ConflictError (another run committed first),
+    StorageError.
     """
     if until not in STAGES:
         raise ValueError(f"{until!r} is no stage")
@@ -66,7 +69,7 @@ def run(
         plan=plan,
         objects=objects,
         observe=observe,
-        executor=executor or _executor(recipe),
+        executor=executor or _executor(recipe, stop),
         records={stage: last.stages[stage] for stage in done} if last else {},
     )
     job.prepare(PrepareTask(schemes=_schemes(plan)))
@@ -94,10 +97,10 @@ def _schemes(plan: Plan) -> tuple[str, ...]:
     return (plan.recipe.vocabulary.pretokenizer.scheme,)
 
 
-def _executor(recipe: Recipe) -> Executor:
+def _executor(recipe: Recipe, stop: Callable[[], bool]) -> Executor:
     if recipe.execution.engine == "local":
-        return LocalExecutor()
+        return LocalExecutor(stop=stop)
     from pairloom.pipeline.execution.ray import RayExecutor, connect
 
     connect(recipe.execution.address)
-    return RayExecutor(max_in_flight=recipe.execution.max_in_flight)
+    return RayExecutor(max_in_flight=recipe.execution.max_in_flight, stop=stop)

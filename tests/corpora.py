@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from pairloom.pipeline import Dataset, Recipe, parse_recipe
+from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.manifest import Manifest
+from pairloom.pipeline.store.objects import Objects
 
 WORDS = [
     "the",
@@ -121,3 +123,7 @@ def texts_of(dataset: Dataset, appended: int = 1, repeated: int = 0) -> dict[int
             ids = ids[:offset] + segments[offset]
         out[document] = vocabulary.decode(ids[: len(ids) - appended])
     return out
+
+
+def open_objects_of(root: Path) -> Objects:
+    return open_objects(str(root))

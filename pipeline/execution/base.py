@@ -8,14 +8,28 @@ to every worker once.
 from collections.abc import Iterable, Iterator
 from typing import Any, Protocol, runtime_checkable
 
+from pairloom.operators.errors import PairloomError
 from pairloom.pipeline.store.receipts import Receipt
 
-__all__ = ["Executor", "Task"]
+__all__ = ["Executor", "PreemptedError", "Task", "never"]
+
+
+class PreemptedError(PairloomError):
+    """The run was asked to stop (SIGTERM) and has stopped; what is finished is kept."""
+
+
+def never() -> bool:
+    """Nobody asks this run to stop."""
+    return False
 
 
 @runtime_checkable
 class Task(Protocol):
     """One unit of work. Running it twice, anywhere, is harmless: the first receipt wins."""
+
+    @property
+    def stage(self) -> str:
+        """The step that the unit is of."""
 
     @property
     def unit(self) -> str:
@@ -39,6 +53,7 @@ class Executor(Protocol):
     def run(self, tasks: Iterable[Task], shared: Any = None) -> Iterator[Receipt]:
         """Run every task and yield its receipt as it is done, in any order.
 
-        Only a bounded number is in flight. An exception that a task raises is not retried: it is raised here, and no
-        further task is started. A worker that dies is another matter: its task is tried again.
+        Only a bounded number is in flight. An exception that a task raises is not retried: it is raised here with the
+        stage and unit in front, and no further task is started. A StorageError, or a worker or machine that dies, is
+        another matter: see `retries`. Raises PreemptedError when the run was asked to stop.
         """

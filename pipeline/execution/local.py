@@ -1,20 +1,47 @@
 """Tasks in this process, one after another: for tests and for inputs too small for a cluster."""
 
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from pairloom.pipeline.execution.base import Task
+from pairloom.operators.errors import PairloomError, StorageError
+from pairloom.pipeline.execution.base import PreemptedError, Task, never
+from pairloom.pipeline.execution.retries import RETRIES, Retries, located
 from pairloom.pipeline.store.receipts import Receipt
 
 __all__ = ["LocalExecutor"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LocalExecutor:
-    """Runs tasks here and now."""
+    """Runs tasks here and now. `stop` is asked before each whether to begin it."""
+
+    retries: Retries = RETRIES
+    stop: Callable[[], bool] = never
 
     def run(self, tasks: Iterable[Task], shared: Any = None) -> Iterator[Receipt]:
         """Run every task in turn."""
         for task in tasks:
-            yield task.run(shared)
+            if self.stop():
+                raise PreemptedError(
+                    f"asked to stop before {task.stage} unit {task.unit[:12]}; what is finished is kept, and the same "
+                    "command goes on from there"
+                )
+            yield self._perform(task, shared)
+
+    def _perform(self, task: Task, shared: Any) -> Receipt:
+        failures = 0
+        while True:
+            try:
+                return task.run(shared)
+            except StorageError as error:
+                failures += 1
+                if failures > self.retries.storage_failures or self.stop():
+                    raise located(error, task) from error
+                time.sleep(self.retries.wait(task.unit, failures))
+            except PairloomError as error:
+                raise located(error, task) from error
+            except Exception as error:
+                error.add_note(f"in {task.stage} unit {task.unit[:12]}, {task.label}")
+                raise
