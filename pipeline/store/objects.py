@@ -71,6 +71,9 @@ class Objects(Protocol):
     def delete(self, path: str) -> None:
         """Remove an object; one that is not there is no error."""
 
+    def modified(self, path: str) -> float:
+        """When the object was last written, in seconds since 1970 by the store's clock; raises FileNotFoundError."""
+
 
 @dataclass(frozen=True, slots=True)
 class LocalObjects:
@@ -152,6 +155,10 @@ class LocalObjects:
     def delete(self, path: str) -> None:
         """Remove an object."""
         self._place(path).unlink(missing_ok=True)
+
+    def modified(self, path: str) -> float:
+        """When the object was last written."""
+        return self._place(path).stat().st_mtime
 
     def _place(self, path: str) -> Path:
         return Path(self.folder, *check_path(path).split("/"))
