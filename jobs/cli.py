@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from pairloom.jobs.care import seconds_of, show_collection, show_rejected
 from pairloom.jobs.progress import progress
 from pairloom.jobs.show import show_plan, show_rows, show_summary, summary
 from pairloom.jobs.signals import stop_on_sigterm
@@ -23,6 +24,7 @@ from pairloom.operators.pretokenize.schemes import SCHEMES
 from pairloom.pipeline import Recipe, load_recipe, make_plan, open_dataset, run
 from pairloom.pipeline.execution.base import PreemptedError
 from pairloom.pipeline.stages.prepare import PrepareTask
+from pairloom.pipeline.store.gc import collect
 
 __all__ = ["app", "main"]
 
@@ -183,3 +185,31 @@ def files_command(
     """Print the committed files of a stage, one a line, in order."""
     for uri in open_dataset(root, generation).files(stage, split):
         sys.stdout.write(uri + "\n")
+
+
+@app.command("gc")
+def gc_command(
+    root: RootArgument,
+    keep: Annotated[int | None, typer.Option(min=1, help="newest generations to keep; otherwise all")] = None,
+    grace: Annotated[
+        str, typer.Option(help="age of what may go, as 90s, 30m, 24h or 7d: longer than any run")
+    ] = "24h",
+    delete: Annotated[bool, typer.Option("--delete/--dry-run", help="really remove it")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Find what no kept generation references; remove it with --delete."""
+    objects = open_dataset(root).objects
+    found = collect(objects, now=time.time(), grace=seconds_of(grace), keep=keep, delete=delete)
+    show_collection(found, objects, as_json)
+
+
+@app.command("rejected")
+def rejected_command(
+    root: RootArgument,
+    reason: Annotated[str | None, typer.Option(help="only those with this reason")] = None,
+    limit: Annotated[int, typer.Option(min=0, help="how many to print; 0 for counts alone")] = 20,
+    generation: Annotated[int | None, typer.Option(help="instead of the newest")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON lines instead")] = False,
+) -> None:
+    """Print the records that could not be used: where each is, and why."""
+    show_rejected(open_dataset(root, generation), reason, limit, as_json)

@@ -21,6 +21,7 @@ from pairloom.pipeline.stages.learn import learn
 from pairloom.pipeline.stages.pack import pack_rows
 from pairloom.pipeline.stages.prepare import PrepareTask
 from pairloom.pipeline.stages.tokenize import tokenize
+from pairloom.pipeline.store.gc import check_present
 from pairloom.pipeline.store.location import check_writable, open_objects
 from pairloom.pipeline.store.manifest import Manifest, StageRecord, commit, latest_manifest
 from pairloom.pipeline.store.receipts import discard
@@ -76,6 +77,7 @@ def run(
     for stage in wanted:
         if stage not in job.records:
             job.records[stage] = RUNS[stage](job)
+    check_present(objects, job.records.values(), last)
     vocabulary = job.vocabulary_file()
     manifest = Manifest(
         generation=1 if last is None else last.generation + 1,

@@ -11,6 +11,7 @@ from pairloom.operators import Vocabulary
 from pairloom.operators.errors import RecipeError
 from pairloom.pipeline.loader import Loader
 from pairloom.pipeline.store.files import StoredFile, read_batches
+from pairloom.pipeline.store.gc import first_kept
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.manifest import Manifest, latest_manifest, read_manifest
 from pairloom.pipeline.store.objects import Objects
@@ -91,6 +92,14 @@ class Dataset:
             prefetch=prefetch,
         )
 
+    def rejected(self) -> Iterator[dict[str, Any]]:
+        """The records that could not be used: uri, position, row (in its slice), reason, detail, excerpt."""
+        stages = self.manifest.stages
+        # tokenize reads what count read and refuses it again, with what only it refuses.
+        for stored in stages["tokenize" if "tokenize" in stages else "count"].rejected:
+            for batch in read_batches(self.objects, stored):
+                yield from batch.to_pylist()
+
     def vocabulary(self) -> Vocabulary:
         """The vocabulary that this generation was made with."""
         if self.manifest.vocabulary is None:
@@ -108,6 +117,10 @@ def open_dataset(root: str, generation: int | None = None) -> Dataset:
     """Open the newest committed generation of a root, or the one named; raises RecipeError where there is none."""
     objects = open_objects(root)
     manifest = latest_manifest(objects) if generation is None else read_manifest(objects, generation)
+    if generation is not None and manifest is not None and generation < (first := first_kept(objects)):
+        raise RecipeError(
+            f"generation {generation} of {objects.root} was garbage collected; the first that is kept is {first}"
+        )
     if manifest is None:
         wanted = "nothing is committed" if generation is None else f"there is no generation {generation}"
         raise RecipeError(

@@ -140,3 +140,50 @@ def test_bad_input_is_exit_code_1(pairloom: Command) -> None:
     assert code == 1
     assert "b.jsonl, byte 0: invalid_json" in err
     assert "Traceback" not in err
+
+
+def test_gc_lists_and_only_deletes_when_told(pairloom: Command) -> None:
+    pairloom("run", pairloom.recipe)
+    orphan = pairloom.folder / "out" / "data" / "count" / "ab" / "ab-1.words.arrow"
+    orphan.parent.mkdir(parents=True, exist_ok=True)
+    orphan.write_bytes(b"half")
+    root = pairloom.folder / "out"
+    code, out, err = pairloom("gc", root)
+    assert code == 0, err
+    assert out.startswith("0 files are garbage")
+    assert " 1 is kept" in out
+    code, out, _ = pairloom("gc", root, "--grace", "0s")
+    assert str(orphan) in out.splitlines()
+    assert "--delete" in out
+    assert orphan.exists()
+    code, out, _ = pairloom("gc", root, "--grace", "0s", "--delete", "--json")
+    assert str(orphan) in json.loads(out)["garbage"]
+    assert not orphan.exists()
+    assert pairloom("run", pairloom.recipe)[1].startswith("nothing to do")
+    code, _, err = pairloom("gc", root, "--grace", "soon")
+    assert code == 2
+    assert "'soon' is no age" in err
+
+
+def test_rejected_shows_where_and_why(pairloom: Command) -> None:
+    (pairloom.folder / "in" / "b.jsonl").write_text('nonsense\n{"id": 1}\n[bold]\n')
+    root = pairloom.folder / "out"
+    pairloom("count", pairloom.recipe, "--set", "max_rejected=1")
+    code, counted, err = pairloom("rejected", root)
+    assert code == 0, err
+    pairloom("run", pairloom.recipe, "--set", "max_rejected=1")
+    code, out, err = pairloom("rejected", root)
+    assert out == counted
+    assert "byte 0" in out
+    assert "[bold]" in out
+    assert "2 invalid_json" in out
+    assert "3 rejected records" in out
+    code, out, _ = pairloom("rejected", root, "--reason", "missing_text", "--json")
+    (letter,) = map(json.loads, out.splitlines())
+    assert (letter["position"], letter["reason"], letter["excerpt"]) == (
+        "byte 9",
+        "missing_text",
+        '{"id": 1}',
+    )
+    assert letter["uri"].endswith("/in/b.jsonl")
+    assert "3 rejected records, 1 shown" in pairloom("rejected", root, "--limit", 1)[1]

@@ -1,0 +1,178 @@
+"""Garbage: what is below a root, older than a grace period, and referenced by no generation that is kept.
+
+    listed before referenced     a commit that comes in between is seen, and what it references stays
+    receipts before their data   whatever is interrupted, a receipt never names a file that is gone
+    older than the grace         what a run in progress has made is younger, if no run takes longer than that
+
+A kept generation references its files, the receipts of its units, and the files of those receipts: that is what makes the
+next run quick. Manifests are never removed; `manifests/kept` says which generation is the first that is whole.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Set
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
+
+from pairloom.operators.errors import RecipeError, StorageError
+from pairloom.pipeline.store.manifest import Manifest, StageRecord, latest_manifest, read_manifest
+from pairloom.pipeline.store.objects import Objects
+from pairloom.pipeline.store.receipts import find_receipt, receipt_path
+
+__all__ = ["Collection", "Listed", "check_present", "collect", "first_kept", "garbage", "references"]
+
+KEPT = "manifests/kept"
+OURS = ("data/", "receipts/", "probe/")  # what else a folder holds is none of our business
+LOOKS_AT_ONCE = 16
+
+T = TypeVar("T")
+
+
+class Listed(NamedTuple):
+    """An object and when it was last written, in seconds since 1970."""
+
+    path: str
+    modified: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collection:
+    """What was found: `garbage` in the order of its removal; `young` are unreferenced too, but stay for the grace."""
+
+    garbage: tuple[str, ...]
+    young: int
+    referenced: int
+    kept: tuple[int, ...]
+    deleted: bool
+
+
+def garbage(listed: Iterable[Listed], referenced: Set[str], now: float, grace: float) -> Iterator[str]:
+    """The listed paths that nobody references and that were written more than `grace` seconds before `now`.
+
+    >>> old, new = Listed("data/a", 0.0), Listed("data/b", 90.0)
+    >>> list(garbage([old, new], frozenset(), now=100.0, grace=50.0))
+    ['data/a']
+    """
+    for path, modified in listed:
+        if _ours(path) and path not in referenced and modified < now - grace:
+            yield path
+
+
+def references(objects: Objects, manifests: Iterable[Manifest]) -> frozenset[str]:
+    """Everything that generations need, to be read and to be built upon."""
+    found: set[str] = set()
+    seen: set[tuple[str, str]] = set()
+    for manifest in manifests:
+        found |= _paths(manifest.stages.values())
+        if manifest.vocabulary is not None:
+            found.add(manifest.vocabulary.path)
+        for stage, record in manifest.stages.items():
+            for unit in record.units:
+                if (stage, unit) in seen:
+                    continue
+                seen.add((stage, unit))
+                receipt = find_receipt(objects, stage, unit)
+                if receipt is not None:
+                    found.add(receipt_path(stage, unit))
+                    found.update(file.path for file in receipt.files)
+    return frozenset(found)
+
+
+def first_kept(objects: Objects) -> int:
+    """The first generation that garbage collection has left whole."""
+    try:
+        return int(objects.read(KEPT))
+    except (FileNotFoundError, ValueError):
+        return 1
+
+
+def collect(
+    objects: Objects, *, now: float, grace: float, keep: int | None = None, delete: bool = False
+) -> Collection:
+    """Find the garbage below a root, and remove it if `delete`; `keep` newest generations stay (all by default).
+
+    `now` and `grace` are seconds. Without `delete` nothing is written. Raises RecipeError for a root that nothing was
+    committed to, CorruptionError for a damaged manifest or receipt: then nothing is removed.
+    """
+    paths = objects.list("")
+    newest = latest_manifest(objects)
+    if newest is None:
+        raise RecipeError(
+            f"nothing is committed below {objects.root}: run `pairloom run RECIPE` first, or check the path"
+        )
+    floor = first_kept(objects)
+    if keep is not None:
+        floor = max(floor, newest.generation - keep + 1)
+    kept = tuple(range(floor, newest.generation + 1))
+    referenced = references(objects, (m for g in kept if (m := read_manifest(objects, g)) is not None))
+    listed = list(_looked_at(objects, [path for path in paths if _ours(path) and path not in referenced]))
+    old = set(garbage(listed, referenced, now, grace))
+    # A receipt that stays keeps its files, which are a little older.
+    alive = referenced.union(*(_files(objects, one.path) for one in listed if one.path not in old))
+    found = sorted(garbage(listed, alive, now, grace), key=_removal)
+    if delete:
+        if floor > first_kept(objects):
+            objects.put(KEPT, str(floor).encode())
+        for path in found:
+            objects.delete(path)
+    return Collection(
+        garbage=tuple(found),
+        young=len(listed) - len(found),
+        referenced=len(referenced),
+        kept=kept,
+        deleted=delete,
+    )
+
+
+def check_present(objects: Objects, records: Iterable[StageRecord], last: Manifest | None) -> None:
+    """Raise StorageError unless every file that a commit is about to reference, and the last did not, is there."""
+    known = _paths(last.stages.values()) if last is not None else set()
+    paths = sorted(_paths(records) - known)
+    missing = [path for path, there in zip(paths, _each(objects.exists, paths), strict=True) if not there]
+    if missing:
+        raise StorageError(
+            f"{len(missing)} files of this run are gone before it could commit, as {objects.uri(missing[0])}: was garbage "
+            "collected with a grace period shorter than the run? Run again"
+        )
+
+
+def _paths(records: Iterable[StageRecord]) -> set[str]:
+    return {file.path for record in records for file in (*record.files, *record.rejected)}
+
+
+def _looked_at(objects: Objects, paths: list[str]) -> Iterator[Listed]:
+    def look(path: str) -> float | None:
+        with suppress(FileNotFoundError):  # a run has cleaned up after itself meanwhile
+            return objects.modified(path)
+        return None
+
+    for path, modified in zip(paths, _each(look, paths), strict=True):
+        if modified is not None:
+            yield Listed(path, modified)
+
+
+def _ours(path: str) -> bool:
+    return path.startswith(OURS) or (path.startswith("manifests/") and path.endswith(".tmp"))
+
+
+def _files(objects: Objects, path: str) -> list[str]:
+    """The files of a receipt; none of any other object."""
+    parts = path.split("/")
+    if (
+        parts[0] != "receipts"
+        or len(parts) != 4
+        or parts[3].startswith(".")
+        or not parts[3].endswith(".json")
+    ):
+        return []
+    receipt = find_receipt(objects, parts[1], parts[3].removesuffix(".json"))
+    return [] if receipt is None else [file.path for file in receipt.files]
+
+
+def _each(ask: Callable[[str], T], paths: list[str]) -> Iterator[T]:
+    with ThreadPoolExecutor(LOOKS_AT_ONCE) as pool:
+        yield from pool.map(ask, paths)
+
+
+def _removal(path: str) -> tuple[bool, str]:
+    return not path.startswith("receipts/"), path
