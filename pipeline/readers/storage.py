@@ -33,6 +33,7 @@ _COMPRESSED_READ = 1 << 20
 _ZSTD_FEED = 1 << 10
 _GZIP_FEED = 1 << 14
 _ZSTD_WINDOW = 1 << 31  # what `zstd --long=31` writes
+_AGAIN = "plan the run again, or keep inputs unchanged while it runs"
 _VERSIONS = ("ETag", "etag", "e_tag", "generation", "VersionId", "version_id", "content_hash")
 _TIMES = ("LastModified", "last_modified", "updated", "modified", "mtime", "created")
 _EXTRAS = {
@@ -109,35 +110,37 @@ def stat_file(uri: str) -> tuple[int, str]:
 
 @contextmanager
 def open_input(file: InputFile) -> Iterator[BinaryIO]:
-    """Open a file for reading.
+    """Open a file for reading, and look before and after whether it is what was planned.
 
-    Raises DataError when it is gone or no longer what was planned, StorageError when storage fails meanwhile.
+    Raises DataError when it is gone or another one, StorageError when storage fails meanwhile.
     """
-    again = "plan the run again, or keep inputs unchanged while it runs"
     try:
-        size, version = stat_file(file.uri)
-        if size != file.size:
-            raise DataError(
-                f"{file.uri}: changed during the run: {size} bytes now, {file.size} when planned; {again}"
-            )
-        if version != file.version:
-            raise DataError(
-                f"{file.uri}: changed during the run: version {version!r} now, {file.version!r} when planned; {again}"
-            )
+        _check_unchanged(file)
         with _open(file.uri) as handle:
             yield handle
+        if local_path(file.uri) is not None or file.size > _REMOTE_BLOCK:  # one request is one version
+            _check_unchanged(file)
     except FileNotFoundError as error:
-        raise DataError(f"{file.uri}: changed during the run: it is gone; {again}") from error
+        raise DataError(f"{file.uri}: changed during the run: it is gone; {_AGAIN}") from error
     except OSError as error:
         raise StorageError(f"{file.uri}: cannot be read: {error}") from error
 
 
 def ended_early(file: InputFile, position: int) -> DataError:
     """The error for a file that ends before its planned size."""
-    return DataError(
-        f"{file.uri}: changed during the run: ended at byte {position} of {file.size}; "
-        "plan the run again, or keep inputs unchanged while it runs"
-    )
+    return DataError(f"{file.uri}: changed during the run: ended at byte {position} of {file.size}; {_AGAIN}")
+
+
+def _check_unchanged(file: InputFile) -> None:
+    size, version = stat_file(file.uri)
+    if size != file.size:
+        raise DataError(
+            f"{file.uri}: changed during the run: {size} bytes now, {file.size} when planned; {_AGAIN}"
+        )
+    if version != file.version:
+        raise DataError(
+            f"{file.uri}: changed during the run: version {version!r} now, {file.version!r} when planned; {_AGAIN}"
+        )
 
 
 def _open(uri: str) -> BinaryIO:

@@ -120,6 +120,7 @@ class ExchangeTask:
                 writer.write(
                     pa.RecordBatch.from_arrays([column.take(index) for column in columns], schema=schema)
                 )
+            writer.facts.update(tokens=len(tokens.flatten()))
         assert writer.stored is not None
         return claim(objects, Receipt(stage=self.stage, unit=self.unit, files=(writer.stored,)))
 

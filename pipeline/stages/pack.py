@@ -21,6 +21,7 @@ from pairloom.operators.order import permutation
 from pairloom.operators.pack import PackPlan, gather, pack
 from pairloom.pipeline.job import Job
 from pairloom.pipeline.recipe import fingerprint
+from pairloom.pipeline.stages.agreement import check_exchanged
 from pairloom.pipeline.stages.exchange import Splits, exchange_tasks
 from pairloom.pipeline.store.files import StoredFile, attempt_path, one_array, open_arrow, write_arrow
 from pairloom.pipeline.store.location import open_objects
@@ -195,6 +196,7 @@ def pack_rows(job: Job) -> StageRecord:
         list(exchange_tasks(job, tokenized, splits)),
         sizes=[file.bytes for file in tokenized.files],
     )
+    check_exchanged(tokenized, exchanged)
     files = tuple(receipt.file("exchange") for receipt in exchanged)
     size = sum(file.bytes for file in files) // splits.train
     tasks = [

@@ -15,6 +15,7 @@ from pairloom.operators import Vocabulary
 from pairloom.operators.errors import CorruptionError
 from pairloom.pipeline.corpus import Unit
 from pairloom.pipeline.job import Job, dead_letters
+from pairloom.pipeline.stages.agreement import SPECIAL_TOKEN_IN_TEXT, check_tokenized
 from pairloom.pipeline.stages.learn import read_memo
 from pairloom.pipeline.stages.reading import Documents, Intake, slice_identity
 from pairloom.pipeline.store.files import attempt_path, write_arrow
@@ -116,7 +117,7 @@ class TokenizeTask:
     def _without_special_tokens(self, batch: Documents, vocabulary: Vocabulary, intake: Intake) -> Documents:
         found = vocabulary.find_special_tokens(batch.texts)
         for index in np.flatnonzero(found.to_numpy(zero_copy_only=False)):
-            intake.reject(batch, int(index), "special_token_in_text", "the text spells a special token")
+            intake.reject(batch, int(index), SPECIAL_TOKEN_IN_TEXT, "the text spells a special token")
         keep = pc.invert(found)
         return Documents(
             slice=batch.slice,
@@ -159,9 +160,5 @@ def tokenize(job: Job) -> StageRecord:
         rejected=dead_letters(receipts),
         ledger=Ledger.sum(receipt.ledger for receipt in receipts),
     )
-    if "count" in job.records and job.records["count"].ledger.documents_in != record.ledger.documents_in:
-        raise CorruptionError(
-            f"count read {job.records['count'].ledger.documents_in} documents and tokenize "
-            f"{record.ledger.documents_in}: the input changed in between. Run again"
-        )
+    check_tokenized(job.objects, receipts, job.records.get("count"))
     return record

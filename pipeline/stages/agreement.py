@@ -1,0 +1,78 @@
+"""Agreement between stages: each unit's documents, rejects, text and tokens are what the stage before made of them.
+
+    count   ── records of each input, and where the units are the same also empty, rejected, text ──▶ tokenize
+    tokenize ── rows of its file = documents of its ledger, tokens too ──▶ exchange ── rows and tokens ──▶ pack
+
+Sums would let two mistakes cancel out; these name the unit.
+"""
+
+from collections.abc import Sequence
+
+from pairloom.operators.errors import CorruptionError
+from pairloom.pipeline.store.manifest import StageRecord
+from pairloom.pipeline.store.objects import Objects
+from pairloom.pipeline.store.receipts import Receipt, find_receipt
+
+__all__ = ["SPECIAL_TOKEN_IN_TEXT", "check_exchanged", "check_tokenized"]
+
+SPECIAL_TOKEN_IN_TEXT = "special_token_in_text"  # noqa: S105  (the one reason that only tokenize rejects for)
+
+
+def check_tokenized(objects: Objects, tokenized: Sequence[Receipt], counted: StageRecord | None) -> None:
+    """Raise CorruptionError unless every tokenized unit agrees with its file, and with what count read (if it did)."""
+    for receipt in tokenized:
+        file = receipt.file("tokens")
+        _same(receipt, "documents in its file", receipt.ledger.documents_out, file.rows)
+        _same(receipt, "tokens in its file", receipt.ledger.tokens, file.facts["tokens"])
+        _same(
+            receipt, "records of its slices", receipt.ledger.documents_in, sum(n for _, n in receipt.slices)
+        )
+    if counted is None:
+        return
+    found = [find_receipt(objects, "count", unit) for unit in counted.units]
+    before = [receipt for receipt in found if receipt is not None]
+    if len(before) < len(found):
+        raise CorruptionError(
+            f"{len(found) - len(before)} receipts of count are committed but missing below {objects.root}"
+        )
+    read, now = _records(before), _records(tokenized)
+    for uri in sorted({*read, *now}):
+        if read.get(uri) != now.get(uri):
+            raise CorruptionError(
+                f"count read {read.get(uri, 0)} records of {uri} and tokenize {now.get(uri, 0)}: the input changed in "
+                "between, or this is a bug. Run again"
+            )
+    if [receipt.slices for receipt in before] != [receipt.slices for receipt in tokenized]:
+        return  # counted in units of another size: what can be compared is compared
+    for old, new in zip(before, tokenized, strict=True):
+        special = new.ledger.rejected.get(SPECIAL_TOKEN_IN_TEXT, 0)
+        rejected = {reason: n for reason, n in new.ledger.rejected.items() if reason != SPECIAL_TOKEN_IN_TEXT}
+        _same(new, "documents counted", new.ledger.documents_out + special, old.ledger.documents_out)
+        _same(new, "empty documents counted", new.ledger.empty, old.ledger.empty)
+        _same(new, "rejects counted", rejected, old.ledger.rejected)
+        _same(new, "bytes of text counted", new.ledger.text_bytes, old.ledger.text_bytes)
+
+
+def check_exchanged(tokenized: StageRecord, exchanged: Sequence[Receipt]) -> None:
+    """Raise CorruptionError unless every exchange file holds the documents and tokens of its shard."""
+    for shard, receipt in zip(tokenized.files, exchanged, strict=True):
+        file = receipt.file("exchange")
+        _same(receipt, f"documents of {shard.path}", file.rows, shard.rows)
+        _same(receipt, f"tokens of {shard.path}", file.facts["tokens"], shard.facts["tokens"])
+
+
+def _records(receipts: Sequence[Receipt]) -> dict[str, int]:
+    records: dict[str, int] = {}
+    for receipt in receipts:
+        for uri, count in receipt.slices:
+            records[uri] = records.get(uri, 0) + count
+    return records
+
+
+def _same(receipt: Receipt, what: str, here: object, there: object) -> None:
+    if here != there:
+        inputs = receipt.slices[0][0] if receipt.slices else "its inputs"
+        raise CorruptionError(
+            f"{receipt.stage} unit {receipt.unit[:12]}, {inputs}: {here} does not agree with {what}, {there}. Nothing is "
+            "committed; this is a bug, or a receipt was changed"
+        )

@@ -1,0 +1,180 @@
+"""Stages agree unit by unit, or nothing is committed; inputs are what they were, or the run says which is not."""
+
+from pathlib import Path
+
+import pytest
+
+from pairloom.operators.errors import CorruptionError, DataError
+from pairloom.pipeline import run
+from pairloom.pipeline.events import Event, StepFinished, StepStarted
+from pairloom.pipeline.stages.agreement import check_exchanged, check_tokenized
+from pairloom.pipeline.store.files import StoredFile
+from pairloom.pipeline.store.manifest import StageRecord, latest_manifest
+from pairloom.pipeline.store.objects import LocalObjects
+from pairloom.pipeline.store.receipts import Ledger, Receipt, claim
+from tests.corpora import documents, open_objects_of, recipe_for, write_jsonl
+
+
+def stored(role: str, rows: int, tokens: int) -> StoredFile:
+    return StoredFile(
+        role=role, path=f"data/{role}", bytes=1, sha256="0", rows=rows, facts={"tokens": tokens}
+    )
+
+
+def unit(stage: str, name: str, documents_out: int, *, empty: int = 0, **more: int) -> Receipt:
+    rejected = {reason: n for reason, n in more.items() if reason not in ("rows", "tokens", "text_bytes")}
+    records = documents_out + empty + sum(rejected.values())
+    return Receipt(
+        stage=stage,
+        unit=name * 32,
+        files=(stored("tokens", more.get("rows", documents_out), 10),),
+        ledger=Ledger(
+            documents_in=records,
+            documents_out=documents_out,
+            empty=empty,
+            rejected=rejected,
+            text_bytes=more.get("text_bytes", 0),
+            tokens=more.get("tokens", 10),
+        ),
+        slices=(("file:///a", records),),
+    )
+
+
+COUNTED = {
+    "a": unit("count", "a", 7, empty=1, bad=2, text_bytes=50),
+    "b": unit("count", "b", 3, text_bytes=20),
+}
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "message"),
+    [
+        (
+            unit("tokenize", "a", 7, empty=1, bad=2, text_bytes=50),
+            unit("tokenize", "b", 3, text_bytes=20),
+            None,
+        ),
+        (
+            unit("tokenize", "a", 5, empty=1, bad=2, special_token_in_text=2, text_bytes=50),
+            unit("tokenize", "b", 3, text_bytes=20),
+            None,
+        ),
+        (
+            unit("tokenize", "a", 8, empty=0, bad=2, text_bytes=50),
+            unit("tokenize", "b", 3, text_bytes=20),
+            r"unit a{12}, file:///a: 8 does not agree with documents counted, 7",
+        ),
+        (
+            unit("tokenize", "a", 7, empty=1, bad=1, worse=1, text_bytes=50),
+            unit("tokenize", "b", 3, text_bytes=20),
+            "does not agree with rejects counted",
+        ),
+        (
+            unit("tokenize", "a", 7, empty=1, bad=2, text_bytes=51),
+            unit("tokenize", "b", 3, text_bytes=19),
+            "unit a{12}.*bytes of text",
+        ),
+        (
+            unit("tokenize", "a", 7, empty=1, bad=2, text_bytes=50),
+            unit("tokenize", "b", 4, text_bytes=20),
+            "count read 13 records of file:///a and tokenize 14",
+        ),
+        (
+            unit("tokenize", "a", 7, empty=1, bad=2, text_bytes=50, rows=6),
+            unit("tokenize", "b", 3, text_bytes=20, rows=4),
+            "unit a{12}.*documents in its file, 6",
+        ),
+        (
+            unit("tokenize", "a", 7, empty=1, bad=2, text_bytes=50, tokens=11),
+            unit("tokenize", "b", 3, text_bytes=20),
+            "unit a{12}.*tokens in its file, 10",
+        ),
+    ],
+)
+def test_units_agree_with_the_count(tmp_path: Path, a: Receipt, b: Receipt, message: str | None) -> None:
+    objects = LocalObjects(str(tmp_path))
+    for receipt in COUNTED.values():
+        claim(objects, receipt)
+    counted = StageRecord(key="k", units=tuple(r.unit for r in COUNTED.values()), files=())
+    if message is None:
+        check_tokenized(objects, [a, b], counted)
+    else:
+        with pytest.raises(CorruptionError, match=message):
+            check_tokenized(objects, [a, b], counted)
+
+
+def test_an_exchange_file_holds_its_shard() -> None:
+    tokenized = StageRecord(
+        key="k", units=("u", "v"), files=(stored("tokens", 3, 10), stored("tokens", 5, 20))
+    )
+
+    def receipt(rows: int, tokens: int) -> Receipt:
+        return Receipt(stage="exchange", unit="e" * 32, files=(stored("exchange", rows, tokens),))
+
+    check_exchanged(tokenized, [receipt(3, 10), receipt(5, 20)])
+    for wrong in ([receipt(4, 10), receipt(4, 20)], [receipt(3, 11), receipt(5, 19)]):
+        with pytest.raises(CorruptionError, match=r"exchange unit e{12}.*of data/tokens"):
+            check_exchanged(tokenized, wrong)
+
+
+def test_units_of_another_size_are_compared_too(tmp_path: Path) -> None:
+    write_jsonl(tmp_path / "in" / "a.jsonl", documents(200))
+    run(recipe_for(tmp_path, "execution.unit_bytes=3000"), until="learn")
+    manifest = run(recipe_for(tmp_path, "execution.unit_bytes=7000"))
+    assert len(manifest.stages["count"].units) > len(manifest.stages["tokenize"].units) > 1
+    objects = open_objects_of(tmp_path / "out")
+    name = manifest.stages["count"].units[1]
+    path = f"receipts/count/{name[:2]}/{name}.json"
+    receipt = Receipt.model_validate_json(objects.read(path))
+    (uri, records), *_ = receipt.slices
+    objects.put(path, receipt.model_copy(update={"slices": ((uri, records + 1),)}).model_dump_json().encode())
+    again = recipe_for(tmp_path, "execution.unit_bytes=5000", "tokenize.append=[]")
+    with pytest.raises(
+        CorruptionError, match=r"count read \d+ records of file://.*/a\.jsonl and tokenize \d+"
+    ):
+        run(again)
+    assert latest_manifest(objects) == manifest
+
+
+@pytest.mark.parametrize("change", ["touched", "longer", "gone"])
+def test_an_input_that_changes_during_a_run_is_named(tmp_path: Path, change: str) -> None:
+    write_jsonl(tmp_path / "in" / "a.jsonl", documents(50))
+    changing = tmp_path / "in" / "b.jsonl"
+    write_jsonl(changing, documents(50, seed=1))
+
+    def meddle(event: Event) -> None:
+        if isinstance(event, StepFinished) and event.step == "learn":
+            if change == "gone":
+                changing.unlink()
+            else:
+                changing.write_bytes(changing.read_bytes() + (b"" if change == "touched" else b"\n"))
+
+    with pytest.raises(DataError, match=r"tokenize unit \w{12}.*b\.jsonl: changed during the run"):
+        run(recipe_for(tmp_path, "execution.unit_bytes=2000"), observe=meddle)
+    assert latest_manifest(open_objects_of(tmp_path / "out")) is None
+
+
+def test_an_input_that_changes_while_it_is_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pairloom.pipeline.readers import storage
+
+    place = tmp_path / "in" / "a.jsonl"
+    write_jsonl(place, documents(50))
+    real = storage._open
+
+    def opened(uri: str) -> object:
+        handle = real(uri)
+        if steps == ["count"]:
+            place.write_bytes(place.read_bytes().upper())
+        return handle
+
+    steps: list[str] = []
+    monkeypatch.setattr(storage, "_open", opened)
+
+    def watch(event: Event) -> None:
+        if isinstance(event, StepStarted):
+            steps.append(event.step)
+
+    with pytest.raises(DataError, match=r"a\.jsonl: changed during the run: version"):
+        run(recipe_for(tmp_path, "max_rejected=1"), observe=watch)
