@@ -12,8 +12,9 @@ from pairloom.operators.errors import RecipeError
 from pairloom.pipeline import Dataset
 from pairloom.pipeline.store.gc import Collection
 from pairloom.pipeline.store.objects import Objects
+from pairloom.pipeline.verify import Proof
 
-__all__ = ["seconds_of", "show_collection", "show_rejected"]
+__all__ = ["seconds_of", "show_collection", "show_proof", "show_rejected"]
 
 AGE = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*([smhd])\s*$")
 SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -76,3 +77,30 @@ def show_rejected(dataset: Dataset, reason: str | None, limit: int, as_json: boo
         console.print(f"{count:,} {name}")
     total = sum(counts.values())
     console.print(f"{total:,} rejected records{f', {shown:,} shown' if shown < total else ''}")
+
+
+def show_proof(proof: Proof, as_json: bool) -> None:
+    """Print what was proved."""
+    if as_json:
+        sys.stdout.write(json.dumps(proof.facts()) + "\n")
+        return
+    whole = f"{proof.files:,} files with {proof.bytes:,} bytes are what was written; {proof.units:,} units balance"
+    lines = [f"generation {proof.generation}: {whole}"]
+    if proof.rows:
+        left = (
+            f", {proof.left_out_tokens:,} were left out as the recipe says" if proof.left_out_tokens else ""
+        )
+        lines.append(
+            f"{proof.rows:,} rows hold the {proof.tokens - proof.left_out_tokens:,} tokens of {proof.documents:,} documents, each "
+            f"exactly once{left}"
+        )
+    if proof.source_units:
+        lines.append(
+            f"{proof.source_units:,} units were read again: {proof.source_documents:,} documents, {proof.source_bytes:,} bytes, "
+            "are what their tokens decode to"
+        )
+    if proof.row_documents:
+        lines.append(
+            f"{proof.row_documents:,} of these documents, {proof.row_bytes:,} bytes, were put together again from the packed rows"
+        )
+    sys.stdout.write("\n".join(lines) + "\n")

@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from pairloom.jobs.care import seconds_of, show_collection, show_rejected
+from pairloom.jobs.care import seconds_of, show_collection, show_proof, show_rejected
 from pairloom.jobs.progress import progress
 from pairloom.jobs.show import show_plan, show_rows, show_summary, summary
 from pairloom.jobs.signals import stop_on_sigterm
@@ -23,8 +23,10 @@ from pairloom.operators.jit_cache import cache_folders
 from pairloom.operators.pretokenize.schemes import SCHEMES
 from pairloom.pipeline import Recipe, load_recipe, make_plan, open_dataset, run
 from pairloom.pipeline.execution.base import PreemptedError
+from pairloom.pipeline.roundtrip import round_trip
 from pairloom.pipeline.stages.prepare import PrepareTask
 from pairloom.pipeline.store.gc import collect
+from pairloom.pipeline.verify import verify
 
 __all__ = ["app", "main"]
 
@@ -213,3 +215,24 @@ def rejected_command(
 ) -> None:
     """Print the records that could not be used: where each is, and why."""
     show_rejected(open_dataset(root, generation), reason, limit, as_json)
+
+
+@app.command("verify")
+def verify_command(
+    root: RootArgument,
+    sample: Annotated[int, typer.Option(min=0, help="units to compare with their sources; 0 for none")] = 4,
+    everything: Annotated[bool, typer.Option("--all", help="compare every unit with its source")] = False,
+    seed: Annotated[int, typer.Option(min=0, help="another seed is another sample")] = 0,
+    generation: Annotated[int | None, typer.Option(help="instead of the newest")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Prove that what is committed is whole, agrees with itself, and is what the sources say."""
+
+    def say(what: str) -> None:
+        sys.stderr.write(f"verify: {what}\n")
+
+    dataset = open_dataset(root, generation)
+    proof = verify(dataset, say)
+    if sample and "tokenize" in dataset.manifest.stages:
+        round_trip(dataset, proof, sample=sample, seed=seed, everything=everything, say=say)
+    show_proof(proof, as_json)

@@ -5,6 +5,7 @@ the input has one, and `input_ids`, with the tokens that the recipe prepends and
 unit's ledger.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ from pairloom.operators import Vocabulary
 from pairloom.operators.errors import CorruptionError
 from pairloom.pipeline.corpus import Unit
 from pairloom.pipeline.job import Job, dead_letters
+from pairloom.pipeline.recipe import Recipe
 from pairloom.pipeline.stages.agreement import SPECIAL_TOKEN_IN_TEXT, check_tokenized
 from pairloom.pipeline.stages.learn import read_memo
 from pairloom.pipeline.stages.reading import Documents, Intake, slice_identity
@@ -23,7 +25,7 @@ from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.manifest import StageRecord
 from pairloom.pipeline.store.receipts import Ledger, Receipt, claim, unit_id
 
-__all__ = ["TokenizeTask", "shard_schema", "tokenize"]
+__all__ = ["TokenizeTask", "shard_schema", "tokenize", "tokenize_task"]
 
 
 def shard_schema(vocabulary: Vocabulary) -> pa.Schema:
@@ -87,9 +89,7 @@ class TokenizeTask:
         path = attempt_path(self.stage, self.unit, "tokens.arrow")
         schema = shard_schema(shared)
         with write_arrow(objects, path, schema, role="tokens") as writer:
-            for read in intake.documents():
-                refusing = self.special_tokens_in_text == "error"
-                batch = self._without_special_tokens(read, shared, intake) if refusing else read
+            for batch in self.documents(intake, shared):
                 encoded = shared.encode(
                     batch.texts,
                     prepend=self.prepend,
@@ -114,6 +114,12 @@ class TokenizeTask:
         )
         return claim(objects, receipt)
 
+    def documents(self, intake: Intake, vocabulary: Vocabulary) -> Iterator[Documents]:
+        """The documents that are tokenized, batch by batch, in order; the others go to the intake's ledger."""
+        for batch in intake.documents():
+            refusing = self.special_tokens_in_text == "error"
+            yield self._without_special_tokens(batch, vocabulary, intake) if refusing else batch
+
     def _without_special_tokens(self, batch: Documents, vocabulary: Vocabulary, intake: Intake) -> Documents:
         found = vocabulary.find_special_tokens(batch.texts)
         for index in np.flatnonzero(found.to_numpy(zero_copy_only=False)):
@@ -134,22 +140,23 @@ class TokenizeTask:
             )
 
 
+def tokenize_task(recipe: Recipe, unit: Unit, vocabulary: Vocabulary) -> TokenizeTask:
+    """The task of a unit."""
+    return TokenizeTask(
+        root=recipe.root,
+        input=unit,
+        vocabulary=vocabulary.fingerprint,
+        prepend=tuple(vocabulary.special_id(token) for token in recipe.tokenize.prepend),
+        append=tuple(vocabulary.special_id(token) for token in recipe.tokenize.append),
+        special_tokens_in_text=recipe.tokenize.special_tokens_in_text,
+        max_record_bytes=recipe.max_record_bytes,
+    )
+
+
 def tokenize(job: Job) -> StageRecord:
     """Tokenize every unit."""
-    recipe = job.plan.recipe
     vocabulary = job.vocabulary()
-    tasks = [
-        TokenizeTask(
-            root=recipe.root,
-            input=unit,
-            vocabulary=vocabulary.fingerprint,
-            prepend=tuple(vocabulary.special_id(token) for token in recipe.tokenize.prepend),
-            append=tuple(vocabulary.special_id(token) for token in recipe.tokenize.append),
-            special_tokens_in_text=recipe.tokenize.special_tokens_in_text,
-            max_record_bytes=recipe.max_record_bytes,
-        )
-        for unit in job.plan.units
-    ]
+    tasks = [tokenize_task(job.plan.recipe, unit, vocabulary) for unit in job.plan.units]
     if "learn" in job.records:
         vocabulary = vocabulary.with_memo(read_memo(job.objects, job.records["learn"].file("memo")))
     receipts = job.step("tokenize", tasks, shared=vocabulary, sizes=[unit.bytes for unit in job.plan.units])
