@@ -233,6 +233,6 @@ def verify_command(
 
     dataset = open_dataset(root, generation)
     proof = verify(dataset, say)
-    if sample and "tokenize" in dataset.manifest.stages:
+    if (sample or everything) and "tokenize" in dataset.manifest.stages:
         round_trip(dataset, proof, sample=sample, seed=seed, everything=everything, say=say)
     show_proof(proof, as_json)

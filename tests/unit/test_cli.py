@@ -187,3 +187,26 @@ def test_rejected_shows_where_and_why(pairloom: Command) -> None:
     )
     assert letter["uri"].endswith("/in/b.jsonl")
     assert "3 rejected records, 1 shown" in pairloom("rejected", root, "--limit", 1)[1]
+
+
+def test_verify_says_what_it_proved_or_what_is_wrong(pairloom: Command) -> None:
+    pairloom("run", pairloom.recipe)
+    root = pairloom.folder / "out"
+    code, out, err = pairloom("verify", root, "--all")
+    assert code == 0, err
+    for words in (
+        "are what was written",
+        "each exactly once",
+        "units were read again",
+        "from the packed rows",
+    ):
+        assert words in out
+    code, out, _ = pairloom("verify", root, "--json", "--sample", 0)
+    assert code == 0
+    assert json.loads(out)["documents"] > 0 == json.loads(out)["source_units"]
+    place = Path(pairloom("files", root)[1].splitlines()[0])
+    place.write_bytes(place.read_bytes()[:-1])
+    code, _, err = pairloom("verify", root)
+    assert code == 1
+    assert place.name in err
+    assert "Traceback" not in err
