@@ -8,6 +8,7 @@
 The budgets are a unit's own: a long run survives any number of deaths, as long as they do not gather on one unit.
 """
 
+import zlib
 from dataclasses import dataclass
 
 from pairloom.operators.errors import PairloomError
@@ -32,7 +33,7 @@ class Retries:
         Units that failed together come back apart, and nothing here is random.
         """
         longest = min(self.longest_wait, self.first_wait * 2.0 ** min(failures - 1, 16))
-        share = int(unit[-8:], 16) * (2 * failures - 1) % (1 << 32) / (1 << 32)
+        share = zlib.crc32(f"{unit} {failures}".encode()) / (1 << 32)
         return longest * (0.5 + share / 2)
 
 
