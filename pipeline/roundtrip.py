@@ -20,11 +20,12 @@ from pairloom.operators.hashing import hash_bytes
 from pairloom.operators.normalize import normalize
 from pairloom.pipeline.corpus import Source, list_inputs, plan_units
 from pairloom.pipeline.recipe import Recipe
+from pairloom.pipeline.segments import Shard, flat, kept_lengths, segments, shards
 from pairloom.pipeline.stages.reading import Intake
 from pairloom.pipeline.stages.tokenize import TokenizeTask, tokenize_task
 from pairloom.pipeline.store.dataset import Dataset
 from pairloom.pipeline.store.files import open_arrow, read_batches
-from pairloom.pipeline.verify import Proof, Shard, flat, kept_lengths, segments, shards
+from pairloom.pipeline.verify import Proof
 
 __all__ = ["round_trip"]
 
@@ -180,7 +181,7 @@ class _Unit:
         own[index[count == 1]] = True
         begins = np.zeros(len(numbers) + 1, np.int64)
         np.cumsum(np.where(own, kept, 0), out=begins[1:])
-        out, filled = np.zeros(begins[-1], values.dtype), np.zeros(len(numbers), np.int64)
+        out, seen = np.zeros(begins[-1], values.dtype), np.zeros(begins[-1], np.uint8)
         for path, row, tokens, length, document, offset in self._segments(unique[count == 1]):
             at = index[np.searchsorted(unique, document)]
             for s in range(len(at)):
@@ -198,12 +199,13 @@ class _Unit:
                         f"that of {self._task.label}"
                     )
                 out[place : place + length[s]] = piece
-                filled[at[s]] += length[s]
-        lost = np.flatnonzero(own & (filled != kept))
-        if len(lost):
+                seen[place : place + length[s]] += 1
+        twice = 2 if choice.predict_every_token else 1
+        if len(wrong := np.flatnonzero((seen < 1) | (seen > twice))):
+            at_fault = int(np.searchsorted(begins, wrong[0], side="right")) - 1
             raise CorruptionError(
-                f"document {numbers[lost[0]]} of {self._task.label} has {kept[lost[0]]} tokens to pack, and {filled[lost[0]]} are "
-                "in rows"
+                f"document {numbers[at_fault]} of {self._task.label}: its token {wrong[0] - begins[at_fault]} is "
+                f"{seen[wrong[0]]} times in rows"
             )
         return pa.LargeListArray.from_arrays(pa.array(begins), pa.array(out)), own
 
@@ -216,7 +218,7 @@ class _Unit:
         for stored in self._dataset.manifest.stage("pack").files:
             first = 0
             for batch in read_batches(self._dataset.objects, stored):
-                row, start, length, document, offset = segments(batch)
+                row, (start, length, document, offset) = segments(batch)
                 hits = np.flatnonzero(np.isin(document, wanted))
                 if len(hits):
                     values = batch.column("input_ids").flatten().to_numpy()
