@@ -114,7 +114,7 @@ def test_killed_drivers_are_continued(tmp_path: Path, cluster: Cluster) -> None:
     whole = contents(run(recipe_for(tmp_path, SETTINGS[0], SETTINGS[1])))
     rng, killed, receipts = random.Random(1), 0, tmp_path / "killed" / "receipts"
     command = [sys.executable, "-c", CODE, str(tmp_path), cluster.address]
-    for _ in range(3):
+    for _ in range(2):
         process = subprocess.Popen(command, cwd=Path(__file__).parents[2], stderr=subprocess.DEVNULL)
         before = len(list(receipts.rglob("*.json")))
         while process.poll() is None and len(list(receipts.rglob("*.json"))) <= before:
