@@ -145,6 +145,10 @@ class RemoteObjects:
         with suppress(FileNotFoundError):
             self._ask("deleting", path, lambda service, key: service.delete(key))
 
+    def modified(self, path: str) -> float:
+        """When the object was last written."""
+        return self._ask("looking at", path, lambda service, key: service.modified(key))
+
     def _key(self, path: str) -> str:
         folder = self.root.partition("://")[2].partition("/")[2]
         return f"{folder}/{path}" if folder else path

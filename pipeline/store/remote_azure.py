@@ -35,6 +35,10 @@ class AzureService:
     def size(self, key: str) -> int:
         return int(self._blob(key, lambda blob: blob.get_blob_properties(**_OPTIONS)).size)
 
+    def modified(self, key: str) -> float:
+        found = self._blob(key, lambda blob: blob.get_blob_properties(**_OPTIONS))
+        return float(found.last_modified.timestamp())
+
     def read(self, key: str) -> bytes:
         async def download(blob: Any) -> bytes:
             data: bytes = await (await blob.download_blob(**_OPTIONS)).readall()

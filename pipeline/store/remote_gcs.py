@@ -6,6 +6,7 @@ with pauses that double up to 32 s, so that little is left to do for `remote_fau
 """
 
 import json
+from datetime import datetime
 from typing import Any
 
 from pairloom.pipeline.store.remote_service import WRITE_ID
@@ -35,6 +36,9 @@ class GcsService:
 
     def size(self, key: str) -> int:
         return int(self._resource(key)["size"])
+
+    def modified(self, key: str) -> float:
+        return datetime.fromisoformat(self._resource(key)["updated"]).timestamp()
 
     def read(self, key: str) -> bytes:
         data: bytes = self._fs.cat_file(self._path(key))

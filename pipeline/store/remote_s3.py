@@ -38,6 +38,9 @@ class S3Service:
     def size(self, key: str) -> int:
         return int(self._call("head_object", key)["ContentLength"])
 
+    def modified(self, key: str) -> float:
+        return float(self._call("head_object", key)["LastModified"].timestamp())
+
     def read(self, key: str) -> bytes:
         data: bytes = self._fs.cat_file(self._path(key), max_concurrency=1)
         return data

@@ -21,6 +21,9 @@ class Service(Protocol):
     def size(self, key: str) -> int:
         """How many bytes an object has."""
 
+    def modified(self, key: str) -> float:
+        """When an object was last written, in seconds since 1970 by the store's clock."""
+
     def read(self, key: str) -> bytes:
         """A whole object."""
 

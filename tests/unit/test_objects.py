@@ -3,7 +3,9 @@
 import io
 import pickle
 import random
+import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -67,6 +69,15 @@ def test_put_replaces_and_delete_forgives(objects: Objects) -> None:
     for read in (objects.read, objects.open):
         with pytest.raises(FileNotFoundError):
             read("x")
+
+
+def test_a_store_says_when_an_object_was_written(objects: Objects, request: pytest.FixtureRequest) -> None:
+    objects.put("a/b", b"1")
+    stands_in = any(name in request.node.name for name in ("gcs", "azure"))  # whose clocks stand still
+    expected = datetime(2026, 1, 1, tzinfo=UTC).timestamp() if stands_in else time.time()
+    assert objects.modified("a/b") == pytest.approx(expected, abs=0 if stands_in else 60)
+    with pytest.raises(FileNotFoundError):
+        objects.modified("a/c")
 
 
 def test_listings_are_never_stale(objects: Objects) -> None:
