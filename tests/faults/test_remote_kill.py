@@ -143,7 +143,7 @@ def test_a_run_on_s3_may_die_again_and_again(corpus: Path, s3_root: str, error: 
     struck = 0
     for turn in range(1000):
         # Each attempt goes some calls further into what the ones before have left to do.
-        fate = Fate(8 + 13 * turn, "before" if turn % 2 else "after", error)
+        fate = Fate(8 + 19 * turn, "before" if turn % 2 else "after", error)
         try:
             with fated(RemoteObjects, fate):
                 last = run(small(corpus, s3_root))
@@ -151,6 +151,6 @@ def test_a_run_on_s3_may_die_again_and_again(corpus: Path, s3_root: str, error: 
             struck += 1
             continue
         break
-    assert struck > 3
+    assert struck > 2
     check(last, s3_root, whole)
     check(run(small(corpus, s3_root)), s3_root, whole)

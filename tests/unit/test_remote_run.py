@@ -21,12 +21,12 @@ from tests.servers import S3, Proxy, fresh_connections, s3_client
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    write_jsonl(tmp_path / "in" / "a.jsonl", documents(60))
+    write_jsonl(tmp_path / "in" / "a.jsonl", documents(16))
     return tmp_path
 
 
 def small(folder: Path, root: str, *settings: str) -> Recipe:
-    return recipe_for(folder, "execution.unit_bytes=9000", *settings, f"root={root}")
+    return recipe_for(folder, "execution.unit_bytes=3000", *settings, f"root={root}")
 
 
 def test_a_bucket_gets_the_bytes_of_a_folder(folder: Path, s3_root: str) -> None:
@@ -39,11 +39,15 @@ def test_a_bucket_gets_the_bytes_of_a_folder(folder: Path, s3_root: str) -> None
     assert texts_of(dataset) == texts_of(local)
     assert dataset.facts() == local.facts()
     assert all(file.startswith(f"{s3_root}/data/pack/") for file in dataset.files())
+    for path in dataset.objects.list(""):
+        data = dataset.objects.read(path)
+        assert b"SECRETTEST" not in data
+        assert b"AKIDTEST" not in data
 
 
 def test_a_bad_network_changes_no_byte(folder: Path, s3_root: str, faulty: Proxy) -> None:
     here = run(small(folder, str(folder / "out")))
-    faulty.at_random(0.08, seed=7)
+    faulty.at_random(0.1, seed=7)
     there = run(small(folder, s3_root))
     assert sum(faulty.seen.values()) > 10
     faulty.well()
@@ -90,16 +94,6 @@ def test_the_command_line_takes_a_bucket(
         .read()
     )
     assert pl.read_ipc(data).height == open_dataset(s3_root).table().num_rows
-
-
-def test_credentials_leave_no_trace(folder: Path, s3: S3, s3_root: str) -> None:
-    run(small(folder, s3_root))
-    objects = open_objects(s3_root)
-    for path in objects.list(""):
-        data = objects.read(path)
-        assert b"SECRETTEST" not in data
-        assert b"AKIDTEST" not in data
-    assert "TEST" not in repr(objects)
 
 
 @pytest.mark.parametrize(
@@ -150,6 +144,8 @@ def test_roots_that_are_taken(root: str, same: str) -> None:
 def test_a_missing_package_is_named(package: str, root: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for protocol in location.EXTRAS:
         monkeypatch.delitem(sys.modules["fsspec.registry"]._registry, protocol, raising=False)
+    for module in [name for name in sys.modules if name.startswith(f"{package}.")]:
+        monkeypatch.setitem(sys.modules, module, None)
     monkeypatch.setitem(sys.modules, package, None)
     extra = location.EXTRAS[root.partition(":")[0]]
     with fresh_connections(), pytest.raises(RecipeError, match=rf"pip install 'pairloom\[{extra}\]'"):
