@@ -6,11 +6,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import fsspec
-
 from pairloom.operators import Vocabulary
 from pairloom.operators.errors import PairloomError, RecipeError
 from pairloom.pipeline.corpus import InputFile, Source, Unit, list_inputs, plan_units
+from pairloom.pipeline.readers.storage import resolve
 from pairloom.pipeline.recipe import CorpusSource, Recipe, fingerprint
 from pairloom.pipeline.store.manifest import Manifest
 from pairloom.pipeline.store.receipts import FORMAT_VERSION
@@ -130,9 +129,11 @@ def _given_vocabulary(recipe: Recipe) -> tuple[Vocabulary, bytes] | tuple[None, 
     if path is None:
         return None, None
     try:
-        with fsspec.open(path, "rb") as file:
-            data = file.read()
+        fs, inner = resolve(path)
+        data = fs.cat_file(inner)
         vocabulary = Vocabulary.from_json(data)
+    except RecipeError:
+        raise
     except (OSError, ValueError, PairloomError) as error:
         raise RecipeError(f"vocabulary.from: cannot read {path}: {error}") from error
     for token in (*recipe.tokenize.prepend, *recipe.tokenize.append, recipe.pack.pad):

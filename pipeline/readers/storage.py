@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -36,6 +37,7 @@ _ZSTD_WINDOW = 1 << 31  # what `zstd --long=31` writes
 _AGAIN = "plan the run again, or keep inputs unchanged while it runs"
 _VERSIONS = ("ETag", "etag", "e_tag", "generation", "VersionId", "version_id", "content_hash")
 _TIMES = ("LastModified", "last_modified", "updated", "modified", "mtime", "created")
+_PASSWORD = re.compile(r"://[^/@]*:[^/@]*@")
 _EXTRAS = {
     "s3": "s3",
     "s3a": "s3",
@@ -59,7 +61,12 @@ class Stream(Protocol):
 
 
 def resolve(path: str) -> tuple[Any, str]:
-    """The file system of a path or URI, and the path in it. Raises RecipeError."""
+    """The file system of a path or URI, and the path in it. Raises RecipeError, also for a URI with a password in it."""
+    if _PASSWORD.search(path):
+        raise RecipeError(
+            f"{_PASSWORD.sub('://***@', path)} has credentials in it, and inputs are named in manifests and logs: leave "
+            "them to the environment, a profile or the machine's role"
+        )
     if "::" in path:
         raise RecipeError(f"{path}: chained URLs are not read; unpack the archive and name the files in it")
     try:

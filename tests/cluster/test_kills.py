@@ -1,6 +1,6 @@
 """Workers, a machine and drivers are killed at random: the result has the same bytes, and nothing refers to a leftover.
 
-`PAIRLOOM_KILLS=30` kills so many workers instead of a handful.
+`PAIRLOOM_KILLS=30` kills so many workers instead of a handful, `PAIRLOOM_DRIVER_KILLS=10` so many drivers.
 """
 
 import os
@@ -28,6 +28,7 @@ from pairloom.pipeline.verify import verify
 from tests.corpora import contents, documents, recipe_for, write_jsonl
 
 KILLS = int(os.environ.get("PAIRLOOM_KILLS", "4"))
+DRIVER_KILLS = int(os.environ.get("PAIRLOOM_DRIVER_KILLS", "2"))
 SETTINGS = ["execution.unit_bytes=3000", "pack.file_tokens=2000", "execution.engine=ray"]
 CODE = """
 import sys
@@ -114,7 +115,7 @@ def test_killed_drivers_are_continued(tmp_path: Path, cluster: Cluster) -> None:
     whole = contents(run(recipe_for(tmp_path, SETTINGS[0], SETTINGS[1])))
     rng, killed, receipts = random.Random(1), 0, tmp_path / "killed" / "receipts"
     command = [sys.executable, "-c", CODE, str(tmp_path), cluster.address]
-    for _ in range(2):
+    for _ in range(DRIVER_KILLS):
         process = subprocess.Popen(command, cwd=Path(__file__).parents[2], stderr=subprocess.DEVNULL)
         before = len(list(receipts.rglob("*.json")))
         while process.poll() is None and len(list(receipts.rglob("*.json"))) <= before:
@@ -122,6 +123,7 @@ def test_killed_drivers_are_continued(tmp_path: Path, cluster: Cluster) -> None:
         time.sleep(rng.random() * 0.2)
         process.send_signal(signal.SIGKILL)
         killed += process.wait() == -signal.SIGKILL
+    sys.stderr.write(f"{killed} drivers killed\n")
     assert killed > 0
     subprocess.run(command, cwd=Path(__file__).parents[2], check=True, stderr=subprocess.DEVNULL)
     check(tmp_path, whole)

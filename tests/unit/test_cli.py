@@ -113,6 +113,14 @@ def test_files_are_listed_in_order(pairloom: Command) -> None:
             ["run", "{recipe}", "--set", "vocabulary={{from: /no/tokenizer.json}}"],
             "cannot read /no/tokenizer.json",
         ),
+        (
+            ["run", "{recipe}", "--set", "corpus.0.paths=['s3://key:secret@b/*.jsonl']"],
+            "s3://***@b/*.jsonl has cred",
+        ),
+        (
+            ["run", "{recipe}", "--set", "vocabulary={{from: 's3://key:secret@b/t.json'}}"],
+            "s3://***@b/t.json has cred",
+        ),
         (["inspect", "/no/such/root"], "nothing is committed"),
         (["files", "/no/such/root"], "nothing is committed"),
     ],
@@ -123,6 +131,7 @@ def test_what_is_wrong_is_one_message_and_exit_code_2(
     code, _, err = pairloom(*(a.format(recipe=pairloom.recipe) for a in arguments))
     assert code == 2
     assert message in err
+    assert "secret" not in err
     assert "Traceback" not in err
     assert len([line for line in err.splitlines() if "error" in line]) == 1
 
