@@ -37,8 +37,13 @@ types: .venv/ready-dev
 imports: .venv/ready-dev
 	$(BIN)/lint-imports --no-cache
 
-bench: .venv/ready-dev ## benchmarks against whichever peers are installed
-	$(BIN)/python -m pytest tests/bench --benchmark-only
+bench: .venv/ready-dev ## figures beside the peers that are installed: pip install gigatoken gigabpe tokie
+	$(BIN)/python tests/bench/stdlib_text.py build/bench.txt
+	$(BIN)/python tests/bench/stdlib_text.py build/bench.jsonl
+	$(BIN)/python tests/bench/bench_pretokenize.py
+	$(BIN)/python tests/bench/bench_learn.py build/bench.txt 32000
+	$(BIN)/python tests/bench/bench_encode.py
+	$(BIN)/python tests/bench/bench_readers.py build/bench.jsonl
 
 clean:
 	rm -rf .venv build dist *.egg-info out .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -19,7 +19,7 @@ import ray
 from ray.cluster_utils import Cluster
 
 from pairloom.pipeline import open_dataset, run
-from pairloom.pipeline.events import Event
+from pairloom.pipeline.events import Event, StepStarted
 from pairloom.pipeline.execution.ray import RayExecutor
 from pairloom.pipeline.execution.retries import Retries
 from pairloom.pipeline.roundtrip import round_trip
@@ -79,7 +79,8 @@ class Killer(threading.Thread):
 
     def stop(self) -> None:
         self._over.set()
-        self.join()
+        if self.is_alive():
+            self.join()
 
     def _busy(self) -> list[int]:
         found = []
@@ -134,10 +135,15 @@ def test_killed_workers_and_machines_cost_nothing_but_time(tmp_path: Path, clust
     whole = contents(run(recipe_for(tmp_path, SETTINGS[0], SETTINGS[1])))
     ray.init(address=cluster.address, log_to_driver=False)
     killer = Killer(cluster, KILLS)
-    killer.start()
+
+    def strike(event: Event) -> None:
+        # Not before there are units: whatever is killed while the first worker prepares is that one.
+        if isinstance(event, StepStarted) and event.step == "count":
+            killer.start()
+
     recipe = recipe_for(tmp_path, *SETTINGS, root=tmp_path / "killed")
     try:
-        run(recipe, executor=RayExecutor(retries=Retries(worker_deaths=50, first_wait=0.05)))
+        run(recipe, executor=RayExecutor(retries=Retries(worker_deaths=50, first_wait=0.05)), observe=strike)
     finally:
         killer.stop()
     sys.stderr.write(f"{killer.killed} workers and {killer.machines} machines killed\n")
