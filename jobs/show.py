@@ -38,6 +38,8 @@ def summary(manifest: Manifest, root: str, watch: Progress) -> dict[str, Any]:
         "text_bytes": ledger.text_bytes,
         "vocabulary": manifest.fingerprint,
     }
+    if manifest.vocabulary is not None:
+        out["slow_path"] = Dataset(objects=open_objects(root), manifest=manifest).vocabulary().slow_path
     if "count" in manifest.stages:
         out |= manifest.stages["count"].facts
     if "tokenize" in manifest.stages:
@@ -77,6 +79,8 @@ def show_summary(result: dict[str, Any]) -> None:
     )
     lines.append(("documents", documents + (f" ({reasons})" if reasons else "")))
     lines.append(("text", size_text(result["text_bytes"])))
+    if result.get("slow_path"):
+        lines.append(("slow path", f"text is {result['slow_path']}"))
     if "words" in result:
         lines.append(("words", f"{result['words']:,} distinct of {result['pretokens']:,}"))
     if "tokens" in result:

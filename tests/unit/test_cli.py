@@ -63,6 +63,14 @@ def test_json_is_json(pairloom: Command) -> None:
     assert set(result["steps"]) == {"prepare", "count", "merge", "learn", "tokenize", "exchange", "pack"}
 
 
+def test_the_summary_says_when_a_slow_path_is_in_use(pairloom: Command) -> None:
+    pattern = 'vocabulary.pretokenizer.pattern="[a-z]+"'
+    code, out, err = pairloom("run", pairloom.recipe, "--set", pattern)
+    assert code == 0, err
+    assert "pretokenized by the `regex` library" in out
+    assert "slow path" not in pairloom("run", pairloom.recipe, "--set", f"root={pairloom.folder}/fast")[1]
+
+
 def test_stages_one_by_one(pairloom: Command) -> None:
     for generation, stage in enumerate(("count", "learn", "tokenize", "pack"), start=1):
         code, out, err = pairloom(stage, pairloom.recipe)
