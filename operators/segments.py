@@ -5,7 +5,6 @@ Packed rows store how long each segment is and nothing that can be derived from 
 end of a row. No function looks at a token to find a boundary.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,8 +14,6 @@ import pyarrow as pa
 __all__ = ["IGNORED", "cu_seqlens", "document_mask", "labels", "position_ids", "segment_ids"]
 
 IGNORED = -100  # the label that PyTorch's cross entropy and Hugging Face's models leave out
-
-Lengths = pa.ListArray | pa.ChunkedArray | Sequence[Sequence[int]]
 
 
 def segment_ids(lengths: Any, seq_len: int) -> npt.NDArray[np.int32]:

@@ -201,6 +201,10 @@ def _encode_foreign(
 
 def decode_column(vocabulary: "Vocabulary", ids: Any) -> Any:
     """Bytes of a sequence of ids, or a LargeBinaryArray of a column of lists; see `Vocabulary.decode`."""
+    if isinstance(ids, pa.Array | pa.ChunkedArray) and pa.types.is_integer(ids.type):
+        if ids.null_count:
+            raise TypeError(f"expected ids without nulls, got {ids.null_count}")
+        return decode_column(vocabulary, np.asarray(ids))
     if isinstance(ids, pa.ChunkedArray):
         parts = [decode_column(vocabulary, chunk) for chunk in ids.chunks]
         return pa.concat_arrays([pa.array([], pa.large_binary()), *parts])

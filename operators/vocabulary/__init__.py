@@ -250,7 +250,7 @@ class Vocabulary:
         return find_special(self, texts)
 
     def decode(self, ids: Any) -> Any:
-        """The bytes that ids stand for: of a sequence of ids, bytes; of a column of lists, a LargeBinaryArray."""
+        """The bytes that ids stand for: of a sequence or column of ids, bytes; of a column of lists, a LargeBinaryArray."""
         return decode_column(self, ids)
 
     def _encoder(self, memo: Memo | None, table_bytes: int) -> Encoder:

@@ -285,3 +285,13 @@ def test_normalize_leaves_ascii_alone():
     assert normalize(mixed.slice(2), "nfkc").to_pylist() == ["\u00e9", "fi"]
     with pytest.raises(ValueError, match="unknown normalizer"):
         normalize(plain, "nfd")
+
+
+def test_a_flat_column_of_ids_decodes_to_bytes():
+    vocab = learned()
+    ids = vocab.encode(pa.array(["the cat sat", "na\u00efve"]))
+    assert vocab.decode(ids[0].values) == b"the cat sat"
+    assert vocab.decode(pa.chunked_array([ids[0].values, ids[1].values])) == "the cat satna\u00efve".encode()
+    assert vocab.decode(pa.array([], pa.uint16())) == b""
+    with pytest.raises(TypeError, match="without nulls"):
+        vocab.decode(pa.array([1, None], pa.uint16()))
