@@ -16,7 +16,7 @@ import typer
 
 from pairloom.jobs.care import seconds_of, show_collection, show_proof, show_rejected
 from pairloom.jobs.progress import progress
-from pairloom.jobs.show import show_plan, show_rows, show_summary, summary
+from pairloom.jobs.show import show_plan, show_profile, show_rows, show_summary, summary
 from pairloom.jobs.signals import stop_on_sigterm
 from pairloom.operators.errors import PairloomError, RecipeError
 from pairloom.operators.jit_cache import cache_folders
@@ -45,6 +45,7 @@ Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="as pack.seq_len=512")
 ]
 Engine = Annotated[str | None, typer.Option(help="ray or local, instead of the recipe's")]
+Profile = Annotated[bool, typer.Option("--profile", help="print where the workers' time went")]
 AsJson = Annotated[bool, typer.Option("--json", help="print the result as JSON")]
 RootArgument = Annotated[str, typer.Argument(metavar="ROOT", help="the root of a run")]
 
@@ -85,7 +86,9 @@ def _recipe(name: str, overrides: list[str] | None, engine: str | None) -> Recip
         return load_recipe(path, settings)
 
 
-def _run(name: str, overrides: list[str] | None, engine: str | None, as_json: bool, until: str) -> None:
+def _run(
+    name: str, overrides: list[str] | None, engine: str | None, as_json: bool, profile: bool, until: str
+) -> None:
     recipe = _recipe(name, overrides, engine)
     plan = make_plan(recipe)
     with stop_on_sigterm() as stop, progress(plan) as watch:
@@ -93,48 +96,70 @@ def _run(name: str, overrides: list[str] | None, engine: str | None, as_json: bo
     result = summary(manifest, recipe.root, watch)
     if as_json:
         sys.stdout.write(json.dumps(result) + "\n")
-    else:
-        show_summary(result)
+        return
+    show_summary(result)
+    if profile:
+        show_profile(result)
 
 
 @app.command("run")
 def run_command(
-    recipe: RecipeArgument, overrides: Overrides = None, engine: Engine = None, as_json: AsJson = False
+    recipe: RecipeArgument,
+    overrides: Overrides = None,
+    engine: Engine = None,
+    as_json: AsJson = False,
+    profile: Profile = False,
 ) -> None:
     """Run every stage that is not committed yet."""
-    _run(recipe, overrides, engine, as_json, "pack")
+    _run(recipe, overrides, engine, as_json, profile, "pack")
 
 
 @app.command()
 def count(
-    recipe: RecipeArgument, overrides: Overrides = None, engine: Engine = None, as_json: AsJson = False
+    recipe: RecipeArgument,
+    overrides: Overrides = None,
+    engine: Engine = None,
+    as_json: AsJson = False,
+    profile: Profile = False,
 ) -> None:
     """Count the words of the corpus."""
-    _run(recipe, overrides, engine, as_json, "count")
+    _run(recipe, overrides, engine, as_json, profile, "count")
 
 
 @app.command()
 def learn(
-    recipe: RecipeArgument, overrides: Overrides = None, engine: Engine = None, as_json: AsJson = False
+    recipe: RecipeArgument,
+    overrides: Overrides = None,
+    engine: Engine = None,
+    as_json: AsJson = False,
+    profile: Profile = False,
 ) -> None:
     """Learn the vocabulary, counting first if need be."""
-    _run(recipe, overrides, engine, as_json, "learn")
+    _run(recipe, overrides, engine, as_json, profile, "learn")
 
 
 @app.command()
 def tokenize(
-    recipe: RecipeArgument, overrides: Overrides = None, engine: Engine = None, as_json: AsJson = False
+    recipe: RecipeArgument,
+    overrides: Overrides = None,
+    engine: Engine = None,
+    as_json: AsJson = False,
+    profile: Profile = False,
 ) -> None:
     """Tokenize the corpus, learning first if need be."""
-    _run(recipe, overrides, engine, as_json, "tokenize")
+    _run(recipe, overrides, engine, as_json, profile, "tokenize")
 
 
 @app.command()
 def pack(
-    recipe: RecipeArgument, overrides: Overrides = None, engine: Engine = None, as_json: AsJson = False
+    recipe: RecipeArgument,
+    overrides: Overrides = None,
+    engine: Engine = None,
+    as_json: AsJson = False,
+    profile: Profile = False,
 ) -> None:
     """Pack the tokens into rows, tokenizing first if need be."""
-    _run(recipe, overrides, engine, as_json, "pack")
+    _run(recipe, overrides, engine, as_json, profile, "pack")
 
 
 @app.command("plan")

@@ -12,6 +12,7 @@ from rich.progress import Progress as Bars
 
 from pairloom.operators.errors import PairloomError
 from pairloom.pipeline.events import Event, StepStarted, UnitDone
+from pairloom.pipeline.phases import Usage
 from pairloom.pipeline.plan import Plan
 from pairloom.pipeline.store.receipts import Ledger
 
@@ -44,6 +45,7 @@ class Step:
     fresh: int = 0
     seconds: float = 0.0
     ledger: Ledger = field(default_factory=Ledger)
+    usage: Usage = field(default_factory=Usage)  # of all workers
 
     def take(self, event: UnitDone, now: float) -> None:
         """A unit is done."""
@@ -52,6 +54,7 @@ class Step:
         if self.done_units > self.reused:
             self.fresh += event.bytes
         self.ledger = self.ledger + event.ledger
+        self.usage = self.usage + event.usage
         self.seconds = now - self.started
 
     @property

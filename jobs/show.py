@@ -13,6 +13,7 @@ from rich.table import Table
 from pairloom.jobs.progress import SAYS, Progress, size_text, time_text
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.order import document_ids, document_numbers
+from pairloom.pipeline.phases import PHASES
 from pairloom.pipeline.plan import Plan, project
 from pairloom.pipeline.store.dataset import Dataset
 from pairloom.pipeline.store.files import read_batches
@@ -20,7 +21,7 @@ from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.manifest import Manifest, latest_manifest
 from pairloom.pipeline.store.receipts import find_receipt
 
-__all__ = ["show_plan", "show_rows", "show_summary", "summary"]
+__all__ = ["show_plan", "show_profile", "show_rows", "show_summary", "summary"]
 
 
 def summary(manifest: Manifest, root: str, watch: Progress) -> dict[str, Any]:
@@ -60,6 +61,8 @@ def summary(manifest: Manifest, root: str, watch: Progress) -> dict[str, Any]:
             "seconds": round(step.seconds, 3),
             "bytes_per_second": round(step.rate),
             "reused_units": step.reused,
+            "phases": {name: round(seconds, 3) for name, seconds in sorted(step.usage.seconds.items())},
+            "memory": step.usage.memory,
         }
         for name, step in watch.steps.items()
     }
@@ -102,6 +105,23 @@ def show_summary(result: dict[str, Any]) -> None:
     lines.append(("committed", f"generation {result['generation']} of {result['root']}"))
     for label, text in lines:
         sys.stdout.write(f"{label:<14}{text}\n")
+
+
+def show_profile(result: dict[str, Any]) -> None:
+    """Print where the workers' seconds went, step by step, and the most memory that a worker has had."""
+    steps = {name: step for name, step in result["steps"].items() if step["phases"]}
+    if not steps:
+        sys.stdout.write("nothing ran, so there is no profile\n")
+        return
+    names = [name for name in PHASES if any(name in step["phases"] for step in steps.values())]
+    table = Table("worker seconds", *names, "sum", "memory", box=None, pad_edge=False)
+    for column in table.columns:
+        column.justify, column.no_wrap = "right", True
+    for name, step in steps.items():
+        seconds = [step["phases"].get(phase, 0.0) for phase in names]
+        cells = [f"{value:.2f}" if value >= 0.005 else "-" for value in seconds]
+        table.add_row(SAYS[name], *cells, f"{sum(seconds):.2f}", size_text(step["memory"]))
+    Console(soft_wrap=True, highlight=False, width=max(100, Console().width)).print(table)
 
 
 def show_plan(plan: Plan, workers: int | None, as_json: bool) -> None:

@@ -1,7 +1,8 @@
 """What a run tells whoever watches it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from pairloom.pipeline.phases import Usage
 from pairloom.pipeline.store.receipts import Ledger
 
 __all__ = ["Event", "StepFinished", "StepStarted", "UnitDone"]
@@ -19,11 +20,12 @@ class StepStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnitDone:
-    """A unit of a step is done."""
+    """A unit of a step is done; `usage` is what it took, empty for one that was done before."""
 
     step: str
     bytes: int
     ledger: Ledger
+    usage: Usage = field(default_factory=Usage)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from typing import Any
 from pairloom.operators import Vocabulary
 from pairloom.operators.errors import DataError
 from pairloom.pipeline.events import Event, StepFinished, StepStarted, UnitDone
-from pairloom.pipeline.execution.base import Executor, Task
+from pairloom.pipeline.execution.base import Done, Executor, Task
 from pairloom.pipeline.plan import Plan
 from pairloom.pipeline.store.files import StoredFile, attempt_path, read_batches, write_bytes
 from pairloom.pipeline.store.manifest import StageRecord
@@ -49,8 +49,8 @@ class Job:
     def prepare(self, task: Task) -> None:
         """Run one task that leaves nothing behind: the first worker starts, and its kernels are compiled or loaded."""
         self.observe(StepStarted(step="prepare", units=1, reused=0, bytes=0))
-        for receipt in self.executor.run([task]):
-            self._done("prepare", receipt, 0)
+        for done in self.executor.run([task]):
+            self._done("prepare", done, 0)
         self.observe(StepFinished(step="prepare", ledger=Ledger()))
 
     def step(
@@ -70,20 +70,21 @@ class Job:
         weight = dict(zip(units, sizes, strict=True))
         for unit in units:
             if (receipt := receipts[unit]) is not None:
-                self._done(step, receipt, weight[unit])
-        for receipt in self.executor.run(missing, shared) if missing else ():
-            receipts[receipt.unit] = receipt
-            self._done(step, receipt, weight[receipt.unit])
+                self._done(step, Done(receipt=receipt), weight[unit])
+        for done in self.executor.run(missing, shared) if missing else ():
+            receipts[done.receipt.unit] = done.receipt
+            self._done(step, done, weight[done.receipt.unit])
         complete = [receipt for unit in units if (receipt := receipts[unit]) is not None]
         ledger = Ledger.sum(receipt.ledger for receipt in complete)
         self._check_rejected(step, complete, ledger)
         self.observe(StepFinished(step=step, ledger=ledger))
         return complete
 
-    def _done(self, step: str, receipt: Receipt, size: int) -> None:
+    def _done(self, step: str, done: Done, size: int) -> None:
+        ledger = done.receipt.ledger
         if self.plan.recipe.max_rejected == 0:
-            self._check_rejected(step, [receipt], receipt.ledger)
-        self.observe(UnitDone(step=step, bytes=size, ledger=receipt.ledger))
+            self._check_rejected(step, [done.receipt], ledger)
+        self.observe(UnitDone(step=step, bytes=size, ledger=ledger, usage=done.usage))
 
     def _check_rejected(self, step: str, receipts: Sequence[Receipt], ledger: Ledger) -> None:
         limit = self.plan.recipe.max_rejected

@@ -6,12 +6,14 @@ to every worker once.
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 from pairloom.operators.errors import PairloomError
+from pairloom.pipeline.phases import Usage, watched
 from pairloom.pipeline.store.receipts import Receipt
 
-__all__ = ["Executor", "PreemptedError", "Task", "never"]
+__all__ = ["Done", "Executor", "PreemptedError", "Task", "never", "perform"]
 
 
 class PreemptedError(PairloomError):
@@ -47,10 +49,25 @@ class Task(Protocol):
         """Do the work, publish the receipt, and return it."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """A task that is done: its receipt, and what it took. Only the receipt is kept."""
+
+    receipt: Receipt
+    usage: Usage = field(default_factory=Usage)
+
+
+def perform(task: Task, shared: Any) -> Done:
+    """Run a task here, and watch where its time goes."""
+    with watched() as usage:
+        receipt = task.run(shared)
+    return Done(receipt=receipt, usage=usage)
+
+
 class Executor(Protocol):
     """Runs tasks somewhere."""
 
-    def run(self, tasks: Iterable[Task], shared: Any = None) -> Iterator[Receipt]:
+    def run(self, tasks: Iterable[Task], shared: Any = None) -> Iterator[Done]:
         """Run every task and yield its receipt as it is done, in any order.
 
         Only a bounded number is in flight. An exception that a task raises is not retried: it is raised here with the

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pairloom.operators.errors import PairloomError, StorageError
-from pairloom.pipeline.execution.base import PreemptedError, Task, never
+from pairloom.pipeline.execution.base import Done, PreemptedError, Task, never, perform
 from pairloom.pipeline.execution.retries import RETRIES, Retries, located
-from pairloom.pipeline.store.receipts import Receipt
 
 __all__ = ["LocalExecutor"]
 
@@ -20,7 +19,7 @@ class LocalExecutor:
     retries: Retries = RETRIES
     stop: Callable[[], bool] = never
 
-    def run(self, tasks: Iterable[Task], shared: Any = None) -> Iterator[Receipt]:
+    def run(self, tasks: Iterable[Task], shared: Any = None) -> Iterator[Done]:
         """Run every task in turn."""
         for task in tasks:
             if self.stop():
@@ -30,11 +29,11 @@ class LocalExecutor:
                 )
             yield self._perform(task, shared)
 
-    def _perform(self, task: Task, shared: Any) -> Receipt:
+    def _perform(self, task: Task, shared: Any) -> Done:
         failures = 0
         while True:
             try:
-                return task.run(shared)
+                return perform(task, shared)
             except StorageError as error:
                 failures += 1
                 if failures > self.retries.storage_failures or self.stop():

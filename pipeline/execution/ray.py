@@ -16,9 +16,8 @@ from typing import Any
 import ray
 
 from pairloom.operators.errors import PairloomError, RecipeError, StorageError
-from pairloom.pipeline.execution.base import PreemptedError, Task, never
+from pairloom.pipeline.execution.base import Done, PreemptedError, Task, never, perform
 from pairloom.pipeline.execution.retries import RETRIES, Retries, located
-from pairloom.pipeline.store.receipts import Receipt
 
 __all__ = ["RayExecutor", "connect"]
 
@@ -71,7 +70,7 @@ class RayExecutor:
     stop: Callable[[], bool] = never
     grace: float = 20.0
 
-    def run(self, tasks: Iterable[Task], shared: Any = None) -> Iterator[Receipt]:
+    def run(self, tasks: Iterable[Task], shared: Any = None) -> Iterator[Done]:
         """Run every task on the cluster; yields in the order of completion."""
         flight = _Flight(
             queue=iter(tasks),
@@ -148,7 +147,7 @@ class _Flight:
                 return
             self._start(one)
 
-    def results(self, seconds: float) -> Iterator[Receipt]:
+    def results(self, seconds: float) -> Iterator[Done]:
         """Wait a while for tasks to end; the receipts of those that did. Failures within the budget are put to wait."""
         if not self.pending:
             time.sleep(min(seconds, max(0.0, min(one.due for one in self.waiting) - time.monotonic())))
@@ -159,11 +158,11 @@ class _Flight:
         for handle in ended:
             one = self.pending.pop(handle)
             try:
-                receipt: Receipt = ray.get(handle)
+                done: Done = ray.get(handle)
             except (ray.exceptions.RayError, StorageError) as error:
                 self._failed(one, error)
             else:
-                yield receipt
+                yield done
 
     def _start(self, one: _Try) -> None:
         if self.room is None or time.monotonic() - self.surveyed > SURVEY_SECONDS:
@@ -259,8 +258,8 @@ def _largest_machine() -> int | None:
 
 
 @ray.remote(max_retries=0, num_cpus=1)
-def _perform(task: Task, shared: "list[ray.ObjectRef | None]") -> Receipt:
-    return task.run(_resolve(shared[0]) if shared[0] is not None else None)
+def _perform(task: Task, shared: "list[ray.ObjectRef | None]") -> Done:
+    return perform(task, _resolve(shared[0]) if shared[0] is not None else None)
 
 
 @lru_cache(maxsize=1)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO, NamedTuple
 
 from pairloom.operators.errors import DataError
+from pairloom.pipeline.phases import phase
 from pairloom.pipeline.readers.piece import InputFile, Slice
 from pairloom.pipeline.readers.storage import ended_early, open_input, open_stream
 
@@ -50,7 +51,8 @@ def line_blocks(piece: Slice, block_bytes: int, longest: int) -> Iterator[Block]
             position = _first_line(handle, piece.start, stop, piece.file)
 
             def fill_range(view: memoryview) -> int:
-                got: int = handle.readinto(view)  # type: ignore[attr-defined]
+                with phase("read"):
+                    got: int = handle.readinto(view)  # type: ignore[attr-defined]
                 if not got and handle.tell() < piece.file.size:
                     raise ended_early(piece.file, handle.tell())
                 return got

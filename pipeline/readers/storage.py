@@ -14,6 +14,7 @@ import fsspec
 import zstandard
 
 from pairloom.operators.errors import DataError, RecipeError, StorageError
+from pairloom.pipeline.phases import phase
 from pairloom.pipeline.readers.piece import InputFile
 
 __all__ = [
@@ -178,7 +179,8 @@ class _Plain:
         self.consumed = 0
 
     def read(self, size: int) -> bytes:
-        data = self._handle.read(size)
+        with phase("read"):
+            data = self._handle.read(size)
         self.consumed += len(data)
         if not data and self.consumed != self._file.size:
             raise ended_early(self._file, self.consumed)
@@ -236,7 +238,8 @@ class _Decompressed:
     def _fetch(self) -> bytes:
         """The next few stored bytes; none at a proper end."""
         if self._at == len(self._input):
-            self._input, self._at = self._handle.read(_COMPRESSED_READ), 0
+            with phase("read"):
+                self._input, self._at = self._handle.read(_COMPRESSED_READ), 0
             self._fetched += len(self._input)
             if not self._input:
                 self._finish()

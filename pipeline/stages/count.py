@@ -17,6 +17,7 @@ from pairloom.operators import Pretokenizer, WordCounter, WordCounts, count_pair
 from pairloom.operators.normalize import normalize
 from pairloom.pipeline.corpus import Unit
 from pairloom.pipeline.job import Job, dead_letters
+from pairloom.pipeline.phases import in_phase, phase
 from pairloom.pipeline.recipe import fingerprint
 from pairloom.pipeline.stages.reading import Intake, slice_identity
 from pairloom.pipeline.store.files import StoredFile, attempt_path, one_array, open_arrow, write_arrow
@@ -84,9 +85,11 @@ class CountTask:
         counter = WordCounter(self.pretokenizer)
         documents = 0
         for batch in intake.documents():
-            counter.add(normalize(batch.texts, self.normalizer))
+            with phase("count"):
+                counter.add(normalize(batch.texts, self.normalizer))
             documents += len(batch.texts)
-        counts = counter.finish()
+        with phase("count"):
+            counts = counter.finish()
         with write_arrow(
             objects, attempt_path(self.stage, self.unit, "words.arrow"), WORDS, role="words"
         ) as writer:
@@ -135,7 +138,8 @@ class MergeTask:
     def run(self, shared: tuple[StoredFile, ...]) -> Receipt:
         """Merge, write the words, write the pairs."""
         objects = open_objects(self.root)
-        counts = merge_counts(self._parts(objects, shared))
+        with phase("sort"):
+            counts = merge_counts(in_phase("read", self._parts(objects, shared)))
         with write_arrow(
             objects, attempt_path(self.stage, self.unit, "words.arrow"), WORDS, role="words"
         ) as words:

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pairloom.pipeline.corpus import Slice, Unit
+from pairloom.pipeline.phases import in_phase
 from pairloom.pipeline.readers import DeadLetter, read
 from pairloom.pipeline.store.files import StoredFile, attempt_path, write_arrow
 from pairloom.pipeline.store.objects import Objects
@@ -52,9 +53,10 @@ class Intake:
         """The documents that hold text, batch by batch, in order."""
         for number, piece in enumerate(self.unit.slices):
             self.records.append(0)
-            for batch in read(
+            batches = read(
                 piece, text=self.unit.text, id=self.unit.id, max_record_bytes=self.max_record_bytes
-            ):
+            )
+            for batch in in_phase("parse", batches):
                 self.records[-1] += batch.records
                 self.rejected += batch.rejected
                 self.bytes_in += batch.bytes_read

@@ -16,6 +16,7 @@ from pairloom.operators import Vocabulary
 from pairloom.operators.errors import CorruptionError
 from pairloom.pipeline.corpus import Unit
 from pairloom.pipeline.job import Job, dead_letters
+from pairloom.pipeline.phases import phase
 from pairloom.pipeline.recipe import Recipe
 from pairloom.pipeline.stages.agreement import SPECIAL_TOKEN_IN_TEXT, check_tokenized
 from pairloom.pipeline.stages.learn import read_memo
@@ -90,13 +91,8 @@ class TokenizeTask:
         schema = shard_schema(shared)
         with write_arrow(objects, path, schema, role="tokens") as writer:
             for batch in self.documents(intake, shared):
-                encoded = shared.encode(
-                    batch.texts,
-                    prepend=self.prepend,
-                    append=self.append,
-                    special_tokens_in_text="parse" if self.special_tokens_in_text == "parse" else "text",
-                )
-                self._check_range(encoded, shared)
+                with phase("encode"):
+                    encoded = self._encode(batch.texts, shared)
                 ids = batch.ids if batch.ids is not None else pa.nulls(len(batch.texts), pa.large_string())
                 where = pa.array(np.full(len(batch.texts), batch.slice, np.int32))
                 columns = [where, batch.rows, ids, encoded.cast(schema.field("input_ids").type)]
@@ -131,6 +127,17 @@ class TokenizeTask:
             ids=None if batch.ids is None else batch.ids.filter(keep),
             rows=batch.rows.filter(keep),
         )
+
+    def _encode(self, texts: pa.LargeStringArray, vocabulary: Vocabulary) -> pa.LargeListArray:
+        parse = self.special_tokens_in_text == "parse"
+        encoded = vocabulary.encode(
+            texts,
+            prepend=self.prepend,
+            append=self.append,
+            special_tokens_in_text="parse" if parse else "text",
+        )
+        self._check_range(encoded, vocabulary)
+        return encoded
 
     def _check_range(self, encoded: pa.LargeListArray, vocabulary: Vocabulary) -> None:
         values = encoded.values.to_numpy()

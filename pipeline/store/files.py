@@ -10,6 +10,7 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
 from pairloom.operators.errors import CorruptionError
+from pairloom.pipeline.phases import leaving, phase
 from pairloom.pipeline.store.objects import Objects
 
 __all__ = [
@@ -55,7 +56,8 @@ class ArrowWriter:
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Append one record batch."""
-        self._writer.write_batch(batch)
+        with phase("write"):
+            self._writer.write_batch(batch)
         self.rows += batch.num_rows
 
     def close(self) -> None:
@@ -95,7 +97,7 @@ def attempt_path(stage: str, unit: str, name: str) -> str:
 @contextmanager
 def write_arrow(objects: Objects, path: str, schema: pa.Schema, *, role: str) -> Iterator[ArrowWriter]:
     """Write an Arrow IPC file; when the block has ended, the file has been read again and is `writer.stored`."""
-    with objects.create(path) as file:
+    with leaving("write", objects.create(path)) as file:
         sink = _Sink(file)
         writer = ArrowWriter(sink, schema)
         yield writer
@@ -108,7 +110,8 @@ def write_arrow(objects: Objects, path: str, schema: pa.Schema, *, role: str) ->
         rows=writer.rows,
         facts=writer.facts,
     )
-    _check_arrow(objects, stored, schema)
+    with phase("re-read"):
+        _check_arrow(objects, stored, schema)
     writer.stored = stored
 
 

@@ -43,10 +43,10 @@ def test_tasks_shrink_to_the_machines_that_are_left(
         Scripted(folder=str(tmp_path), name=f"t{i}", script=("slow",), memory=900 * MB) for i in range(3)
     ]
     receipts: list[Receipt] = []
-    for receipt in RayExecutor(max_in_flight=3, retries=Retries(first_wait=0.01)).run(tasks):
+    for done in RayExecutor(max_in_flight=3, retries=Retries(first_wait=0.01)).run(tasks):
         if not receipts:
             cluster.remove_node(large, allow_graceful=False)
-        receipts.append(receipt)
+        receipts.append(done.receipt)
     assert sorted(receipt.unit for receipt in receipts) == sorted(task.unit for task in tasks)
 
 

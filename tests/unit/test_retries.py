@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from pairloom.operators.errors import DataError, StorageError
-from pairloom.pipeline.execution.base import PreemptedError
+from pairloom.pipeline.execution.base import Done, PreemptedError
 from pairloom.pipeline.execution.local import LocalExecutor
 from pairloom.pipeline.execution.retries import Retries
-from pairloom.pipeline.store.receipts import Receipt, unit_id
+from pairloom.pipeline.store.receipts import unit_id
 from tests.tasks import Scripted
 
 QUICK = Retries(storage_failures=2, first_wait=0.001)
@@ -16,8 +16,8 @@ QUICK = Retries(storage_failures=2, first_wait=0.001)
 
 def test_storage_is_tried_again_as_often_as_the_budget_says(tmp_path: Path) -> None:
     task = Scripted(folder=str(tmp_path), name="a", script=("storage", "storage", "ok"))
-    (receipt,) = LocalExecutor(retries=QUICK).run([task], 7)
-    assert receipt.facts == {"shared": 7}
+    (done,) = LocalExecutor(retries=QUICK).run([task], 7)
+    assert done.receipt.facts == {"shared": 7}
     assert task.invocations() == 3
     task = Scripted(folder=str(tmp_path), name="b", script=("storage",) * 9)
     with pytest.raises(
@@ -41,11 +41,11 @@ def test_bad_data_and_bugs_are_never_tried_again(tmp_path: Path) -> None:
 
 def test_a_run_that_is_asked_to_stop_stops_between_units(tmp_path: Path) -> None:
     tasks = [Scripted(folder=str(tmp_path), name=f"t{i}") for i in range(4)]
-    done: list[Receipt] = []
+    done: list[Done] = []
     executor = LocalExecutor(stop=lambda: len(done) == 2)
     with pytest.raises(PreemptedError, match=rf"asked to stop before scripted unit {tasks[2].unit[:12]}"):
         done.extend(executor.run(tasks))
-    assert [receipt.unit for receipt in done] == [task.unit for task in tasks[:2]]
+    assert [one.receipt.unit for one in done] == [task.unit for task in tasks[:2]]
     assert [task.invocations() for task in tasks] == [1, 1, 0, 0]
 
 
