@@ -27,7 +27,9 @@ SAYS = {
     "learn": "learn merges",
     "tokenize": "tokenize",
     "exchange": "shuffle",
+    "regroup": "shuffle again",
     "pack": "pack rows",
+    "carry": "pack the rest",
 }
 
 

@@ -54,7 +54,13 @@ def summary(manifest: Manifest, root: str, watch: Progress) -> dict[str, Any]:
         out["pack"] = facts | {
             "files": len(record.files),
             "rows_of": splits,
-            "padding_share": facts["padding"] / max(1, facts["rows"] * facts["seq_len"]),
+            "by_buckets": len({file.facts["seq_len"] for file in record.files}) > 1,
+            "padding_share": _share(facts),
+            "splits_of": {
+                split: fact
+                | {"padding_share": _share(fact), "documents_per_row": fact["segments"] / fact["rows"]}
+                for split, fact in record.splits.items()
+            },
         }
     out["steps"] = {
         name: {
@@ -67,6 +73,11 @@ def summary(manifest: Manifest, root: str, watch: Progress) -> dict[str, Any]:
         for name, step in watch.steps.items()
     }
     return out
+
+
+def _share(facts: dict[str, int]) -> float:
+    """Padding, of all positions of rows."""
+    return facts["padding"] / max(1, facts["padding"] + facts["tokens"])
 
 
 def show_summary(result: dict[str, Any]) -> None:
@@ -92,11 +103,19 @@ def show_summary(result: dict[str, Any]) -> None:
         pack = result["pack"]
         splits = ", ".join(f"{rows:,} {split}" for split, rows in pack["rows_of"].items())
         files = f"{pack['files']:,} file{'' if pack['files'] == 1 else 's'}"
-        lines.append(("rows", f"{pack['rows']:,} of {pack['seq_len']:,} tokens ({splits}) in {files}"))
-        lines.append(("padding", f"{pack['padding_share']:.3%}; {pack['splits']:,} cuts inside documents"))
-        if pack["truncated_tokens"] + pack["dropped_tokens"]:
-            lost = f"{pack['truncated_tokens']:,} tokens truncated, {pack['dropped_tokens']:,} dropped"
-            lines.append(("left out", lost))
+        upto = "up to " if pack["by_buckets"] else ""
+        lines.append(("rows", f"{pack['rows']:,} of {upto}{pack['seq_len']:,} tokens ({splits}) in {files}"))
+        for split, fact in pack["splits_of"].items():
+            packed = (
+                f"{fact['padding_share']:.3%} padding, {fact['documents_per_row']:.2f} documents a row, "
+                f"{fact['splits']:,} cuts inside documents"
+            )
+            if fact["truncated_tokens"] + fact["dropped_tokens"]:
+                packed += (
+                    f", {fact['truncated_tokens']:,} tokens truncated, {fact['dropped_tokens']:,} dropped with "
+                    f"{fact['dropped_documents']:,} documents"
+                )
+            lines.append((split, packed))
     for name, step in result["steps"].items():
         if name == "prepare":
             continue

@@ -24,6 +24,7 @@ __all__ = [
     "address",
     "byte_swap",
     "copy_16",
+    "copy_bytes",
     "fold_multiply",
     "inner",
     "kernel",
@@ -176,6 +177,19 @@ def copy_16(typingctx: Any, source: Any, target: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(types.int64, types.int64), codegen
+
+
+@intrinsic
+def copy_bytes(typingctx: Any, source: Any, target: Any, size: Any) -> Any:
+    """Copy `size` bytes at one address to another; the two must not overlap."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        byte = ir.IntType(8).as_pointer()
+        origin, place = (builder.inttoptr(pointer, byte) for pointer in args[:2])
+        cgutils.raw_memcpy(builder, place, origin, args[2], 1)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.int64), codegen
 
 
 @intrinsic

@@ -5,6 +5,8 @@ by a seeded bijection over [0, n): a balanced Feistel network over the next powe
 (cycle walking; Black and Rogaway, "Ciphers with arbitrary finite domains", 2002).
 """
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -14,7 +16,15 @@ from pairloom.operators.hashing import hash_bytes, hash_text
 from pairloom.operators.jit import kernel
 from pairloom.operators.text import text_of
 
-__all__ = ["document_ids", "document_keys", "document_numbers", "in_validation", "permutation", "permuted"]
+__all__ = [
+    "document_ids",
+    "document_keys",
+    "document_numbers",
+    "in_validation",
+    "input_blocks",
+    "permutation",
+    "permuted",
+]
 
 ROUNDS = 6
 # Streams of hashes that must not be correlated: the order, the split and a document's number each have their own.
@@ -22,6 +32,10 @@ NUMBER_SEED = hash_bytes(b"pairloom: document number")
 SPLIT_SEED = hash_bytes(b"pairloom: validation split")
 ORDER_SEED = hash_bytes(b"pairloom: document order")
 ROW_SEED = hash_bytes(b"pairloom: row order")
+BLOCK_SEED = hash_bytes(b"pairloom: input blocks")
+BLOCK_BITS = (
+    16  # an input's documents are taken 65,536 at a time, so that no group is as large as the largest input
+)
 
 
 def document_ids(given: pa.Array, uris: pa.Array, rows: npt.NDArray[np.int64]) -> pa.LargeStringArray:
@@ -49,6 +63,21 @@ def in_validation(ids: pa.Array, share: float) -> npt.NDArray[np.bool_]:
     """
     threshold = int(share * 2.0**32)
     return (hash_text(text_of(ids), SPLIT_SEED) >> np.uint64(32)).astype(np.int64) < threshold
+
+
+def input_blocks(
+    uris: pa.Array, inputs: npt.NDArray[np.integer[Any]], rows: npt.NDArray[np.int64]
+) -> npt.NDArray[np.uint64]:
+    """A hash of the block of its input that each document stands in: uint64, uniform.
+
+    Document `i` is record `rows[i]` of `uris[inputs[i]]`; a block is 65,536 consecutive records of one input.
+    """
+    first = hash_text(text_of(uris), BLOCK_SEED)[inputs]
+    x = first + (rows >> BLOCK_BITS).astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    # The finalizer of splitmix64 (Steele, Lea and Flood, 2014).
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
 
 
 def permutation(length: int, seed: int) -> npt.NDArray[np.int64]:

@@ -62,7 +62,10 @@ class Job:
         Raises DataError when more records were rejected than the recipe allows.
         """
         units = [task.unit for task in tasks]
-        receipts = {unit: find_receipt(self.objects, step, unit) for unit in units}
+        receipts = {
+            unit: find_receipt(self.objects, task.stage, unit)
+            for task, unit in zip(tasks, units, strict=True)
+        }
         missing = [task for task, unit in zip(tasks, units, strict=True) if receipts[unit] is None]
         self.observe(
             StepStarted(step=step, units=len(units), reused=len(units) - len(missing), bytes=sum(sizes))

@@ -11,6 +11,7 @@ from pairloom.operators.errors import PairloomError, RecipeError
 from pairloom.pipeline.corpus import InputFile, Source, Unit, list_inputs, plan_units
 from pairloom.pipeline.readers.storage import resolve
 from pairloom.pipeline.recipe import CorpusSource, Recipe, fingerprint
+from pairloom.pipeline.stages.partitions import Splits
 from pairloom.pipeline.store.manifest import Manifest
 from pairloom.pipeline.store.receipts import FORMAT_VERSION
 
@@ -101,12 +102,19 @@ def project(plan: Plan, workers: int) -> list[Projection]:
     unit = max((u.bytes for u in plan.units), default=0)
     tokens = int(size / BYTES_PER_TOKEN)
     width = 2 if plan.recipe.vocabulary.size <= 1 << 16 else 4
-    files = max(1, -(-tokens // plan.recipe.pack.file_tokens))
+    choice = plan.recipe.pack
+    files = Splits.of(
+        tokens,
+        choice.file_tokens,
+        choice.validation,
+        mode=choice.shuffle.mode,
+        groups=choice.shuffle.groups,
+    ).train
     shape = {
         "count": (len(plan.units) + plan.partitions, 600_000_000 + 2 * unit, size // 10),
         "learn": (1, 300_000_000 + size // 4, 10 * plan.recipe.vocabulary.size),
         "tokenize": (len(plan.units), 800_000_000, tokens * width),
-        "pack": (len(plan.units) + files, 200_000_000 + 3 * (tokens * width) // files, 2 * tokens * width),
+        "pack": (len(plan.units) + files, 300_000_000 + 5 * tokens // files, 2 * tokens * width),
     }
     out = []
     for stage in plan.stages:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from pairloom.operators import Pretokenizer
 from pairloom.operators.errors import RecipeError
+from pairloom.operators.pack import widths
 
 __all__ = [
     "CorpusSource",
@@ -132,18 +133,30 @@ class Tokenize(Section):
 class Shuffle(Section):
     """In which order documents are packed."""
 
-    mode: Literal["document", "none"] = Field(
-        default="document", description="whole corpus by hash, or as it comes"
+    mode: Literal["block", "document", "none"] = Field(
+        default="document", description="whole corpus by hash, within groups of inputs, or as it comes"
     )
     seed: int = Field(default=0, ge=0, lt=1 << 63, description="another seed is another order")
+    groups: int | None = Field(
+        default=None, ge=1, le=1 << 16, description="groups of inputs for mode block; otherwise by size"
+    )
+
+    @model_validator(mode="after")
+    def _possible(self) -> "Shuffle":
+        if self.groups is not None and self.mode != "block":
+            raise ValueError(f"groups belong to mode block, and the mode is {self.mode}")
+        return self
 
 
 class Pack(Section):
     """Rows of equal length."""
 
     seq_len: int = Field(default=2048, ge=1, le=1 << 24, description="tokens in a row")
-    strategy: Literal["best_fit", "concat", "first_fit", "padded"] = Field(
+    strategy: Literal["best_fit", "buckets", "concat", "first_fit", "padded"] = Field(
         default="best_fit", description="how rows are filled"
+    )
+    min_bucket: int | None = Field(
+        default=None, ge=1, description="tokens in the shortest rows of strategy buckets; otherwise 64"
     )
     overflow: Literal["split", "truncate", "drop"] = Field(
         default="split", description="what happens to a document longer than a row"
@@ -164,7 +177,16 @@ class Pack(Section):
             raise ValueError("strategy concat splits documents at the end of a row: overflow must be split")
         if self.predict_every_token and self.seq_len < 2:
             raise ValueError("predict_every_token repeats one token of a row: seq_len must be at least 2")
+        if self.strategy == "buckets":
+            widths(self.seq_len, self.smallest_bucket)
+        elif self.min_bucket is not None:
+            raise ValueError(f"min_bucket belongs to strategy buckets, and the strategy is {self.strategy}")
         return self
+
+    @property
+    def smallest_bucket(self) -> int:
+        """The tokens in the shortest rows of strategy buckets."""
+        return self.min_bucket or min(64, self.seq_len)
 
 
 class Execution(Section):

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from pairloom.operators.errors import CorruptionError
 from pairloom.operators.order import document_ids, document_numbers
+from pairloom.operators.pack import kept_lengths
 from pairloom.pipeline.recipe import Pack
 from pairloom.pipeline.store.dataset import Dataset
 from pairloom.pipeline.store.files import StoredFile, read_batches
@@ -19,7 +20,6 @@ __all__ = [
     "Segments",
     "Shard",
     "flat",
-    "kept_lengths",
     "receipt_of",
     "segments",
     "shard_segments",
@@ -123,10 +123,3 @@ def flat(lists: pa.LargeListArray) -> tuple[npt.NDArray[Any], npt.NDArray[np.int
     """The values of a column of lists, and where each list starts in them and how long it is."""
     offsets = lists.offsets.to_numpy()
     return lists.values.to_numpy(), offsets[:-1], np.diff(offsets)
-
-
-def kept_lengths(lengths: npt.NDArray[np.int64], seq_len: int, overflow: str) -> npt.NDArray[np.int64]:
-    """How many tokens of each document the rows must hold."""
-    if overflow == "truncate":
-        return np.minimum(lengths, seq_len)
-    return np.where(lengths > seq_len, 0, lengths) if overflow == "drop" else lengths

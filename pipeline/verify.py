@@ -85,7 +85,9 @@ def _check_files(dataset: Dataset, proof: Proof) -> None:
     manifest = dataset.manifest
     given = () if manifest.vocabulary is None else (manifest.vocabulary,)
     stored = {
-        file.path: file for record in manifest.stages.values() for file in (*record.files, *record.rejected)
+        file.path: file
+        for record in manifest.stages.values()
+        for file in (*record.files, *record.rejected, *record.leftovers)
     }
     for file in (stored | {file.path: file for file in given}).values():
         try:
@@ -109,7 +111,7 @@ def _check_ledgers(dataset: Dataset, proof: Proof) -> None:
         proof.units += len(receipts)
         if stage != "count":  # whose files are merged ones
             made = {file.sha256 for receipt in receipts for file in receipt.files}
-            for file in (*record.files, *record.rejected):
+            for file in (*record.files, *record.rejected, *record.leftovers):
                 if file.sha256 not in made:
                     raise CorruptionError(
                         f"{dataset.objects.uri(file.path)} is in the manifest but in no receipt of {stage}"

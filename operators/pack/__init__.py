@@ -11,11 +11,26 @@ import numpy.typing as npt
 
 from pairloom.operators.jit import kernel
 from pairloom.operators.pack.best_fit import best_fit
+from pairloom.operators.pack.buckets import decompose, widths
+from pairloom.operators.pack.documents import Documents, fingerprints
 from pairloom.operators.pack.first_fit import first_fit
 from pairloom.operators.pack.gather import gather
+from pairloom.operators.pack.layout import layout
+from pairloom.operators.pack.overflow import OVERFLOWS, kept_lengths
 from pairloom.operators.pack.plan import PackPlan
 
-__all__ = ["OVERFLOWS", "STRATEGIES", "PackPlan", "gather", "pack"]
+__all__ = [
+    "OVERFLOWS",
+    "STRATEGIES",
+    "Documents",
+    "PackPlan",
+    "decompose",
+    "fingerprints",
+    "gather",
+    "kept_lengths",
+    "pack",
+    "widths",
+]
 
 STRATEGIES = ("best_fit", "concat", "first_fit", "padded")
 # The row of each piece, from the lengths of the pieces.
@@ -24,7 +39,6 @@ ROWS: dict[str, Callable[[npt.NDArray[np.int32], int], npt.NDArray[np.int64]]] =
     "first_fit": first_fit,
     "padded": lambda length, _: np.arange(len(length)),
 }
-OVERFLOWS = ("split", "truncate", "drop")
 
 
 def pack(
@@ -37,7 +51,7 @@ def pack(
 ) -> PackPlan:
     """Plan rows of `seq_len` tokens for documents of the given lengths (int64, in order; zero is allowed).
 
-    `best_fit`: best-fit decreasing over pieces of at most `seq_len` tokens; the fewest rows. `first_fit`: into the first
+    `best_fit`: best-fit decreasing over pieces of at most `seq_len` tokens; few rows. `first_fit`: into the first
     of a bounded number of open rows; keeps about the order. `concat`: end to end, cut at the end of every row; no
     padding. `padded`: one piece a row. A document longer than a row is split, truncated or dropped as `overflow` says
     (`concat` only splits). With `predict_every_token`, where a document goes on in another piece, that piece begins with
@@ -55,21 +69,12 @@ def pack(
                 "strategy concat splits every document that passes a row's end: overflow must be split"
             )
         return _concat(lengths, seq_len, overlap)
-    kept = lengths
-    if overflow == "truncate":
-        kept = np.minimum(lengths, seq_len)
-    elif overflow == "drop":
-        kept = np.where(lengths > seq_len, 0, lengths)
+    kept = kept_lengths(lengths, seq_len, overflow)
     lost = int((lengths - kept).sum())
     document, offset, length = _cut(kept, np.full(len(kept), seq_len, np.int64), seq_len, overlap)
-    row = ROWS[strategy](length, seq_len)
-    order = np.argsort(row, kind="stable")
-    rows = (
-        np.concatenate([np.zeros(1, np.int64), np.cumsum(np.bincount(row))])
-        if len(row)
-        else np.zeros(1, np.int64)
-    )
-    plan = PackPlan(
+    # Rows come in the order of their first piece: best fit makes them by the length of their longest.
+    rows, order = layout(ROWS[strategy](length, seq_len))
+    return PackPlan(
         seq_len=seq_len,
         rows=rows,
         document=document[order],
@@ -80,8 +85,6 @@ def pack(
         dropped_documents=int(np.count_nonzero(lengths > seq_len)) if overflow == "drop" else 0,
         repeated_tokens=overlap * (len(length) - int(np.count_nonzero(kept))),
     )
-    # Best fit emits rows by the length of their longest piece; the order of their first piece forgets that.
-    return plan.reordered(np.argsort(order[rows[:-1]], kind="stable"))
 
 
 def _concat(lengths: npt.NDArray[np.int64], seq_len: int, overlap: int) -> PackPlan:

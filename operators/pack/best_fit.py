@@ -14,13 +14,32 @@ __all__ = ["best_fit"]
 
 def best_fit(length: npt.NDArray[np.int32], seq_len: int) -> npt.NDArray[np.int64]:
     """The row of each piece, by best-fit decreasing."""
-    order = np.argsort(-length, kind="stable")
+    order = np.empty(len(length), np.int64)
+    _longest_first(length, np.zeros(seq_len + 2, np.int64), order)
     leaves = 1
     while leaves < seq_len + 1:
         leaves *= 2
     row = np.empty(len(length), np.int64)
     _assign(length, order, seq_len, leaves, np.zeros(2 * leaves, np.int64), row)
     return row
+
+
+@kernel
+def _longest_first(
+    length: npt.NDArray[np.int32], begins: npt.NDArray[np.int64], order: npt.NDArray[np.int64]
+) -> None:
+    """A counting sort; among pieces of one length the earlier comes first."""
+    last = (
+        len(begins) - 2
+    )  # of `begins`, which has a place for every length from `seq_len` down to 0, and one for the end
+    for i in range(len(length)):
+        begins[last - length[i] + 1] += 1
+    for n in range(last + 1):
+        begins[n + 1] += begins[n]
+    for i in range(len(length)):
+        place = last - length[i]
+        order[begins[place]] = i
+        begins[place] += 1
 
 
 @kernel

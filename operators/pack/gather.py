@@ -4,28 +4,52 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pairloom.operators.jit import kernel
+from pairloom.operators.jit import address, copy_bytes, kernel
+from pairloom.operators.pack.documents import Documents
 from pairloom.operators.pack.plan import PackPlan
 
 __all__ = ["gather"]
 
 
-def gather(plan: PackPlan, tokens: pa.LargeListArray, pad: int) -> pa.Array:
+def gather(plan: PackPlan, tokens: pa.LargeListArray | pa.ChunkedArray | Documents, pad: int) -> pa.Array:
     """The tokens of a plan's rows: FixedSizeList<uint16 | uint32>[seq_len], `pad` where a row holds no token.
 
-    `tokens` is the LargeList column of the documents that the plan was made for.
+    `tokens` are the documents that the plan was made for. Raises ValueError for a plan that does not fit them.
     """
-    values = tokens.values.to_numpy(zero_copy_only=True)
-    starts = tokens.offsets.to_numpy(zero_copy_only=True)
-    out = np.empty((len(plan), plan.seq_len), values.dtype)
-    _gather(values, starts, plan.rows, plan.document, plan.offset, plan.length, values.dtype.type(pad), out)
+    documents = tokens if isinstance(tokens, Documents) else Documents.of(tokens)
+    _check(plan, documents)
+    out = np.empty((len(plan), plan.seq_len), documents.dtype)
+    _gather(
+        documents.start,
+        plan.rows,
+        plan.document,
+        plan.offset,
+        plan.length,
+        documents.dtype.type(pad),  # type: ignore[arg-type]
+        out,
+    )
     return pa.FixedSizeListArray.from_arrays(pa.array(out.reshape(-1)), plan.seq_len)
+
+
+def _check(plan: PackPlan, documents: Documents) -> None:
+    """The kernel takes addresses on trust: everything that a plan leads to must be there."""
+    if not len(plan.document):
+        return
+    if plan.document.min() < 0 or plan.document.max() >= len(documents):
+        raise ValueError(
+            f"the plan is of documents {plan.document.min()} to {plan.document.max()}, of {len(documents)}"
+        )
+    ends = plan.offset + plan.length
+    if plan.length.min() < 0 or plan.offset.min() < 0 or (ends > documents.length[plan.document]).any():
+        raise ValueError("the plan has a segment that lies outside of its document")
+    filled = np.concatenate([np.zeros(1, np.int64), np.cumsum(plan.length, dtype=np.int64)])[plan.rows]
+    if (np.diff(plan.rows) < 0).any() or np.diff(filled).max(initial=0) > plan.seq_len:
+        raise ValueError(f"the plan has a row of more than {plan.seq_len} tokens")
 
 
 @kernel
 def _gather(
-    values: npt.NDArray[np.uint32],
-    starts: npt.NDArray[np.int64],
+    start: npt.NDArray[np.int64],
     rows: npt.NDArray[np.int64],
     document: npt.NDArray[np.int64],
     offset: npt.NDArray[np.int64],
@@ -33,12 +57,13 @@ def _gather(
     pad: int,
     out: npt.NDArray[np.uint32],
 ) -> None:
+    width = out.itemsize
     for r in range(len(rows) - 1):
-        at = 0
+        at = np.int64(0)
+        base = address(out) + r * out.shape[1] * width
         for s in range(rows[r], rows[r + 1]):
-            start = starts[document[s]] + offset[s]
-            for i in range(length[s]):
-                out[r, at + i] = values[start + i]
-            at += length[s]
+            size = np.int64(length[s])
+            copy_bytes(start[document[s]] + offset[s] * width, base + at * width, size * width)
+            at += size
         for i in range(at, out.shape[1]):
             out[r, i] = pad

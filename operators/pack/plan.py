@@ -43,7 +43,13 @@ class PackPlan:
     @property
     def splits(self) -> int:
         """Segments that go on with a document that an earlier segment began."""
-        return len(self.document) - len(np.unique(self.document))
+        return len(self.document) - int(np.count_nonzero(np.bincount(self.document)))
+
+    @property
+    def filled(self) -> npt.NDArray[np.int64]:
+        """The tokens in each row: int64."""
+        ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(self.length, dtype=np.int64)])
+        return np.diff(ends[self.rows])
 
     def reordered(self, order: npt.NDArray[np.int64]) -> "PackPlan":
         """The same rows in another order: row `i` of the result is row `order[i]` of this plan."""
@@ -57,3 +63,38 @@ class PackPlan:
             offset=self.offset[segments],
             length=self.length[segments],
         )
+
+    def part(self, start: int, stop: int) -> "PackPlan":
+        """The rows from `start` to before `stop`, in place."""
+        rows = self.rows[start : stop + 1]
+        here = slice(int(rows[0]), int(rows[-1]))
+        return replace(
+            self,
+            rows=rows - rows[0],
+            document=self.document[here],
+            offset=self.offset[here],
+            length=self.length[here],
+        )
+
+    def parted(self, strategy: str) -> tuple["PackPlan", "PackPlan"]:
+        """The rows that are full enough to be written, and those whose segments should be packed with others'.
+
+        The latter are those at most half full; of `concat` the last one, if it is not full. A strategy that puts a piece
+        into any row that has room leaves at most one row half empty. What is left out or repeated is counted by the
+        former.
+        """
+        filled = self.filled
+        if strategy == "concat":
+            weak = filled < self.seq_len
+        elif strategy in ("best_fit", "first_fit"):
+            weak = 2 * filled <= self.seq_len
+        else:
+            weak = np.zeros(len(self), np.bool_)
+        rest = replace(
+            self.reordered(np.flatnonzero(weak)),
+            truncated_tokens=0,
+            dropped_tokens=0,
+            dropped_documents=0,
+            repeated_tokens=0,
+        )
+        return (self.reordered(np.flatnonzero(~weak)) if weak.any() else self), rest

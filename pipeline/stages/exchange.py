@@ -1,11 +1,11 @@
-"""The first pass of pack: each document of a shard to its split and partition, in order.
+"""The first pass of pack: each document of a shard to its split and partition.
 
-A document's split and place are functions of its id (shuffle `document`) or of its position in the corpus (`none`), and
-the number of partitions is a function of the tokens in all: nothing depends on how the corpus was cut into units. An
-exchange file has one record batch a partition, so that the second pass reads just its own.
+A document's split, partition and place are functions of its id, of the place of its input, or of its position in the
+corpus (`partitions`): nothing depends on how the corpus was cut into units. An exchange file has one record batch a
+partition, so that the second pass reads just its own (`exchanged`). Where there are very many partitions, a batch holds
+several, and `RegroupTask` spreads what many files have in it once more: reads of storage stay few and large.
 """
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,36 +15,26 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pairloom.operators.errors import CorruptionError
-from pairloom.operators.order import document_ids, document_keys, document_numbers, in_validation
+from pairloom.operators.order import (
+    document_ids,
+    document_keys,
+    document_numbers,
+    in_validation,
+    input_blocks,
+)
+from pairloom.operators.pack import Documents, fingerprints
 from pairloom.pipeline.job import Job
-from pairloom.pipeline.store.files import StoredFile, attempt_path, one_array, open_arrow, write_arrow
+from pairloom.pipeline.phases import phase
+from pairloom.pipeline.stages.exchanged import Exchanged, Spread, write_spread
+from pairloom.pipeline.stages.partitions import Splits
+from pairloom.pipeline.store.files import StoredFile, one_array, open_arrow
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.manifest import StageRecord
 from pairloom.pipeline.store.receipts import Receipt, claim, find_receipt, unit_id
 
-__all__ = ["ExchangeTask", "ShardSlice", "Splits", "exchange_tasks"]
+__all__ = ["ExchangeTask", "RegroupTask", "ShardSlice", "exchange_tasks", "regroup_tasks"]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Splits:
-    """How documents are spread: `train` partitions, and `validation` partitions for `share` of the documents."""
-
-    train: int
-    validation: int
-    share: float
-
-    @staticmethod
-    def of(tokens: int, file_tokens: int, share: float) -> "Splits":
-        """As many partitions as it takes for files of about `file_tokens`."""
-        train = max(1, -(-tokens // file_tokens))
-        return Splits(train=train, validation=math.ceil(train * share), share=share)
-
-    def __len__(self) -> int:
-        return self.train + self.validation
-
-    def name(self, part: int) -> str:
-        """The split of a partition."""
-        return "train" if part < self.train else "validation"
+REGROUP_BYTES = 512_000_000  # of exchange files in a task that spreads a batch of theirs again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +54,6 @@ class ExchangeTask:
     shard: StoredFile
     slices: tuple[ShardSlice, ...]
     first_token: int  # tokens of all shards before this one
-    total_tokens: int
     splits: Splits
     mode: str
     seed: int
@@ -78,8 +67,9 @@ class ExchangeTask:
             {
                 "shard": self.shard.sha256,
                 "slices": [[piece.uri, piece.first_row, piece.first_record] for piece in self.slices],
-                "tokens": [self.first_token, self.total_tokens],
-                "splits": [self.splits.train, self.splits.validation, self.splits.share],
+                "first_token": self.first_token,
+                "splits": [self.splits.train, self.splits.validation, self.splits.share, self.splits.tokens],
+                "width": self.splits.width,
                 "shuffle": [self.mode, self.seed],
             },
         )
@@ -91,60 +81,132 @@ class ExchangeTask:
 
     @property
     def memory(self) -> int:
-        """The shard, twice."""
-        return 200_000_000 + 3 * self.shard.bytes
+        """The shard, and a partition of it."""
+        return 300_000_000 + 2 * self.shard.bytes
 
     def run(self, shared: Any = None) -> Receipt:
-        """Sort, partition, write."""
+        """Read, find out where each document goes, write."""
         objects = open_objects(self.root)
         with open_arrow(objects, self.shard) as reader:
-            table = reader.read_all()
-        shard = table.combine_chunks()
-        tokens = one_array(shard.column("input_ids"))
-        ids, ordinal = self._ids(shard)
-        key = document_keys(ids, self.seed) if self.mode == "document" else ordinal.astype(np.uint64)
-        part = self._parts(ids, key, tokens)
-        order = np.lexsort((ordinal, key, part))
-        edges = np.searchsorted(part[order], np.arange(len(self.splits) + 1))
-        columns = [pa.array(key), pa.array(ordinal), pa.array(document_numbers(ids)), tokens]
-        schema = pa.schema(
-            [
-                pa.field(n, c.type)
-                for n, c in zip(("key", "ordinal", "document", "tokens"), columns, strict=True)
-            ]
-        )
-        path = attempt_path(self.stage, self.unit, "exchange.arrow")
-        with write_arrow(objects, path, schema, role="exchange") as writer:
-            for p in range(len(self.splits)):
-                index = pa.array(order[edges[p] : edges[p + 1]])
-                writer.write(
-                    pa.RecordBatch.from_arrays([column.take(index) for column in columns], schema=schema)
-                )
-            writer.facts.update(tokens=len(tokens.flatten()))
-        assert writer.stored is not None
-        return claim(objects, Receipt(stage=self.stage, unit=self.unit, files=(writer.stored,)))
+            with phase("read"):
+                shard = reader.read_all()
+            with phase("sort"):
+                spread = self._spread(shard)
+            splits = self.splits
+            stored, parts = write_spread(objects, self.stage, self.unit, spread, len(splits), splits.width)
+        return claim(objects, Receipt(stage=self.stage, unit=self.unit, files=(stored,), parts=parts))
 
-    def _ids(self, shard: pa.Table) -> tuple[pa.Array, npt.NDArray[np.int64]]:
-        """Each document's id, and its place in the corpus."""
+    def _spread(self, shard: pa.Table) -> Spread:
+        documents = Documents.of(shard.column("input_ids"))
+        ids, uri, row, ordinal = self._places(shard)
+        key = ordinal.astype(np.uint64) if self.mode == "none" else document_keys(ids, self.seed)
+        number = document_numbers(ids)
+        return Spread(
+            documents=documents,
+            key=key,
+            number=number,
+            part=self._parts(ids, key, documents, uri, row),
+            prints=fingerprints(documents, key, number),
+        )
+
+    def _places(
+        self, shard: pa.Table
+    ) -> tuple[pa.Array, npt.NDArray[np.int32], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Each document's id, its slice, its record within its input, and within the corpus."""
         place = shard.column("slice").to_numpy()
         row = shard.column("row").to_numpy()
         first_row = np.array([piece.first_row for piece in self.slices], np.int64)
         first_record = np.array([piece.first_record for piece in self.slices], np.int64)
-        uri = pa.array([piece.uri for piece in self.slices], pa.large_string()).take(pa.array(place))
+        uri = self._uris().take(pa.array(place))
         ids = document_ids(one_array(shard.column("id")), uri, first_row[place] + row)
-        return ids, first_record[place] + row
+        return ids, place, first_row[place] + row, first_record[place] + row
+
+    def _uris(self) -> pa.LargeStringArray:
+        return pa.array([piece.uri for piece in self.slices], pa.large_string())
 
     def _parts(
-        self, ids: pa.Array, key: npt.NDArray[np.uint64], tokens: pa.LargeListArray
+        self,
+        ids: pa.Array,
+        key: npt.NDArray[np.uint64],
+        documents: Documents,
+        place: npt.NDArray[np.int32],
+        row: npt.NDArray[np.int64],
     ) -> npt.NDArray[np.int64]:
         held_out = in_validation(ids, self.splits.share)
-        parts = np.where(held_out, self.splits.validation, self.splits.train).astype(np.int64)
         if self.mode == "document":
-            part = ((key >> np.uint64(32)) * parts.astype(np.uint64) >> np.uint64(32)).astype(np.int64)
-        else:
-            starts = tokens.offsets.to_numpy()[:-1] - tokens.offsets.to_numpy()[:1]
-            part = (self.first_token + starts) * parts // max(1, self.total_tokens)
-        return part + np.where(held_out, self.splits.train, 0)
+            return self.splits.by_hash(key, held_out)
+        if self.mode == "block":
+            return self.splits.by_hash(input_blocks(self._uris(), place, row), held_out)
+        before = self.first_token + np.cumsum(documents.length) - documents.length
+        return self.splits.by_place(before, held_out)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegroupTask:
+    """Spread one batch of some exchange files over the partitions that it holds. The tasks share the exchange files."""
+
+    root: str
+    batch: int
+    width: int
+    start: int  # the first file
+    stop: int  # and the one after the last
+    files: tuple[str, ...]  # their SHA-256
+    bytes: int
+    stage: str = "regroup"
+
+    @property
+    def unit(self) -> str:
+        """The unit's id."""
+        return unit_id(self.stage, {"batch": self.batch, "width": self.width, "files": self.files})
+
+    @property
+    def label(self) -> str:
+        """The partitions and the files."""
+        first = self.batch * self.width
+        return f"partitions {first} to {first + self.width - 1} of exchange files {self.start} to {self.stop - 1}"
+
+    @property
+    def memory(self) -> int:
+        """The documents of the batch, and a partition of them."""
+        return 300_000_000 + 2 * self.bytes
+
+    def run(self, shared: Exchanged) -> Receipt:
+        """Read, write."""
+        objects = open_objects(self.root)
+        found = shared.read(objects, self.batch, self.start, self.stop)
+        own = Spread(
+            documents=found.documents,
+            key=found.key,
+            number=found.number,
+            part=found.part - self.batch * self.width,
+            prints=found.prints,
+        )
+        stored, parts = write_spread(objects, self.stage, self.unit, own, self.width)
+        return claim(objects, Receipt(stage=self.stage, unit=self.unit, files=(stored,), parts=parts))
+
+
+def regroup_tasks(root: str, exchanged: Exchanged, splits: Splits, width: int) -> list[list[RegroupTask]]:
+    """For each batch of the exchange files, the tasks that spread it again, of about 512 MB each."""
+    tasks = []
+    for batch in range(exchanged.index.shape[1]):
+        size = exchanged.index[:, batch, 1].astype(np.int64) * width
+        group = np.cumsum(size) // REGROUP_BYTES
+        edges = [0, *(np.flatnonzero(np.diff(group)) + 1).tolist(), len(size)]
+        tasks.append(
+            [
+                RegroupTask(
+                    root=root,
+                    batch=batch,
+                    width=splits.width,
+                    start=start,
+                    stop=stop,
+                    files=tuple(file.sha256 for file in exchanged.files[start:stop]),
+                    bytes=int(size[start:stop].sum()),
+                )
+                for start, stop in zip(edges, edges[1:], strict=False)
+            ]
+        )
+    return tasks
 
 
 def exchange_tasks(job: Job, tokenized: StageRecord, splits: Splits) -> Iterator[ExchangeTask]:
@@ -168,7 +230,6 @@ def exchange_tasks(job: Job, tokenized: StageRecord, splits: Splits) -> Iterator
             shard=shard,
             slices=tuple(slices),
             first_token=token,
-            total_tokens=tokenized.ledger.tokens,
             splits=splits,
             mode=choice.shuffle.mode,
             seed=choice.shuffle.seed,

@@ -1,246 +1,249 @@
 """pack: token shards to packed rows, in two passes through storage.
 
-    shard ─▶ exchange task: each document to its split and partition, in order ─▶ one record batch a partition
-    partition p of every exchange file ─▶ pack task: merge the order, plan rows, gather ─▶ one packed file
+    shard ─▶ exchange task: each document to its split and partition ─▶ one record batch a partition
+    partition p of every exchange file ─▶ pack task: the order, the rows ─▶ a packed file, and what fills no row of it
+    what fills no row in any partition ─▶ carry task ─▶ the last packed file of the split
 
-The packed bytes are the same whatever the units and the workers were. Memory is bounded by a shard in the first pass and
-by a partition in the second.
+The packed bytes are the same whatever the units and the workers were, and a partition's depend on nothing but the
+documents in it. Memory is bounded by a shard in the first pass and by a partition in the second.
 """
 
-import json
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from pairloom.operators import Vocabulary
 from pairloom.operators.errors import CorruptionError
-from pairloom.operators.order import permutation
-from pairloom.operators.pack import PackPlan, gather, pack
+from pairloom.operators.pack import Documents, PackPlan
 from pairloom.pipeline.job import Job
-from pairloom.pipeline.recipe import fingerprint
+from pairloom.pipeline.phases import phase
 from pairloom.pipeline.stages.agreement import check_exchanged
-from pairloom.pipeline.stages.exchange import Splits, exchange_tasks
-from pairloom.pipeline.store.files import StoredFile, attempt_path, one_array, open_arrow, write_arrow
+from pairloom.pipeline.stages.carry import carry_tasks, write_leftover
+from pairloom.pipeline.stages.exchange import exchange_tasks, regroup_tasks
+from pairloom.pipeline.stages.exchanged import Exchanged
+from pairloom.pipeline.stages.partitions import Splits
+from pairloom.pipeline.stages.rows import RowSettings, packed_schema, write_rows
+from pairloom.pipeline.store.files import StoredFile
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.manifest import StageRecord
 from pairloom.pipeline.store.objects import Objects
-from pairloom.pipeline.store.receipts import FORMAT_VERSION, Ledger, Receipt, claim, unit_id
+from pairloom.pipeline.store.receipts import Ledger, Receipt, claim, unit_id
 
 __all__ = ["PackTask", "pack_rows", "packed_schema"]
-
-ROWS_A_BATCH = 1024
-
-
-def packed_schema(
-    dtype: pa.DataType, *, seq_len: int, pad_id: int, vocabulary: str, strategy: str, split: str
-) -> pa.Schema:
-    """The columns of packed rows. The metadata says what a trainer must know and cannot see."""
-    facts = {
-        "format_version": FORMAT_VERSION,
-        "dtype": str(dtype),
-        "labels_shifted": False,
-        "pad_id": pad_id,
-        "seq_len": seq_len,
-        "split": split,
-        "strategy": strategy,
-        "vocabulary": vocabulary,
-    }
-    return pa.schema(
-        [
-            pa.field("input_ids", pa.list_(pa.field("item", dtype), seq_len), nullable=False),
-            pa.field("segment_lengths", pa.list_(pa.field("item", pa.int32())), nullable=False),
-            pa.field("document", pa.list_(pa.field("item", pa.int64())), nullable=False),
-            pa.field("offset", pa.list_(pa.field("item", pa.int64())), nullable=False),
-        ],
-        metadata={"pairloom": json.dumps(facts, sort_keys=True)},
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackTask:
-    """Pack one partition: the documents that every exchange file has for it. The tasks share the list of files."""
+    """Pack one partition: the documents that exchange files have for it. The tasks share those files.
+
+    The unit depends on the split, the number of the partition in it and the documents: not on the rest of the corpus.
+    """
 
     root: str
-    part: int
-    splits: Splits
-    exchange: str  # the fingerprint of all exchange files
-    vocabulary: str
-    seq_len: int
-    strategy: str
-    overflow: str
-    predict_every_token: bool
-    pad_id: int
-    mode: str
-    seed: int
-    expected_bytes: int
+    split: str
+    number: int
+    group: int  # of the exchange files that are shared
+    batch: int
+    documents: tuple[int, int, str]  # how many, their tokens, and the sum of what they are
+    carries: bool  # whether what fills no row is left to a carry task
+    settings: RowSettings
     stage: str = "pack"
 
     @property
     def unit(self) -> str:
         """The unit's id."""
-        return unit_id(
-            self.stage,
-            {
-                "part": [self.part, self.splits.train, self.splits.validation],
-                "exchange": self.exchange,
-                "vocabulary": self.vocabulary,
-                "rows": [self.seq_len, self.strategy, self.overflow, self.predict_every_token, self.pad_id],
-                "shuffle": [self.mode, self.seed],
-            },
-        )
+        identity = {
+            "partition": [self.split, self.number],
+            "documents": self.documents,
+            "carries": self.carries,
+            "rows": self.settings.identity(),
+        }
+        return unit_id(self.stage, identity)
 
     @property
     def label(self) -> str:
         """The partition."""
-        return f"{self.splits.name(self.part)} partition {self.part}"
+        return f"{self.split} partition {self.number}"
 
     @property
     def memory(self) -> int:
-        """The partition, three times: as read, in order, and as rows."""
-        return 200_000_000 + 3 * self.expected_bytes
+        """The partition as it is read, the plan, and a batch of rows."""
+        documents, tokens, _ = self.documents
+        return 300_000_000 + 5 * tokens + 200 * documents
 
-    def run(self, shared: tuple[StoredFile, ...]) -> Receipt:
-        """Merge, plan, gather, write."""
+    def run(self, shared: tuple[Exchanged, ...]) -> Receipt:
+        """Read, order, plan, write."""
         objects = open_objects(self.root)
-        numbers, tokens = self._documents(objects, shared)
-        lengths = np.diff(tokens.offsets.to_numpy())
-        plan = pack(
-            lengths,
-            self.seq_len,
-            strategy=self.strategy,
-            overflow=self.overflow,
-            predict_every_token=self.predict_every_token,
-        )
-        if self.mode == "document":
-            plan = plan.reordered(permutation(len(plan), self.seed * len(self.splits) + self.part))
-        split = self.splits.name(self.part)
-        schema = packed_schema(
-            tokens.type.value_type,
-            seq_len=self.seq_len,
-            pad_id=self.pad_id,
-            vocabulary=self.vocabulary,
-            strategy=self.strategy,
-            split=split,
-        )
-        with write_arrow(
-            objects, attempt_path(self.stage, self.unit, "rows.arrow"), schema, role=split
-        ) as writer:
-            for rows in self._rows(plan, numbers, tokens, schema):
-                writer.write(rows)
-            writer.facts.update(
-                tokens=plan.tokens,
-                padding=plan.padding,
-                segments=len(plan.length),
-                splits=plan.splits,
-                documents=len(lengths) - plan.dropped_documents,
-            )
-        assert writer.stored is not None
-        facts = {
-            "truncated_tokens": plan.truncated_tokens,
-            "dropped_tokens": plan.dropped_tokens,
-            "dropped_documents": plan.dropped_documents,
-            "repeated_tokens": plan.repeated_tokens,
-        }
+        documents, numbers = self._documents(objects, shared[self.group])
+        with phase("sort"):
+            plans = self.settings.plans(documents.length)
+        files = [file for plan in plans for file in self._write(objects, plan, documents, numbers)]
+        dropped = sum(plan.dropped_documents for plan in plans)
+        segments, begun = sum(len(plan.length) for plan in plans), np.zeros(len(documents), np.bool_)
+        for plan in plans:
+            begun[plan.document] = True
+        names = ("truncated_tokens", "dropped_tokens", "dropped_documents", "repeated_tokens")
+        facts = {name: sum(getattr(plan, name) for plan in plans) for name in names}
         ledger = Ledger(
-            documents_in=len(lengths),
-            documents_out=len(lengths) - plan.dropped_documents,
-            rejected={"dropped_by_overflow": plan.dropped_documents} if plan.dropped_documents else {},
-            tokens=plan.tokens - plan.repeated_tokens,
+            documents_in=len(documents),
+            documents_out=len(documents) - dropped,
+            rejected={"dropped_by_overflow": dropped} if dropped else {},
+            tokens=sum(plan.tokens for plan in plans) - facts["repeated_tokens"],
         )
         receipt = Receipt(
-            stage=self.stage, unit=self.unit, files=(writer.stored,), ledger=ledger, facts=facts
+            stage=self.stage,
+            unit=self.unit,
+            files=tuple(files),
+            ledger=ledger,
+            facts=facts | {"splits": segments - int(np.count_nonzero(begun))},
         )
         return claim(objects, receipt)
 
-    def _documents(
-        self, objects: Objects, inputs: tuple[StoredFile, ...]
-    ) -> tuple[npt.NDArray[np.int64], pa.LargeListArray]:
-        """The partition's documents in their final order: their numbers, and their tokens."""
-        batches = []
-        for stored in inputs:
-            with open_arrow(objects, stored) as reader:
-                batches.append(reader.get_batch(self.part))
-        table = pa.Table.from_batches(batches).combine_chunks()
-        order = np.lexsort((table.column("ordinal").to_numpy(), table.column("key").to_numpy()))
-        table = table.take(pa.array(order))
-        return table.column("document").to_numpy(), one_array(table.column("tokens"))
+    def _documents(self, objects: Objects, exchanged: Exchanged) -> tuple[Documents, npt.NDArray[np.int64]]:
+        """The partition's documents in their final order, and their numbers.
 
-    def _rows(
-        self, plan: PackPlan, numbers: npt.NDArray[np.int64], tokens: pa.LargeListArray, schema: pa.Schema
-    ) -> Iterator[pa.RecordBatch]:
-        for start in range(0, len(plan), ROWS_A_BATCH):
-            part = plan.reordered(np.arange(start, min(start + ROWS_A_BATCH, len(plan))))
-            edges = pa.array(part.rows.astype(np.int32))
-            columns = [
-                gather(part, tokens, self.pad_id),
-                pa.ListArray.from_arrays(edges, pa.array(part.length)),
-                pa.ListArray.from_arrays(edges, pa.array(numbers[part.document])),
-                pa.ListArray.from_arrays(edges, pa.array(part.offset)),
-            ]
-            arrays = [column.cast(field.type) for column, field in zip(columns, schema, strict=True)]
-            yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+        Documents with one key, which only those with one id have, are ordered by a hash of their tokens.
+        """
+        found = exchanged.read(objects, self.batch)
+        key = found.key
+        order = np.argsort(key, kind="stable")
+        if len(key) and (np.diff(key[order].view(np.int64)) == 0).any():
+            order = np.lexsort((found.prints[:, 0], key))
+        return found.documents.take(order), found.number[order]
+
+    def _write(
+        self, objects: Objects, plan: PackPlan, documents: Documents, numbers: npt.NDArray[np.int64]
+    ) -> list[StoredFile]:
+        settings, files = self.settings, []
+        full, rest = plan.parted(settings.strategy) if self.carries else (plan, None)
+        if len(full):
+            full = settings.shuffled(full, f"{self.split} {self.number}")
+            files.append(write_rows(objects, self.unit, full, documents, numbers, None, settings, self.split))
+        if rest is not None and len(rest):
+            files.append(write_leftover(objects, self.unit, rest, documents, numbers))
+        return files
 
 
 def pack_rows(job: Job) -> StageRecord:
-    """Exchange every shard, then pack every partition."""
+    """Exchange every shard, pack every partition, pack what they leave."""
     recipe, choice = job.plan.recipe, job.plan.recipe.pack
-    vocabulary = job.vocabulary()
     tokenized = job.records["tokenize"]
-    total = tokenized.ledger.tokens
-    splits = Splits.of(total, choice.file_tokens, choice.validation)
-    exchanged = job.step(
-        "exchange",
-        list(exchange_tasks(job, tokenized, splits)),
-        sizes=[file.bytes for file in tokenized.files],
+    splits = Splits.of(
+        tokenized.ledger.tokens,
+        choice.file_tokens,
+        choice.validation,
+        mode=choice.shuffle.mode,
+        groups=choice.shuffle.groups,
     )
-    check_exchanged(tokenized, exchanged)
-    files = tuple(receipt.file("exchange") for receipt in exchanged)
-    size = sum(file.bytes for file in files) // splits.train
-    tasks = [
-        PackTask(
-            root=recipe.root,
-            part=part,
-            splits=splits,
-            exchange=fingerprint([file.sha256 for file in files]),
-            vocabulary=vocabulary.fingerprint,
-            seq_len=choice.seq_len,
-            strategy=choice.strategy,
-            overflow=choice.overflow,
-            predict_every_token=choice.predict_every_token,
-            pad_id=_pad_id(job, vocabulary),
-            mode=choice.shuffle.mode,
-            seed=choice.shuffle.seed,
-            expected_bytes=size,
+    settings = _settings(job, job.vocabulary())
+    width = 2 if job.vocabulary().dtype == np.uint16 else 4
+    groups = _exchange(job, tokenized, splits, width)
+    tasks = []
+    for part in range(len(splits)):
+        group, batch = (0, part) if splits.width == 1 else divmod(part, splits.width)
+        tasks.append(
+            PackTask(
+                root=recipe.root,
+                split=splits.name(part),
+                number=splits.number(part),
+                group=group,
+                batch=batch,
+                documents=groups[group].total(batch),
+                carries=not splits.alone(part) and settings.strategy in ("best_fit", "concat", "first_fit"),
+                settings=settings,
+            )
         )
-        for part in range(len(splits))
+    sizes = [width * task.documents[1] for task in tasks]
+    packed = job.step("pack", tasks, shared=groups, sizes=sizes)
+    made: dict[str, list[Receipt]] = {"train": [], "validation": []}
+    for task, receipt in zip(tasks, packed, strict=True):
+        made[task.split].append(receipt)
+    carries = [
+        carry
+        for split, receipts in made.items()
+        for carry in carry_tasks(recipe.root, split, _files(receipts, "leftover"), settings, splits.tokens)
     ]
-    receipts = job.step("pack", tasks, shared=files, sizes=[size] * len(tasks))
-    job.scratch += exchanged
-    counted = ("truncated_tokens", "dropped_tokens", "repeated_tokens")
-    lost = {name: sum(receipt.facts[name] for receipt in receipts) for name in counted}
+    if carries:
+        sizes = [sum(file.bytes for file in carry.leftovers) for carry in carries]
+        for carry, receipt in zip(carries, job.step("carry", carries, sizes=sizes), strict=True):
+            made[carry.split].append(receipt)
+    return _record(job, tokenized, settings, made)
+
+
+def _exchange(job: Job, tokenized: StageRecord, splits: Splits, width: int) -> tuple[Exchanged, ...]:
+    """Spread every shard over the partitions; in two steps, if they are very many."""
+    tasks = list(exchange_tasks(job, tokenized, splits))
+    receipts = job.step("exchange", tasks, sizes=[file.bytes for file in tokenized.files])
+    check_exchanged(tokenized, receipts)
+    job.scratch += receipts
+    exchanged = Exchanged.of(receipts, -(-len(splits) // splits.width))
+    if splits.width == 1:
+        return (exchanged,)
+    again = regroup_tasks(job.plan.recipe.root, exchanged, splits, width)
+    flat = [task for tasks in again for task in tasks]
+    receipts = job.step("regroup", flat, shared=exchanged, sizes=[task.bytes for task in flat])
+    job.scratch += receipts
+    found = iter(receipts)
+    return tuple(Exchanged.of([next(found) for _ in tasks], splits.width) for tasks in again)
+
+
+def _record(
+    job: Job, tokenized: StageRecord, settings: RowSettings, made: dict[str, list[Receipt]]
+) -> StageRecord:
+    """What was made, split by split; raises CorruptionError unless every document and token is accounted for."""
+    facts = {split: _facts(split, receipts) for split, receipts in made.items()}
+    total = {name: sum(fact[name] for fact in facts.values()) for name in facts["train"]}
+    receipts = [receipt for some in made.values() for receipt in some]
     ledger = Ledger.sum(receipt.ledger for receipt in receipts)
-    placed = ledger.tokens + lost["truncated_tokens"] + lost["dropped_tokens"]
-    if ledger.documents_in != tokenized.ledger.documents_out or placed != total:
+    wanted, tokens = tokenized.ledger, ledger.tokens
+    if (
+        ledger.documents_in != wanted.documents_out
+        or tokens + total["truncated_tokens"] + total["dropped_tokens"] != wanted.tokens
+        or total["tokens"] - total["repeated_tokens"] != tokens
+    ):
         raise CorruptionError(
-            f"pack got {tokenized.ledger.documents_out} documents with {total} tokens, and made rows of "
-            f"{ledger.documents_in} documents with {ledger.tokens} tokens, {lost}: this is a bug"
+            f"pack got {wanted.documents_out} documents with {wanted.tokens} tokens, and made rows of "
+            f"{ledger.documents_in} documents with {tokens} tokens: {total}: this is a bug"
         )
-    names = ("tokens", "padding", "segments", "splits")
-    made = [file for receipt in receipts for file in receipt.files]
-    facts = {name: sum(file.facts[name] for file in made) for name in names} | lost
     return StageRecord(
         key=job.plan.keys["pack"],
         units=tuple(receipt.unit for receipt in receipts),
-        files=tuple(file for file in made if file.rows),
+        files=tuple(file for split, some in made.items() for file in _files(some, split)),
+        leftovers=tuple(_files(receipts, "leftover")),
         ledger=ledger,
-        facts=facts | {"rows": sum(file.rows for file in made), "seq_len": choice.seq_len},
+        facts=total | {"seq_len": settings.seq_len},
+        splits={split: fact for split, fact in facts.items() if fact["rows"]},
     )
 
 
-def _pad_id(job: Job, vocabulary: Vocabulary) -> int:
-    recipe = job.plan.recipe
-    token = recipe.pack.pad or (recipe.tokenize.append[-1] if recipe.tokenize.append else None)
-    return 0 if token is None else vocabulary.special_id(token)
+def _facts(split: str, receipts: Sequence[Receipt]) -> dict[str, int]:
+    """How well a split is packed. `splits` are cuts inside documents, `segments` the documents of each row, added up."""
+    files = _files(receipts, split)
+    out = {"rows": sum(file.rows for file in files)}
+    out |= {name: sum(file.facts[name] for file in files) for name in ("tokens", "padding", "segments")}
+    out["documents"] = sum(receipt.ledger.documents_out for receipt in receipts)
+    for name in ("splits", "truncated_tokens", "dropped_tokens", "dropped_documents", "repeated_tokens"):
+        out[name] = sum(receipt.facts.get(name, 0) for receipt in receipts)
+    return out
+
+
+def _files(receipts: Sequence[Receipt], role: str) -> list[StoredFile]:
+    return [file for receipt in receipts for file in receipt.files if file.role == role]
+
+
+def _settings(job: Job, vocabulary: Vocabulary) -> RowSettings:
+    recipe, choice = job.plan.recipe, job.plan.recipe.pack
+    pad = choice.pad or (recipe.tokenize.append[-1] if recipe.tokenize.append else None)
+    return RowSettings(
+        vocabulary=vocabulary.fingerprint,
+        seq_len=choice.seq_len,
+        strategy=choice.strategy,
+        overflow=choice.overflow,
+        predict_every_token=choice.predict_every_token,
+        min_bucket=choice.smallest_bucket,
+        pad_id=0 if pad is None else vocabulary.special_id(pad),
+        mode=choice.shuffle.mode,
+        seed=choice.shuffle.seed,
+    )

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from pairloom.operators.order import document_numbers, permutation
-from pairloom.operators.pack import STRATEGIES, gather, pack
+from pairloom.operators.pack import STRATEGIES, Documents, decompose, fingerprints, gather, pack
 from pairloom.operators.pretokenize.schemes import SCHEMES
 from pairloom.operators.warmup import warmup
 from pairloom.pipeline.store.receipts import Receipt
@@ -43,7 +43,12 @@ class PrepareTask:
         document_numbers(pa.array(["a"]))
         for dtype in (pa.uint16(), pa.uint32()):
             tokens = pa.array([[1, 2, 3], [4]], pa.large_list(dtype))
+            documents = Documents.of(tokens)
+            documents.gathered()
+            fingerprints(documents, np.zeros(2, np.uint64), np.zeros(2, np.int64))
             for strategy in STRATEGIES:
                 plan = pack(np.array([3, 1]), 2, strategy=strategy)
-                gather(plan.reordered(permutation(len(plan), 0)), tokens, pad=0)
+                gather(plan.reordered(permutation(len(plan), 0)), documents, pad=0)
+            for plan in decompose(np.array([3, 1]), 2, 1):
+                gather(plan.part(0, len(plan)), documents, pad=0)
         return Receipt(stage=self.stage, unit=self.unit, files=())

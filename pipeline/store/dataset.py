@@ -26,18 +26,28 @@ class Dataset:
     objects: Objects
     manifest: Manifest
 
-    def files(self, stage: str = "pack", role: str | None = None) -> list[str]:
-        """Where the committed files of a stage are, in order; of one role (a split, for `pack`) if asked."""
-        return [self.objects.uri(file.path) for file in self._stored(stage, role)]
+    def files(self, stage: str = "pack", role: str | None = None, *, seq_len: int | None = None) -> list[str]:
+        """Where the committed files of a stage are, in order; of one role (a split, for `pack`) if asked.
 
-    def batches(self, split: str = "train") -> Iterator[pa.RecordBatch]:
+        `seq_len` asks for packed rows of one length, where the strategy `buckets` has made several.
+        """
+        return [self.objects.uri(file.path) for file in self._stored(stage, role, seq_len)]
+
+    def seq_lens(self, split: str = "train") -> list[int]:
+        """The lengths that the rows of a split have, ascending: more than one by the strategy `buckets`."""
+        return sorted({file.facts["seq_len"] for file in self._stored("pack", split)})
+
+    def batches(self, split: str = "train", *, seq_len: int | None = None) -> Iterator[pa.RecordBatch]:
         """The packed rows of a split in order, a record batch at a time, mapped into memory."""
-        for stored in self._stored("pack", split):
+        for stored in self._stored("pack", split, seq_len):
             yield from read_batches(self.objects, stored)
 
-    def table(self, split: str = "train") -> pa.Table:
-        """The packed rows of a split as one table, mapped into memory; raises RecipeError for an empty split."""
-        batches = list(self.batches(split))
+    def table(self, split: str = "train", *, seq_len: int | None = None) -> pa.Table:
+        """The packed rows of a split as one table, mapped into memory.
+
+        Raises RecipeError for an empty split, and for rows of several lengths where none of them is named.
+        """
+        batches = list(self.batches(split, seq_len=self._one_length(split, seq_len)))
         if not batches:
             raise RecipeError(
                 f"generation {self.manifest.generation} of {self.objects.root} has no rows in {split!r}"
@@ -65,19 +75,23 @@ class Dataset:
         epochs: int | None = 1,
         split: str = "train",
         prefetch: int = 1,
+        seq_len: int | None = None,
     ) -> Loader:
         """A loader of one rank: iterate over it for Arrow tables of `batch_size` rows.
 
         Rows come in the stored order, or with a seed in another order each epoch; `epochs=None` never ends.
         `prefetch` batches are read ahead. The loader's `state_dict()` is O(1) and the same on every rank, and a loader
         of any batch size and world size goes on from it with the very next row. Raises RecipeError for an empty split.
+        Of rows of several lengths (strategy `buckets`) a loader reads those of one, `seq_len`.
         """
-        files = tuple(self._stored("pack", split))
+        seq_len = self._one_length(split, seq_len)
+        files = tuple(self._stored("pack", split, seq_len))
         identity = {
             "format": self.manifest.format,
             "generation": self.manifest.generation,
             "vocabulary": self.manifest.fingerprint,
             "split": split,
+            "seq_len": seq_len,
         }
         return Loader(
             objects=self.objects,
@@ -108,9 +122,28 @@ class Dataset:
             )
         return Vocabulary.from_json(self.objects.read(self.manifest.vocabulary.path))
 
-    def _stored(self, stage: str, role: str | None) -> list[StoredFile]:
-        files = self.manifest.stage(stage).files
-        return [file for file in files if role is None or file.role == role]
+    def _stored(self, stage: str, role: str | None, seq_len: int | None = None) -> list[StoredFile]:
+        return [
+            file
+            for file in self.manifest.stage(stage).files
+            if role in (None, file.role) and seq_len in (None, file.facts.get("seq_len"))
+        ]
+
+    def _one_length(self, split: str, wanted: int | None) -> int | None:
+        """The length of rows that is wanted; raises RecipeError where that is not clear."""
+        there = self.seq_lens(split)
+        if wanted is None and len(there) < 2:
+            return there[0] if there else None
+        if wanted in there:
+            return wanted
+        said = ", ".join(map(str, there)) or "no"
+        raise RecipeError(
+            f"generation {self.manifest.generation} of {self.objects.root} has rows of {said} tokens in {split!r}, not of "
+            f"{wanted}: name one of them as seq_len"
+            if wanted is not None
+            else f"generation {self.manifest.generation} of {self.objects.root} has rows of {said} tokens in {split!r}: name "
+            "one of them as seq_len"
+        )
 
 
 def open_dataset(root: str, generation: int | None = None) -> Dataset:

@@ -23,7 +23,11 @@ __all__ = ["Manifest", "StageRecord", "commit", "latest_manifest", "read_manifes
 
 
 class StageRecord(BaseModel):
-    """What a stage made: its units and files in order, its ledger, and `key`, the hash of what was asked of it."""
+    """What a stage made: its units and files in order, its ledger, and `key`, the hash of what was asked of it.
+
+    `splits` are facts about each split of packed rows. `leftovers` are the files in which partitions handed on what did
+    not fill a row: no reader needs them, but units that are done are done only with their files.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -33,6 +37,8 @@ class StageRecord(BaseModel):
     rejected: tuple[StoredFile, ...] = ()
     ledger: Ledger = Ledger()
     facts: dict[str, int] = {}
+    splits: dict[str, dict[str, int]] = {}
+    leftovers: tuple[StoredFile, ...] = ()
 
     def file(self, role: str) -> StoredFile:
         """The first file of a role; raises KeyError if there is none."""

@@ -71,9 +71,12 @@ class Ledger(BaseModel):
 
 
 class Receipt(BaseModel):
-    """What one unit's winning attempt made. `slices` are the inputs that it read, in order: (URI, records)."""
+    """What one unit's winning attempt made. `slices` are the inputs that it read, in order: (URI, records).
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    `parts` is what a file that is spread over partitions holds for each of them; see `stages.exchanged`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_bytes="base64", val_json_bytes="base64")
 
     format: int = FORMAT_VERSION
     stage: str
@@ -82,6 +85,7 @@ class Receipt(BaseModel):
     ledger: Ledger = Ledger()
     slices: tuple[tuple[str, int], ...] = ()
     facts: dict[str, int] = {}
+    parts: bytes = b""
 
     def file(self, role: str) -> StoredFile:
         """The one file of a role; raises KeyError if there is none."""
@@ -128,7 +132,7 @@ def claim(objects: Objects, receipt: Receipt) -> Receipt:
     winner = find_receipt(objects, receipt.stage, receipt.unit)
     if winner is None:
         raise CorruptionError(f"the receipt of {receipt.stage} {receipt.unit} was there and is gone")
-    if {f.role: f.sha256 for f in winner.files} != {f.role: f.sha256 for f in receipt.files}:
+    if [(f.role, f.sha256) for f in winner.files] != [(f.role, f.sha256) for f in receipt.files]:
         raise CorruptionError(
             f"two attempts at {receipt.stage} {receipt.unit} gave different bytes: this is a bug"
         )

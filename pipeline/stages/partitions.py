@@ -1,0 +1,80 @@
+"""Partitions: how many there are, and which documents are in which.
+
+Nothing here depends on how the corpus was cut into units.
+
+    shuffle     partition of a document                              so that
+    document    a range of the seeded hash of its id                 everything mixes with everything
+    block       a hash of its input, 65,536 records at a time        a changed input changes one partition
+    none        a range of the tokens of the corpus                  a corpus that grows at its end changes the last
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["MOST_PARTITIONS", "ONE_PASS", "Splits"]
+
+# A corpus that would have more partitions gets larger ones: 10^13 tokens in 65,536 are 150 million in each.
+MOST_PARTITIONS = 1 << 16
+# With more partitions than this, documents get to theirs in two steps: shards times partitions are reads of storage.
+ONE_PASS = 512
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Splits:
+    """How documents are spread: `train` partitions, and `validation` partitions for `share` of the documents.
+
+    `tokens` is how many tokens make a partition where the order of the corpus is kept.
+    """
+
+    train: int
+    validation: int
+    share: float
+    tokens: int
+
+    @staticmethod
+    def of(tokens: int, file_tokens: int, share: float, *, mode: str, groups: int | None = None) -> "Splits":
+        """As many partitions as it takes for files of about `file_tokens`; `groups` of them if given, by blocks."""
+        most = max(file_tokens, -(-tokens // MOST_PARTITIONS))
+        train = max(1, -(-tokens // most))
+        if mode == "block":
+            # A power of two, so that a corpus that grows a little keeps its groups.
+            train = groups or 1 << max(0, (tokens // most).bit_length() - 1)
+        return Splits(train=train, validation=math.ceil(train * share), share=share, tokens=most)
+
+    def __len__(self) -> int:
+        return self.train + self.validation
+
+    @property
+    def width(self) -> int:
+        """How many neighbouring partitions share a batch of an exchange file: 1, unless there are too many."""
+        return 1 if len(self) <= ONE_PASS else math.isqrt(len(self) - 1) + 1
+
+    def name(self, part: int) -> str:
+        """The split of a partition."""
+        return "train" if part < self.train else "validation"
+
+    def number(self, part: int) -> int:
+        """The number of a partition within its split."""
+        return part if part < self.train else part - self.train
+
+    def alone(self, part: int) -> bool:
+        """Whether a partition is all of its split."""
+        return (self.train if part < self.train else self.validation) == 1
+
+    def by_hash(
+        self, hashes: npt.NDArray[np.uint64], held_out: npt.NDArray[np.bool_]
+    ) -> npt.NDArray[np.int64]:
+        """The partition of each document, from a uniform hash."""
+        parts = np.where(held_out, self.validation, self.train).astype(np.uint64)
+        part = ((hashes >> np.uint64(32)) * parts >> np.uint64(32)).astype(np.int64)
+        return part + np.where(held_out, self.train, 0)
+
+    def by_place(
+        self, places: npt.NDArray[np.int64], held_out: npt.NDArray[np.bool_]
+    ) -> npt.NDArray[np.int64]:
+        """The partition of each document, from the tokens that come before it in the corpus."""
+        part = np.minimum(places // self.tokens, self.train - 1)
+        return np.where(held_out, self.train + part * self.validation // self.train, part)
