@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from pairloom.operators import Pretokenizer
 from pairloom.operators.errors import RecipeError
@@ -116,6 +125,12 @@ class VocabularyChoice(Section):
         if self.from_ is not None and (named := self.model_fields_set - {"from_"}):
             raise ValueError(f"`from` brings a whole vocabulary: remove {', '.join(sorted(named))}")
         return self
+
+    @model_serializer(mode="wrap")
+    def _as_given(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A choice that `from` makes is that key alone, so that what is written down can be read again."""
+        data: dict[str, Any] = handler(self)
+        return data if self.from_ is None else {k: v for k, v in data.items() if k in ("from", "from_")}
 
 
 class Tokenize(Section):

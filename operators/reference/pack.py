@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
-__all__ = ["best_fit", "concat", "first_fit", "padded", "pieces_of"]
+from pairloom.operators.hashing import hash_bytes
+
+__all__ = ["best_fit", "buckets", "concat", "fingerprint", "first_fit", "layout", "padded", "pieces_of"]
 
 Segment = tuple[int, int, int]  # document, offset of its first token, tokens
 
@@ -88,3 +90,50 @@ def concat(lengths: Sequence[int], seq_len: int, overlap: int = 0) -> list[list[
             at += taken
             room -= taken
     return rows
+
+
+def buckets(
+    lengths: Sequence[int], seq_len: int, least: int, overflow: str, overlap: int = 0
+) -> dict[int, list[Segment]]:
+    """Pieces by the length of their row: the largest power of two that fits, never below `least`, over and over.
+
+    >>> buckets([13], 8, 2, "split")
+    {2: [(0, 12, 1)], 4: [(0, 8, 4)], 8: [(0, 0, 8)]}
+    """
+    rows: dict[int, list[Segment]] = {
+        1 << bit: [] for bit in range(least.bit_length() - 1, seq_len.bit_length())
+    }
+    for document, length in enumerate(lengths):
+        if length > seq_len and overflow == "drop":
+            continue
+        stop = min(length, seq_len) if overflow == "truncate" else length
+        at = 0
+        while at < stop:
+            width = max((width for width in rows if width <= stop - at), default=least)
+            taken = min(width, stop - at)
+            rows[width].append((document, at, taken))
+            if at + taken == stop:
+                break
+            at += taken - overlap
+    return rows
+
+
+def layout(row: Sequence[int]) -> list[list[int]]:
+    """The pieces of each row, rows in the order of their first piece."""
+    rows: dict[int, list[int]] = {}
+    for piece, number in enumerate(row):
+        rows.setdefault(number, []).append(piece)
+    return list(rows.values())
+
+
+def fingerprint(tokens: bytes, key: int, number: int) -> tuple[int, int, int]:
+    """A hash of the bytes of a document's tokens, and two of (key, number, tokens)."""
+    content = hash_bytes(tokens, hash_bytes(b"pairloom: document content"))
+    second = hash_bytes(tokens, hash_bytes(b"pairloom: document content, again"))
+    return content, _mix(_mix(content ^ key) ^ number), _mix(_mix(second ^ key) ^ number)
+
+
+def _mix(x: int) -> int:
+    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9 % 2**64
+    x = (x ^ x >> 27) * 0x94D049BB133111EB % 2**64
+    return x ^ x >> 31

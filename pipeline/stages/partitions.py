@@ -26,13 +26,15 @@ ONE_PASS = 512
 class Splits:
     """How documents are spread: `train` partitions, and `validation` partitions for `share` of the documents.
 
-    `tokens` is how many tokens make a partition where the order of the corpus is kept.
+    `tokens` is how many tokens make a partition where the order of the corpus is kept. `width` is how many neighbouring
+    partitions share a batch of an exchange file: 1, unless there are too many.
     """
 
     train: int
     validation: int
     share: float
     tokens: int
+    width: int
 
     @staticmethod
     def of(tokens: int, file_tokens: int, share: float, *, mode: str, groups: int | None = None) -> "Splits":
@@ -42,15 +44,13 @@ class Splits:
         if mode == "block":
             # A power of two, so that a corpus that grows a little keeps its groups.
             train = groups or 1 << max(0, (tokens // most).bit_length() - 1)
-        return Splits(train=train, validation=math.ceil(train * share), share=share, tokens=most)
+        validation = math.ceil(train * share)
+        parts = train + validation
+        width = 1 if parts <= ONE_PASS else math.isqrt(parts - 1) + 1
+        return Splits(train=train, validation=validation, share=share, tokens=most, width=width)
 
     def __len__(self) -> int:
         return self.train + self.validation
-
-    @property
-    def width(self) -> int:
-        """How many neighbouring partitions share a batch of an exchange file: 1, unless there are too many."""
-        return 1 if len(self) <= ONE_PASS else math.isqrt(len(self) - 1) + 1
 
     def name(self, part: int) -> str:
         """The split of a partition."""

@@ -1,15 +1,20 @@
 """Packing equals its twin, and loses no token."""
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pairloom.operators.order import permutation, permuted
-from pairloom.operators.pack import PackPlan, gather, pack
+from pairloom.operators.order import document_keys, permutation, permuted
+from pairloom.operators.pack import Documents, PackPlan, decompose, fingerprints, gather, pack, widths
 from pairloom.operators.pack.first_fit import first_fit
+from pairloom.operators.pack.layout import layout
 from pairloom.operators.reference import pack as reference
+from pairloom.pipeline.stages.partitions import Splits
 
 SEQ_LENS = st.sampled_from([1, 2, 7, 15, 16, 17])
 
@@ -109,6 +114,135 @@ def test_every_token_is_in_exactly_one_place(case: tuple[int, list[int]], strate
     assert all(length > 0 for parts in segments(plan) for _, _, length in parts)
 
 
+@given(
+    st.sampled_from([(1, 1), (2, 1), (2, 2), (16, 1), (16, 4), (16, 16), (64, 8)]),
+    st.data(),
+    OVERFLOW,
+    st.booleans(),
+)
+def test_buckets_equal_their_twin(
+    case: tuple[int, int], data: st.DataObject, overflow: str, overlap: bool
+) -> None:
+    seq_len, least = case
+    if seq_len == 1:
+        overlap = False
+    lengths = data.draw(lengths_for(seq_len))
+    plans = decompose(
+        np.array(lengths, np.int64), seq_len, least, overflow=overflow, predict_every_token=overlap
+    )
+    expected = reference.buckets(lengths, seq_len, least, overflow, int(overlap))
+    assert [plan.seq_len for plan in plans] == list(widths(seq_len, least)) == list(expected)
+    for plan in plans:
+        assert segments(plan) == [[piece] for piece in expected[plan.seq_len]]
+        assert all(n == plan.seq_len for ((_, _, n),) in segments(plan)) or plan.seq_len == least
+    count = {
+        name: sum(getattr(plan, name) for plan in plans)
+        for name in ("tokens", "truncated_tokens", "dropped_tokens", "dropped_documents", "repeated_tokens")
+    }
+    kept = count["tokens"] - count["repeated_tokens"]
+    assert kept + count["truncated_tokens"] + count["dropped_tokens"] == sum(lengths)
+    assert count["dropped_documents"] == (overflow == "drop") * sum(n > seq_len for n in lengths)
+    predicted = sorted(
+        (d, o + i) for plan in plans for ((d, o, n),) in segments(plan) for i in range(1 if overlap else 0, n)
+    )
+    stops = [0 if overflow == "drop" and n > seq_len else n for n in lengths]
+    stops = [min(n, seq_len) for n in stops] if overflow == "truncate" else stops
+    assert predicted == [(d, i) for d, n in enumerate(stops) for i in range(int(overlap), n)]
+
+
+@given(CASES, st.sampled_from(["best_fit", "concat", "first_fit", "padded"]), st.booleans())
+def test_a_plan_is_parted_without_loss(case: tuple[int, list[int]], strategy: str, overlap: bool) -> None:
+    seq_len, lengths = case[0] + overlap, case[1]
+    plan = pack(np.array(lengths, np.int64), seq_len, strategy=strategy, predict_every_token=overlap)
+    full, rest = plan.parted(strategy)
+    assert sorted(segments(full) + segments(rest)) == sorted(segments(plan))
+    assert full.repeated_tokens == plan.repeated_tokens
+    assert rest.repeated_tokens == 0
+    if strategy == "padded":
+        assert len(rest) == 0
+    elif strategy == "concat":
+        assert full.padding == 0
+    else:
+        assert (2 * full.filled > seq_len).all()
+    # With ever so many rows open, two rows that are half empty would be one.
+    assert len(rest) <= 1
+    for start in range(len(plan) + 1):
+        for stop in range(start, len(plan) + 1):
+            assert segments(plan.part(start, stop)) == segments(plan)[start:stop]
+
+
+@given(CASES, st.sampled_from(["best_fit", "concat", "first_fit"]), st.integers(1, 4))
+def test_leftovers_of_many_parts_leave_one_row(
+    case: tuple[int, list[int]], strategy: str, parts: int
+) -> None:
+    seq_len, lengths = case
+    pieces: list[int] = []
+    padding = 0
+    for part in range(parts):
+        full, rest = pack(np.array(lengths[part::parts], np.int64), seq_len, strategy=strategy).parted(
+            strategy
+        )
+        padding += full.padding
+        pieces += rest.length.tolist()
+    last = pack(np.array(pieces, np.int64), seq_len, strategy=strategy)
+    if strategy == "concat":
+        assert padding == 0
+        assert last.padding < seq_len
+    else:
+        assert (2 * last.filled <= seq_len).sum() <= 1
+
+
+@given(st.lists(st.integers(0, 6), max_size=40))
+def test_layout_equals_its_twin(row: list[int]) -> None:
+    names = {number: i for i, number in enumerate(sorted(set(row)))}  # rows are numbered without gaps
+    dense = [names[number] for number in row]
+    begins, order = layout(np.array(dense, np.int64))
+    found = [order[a:b].tolist() for a, b in zip(begins, begins[1:], strict=False)]
+    assert found == reference.layout(dense)
+
+
+DOCUMENTS = st.lists(st.lists(st.integers(0, 65535), max_size=9), max_size=12)
+
+
+@given(DOCUMENTS, st.sampled_from([pa.uint16(), pa.uint32()]), st.data())
+def test_documents_are_gathered_from_wherever_they_lie(
+    lists: list[list[int]], dtype: pa.DataType, data: st.DataObject
+) -> None:
+    kind = pa.large_list(dtype)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(lists)), max_size=3)))
+    chunks = [
+        pa.array([[7], *lists[a:b], [8, 9]], kind).slice(1, b - a)
+        for a, b in zip([0, *cuts], [*cuts, len(lists)], strict=True)
+    ]
+    documents = Documents.of(pa.chunked_array(chunks, kind))
+    order = np.array(data.draw(st.permutations(range(len(lists)))), np.int64)
+    assert documents.take(order).gathered().to_pylist() == [lists[i] for i in order]
+    assert documents.tokens == sum(map(len, lists))
+    keys = np.arange(len(lists), dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    numbers = np.arange(len(lists)) + 2**62
+    found = fingerprints(documents, keys, numbers)
+    for i, ids in enumerate(lists):
+        tokens = np.array(ids, dtype.to_pandas_dtype()).tobytes()
+        assert tuple(found[i].tolist()) == reference.fingerprint(tokens, int(keys[i]), int(numbers[i]))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"document": np.array([0, 2])}, "documents 0 to 2, of 2"),
+        ({"offset": np.array([0, 1])}, "outside of its document"),
+        ({"offset": np.array([-1, 0])}, "outside of its document"),
+        ({"rows": np.array([0, 2])}, "more than 3 tokens"),
+    ],
+)
+def test_a_plan_of_other_documents_is_refused(change: dict[str, Any], message: str) -> None:
+    tokens = pa.array([[1, 2, 3], [4]], pa.large_list(pa.uint16()))
+    plan = pack(np.array([3, 1]), 3)
+    assert gather(plan, tokens, 0).to_pylist() == [[1, 2, 3], [4, 0, 0]]
+    with pytest.raises(ValueError, match=message):
+        gather(replace(plan, **change), tokens, 0)
+
+
 @given(st.integers(0, 3000), st.integers(-(2**63), 2**64 - 1))
 def test_permutation_is_a_bijection(length: int, seed: int) -> None:
     order = permutation(length, seed)
@@ -127,6 +261,37 @@ def test_single_places_of_a_permutation_need_not_the_whole(length: int, data: st
 
 def test_seeds_give_different_orders() -> None:
     assert permutation(1000, 0).tolist() != permutation(1000, 1).tolist()
+
+
+def chi_square(counts: np.ndarray) -> float:
+    """How far counts are from equal ones, in standard deviations of what chance would do."""
+    free = counts.size - 1
+    expected = counts.sum() / counts.size
+    return float((((counts - expected) ** 2 / expected).sum() - free) / np.sqrt(2 * free))
+
+
+def test_rows_go_everywhere_equally_often() -> None:
+    places = np.array([permutation(32, seed) for seed in range(4000)])
+    for row in range(32):
+        assert abs(chi_square(np.bincount(places[:, row], minlength=32))) < 5
+    # Two neighbours do not stay together either.
+    apart = (places[:, 0] - places[:, 1]) % 32
+    assert abs(chi_square(np.bincount(apart, minlength=32)[1:])) < 5
+    assert chi_square(np.bincount((places[:, 0] & ~1), minlength=32)) > 100  # what is uneven would be seen
+
+
+def test_documents_go_everywhere_equally_often() -> None:
+    ids = pa.array([f"file:///data/part-{i // 100:05}.jsonl#{i % 100}" for i in range(40_000)])
+    splits = Splits(train=16, validation=0, share=0.0, tokens=1, width=1)
+    first, second = document_keys(ids, 0), document_keys(ids, 1)
+    none = np.zeros(len(ids), np.bool_)
+    assert abs(chi_square(np.bincount(splits.by_hash(first, none), minlength=16))) < 5
+    # Where a document goes with one seed says nothing about where it goes with another, or stood before.
+    for other in (second, np.arange(len(ids), dtype=np.uint64) * np.uint64(2**64 // len(ids))):
+        pairs = 16 * splits.by_hash(first, none) + splits.by_hash(other, none)
+        assert abs(chi_square(np.bincount(pairs, minlength=256))) < 5
+    # Within a partition, the order is that of the key: its lower half is as even.
+    assert abs(chi_square(np.bincount((first << np.uint64(32) >> np.uint64(60)).astype(int)))) < 5
 
 
 @pytest.mark.parametrize(
