@@ -8,20 +8,28 @@ import json
 import signal
 import sys
 import time
-from importlib import resources
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from pairloom.jobs.care import seconds_of, show_collection, show_proof, show_rejected
+from pairloom.jobs.generations import generations_command, retokenize_command, rollback_command
+from pairloom.jobs.options import (
+    AsJson,
+    Engine,
+    Overrides,
+    Profile,
+    RecipeArgument,
+    RootArgument,
+    find_recipe,
+)
 from pairloom.jobs.progress import progress
 from pairloom.jobs.show import show_plan, show_profile, show_rows, show_summary, summary
 from pairloom.jobs.signals import stop_on_sigterm
 from pairloom.operators.errors import PairloomError, RecipeError
 from pairloom.operators.jit_cache import cache_folders
 from pairloom.operators.pretokenize.schemes import SCHEMES
-from pairloom.pipeline import Recipe, load_recipe, make_plan, open_dataset, run
+from pairloom.pipeline import make_plan, open_dataset, run
 from pairloom.pipeline.execution.base import PreemptedError
 from pairloom.pipeline.roundtrip import round_trip
 from pairloom.pipeline.stages.prepare import PrepareTask
@@ -38,16 +46,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-RecipeArgument = Annotated[
-    str, typer.Argument(metavar="RECIPE", help="a YAML file, or a shipped recipe's name")
-]
-Overrides = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="as pack.seq_len=512")
-]
-Engine = Annotated[str | None, typer.Option(help="ray or local, instead of the recipe's")]
-Profile = Annotated[bool, typer.Option("--profile", help="print where the workers' time went")]
-AsJson = Annotated[bool, typer.Option("--json", help="print the result as JSON")]
-RootArgument = Annotated[str, typer.Argument(metavar="ROOT", help="the root of a run")]
+app.command("retokenize")(retokenize_command)
+app.command("generations")(generations_command)
+app.command("rollback")(rollback_command)
 
 
 def main() -> None:
@@ -69,27 +70,10 @@ def _fail(message: str, code: int) -> None:
     raise SystemExit(code)
 
 
-def _recipe(name: str, overrides: list[str] | None, engine: str | None) -> Recipe:
-    """A recipe by its path, or one of those in `jobs/recipes` by its name."""
-    settings = [*(overrides or []), *([f"execution.engine={engine}"] if engine else [])]
-    if Path(name).is_file():
-        return load_recipe(name, settings)
-    shipped = resources.files("pairloom.jobs") / "recipes"
-    names = sorted(
-        entry.name.removesuffix(".yaml") for entry in shipped.iterdir() if entry.name.endswith(".yaml")
-    )
-    if name not in names:
-        raise RecipeError(
-            f"there is no recipe {name}: neither a file, nor one of the shipped {', '.join(names)}"
-        )
-    with resources.as_file(shipped / f"{name}.yaml") as path:
-        return load_recipe(path, settings)
-
-
 def _run(
     name: str, overrides: list[str] | None, engine: str | None, as_json: bool, profile: bool, until: str
 ) -> None:
-    recipe = _recipe(name, overrides, engine)
+    recipe = find_recipe(name, overrides, engine)
     plan = make_plan(recipe)
     with stop_on_sigterm() as stop, progress(plan) as watch:
         manifest = run(recipe, until=until, observe=watch, plan=plan, stop=stop)
@@ -171,7 +155,7 @@ def plan_command(
     as_json: AsJson = False,
 ) -> None:
     """Show what would run, with memory, disk and time; run nothing."""
-    show_plan(make_plan(_recipe(recipe, overrides, engine)), workers, as_json)
+    show_plan(make_plan(find_recipe(recipe, overrides, engine)), workers, as_json)
 
 
 @app.command("warmup")

@@ -10,7 +10,7 @@ from pairloom.pipeline.events import Event, StepFinished, StepStarted, UnitDone
 from pairloom.pipeline.execution.base import Done, Executor, Task
 from pairloom.pipeline.plan import Plan
 from pairloom.pipeline.store.files import StoredFile, attempt_path, read_batches, write_bytes
-from pairloom.pipeline.store.manifest import StageRecord
+from pairloom.pipeline.store.manifest import Manifest, StageRecord
 from pairloom.pipeline.store.objects import Objects
 from pairloom.pipeline.store.receipts import Ledger, Receipt, find_receipt
 
@@ -23,7 +23,7 @@ EXAMPLES = 3  # dead letters shown when a run fails because of them
 class Job:
     """One run: its plan, where it stores, where it runs, and the records of the stages that are done.
 
-    `scratch` are receipts whose files nobody needs once the run is committed.
+    `last` is the generation before; `scratch` are receipts whose files nobody needs once the run is committed.
     """
 
     plan: Plan
@@ -31,6 +31,7 @@ class Job:
     observe: Callable[[Event], None]
     executor: Executor
     records: dict[str, StageRecord]
+    last: Manifest | None = None
     scratch: list[Receipt] = field(default_factory=list)
 
     def vocabulary_file(self) -> StoredFile | None:

@@ -43,6 +43,7 @@ class Plan:
     partitions: int
     vocabulary: Vocabulary | None  # the one that the recipe brings; None when it is to be learned
     vocabulary_json: bytes | None  # its file, as it was read
+    kept: bool = False  # whether the vocabulary is that of the last generation, whatever its inputs were
 
     @property
     def bytes(self) -> int:
@@ -74,8 +75,12 @@ class Projection:
     seconds: float
 
 
-def make_plan(recipe: Recipe) -> Plan:
-    """List the inputs of a recipe and cut them into units; raises RecipeError for a path that leads nowhere."""
+def make_plan(recipe: Recipe, *, keep: Manifest | None = None) -> Plan:
+    """List the inputs of a recipe and cut them into units; raises RecipeError for a path that leads nowhere.
+
+    With `keep`, the vocabulary that was learned in that generation stays, whatever has become of its inputs: nothing is
+    counted or learned. Raises RecipeError where the recipe asks for another vocabulary than that generation has.
+    """
     inputs: list[InputFile] = []
     units: list[Unit] = []
     for choice in recipe.corpus:
@@ -89,7 +94,8 @@ def make_plan(recipe: Recipe) -> Plan:
         recipe=recipe,
         inputs=tuple(inputs),
         units=tuple(units),
-        keys=_keys(recipe, inputs, vocabulary),
+        keys=_keys(recipe, inputs, vocabulary, keep),
+        kept=keep is not None and vocabulary is None,
         partitions=max(4, min(4096, -(-size // PARTITION_BYTES))),
         vocabulary=vocabulary,
         vocabulary_json=vocabulary_json,
@@ -153,7 +159,9 @@ def _given_vocabulary(recipe: Recipe) -> tuple[Vocabulary, bytes] | tuple[None, 
     return vocabulary, data
 
 
-def _keys(recipe: Recipe, inputs: list[InputFile], vocabulary: Vocabulary | None) -> dict[str, str]:
+def _keys(
+    recipe: Recipe, inputs: list[InputFile], vocabulary: Vocabulary | None, keep: Manifest | None
+) -> dict[str, str]:
     """One hash a stage, each built on the one before."""
     files = [[f.source, f.uri, f.size, f.version, f.format, f.compression] for f in inputs]
     fields = [[source.name, source.text, source.id] for source in recipe.corpus]
@@ -165,8 +173,23 @@ def _keys(recipe: Recipe, inputs: list[InputFile], vocabulary: Vocabulary | None
         learn = fingerprint({"count": count, "vocabulary": learned})
     else:
         learn = vocabulary.fingerprint
+    if keep is not None and vocabulary is None:
+        count, learn = _kept_keys(recipe, keep)
     tokenize = fingerprint(
         {"files": files, "fields": fields, "vocabulary": learn, "tokenize": recipe.tokenize.model_dump()}
     )
     pack = fingerprint({"tokenize": tokenize, "pack": recipe.pack.model_dump()})
     return {"count": count, "learn": learn, "tokenize": tokenize, "pack": pack}
+
+
+def _kept_keys(recipe: Recipe, keep: Manifest) -> tuple[str, str]:
+    """The keys of count and learn of a generation, if its vocabulary is what the recipe asks for."""
+    asked = recipe.vocabulary.model_dump(mode="json", by_alias=True)
+    had = keep.recipe["vocabulary"]
+    if other := sorted(name for name in asked if asked[name] != had.get(name)):
+        changes = ", ".join(f"vocabulary.{name} is {asked[name]!r}, was {had.get(name)!r}" for name in other)
+        raise RecipeError(
+            f"the recipe asks for another vocabulary than generation {keep.generation} has ({changes}): learn it anew "
+            "with --relearn, or put back what it was"
+        )
+    return keep.stage("count").key, keep.stage("learn").key

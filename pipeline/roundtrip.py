@@ -22,7 +22,7 @@ from pairloom.operators.pack import kept_lengths
 from pairloom.pipeline.corpus import Source, list_inputs, plan_units
 from pairloom.pipeline.recipe import Recipe
 from pairloom.pipeline.segments import Shard, flat, segments, shards
-from pairloom.pipeline.stages.reading import Intake
+from pairloom.pipeline.stages.reading import Documents, Intake
 from pairloom.pipeline.stages.tokenize import TokenizeTask, tokenize_task
 from pairloom.pipeline.store.dataset import Dataset
 from pairloom.pipeline.store.files import open_arrow, read_batches
@@ -101,7 +101,7 @@ class _Unit:
         packed = self._packed(shard) if rows and "pack" in self._dataset.manifest.stages else None
         done = 0
         intake = Intake(self._task.input, self._task.max_record_bytes)
-        for read in self._task.documents(intake, self._vocabulary):
+        for read in self._documents(intake):
             part = shard.slice(done, len(read.texts))
             where = np.full(len(read.texts), read.slice, np.int32)
             if len(part) < len(read.texts) or not (
@@ -127,11 +127,16 @@ class _Unit:
             done += len(read.texts)
         if done != len(shard):
             raise CorruptionError(f"{self._uri} has {len(shard)} documents, {self._task.label} has {done}")
-        if intake.ledger(done, self._shard.receipt.ledger.tokens) != self._shard.receipt.ledger:
+        tokens = self._shard.receipt.ledger.tokens
+        if intake.ledger().model_copy(update={"tokens": tokens}) != self._shard.receipt.ledger:
             raise CorruptionError(
                 f"{self._uri}: {self._task.label} reads with another ledger than when it was tokenized"
             )
         proof.source_units += 1
+
+    def _documents(self, intake: Intake) -> Iterator[Documents]:
+        for number in range(len(self._task.input.slices)):
+            yield from self._task.documents(intake, number, self._vocabulary)
 
     def _compare(self, texts: pa.Array, ids: pa.LargeListArray, first: int, what: str) -> int:
         """Compare texts with decoded ids, the tokens around each document included; the bytes that were equal."""

@@ -71,6 +71,7 @@ def run(
         objects=objects,
         observe=observe,
         executor=executor or _executor(recipe, stop),
+        last=last,
         records={stage: last.stages[stage] for stage in done} if last else {},
     )
     job.prepare(PrepareTask(schemes=_schemes(plan)))
@@ -84,6 +85,7 @@ def run(
         recipe=recipe.model_dump(mode="json", by_alias=True),
         vocabulary=vocabulary,
         fingerprint=None if vocabulary is None else job.vocabulary().fingerprint,
+        learned_in=(last.learned_in or last.generation) if plan.kept and last is not None else None,
         stages={stage: job.records[stage] for stage in plan.stages if stage in job.records},
     )
     commit(objects, manifest)

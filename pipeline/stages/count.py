@@ -83,11 +83,9 @@ class CountTask:
         objects = open_objects(self.root)
         intake = Intake(self.input, self.max_record_bytes)
         counter = WordCounter(self.pretokenizer)
-        documents = 0
         for batch in intake.documents():
             with phase("count"):
                 counter.add(normalize(batch.texts, self.normalizer))
-            documents += len(batch.texts)
         with phase("count"):
             counts = counter.finish()
         with write_arrow(
@@ -101,7 +99,7 @@ class CountTask:
             stage=self.stage,
             unit=self.unit,
             files=(writer.stored, *intake.write_rejected(objects, self.stage, self.unit)),
-            ledger=intake.ledger(documents),
+            ledger=intake.ledger(),
             slices=intake.slices(),
         )
         return claim(objects, receipt)

@@ -1,5 +1,6 @@
 """What count and tokenize share: the documents of a unit, and a record of those that were refused."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -39,38 +40,59 @@ class Documents:
 
 @dataclass(slots=True)
 class Intake:
-    """Reads a unit from its start to its end and keeps the ledger."""
+    """Reads a unit slice by slice, from its start to its end, and keeps a ledger of each."""
 
     unit: Unit
     max_record_bytes: int
     rejected: list[DeadLetter] = field(default_factory=list)
-    records: list[int] = field(default_factory=list)
-    empty: int = 0
-    bytes_in: int = 0
-    text_bytes: int = 0
+    ledgers: list[Ledger] = field(default_factory=list)
 
     def documents(self) -> Iterator[Documents]:
         """The documents that hold text, batch by batch, in order."""
-        for number, piece in enumerate(self.unit.slices):
-            self.records.append(0)
-            batches = read(
-                piece, text=self.unit.text, id=self.unit.id, max_record_bytes=self.max_record_bytes
+        for number in range(len(self.unit.slices)):
+            yield from self.slice(number)
+
+    def slice(self, number: int) -> Iterator[Documents]:
+        """The documents of the next slice that hold text, batch by batch, in order.
+
+        Its ledger takes them for kept, with no tokens: `reject` and `add_tokens` say what else became of them.
+        """
+        assert number == len(self.ledgers)
+        self.ledgers.append(Ledger())
+        batches = read(
+            self.unit.slices[number],
+            text=self.unit.text,
+            id=self.unit.id,
+            max_record_bytes=self.max_record_bytes,
+        )
+        for batch in in_phase("parse", batches):
+            texts, ids, rows = batch.texts, batch.ids, pa.array(batch.rows)
+            lengths = pc.binary_length(texts)
+            size = pc.sum(lengths).as_py() or 0
+            filled = pc.greater(lengths, 0)
+            missing = len(texts) - (pc.sum(filled).as_py() or 0)
+            if missing:
+                texts, rows = texts.filter(filled), rows.filter(filled)
+                ids = None if ids is None else ids.filter(filled)
+            self.rejected += batch.rejected
+            self.ledgers[-1] += Ledger(
+                documents_in=batch.records,
+                documents_out=len(texts),
+                empty=missing,
+                rejected=Counter(letter.reason for letter in batch.rejected),
+                bytes_in=batch.bytes_read,
+                text_bytes=size,
             )
-            for batch in in_phase("parse", batches):
-                self.records[-1] += batch.records
-                self.rejected += batch.rejected
-                self.bytes_in += batch.bytes_read
-                texts, ids, rows = batch.texts, batch.ids, pa.array(batch.rows)
-                lengths = pc.binary_length(texts)
-                self.text_bytes += pc.sum(lengths).as_py() or 0
-                filled = pc.greater(lengths, 0)
-                missing = len(texts) - (pc.sum(filled).as_py() or 0)
-                if missing:
-                    self.empty += missing
-                    texts, rows = texts.filter(filled), rows.filter(filled)
-                    ids = None if ids is None else ids.filter(filled)
-                if len(texts):
-                    yield Documents(slice=number, texts=texts, ids=ids, rows=rows)
+            if len(texts):
+                yield Documents(slice=number, texts=texts, ids=ids, rows=rows)
+
+    def take(self, ledger: Ledger) -> None:
+        """The next slice need not be read: what becomes of it is known."""
+        self.ledgers.append(ledger)
+
+    def add_tokens(self, tokens: int) -> None:
+        """Tokens were made of documents of the slice that is being read."""
+        self.ledgers[-1] += Ledger(tokens=tokens)
 
     def reject(self, documents: Documents, index: int, reason: str, detail: str) -> None:
         """Refuse a document after it was read, as `reason` says."""
@@ -79,24 +101,16 @@ class Intake:
         self.rejected.append(
             DeadLetter(uri=uri, position=f"row {row}", row=row, reason=reason, detail=detail, excerpt=excerpt)
         )
+        self.ledgers[-1] += Ledger(documents_out=-1, rejected={reason: 1})
 
-    def ledger(self, documents_out: int, tokens: int = 0) -> Ledger:
+    def ledger(self) -> Ledger:
         """What became of every record."""
-        reasons = sorted({letter.reason for letter in self.rejected})
-        return Ledger(
-            documents_in=sum(self.records),
-            documents_out=documents_out,
-            empty=self.empty,
-            rejected={reason: sum(letter.reason == reason for letter in self.rejected) for reason in reasons},
-            bytes_in=self.bytes_in,
-            text_bytes=self.text_bytes,
-            tokens=tokens,
-        )
+        return Ledger.sum(self.ledgers)
 
     def slices(self) -> tuple[tuple[str, int], ...]:
         """The inputs that were read, in order, and how many records each slice of them had."""
         uris = [piece.file.uri for piece in self.unit.slices]
-        return tuple(zip(uris, self.records, strict=True))
+        return tuple(zip(uris, (ledger.documents_in for ledger in self.ledgers), strict=True))
 
     def write_rejected(self, objects: Objects, stage: str, unit: str) -> tuple[StoredFile, ...]:
         """The unit's dead-letter file, if it has any dead letters."""

@@ -5,8 +5,8 @@ the input has one, and `input_ids`, with the tokens that the recipe prepends and
 unit's ledger.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -19,12 +19,14 @@ from pairloom.pipeline.job import Job, dead_letters
 from pairloom.pipeline.phases import phase
 from pairloom.pipeline.recipe import Recipe
 from pairloom.pipeline.stages.agreement import SPECIAL_TOKEN_IN_TEXT, check_tokenized
+from pairloom.pipeline.stages.known import Known, earlier_shards, known_slices
 from pairloom.pipeline.stages.learn import read_memo
 from pairloom.pipeline.stages.reading import Documents, Intake, slice_identity
 from pairloom.pipeline.store.files import attempt_path, write_arrow
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.manifest import StageRecord
-from pairloom.pipeline.store.receipts import Ledger, Receipt, claim, unit_id
+from pairloom.pipeline.store.objects import Objects
+from pairloom.pipeline.store.receipts import Ledger, Piece, Receipt, claim, unit_id
 
 __all__ = ["TokenizeTask", "shard_schema", "tokenize", "tokenize_task"]
 
@@ -54,6 +56,9 @@ class TokenizeTask:
     append: tuple[int, ...]
     special_tokens_in_text: str
     max_record_bytes: int
+    known: Mapping[str, Known] = field(
+        default_factory=dict
+    )  # slices that need not be read, by their identity
     stage: str = "tokenize"
 
     @property
@@ -61,15 +66,7 @@ class TokenizeTask:
         """The unit's id."""
         return unit_id(
             self.stage,
-            {
-                "slices": [slice_identity(piece) for piece in self.input.slices],
-                "text": self.input.text,
-                "id": self.input.id,
-                "vocabulary": self.vocabulary,
-                "prepend": self.prepend,
-                "append": self.append,
-                "special_tokens_in_text": self.special_tokens_in_text,
-            },
+            {"slices": [slice_identity(piece) for piece in self.input.slices], **self._settings()},
         )
 
     @property
@@ -86,35 +83,76 @@ class TokenizeTask:
         """Read, encode, write."""
         objects = open_objects(self.root)
         intake = Intake(self.input, self.max_record_bytes)
-        documents = tokens = 0
+        made: list[Piece] = []
         path = attempt_path(self.stage, self.unit, "tokens.arrow")
         schema = shard_schema(shared)
         with write_arrow(objects, path, schema, role="tokens") as writer:
-            for batch in self.documents(intake, shared):
-                with phase("encode"):
-                    encoded = self._encode(batch.texts, shared)
-                ids = batch.ids if batch.ids is not None else pa.nulls(len(batch.texts), pa.large_string())
-                where = pa.array(np.full(len(batch.texts), batch.slice, np.int32))
-                columns = [where, batch.rows, ids, encoded.cast(schema.field("input_ids").type)]
-                writer.write(pa.RecordBatch.from_arrays(columns, schema=schema))
-                documents += len(batch.texts)
-                tokens += len(encoded.values)
-            writer.facts.update(tokens=tokens)
+            for batch in self._batches(objects, intake, shared, schema, made):
+                writer.write(batch)
+            writer.facts.update(tokens=intake.ledger().tokens)
         assert writer.stored is not None
         receipt = Receipt(
             stage=self.stage,
             unit=self.unit,
             files=(writer.stored, *intake.write_rejected(objects, self.stage, self.unit)),
-            ledger=intake.ledger(documents, tokens),
+            ledger=intake.ledger(),
             slices=intake.slices(),
+            pieces=tuple(made),
         )
         return claim(objects, receipt)
 
-    def documents(self, intake: Intake, vocabulary: Vocabulary) -> Iterator[Documents]:
-        """The documents that are tokenized, batch by batch, in order; the others go to the intake's ledger."""
-        for batch in intake.documents():
+    def _batches(
+        self, objects: Objects, intake: Intake, vocabulary: Vocabulary, schema: pa.Schema, made: list[Piece]
+    ) -> Iterator[pa.RecordBatch]:
+        """The record batches of the shard, each of one slice; `made` receives what they are of."""
+        with earlier_shards(objects) as earlier:
+            for number, identity in enumerate(self.identities()):
+                known, count = self.known.get(identity), 0
+                if known is None:
+                    batches = self._fresh(intake, number, vocabulary, schema)
+                else:
+                    intake.take(known.piece.ledger)
+                    batches = earlier.batches(known, number)
+                for batch in batches:
+                    count += 1
+                    yield batch
+                made.append(Piece(identity=identity, ledger=intake.ledgers[number], batches=count))
+
+    def identities(self) -> list[str]:
+        """A hash for each slice of everything that decides its tokens, whatever unit it is in."""
+        settings = self._settings()
+        return [unit_id("slice", [slice_identity(piece), settings]) for piece in self.input.slices]
+
+    def _settings(self) -> dict[str, object]:
+        return {
+            "text": self.input.text,
+            "id": self.input.id,
+            "vocabulary": self.vocabulary,
+            "prepend": self.prepend,
+            "append": self.append,
+            "special_tokens_in_text": self.special_tokens_in_text,
+        }
+
+    def _fresh(
+        self, intake: Intake, number: int, vocabulary: Vocabulary, schema: pa.Schema
+    ) -> Iterator[pa.RecordBatch]:
+        """A slice that is read and encoded."""
+        for batch in self.documents(intake, number, vocabulary):
+            with phase("encode"):
+                encoded = self._encode(batch.texts, vocabulary)
+            intake.add_tokens(len(encoded.values))
+            ids = batch.ids if batch.ids is not None else pa.nulls(len(batch.texts), pa.large_string())
+            where = pa.array(np.full(len(batch.texts), number, np.int32))
+            columns = [where, batch.rows, ids, encoded.cast(schema.field("input_ids").type)]
+            yield pa.RecordBatch.from_arrays(columns, schema=schema)
+
+    def documents(self, intake: Intake, number: int, vocabulary: Vocabulary) -> Iterator[Documents]:
+        """The documents of a slice that are tokenized, batch by batch; the others go to the intake's ledger."""
+        for batch in intake.slice(number):
             refusing = self.special_tokens_in_text == "error"
-            yield self._without_special_tokens(batch, vocabulary, intake) if refusing else batch
+            kept = self._without_special_tokens(batch, vocabulary, intake) if refusing else batch
+            if len(kept.texts):
+                yield kept
 
     def _without_special_tokens(self, batch: Documents, vocabulary: Vocabulary, intake: Intake) -> Documents:
         found = vocabulary.find_special_tokens(batch.texts)
@@ -147,9 +185,11 @@ class TokenizeTask:
             )
 
 
-def tokenize_task(recipe: Recipe, unit: Unit, vocabulary: Vocabulary) -> TokenizeTask:
-    """The task of a unit."""
-    return TokenizeTask(
+def tokenize_task(
+    recipe: Recipe, unit: Unit, vocabulary: Vocabulary, known: Mapping[str, Known] | None = None
+) -> TokenizeTask:
+    """The task of a unit; of what is known, it gets the slices that it has."""
+    task = TokenizeTask(
         root=recipe.root,
         input=unit,
         vocabulary=vocabulary.fingerprint,
@@ -158,12 +198,16 @@ def tokenize_task(recipe: Recipe, unit: Unit, vocabulary: Vocabulary) -> Tokeniz
         special_tokens_in_text=recipe.tokenize.special_tokens_in_text,
         max_record_bytes=recipe.max_record_bytes,
     )
+    if not known:
+        return task
+    return replace(task, known={name: known[name] for name in task.identities() if name in known})
 
 
 def tokenize(job: Job) -> StageRecord:
     """Tokenize every unit."""
     vocabulary = job.vocabulary()
-    tasks = [tokenize_task(job.plan.recipe, unit, vocabulary) for unit in job.plan.units]
+    known = known_slices(job.objects, None if job.last is None else job.last.stages.get("tokenize"))
+    tasks = [tokenize_task(job.plan.recipe, unit, vocabulary, known) for unit in job.plan.units]
     if "learn" in job.records:
         vocabulary = vocabulary.with_memo(read_memo(job.objects, job.records["learn"].file("memo")))
     receipts = job.step("tokenize", tasks, shared=vocabulary, sizes=[unit.bytes for unit in job.plan.units])
@@ -174,5 +218,5 @@ def tokenize(job: Job) -> StageRecord:
         rejected=dead_letters(receipts),
         ledger=Ledger.sum(receipt.ledger for receipt in receipts),
     )
-    check_tokenized(job.objects, receipts, job.records.get("count"))
+    check_tokenized(job.objects, receipts, None if job.plan.kept else job.records.get("count"))
     return record

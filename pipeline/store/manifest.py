@@ -19,7 +19,7 @@ from pairloom.pipeline.store.files import StoredFile
 from pairloom.pipeline.store.objects import Objects
 from pairloom.pipeline.store.receipts import FORMAT_VERSION, Ledger
 
-__all__ = ["Manifest", "StageRecord", "commit", "latest_manifest", "read_manifest"]
+__all__ = ["Manifest", "StageRecord", "commit", "latest_manifest", "manifest_path", "read_manifest"]
 
 
 class StageRecord(BaseModel):
@@ -51,7 +51,8 @@ class StageRecord(BaseModel):
 class Manifest(BaseModel):
     """One generation of a root: everything that is committed.
 
-    `vocabulary` is the `tokenizer.json` that was learned or brought, `fingerprint` that of the vocabulary in it.
+    `vocabulary` is the `tokenizer.json` that was learned or brought, `fingerprint` that of the vocabulary in it;
+    `learned_in` is the generation that it was learned in, where that is an earlier one with inputs of its own.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -61,6 +62,7 @@ class Manifest(BaseModel):
     recipe: dict[str, Any]
     vocabulary: StoredFile | None = None
     fingerprint: str | None = None
+    learned_in: int | None = None
     stages: dict[str, StageRecord]
 
     def stage(self, name: str) -> StageRecord:

@@ -18,7 +18,7 @@ from pairloom.pipeline.recipe import fingerprint
 from pairloom.pipeline.store.files import StoredFile
 from pairloom.pipeline.store.objects import Objects
 
-__all__ = ["FORMAT_VERSION", "Ledger", "Receipt", "claim", "discard", "find_receipt", "unit_id"]
+__all__ = ["FORMAT_VERSION", "Ledger", "Piece", "Receipt", "claim", "discard", "find_receipt", "unit_id"]
 
 FORMAT_VERSION = 1
 
@@ -70,8 +70,23 @@ class Ledger(BaseModel):
         return total
 
 
+class Piece(BaseModel):
+    """What became of one slice of an input, and how many record batches hold it in the unit's file.
+
+    `identity` is a hash of everything that decided it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    identity: str
+    ledger: Ledger
+    batches: int
+
+
 class Receipt(BaseModel):
     """What one unit's winning attempt made. `slices` are the inputs that it read, in order: (URI, records).
+
+    `pieces`, where a stage gives them, say more about each slice: a later unit that has the same slice takes it from here.
 
     `parts` is what a file that is spread over partitions holds for each of them; see `stages.exchanged`.
     """
@@ -84,6 +99,7 @@ class Receipt(BaseModel):
     files: tuple[StoredFile, ...]
     ledger: Ledger = Ledger()
     slices: tuple[tuple[str, int], ...] = ()
+    pieces: tuple[Piece, ...] = ()
     facts: dict[str, int] = {}
     parts: bytes = b""
 

@@ -178,7 +178,9 @@ def whole(megabytes, processes, folder):
         base = statistics.median(seconds["copy"])
         for way, values in seconds.items():
             median = statistics.median(values)
-            print(f"{way:18}{size / median / 1e9:7.2f} GB/s   takes {median / base:5.2f} times as long as a copy")
+            print(
+                f"{way:18}{size / median / 1e9:7.2f} GB/s   takes {median / base:5.2f} times as long as a copy"
+            )
         print(f"peak resident memory of a process {max(executor.peaks) / 1e6:,.0f} MB")
 
 

@@ -108,7 +108,7 @@ def test_buckets_are_rows_of_one_document(tmp_path: Path) -> None:
         assert len(read) == table.num_rows
         seen += table.num_rows
     assert seen == manifest.stages["pack"].splits["train"]["rows"]
-    for ask in (lambda: dataset.table(), lambda: dataset.loader(4)):
+    for ask in (dataset.table, lambda: dataset.loader(4)):
         with pytest.raises(RecipeError, match=r"rows of 8, 16, 32, 64 tokens in 'train': name one"):
             ask()
     with pytest.raises(RecipeError, match="not of 24"):

@@ -1,0 +1,109 @@
+"""Generations: bringing a root up to date, looking at what it has been, going back."""
+
+import json
+import sys
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from pairloom.jobs.options import AsJson, Engine, Overrides, RecipeArgument, RootArgument, find_recipe
+from pairloom.jobs.progress import progress
+from pairloom.jobs.show import show_summary, summary
+from pairloom.jobs.signals import stop_on_sigterm
+from pairloom.pipeline.retokenize import Amount, Difference, plan_again, retokenize, rollback
+from pairloom.pipeline.store.gc import first_kept
+from pairloom.pipeline.store.location import open_objects
+from pairloom.pipeline.store.manifest import Manifest, latest_manifest, manifest_path, read_manifest
+from pairloom.pipeline.store.objects import Objects
+
+__all__ = ["generations_command", "retokenize_command", "rollback_command"]
+
+
+def retokenize_command(
+    recipe: RecipeArgument,
+    overrides: Overrides = None,
+    engine: Engine = None,
+    relearn: Annotated[bool, typer.Option("--relearn", help="learn the vocabulary anew")] = False,
+    if_changed: Annotated[
+        bool, typer.Option("--if-changed", help="say nothing where nothing has changed")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Tokenize and pack only what has changed since the last generation, with its vocabulary."""
+    loaded = find_recipe(recipe, overrides, engine)
+    plan = plan_again(loaded, relearn=relearn)
+    last = latest_manifest(open_objects(loaded.root))
+    if if_changed and set(plan.stages) <= set(plan.done(last)):
+        return
+    with stop_on_sigterm() as stop, progress(plan) as watch:
+        manifest, found = retokenize(loaded, plan=plan, observe=watch, stop=stop)
+    result = summary(manifest, loaded.root, watch) | {"difference": asdict(found)}
+    if as_json:
+        sys.stdout.write(json.dumps(result) + "\n")
+        return
+    _show_difference(found)
+    show_summary(result)
+
+
+def generations_command(root: RootArgument, as_json: AsJson = False) -> None:
+    """List the generations of a root, and what each holds."""
+    objects = open_objects(root)
+    last, first = latest_manifest(objects), first_kept(objects)
+    numbers = range(1, 1 if last is None else last.generation + 1)
+    rows = [_row(objects, found, first) for n in numbers if (found := read_manifest(objects, n)) is not None]
+    if as_json:
+        sys.stdout.write(json.dumps(rows) + "\n")
+        return
+    table = Table(box=None, pad_edge=False)
+    for name in ("generation", "committed", "documents", "tokens", "rows", "vocabulary", ""):
+        table.add_column(
+            name, justify="left" if name in ("committed", "vocabulary", "") else "right", no_wrap=True
+        )
+    for row in rows:
+        cells = [f"{row[name]:,}" for name in ("documents", "tokens", "rows")]
+        state = "" if row["whole"] else "garbage collected"
+        table.add_row(
+            str(row["generation"]), row["committed"], *cells, (row["vocabulary"] or "-")[:12], state
+        )
+    Console(soft_wrap=True, highlight=False, width=max(100, Console().width)).print(table)
+
+
+def rollback_command(
+    root: RootArgument,
+    generation: Annotated[int, typer.Argument(metavar="GENERATION", help="the one to go back to")],
+) -> None:
+    """Make an earlier generation the newest again, by committing it once more."""
+    manifest = rollback(root, generation)
+    sys.stdout.write(f"generation {manifest.generation} of {root} is generation {generation} again\n")
+
+
+def _row(objects: Objects, manifest: Manifest, first: int) -> dict[str, Any]:
+    when = datetime.fromtimestamp(objects.modified(manifest_path(manifest.generation)), UTC)
+    tokenized, packed = manifest.stages.get("tokenize"), manifest.stages.get("pack")
+    return {
+        "generation": manifest.generation,
+        "committed": when.strftime("%Y-%m-%d %H:%M:%S UTC"),
+        "documents": tokenized.ledger.documents_out if tokenized else 0,
+        "tokens": tokenized.ledger.tokens if tokenized else 0,
+        "rows": packed.facts["rows"] if packed else 0,
+        "vocabulary": manifest.fingerprint,
+        "whole": manifest.generation >= first,
+    }
+
+
+def _show_difference(found: Difference) -> None:
+    def line(label: str, amount: Amount, more: str = "") -> None:
+        inputs = f"{amount.inputs:,} input{'' if amount.inputs == 1 else 's'}"
+        sys.stdout.write(
+            f"{label:<14}{inputs}, {amount.documents:,} documents, {amount.tokens:,} tokens{more}\n"
+        )
+
+    line("added", found.added)
+    line("changed", found.changed, f" (were {found.replaced.documents:,} and {found.replaced.tokens:,})")
+    line("removed", found.removed)
+    line("the same", found.same)
+    sys.stdout.write(f"{'units':<14}{found.units:,}, {found.units_reused:,} of them as they were\n")

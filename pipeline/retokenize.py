@@ -1,0 +1,135 @@
+"""Re-tokenizing: the corpus as it is now, with the vocabulary as it was, and only what has changed done again.
+
+    last generation ── its vocabulary ──▶ plan of the inputs as they are now ── slices that are known ──▶ new generation
+                                                                             └─ slices that are new ─────▶
+
+A unit whose slices are all known has its receipt; one that has some of them takes those out of their shards.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from pairloom.operators.errors import RecipeError
+from pairloom.pipeline.events import Event
+from pairloom.pipeline.execution.base import Executor, never
+from pairloom.pipeline.plan import Plan, make_plan
+from pairloom.pipeline.recipe import Recipe
+from pairloom.pipeline.run import run
+from pairloom.pipeline.stages.known import tokenize_receipts
+from pairloom.pipeline.store.gc import first_kept
+from pairloom.pipeline.store.location import open_objects
+from pairloom.pipeline.store.manifest import Manifest, commit, latest_manifest, read_manifest
+from pairloom.pipeline.store.objects import Objects
+from pairloom.pipeline.store.receipts import Ledger
+
+__all__ = ["Amount", "Difference", "difference", "plan_again", "retokenize", "rollback"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Amount:
+    """Inputs, and the documents and tokens in them."""
+
+    inputs: int = 0
+    documents: int = 0
+    tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """How a generation's tokens differ from an earlier one's.
+
+    `changed` inputs are those that are in both and not the same: as they are now, and in `replaced` as they were.
+    """
+
+    added: Amount
+    changed: Amount
+    replaced: Amount
+    removed: Amount
+    same: Amount
+    units: int
+    units_reused: int
+
+
+def plan_again(recipe: Recipe, *, relearn: bool = False) -> Plan:
+    """The plan of the inputs as they are now.
+
+    The vocabulary of the last generation is kept, unless `relearn` says to learn it from these inputs. Raises RecipeError
+    where nothing is committed yet, or where the recipe asks for another vocabulary.
+    """
+    objects = open_objects(recipe.root)
+    return make_plan(recipe, keep=None if relearn else _last(objects))
+
+
+def retokenize(
+    recipe: Recipe,
+    *,
+    relearn: bool = False,
+    plan: Plan | None = None,
+    observe: Callable[[Event], None] = lambda _: None,
+    executor: Executor | None = None,
+    stop: Callable[[], bool] = never,
+) -> tuple[Manifest, Difference]:
+    """Bring a root up to date with its inputs; the new generation, or the last one where nothing has changed.
+
+    `plan` is that of `plan_again`, if it is made already. Raises what `plan_again` and `run` raise.
+    """
+    objects = open_objects(recipe.root)
+    last = _last(objects)
+    plan = plan or plan_again(recipe, relearn=relearn)
+    manifest = run(recipe, observe=observe, executor=executor, plan=plan, stop=stop)
+    return manifest, difference(objects, last, manifest)
+
+
+def difference(objects: Objects, before: Manifest, after: Manifest) -> Difference:
+    """How the inputs of two generations differ, by what their units have read."""
+    old, new = _inputs(objects, before), _inputs(objects, after)
+    both = old.keys() & new.keys()
+    same = {uri for uri in both if old[uri].keys() == new[uri].keys()}
+    units, earlier = after.stage("tokenize").units, set(before.stage("tokenize").units)
+    return Difference(
+        added=_amount(new, new.keys() - both),
+        changed=_amount(new, both - same),
+        replaced=_amount(old, both - same),
+        removed=_amount(old, old.keys() - both),
+        same=_amount(new, same),
+        units=len(units),
+        units_reused=sum(unit in earlier for unit in units),
+    )
+
+
+def rollback(root: str, generation: int) -> Manifest:
+    """Commit an earlier generation once more, as the newest; raises RecipeError where it is gone or was never there."""
+    objects = open_objects(root)
+    last, wanted = latest_manifest(objects), read_manifest(objects, generation)
+    if last is None or wanted is None:
+        raise RecipeError(f"there is no generation {generation} below {objects.root}")
+    if generation < (first := first_kept(objects)):
+        raise RecipeError(
+            f"generation {generation} of {objects.root} was garbage collected; the first that is kept is {first}"
+        )
+    if wanted.stages == last.stages:
+        return last
+    manifest = wanted.model_copy(update={"generation": last.generation + 1})
+    commit(objects, manifest)
+    return manifest
+
+
+def _last(objects: Objects) -> Manifest:
+    last = latest_manifest(objects)
+    if last is None or "tokenize" not in last.stages:
+        raise RecipeError(f"nothing is tokenized below {objects.root} yet: `pairloom run` the recipe first")
+    return last
+
+
+def _inputs(objects: Objects, manifest: Manifest) -> dict[str, dict[str, Ledger]]:
+    """What each input became: its slices, by identity."""
+    found: dict[str, dict[str, Ledger]] = {}
+    for receipt in tokenize_receipts(objects, manifest.stage("tokenize")):
+        for (uri, _), piece in zip(receipt.slices, receipt.pieces, strict=True):
+            found.setdefault(uri, {})[piece.identity] = piece.ledger
+    return found
+
+
+def _amount(inputs: Mapping[str, Mapping[str, Ledger]], uris: set[str]) -> Amount:
+    ledger = Ledger.sum(piece for uri in uris for piece in inputs[uri].values())
+    return Amount(inputs=len(uris), documents=ledger.documents_out, tokens=ledger.tokens)

@@ -1,0 +1,101 @@
+"""What earlier units have tokenized: a slice that is known need not be read again, whatever unit it is in now.
+
+Small inputs share units. When one of them changes, its unit is another one, and takes the others' record batches out of
+the shards that they are in.
+"""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+
+from pairloom.operators.errors import CorruptionError
+from pairloom.pipeline.phases import phase
+from pairloom.pipeline.store.files import StoredFile, open_arrow
+from pairloom.pipeline.store.manifest import StageRecord
+from pairloom.pipeline.store.objects import Objects
+from pairloom.pipeline.store.receipts import Piece, Receipt, find_receipt
+
+__all__ = ["EarlierShards", "Known", "earlier_shards", "known_slices", "tokenize_receipts"]
+
+READS_AT_ONCE = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """A slice that was tokenized before: what became of it, and where its record batches are."""
+
+    piece: Piece
+    shard: StoredFile
+    first_batch: int
+
+
+def known_slices(objects: Objects, tokenized: StageRecord | None) -> dict[str, Known]:
+    """The slices that the units of a generation have tokenized, by identity.
+
+    Those with dead letters are left out: they are read again, so that the new unit has its own.
+    """
+    known: dict[str, Known] = {}
+    for receipt in tokenize_receipts(objects, tokenized) if tokenized is not None else ():
+        shard, first = receipt.file("tokens"), 0
+        for piece in receipt.pieces:
+            if not piece.ledger.rejects:
+                known[piece.identity] = Known(piece=piece, shard=shard, first_batch=first)
+            first += piece.batches
+    return known
+
+
+def tokenize_receipts(objects: Objects, tokenized: StageRecord) -> Iterator[Receipt]:
+    """The receipts of a generation's units, in order; raises CorruptionError where one is gone."""
+
+    def find(unit: str) -> Receipt | None:
+        return find_receipt(objects, "tokenize", unit)
+
+    with ThreadPoolExecutor(READS_AT_ONCE) as pool:
+        for unit, receipt in zip(tokenized.units, pool.map(find, tokenized.units), strict=True):
+            if receipt is None:
+                raise CorruptionError(
+                    f"the receipt of tokenize {unit} is committed but missing below {objects.root}"
+                )
+            yield receipt
+
+
+@dataclass(slots=True, kw_only=True)
+class EarlierShards:
+    """Shards of earlier units, each opened once."""
+
+    objects: Objects
+    opened: ExitStack
+    readers: dict[str, pa.RecordBatchFileReader] = field(default_factory=dict)
+
+    def batches(self, known: Known, number: int) -> Iterator[pa.RecordBatch]:
+        """The record batches of a slice, which is slice `number` of the unit that takes it.
+
+        Raises CorruptionError where they do not hold what the slice became.
+        """
+        path, piece = known.shard.path, known.piece
+        if path not in self.readers:
+            self.readers[path] = self.opened.enter_context(open_arrow(self.objects, known.shard))
+        documents = tokens = 0
+        for i in range(known.first_batch, known.first_batch + piece.batches):
+            with phase("read"):
+                batch = self.readers[path].get_batch(i)
+            documents += len(batch)
+            tokens += len(batch.column("input_ids").flatten())
+            where = pa.array(np.full(len(batch), number, np.int32))
+            yield pa.RecordBatch.from_arrays([where, *batch.columns[1:]], schema=batch.schema)
+        if (documents, tokens) != (piece.ledger.documents_out, piece.ledger.tokens):
+            raise CorruptionError(
+                f"{self.objects.uri(path)} has {documents} documents with {tokens} tokens of a slice that became "
+                f"{piece.ledger.documents_out} with {piece.ledger.tokens}: remove the root's receipts of tokenize, and run again"
+            )
+
+
+@contextmanager
+def earlier_shards(objects: Objects) -> Iterator[EarlierShards]:
+    """Shards to take slices from; they are closed with the block."""
+    with ExitStack() as opened:
+        yield EarlierShards(objects=objects, opened=opened)
