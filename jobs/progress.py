@@ -26,6 +26,8 @@ SAYS = {
     "merge": "merge counts",
     "learn": "learn merges",
     "tokenize": "tokenize",
+    "survey": "hash documents",
+    "select": "select",
     "exchange": "shuffle",
     "regroup": "shuffle again",
     "pack": "pack rows",

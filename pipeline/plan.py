@@ -17,7 +17,7 @@ from pairloom.pipeline.store.receipts import FORMAT_VERSION
 
 __all__ = ["STAGES", "Plan", "Projection", "make_plan", "project"]
 
-STAGES = ("count", "learn", "tokenize", "pack")
+STAGES = ("count", "learn", "tokenize", "select", "pack")
 
 # Stored bytes of a corpus for each partition of its word counts: the words of one partition fit a worker many times.
 PARTITION_BYTES = 256_000_000
@@ -51,8 +51,12 @@ class Plan:
 
     @property
     def stages(self) -> tuple[str, ...]:
-        """The stages of this recipe, in order; a recipe that brings its vocabulary neither counts nor learns."""
-        return STAGES if self.vocabulary is None else STAGES[2:]
+        """The stages of this recipe, in order.
+
+        A recipe that brings its vocabulary neither counts nor learns; one that takes each document once selects nothing.
+        """
+        stages = STAGES if self.vocabulary is None else STAGES[2:]
+        return tuple(stage for stage in stages if stage != "select" or self.recipe.selects)
 
     def done(self, manifest: Manifest | None) -> tuple[str, ...]:
         """The stages that a manifest holds already."""
@@ -168,5 +172,10 @@ def _keys(recipe: Recipe, inputs: list[InputFile], vocabulary: Vocabulary | None
     tokenize = fingerprint(
         {"files": files, "fields": fields, "vocabulary": learn, "tokenize": recipe.tokenize.model_dump()}
     )
-    pack = fingerprint({"tokenize": tokenize, "pack": recipe.pack.model_dump()})
-    return {"count": count, "learn": learn, "tokenize": tokenize, "pack": pack}
+    select = fingerprint(
+        {"tokenize": tokenize, "pack": recipe.pack.model_dump(include={"deduplicate", "validation"})}
+    )
+    asked = [source.model_dump(include={"weight", "epochs", "tokens"}) for source in recipe.corpus]
+    mixture = {"sources": asked, "mixture": recipe.mixture.model_dump()} if recipe.mixes else None
+    pack = fingerprint({"tokenize": tokenize, "pack": recipe.pack.model_dump(), "mixture": mixture})
+    return {"count": count, "learn": learn, "tokenize": tokenize, "select": select, "pack": pack}
