@@ -5,17 +5,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 
 from pairloom.operators import Vocabulary
 from pairloom.operators.errors import PairloomError, RecipeError
+from pairloom.operators.mixture import source_epochs
 from pairloom.pipeline.corpus import InputFile, Source, Unit, list_inputs, plan_units
 from pairloom.pipeline.readers.storage import resolve
 from pairloom.pipeline.recipe import CorpusSource, Recipe, fingerprint
+from pairloom.pipeline.stages.duplicates import digest_partitions
 from pairloom.pipeline.stages.partitions import Splits
 from pairloom.pipeline.store.manifest import Manifest
 from pairloom.pipeline.store.receipts import FORMAT_VERSION
 
-__all__ = ["STAGES", "Plan", "Projection", "make_plan", "project"]
+__all__ = ["STAGES", "Plan", "Projection", "SourceProjection", "make_plan", "project", "project_sources"]
 
 STAGES = ("count", "learn", "tokenize", "select", "pack")
 
@@ -25,7 +28,10 @@ PARTITION_BYTES = 256_000_000
 BYTES_PER_TOKEN = 3.5
 # Stored bytes of the corpus a second of one worker, checks and writing included: English JSON Lines, 32k tokens, two
 # workers on two cores of an AMD EPYC virtual machine. A large corpus has relatively fewer words to learn from.
-RATES = {"count": 30e6, "learn": 100e6, "tokenize": 45e6, "pack": 45e6}
+RATES = {"count": 30e6, "learn": 100e6, "tokenize": 45e6, "select": 500e6, "pack": 45e6}
+# Stored bytes of a document where nothing is known yet, and what comparing one takes: its digest and its places.
+BYTES_PER_DOCUMENT = 2000
+BYTES_PER_DIGEST = 33
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +84,15 @@ class Projection:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceProjection:
+    """What a source is expected to have, in training tokens before duplicates are dropped, and how often it is taken."""
+
+    name: str
+    tokens: int
+    epochs: Fraction
+
+
 def make_plan(recipe: Recipe) -> Plan:
     """List the inputs of a recipe and cut them into units; raises RecipeError for a path that leads nowhere."""
     inputs: list[InputFile] = []
@@ -100,6 +115,20 @@ def make_plan(recipe: Recipe) -> Plan:
     )
 
 
+def project_sources(plan: Plan) -> list[SourceProjection]:
+    """Project how often each source is taken; raises RecipeError where its mixture cannot be had of so much text."""
+    sizes = {source.name: 0 for source in plan.recipe.corpus}
+    for file in plan.inputs:
+        sizes[file.source] += file.size
+    train = 1 - plan.recipe.pack.validation
+    tokens = [int(size / BYTES_PER_TOKEN * train) for size in sizes.values()]
+    epochs = source_epochs([one.asked for one in plan.recipe.corpus], tokens, plan.recipe.mixture.tokens)
+    return [
+        SourceProjection(name=name, tokens=there, epochs=e)
+        for name, there, e in zip(sizes, tokens, epochs, strict=True)
+    ]
+
+
 def project(plan: Plan, workers: int) -> list[Projection]:
     """Project each stage of a plan on so many workers."""
     size = plan.bytes
@@ -107,8 +136,13 @@ def project(plan: Plan, workers: int) -> list[Projection]:
     tokens = int(size / BYTES_PER_TOKEN)
     width = 2 if plan.recipe.vocabulary.size <= 1 << 16 else 4
     choice = plan.recipe.pack
+    documents = size // BYTES_PER_DOCUMENT
+    digests = digest_partitions(documents) if choice.deduplicate == "exact" else 0
+    taken = tokens
+    if plan.recipe.mixes:
+        taken = int(sum(source.epochs * source.tokens for source in project_sources(plan)))
     files = Splits.of(
-        tokens,
+        taken,
         choice.file_tokens,
         choice.validation,
         mode=choice.shuffle.mode,
@@ -118,14 +152,20 @@ def project(plan: Plan, workers: int) -> list[Projection]:
         "count": (len(plan.units) + plan.partitions, 600_000_000 + 2 * unit, size // 10),
         "learn": (1, 300_000_000 + size // 4, 10 * plan.recipe.vocabulary.size),
         "tokenize": (len(plan.units), 800_000_000, tokens * width),
-        "pack": (len(plan.units) + files, 300_000_000 + 5 * tokens // files, 2 * tokens * width),
+        "select": (
+            len(plan.units) + digests,
+            200_000_000 + max(unit, 120 * documents // max(1, digests) if digests else 0),
+            BYTES_PER_DIGEST * documents if digests else 0,
+        ),
+        "pack": (len(plan.units) + files, 300_000_000 + 5 * taken // files, 2 * taken * width),
     }
     out = []
     for stage in plan.stages:
         tasks, memory, disk = shape[stage]
         busy = 1 if stage == "learn" else min(workers, tasks)
+        work = size if stage != "pack" else size * taken / max(1, tokens)
         out.append(
-            Projection(stage=stage, tasks=tasks, memory=memory, disk=disk, seconds=size / RATES[stage] / busy)
+            Projection(stage=stage, tasks=tasks, memory=memory, disk=disk, seconds=work / RATES[stage] / busy)
         )
     return out
 

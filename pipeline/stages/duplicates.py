@@ -19,9 +19,15 @@ from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.objects import Objects
 from pairloom.pipeline.store.receipts import Ledger, Receipt, claim, unit_id
 
-__all__ = ["DuplicatesTask", "read_duplicates"]
+__all__ = ["DuplicatesTask", "digest_partitions", "read_duplicates"]
 
+PARTITION_DOCUMENTS = 1 << 23  # whose digests a task sorts, in about a gigabyte
 DUPLICATES = pa.schema([pa.field("ordinal", pa.int64(), nullable=False)])
+
+
+def digest_partitions(documents: int) -> int:
+    """Into how many partitions the digests of so many documents go."""
+    return max(1, -(-documents // PARTITION_DOCUMENTS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from pairloom.operators.mixture import passes, source_epochs
 from pairloom.pipeline.job import Job
 from pairloom.pipeline.recipe import Recipe, fingerprint
 from pairloom.pipeline.stages.agreement import check_deduplicated, check_surveyed
-from pairloom.pipeline.stages.duplicates import DuplicatesTask
+from pairloom.pipeline.stages.duplicates import DuplicatesTask, digest_partitions
 from pairloom.pipeline.stages.selection import ORDINAL_BITS, Selection
 from pairloom.pipeline.stages.shards import PlacedShard, placed_shards
 from pairloom.pipeline.stages.survey import SurveyTask
@@ -26,16 +26,10 @@ from pairloom.pipeline.store.files import StoredFile
 from pairloom.pipeline.store.manifest import SourceRecord, StageRecord
 from pairloom.pipeline.store.receipts import Ledger, Receipt
 
-__all__ = ["Mixed", "digest_partitions", "select", "selections", "taken"]
+__all__ = ["Mixed", "select", "selections", "taken"]
 
-PARTITION_DOCUMENTS = 1 << 23  # whose digests a task sorts, in about a gigabyte
 SPANS = 1024  # record batches in a file of duplicates, at most
 SPAN_RECORDS = 1 << 16
-
-
-def digest_partitions(documents: int) -> int:
-    """Into how many partitions the digests of so many documents go."""
-    return max(1, -(-documents // PARTITION_DOCUMENTS))
 
 
 def span_of(records: int) -> int:

@@ -14,7 +14,7 @@ from pairloom.operators.order import document_numbers
 from pairloom.pipeline import Dataset, Recipe, open_dataset, run
 from pairloom.pipeline.events import Event, StepStarted
 from pairloom.pipeline.roundtrip import round_trip
-from pairloom.pipeline.stages import select
+from pairloom.pipeline.stages import duplicates, select
 from pairloom.pipeline.store.manifest import Manifest, SourceRecord
 from pairloom.pipeline.verify import Proof, verify
 from tests.corpora import contents, copies_of, documents, mixed_recipe_for, rows_of, write_jsonl
@@ -128,11 +128,13 @@ def test_each_source_delivers_its_share(
     assert proof.documents == manifest.stages["tokenize"].ledger.documents_out
 
 
-@pytest.mark.parametrize(("mode", "strategy"), [("document", "best_fit"), ("none", "concat")])
+@pytest.mark.parametrize(
+    ("mode", "strategy"), [("document", "best_fit"), ("none", "concat"), ("block", "best_fit")]
+)
 def test_units_do_not_change_a_byte(
     tmp_path: Path, mode: str, strategy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(select, "PARTITION_DOCUMENTS", 90)
+    monkeypatch.setattr(duplicates, "PARTITION_DOCUMENTS", 90)
     monkeypatch.setattr(select, "SPAN_RECORDS", 50)
     corpus = corpus_of({"web": 150, "books": 60})
     corpus["web"] += [("again", corpus["web"][3][1]), ("and again", corpus["books"][7][1])]
