@@ -26,7 +26,7 @@ SAYS = {
     "merge": "merge counts",
     "learn": "learn merges",
     "tokenize": "tokenize",
-    "survey": "hash documents",
+    "survey": "digest tokens",
     "select": "select",
     "exchange": "shuffle",
     "regroup": "shuffle again",
