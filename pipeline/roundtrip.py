@@ -178,7 +178,8 @@ class _Unit:
         values, starts, lengths = flat(shard.column("input_ids"))
         choice = self._recipe.pack
         kept = kept_lengths(lengths, self._dataset.manifest.stage("pack").facts["seq_len"], choice.overflow)
-        _, _, copies = Taken(self._dataset).splits(self._shard, shard)
+        taken = Taken(self._dataset)
+        _, _, copies = taken.splits(self._shard, shard, taken.duplicates(self._shard))
         unique, index, count = np.unique(numbers, return_index=True, return_counts=True)
         count[self._elsewhere(unique)] += 1
         own = np.zeros(len(numbers), np.bool_)

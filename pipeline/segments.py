@@ -67,19 +67,25 @@ class Taken:
         selected = dataset.manifest.stages.get("select")
         self.mixed = None if selected is None else selections(recipe, selected)
 
+    def duplicates(self, shard: PlacedShard) -> npt.NDArray[np.int64]:
+        """The places in the corpus of the documents of a shard that are left out as duplicates."""
+        if self.mixed is None:
+            return np.zeros(0, np.int64)
+        span = self.mixed.selections[shard.source].span
+        return read_duplicates(
+            self._objects, self.mixed.duplicates, span, shard.first_record, shard.end_record
+        )
+
     def splits(
-        self, shard: PlacedShard, batch: pa.RecordBatch
+        self, shard: PlacedShard, batch: pa.RecordBatch, duplicates: npt.NDArray[np.int64]
     ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
         """Of each document of a batch of a shard: whether it is held out, whether a duplicate, how often it is taken."""
         ids, ordinal = shard.documents(batch)
         held_out = in_validation(ids, self.choice.validation)
+        duplicate = np.isin(ordinal, duplicates)
         if self.mixed is None:
-            return held_out, np.zeros(len(ids), np.bool_), np.ones(len(ids), np.int64)
-        selection = self.mixed.selections[shard.source]
-        first, end = (int(ordinal.min()), int(ordinal.max()) + 1) if len(ordinal) else (0, 0)
-        listed = read_duplicates(self._objects, self.mixed.duplicates, selection.span, first, end)
-        duplicate = np.isin(ordinal, listed)
-        return held_out, duplicate, selection.copies(ids, held_out, duplicate)
+            return held_out, duplicate, np.ones(len(ids), np.int64)
+        return held_out, duplicate, self.mixed.selections[shard.source].copies(ids, held_out, duplicate)
 
 
 def shards(dataset: Dataset) -> Iterator[PlacedShard]:
@@ -116,10 +122,11 @@ def shard_segments(dataset: Dataset, taken: Taken) -> Iterator[Expected]:
     """What the rows must hold, batch by batch of the shards."""
     choice = taken.choice
     for shard in shards(dataset):
+        duplicates = taken.duplicates(shard)
         for batch in read_batches(dataset.objects, shard.stored):
             values, starts, lengths = flat(batch.column("input_ids"))
             kept = kept_lengths(lengths, choice.seq_len, choice.overflow)
-            held_out, duplicate, copies = taken.splits(shard, batch)
+            held_out, duplicate, copies = taken.splits(shard, batch, duplicates)
             index, _ = expanded(copies)
             numbers = shard.numbers(batch)[index]
             whole = Segments(starts[index], kept[index], numbers, np.zeros(len(index), np.int64))

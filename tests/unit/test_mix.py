@@ -14,7 +14,7 @@ from pairloom.operators.order import document_numbers
 from pairloom.pipeline import Dataset, Recipe, open_dataset, run
 from pairloom.pipeline.events import Event, StepStarted
 from pairloom.pipeline.roundtrip import round_trip
-from pairloom.pipeline.stages import duplicates, select
+from pairloom.pipeline.stages import duplicates, partitions, select
 from pairloom.pipeline.store.manifest import Manifest, SourceRecord
 from pairloom.pipeline.verify import Proof, verify
 from tests.corpora import contents, copies_of, documents, mixed_recipe_for, rows_of, write_jsonl
@@ -142,7 +142,8 @@ def test_units_do_not_change_a_byte(
     write(tmp_path, corpus)
     asked = {"web": {"epochs": "5/2"}, "books": {"tokens": 9000}}
     made = []
-    for unit_bytes in (3_000, 1_000_000):
+    for unit_bytes, one_pass in ((3_000, 3), (1_000_000, 512)):
+        monkeypatch.setattr(partitions, "ONE_PASS", one_pass)
         recipe = mixed_recipe_for(
             tmp_path,
             asked,
