@@ -27,18 +27,13 @@ from pairloom.operators.errors import CorruptionError
 from pairloom.operators.tally import tally_tokens
 from pairloom.pipeline.segments import Segments, Taken, receipt_of, segments, shard_segments, without_repeats
 from pairloom.pipeline.stages.agreement import check_deduplicated, check_tokenized
+from pairloom.pipeline.stages.select import TAKEN
 from pairloom.pipeline.store.dataset import Dataset
 from pairloom.pipeline.store.files import StoredFile, check_stored, read_batches
-from pairloom.pipeline.store.manifest import SourceRecord
 from pairloom.pipeline.store.receipts import Ledger
 
 __all__ = ["Proof", "verify"]
 
-TAKEN = tuple(
-    name
-    for name in SourceRecord.model_fields
-    if name.startswith(("duplicate_", "validation_", "train_", "deliv"))
-)
 BUCKETS = 1 << 12  # of the tally: a difference is looked for among a 4096th of the documents
 
 
@@ -127,11 +122,10 @@ def _check_ledgers(dataset: Dataset, proof: Proof) -> None:
                     )
         if stage == "tokenize":
             check_tokenized(dataset.objects, receipts, stages.get("count"))
-        if stage == "select" and record.files:
-            check_deduplicated(stages["tokenize"], record)
-        if stage == "tokenize":
             proof.documents = record.ledger.documents_out
             proof.tokens = record.ledger.tokens
+        if stage == "select" and record.files:
+            check_deduplicated(stages["tokenize"], record)
 
 
 def _check_ids(dataset: Dataset, stored: StoredFile, values: npt.NDArray[Any], size: int) -> None:

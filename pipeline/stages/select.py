@@ -8,6 +8,7 @@ arithmetic, when the rows are to be packed. A recipe that neither mixes nor dedu
 """
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -26,8 +27,14 @@ from pairloom.pipeline.store.files import StoredFile
 from pairloom.pipeline.store.manifest import SourceRecord, StageRecord
 from pairloom.pipeline.store.receipts import Ledger, Receipt
 
-__all__ = ["Mixed", "select", "selections", "taken"]
+__all__ = ["TAKEN", "Mixed", "select", "selections", "taken"]
 
+# What is counted of each shard as it is exchanged.
+TAKEN = tuple(
+    f"{which}_{what}"
+    for which in ("duplicate", "validation", "train", "delivered")
+    for what in ("documents", "tokens")
+)
 SPANS = 1024  # record batches in a file of duplicates, at most
 SPAN_RECORDS = 1 << 16
 
@@ -65,7 +72,7 @@ def select(job: Job) -> StageRecord:
         units=tuple(receipt.unit for receipt in units),
         files=tuple(receipt.file("duplicates") for receipt in found),
         ledger=Ledger.sum(receipt.ledger for receipt in units),
-        facts={"span": span_of(tokenized.ledger.documents_in)},
+        facts={"span": span_of(tokenized.ledger.documents_in), "records": tokenized.ledger.documents_in},
         sources=sources,
     )
     if exact:
@@ -99,15 +106,14 @@ def _sources(
 ) -> tuple[SourceRecord, ...]:
     """What each source has, less its duplicates."""
     names = ("train_documents", "train_tokens", "validation_documents", "validation_tokens")
+    have: dict[str, Counter[str]] = {source.name: Counter() for source in recipe.corpus}
+    for shard, receipt in zip(shards, surveyed, strict=True):
+        have[shard.source].update(receipt.facts)
+    lose = sum((Counter(receipt.facts) for receipt in found), Counter())
     out = []
     for source in recipe.corpus:
-        mine = [
-            receipt for shard, receipt in zip(shards, surveyed, strict=True) if shard.source == source.name
-        ]
-        there = {name: sum(receipt.facts[name] for receipt in mine) for name in names}
-        gone = {
-            name: sum(receipt.facts.get(f"{source.name}/{name}", 0) for receipt in found) for name in names
-        }
+        there = {name: have[source.name][name] for name in names}
+        gone = {name: lose[f"{source.name}/{name}"] for name in names}
         sums = {
             f"{which}{what}": counts[f"train_{what}"] + counts[f"validation_{what}"]
             for which, counts in (("", there), ("duplicate_", gone))
@@ -137,13 +143,13 @@ class Mixed:
 
     def delivered(self, of: Sequence[str], receipts: Sequence[Receipt]) -> tuple[SourceRecord, ...]:
         """The sources as shards were found to hold them, with what is delivered of each; `of` is each shard's source."""
-        counted = [name for name in SourceRecord.model_fields if name.endswith(("_documents", "_tokens"))]
-        out = []
-        for source in self.sources:
-            mine = [receipt.facts for name, receipt in zip(of, receipts, strict=True) if name == source.name]
-            found = {name: sum(facts[name] for facts in mine) for name in counted if name != "asked_tokens"}
-            out.append(source.model_copy(update=found))
-        return tuple(out)
+        found: dict[str, Counter[str]] = {source.name: Counter() for source in self.sources}
+        for name, receipt in zip(of, receipts, strict=True):
+            found[name].update(receipt.facts)
+        return tuple(
+            source.model_copy(update={name: found[source.name][name] for name in TAKEN})
+            for source in self.sources
+        )
 
 
 def selections(recipe: Recipe, selected: StageRecord) -> Mixed:
@@ -180,9 +186,9 @@ def selections(recipe: Recipe, selected: StageRecord) -> Mixed:
         )
         widths = passes(e, source.train_tokens)
         rank, base, token = rank + max(1, len(widths)), base + sum(widths), token + source.tokens
-    if rank >> (63 - ORDINAL_BITS) or selected.ledger.documents_in >> ORDINAL_BITS:
+    if rank >> (63 - ORDINAL_BITS) or selected.facts["records"] >> ORDINAL_BITS:
         raise CapacityError(
-            f"{rank} passes over sources of {selected.ledger.documents_in} documents cannot be told apart in 63 bits"
+            f"{rank} passes over sources of {selected.facts['records']} records cannot be told apart in 63 bits"
         )
     return Mixed(
         selections=made,
