@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
-from pairloom.operators.errors import CapacityError, CorruptionError, RecipeError
+from pairloom.operators.errors import CapacityError, RecipeError
 from pairloom.operators.mixture import passes, source_epochs
 from pairloom.pipeline.job import Job
 from pairloom.pipeline.recipe import Recipe, fingerprint
@@ -48,8 +48,9 @@ def select(job: Job) -> StageRecord:
     """Survey every shard and, if asked, find the duplicates among all of them."""
     recipe, tokenized = job.plan.recipe, job.records["tokenize"]
     if len(tokenized.unit_sources) != len(tokenized.units):
-        raise CorruptionError(
-            f"the tokens below {job.objects.root} do not say of which sources they are: use another root"
+        raise RecipeError(
+            f"the tokens below {job.objects.root} are of an earlier version and do not say of which sources they are: use "
+            "another root"
         )
     exact = recipe.pack.deduplicate == "exact"
     parts = digest_partitions(tokenized.ledger.documents_out) if exact else 0

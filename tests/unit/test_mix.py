@@ -221,8 +221,13 @@ def test_duplicates_are_dropped_across_sources(tmp_path: Path) -> None:
     corpus["books"][7] = ("web-8", "another text of an id that is there")
     corpus["books"].append(("books-late", corpus["books"][20][1]))
     write(tmp_path, corpus)
-    recipe = mixed_recipe_for(tmp_path, {"web": {}, "books": {}}, *SMALL, "pack.deduplicate=exact")
+    place = tmp_path / "web" / "a.jsonl"  # rejected records have places in the corpus too
+    lines = place.read_bytes().splitlines(keepends=True)
+    place.write_bytes(b"".join([*lines[:7], b"nonsense\n", *lines[7:30], b'{"id": "x"}\n', *lines[30:]]))
+    settings = ["pack.deduplicate=exact", "max_rejected=1"]
+    recipe = mixed_recipe_for(tmp_path, {"web": {}, "books": {}}, *SMALL, *settings)
     manifest = run(recipe)
+    assert manifest.stages["tokenize"].ledger.rejects == 2
     dataset, proof = proved(recipe)
     seen: set[str] = set()
     expected: Counter[int] = Counter()
