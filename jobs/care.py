@@ -90,10 +90,14 @@ def show_proof(proof: Proof, as_json: bool) -> None:
         left = (
             f", {proof.left_out_tokens:,} were left out as the recipe says" if proof.left_out_tokens else ""
         )
-        lines.append(
-            f"{proof.rows:,} rows hold the {proof.tokens - proof.left_out_tokens:,} tokens of {proof.documents:,} documents, each "
-            f"exactly once{left}"
-        )
+        what = f"{proof.rows:,} rows hold the {proof.taken_tokens - proof.left_out_tokens:,} tokens of"
+        if proof.selected:
+            lines.append(
+                f"{what} {proof.taken_documents:,} documents, taken from {proof.documents:,}, each exactly as often as the "
+                f"recipe takes it{left}"
+            )
+        else:
+            lines.append(f"{what} {proof.documents:,} documents, each exactly once{left}")
     if proof.source_units:
         lines.append(
             f"{proof.source_units:,} units were read again: {proof.source_documents:,} documents, {proof.source_bytes:,} bytes, "

@@ -26,6 +26,8 @@ SAYS = {
     "merge": "merge counts",
     "learn": "learn merges",
     "tokenize": "tokenize",
+    "survey": "digest tokens",
+    "select": "select",
     "exchange": "shuffle",
     "regroup": "shuffle again",
     "pack": "pack rows",

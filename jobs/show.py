@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from pairloom.jobs.progress import SAYS, Progress, size_text, time_text
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.order import document_ids, document_numbers
 from pairloom.pipeline.phases import PHASES
-from pairloom.pipeline.plan import Plan, project
+from pairloom.pipeline.plan import Plan, project, project_sources
 from pairloom.pipeline.store.dataset import Dataset
 from pairloom.pipeline.store.files import read_batches
 from pairloom.pipeline.store.location import open_objects
@@ -45,8 +46,13 @@ def summary(manifest: Manifest, root: str, watch: Progress) -> dict[str, Any]:
         out |= manifest.stages["count"].facts
     if "tokenize" in manifest.stages:
         out |= {"tokens": ledger.tokens, "bytes_per_token": ledger.text_bytes / max(1, ledger.tokens)}
+    if "select" in manifest.stages:
+        selected = manifest.stages["select"].ledger
+        out |= {"deduplicated": selected.deduplicated, "deduplicated_tokens": selected.deduplicated_tokens}
     if "pack" in manifest.stages:
         record = manifest.stages["pack"]
+        if record.sources:
+            out["sources"] = [source.model_dump() for source in record.sources]
         facts = record.facts
         splits: dict[str, int] = {}
         for file in record.files:
@@ -99,6 +105,9 @@ def show_summary(result: dict[str, Any]) -> None:
         lines.append(("words", f"{result['words']:,} distinct of {result['pretokens']:,}"))
     if "tokens" in result:
         lines.append(("tokens", f"{result['tokens']:,}, {result['bytes_per_token']:.3f} bytes each"))
+    if result.get("deduplicated"):
+        dropped = f"{result['deduplicated']:,} documents, {result['deduplicated_tokens']:,} tokens, left out"
+        lines.append(("duplicates", dropped))
     if "pack" in result:
         pack = result["pack"]
         splits = ", ".join(f"{rows:,} {split}" for split, rows in pack["rows_of"].items())
@@ -124,6 +133,30 @@ def show_summary(result: dict[str, Any]) -> None:
     lines.append(("committed", f"generation {result['generation']} of {result['root']}"))
     for label, text in lines:
         sys.stdout.write(f"{label:<14}{text}\n")
+    if "sources" in result:
+        _show_sources(result["sources"])
+
+
+def _show_sources(sources: list[dict[str, Any]]) -> None:
+    """What each source has, and what the rows have of it."""
+    names = ("source", "documents", "tokens", "duplicates", "validation", "train", "epochs")
+    table = Table(*names, "asked", "delivered", "share", box=None, pad_edge=False)
+    for column in table.columns[1:]:
+        column.justify, column.no_wrap = "right", True
+    total = sum(source["delivered_tokens"] for source in sources)
+    for source in sources:
+        counts = [source["documents"]] + [
+            source[name] for name in ("tokens", "duplicate_tokens", "validation_tokens", "train_tokens")
+        ]
+        table.add_row(
+            source["name"],
+            *(f"{count:,}" for count in counts),
+            f"{float(Fraction(source['epochs'])):.4g}",
+            f"{source['asked_tokens']:,}",
+            f"{source['delivered_tokens']:,}",
+            f"{source['delivered_tokens'] / max(1, total):.2%}",
+        )
+    Console(soft_wrap=True, highlight=False, width=max(120, Console().width)).print(table)
 
 
 def show_profile(result: dict[str, Any]) -> None:
@@ -158,9 +191,21 @@ def show_plan(plan: Plan, workers: int | None, as_json: bool) -> None:
         }
         for p in project(plan, workers)
     ]
+    sources = project_sources(plan) if plan.recipe.mixes else []
     facts = {"files": len(plan.inputs), "bytes": plan.bytes, "units": len(plan.units), "workers": workers}
+    mixed: list[dict[str, Any]] = [
+        {
+            "name": one.name,
+            "tokens": one.tokens,
+            "epochs": str(one.epochs),
+            "taken": int(one.epochs * one.tokens),
+        }
+        for one in sources
+    ]
     if as_json:
-        sys.stdout.write(json.dumps(facts | {"keys": dict(plan.keys), "stages": rows}) + "\n")
+        sys.stdout.write(
+            json.dumps(facts | {"keys": dict(plan.keys), "stages": rows, "sources": mixed}) + "\n"
+        )
         return
     console = Console(soft_wrap=True, highlight=False)
     console.print(
@@ -178,6 +223,12 @@ def show_plan(plan: Plan, workers: int | None, as_json: bool) -> None:
             "-" if row["state"] == "committed" else time_text(row["seconds"]),
         )
     console.print(table)
+    if mixed:
+        table = Table("source", "tokens, about", "epochs, about", "taken", box=None, pad_edge=False)
+        for one in mixed:
+            epochs = f"{float(Fraction(one['epochs'])):.3g}"
+            table.add_row(one["name"], f"{one['tokens']:,}", epochs, f"{one['taken']:,}")
+        console.print(table)
 
 
 def show_rows(dataset: Dataset, split: str, start: int, count: int, width: int) -> None:

@@ -5,19 +5,22 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 
 from pairloom.operators import Vocabulary
 from pairloom.operators.errors import PairloomError, RecipeError
+from pairloom.operators.mixture import source_epochs
 from pairloom.pipeline.corpus import InputFile, Source, Unit, list_inputs, plan_units
 from pairloom.pipeline.readers.storage import resolve
 from pairloom.pipeline.recipe import CorpusSource, Recipe, fingerprint
+from pairloom.pipeline.stages.duplicates import digest_partitions
 from pairloom.pipeline.stages.partitions import Splits
 from pairloom.pipeline.store.manifest import Manifest
 from pairloom.pipeline.store.receipts import FORMAT_VERSION
 
-__all__ = ["STAGES", "Plan", "Projection", "make_plan", "project"]
+__all__ = ["STAGES", "Plan", "Projection", "SourceProjection", "make_plan", "project", "project_sources"]
 
-STAGES = ("count", "learn", "tokenize", "pack")
+STAGES = ("count", "learn", "tokenize", "select", "pack")
 
 # Stored bytes of a corpus for each partition of its word counts: the words of one partition fit a worker many times.
 PARTITION_BYTES = 256_000_000
@@ -25,7 +28,10 @@ PARTITION_BYTES = 256_000_000
 BYTES_PER_TOKEN = 3.5
 # Stored bytes of the corpus a second of one worker, checks and writing included: English JSON Lines, 32k tokens, two
 # workers on two cores of an AMD EPYC virtual machine. A large corpus has relatively fewer words to learn from.
-RATES = {"count": 30e6, "learn": 100e6, "tokenize": 45e6, "pack": 45e6}
+RATES = {"count": 30e6, "learn": 100e6, "tokenize": 45e6, "select": 500e6, "pack": 45e6}
+# Stored bytes of a document where nothing is known yet, and what comparing one takes: its digest and its places.
+BYTES_PER_DOCUMENT = 2000
+BYTES_PER_DIGEST = 33
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +58,12 @@ class Plan:
 
     @property
     def stages(self) -> tuple[str, ...]:
-        """The stages of this recipe, in order; a recipe that brings its vocabulary neither counts nor learns."""
-        return STAGES if self.vocabulary is None else STAGES[2:]
+        """The stages of this recipe, in order.
+
+        A recipe that brings its vocabulary neither counts nor learns; one that takes each document once selects nothing.
+        """
+        stages = STAGES if self.vocabulary is None else STAGES[2:]
+        return tuple(stage for stage in stages if stage != "select" or self.recipe.selects)
 
     def done(self, manifest: Manifest | None) -> tuple[str, ...]:
         """The stages that a manifest holds already."""
@@ -73,6 +83,15 @@ class Projection:
     memory: int
     disk: int
     seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceProjection:
+    """What a source is expected to have, in training tokens before duplicates are dropped, and how often it is taken."""
+
+    name: str
+    tokens: int
+    epochs: Fraction
 
 
 def make_plan(recipe: Recipe, *, keep: Manifest | None = None) -> Plan:
@@ -102,6 +121,20 @@ def make_plan(recipe: Recipe, *, keep: Manifest | None = None) -> Plan:
     )
 
 
+def project_sources(plan: Plan) -> list[SourceProjection]:
+    """Project how often each source is taken; raises RecipeError where its mixture cannot be had of so much text."""
+    sizes = {source.name: 0 for source in plan.recipe.corpus}
+    for file in plan.inputs:
+        sizes[file.source] += file.size
+    train = 1 - plan.recipe.pack.validation
+    tokens = [int(size / BYTES_PER_TOKEN * train) for size in sizes.values()]
+    epochs = source_epochs([one.asked for one in plan.recipe.corpus], tokens, plan.recipe.mixture.tokens)
+    return [
+        SourceProjection(name=name, tokens=there, epochs=e)
+        for name, there, e in zip(sizes, tokens, epochs, strict=True)
+    ]
+
+
 def project(plan: Plan, workers: int) -> list[Projection]:
     """Project each stage of a plan on so many workers."""
     size = plan.bytes
@@ -109,8 +142,13 @@ def project(plan: Plan, workers: int) -> list[Projection]:
     tokens = int(size / BYTES_PER_TOKEN)
     width = 2 if plan.recipe.vocabulary.size <= 1 << 16 else 4
     choice = plan.recipe.pack
+    documents = size // BYTES_PER_DOCUMENT
+    digests = digest_partitions(documents) if choice.deduplicate == "exact" else 0
+    taken = tokens
+    if plan.recipe.mixes:
+        taken = int(sum(source.epochs * source.tokens for source in project_sources(plan)))
     files = Splits.of(
-        tokens,
+        taken,
         choice.file_tokens,
         choice.validation,
         mode=choice.shuffle.mode,
@@ -120,14 +158,20 @@ def project(plan: Plan, workers: int) -> list[Projection]:
         "count": (len(plan.units) + plan.partitions, 600_000_000 + 2 * unit, size // 10),
         "learn": (1, 300_000_000 + size // 4, 10 * plan.recipe.vocabulary.size),
         "tokenize": (len(plan.units), 800_000_000, tokens * width),
-        "pack": (len(plan.units) + files, 300_000_000 + 5 * tokens // files, 2 * tokens * width),
+        "select": (
+            len(plan.units) + digests,
+            200_000_000 + max(unit, 120 * documents // max(1, digests) if digests else 0),
+            BYTES_PER_DIGEST * documents if digests else 0,
+        ),
+        "pack": (len(plan.units) + files, 300_000_000 + 5 * taken // files, 2 * taken * width),
     }
     out = []
     for stage in plan.stages:
         tasks, memory, disk = shape[stage]
         busy = 1 if stage == "learn" else min(workers, tasks)
+        work = size if stage != "pack" else size * taken / max(1, tokens)
         out.append(
-            Projection(stage=stage, tasks=tasks, memory=memory, disk=disk, seconds=size / RATES[stage] / busy)
+            Projection(stage=stage, tasks=tasks, memory=memory, disk=disk, seconds=work / RATES[stage] / busy)
         )
     return out
 
@@ -178,8 +222,13 @@ def _keys(
     tokenize = fingerprint(
         {"files": files, "fields": fields, "vocabulary": learn, "tokenize": recipe.tokenize.model_dump()}
     )
-    pack = fingerprint({"tokenize": tokenize, "pack": recipe.pack.model_dump()})
-    return {"count": count, "learn": learn, "tokenize": tokenize, "pack": pack}
+    select = fingerprint(
+        {"tokenize": tokenize, "pack": recipe.pack.model_dump(include={"deduplicate", "validation"})}
+    )
+    asked = [source.model_dump(include={"weight", "epochs", "tokens"}) for source in recipe.corpus]
+    mixture = {"sources": asked, "mixture": recipe.mixture.model_dump()} if recipe.mixes else None
+    pack = fingerprint({"tokenize": tokenize, "pack": recipe.pack.model_dump(), "mixture": mixture})
+    return {"count": count, "learn": learn, "tokenize": tokenize, "select": select, "pack": pack}
 
 
 def _kept_keys(recipe: Recipe, keep: Manifest) -> tuple[str, str]:

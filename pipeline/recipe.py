@@ -3,15 +3,14 @@
 import difflib
 import hashlib
 import json
-import re
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import yaml
 from pydantic import (
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
@@ -22,11 +21,14 @@ from pydantic import (
 
 from pairloom.operators import Pretokenizer
 from pairloom.operators.errors import RecipeError
+from pairloom.operators.mixture import Asked
 from pairloom.operators.pack import widths
+from pairloom.pipeline.amounts import AmountLoader, Ratio, Size, TokenCount
 
 __all__ = [
     "CorpusSource",
     "Execution",
+    "Mixture",
     "Pack",
     "PretokenizerChoice",
     "Recipe",
@@ -37,31 +39,6 @@ __all__ = [
     "load_recipe",
     "parse_recipe",
 ]
-
-SIZE = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*([kmgt]?i?b?)\s*$", re.IGNORECASE)
-UNITS = {
-    "": 1,
-    "k": 10**3,
-    "m": 10**6,
-    "g": 10**9,
-    "t": 10**12,
-    "ki": 2**10,
-    "mi": 2**20,
-    "gi": 2**30,
-    "ti": 2**40,
-}
-
-
-def _size(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    match = SIZE.match(value)
-    if not match:
-        raise ValueError(f"{value!r} is no size; write a number of bytes, or for example 128MB or 64MiB")
-    return int(float(match[1]) * UNITS[match[2].lower().removesuffix("b")])
-
-
-Size = Annotated[int, BeforeValidator(_size), Field(gt=0)]
 
 
 class Section(BaseModel):
@@ -80,6 +57,35 @@ class CorpusSource(Section):
         default="text", description="field or column with the text; ignored for plain text files"
     )
     id: str | None = Field(default=None, description='field or column with the id; otherwise "<uri>#<row>"')
+    weight: Ratio | None = Field(default=None, description="share of the tokens of the mixture")
+    epochs: Ratio | None = Field(default=None, description="how often its documents are seen")
+    tokens: TokenCount | None = Field(default=None, description="how many of its tokens are seen")
+
+    @model_validator(mode="after")
+    def _one_share(self) -> "CorpusSource":
+        named = [name for name in ("weight", "epochs", "tokens") if getattr(self, name) is not None]
+        if len(named) > 1:
+            raise ValueError(f"source {self.name} names {' and '.join(named)}: say one of them")
+        return self
+
+    @property
+    def asked(self) -> Asked:
+        """What the recipe asks of this source."""
+        return Asked(
+            name=self.name,
+            weight=None if self.weight is None else Fraction(self.weight),
+            epochs=None if self.epochs is None else Fraction(self.epochs),
+            tokens=self.tokens,
+        )
+
+
+class Mixture(Section):
+    """How much of the sources is taken together, where they have weights."""
+
+    tokens: TokenCount | None = Field(
+        default=None, description="tokens in all; otherwise the most at which no source is seen twice"
+    )
+    seed: int = Field(default=0, ge=0, lt=1 << 63, description="another seed chooses other documents")
 
 
 class PretokenizerChoice(Section):
@@ -185,6 +191,9 @@ class Pack(Section):
         default=None, description="the token on padding; otherwise the last appended one, or id 0"
     )
     file_tokens: int = Field(default=1 << 24, ge=1, description="tokens in a packed file, about")
+    deduplicate: Literal["none", "exact"] = Field(
+        default="none", description="exact: of documents with the same tokens the first is kept"
+    )
 
     @model_validator(mode="after")
     def _possible(self) -> "Pack":
@@ -220,6 +229,7 @@ class Recipe(Section):
 
     root: str = Field(default="./out", min_length=1, description="the folder that everything is written to")
     corpus: tuple[CorpusSource, ...] = Field(min_length=1)
+    mixture: Mixture = Mixture()
     vocabulary: VocabularyChoice = VocabularyChoice()
     tokenize: Tokenize = Tokenize()
     pack: Pack = Pack()
@@ -234,6 +244,7 @@ class Recipe(Section):
         names = [source.name for source in self.corpus]
         if len(set(names)) != len(names):
             raise ValueError(f"two sources of the corpus have one name: {', '.join(names)}")
+        self._check_weights()
         if self.vocabulary.from_ is None:
             wanted = {
                 *self.tokenize.prepend,
@@ -245,6 +256,31 @@ class Recipe(Section):
                     f"{', '.join(missing)} is used in tokenize or pack but is not in vocabulary.special_tokens"
                 )
         return self
+
+    def _check_weights(self) -> None:
+        without = [source.name for source in self.corpus if source.weight is None]
+        if self.mixture.tokens is not None and without:
+            raise ValueError(
+                f"mixture.tokens is shared out by weights, but these sources have none: {', '.join(without)}"
+            )
+        if 0 < len(without) < len(self.corpus):
+            raise ValueError(
+                f"weights are shares of one whole, so every source needs one: {', '.join(without)} "
+                f"{'has' if len(without) == 1 else 'have'} none"
+            )
+
+    @property
+    def mixes(self) -> bool:
+        """Whether any source is asked for in another measure than once."""
+        asked = (source.asked for source in self.corpus)
+        return any(
+            one.weight is not None or one.tokens is not None or one.epochs not in (None, 1) for one in asked
+        )
+
+    @property
+    def selects(self) -> bool:
+        """Whether any document may be left out or taken more than once."""
+        return self.mixes or self.pack.deduplicate != "none"
 
 
 def fingerprint(value: object) -> str:
@@ -273,7 +309,7 @@ def parse_recipe(text: str, *, name: str = "recipe", overrides: Sequence[str] = 
     """Read a recipe from YAML text; see `load_recipe`."""
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
+        data = yaml.load(text, Loader=AmountLoader)  # noqa: S506  (a SafeLoader)
     except yaml.YAMLError as error:
         raise RecipeError(f"{name} is not YAML: {error}") from error
     if not isinstance(data, dict):
@@ -295,7 +331,7 @@ def _override(data: dict[str, Any], override: str) -> None:
     try:
         for key in parents:
             place = place[int(key)] if isinstance(place, list) else place.setdefault(key, {})
-        parsed = yaml.safe_load(value)
+        parsed = yaml.load(value, Loader=AmountLoader)  # noqa: S506  (a SafeLoader)
         if isinstance(place, list):
             place[int(last)] = parsed
         else:

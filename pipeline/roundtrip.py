@@ -21,8 +21,9 @@ from pairloom.operators.normalize import normalize
 from pairloom.operators.pack import kept_lengths
 from pairloom.pipeline.corpus import Source, list_inputs, plan_units
 from pairloom.pipeline.recipe import Recipe
-from pairloom.pipeline.segments import Shard, flat, segments, shards
+from pairloom.pipeline.segments import Taken, flat, segments, shards
 from pairloom.pipeline.stages.reading import Documents, Intake
+from pairloom.pipeline.stages.shards import PlacedShard
 from pairloom.pipeline.stages.tokenize import TokenizeTask, tokenize_task
 from pairloom.pipeline.store.dataset import Dataset
 from pairloom.pipeline.store.files import open_arrow, read_batches
@@ -86,7 +87,7 @@ class _Unit:
         recipe: Recipe,
         vocabulary: Vocabulary,
         tasks: dict[str, TokenizeTask],
-        shard: Shard,
+        shard: PlacedShard,
     ) -> None:
         self._dataset, self._recipe, self._vocabulary, self._shard = dataset, recipe, vocabulary, shard
         self._task = tasks[shard.receipt.unit]
@@ -177,17 +178,20 @@ class _Unit:
         return out
 
     def _packed(self, shard: pa.RecordBatch) -> tuple[pa.LargeListArray, npt.NDArray[np.bool_]]:
-        """What the rows hold of each document of the shard, and whether its number is its own and it is all there."""
+        """What the rows hold of each document of the shard, and whether its number is its own and it is taken."""
         numbers = self._shard.numbers(shard)
         values, starts, lengths = flat(shard.column("input_ids"))
         choice = self._recipe.pack
         kept = kept_lengths(lengths, self._dataset.manifest.stage("pack").facts["seq_len"], choice.overflow)
+        taken = Taken(self._dataset)
+        _, _, copies = taken.splits(self._shard, shard, taken.duplicates(self._shard))
         unique, index, count = np.unique(numbers, return_index=True, return_counts=True)
+        count[self._elsewhere(unique)] += 1
         own = np.zeros(len(numbers), np.bool_)
         own[index[count == 1]] = True
         begins = np.zeros(len(numbers) + 1, np.int64)
         np.cumsum(np.where(own, kept, 0), out=begins[1:])
-        out, seen = np.zeros(begins[-1], values.dtype), np.zeros(begins[-1], np.uint8)
+        out, seen = np.zeros(begins[-1], values.dtype), np.zeros(begins[-1], np.int32)
         for path, row, tokens, length, document, offset in self._segments(unique[count == 1]):
             at = index[np.searchsorted(unique, document)]
             for s in range(len(at)):
@@ -208,13 +212,23 @@ class _Unit:
                 seen[place : place + length[s]] += 1
         # A row's end may fall right behind the repeated token of a leftover, which then stands in a third row.
         most = 1 if not choice.predict_every_token else 3 if choice.strategy == "concat" else 2
-        if len(wrong := np.flatnonzero((seen < 1) | (seen > most))):
+        times = np.repeat(copies, np.diff(begins))
+        if len(wrong := np.flatnonzero((seen < times) | (seen > most * times))):
             at_fault = int(np.searchsorted(begins, wrong[0], side="right")) - 1
             raise CorruptionError(
                 f"document {numbers[at_fault]} of {self._task.label}: its token {wrong[0] - begins[at_fault]} is "
-                f"{seen[wrong[0]]} times in rows"
+                f"{seen[wrong[0]]} times in rows, the recipe takes it {copies[at_fault]} times"
             )
-        return pa.LargeListArray.from_arrays(pa.array(begins), pa.array(out)), own
+        return pa.LargeListArray.from_arrays(pa.array(begins), pa.array(out)), own & (copies > 0)
+
+    def _elsewhere(self, unique: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """Which of these numbers documents of other shards have too: documents with one id cannot be told apart in rows."""
+        found = np.zeros(len(unique), np.bool_)
+        for shard in shards(self._dataset):
+            if shard.first_record != self._shard.first_record:
+                for batch in read_batches(self._dataset.objects, shard.stored):
+                    found |= np.isin(unique, shard.numbers(batch))
+        return found
 
     def _segments(
         self, wanted: npt.NDArray[np.int64]

@@ -1,7 +1,9 @@
 """Running a recipe: the stages that are not committed yet, then one commit.
 
-    plan ─▶ prepare ─▶ count ─▶ merge ─▶ learn ─▶ tokenize ─▶ exchange ─▶ pack ─▶ manifest
-               1        units    parts     1        units       shards    parts      1
+    plan ─▶ prepare ─▶ count ─▶ merge ─▶ learn ─▶ tokenize ─▶ survey ─▶ select ─▶ exchange ─▶ pack ─▶ manifest
+               1        units    parts     1        units     shards    parts     shards    parts      1
+
+Only recipes that deduplicate survey, and only those that mix or deduplicate select.
 
 Everything before the manifest can be killed at any moment: units with a receipt are never done again, units without one
 leave nothing that anybody would read.
@@ -20,6 +22,7 @@ from pairloom.pipeline.stages.count import count
 from pairloom.pipeline.stages.learn import learn
 from pairloom.pipeline.stages.pack import pack_rows
 from pairloom.pipeline.stages.prepare import PrepareTask
+from pairloom.pipeline.stages.select import select
 from pairloom.pipeline.stages.tokenize import tokenize
 from pairloom.pipeline.store.gc import check_present
 from pairloom.pipeline.store.location import check_writable, open_objects
@@ -32,6 +35,7 @@ RUNS: dict[str, Callable[[Job], StageRecord]] = {
     "count": count,
     "learn": learn,
     "tokenize": tokenize,
+    "select": select,
     "pack": pack_rows,
 }
 
@@ -59,9 +63,12 @@ def run(
     last = latest_manifest(objects)
     wanted = plan.stages[: plan.stages.index(until) + 1] if until in plan.stages else ()
     if not wanted:
-        raise RecipeError(
-            f"the recipe brings its vocabulary (vocabulary.from), so there is nothing to {until}"
+        why = (
+            "neither mixes nor deduplicates"
+            if until == "select"
+            else "brings its vocabulary (vocabulary.from)"
         )
+        raise RecipeError(f"the recipe {why}, so there is nothing to {until}")
     done = plan.done(last)
     if last is not None and set(wanted) <= set(done):
         return last

@@ -1,7 +1,6 @@
 """What is committed, as segments of tokens: of the documents in token shards, and of the documents in packed rows."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,16 +8,22 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pairloom.operators.errors import CorruptionError
-from pairloom.operators.order import document_ids, document_numbers
+from pairloom.operators.mixture import expanded
+from pairloom.operators.order import in_validation
 from pairloom.operators.pack import kept_lengths
-from pairloom.pipeline.recipe import Pack
+from pairloom.pipeline.recipe import Recipe
+from pairloom.pipeline.stages.duplicates import read_duplicates
+from pairloom.pipeline.stages.select import selections
+from pairloom.pipeline.stages.selection import taken_counts
+from pairloom.pipeline.stages.shards import PlacedShard, placed_shards
 from pairloom.pipeline.store.dataset import Dataset
-from pairloom.pipeline.store.files import StoredFile, read_batches
+from pairloom.pipeline.store.files import read_batches
 from pairloom.pipeline.store.receipts import Receipt, find_receipt
 
 __all__ = [
+    "Expected",
     "Segments",
-    "Shard",
+    "Taken",
     "flat",
     "receipt_of",
     "segments",
@@ -37,35 +42,55 @@ class Segments(NamedTuple):
     offset: npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shard:
-    """The tokens of one unit. The records of slice `i` are those of `uris[i]` from `first_rows[i]` on."""
+class Expected(NamedTuple):
+    """What the rows must hold of a record batch of a shard.
 
-    receipt: Receipt
-    stored: StoredFile
-    uris: tuple[str, ...]
-    first_rows: tuple[int, ...]
+    `whole` has a segment for each document that the recipe takes, as often as it takes it; `held_out` says of each whether
+    it is for validation. `left_out` tokens of them are not in rows. `counts` are those of SourceRecord.
+    """
 
-    def numbers(self, batch: pa.RecordBatch) -> npt.NDArray[np.int64]:
-        """The document numbers of a record batch of the shard."""
-        place = batch.column("slice")
-        rows = np.array(self.first_rows, np.int64)[place.to_numpy()] + batch.column("row").to_numpy()
-        uris = pa.array(self.uris, pa.large_string()).take(place)
-        return document_numbers(document_ids(batch.column("id"), uris, rows))
+    shard: PlacedShard
+    values: npt.NDArray[Any]
+    whole: Segments
+    held_out: npt.NDArray[np.bool_]
+    left_out: int
+    counts: dict[str, int]
 
 
-def shards(dataset: Dataset) -> Iterator[Shard]:
+class Taken:
+    """How often the rows of a dataset must hold each document: once, or as its mixture and its duplicates say."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._objects = dataset.objects
+        recipe = Recipe.model_validate(dataset.manifest.recipe)
+        self.choice = recipe.pack
+        selected = dataset.manifest.stages.get("select")
+        self.mixed = None if selected is None else selections(recipe, selected)
+
+    def duplicates(self, shard: PlacedShard) -> npt.NDArray[np.int64]:
+        """The places in the corpus of the documents of a shard that are left out as duplicates."""
+        if self.mixed is None:
+            return np.zeros(0, np.int64)
+        span = self.mixed.selections[shard.source].span
+        return read_duplicates(
+            self._objects, self.mixed.duplicates, span, shard.first_record, shard.end_record
+        )
+
+    def splits(
+        self, shard: PlacedShard, batch: pa.RecordBatch, duplicates: npt.NDArray[np.int64]
+    ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
+        """Of each document of a batch of a shard: whether it is held out, whether a duplicate, how often it is taken."""
+        ids, ordinal = shard.documents(batch)
+        held_out = in_validation(ids, self.choice.validation)
+        duplicate = np.isin(ordinal, duplicates)
+        if self.mixed is None:
+            return held_out, duplicate, np.ones(len(ids), np.int64)
+        return held_out, duplicate, self.mixed.selections[shard.source].copies(ids, held_out, duplicate)
+
+
+def shards(dataset: Dataset) -> Iterator[PlacedShard]:
     """The token shards of a dataset, in the order of the corpus."""
-    record = dataset.manifest.stage("tokenize")
-    rows: dict[str, int] = {}
-    for unit, stored in zip(record.units, record.files, strict=True):
-        receipt = receipt_of(dataset, "tokenize", unit)
-        uris, first = [], []
-        for uri, count in receipt.slices:
-            uris.append(uri)
-            first.append(rows.get(uri, 0))
-            rows[uri] = first[-1] + count
-        yield Shard(receipt=receipt, stored=stored, uris=tuple(uris), first_rows=tuple(first))
+    return placed_shards(dataset.objects, dataset.manifest.stage("tokenize"))
 
 
 def receipt_of(dataset: Dataset, stage: str, unit: str) -> Receipt:
@@ -93,16 +118,21 @@ def segments(batch: pa.RecordBatch) -> tuple[npt.NDArray[np.int64], Segments]:
     return row, Segments(start, length, document, offset)
 
 
-def shard_segments(
-    dataset: Dataset, choice: Pack
-) -> Iterator[tuple[StoredFile, npt.NDArray[Any], Segments, int]]:
-    """What the rows must hold, batch by batch of the shards: file, tokens, a segment a document, tokens left out."""
+def shard_segments(dataset: Dataset, taken: Taken) -> Iterator[Expected]:
+    """What the rows must hold, batch by batch of the shards."""
+    choice = taken.choice
     for shard in shards(dataset):
+        duplicates = taken.duplicates(shard)
         for batch in read_batches(dataset.objects, shard.stored):
             values, starts, lengths = flat(batch.column("input_ids"))
             kept = kept_lengths(lengths, choice.seq_len, choice.overflow)
-            whole = Segments(starts, kept, shard.numbers(batch), np.zeros(len(lengths), np.int64))
-            yield shard.stored, values, whole, int((lengths - kept).sum())
+            held_out, duplicate, copies = taken.splits(shard, batch, duplicates)
+            index, _ = expanded(copies)
+            numbers = shard.numbers(batch)[index]
+            whole = Segments(starts[index], kept[index], numbers, np.zeros(len(index), np.int64))
+            left_out = int((copies * (lengths - kept)).sum())
+            counts = taken_counts(lengths, held_out, duplicate, copies)
+            yield Expected(shard, values, whole, held_out[index], left_out, counts)
 
 
 def without_repeats(all_of_them: Segments, singles: npt.NDArray[np.int64]) -> tuple[Segments, int]:

@@ -4,7 +4,8 @@
     ledgers                     every unit balances and agrees with the stage before it
     vocabulary                  its golden documents encode as when it was made; every id is in it
     rows                        segments fit, padding is padding
-    tokens                      the rows hold every token of every document exactly once, or it is counted as left out
+    tokens                      the rows of each split hold every token of every document exactly once, or as often as the
+                                mixture and its duplicates say, or it is counted as left out
     round trip (`roundtrip`)    the rows of sampled units decode to the text of their sources, byte for byte
 
 Memory is bounded by a record batch here and by a unit in the round trip. The first thing that is wrong raises
@@ -12,7 +13,8 @@ CorruptionError with the file, and the row where there is one.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -23,9 +25,9 @@ import pyarrow as pa
 from pairloom.operators import Vocabulary
 from pairloom.operators.errors import CorruptionError
 from pairloom.operators.tally import tally_tokens
-from pairloom.pipeline.recipe import Pack, Recipe
-from pairloom.pipeline.segments import Segments, receipt_of, segments, shard_segments, without_repeats
-from pairloom.pipeline.stages.agreement import check_tokenized
+from pairloom.pipeline.segments import Segments, Taken, receipt_of, segments, shard_segments, without_repeats
+from pairloom.pipeline.stages.agreement import check_deduplicated, check_tokenized
+from pairloom.pipeline.stages.select import TAKEN
 from pairloom.pipeline.store.dataset import Dataset
 from pairloom.pipeline.store.files import StoredFile, check_stored, read_batches
 from pairloom.pipeline.store.receipts import Ledger
@@ -45,6 +47,9 @@ class Proof:
     units: int = 0
     documents: int = 0
     tokens: int = 0
+    selected: bool = False
+    taken_documents: int = 0
+    taken_tokens: int = 0
     rows: int = 0
     left_out_tokens: int = 0
     source_units: int = 0
@@ -76,8 +81,7 @@ def verify(dataset: Dataset, say: Callable[[str], None] = lambda _: None) -> Pro
             )
         if "pack" in stages and "tokenize" in stages:
             say("rows")
-            choice = Recipe.model_validate(dataset.manifest.recipe).pack
-            _Tokens(dataset=dataset, choice=choice).check(vocabulary, proof)
+            _Tokens(dataset=dataset, taken=Taken(dataset)).check(vocabulary, proof)
     return proof
 
 
@@ -121,6 +125,8 @@ def _check_ledgers(dataset: Dataset, proof: Proof) -> None:
             check_tokenized(dataset.objects, receipts, counted)
             proof.documents = record.ledger.documents_out
             proof.tokens = record.ledger.tokens
+        if stage == "select" and record.files:
+            check_deduplicated(stages["tokenize"], record)
 
 
 def _check_ids(dataset: Dataset, stored: StoredFile, values: npt.NDArray[Any], size: int) -> None:
@@ -157,25 +163,28 @@ class _Tokens:
     """The tally of the rows against that of the shards, less what the recipe leaves out or repeats."""
 
     dataset: Dataset
-    choice: Pack
+    taken: Taken
     singles: list[npt.NDArray[np.int64]] = field(default_factory=lambda: [np.zeros(0, np.int64)])
 
     def check(self, vocabulary: Vocabulary, proof: Proof) -> None:
-        """Raise CorruptionError unless every token is in the rows exactly once."""
+        """Raise CorruptionError unless every token is in the rows of its split exactly as often as it must be."""
         record = self.dataset.manifest.stage("pack")
-        expected, found = np.zeros(BUCKETS, np.uint64), np.zeros(BUCKETS, np.uint64)
+        expected, found = np.zeros((2, BUCKETS), np.uint64), np.zeros((2, BUCKETS), np.uint64)
         left_out = repeated = 0
-        for stored, values, whole, lost in shard_segments(self.dataset, self.choice):
-            _check_ids(self.dataset, stored, values, len(vocabulary))
-            self.singles.append(whole.document[whole.length == 1])
-            tally_tokens(expected, values, *whole)
-            left_out += lost
+        counts: dict[str, Counter[str]] = {}
+        for one in shard_segments(self.dataset, self.taken):
+            _check_ids(self.dataset, one.shard.stored, one.values, len(vocabulary))
+            self.singles.append(one.whole.document[one.whole.length == 1])
+            for side in (0, 1):
+                tally_tokens(expected[side], one.values, *_some(one.whole, one.held_out == side))
+            left_out += one.left_out
+            counts.setdefault(one.shard.source, Counter()).update(one.counts)
         for stored, first, batch in _batches(self.dataset):
             values = batch.column("input_ids").flatten().to_numpy()
             _check_ids(self.dataset, stored, values, len(vocabulary))
             _check_rows(self.dataset, stored, batch, first)
             once, again = self._once(batch)
-            tally_tokens(found, values, *once)
+            tally_tokens(found[_side(stored)], values, *once)
             repeated += again
             proof.rows += batch.num_rows
         if proof.rows != record.facts["rows"]:
@@ -187,40 +196,72 @@ class _Tokens:
                 f"{counted[1]} as dropped and {counted[2]} as repeated"
             )
         proof.left_out_tokens = left_out
+        self._check_sources(counts, proof)
         if not np.array_equal(expected, found):
-            self._name(np.flatnonzero(expected != found))
+            self._name(expected != found)
+
+    def _check_sources(self, counts: Mapping[str, Counter[str]], proof: Proof) -> None:
+        """What the manifest says of each source is what its shards hold, and what is taken of them."""
+        proof.selected = self.taken.mixed is not None
+        for what in ("documents", "tokens"):
+            total = sum(c[f"validation_{what}"] + c[f"delivered_{what}"] for c in counts.values())
+            setattr(proof, f"taken_{what}", total)
+        for source in self.dataset.manifest.stage("pack").sources:
+            there = counts.get(source.name, Counter())
+            for name in TAKEN:
+                if getattr(source, name) != there[name]:
+                    raise CorruptionError(
+                        f"source {source.name} has {there[name]} {name.replace('_', ' ')}, the manifest says "
+                        f"{getattr(source, name)}"
+                    )
 
     def _once(self, batch: pa.RecordBatch) -> tuple[Segments, int]:
         _, found = segments(batch)
-        if not self.choice.predict_every_token:
+        if not self.taken.choice.predict_every_token:
             return found, 0
         return without_repeats(found, np.concatenate(self.singles))
 
-    def _name(self, buckets: npt.NDArray[np.int64]) -> None:
+    def _name(self, buckets: npt.NDArray[np.bool_]) -> None:
         """Find the first row with a document whose tokens are not its shard's, or else the first document in no row."""
-        tallies: dict[int, list[npt.NDArray[np.uint64]]] = {}
+        tallies: dict[tuple[int, int], list[npt.NDArray[np.uint64]]] = {}
 
-        def add(side: int, values: npt.NDArray[Any], some: Segments) -> None:
-            for i in np.flatnonzero(np.isin(some.document & (BUCKETS - 1), buckets)):
+        def add(end: int, values: npt.NDArray[Any], some: Segments, side: npt.NDArray[np.int64]) -> None:
+            for i in np.flatnonzero(buckets[side, some.document & (BUCKETS - 1)]):
                 empty = [np.zeros(1, np.uint64), np.zeros(1, np.uint64)]
-                one = tallies.setdefault(int(some.document[i]), empty)
-                tally_tokens(one[side], values, *(column[i : i + 1] for column in some))
+                one = tallies.setdefault((int(side[i]), int(some.document[i])), empty)
+                tally_tokens(one[end], values, *(column[i : i + 1] for column in some))
 
-        for _, values, whole, _ in shard_segments(self.dataset, self.choice):
-            add(0, values, whole)
-        for _, _, batch in _batches(self.dataset):
-            add(1, batch.column("input_ids").flatten().to_numpy(), self._once(batch)[0])
-        wrong = np.array([number for number, (a, b) in tallies.items() if a[0] != b[0]], np.int64)
+        for expected in shard_segments(self.dataset, self.taken):
+            add(0, expected.values, expected.whole, expected.held_out.astype(np.int64))
+        for stored, _, batch in _batches(self.dataset):
+            once = self._once(batch)[0]
+            side = np.full(len(once.start), _side(stored))
+            add(1, batch.column("input_ids").flatten().to_numpy(), once, side)
+        wrong = [
+            np.array(sorted(n for (s, n), (a, b) in tallies.items() if s == side and a[0] != b[0]), np.int64)
+            for side in (0, 1)
+        ]
+        many = len(np.union1d(*wrong))
+        often = ", as often as the recipe takes it" if self.taken.mixed is not None else ""
         for stored, first, batch in _batches(self.dataset):
             row, (_, _, document, _) = segments(batch)
-            if len(hits := np.flatnonzero(np.isin(document, wrong))):
+            if len(hits := np.flatnonzero(np.isin(document, wrong[_side(stored)]))):
                 raise CorruptionError(
                     f"{self.dataset.objects.uri(stored.path)}, row {first + int(row[hits[0]])}: the tokens of document "
-                    f"{document[hits[0]]} are not exactly those of its token shard ({len(wrong)} such documents in all)"
+                    f"{document[hits[0]]} are not exactly those of its token shard{often} ({many} such documents in all)"
                 )
         raise CorruptionError(
-            f"document {wrong[0]} is in a token shard but in no row ({len(wrong)} such documents in all)"
+            f"document {np.concatenate(wrong)[0]} is in a token shard but in no row ({many} such documents in all)"
         )
+
+
+def _side(stored: StoredFile) -> int:
+    """0 for training, 1 for validation."""
+    return int(stored.role == "validation")
+
+
+def _some(segments: Segments, which: npt.NDArray[np.bool_]) -> Segments:
+    return segments if which.all() else Segments(*(column[which] for column in segments))
 
 
 def _batches(dataset: Dataset) -> Iterator[tuple[StoredFile, int, pa.RecordBatch]]:

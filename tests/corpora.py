@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,26 @@ pack: {{seq_len: 64, validation: 0.1}}
 execution: {{engine: local}}
 """
     return parse_recipe(text, overrides=settings)
+
+
+def mixed_recipe_for(
+    folder: Path, asked: dict[str, dict[str, Any]], *settings: str, root: Path | None = None
+) -> Recipe:
+    """A recipe over a source for each folder `folder/<name>`, of which so much is asked."""
+    sources = [{"name": name, "paths": [f"{folder}/{name}/*"], "id": "id"} | of for name, of in asked.items()]
+    return recipe_for(folder, f"corpus={json.dumps(sources)}", *settings, root=root)
+
+
+def copies_of(dataset: Dataset, split: str) -> Counter[int]:
+    """How often each document begins in the rows of a split, by its number."""
+    if not dataset.files("pack", split):
+        return Counter()
+    return Counter(
+        document
+        for row in rows_of(dataset, split)
+        for document, offset in zip(row["document"], row["offset"], strict=True)
+        if offset == 0
+    )
 
 
 def contents(manifest: Manifest) -> dict[str, list[tuple[str, str]]]:

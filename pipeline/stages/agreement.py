@@ -2,18 +2,29 @@
 
     count   ── records of each input, and where the units are the same also empty, rejected, text ──▶ tokenize
     tokenize ── rows of its file = documents of its ledger, tokens too ──▶ exchange ── rows and tokens ──▶ pack
+        └── survey, and duplicates: the same documents and tokens, by source and split ──┘
 
 Sums would let two mistakes cancel out; these name the unit.
 """
 
+import math
 from collections.abc import Sequence
+from fractions import Fraction
 
 from pairloom.operators.errors import CorruptionError
-from pairloom.pipeline.store.manifest import StageRecord
+from pairloom.pipeline.store.files import StoredFile
+from pairloom.pipeline.store.manifest import SourceRecord, StageRecord
 from pairloom.pipeline.store.objects import Objects
 from pairloom.pipeline.store.receipts import Receipt, find_receipt
 
-__all__ = ["SPECIAL_TOKEN_IN_TEXT", "check_exchanged", "check_tokenized"]
+__all__ = [
+    "SPECIAL_TOKEN_IN_TEXT",
+    "check_deduplicated",
+    "check_delivered",
+    "check_exchanged",
+    "check_surveyed",
+    "check_tokenized",
+]
 
 SPECIAL_TOKEN_IN_TEXT = "special_token_in_text"  # noqa: S105  (the one reason that only tokenize rejects for)
 
@@ -59,6 +70,79 @@ def check_exchanged(tokenized: StageRecord, exchanged: Sequence[Receipt]) -> Non
         file = receipt.file("exchange")
         _same(receipt, f"documents of {shard.path}", file.rows, shard.rows)
         _same(receipt, f"tokens of {shard.path}", file.facts["tokens"], shard.facts["tokens"])
+
+
+def check_surveyed(tokenized: StageRecord, surveyed: Sequence[Receipt]) -> None:
+    """Raise CorruptionError unless every survey, and its file of digests, has the documents and tokens of its shard."""
+    for shard, receipt in zip(tokenized.files, surveyed, strict=True):
+        for what, there in (("documents", shard.rows), ("tokens", shard.facts["tokens"])):
+            splits = receipt.facts[f"train_{what}"] + receipt.facts[f"validation_{what}"]
+            _same(receipt, f"{what} of {shard.path}", splits, there)
+        for file in receipt.files:
+            _same(receipt, f"documents of {shard.path}", file.rows, shard.rows)
+
+
+def check_deduplicated(tokenized: StageRecord, selected: StageRecord) -> None:
+    """Raise CorruptionError unless the documents and tokens of all partitions are those that were tokenized.
+
+    What is left out must be in the files of duplicates, and must be what the sources are counted to have lost.
+    """
+    before, after = tokenized.ledger, selected.ledger
+    listed = sum(file.rows for file in selected.files)
+    lost = [
+        sum(s.duplicate_documents for s in selected.sources),
+        sum(s.duplicate_tokens for s in selected.sources),
+    ]
+    if (
+        [after.documents_in, after.tokens + after.deduplicated_tokens]
+        != [before.documents_out, before.tokens]
+        or lost != [after.deduplicated, after.deduplicated_tokens]
+        or listed != after.deduplicated
+    ):
+        raise CorruptionError(
+            f"{before.documents_out} documents with {before.tokens} tokens were tokenized; of {after.documents_in} that were "
+            f"compared {after.deduplicated} are duplicates with {after.deduplicated_tokens} tokens, which leaves "
+            f"{after.tokens}; {listed} are listed, and the sources lost {lost[0]} with {lost[1]} tokens: this is a bug"
+        )
+
+
+def check_delivered(
+    surveyed: Sequence[SourceRecord],
+    delivered: Sequence[SourceRecord],
+    shards: Sequence[StoredFile],
+    exchanged: Sequence[Receipt],
+) -> None:
+    """Raise CorruptionError unless every exchange file holds what was selected of its shard.
+
+    Its documents are those of the shard, each in one split or a duplicate, and its copies are what it says it delivers.
+    Their sums are what each source was surveyed to have, taken as often as the mixture says.
+    """
+    for shard, receipt in zip(shards, exchanged, strict=True):
+        file, facts = receipt.file("exchange"), receipt.facts
+        for what, there, here in (
+            ("documents", shard.rows, file.rows),
+            ("tokens", shard.facts["tokens"], file.facts["tokens"]),
+        ):
+            known = sum(facts[f"{split}_{what}"] for split in ("duplicate", "validation", "train"))
+            taken = facts[f"validation_{what}"] + facts[f"delivered_{what}"]
+            _same(receipt, f"{what} of {shard.path}", known, there)
+            _same(receipt, f"{what} taken of {shard.path}", here, taken)
+    for before, after in zip(surveyed, delivered, strict=True):
+        none = {"delivered_documents": 0, "delivered_tokens": 0}
+        if after.model_copy(update=none) != before:
+            raise CorruptionError(
+                f"source {before.name} was surveyed as {before} and exchanged as {after}: this is a bug"
+            )
+        epochs = Fraction(after.epochs)
+        for what, there, here in (
+            ("documents", after.train_documents, after.delivered_documents),
+            ("tokens", after.train_tokens, after.delivered_tokens),
+        ):
+            if not math.floor(epochs) * there <= here <= math.ceil(epochs) * there:
+                raise CorruptionError(
+                    f"source {after.name} has {there} {what} for training and delivers {here}, which is not {epochs} times "
+                    "as many: this is a bug"
+                )
 
 
 def _records(receipts: Sequence[Receipt]) -> dict[str, int]:

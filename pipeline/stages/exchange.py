@@ -6,139 +6,119 @@ partition, so that the second pass reads just its own (`exchanged`). Where there
 several, and `RegroupTask` spreads what many files have in it once more: reads of storage stay few and large.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pairloom.operators.errors import CorruptionError
-from pairloom.operators.order import (
-    document_ids,
-    document_keys,
-    document_numbers,
-    in_validation,
-    input_blocks,
-)
+from pairloom.operators.mixture import copy_keys, expanded
+from pairloom.operators.order import document_keys, document_numbers, in_validation
 from pairloom.operators.pack import Documents, fingerprints
 from pairloom.pipeline.job import Job
 from pairloom.pipeline.phases import phase
+from pairloom.pipeline.stages.duplicates import read_duplicates
 from pairloom.pipeline.stages.exchanged import Exchanged, Spread, write_spread
 from pairloom.pipeline.stages.partitions import Splits
-from pairloom.pipeline.store.files import StoredFile, one_array, open_arrow
+from pairloom.pipeline.stages.select import Mixed
+from pairloom.pipeline.stages.selection import Selection, taken_counts
+from pairloom.pipeline.stages.shards import PlacedShard, placed_shards
+from pairloom.pipeline.store.files import StoredFile, open_arrow
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.manifest import StageRecord
-from pairloom.pipeline.store.receipts import Receipt, claim, find_receipt, unit_id
+from pairloom.pipeline.store.receipts import Receipt, claim, unit_id
 
-__all__ = ["ExchangeTask", "RegroupTask", "ShardSlice", "exchange_tasks", "regroup_tasks"]
+__all__ = ["ExchangeTask", "RegroupTask", "exchange_tasks", "regroup_tasks"]
 
 REGROUP_BYTES = 512_000_000  # of exchange files in a task that spreads a batch of theirs again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShardSlice:
-    """Where the records of a slice stand: in their file from `first_row` on, in the corpus from `first_record` on."""
-
-    uri: str
-    first_row: int
-    first_record: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ExchangeTask:
-    """Spread the documents of one token shard over the partitions."""
+    """Spread the documents of one token shard over the partitions, as often as its `selection` says.
+
+    Without one, each once. The tasks share the files of duplicates, if there are any.
+    """
 
     root: str
-    shard: StoredFile
-    slices: tuple[ShardSlice, ...]
-    first_token: int  # tokens of all shards before this one
+    shard: PlacedShard
     splits: Splits
     mode: str
     seed: int
+    selection: Selection | None
     stage: str = "exchange"
 
     @property
     def unit(self) -> str:
         """The unit's id."""
-        return unit_id(
-            self.stage,
-            {
-                "shard": self.shard.sha256,
-                "slices": [[piece.uri, piece.first_row, piece.first_record] for piece in self.slices],
-                "first_token": self.first_token,
-                "splits": [self.splits.train, self.splits.validation, self.splits.share, self.splits.tokens],
-                "width": self.splits.width,
-                "shuffle": [self.mode, self.seed],
-            },
-        )
+        identity = self.shard.identity() | {
+            "first_token": self.shard.first_token,
+            "splits": [self.splits.train, self.splits.validation, self.splits.share, self.splits.tokens],
+            "width": self.splits.width,
+            "shuffle": [self.mode, self.seed],
+        }
+        if self.selection is not None:
+            identity["selection"] = self.selection.identity()
+        return unit_id(self.stage, identity)
 
     @property
     def label(self) -> str:
         """The first input of the shard."""
-        return self.slices[0].uri
+        return self.shard.slices[0].uri
 
     @property
     def memory(self) -> int:
-        """The shard, and a partition of it."""
-        return 300_000_000 + 2 * self.shard.bytes
+        """The shard, a partition of it, and what is known of each copy."""
+        copies = 0 if self.selection is None else 120 * self.selection.most * self.shard.stored.rows
+        return 300_000_000 + 2 * self.shard.stored.bytes + copies
 
-    def run(self, shared: Any = None) -> Receipt:
+    def run(self, shared: tuple[StoredFile, ...] | None = None) -> Receipt:
         """Read, find out where each document goes, write."""
         objects = open_objects(self.root)
-        with open_arrow(objects, self.shard) as reader:
+        duplicates = np.zeros(0, np.int64)
+        if self.selection is not None:
+            first, end = self.shard.first_record, self.shard.end_record
+            duplicates = read_duplicates(objects, shared or (), self.selection.span, first, end)
+        with open_arrow(objects, self.shard.stored) as reader:
             with phase("read"):
                 shard = reader.read_all()
             with phase("sort"):
-                spread = self._spread(shard)
+                spread, facts = self._spread(shard, duplicates)
             splits = self.splits
             stored, parts = write_spread(objects, self.stage, self.unit, spread, len(splits), splits.width)
-        return claim(objects, Receipt(stage=self.stage, unit=self.unit, files=(stored,), parts=parts))
+        receipt = Receipt(stage=self.stage, unit=self.unit, files=(stored,), parts=parts, facts=facts)
+        return claim(objects, receipt)
 
-    def _spread(self, shard: pa.Table) -> Spread:
+    def _spread(self, shard: pa.Table, duplicates: npt.NDArray[np.int64]) -> tuple[Spread, dict[str, int]]:
+        """Where each document goes, or each copy; and what is taken, where anything is selected."""
         documents = Documents.of(shard.column("input_ids"))
-        ids, uri, row, ordinal = self._places(shard)
-        key = ordinal.astype(np.uint64) if self.mode == "none" else document_keys(ids, self.seed)
-        number = document_numbers(ids)
-        return Spread(
-            documents=documents,
-            key=key,
-            number=number,
-            part=self._parts(ids, key, documents, uri, row),
-            prints=fingerprints(documents, key, number),
-        )
-
-    def _places(
-        self, shard: pa.Table
-    ) -> tuple[pa.Array, npt.NDArray[np.int32], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """Each document's id, its slice, its record within its input, and within the corpus."""
-        place = shard.column("slice").to_numpy()
-        row = shard.column("row").to_numpy()
-        first_row = np.array([piece.first_row for piece in self.slices], np.int64)
-        first_record = np.array([piece.first_record for piece in self.slices], np.int64)
-        uri = self._uris().take(pa.array(place))
-        ids = document_ids(one_array(shard.column("id")), uri, first_row[place] + row)
-        return ids, place, first_row[place] + row, first_record[place] + row
-
-    def _uris(self) -> pa.LargeStringArray:
-        return pa.array([piece.uri for piece in self.slices], pa.large_string())
-
-    def _parts(
-        self,
-        ids: pa.Array,
-        key: npt.NDArray[np.uint64],
-        documents: Documents,
-        place: npt.NDArray[np.int32],
-        row: npt.NDArray[np.int64],
-    ) -> npt.NDArray[np.int64]:
+        ids, ordinal = self.shard.documents(shard)
         held_out = in_validation(ids, self.splits.share)
+        number = document_numbers(ids)
+        place = self.shard.first_token + np.cumsum(documents.length) - documents.length
+        key = ordinal.astype(np.uint64) if self.mode == "none" else document_keys(ids, self.seed)
+        facts: dict[str, int] = {}
+        copy = None
+        if self.selection is not None:
+            duplicate = np.isin(ordinal, duplicates)
+            copies = self.selection.copies(ids, held_out, duplicate)
+            facts = taken_counts(documents.length, held_out, duplicate, copies)
+            index, copy = expanded(copies)
+            documents, number, place = documents.take(index), number[index], place[index]
+            ordinal, held_out = ordinal[index], held_out[index]
+            key = copy_keys(key[index], copy)
         if self.mode == "document":
-            return self.splits.by_hash(key, held_out)
-        if self.mode == "block":
-            return self.splits.by_hash(input_blocks(self._uris(), place, row), held_out)
-        before = self.first_token + np.cumsum(documents.length) - documents.length
-        return self.splits.by_place(before, held_out)
+            part = self.splits.by_hash(key, held_out)
+        elif self.mode == "block":
+            block = self.shard.blocks(shard)
+            part = self.splits.by_hash(block if copy is None else block[index], held_out)
+        elif self.selection is None or copy is None:
+            part = self.splits.by_place(place, held_out)
+        else:
+            key = self.selection.keys_in_order(copy, ordinal)
+            part = self.selection.parts_in_order(copy, place, held_out, self.splits)
+        prints = fingerprints(documents, key, number)
+        return Spread(documents=documents, key=key, number=number, part=part, prints=prints), facts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,29 +189,19 @@ def regroup_tasks(root: str, exchanged: Exchanged, splits: Splits, width: int) -
     return tasks
 
 
-def exchange_tasks(job: Job, tokenized: StageRecord, splits: Splits) -> Iterator[ExchangeTask]:
+def exchange_tasks(
+    job: Job, tokenized: StageRecord, splits: Splits, mixed: Mixed | None
+) -> list[ExchangeTask]:
     """One task a shard of tokens, each told how many records and tokens come before it."""
     choice = job.plan.recipe.pack
-    rows: dict[str, int] = {}
-    record = token = 0
-    for unit, shard in zip(tokenized.units, tokenized.files, strict=True):
-        receipt = find_receipt(job.objects, "tokenize", unit)
-        if receipt is None:
-            raise CorruptionError(
-                f"the receipt of tokenize {unit} is committed but missing below {job.objects.root}"
-            )
-        slices = []
-        for uri, count in receipt.slices:
-            slices.append(ShardSlice(uri=uri, first_row=rows.get(uri, 0), first_record=record))
-            rows[uri] = rows.get(uri, 0) + count
-            record += count
-        yield ExchangeTask(
+    return [
+        ExchangeTask(
             root=job.plan.recipe.root,
             shard=shard,
-            slices=tuple(slices),
-            first_token=token,
             splits=splits,
             mode=choice.shuffle.mode,
             seed=choice.shuffle.seed,
+            selection=None if mixed is None else mixed.selections[shard.source],
         )
-        token += shard.facts["tokens"]
+        for shard in placed_shards(job.objects, tokenized)
+    ]

@@ -19,15 +19,16 @@ from pairloom.operators.errors import CorruptionError
 from pairloom.operators.pack import Documents, PackPlan
 from pairloom.pipeline.job import Job
 from pairloom.pipeline.phases import phase
-from pairloom.pipeline.stages.agreement import check_exchanged
+from pairloom.pipeline.stages.agreement import check_delivered, check_exchanged
 from pairloom.pipeline.stages.carry import carry_tasks, write_leftover
 from pairloom.pipeline.stages.exchange import exchange_tasks, regroup_tasks
 from pairloom.pipeline.stages.exchanged import Exchanged
 from pairloom.pipeline.stages.partitions import Splits
 from pairloom.pipeline.stages.rows import RowSettings, packed_schema, write_rows
+from pairloom.pipeline.stages.select import Mixed, selections, taken
 from pairloom.pipeline.store.files import StoredFile
 from pairloom.pipeline.store.location import open_objects
-from pairloom.pipeline.store.manifest import StageRecord
+from pairloom.pipeline.store.manifest import SourceRecord, StageRecord
 from pairloom.pipeline.store.objects import Objects
 from pairloom.pipeline.store.receipts import Ledger, Receipt, claim, unit_id
 
@@ -130,16 +131,19 @@ def pack_rows(job: Job) -> StageRecord:
     """Exchange every shard, pack every partition, pack what they leave."""
     recipe, choice = job.plan.recipe, job.plan.recipe.pack
     tokenized = job.records["tokenize"]
+    mixed = selections(recipe, job.records["select"]) if "select" in job.records else None
     splits = Splits.of(
-        tokenized.ledger.tokens,
+        tokenized.ledger.tokens if mixed is None else mixed.train_tokens,
         choice.file_tokens,
         choice.validation,
         mode=choice.shuffle.mode,
         groups=choice.shuffle.groups,
     )
+    if mixed is not None:
+        splits = splits.with_validation(mixed.validation_tokens)
     settings = _settings(job, job.vocabulary())
     width = 2 if job.vocabulary().dtype == np.uint16 else 4
-    groups = _exchange(job, tokenized, splits, width)
+    groups, sources = _exchange(job, tokenized, splits, width, mixed)
     tasks = []
     for part in range(len(splits)):
         group, batch = (0, part) if splits.width == 1 else divmod(part, splits.width)
@@ -169,42 +173,56 @@ def pack_rows(job: Job) -> StageRecord:
         sizes = [sum(file.bytes for file in carry.leftovers) for carry in carries]
         for carry, receipt in zip(carries, job.step("carry", carries, sizes=sizes), strict=True):
             made[carry.split].append(receipt)
-    return _record(job, tokenized, settings, made)
+    wanted = tokenized.ledger.documents_out, tokenized.ledger.tokens
+    if mixed is not None:
+        wanted = taken(sources, "documents"), taken(sources, "tokens")
+    return _record(job, wanted, settings, made).model_copy(update={"sources": sources})
 
 
-def _exchange(job: Job, tokenized: StageRecord, splits: Splits, width: int) -> tuple[Exchanged, ...]:
-    """Spread every shard over the partitions; in two steps, if they are very many."""
-    tasks = list(exchange_tasks(job, tokenized, splits))
-    receipts = job.step("exchange", tasks, sizes=[file.bytes for file in tokenized.files])
-    check_exchanged(tokenized, receipts)
+def _exchange(
+    job: Job, tokenized: StageRecord, splits: Splits, width: int, mixed: Mixed | None
+) -> tuple[tuple[Exchanged, ...], tuple[SourceRecord, ...]]:
+    """Spread every shard over the partitions, in two steps if they are very many; and what became of each source."""
+    tasks = exchange_tasks(job, tokenized, splits, mixed)
+    receipts = job.step(
+        "exchange",
+        tasks,
+        sizes=[file.bytes for file in tokenized.files],
+        shared=None if mixed is None else mixed.duplicates,
+    )
+    sources: tuple[SourceRecord, ...] = ()
+    if mixed is None:
+        check_exchanged(tokenized, receipts)
+    else:
+        sources = mixed.delivered([task.shard.source for task in tasks], receipts)
+        check_delivered(mixed.sources, sources, tokenized.files, receipts)
     job.scratch += receipts
     exchanged = Exchanged.of(receipts, -(-len(splits) // splits.width))
     if splits.width == 1:
-        return (exchanged,)
+        return (exchanged,), sources
     again = regroup_tasks(job.plan.recipe.root, exchanged, splits, width)
     flat = [task for tasks in again for task in tasks]
     receipts = job.step("regroup", flat, shared=exchanged, sizes=[task.bytes for task in flat])
     job.scratch += receipts
     found = iter(receipts)
-    return tuple(Exchanged.of([next(found) for _ in tasks], splits.width) for tasks in again)
+    return tuple(Exchanged.of([next(found) for _ in tasks], splits.width) for tasks in again), sources
 
 
 def _record(
-    job: Job, tokenized: StageRecord, settings: RowSettings, made: dict[str, list[Receipt]]
+    job: Job, wanted: tuple[int, int], settings: RowSettings, made: dict[str, list[Receipt]]
 ) -> StageRecord:
-    """What was made, split by split; raises CorruptionError unless every document and token is accounted for."""
+    """What was made, split by split; raises CorruptionError unless it accounts for the documents and tokens `wanted`."""
     facts = {split: _facts(split, receipts) for split, receipts in made.items()}
     total = {name: sum(fact[name] for fact in facts.values()) for name in facts["train"]}
     receipts = [receipt for some in made.values() for receipt in some]
     ledger = Ledger.sum(receipt.ledger for receipt in receipts)
-    wanted, tokens = tokenized.ledger, ledger.tokens
+    tokens = ledger.tokens
     if (
-        ledger.documents_in != wanted.documents_out
-        or tokens + total["truncated_tokens"] + total["dropped_tokens"] != wanted.tokens
+        wanted != (ledger.documents_in, tokens + total["truncated_tokens"] + total["dropped_tokens"])
         or total["tokens"] - total["repeated_tokens"] != tokens
     ):
         raise CorruptionError(
-            f"pack got {wanted.documents_out} documents with {wanted.tokens} tokens, and made rows of "
+            f"pack got {wanted[0]} documents with {wanted[1]} tokens, and made rows of "
             f"{ledger.documents_in} documents with {tokens} tokens: {total}: this is a bug"
         )
     return StageRecord(

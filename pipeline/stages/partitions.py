@@ -9,7 +9,7 @@ Nothing here depends on how the corpus was cut into units.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -45,9 +45,14 @@ class Splits:
             # A power of two, so that a corpus that grows a little keeps its groups.
             train = groups or 1 << max(0, (tokens // most).bit_length() - 1)
         validation = math.ceil(train * share)
-        parts = train + validation
-        width = 1 if parts <= ONE_PASS else math.isqrt(parts - 1) + 1
-        return Splits(train=train, validation=validation, share=share, tokens=most, width=width)
+        return Splits(
+            train=train, validation=validation, share=share, tokens=most, width=_width(train + validation)
+        )
+
+    def with_validation(self, tokens: int) -> "Splits":
+        """As many partitions for validation as it takes for so many tokens, whatever there is for training."""
+        validation = max(1, -(-tokens // self.tokens)) if self.share else 0
+        return replace(self, validation=validation, width=_width(self.train + validation))
 
     def __len__(self) -> int:
         return self.train + self.validation
@@ -78,3 +83,7 @@ class Splits:
         """The partition of each document, from the tokens that come before it in the corpus."""
         part = np.minimum(places // self.tokens, self.train - 1)
         return np.where(held_out, self.train + part * self.validation // self.train, part)
+
+
+def _width(parts: int) -> int:
+    return 1 if parts <= ONE_PASS else math.isqrt(parts - 1) + 1

@@ -217,6 +217,7 @@ def tokenize(job: Job) -> StageRecord:
         files=tuple(receipt.file("tokens") for receipt in receipts),
         rejected=dead_letters(receipts),
         ledger=Ledger.sum(receipt.ledger for receipt in receipts),
+        unit_sources=tuple(unit.source for unit in job.plan.units),
     )
     check_tokenized(job.objects, receipts, None if job.plan.kept else job.records.get("count"))
     return record

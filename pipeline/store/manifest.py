@@ -19,14 +19,48 @@ from pairloom.pipeline.store.files import StoredFile
 from pairloom.pipeline.store.objects import Objects
 from pairloom.pipeline.store.receipts import FORMAT_VERSION, Ledger
 
-__all__ = ["Manifest", "StageRecord", "commit", "latest_manifest", "manifest_path", "read_manifest"]
+__all__ = [
+    "Manifest",
+    "SourceRecord",
+    "StageRecord",
+    "commit",
+    "latest_manifest",
+    "manifest_path",
+    "read_manifest",
+]
+
+
+class SourceRecord(BaseModel):
+    """What became of the documents of one source: documents that hold text, and their tokens.
+
+    All of them = duplicates + validation + train. `epochs`, a fraction as "7/3", is how often those of `train` are taken:
+    `asked_tokens` of them by the recipe, `delivered_*` in fact. Which documents a fraction takes is left to a hash, so
+    that the two differ a little.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    documents: int = 0
+    tokens: int = 0
+    duplicate_documents: int = 0
+    duplicate_tokens: int = 0
+    validation_documents: int = 0
+    validation_tokens: int = 0
+    train_documents: int = 0
+    train_tokens: int = 0
+    epochs: str = "1"
+    asked_tokens: int = 0
+    delivered_documents: int = 0
+    delivered_tokens: int = 0
 
 
 class StageRecord(BaseModel):
     """What a stage made: its units and files in order, its ledger, and `key`, the hash of what was asked of it.
 
     `splits` are facts about each split of packed rows. `leftovers` are the files in which partitions handed on what did
-    not fill a row: no reader needs them, but units that are done are done only with their files.
+    not fill a row: no reader needs them, but units that are done are done only with their files. `unit_sources` are the
+    sources of the units, where a unit has one; `sources` is what became of each source.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -39,6 +73,8 @@ class StageRecord(BaseModel):
     facts: dict[str, int] = {}
     splits: dict[str, dict[str, int]] = {}
     leftovers: tuple[StoredFile, ...] = ()
+    unit_sources: tuple[str, ...] = ()
+    sources: tuple[SourceRecord, ...] = ()
 
     def file(self, role: str) -> StoredFile:
         """The first file of a role; raises KeyError if there is none."""

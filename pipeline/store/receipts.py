@@ -24,7 +24,10 @@ FORMAT_VERSION = 1
 
 
 class Ledger(BaseModel):
-    """What became of every document of a unit. `bytes_in` are stored bytes, `text_bytes` are UTF-8 bytes of text."""
+    """What became of every document of a unit. `bytes_in` are stored bytes, `text_bytes` are UTF-8 bytes of text.
+
+    `deduplicated` documents hold what an earlier one holds, in `deduplicated_tokens`; `tokens` are those of the others.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -35,6 +38,8 @@ class Ledger(BaseModel):
     bytes_in: int = 0
     text_bytes: int = 0
     tokens: int = 0
+    deduplicated: int = 0
+    deduplicated_tokens: int = 0
 
     @property
     def rejects(self) -> int:
@@ -42,11 +47,11 @@ class Ledger(BaseModel):
         return sum(self.rejected.values())
 
     def check(self, where: str) -> None:
-        """Raise CorruptionError unless documents in = out + empty + rejected."""
-        if self.documents_in != self.documents_out + self.empty + self.rejects:
+        """Raise CorruptionError unless documents in = out + empty + rejected + deduplicated."""
+        if self.documents_in != self.documents_out + self.empty + self.rejects + self.deduplicated:
             raise CorruptionError(
                 f"the ledger of {where} does not balance: {self.documents_in} documents in, {self.documents_out} out, "
-                f"{self.empty} empty, {self.rejects} rejected"
+                f"{self.empty} empty, {self.rejects} rejected, {self.deduplicated} deduplicated"
             )
 
     def __add__(self, other: "Ledger") -> "Ledger":
@@ -59,6 +64,8 @@ class Ledger(BaseModel):
             bytes_in=self.bytes_in + other.bytes_in,
             text_bytes=self.text_bytes + other.text_bytes,
             tokens=self.tokens + other.tokens,
+            deduplicated=self.deduplicated + other.deduplicated,
+            deduplicated_tokens=self.deduplicated_tokens + other.deduplicated_tokens,
         )
 
     @staticmethod

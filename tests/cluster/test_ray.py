@@ -31,6 +31,13 @@ def test_ray_gives_the_same_bytes(tmp_path: Path, cluster: None) -> None:
     here = run(recipe_for(tmp_path, *settings, root=tmp_path / "here"))
     there = run(recipe_for(tmp_path, *settings, "execution.engine=ray", root=tmp_path / "there"))
     assert contents(here) == contents(there)
+    mix = ["corpus.0.epochs=1.5", "pack.deduplicate=exact", *settings]
+    write_jsonl(tmp_path / "in" / "a.jsonl", [*documents(200), *documents(20)])
+    here = run(recipe_for(tmp_path, *mix, root=tmp_path / "here"))
+    there = run(recipe_for(tmp_path, *mix, "execution.engine=ray", root=tmp_path / "there"))
+    assert contents(here) == contents(there)
+    assert here.stages["pack"].sources == there.stages["pack"].sources
+    assert here.stages["select"].ledger.deduplicated > 10
     (tmp_path / "in" / "b.jsonl").write_text("nonsense\n")
     with pytest.raises(DataError, match=r"1 of \d records were rejected"):
         run(recipe_for(tmp_path, *settings, "execution.engine=ray", root=tmp_path / "there"))

@@ -18,7 +18,7 @@ from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.manifest import Manifest
 from pairloom.pipeline.store.objects import LocalObjects
 from pairloom.pipeline.store.remote import RemoteObjects
-from tests.corpora import contents, documents, recipe_for, write_jsonl
+from tests.corpora import contents, documents, mixed_recipe_for, write_jsonl
 
 When = Literal["before", "after", "within"]
 CALLS = ("read", "exists", "open", "put", "put_if_absent", "list", "delete")
@@ -100,13 +100,15 @@ ONCE = LocalExecutor(retries=replace(RETRIES, storage_failures=0))
 
 
 def small(folder: Path, root: str) -> Recipe:
-    return recipe_for(folder, "vocabulary.size=264", "execution.unit_bytes=700", f"root={root}")
+    settings = ["vocabulary.size=264", "execution.unit_bytes=700", f"root={root}"]
+    return mixed_recipe_for(folder, {"in": {"epochs": 1.5}}, "pack.deduplicate=exact", *settings)
 
 
 @pytest.fixture
 def corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(os, "fsync", lambda _handle: None)  # no power is cut here
-    write_jsonl(tmp_path / "in" / "a.jsonl", documents(7, seed=3))
+    texts = documents(6, seed=3)
+    write_jsonl(tmp_path / "in" / "a.jsonl", [*texts, ("again", max(text for _, text in texts))])
     return tmp_path
 
 
@@ -127,6 +129,7 @@ def test_a_run_may_die_at_every_storage_call(corpus: Path, error: type[BaseExcep
     with fated(LocalObjects, plain):
         whole = run(small(corpus, str(corpus / "whole")))
     assert len(whole.stages["count"].units) > 1
+    assert whole.stages["select"].ledger.deduplicated == 1
     assert plain.calls > 100
     for at, name in enumerate(plain.names, 1):
         if when == "within" and name != "create":

@@ -227,3 +227,32 @@ def test_verify_says_what_it_proved_or_what_is_wrong(pairloom: Command) -> None:
     assert code == 1
     assert place.name in err
     assert "Traceback" not in err
+
+
+def test_a_mixture_is_planned_and_summed_up(pairloom: Command) -> None:
+    write_jsonl(pairloom.folder / "more" / "a.jsonl", documents(80, seed=1)[::-1] + documents(30))
+    more = f"corpus.1={{name: more, paths: ['{pairloom.folder}/more/*'], id: id, weight: 2}}"
+    pairloom.recipe.write_text(
+        pairloom.recipe.read_text().replace("id: id}]", "id: id, weight: 1}, {name: more, paths: [x]}]")
+    )
+    settings = ["--set", more, "--set", "mixture.tokens=3k", "--set", "pack.deduplicate=exact"]
+    code, out, err = pairloom("plan", pairloom.recipe, *settings)
+    assert code == 0, err
+    assert "select" in out
+    assert "more" in out
+    stages = {
+        row["stage"]: row
+        for row in json.loads(pairloom("plan", pairloom.recipe, *settings, "--json")[1])["stages"]
+    }
+    assert stages["select"]["tasks"] == 3
+    code, out, err = pairloom("run", pairloom.recipe, *settings)
+    assert code == 0, err
+    assert "duplicates " in out
+    for word in ("epochs", "asked", "delivered", "share", "lines", "more"):
+        assert word in out
+    result = json.loads(pairloom("run", pairloom.recipe, *settings, "--json")[1])
+    assert [source["asked_tokens"] for source in result["sources"]] == [1000, 2000]
+    assert result["deduplicated"] == sum(source["duplicate_documents"] for source in result["sources"]) > 0
+    code, out, err = pairloom("verify", pairloom.folder / "out")
+    assert code == 0, err
+    assert "each exactly as often as the recipe takes it" in out

@@ -37,6 +37,24 @@ def test_a_minimal_recipe_has_sensible_defaults() -> None:
         (MINIMAL + "execution: {unit_bytes: 3 parsecs}\n", "is no size"),
         (MINIMAL + "execution: {engine: spark}\n", "'ray' or 'local'"),
         (MINIMAL + "  - name: a\n    paths: [b]\n", "one name"),
+        (MINIMAL + "    weight: 1\n    epochs: 2\n", "source a names weight and epochs: say one of them"),
+        (MINIMAL + "    weight: 1\n  - {name: b, paths: [b]}\n", "every source needs one: b has none"),
+        (
+            MINIMAL + "    weight: 1\n  - {name: b, paths: [b], tokens: 1B}\n",
+            "every source needs one: b has none",
+        ),
+        (MINIMAL + "mixture: {tokens: 1B}\n", "mixture.tokens is shared out by weights, but .* none: a"),
+        (MINIMAL + "    weight: 0\n", "line 4: corpus.0.weight: 0 is no positive number"),
+        (MINIMAL + "    epochs: -1.5\n", "-1.5 is no positive number"),
+        (MINIMAL + "    epochs: .inf\n", "inf is no positive number"),
+        (MINIMAL + "    epochs: 1/0\n", "'1/0' is no positive number"),
+        (MINIMAL + "    epochs: yes\n", "True is no positive number"),
+        (MINIMAL + "    tokens: 10GB\n", "'10GB' is no number of tokens; write .* 10B or"),
+        (MINIMAL + "    tokens: 1.5\n", "1.5 is no number of tokens"),
+        (MINIMAL + "    tokens: 1.0001k\n", "is no number of tokens"),
+        (MINIMAL + "    tokens: 2000000T\n", "is no number of tokens"),
+        (MINIMAL + "pack: {deduplicate: fuzzy}\n", "'none' or 'exact'"),
+        (MINIMAL + "mixtur: {}\n", "did you mean 'mixture'"),
         (MINIMAL + "max_rejected: 2\n", "less than or equal to 1"),
         (MINIMAL + "root: !!python/object/apply:os.getcwd []\n", "is not YAML"),
     ],
@@ -59,6 +77,52 @@ def test_overrides_reach_everything_and_are_checked() -> None:
 )
 def test_sizes(text: str, size: int) -> None:
     assert parse_recipe(MINIMAL, overrides=[f"execution.unit_bytes='{text}'"]).execution.unit_bytes == size
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("10B", 10**10),
+        ("1.5t", 15 * 10**11),
+        ("2_000", 2000),
+        ("0.3M", 300_000),
+        ("1e9", 10**9),
+        ("250 k", 250_000),
+    ],
+)
+def test_numbers_of_tokens(text: str, tokens: int) -> None:
+    assert parse_recipe(MINIMAL + f"    tokens: {text}\n").corpus[0].tokens == tokens
+
+
+@pytest.mark.parametrize(
+    ("text", "ratio"),
+    [
+        ("0.1", "1/10"),
+        ("0.30", "3/10"),
+        ("3", "3"),
+        ("'0.3'", "3/10"),
+        ("1/3", "1/3"),
+        ("1_0.5", "21/2"),
+        (
+            "0.1000000000000000000000000000001",
+            "1000000000000000000000000000001/10000000000000000000000000000000",
+        ),
+        ("1.5e+1", "15"),
+        ("2e-3", "1/500"),
+    ],
+)
+def test_ratios_are_what_is_written(text: str, ratio: str) -> None:
+    recipe = parse_recipe(MINIMAL + f"    epochs: {text}\n")
+    assert recipe.corpus[0].epochs == ratio
+    assert parse_recipe(MINIMAL, overrides=[f"corpus.0.epochs={text}"]) == recipe
+    assert Recipe.model_validate(recipe.model_dump(mode="json", by_alias=True)) == recipe
+
+
+def test_what_takes_each_document_once_selects_nothing() -> None:
+    for text in ("", "    epochs: 1\n", "    epochs: 2/2\n"):
+        assert not parse_recipe(MINIMAL + text).selects
+    for text in ("    epochs: 1.1\n", "    weight: 1\n", "    tokens: 5\n", "pack: {deduplicate: exact}\n"):
+        assert parse_recipe(MINIMAL + text).selects
 
 
 def test_a_recipe_is_frozen() -> None:

@@ -16,7 +16,7 @@ from pairloom.pipeline.store.files import StoredFile, attempt_path, write_arrow
 from pairloom.pipeline.store.manifest import commit
 from pairloom.pipeline.store.receipts import find_receipt, receipt_path
 from pairloom.pipeline.verify import Proof, verify
-from tests.corpora import documents, recipe_for, write_jsonl
+from tests.corpora import documents, mixed_recipe_for, recipe_for, write_jsonl
 
 Rows = list[dict[str, Any]]
 
@@ -180,6 +180,60 @@ def test_rows_that_are_wrong_are_named(tmp_path: Path, change: Callable[[Rows], 
     dataset = forged(made(tmp_path), "pack", change)
     with pytest.raises(CorruptionError, match=message):
         verify(dataset)
+
+
+def mixed(folder: Path) -> Dataset:
+    """Documents of which every other is a duplicate; those that stay are seen three times."""
+    texts = documents(150)
+    write_jsonl(
+        folder / "in" / "a.jsonl",
+        [pair for i, (_, t) in enumerate(texts) for pair in ((f"a{i}", t), (f"b{i}", t))],
+    )
+    asked = {"in": {"epochs": 3}}
+    recipe = mixed_recipe_for(folder, asked, "pack.deduplicate=exact", "execution.unit_bytes=9000")
+    run(recipe)
+    return open_dataset(recipe.root)
+
+
+@pytest.mark.parametrize("change", [token, number, offset, doubled, swapped])
+def test_copies_that_are_wrong_are_named(tmp_path: Path, change: Callable[[Rows], Rows]) -> None:
+    dataset = mixed(tmp_path)
+    verify(dataset)
+    wrong = forged(dataset, "pack", change)
+    with pytest.raises(
+        CorruptionError,
+        match=r"row \d+: the tokens of document \d+ are not exactly those of its token shard, as often as the recipe",
+    ):
+        verify(wrong)
+    with pytest.raises(CorruptionError, match=r"document \d+"):
+        round_trip(wrong, Proof(generation=2), sample=10**6)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda rows: rows[1:], r"of \d+ that were compared \d+ are duplicates"),
+        (lambda rows: [*rows, {"ordinal": 0}], r"of \d+ that were compared \d+ are duplicates"),
+        (lambda rows: [{"ordinal": rows[0]["ordinal"] - 1}, *rows[1:]], "source in has|are not exactly"),
+    ],
+)
+def test_a_list_of_duplicates_that_is_wrong_is_seen(
+    tmp_path: Path, change: Callable[[Rows], Rows], message: str
+) -> None:
+    with pytest.raises(CorruptionError, match=message):
+        verify(forged(mixed(tmp_path), "select", change))
+
+
+def test_rows_of_one_split_in_the_other_are_named(tmp_path: Path) -> None:
+    for dataset in (made(tmp_path / "plain"), mixed(tmp_path / "mixed")):
+        manifest = dataset.manifest
+        record = manifest.stages["pack"]
+        largest = max(record.files, key=lambda file: file.rows)
+        files = [f.model_copy(update={"role": "validation"}) if f == largest else f for f in record.files]
+        stages = {**manifest.stages, "pack": record.model_copy(update={"files": tuple(files)})}
+        commit(dataset.objects, manifest.model_copy(update={"generation": 2, "stages": stages}))
+        with pytest.raises(CorruptionError, match=r"row 0: the tokens of document \d+ are not exactly"):
+            verify(open_dataset(dataset.objects.root))
 
 
 def test_a_document_in_no_row_is_named(tmp_path: Path) -> None:

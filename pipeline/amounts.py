@@ -1,0 +1,92 @@
+"""Amounts as people write them in recipes, read exactly: bytes (128MB), tokens (10B), ratios (0.3, 1/3)."""
+
+import re
+from fractions import Fraction
+from typing import Annotated
+
+import yaml
+from pydantic import BeforeValidator, Field
+
+__all__ = ["AmountLoader", "Ratio", "Size", "TokenCount"]
+
+SIZE = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*([kmgt]?i?b?)\s*$", re.IGNORECASE)
+UNITS = {
+    "": 1,
+    "k": 10**3,
+    "m": 10**6,
+    "g": 10**9,
+    "t": 10**12,
+    "ki": 2**10,
+    "mi": 2**20,
+    "gi": 2**30,
+    "ti": 2**40,
+}
+TOKENS = re.compile(r"^\s*(\d+(?:\.\d+)?(?:e\+?\d{1,2})?)\s*([kmbt]?)\s*$", re.IGNORECASE)
+TOKEN_UNITS = {"": 1, "k": 10**3, "m": 10**6, "b": 10**9, "t": 10**12}
+RATIO = re.compile(r"^\s*\d+(?:\.\d+)?(?:e[+-]?\d{1,2})?\s*$|^\s*\d+\s*/\s*\d+\s*$", re.IGNORECASE)
+MOST_TOKENS = 10**18  # the sums of tokens stay within 64 bits
+
+
+class _Written(float):
+    """A number, and how it was written: 0.1 is a tenth, which no float is."""
+
+    __slots__ = ("text",)
+    text: str
+
+
+class AmountLoader(yaml.SafeLoader):
+    """YAML as `yaml.safe_load` reads it; its floats remember their digits."""
+
+
+def _float(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> float:
+    value = _Written(loader.construct_yaml_float(node))
+    value.text = node.value.replace("_", "")
+    return value
+
+
+AmountLoader.add_constructor("tag:yaml.org,2002:float", _float)
+
+
+def _text(value: object) -> str:
+    """A number as its decimal digits."""
+    if isinstance(value, _Written):
+        return value.text
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    return value if isinstance(value, str) else ""
+
+
+def _size(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    match = SIZE.match(value)
+    if not match:
+        raise ValueError(f"{value!r} is no size; write a number of bytes, or for example 128MB or 64MiB")
+    return int(float(match[1]) * UNITS[match[2].lower().removesuffix("b")])
+
+
+def _token_count(value: object) -> object:
+    match = TOKENS.match(_text(value))
+    tokens = Fraction(match[1]) * TOKEN_UNITS[match[2].lower()] if match else Fraction(0)
+    if tokens.denominator != 1 or not 1 <= tokens <= MOST_TOKENS:
+        raise ValueError(
+            f"{value!r} is no number of tokens; write a whole number up to 10^18, or for example 500M, 10B or 1.5T"
+        )
+    return int(tokens)
+
+
+def _ratio(value: object) -> str:
+    text = _text(value)
+    try:
+        ratio = Fraction(text.replace(" ", "")) if RATIO.match(text) else Fraction(0)
+    except ZeroDivisionError:
+        ratio = Fraction(0)
+    if ratio <= 0:
+        raise ValueError(f"{value!r} is no positive number; write for example 2, 0.3 or 1/3")
+    return str(ratio)
+
+
+Size = Annotated[int, BeforeValidator(_size), Field(gt=0)]
+TokenCount = Annotated[int, BeforeValidator(_token_count)]
+Ratio = Annotated[str, BeforeValidator(_ratio)]
+"""A positive rational number in lowest terms, as text: "3/10"; two ways to write one number are one recipe."""
