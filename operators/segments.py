@@ -1,8 +1,9 @@
 """What follows from the lengths of a row's segments: boundaries, positions, masks and labels.
 
 Packed rows store how long each segment is and nothing that can be derived from it. All functions take the column
-`segment_lengths` (a list column, or a list of lists) of a batch of `b` rows of `seq_len` positions; padding stands at the
-end of a row. No function looks at a token to find a boundary.
+`segment_lengths` of a batch of `b` rows of `seq_len` positions; padding stands at the end of a row. The column may be a
+list column of Arrow's, or a sequence with what numpy can read for each row: a list, an array, a tensor in the
+processor's memory. No function looks at a token to find a boundary.
 """
 
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-__all__ = ["IGNORED", "cu_seqlens", "document_mask", "labels", "position_ids", "segment_ids"]
+__all__ = ["IGNORED", "cu_seqlens", "document_mask", "labels", "max_seqlen", "position_ids", "segment_ids"]
 
 IGNORED = -100  # the label that PyTorch's cross entropy and Hugging Face's models leave out
 
@@ -48,16 +49,29 @@ def cu_seqlens(lengths: Any, seq_len: int) -> npt.NDArray[np.int32]:
     """The boundaries of all segments of a batch whose rows are laid end to end: int32, from 0 to `b * seq_len`.
 
     Padding is a segment of its own, so that every position lies in exactly one and none is empty: what `flash_attn`'s
-    variable-length functions take.
+    variable-length functions take. Raises ValueError for a batch that is too large for int32.
 
     >>> cu_seqlens([[2, 1], [4]], 4).tolist()
     [0, 2, 3, 4, 8]
     """
     values, rows = _flat(lengths)
     used = _used(values, rows, seq_len)
+    if (len(rows) - 1) * seq_len >= 1 << 31:
+        raise ValueError(
+            f"{len(rows) - 1} rows of {seq_len} tokens end at no int32: take fewer rows in a batch"
+        )
     ends = np.cumsum(values) + np.repeat(np.cumsum(seq_len - used) - (seq_len - used), np.diff(rows))
     edges = np.concatenate([[0], ends, np.arange(1, len(rows)) * seq_len])
     return np.unique(edges).astype(np.int32)
+
+
+def max_seqlen(lengths: Any, seq_len: int) -> int:
+    """The longest stretch between two boundaries of `cu_seqlens`, padding included; 0 for no rows.
+
+    >>> max_seqlen([[2, 1], [1]], 4)
+    3
+    """
+    return int(np.diff(cu_seqlens(lengths, seq_len)).max(initial=0))
 
 
 def document_mask(lengths: Any, seq_len: int) -> npt.NDArray[np.bool_]:
@@ -71,19 +85,21 @@ def document_mask(lengths: Any, seq_len: int) -> npt.NDArray[np.bool_]:
 
 
 def labels(
-    input_ids: npt.NDArray[Any], lengths: Any, *, shifted: bool, across_documents: bool = False
+    input_ids: Any, lengths: Any, *, shifted: bool, across_documents: bool = False
 ) -> npt.NDArray[np.int64]:
     """What each position has to predict: int64[b, seq_len], IGNORED where there is nothing to predict.
 
     `shifted`: position `i` holds the token at `i + 1`, as trainers want it that compare logits and labels one to one.
     Not shifted: position `i` holds its own token, as Hugging Face's models want it, which shift by themselves. A label
-    on the other side of a segment's boundary is ignored, unless `across_documents`; padding always is.
+    on the other side of a segment's boundary is ignored, unless `across_documents`; padding always is. `input_ids` are
+    integers[b, seq_len] that numpy can read.
 
     >>> labels(np.array([[7, 8, 9, 0]]), [[2, 1]], shifted=True).tolist()
     [[8, -100, -100, -100]]
     >>> labels(np.array([[7, 8, 9, 0]]), [[2, 1]], shifted=False).tolist()
     [[-100, 8, -100, -100]]
     """
+    input_ids = np.asarray(input_ids)
     seq_len = input_ids.shape[1]
     ids = segment_ids(lengths, seq_len)
     follows = ids[:, 1:] >= 0
@@ -104,8 +120,9 @@ def _flat(lengths: Any) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         values = lengths.flatten().to_numpy().astype(np.int64)
         rows = rows - rows[0]
     else:
-        rows = np.concatenate([[0], np.cumsum([len(row) for row in lengths])]).astype(np.int64)
-        values = np.array([length for row in lengths for length in row], np.int64)
+        parts = [np.asarray(row, np.int64) for row in lengths]
+        rows = np.cumsum([0, *map(len, parts)], dtype=np.int64)
+        values = np.concatenate([np.empty(0, np.int64), *parts])
     if len(values) and values.min() < 1:
         raise ValueError(f"a segment has {values.min()} tokens; segments have at least 1")
     return values, rows
