@@ -43,7 +43,7 @@ def epoch_order(sizes: npt.NDArray[np.int64], *, seed: int | None, epoch: int) -
     """The order of an epoch over blocks of the given sizes (int64, at least 1); the stored order without a seed.
 
     >>> order = epoch_order(np.array([4, 4, 2]), seed=1, epoch=0)
-    >>> sorted(order.blocks.tolist()), order.starts[-1]
+    >>> sorted(order.blocks.tolist()), int(order.starts[-1])
     ([0, 1, 2], 10)
     """
     stream = None if seed is None else hash_bytes(f"{seed} {epoch}".encode())
