@@ -50,19 +50,6 @@ class _Piece(NamedTuple):
     stop: int
 
 
-class _Block(NamedTuple):
-    """The rows of a block, and their order; None for the stored one."""
-
-    rows: pa.RecordBatch
-    order: npt.NDArray[np.int64] | None
-
-    def piece(self, start: int, stop: int) -> pa.RecordBatch:
-        """Some rows: a view where they stand together, else a copy."""
-        if self.order is None:
-            return self.rows.slice(start, stop - start)
-        return self.rows.take(pa.array(self.order[start:stop]))
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowStream:
     """The rows of a split, epoch after epoch. A place is a number of rows from the start of epoch 0.
@@ -94,12 +81,12 @@ class RowStream:
         """The rows of this rank in every `every`th step from a place on, with the place after the step.
 
         A step that would go past `end` is left out. At most `prefetch` blocks, and `AHEAD_BYTES`, are read ahead, beside
-        the blocks of one batch; with `prefetch` 0 there are no threads. What comes may be a view of a block.
+        the blocks of one batch; with `prefetch` 0 there are no threads. What comes is a view of a block where it can be.
         """
         blocks = _Blocks(self)
         steps = self._steps(place, end, every, blocks)
         ahead: deque[tuple[int, list[_Piece]]] = deque()
-        held: dict[tuple[int, int], tuple[Future[_Block], int]] = {}
+        held: dict[tuple[int, int], tuple[Future[pa.RecordBatch], int]] = {}
         with ExitStack() as stack:
             read = self._reader(stack, blocks)
             while True:
@@ -118,7 +105,7 @@ class RowStream:
                 after, pieces = ahead.popleft()
                 for passed in [key for key in held if key < pieces[0].key]:
                     del held[passed]
-                yield after, _one([held[p.key][0].result().piece(p.start, p.stop) for p in pieces])
+                yield after, _one([held[p.key][0].result().slice(p.start, p.stop - p.start) for p in pieces])
 
     def _steps(
         self, place: int, end: int | None, every: int, blocks: "_Blocks"
@@ -137,17 +124,19 @@ class RowStream:
             yield place + self.step, pieces
             place += every * self.step
 
-    def _reader(self, stack: ExitStack, blocks: "_Blocks") -> Callable[[tuple[int, int]], Future[_Block]]:
+    def _reader(
+        self, stack: ExitStack, blocks: "_Blocks"
+    ) -> Callable[[tuple[int, int]], Future[pa.RecordBatch]]:
         """What asks for a block: of threads that end with the stack, or at once."""
         if self.prefetch:
             pool = ThreadPoolExecutor(min(self.prefetch, READERS), thread_name_prefix="pairloom-rows")
             stack.callback(pool.shutdown, cancel_futures=True)
 
-        def read(key: tuple[int, int]) -> Future[_Block]:
+        def read(key: tuple[int, int]) -> Future[pa.RecordBatch]:
             epoch, slot = key
             if self.prefetch:
                 return pool.submit(blocks.read, blocks.order(epoch), slot, touch=True)
-            done: Future[_Block] = Future()
+            done: Future[pa.RecordBatch] = Future()
             done.set_result(blocks.read(blocks.order(epoch), slot))
             return done
 
@@ -185,15 +174,17 @@ class _Blocks:
         file = self._stream.files[int(self._file[block])]
         return int(file.bytes * self._sizes[block] // file.rows)
 
-    def read(self, order: Epoch, slot: int, *, touch: bool = False) -> _Block:
-        """Read the block in a slot of an epoch; with `touch`, what is mapped is brought into memory."""
+    def read(self, order: Epoch, slot: int, *, touch: bool = False) -> pa.RecordBatch:
+        """The rows of the block in a slot of an epoch, in their order; with `touch`, brought into memory."""
         block = int(order.blocks[slot])
         start = int(self._first[block])
         rows = self._opened(int(self._file[block])).read(start, start + int(self._sizes[block]))
+        if order.stream is not None:
+            return rows.take(pa.array(order.within(slot)))
         if touch:
             for buffer in (b for column in rows.columns for b in column.buffers() if b is not None):
                 np.frombuffer(buffer, np.uint8)[::PAGE].max(initial=0)
-        return _Block(rows, None if order.stream is None else order.within(slot))
+        return rows
 
     def _opened(self, number: int) -> RowFile:
         found = self._open.get(number)
