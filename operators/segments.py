@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from pairloom.operators.jit import kernel
+
 __all__ = ["IGNORED", "cu_seqlens", "document_mask", "labels", "max_seqlen", "position_ids", "segment_ids"]
 
 IGNORED = -100  # the label that PyTorch's cross entropy and Hugging Face's models leave out
@@ -24,10 +26,9 @@ def segment_ids(lengths: Any, seq_len: int) -> npt.NDArray[np.int32]:
     [[0, 0, 1, -1]]
     """
     values, rows = _flat(lengths)
-    used = _used(values, rows, seq_len)
-    number = np.arange(len(values)) - np.repeat(rows[:-1], np.diff(rows))
+    _used(values, rows, seq_len)
     out = np.full((len(rows) - 1, seq_len), -1, np.int32)
-    out[np.arange(seq_len) < used[:, None]] = np.repeat(number, values)
+    _number_segments(values, rows, out)
     return out
 
 
@@ -38,10 +39,9 @@ def position_ids(lengths: Any, seq_len: int) -> npt.NDArray[np.int32]:
     [[0, 1, 0, 0]]
     """
     values, rows = _flat(lengths)
-    used = _used(values, rows, seq_len)
-    starts = np.cumsum(values) - values
+    _used(values, rows, seq_len)
     out = np.zeros((len(rows) - 1, seq_len), np.int32)
-    out[np.arange(seq_len) < used[:, None]] = np.arange(values.sum()) - np.repeat(starts, values)
+    _number_positions(values, rows, out)
     return out
 
 
@@ -92,22 +92,20 @@ def labels(
     `shifted`: position `i` holds the token at `i + 1`, as trainers want it that compare logits and labels one to one.
     Not shifted: position `i` holds its own token, as Hugging Face's models want it, which shift by themselves. A label
     on the other side of a segment's boundary is ignored, unless `across_documents`; padding always is. `input_ids` are
-    integers[b, seq_len] that numpy can read.
+    integers[b, seq_len] that numpy can read. Raises ValueError when their rows are not those of `lengths`.
 
     >>> labels(np.array([[7, 8, 9, 0]]), [[2, 1]], shifted=True).tolist()
     [[8, -100, -100, -100]]
     >>> labels(np.array([[7, 8, 9, 0]]), [[2, 1]], shifted=False).tolist()
     [[-100, 8, -100, -100]]
     """
-    input_ids = np.asarray(input_ids)
-    seq_len = input_ids.shape[1]
-    ids = segment_ids(lengths, seq_len)
-    follows = ids[:, 1:] >= 0
-    if not across_documents:
-        follows &= ids[:, 1:] == ids[:, :-1]
-    out = np.full(input_ids.shape, IGNORED, np.int64)
-    targets = np.where(follows, input_ids[:, 1:].astype(np.int64), IGNORED)
-    out[:, slice(None, -1) if shifted else slice(1, None)] = targets
+    tokens = np.require(input_ids, np.int64, ["C", "W"])
+    values, rows = _flat(lengths)
+    if tokens.ndim != 2 or len(tokens) != len(rows) - 1:
+        raise ValueError(f"input_ids of shape {tokens.shape} are not those of {len(rows) - 1} rows")
+    _used(values, rows, tokens.shape[1])
+    out = np.full(tokens.shape, IGNORED, np.int64)
+    _copy_targets(tokens, values, rows, int(shifted), int(across_documents), out)
     return out
 
 
@@ -135,3 +133,45 @@ def _used(values: npt.NDArray[np.int64], rows: npt.NDArray[np.int64], seq_len: i
     if len(used) and used.max() > seq_len:
         raise ValueError(f"the segments of a row have {used.max()} tokens, more than seq_len {seq_len}")
     return used
+
+
+@kernel
+def _number_segments(
+    values: npt.NDArray[np.int64], rows: npt.NDArray[np.int64], out: npt.NDArray[np.int32]
+) -> None:
+    for row in range(len(out)):
+        at = 0
+        for segment in range(rows[row], rows[row + 1]):
+            out[row, at : at + values[segment]] = segment - rows[row]
+            at += values[segment]
+
+
+@kernel
+def _number_positions(
+    values: npt.NDArray[np.int64], rows: npt.NDArray[np.int64], out: npt.NDArray[np.int32]
+) -> None:
+    for row in range(len(out)):
+        at = 0
+        for segment in range(rows[row], rows[row + 1]):
+            for i in range(values[segment]):
+                out[row, at + i] = i
+            at += values[segment]
+
+
+@kernel
+def _copy_targets(
+    tokens: npt.NDArray[np.int64],
+    values: npt.NDArray[np.int64],
+    rows: npt.NDArray[np.int64],
+    shifted: int,
+    across: int,
+    out: npt.NDArray[np.int64],
+) -> None:
+    for row in range(len(out)):
+        at = 0
+        for segment in range(rows[row], rows[row + 1]):
+            # The first token of a segment is a target of the one before it, if there is one and boundaries are crossed.
+            first = at if across and segment > rows[row] else at + 1
+            at += values[segment]
+            for i in range(first, at):
+                out[row, i - shifted] = tokens[row, i]

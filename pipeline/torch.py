@@ -165,12 +165,12 @@ class TorchRows(IterableDataset):  # type: ignore[misc]
     def _batch(self, rows: pa.RecordBatch, after: int) -> dict[str, Any]:
         lengths = rows.column("segment_lengths")
         width = rows.schema.field("input_ids").type.list_size
-        ids = rows.column("input_ids").flatten().to_numpy().reshape(-1, width)
+        ids = rows.column("input_ids").flatten().to_numpy().reshape(-1, width).astype(np.int64)
         batch: dict[str, Any] = {}
         for name in self._columns:
             match name:
                 case "input_ids":
-                    batch[name] = torch.from_numpy(ids.astype(np.int64))
+                    batch[name] = torch.from_numpy(ids)
                 case "labels":
                     found = segments.labels(
                         ids, lengths, shifted=self._shifted, across_documents=self._across

@@ -1,6 +1,7 @@
 """What is derived from segment lengths equals what loops over every position say."""
 
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pairloom.operators.reference.segments import pairs, places
 from pairloom.operators.segments import (
     IGNORED,
     cu_seqlens,
@@ -31,12 +33,7 @@ BATCHES = st.integers(1, 9).flatmap(lambda n: st.tuples(st.just(n), st.lists(row
 
 
 def loops(seq_len: int, rows: list[list[int]]) -> list[list[tuple[int, int]]]:
-    """(segment, position in it) of every place; (-1, 0) on padding."""
-    out = []
-    for lengths in rows:
-        places = [(s, i) for s, length in enumerate(lengths) for i in range(length)]
-        out.append(places + [(-1, 0)] * (seq_len - len(places)))
-    return out
+    return [places(lengths, seq_len) for lengths in rows]
 
 
 @given(BATCHES)
@@ -74,24 +71,27 @@ def test_the_mask_is_the_dense_reference_and_agrees_with_cu_seqlens(
     assert max_seqlen(rows, seq_len) == max(runs, default=0)
 
 
-@given(BATCHES, st.booleans(), st.booleans())
+@given(BATCHES, st.booleans(), st.booleans(), st.sampled_from([np.uint16, np.uint32, np.int64]))
 def test_labels_never_cross_a_boundary_unless_asked(
-    batch: tuple[int, list[list[int]]], shifted: bool, across: bool
+    batch: tuple[int, list[list[int]]], shifted: bool, across: bool, dtype: Any
 ) -> None:
     seq_len, rows = batch
-    ids = np.arange(len(rows) * seq_len).reshape(len(rows), seq_len) + 10
+    ids = (np.arange(len(rows) * seq_len).reshape(len(rows), seq_len) + 10).astype(dtype)
     made = labels(ids, rows, shifted=shifted, across_documents=across)
-    for b, r in enumerate(loops(seq_len, rows)):
-        for i in range(seq_len):
-            source = i if shifted else i - 1  # the position whose logits this label is compared with
-            if (
-                0 <= source < seq_len - 1
-                and r[source + 1][0] >= 0
-                and (across or r[source][0] == r[source + 1][0])
-            ):
-                assert made[b, i] == ids[b, source + 1]
-            else:
-                assert made[b, i] == IGNORED
+    expected = np.full(ids.shape, IGNORED)
+    for b, lengths in enumerate(rows):
+        for i in pairs(lengths, seq_len, across_documents=across):
+            expected[b, i if shifted else i + 1] = ids[b, i + 1]
+    assert np.array_equal(made, expected)
+    assert np.array_equal(
+        labels(np.asfortranarray(ids), rows, shifted=shifted, across_documents=across), made
+    )
+
+
+def test_labels_of_other_rows_are_refused() -> None:
+    for ids in ([[1, 2]], [1, 2], [[1, 2]] * 3):
+        with pytest.raises(ValueError, match="are not those of 2 rows"):
+            labels(ids, [[2], [1]], shifted=True)
 
 
 @pytest.mark.parametrize("rows", [[[0]], [[2, 0, 1]], [[3, 2]], [[-1, 2]]])
