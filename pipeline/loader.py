@@ -4,7 +4,7 @@ The rows of a split, epoch after epoch, are one endless stream. Its place is (ge
 `batch_size * world_size` consecutive rows, of which each rank takes its share: so every rank gets the same number of
 rows, and a stream that is stopped anywhere goes on with the very next row on any number of ranks.
 
-With a seed, each epoch has an order of its own: the blocks of 1,024 rows that files consist of are permuted, and the rows
+With a seed, each epoch has an order of its own: the blocks (of 1,024 rows) that files consist of are permuted, and the rows
 within each block, by seeded bijections. (Packed rows are in a shuffled order to begin with; blocks keep reads together.)
 """
 
@@ -49,6 +49,11 @@ class Loader:
             )
         if epoch < 0 or (epochs is not None and epochs < 1):
             raise RecipeError(f"epoch {epoch}, epochs {epochs}: need epoch >= 0, epochs >= 1 or None")
+        widths = sorted({file.facts["seq_len"] for file in files})
+        if len(widths) > 1:
+            raise RecipeError(
+                f"these files have rows of {' and '.join(map(str, widths))} tokens: make a loader for each length"
+            )
         self.stream = RowStream(
             objects=objects,
             files=files,

@@ -5,7 +5,7 @@
                                                               ▼
                                                      fetched or mapped by threads, dropped when they are passed
 
-A block is up to 1,024 rows of a file: what the writer of packed rows puts into a record batch. All threads and all data
+A block is what the writer of packed rows puts into a record batch. All threads and all data
 belong to one iteration; a stream is a value that can be pickled and survives a fork.
 """
 
@@ -21,25 +21,29 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pairloom.operators.epochs import Epoch, epoch_order
-from pairloom.operators.errors import CorruptionError, RecipeError
 from pairloom.pipeline.store.blocks import RowFile, open_rows
 from pairloom.pipeline.store.files import StoredFile
 from pairloom.pipeline.store.objects import Objects
 
-__all__ = ["BLOCK_ROWS", "RowStream", "block_sizes"]
+__all__ = ["BLOCK_ROWS", "RowStream", "block_sizes", "rows_a_block"]
 
 BLOCK_ROWS = 1024
+BLOCK_TOKENS = 1 << 23
 AHEAD_BYTES = 256 << 20  # of blocks that are not yet needed; with one that is, however large
 READERS = 4
 PAGE = 4096
 
 
-def block_sizes(rows: int) -> npt.NDArray[np.int64]:
-    """The rows of each block of a file: 1,024, and what is left."""
-    sizes = np.full(-(-rows // BLOCK_ROWS), BLOCK_ROWS, np.int64)
-    if rows % BLOCK_ROWS:
-        sizes[-1] = rows % BLOCK_ROWS
-    return sizes
+def rows_a_block(seq_len: int) -> int:
+    """The rows of a record batch of packed rows: 1,024, or as many as have 2^23 tokens."""
+    return max(1, min(BLOCK_ROWS, BLOCK_TOKENS // seq_len))
+
+
+def block_sizes(file: StoredFile) -> npt.NDArray[np.int64]:
+    """The rows of each block of a file of packed rows: so many, and what is left."""
+    usual = rows_a_block(file.facts["seq_len"])
+    edges = np.arange(0, file.rows + usual, usual)
+    return np.diff(np.minimum(edges, file.rows))
 
 
 class _Piece(NamedTuple):
@@ -149,14 +153,13 @@ class _Blocks:
     def __init__(self, stream: RowStream) -> None:
         self._stream = stream
         self.rows = stream.rows
-        sizes = [block_sizes(file.rows) for file in stream.files]
+        sizes = [block_sizes(file) for file in stream.files]
         counts = [len(one) for one in sizes]
         self._sizes = np.concatenate(sizes)
         self._file = np.repeat(np.arange(len(counts)), counts)
-        self._first = np.concatenate([np.arange(count) * BLOCK_ROWS for count in counts])
+        self._first = np.concatenate([np.cumsum(one) - one for one in sizes])
         self._orders: dict[int, Epoch] = {}
         self._open: dict[int, RowFile] = {}
-        self._width: tuple[int, str] | None = None
 
     def order(self, epoch: int) -> Epoch:
         """The order of an epoch; those of the last two are kept."""
@@ -190,25 +193,8 @@ class _Blocks:
         found = self._open.get(number)
         if found is None:
             found = open_rows(self._stream.objects, self._stream.files[number])
-            self._check_width(found)
             self._open[number] = found
         return found
-
-    def _check_width(self, file: RowFile) -> None:
-        """Raises RecipeError for a file whose rows are not as wide as those of the others."""
-        uri, schema = self._stream.objects.uri(file.stored.path), file.schema
-        if schema.get_field_index("input_ids") < 0 or not pa.types.is_fixed_size_list(
-            schema.field("input_ids").type
-        ):
-            raise CorruptionError(f"{uri} has no column input_ids of rows of one width")
-        width = schema.field("input_ids").type.list_size
-        if self._width is None:
-            self._width = (width, uri)
-        elif self._width[0] != width:
-            raise RecipeError(
-                f"{uri} has rows of {width} tokens and {self._width[1]} rows of {self._width[0]}: a loader takes files "
-                "whose rows are equally wide; make one for each width"
-            )
 
 
 def _one(parts: list[pa.RecordBatch]) -> pa.RecordBatch:

@@ -18,13 +18,13 @@ import numpy as np
 import pyarrow as pa
 
 from pairloom.pipeline.loader import Loader
-from pairloom.pipeline.stages.pack import packed_schema
+from pairloom.pipeline.rows import rows_a_block
+from pairloom.pipeline.stages.rows import packed_schema
 from pairloom.pipeline.store.files import StoredFile, open_arrow, write_arrow
 from pairloom.pipeline.store.objects import LocalObjects
 
 FILE_TOKENS = 16 << 20
 SEGMENTS = 3  # documents in a row
-BLOCK = 1024
 
 
 def made(objects: LocalObjects, rows: int, seq_len: int) -> list[StoredFile]:
@@ -32,12 +32,12 @@ def made(objects: LocalObjects, rows: int, seq_len: int) -> list[StoredFile]:
     schema = packed_schema(
         pa.uint16(), seq_len=seq_len, pad_id=0, vocabulary="bench", strategy="concat", split="train"
     )
-    rng, files = np.random.default_rng(0), []
+    rng, usual, files = np.random.default_rng(0), rows_a_block(seq_len), []
     while rows:
         count = min(rows, FILE_TOKENS // seq_len)
         with write_arrow(objects, f"{len(files)}.arrow", schema, role="train") as writer:
-            for start in range(0, count, BLOCK):
-                size = min(BLOCK, count - start)
+            for start in range(0, count, usual):
+                size = min(usual, count - start)
                 ids = pa.array(rng.integers(0, 50_000, size * seq_len, dtype=np.uint16))
                 edges = pa.array(np.arange(size + 1, dtype=np.int32) * SEGMENTS)
                 lengths = np.full(size * SEGMENTS, seq_len // SEGMENTS, np.int32)
@@ -51,6 +51,7 @@ def made(objects: LocalObjects, rows: int, seq_len: int) -> list[StoredFile]:
                 ]
                 arrays = [column.cast(field.type) for column, field in zip(columns, schema, strict=True)]
                 writer.write(pa.RecordBatch.from_arrays(arrays, schema=schema))
+            writer.facts["seq_len"] = seq_len
         assert writer.stored is not None
         files.append(writer.stored)
         rows -= count

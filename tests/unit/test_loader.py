@@ -16,7 +16,8 @@ from pairloom.operators.errors import CorruptionError, RecipeError
 from pairloom.operators.hashing import hash_bytes
 from pairloom.operators.order import permutation
 from pairloom.pipeline import Dataset, open_dataset, run
-from pairloom.pipeline.rows import BLOCK_ROWS, RowStream, block_sizes
+from pairloom.pipeline.loader import Loader
+from pairloom.pipeline.rows import BLOCK_ROWS, RowStream, block_sizes, rows_a_block
 from pairloom.pipeline.store.blocks import open_rows
 from pairloom.pipeline.store.files import StoredFile, write_arrow
 from pairloom.pipeline.store.objects import LocalObjects
@@ -196,9 +197,24 @@ def test_impossible_loaders_are_refused(dataset: Dataset, wrong: dict[str, Any])
         dataset.loader(**({"batch_size": 2, "world_size": 2} | wrong))
 
 
+def cut(rows: int, width: int = 4) -> np.ndarray[Any, Any]:
+    """The sizes of the blocks of a file, which has nothing but a number of rows."""
+    return block_sizes(
+        StoredFile(role="train", path="-", bytes=0, sha256="", rows=rows, facts={"seq_len": width})
+    )
+
+
+@pytest.mark.parametrize("width", [1, 8192, 8193, 1 << 20, 1 << 24])
+def test_blocks_are_those_that_are_written(tmp_path: Path, width: int) -> None:
+    usual = rows_a_block(width)
+    assert usual * width <= max(width, 1 << 23)
+    for rows in (0, 1, usual - 1, usual, usual + 1, 3 * usual):
+        assert cut(rows, width).tolist() == [min(usual, rows - at) for at in range(0, rows, usual)]
+
+
 @pytest.mark.parametrize("count", [1, BLOCK_ROWS - 1, BLOCK_ROWS, 3 * BLOCK_ROWS + 17])
 def test_an_epochs_order_is_a_permutation_that_keeps_blocks_together(count: int) -> None:
-    sizes = np.concatenate([block_sizes(count), block_sizes(5)])
+    sizes = np.append(cut(count), 5)
     firsts = np.cumsum(sizes) - sizes
     order = epoch_order(sizes, seed=3, epoch=2)
     made = [firsts[block] + order.within(slot) for slot, block in enumerate(order.blocks)]
@@ -218,6 +234,7 @@ def packed_file(folder: Path, width: int, batches: list[int], path: str = "rows.
             values = pa.array(np.arange(first, first + size * width).astype(np.uint16))
             column = pa.FixedSizeListArray.from_arrays(values, width)
             writer.write(pa.RecordBatch.from_arrays([column], schema=schema))
+        writer.facts["seq_len"] = width
     assert writer.stored is not None
     return writer.stored
 
@@ -246,13 +263,21 @@ def stream(folder: Path, *files: StoredFile, prefetch: int = 0, batch_size: int 
     )
 
 
-@pytest.mark.parametrize("prefetch", [0, 2])
-def test_files_of_other_widths_are_refused_by_name(tmp_path: Path, prefetch: int) -> None:
-    narrow, wide = packed_file(tmp_path, 2, [5], "narrow.arrow"), packed_file(tmp_path, 4, [5], "wide.arrow")
-    with pytest.raises(
-        RecipeError, match=r"has rows of \d tokens and .*\.arrow rows of \d: .* one for each width"
-    ):
-        list(stream(tmp_path, narrow, wide, prefetch=prefetch).batches(0, 10))
+def test_files_of_other_widths_are_refused(tmp_path: Path) -> None:
+    files = tuple(packed_file(tmp_path, width, [5], f"{width}.arrow") for width in (4, 2))
+    with pytest.raises(RecipeError, match="rows of 2 and 4 tokens: make a loader for each length"):
+        Loader(
+            objects=LocalObjects(str(tmp_path)),
+            files=files,
+            identity={"split": "train"},
+            batch_size=1,
+            rank=0,
+            world_size=1,
+            seed=None,
+            epoch=0,
+            epochs=1,
+            prefetch=0,
+        )
 
 
 @pytest.mark.parametrize("prefetch", [0, 2])
