@@ -117,7 +117,7 @@ def wholes(dataset: Dataset) -> dict[int, list[int]]:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("tiny")
-    write_jsonl(made / "in" / "a.jsonl", documents(60))
+    write_jsonl(made / "in" / "a.jsonl", documents(24))
     return made
 
 
