@@ -43,6 +43,7 @@ bench: .venv/ready-dev ## figures beside the peers that are installed: pip insta
 	$(BIN)/python tests/bench/bench_pretokenize.py
 	$(BIN)/python tests/bench/bench_learn.py build/bench.txt 32000
 	$(BIN)/python tests/bench/bench_encode.py
+	$(BIN)/python tests/bench/bench_loader.py
 	$(BIN)/python tests/bench/bench_readers.py build/bench.jsonl
 
 clean:

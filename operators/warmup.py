@@ -5,6 +5,7 @@ import pyarrow as pa
 from pairloom.operators.bpe import learn_bpe
 from pairloom.operators.pretokenize import Pretokenizer
 from pairloom.operators.pretokenize.schemes import SCHEMES
+from pairloom.operators.segments import labels, position_ids, segment_ids
 from pairloom.operators.vocabulary import Vocabulary
 from pairloom.operators.words import count_words, merge_counts
 
@@ -28,6 +29,9 @@ def warmup(schemes: tuple[str, ...] = tuple(SCHEMES)) -> None:
             ids = vocabulary.encode(column, append=[0], special_tokens_in_text=policy)
         vocabulary.decode(ids)
     vocabulary.encode(column, offsets=True)
+    segment_ids([[2, 1]], 4)
+    position_ids([[2, 1]], 4)
+    labels([[1, 2, 3, 0]], [[2, 1]], shifted=True)
     # Words enough for the table to grow.
     crowd = pa.array([" ".join(f"{i:05}" for i in range(9000)) + " ".join(f"{i:020}" for i in range(9000))])
     Vocabulary(

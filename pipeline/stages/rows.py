@@ -13,15 +13,12 @@ from pairloom.operators.hashing import hash_bytes
 from pairloom.operators.order import permutation
 from pairloom.operators.pack import Documents, PackPlan, decompose, gather, pack
 from pairloom.pipeline.phases import in_phase
+from pairloom.pipeline.rows import rows_a_block
 from pairloom.pipeline.store.files import StoredFile, attempt_path, write_arrow
 from pairloom.pipeline.store.objects import Objects
 from pairloom.pipeline.store.receipts import FORMAT_VERSION
 
 __all__ = ["RowSettings", "packed_schema", "write_rows"]
-
-# A record batch has 1,024 rows, or as many as have this many tokens.
-ROWS_A_BATCH = 1024
-TOKENS_A_BATCH = 1 << 23
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +124,7 @@ def _batches(
     pad_id: int,
     schema: pa.Schema,
 ) -> Iterator[pa.RecordBatch]:
-    step = max(1, min(ROWS_A_BATCH, TOKENS_A_BATCH // plan.seq_len))
+    step = rows_a_block(plan.seq_len)
     for start in range(0, len(plan), step):
         part = plan.part(start, min(start + step, len(plan)))
         edges = pa.array(part.rows.astype(np.int32))

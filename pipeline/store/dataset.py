@@ -74,15 +74,16 @@ class Dataset:
         epoch: int = 0,
         epochs: int | None = 1,
         split: str = "train",
-        prefetch: int = 1,
+        prefetch: int = 2,
         seq_len: int | None = None,
     ) -> Loader:
         """A loader of one rank: iterate over it for Arrow tables of `batch_size` rows.
 
         Rows come in the stored order, or with a seed in another order each epoch; `epochs=None` never ends.
-        `prefetch` batches are read ahead. The loader's `state_dict()` is O(1) and the same on every rank, and a loader
-        of any batch size and world size goes on from it with the very next row. Raises RecipeError for an empty split.
-        Of rows of several lengths (strategy `buckets`) a loader reads those of one, `seq_len`.
+        `prefetch` blocks of 1,024 rows, up to 256 MiB of them, are read ahead. The loader's `state_dict()` is O(1) and the
+        same on every rank, and a loader of any batch size and world size goes on from it with the very next row. Raises
+        RecipeError for an empty split. Of rows of several lengths (strategy `buckets`) a loader reads those of one,
+        `seq_len`.
         """
         seq_len = self._one_length(split, seq_len)
         files = tuple(self._stored("pack", split, seq_len))
