@@ -45,10 +45,11 @@ def write_spread(
 
     Documents keep their order within a batch.
     """
-    batch_of = spread.part // width
-    order = np.argsort(batch_of, kind="stable")
     batches = -(-parts // width)
-    edges = np.searchsorted(batch_of[order], np.arange(batches + 1))
+    with phase("sort"):
+        batch_of = spread.part // width
+        order = np.argsort(batch_of, kind="stable")
+        edges = np.searchsorted(batch_of[order], np.arange(batches + 1))
     schema = pa.schema(
         [
             pa.field("key", pa.uint64(), nullable=False),

@@ -108,9 +108,10 @@ class PackTask:
         """
         found = exchanged.read(objects, self.batch)
         key = found.key
-        order = np.argsort(key, kind="stable")
-        if len(key) and (np.diff(key[order].view(np.int64)) == 0).any():
-            order = np.lexsort((found.prints[:, 0], key))
+        with phase("sort"):
+            order = np.argsort(key, kind="stable")
+            if len(key) and (np.diff(key[order].view(np.int64)) == 0).any():
+                order = np.lexsort((found.prints[:, 0], key))
         return found.documents.take(order), found.number[order]
 
     def _write(

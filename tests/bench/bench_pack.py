@@ -22,6 +22,7 @@ import pyarrow as pa
 from pairloom.operators import Pretokenizer, Vocabulary
 from pairloom.operators.pack import Documents, gather, pack
 from pairloom.pipeline import parse_recipe
+from pairloom.pipeline.execution.base import Done
 from pairloom.pipeline.job import Job
 from pairloom.pipeline.plan import Plan
 from pairloom.pipeline.stages.pack import pack_rows
@@ -58,7 +59,7 @@ class Processes:
         for future in as_completed([self.pool.submit(measured, task, shared) for task in tasks]):
             receipt, peak = future.result()
             self.peaks.append(peak)
-            yield receipt
+            yield Done(receipt=receipt)
 
 
 def measured(task, shared):
