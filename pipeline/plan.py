@@ -120,7 +120,11 @@ def project(plan: Plan, workers: int) -> list[Projection]:
         "count": (len(plan.units) + plan.partitions, 600_000_000 + 2 * unit, size // 10),
         "learn": (1, 300_000_000 + size // 4, 10 * plan.recipe.vocabulary.size),
         "tokenize": (len(plan.units), 800_000_000, tokens * width),
-        "pack": (len(plan.units) + files, 300_000_000 + 5 * tokens // files, 2 * tokens * width),
+        "pack": (
+            len(plan.units) + files,
+            300_000_000 + 5 * tokens * width // (2 * files),
+            2 * tokens * width,
+        ),
     }
     out = []
     for stage in plan.stages:

@@ -6,7 +6,7 @@ partition, so that the second pass reads just its own (`exchanged`). Where there
 several, and `RegroupTask` spreads what many files have in it once more: reads of storage stay few and large.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,12 +25,13 @@ from pairloom.operators.order import (
 from pairloom.operators.pack import Documents, fingerprints
 from pairloom.pipeline.job import Job
 from pairloom.pipeline.phases import phase
+from pairloom.pipeline.recipe import fingerprint
 from pairloom.pipeline.stages.exchanged import Exchanged, Spread, write_spread
 from pairloom.pipeline.stages.partitions import Splits
 from pairloom.pipeline.store.files import StoredFile, one_array, open_arrow
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.manifest import StageRecord
-from pairloom.pipeline.store.receipts import Receipt, claim, find_receipt, unit_id
+from pairloom.pipeline.store.receipts import Receipt, claim, find_receipts, unit_id
 
 __all__ = ["ExchangeTask", "RegroupTask", "ShardSlice", "exchange_tasks", "regroup_tasks"]
 
@@ -150,7 +151,7 @@ class RegroupTask:
     width: int
     start: int  # the first file
     stop: int  # and the one after the last
-    files: tuple[str, ...]  # their SHA-256
+    files: str  # the fingerprint of the files from `start` to `stop`
     bytes: int
     stage: str = "regroup"
 
@@ -185,9 +186,11 @@ class RegroupTask:
         return claim(objects, Receipt(stage=self.stage, unit=self.unit, files=(stored,), parts=parts))
 
 
-def regroup_tasks(root: str, exchanged: Exchanged, splits: Splits, width: int) -> list[list[RegroupTask]]:
+def regroup_tasks(
+    root: str, receipts: Sequence[Receipt], exchanged: Exchanged, splits: Splits, width: int
+) -> list[list[RegroupTask]]:
     """For each batch of the exchange files, the tasks that spread it again, of about 512 MB each."""
-    tasks = []
+    hashes, tasks = [receipt.file("exchange").sha256 for receipt in receipts], []
     for batch in range(exchanged.index.shape[1]):
         size = exchanged.index[:, batch, 1].astype(np.int64) * width
         group = np.cumsum(size) // REGROUP_BYTES
@@ -200,7 +203,7 @@ def regroup_tasks(root: str, exchanged: Exchanged, splits: Splits, width: int) -
                     width=splits.width,
                     start=start,
                     stop=stop,
-                    files=tuple(file.sha256 for file in exchanged.files[start:stop]),
+                    files=fingerprint(hashes[start:stop]),
                     bytes=int(size[start:stop].sum()),
                 )
                 for start, stop in zip(edges, edges[1:], strict=False)
@@ -214,8 +217,8 @@ def exchange_tasks(job: Job, tokenized: StageRecord, splits: Splits) -> Iterator
     choice = job.plan.recipe.pack
     rows: dict[str, int] = {}
     record = token = 0
-    for unit, shard in zip(tokenized.units, tokenized.files, strict=True):
-        receipt = find_receipt(job.objects, "tokenize", unit)
+    receipts = find_receipts(job.objects, [("tokenize", unit) for unit in tokenized.units])
+    for unit, shard, receipt in zip(tokenized.units, tokenized.files, receipts, strict=True):
         if receipt is None:
             raise CorruptionError(
                 f"the receipt of tokenize {unit} is committed but missing below {job.objects.root}"
