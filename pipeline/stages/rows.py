@@ -132,10 +132,8 @@ def _batches(
         part = plan.part(start, min(start + step, len(plan)))
         edges = pa.array(part.rows.astype(np.int32))
         offset = part.offset if first is None else part.offset + first[part.document]
-        with phase("gather"):
-            ids = gather(part, documents, pad_id)
         columns = [
-            ids,
+            gather(part, documents, pad_id),
             pa.ListArray.from_arrays(edges, pa.array(part.length)),
             pa.ListArray.from_arrays(edges, pa.array(numbers[part.document])),
             pa.ListArray.from_arrays(edges, pa.array(offset)),
