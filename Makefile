@@ -45,6 +45,7 @@ bench: .venv/ready-dev ## figures beside the peers that are installed: pip insta
 	$(BIN)/python tests/bench/bench_encode.py
 	$(BIN)/python tests/bench/bench_loader.py
 	$(BIN)/python tests/bench/bench_readers.py build/bench.jsonl
+	$(BIN)/python tests/bench/bench_pack.py
 
 clean:
 	rm -rf .venv build dist *.egg-info out .mypy_cache .ruff_cache .pytest_cache .hypothesis

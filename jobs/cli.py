@@ -191,10 +191,11 @@ def files_command(
     root: RootArgument,
     stage: Annotated[str, typer.Option(help="count, learn, tokenize or pack")] = "pack",
     split: Annotated[str | None, typer.Option(help="train or validation")] = None,
+    seq_len: Annotated[int | None, typer.Option(help="rows of this length, of several")] = None,
     generation: Annotated[int | None, typer.Option(help="instead of the newest")] = None,
 ) -> None:
     """Print the committed files of a stage, one a line, in order."""
-    for uri in open_dataset(root, generation).files(stage, split):
+    for uri in open_dataset(root, generation).files(stage, split, seq_len=seq_len):
         sys.stdout.write(uri + "\n")
 
 

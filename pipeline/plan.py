@@ -163,7 +163,7 @@ def project(plan: Plan, workers: int) -> list[Projection]:
             200_000_000 + max(unit, 120 * documents // max(1, digests) if digests else 0),
             BYTES_PER_DIGEST * documents if digests else 0,
         ),
-        "pack": (len(plan.units) + files, 300_000_000 + 5 * taken // files, 2 * taken * width),
+        "pack": (len(plan.units) + files, 300_000_000 + 5 * taken * width // (2 * files), 2 * taken * width),
     }
     out = []
     for stage in plan.stages:

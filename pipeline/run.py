@@ -27,7 +27,7 @@ from pairloom.pipeline.stages.tokenize import tokenize
 from pairloom.pipeline.store.gc import check_present
 from pairloom.pipeline.store.location import check_writable, open_objects
 from pairloom.pipeline.store.manifest import Manifest, StageRecord, commit, latest_manifest
-from pairloom.pipeline.store.receipts import discard
+from pairloom.pipeline.store.receipts import discard_all
 
 __all__ = ["run"]
 
@@ -96,8 +96,7 @@ def run(
         stages={stage: job.records[stage] for stage in plan.stages if stage in job.records},
     )
     commit(objects, manifest)
-    for receipt in job.scratch:
-        discard(objects, receipt)
+    discard_all(objects, job.scratch)
     return manifest
 
 

@@ -6,6 +6,7 @@ partition, so that the second pass reads just its own (`exchanged`). Where there
 several, and `RegroupTask` spreads what many files have in it once more: reads of storage stay few and large.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ from pairloom.operators.order import document_keys, document_numbers, in_validat
 from pairloom.operators.pack import Documents, fingerprints
 from pairloom.pipeline.job import Job
 from pairloom.pipeline.phases import phase
+from pairloom.pipeline.recipe import fingerprint
 from pairloom.pipeline.stages.duplicates import read_duplicates
 from pairloom.pipeline.stages.exchanged import Exchanged, Spread, write_spread
 from pairloom.pipeline.stages.partitions import Splits
@@ -130,7 +132,7 @@ class RegroupTask:
     width: int
     start: int  # the first file
     stop: int  # and the one after the last
-    files: tuple[str, ...]  # their SHA-256
+    files: str  # the fingerprint of the files from `start` to `stop`
     bytes: int
     stage: str = "regroup"
 
@@ -165,9 +167,11 @@ class RegroupTask:
         return claim(objects, Receipt(stage=self.stage, unit=self.unit, files=(stored,), parts=parts))
 
 
-def regroup_tasks(root: str, exchanged: Exchanged, splits: Splits, width: int) -> list[list[RegroupTask]]:
+def regroup_tasks(
+    root: str, receipts: Sequence[Receipt], exchanged: Exchanged, splits: Splits, width: int
+) -> list[list[RegroupTask]]:
     """For each batch of the exchange files, the tasks that spread it again, of about 512 MB each."""
-    tasks = []
+    hashes, tasks = [receipt.file("exchange").sha256 for receipt in receipts], []
     for batch in range(exchanged.index.shape[1]):
         size = exchanged.index[:, batch, 1].astype(np.int64) * width
         group = np.cumsum(size) // REGROUP_BYTES
@@ -180,7 +184,7 @@ def regroup_tasks(root: str, exchanged: Exchanged, splits: Splits, width: int) -
                     width=splits.width,
                     start=start,
                     stop=stop,
-                    files=tuple(file.sha256 for file in exchanged.files[start:stop]),
+                    files=fingerprint(hashes[start:stop]),
                     bytes=int(size[start:stop].sum()),
                 )
                 for start, stop in zip(edges, edges[1:], strict=False)

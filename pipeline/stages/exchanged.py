@@ -17,7 +17,7 @@ import pyarrow as pa
 from pairloom.operators.errors import CorruptionError
 from pairloom.operators.pack import Documents, fingerprints
 from pairloom.pipeline.phases import phase
-from pairloom.pipeline.store.files import StoredFile, attempt_path, open_arrow, write_arrow
+from pairloom.pipeline.store.files import StoredFile, attempt_path, open_arrow_at, write_arrow
 from pairloom.pipeline.store.objects import Objects
 from pairloom.pipeline.store.receipts import Receipt
 
@@ -45,10 +45,11 @@ def write_spread(
 
     Documents keep their order within a batch.
     """
-    batch_of = spread.part // width
-    order = np.argsort(batch_of, kind="stable")
     batches = -(-parts // width)
-    edges = np.searchsorted(batch_of[order], np.arange(batches + 1))
+    with phase("sort"):
+        batch_of = spread.part // width
+        order = np.argsort(batch_of, kind="stable")
+        edges = np.searchsorted(batch_of[order], np.arange(batches + 1))
     schema = pa.schema(
         [
             pa.field("key", pa.uint64(), nullable=False),
@@ -80,9 +81,12 @@ def write_spread(
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Exchanged:
-    """Exchange files with their indexes: uint64[files, batches, 4]."""
+    """Exchange files: their paths, and their indexes, uint64[files, batches, 4].
 
-    files: tuple[StoredFile, ...]
+    Tasks share this: a corpus may have several 100,000 of these files, and every worker holds all their paths.
+    """
+
+    files: tuple[str, ...]
     index: npt.NDArray[np.uint64]
 
     @staticmethod
@@ -90,7 +94,7 @@ class Exchanged:
         """What tasks have exchanged."""
         rows = [np.frombuffer(receipt.parts, np.uint64).reshape(batches, 4) for receipt in receipts]
         return Exchanged(
-            files=tuple(receipt.file("exchange") for receipt in receipts),
+            files=tuple(receipt.file("exchange").path for receipt in receipts),
             index=np.stack(rows) if rows else np.zeros((0, batches, 4), np.uint64),
         )
 
@@ -108,7 +112,7 @@ class Exchanged:
         having = [number for number in wanted if self.index[number, batch, ROWS]]
 
         def one(number: int) -> pa.RecordBatch:
-            with open_arrow(objects, self.files[number]) as reader:
+            with open_arrow_at(objects, self.files[number]) as reader:
                 return reader.get_batch(int(np.count_nonzero(self.index[number, :batch, ROWS])))
 
         with phase("read"), ThreadPoolExecutor(READS_AT_ONCE) as pool:
@@ -125,7 +129,7 @@ class Exchanged:
             here = prints[at : at + len(found), 1:].sum(axis=0, dtype=np.uint64)
             if not np.array_equal(here, self.index[file, batch, SUMS]):
                 raise CorruptionError(
-                    f"{objects.uri(self.files[file].path)}: batch {batch} is not what was written to it; remove the "
+                    f"{objects.uri(self.files[file])}: batch {batch} is not what was written to it; remove the "
                     f"receipts of its stage below {objects.uri('receipts')} and run again"
                 )
             at += len(found)

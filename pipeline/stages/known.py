@@ -5,7 +5,6 @@ the shards that they are in.
 """
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
@@ -17,11 +16,9 @@ from pairloom.pipeline.phases import phase
 from pairloom.pipeline.store.files import StoredFile, open_arrow
 from pairloom.pipeline.store.manifest import StageRecord
 from pairloom.pipeline.store.objects import Objects
-from pairloom.pipeline.store.receipts import Piece, Receipt, find_receipt
+from pairloom.pipeline.store.receipts import Piece, Receipt, find_receipts
 
 __all__ = ["EarlierShards", "Known", "earlier_shards", "known_slices", "tokenize_receipts"]
-
-READS_AT_ONCE = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,17 +47,13 @@ def known_slices(objects: Objects, tokenized: StageRecord | None) -> dict[str, K
 
 def tokenize_receipts(objects: Objects, tokenized: StageRecord) -> Iterator[Receipt]:
     """The receipts of a generation's units, in order; raises CorruptionError where one is gone."""
-
-    def find(unit: str) -> Receipt | None:
-        return find_receipt(objects, "tokenize", unit)
-
-    with ThreadPoolExecutor(READS_AT_ONCE) as pool:
-        for unit, receipt in zip(tokenized.units, pool.map(find, tokenized.units), strict=True):
-            if receipt is None:
-                raise CorruptionError(
-                    f"the receipt of tokenize {unit} is committed but missing below {objects.root}"
-                )
-            yield receipt
+    found = find_receipts(objects, [("tokenize", unit) for unit in tokenized.units])
+    for unit, receipt in zip(tokenized.units, found, strict=True):
+        if receipt is None:
+            raise CorruptionError(
+                f"the receipt of tokenize {unit} is committed but missing below {objects.root}"
+            )
+        yield receipt
 
 
 @dataclass(slots=True, kw_only=True)

@@ -48,6 +48,7 @@ class PackTask:
     group: int  # of the exchange files that are shared
     batch: int
     documents: tuple[int, int, str]  # how many, their tokens, and the sum of what they are
+    width: int  # bytes a token
     carries: bool  # whether what fills no row is left to a carry task
     settings: RowSettings
     stage: str = "pack"
@@ -72,7 +73,7 @@ class PackTask:
     def memory(self) -> int:
         """The partition as it is read, the plan, and a batch of rows."""
         documents, tokens, _ = self.documents
-        return 300_000_000 + 5 * tokens + 200 * documents
+        return 300_000_000 + 5 * tokens * self.width // 2 + 200 * documents
 
     def run(self, shared: tuple[Exchanged, ...]) -> Receipt:
         """Read, order, plan, write."""
@@ -109,9 +110,10 @@ class PackTask:
         """
         found = exchanged.read(objects, self.batch)
         key = found.key
-        order = np.argsort(key, kind="stable")
-        if len(key) and (np.diff(key[order].view(np.int64)) == 0).any():
-            order = np.lexsort((found.prints[:, 0], key))
+        with phase("sort"):
+            order = np.argsort(key, kind="stable")
+            if len(key) and (np.diff(key[order].view(np.int64)) == 0).any():
+                order = np.lexsort((found.prints[:, 0], key))
         return found.documents.take(order), found.number[order]
 
     def _write(
@@ -155,6 +157,7 @@ def pack_rows(job: Job) -> StageRecord:
                 group=group,
                 batch=batch,
                 documents=groups[group].total(batch),
+                width=width,
                 carries=not splits.alone(part) and settings.strategy in ("best_fit", "concat", "first_fit"),
                 settings=settings,
             )
@@ -200,7 +203,7 @@ def _exchange(
     exchanged = Exchanged.of(receipts, -(-len(splits) // splits.width))
     if splits.width == 1:
         return (exchanged,), sources
-    again = regroup_tasks(job.plan.recipe.root, exchanged, splits, width)
+    again = regroup_tasks(job.plan.recipe.root, receipts, exchanged, splits, width)
     flat = [task for tasks in again for task in tasks]
     receipts = job.step("regroup", flat, shared=exchanged, sizes=[task.bytes for task in flat])
     job.scratch += receipts

@@ -7,12 +7,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pairloom.operators.errors import CorruptionError
 from pairloom.operators.order import document_ids, document_numbers, input_blocks
+from pairloom.pipeline.stages.known import tokenize_receipts
 from pairloom.pipeline.store.files import StoredFile, one_array
 from pairloom.pipeline.store.manifest import StageRecord
 from pairloom.pipeline.store.objects import Objects
-from pairloom.pipeline.store.receipts import Receipt, find_receipt
+from pairloom.pipeline.store.receipts import Receipt
 
 __all__ = ["PlacedShard", "ShardSlice", "placed_shards"]
 
@@ -76,14 +76,10 @@ def placed_shards(objects: Objects, tokenized: StageRecord) -> Iterator[PlacedSh
     rows: dict[str, int] = {}
     record = token = 0
     sources = tokenized.unit_sources or ("",) * len(tokenized.units)
-    for unit, shard, source in zip(tokenized.units, tokenized.files, sources, strict=True):
+    receipts = tokenize_receipts(objects, tokenized)
+    for receipt, shard, source in zip(receipts, tokenized.files, sources, strict=True):
         slices = []
         begun = record
-        receipt = find_receipt(objects, "tokenize", unit)
-        if receipt is None:
-            raise CorruptionError(
-                f"the receipt of tokenize {unit} is committed but missing below {objects.root}"
-            )
         for uri, count in receipt.slices:
             slices.append(ShardSlice(uri=uri, first_row=rows.get(uri, 0), first_record=record))
             rows[uri] = rows.get(uri, 0) + count

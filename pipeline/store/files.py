@@ -20,6 +20,7 @@ __all__ = [
     "check_stored",
     "one_array",
     "open_arrow",
+    "open_arrow_at",
     "read_batches",
     "write_arrow",
     "write_bytes",
@@ -190,15 +191,22 @@ class _Source:
 @contextmanager
 def open_arrow(objects: Objects, stored: StoredFile) -> Iterator[pa.RecordBatchFileReader]:
     """A reader of a stored Arrow file; raises CorruptionError when the file is not there or not whole."""
+    with open_arrow_at(objects, stored.path) as reader:
+        yield reader
+
+
+@contextmanager
+def open_arrow_at(objects: Objects, path: str) -> Iterator[pa.RecordBatchFileReader]:
+    """A reader of the Arrow file at a path; see `open_arrow`."""
     try:
-        file = objects.open(stored.path)
+        file = objects.open(path)
     except FileNotFoundError as error:
-        raise CorruptionError(f"{objects.uri(stored.path)} is missing") from error
+        raise CorruptionError(f"{objects.uri(path)} is missing") from error
     try:
         reader = pa.ipc.open_file(file)
     except pa.ArrowInvalid as error:
         file.close()
-        raise CorruptionError(f"{objects.uri(stored.path)} is no whole Arrow file: {error}") from error
+        raise CorruptionError(f"{objects.uri(path)} is no whole Arrow file: {error}") from error
     try:
         yield reader
     finally:

@@ -9,7 +9,8 @@ A unit's id is a hash of everything that changes its bytes, so a receipt never g
 configuration or another format have another id.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -18,9 +19,22 @@ from pairloom.pipeline.recipe import fingerprint
 from pairloom.pipeline.store.files import StoredFile
 from pairloom.pipeline.store.objects import Objects
 
-__all__ = ["FORMAT_VERSION", "Ledger", "Piece", "Receipt", "claim", "discard", "find_receipt", "unit_id"]
+__all__ = [
+    "FORMAT_VERSION",
+    "Ledger",
+    "Piece",
+    "Receipt",
+    "claim",
+    "discard",
+    "discard_all",
+    "find_receipt",
+    "find_receipts",
+    "unit_id",
+]
 
 FORMAT_VERSION = 1
+ONE_BY_ONE = 64  # so many receipts are looked up in turn
+LOOKS_AT_ONCE = 32
 
 
 class Ledger(BaseModel):
@@ -146,6 +160,14 @@ def find_receipt(objects: Objects, stage: str, unit: str) -> Receipt | None:
     return receipt
 
 
+def find_receipts(objects: Objects, units: Sequence[tuple[str, str]]) -> list[Receipt | None]:
+    """The receipts of many units, (stage, unit), in their order; those of very many are looked up side by side."""
+    if len(units) <= ONE_BY_ONE:
+        return [find_receipt(objects, stage, unit) for stage, unit in units]
+    with ThreadPoolExecutor(LOOKS_AT_ONCE) as pool:
+        return list(pool.map(lambda one: find_receipt(objects, *one), units))
+
+
 def claim(objects: Objects, receipt: Receipt) -> Receipt:
     """Publish a receipt; where another attempt was first, discard this one's files and return the winner's."""
     receipt.ledger.check(f"{receipt.stage} {receipt.unit}")
@@ -164,6 +186,16 @@ def claim(objects: Objects, receipt: Receipt) -> Receipt:
         if file.path not in kept:  # a receipt claimed again must not lose its own files
             objects.delete(file.path)
     return winner
+
+
+def discard_all(objects: Objects, receipts: Sequence[Receipt]) -> None:
+    """Forget units, very many of them side by side."""
+    if len(receipts) <= ONE_BY_ONE:
+        for receipt in receipts:
+            discard(objects, receipt)
+        return
+    with ThreadPoolExecutor(LOOKS_AT_ONCE) as pool:
+        list(pool.map(lambda receipt: discard(objects, receipt), receipts))
 
 
 def discard(objects: Objects, receipt: Receipt) -> None:

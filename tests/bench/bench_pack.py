@@ -22,6 +22,7 @@ import pyarrow as pa
 from pairloom.operators import Pretokenizer, Vocabulary
 from pairloom.operators.pack import Documents, gather, pack
 from pairloom.pipeline import parse_recipe
+from pairloom.pipeline.execution.base import Done
 from pairloom.pipeline.job import Job
 from pairloom.pipeline.plan import Plan
 from pairloom.pipeline.stages.pack import pack_rows
@@ -53,16 +54,20 @@ class Processes:
     def __init__(self, pool):
         self.pool = pool
         self.peaks = []
+        self.seconds = 0.0
 
     def run(self, tasks, shared=None):
         for future in as_completed([self.pool.submit(measured, task, shared) for task in tasks]):
-            receipt, peak = future.result()
+            receipt, peak, seconds = future.result()
             self.peaks.append(peak)
-            yield receipt
+            self.seconds += seconds
+            yield Done(receipt=receipt)
 
 
 def measured(task, shared):
-    return task.run(shared), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    start = time.process_time()
+    receipt = task.run(shared)
+    return receipt, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, time.process_time() - start
 
 
 def make_shards(root, megabytes):
@@ -105,19 +110,21 @@ def make_shards(root, megabytes):
 
 
 def copy(source, target):
+    start = time.process_time()
     with source.open("rb", 0) as old, target.open("xb", 0) as new:
         while block := old.read(BLOCK):
             new.write(block)
         os.fsync(new.fileno())
+    return time.process_time() - start
 
 
 def copied(pool, files, folder):
     folder.mkdir()
     start = time.perf_counter()
-    list(pool.map(copy, files, [folder / file.name for file in files]))
+    busy = sum(pool.map(copy, files, [folder / file.name for file in files]))
     seconds = time.perf_counter() - start
     shutil.rmtree(folder)
-    return seconds
+    return seconds, busy
 
 
 def packed(executor, tokenized, root, settings):
@@ -172,14 +179,17 @@ def whole(megabytes, processes, folder):
             for way, settings in ways.items():
                 executor = Processes(pool)
                 spent, record = packed(executor, tokenized, name, settings)
-                seconds[way].append(spent)
+                seconds[way].append((spent, executor.seconds))
                 facts = record.facts
                 assert facts["tokens"] == tokenized.ledger.tokens
-        base = statistics.median(seconds["copy"])
-        for way, values in seconds.items():
-            median = statistics.median(values)
+        medians = {
+            way: [statistics.median(column) for column in zip(*values, strict=True)]
+            for way, values in seconds.items()
+        }
+        for way, (spent, busy) in medians.items():
             print(
-                f"{way:18}{size / median / 1e9:7.2f} GB/s   takes {median / base:5.2f} times as long as a copy"
+                f"{way:18}{size / spent / 1e9:7.2f} GB/s   takes {spent / medians['copy'][0]:5.2f} times as long as a copy, "
+                f"and {busy / medians['copy'][1]:5.2f} times its processor time ({busy:.1f} s)"
             )
         print(f"peak resident memory of a process {max(executor.peaks) / 1e6:,.0f} MB")
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from pairloom.jobs.cli import main
 from pairloom.operators.errors import CorruptionError, RecipeError
 from pairloom.pipeline import Dataset, open_dataset, run
 from pairloom.pipeline.events import Event, StepStarted
@@ -85,7 +86,9 @@ def test_efficiency_adds_up(tmp_path: Path) -> None:
     assert record.facts["dropped_documents"] == record.ledger.rejected["dropped_by_overflow"] > 0
 
 
-def test_buckets_are_rows_of_one_document(tmp_path: Path) -> None:
+def test_buckets_are_rows_of_one_document(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     corpus = documents(300)
     write_jsonl(tmp_path / "in" / "a.jsonl", corpus)
     settings = ["pack.strategy=buckets", "pack.min_bucket=8", "pack.file_tokens=4000"]
@@ -108,6 +111,12 @@ def test_buckets_are_rows_of_one_document(tmp_path: Path) -> None:
         assert len(read) == table.num_rows
         seen += table.num_rows
     assert seen == manifest.stages["pack"].splits["train"]["rows"]
+    command = ["pairloom", "files", recipe.root, "--split", "train", "--seq-len", "16"]
+    monkeypatch.setattr("sys.argv", command)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.split() == dataset.files("pack", "train", seq_len=16)
     for ask in (dataset.table, lambda: dataset.loader(4)):
         with pytest.raises(RecipeError, match=r"rows of 8, 16, 32, 64 tokens in 'train': name one"):
             ask()
@@ -207,6 +216,7 @@ def test_two_steps_spread_as_one_does(tmp_path: Path, monkeypatch: pytest.Monkey
     assert len(packed(one)) > 4
     monkeypatch.setattr(partitions, "ONE_PASS", 4)
     monkeypatch.setattr("pairloom.pipeline.stages.exchange.REGROUP_BYTES", 3000)
+    monkeypatch.setattr("pairloom.pipeline.store.receipts.ONE_BY_ONE", 3)
     events: list[Event] = []
     two = run(recipe_for(tmp_path, *settings, root=tmp_path / "two"), observe=events.append)
     (regroup,) = [e for e in events if isinstance(e, StepStarted) and e.step == "regroup"]

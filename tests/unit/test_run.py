@@ -122,8 +122,16 @@ def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert contents(again) == contents(whole)
 
 
-@pytest.mark.parametrize("mode", ["document", "none"])
-@pytest.mark.parametrize("strategy", ["best_fit", "concat"])
+@pytest.mark.parametrize(
+    ("mode", "strategy"),
+    [
+        ("document", "best_fit"),
+        ("document", "concat"),
+        ("none", "concat"),
+        ("block", "best_fit"),
+        ("block", "buckets"),
+    ],
+)
 def test_units_do_not_change_a_byte(tmp_path: Path, mode: str, strategy: str) -> None:
     corpus = documents(300)
     write_jsonl(tmp_path / "in" / "a.jsonl", corpus[:200])
