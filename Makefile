@@ -3,7 +3,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: demo test lint types imports bench clean
+.PHONY: demo test test-consumers lint types imports bench clean
 
 .venv/ready: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Pairloom needs Python 3.11 or newer with venv; none was found" >&2; exit 2; }
@@ -24,6 +24,16 @@ demo: .venv/ready ## tokenize and pack the standard library's sources
 
 test: .venv/ready-dev ## the tests
 	$(BIN)/python -m pytest
+
+.venv-consumers/ready: pyproject.toml tests/consumers/requirements.txt
+	@test -n "$(PYTHON)" || { echo "Pairloom needs Python 3.11 or newer with venv; none was found" >&2; exit 2; }
+	$(PYTHON) -m venv .venv-consumers
+	.venv-consumers/bin/python -m pip install --quiet --upgrade pip
+	.venv-consumers/bin/python -m pip install --quiet --requirement tests/consumers/requirements.txt --editable .
+	@touch $@
+
+test-consumers: .venv-consumers/ready ## the exports, opened by the libraries that they are for
+	.venv-consumers/bin/python -m pytest -c tests/consumers/pytest.ini tests/consumers
 
 lint: .venv/ready-dev
 	$(BIN)/ruff check .
@@ -48,4 +58,4 @@ bench: .venv/ready-dev ## figures beside the peers that are installed: pip insta
 	$(BIN)/python tests/bench/bench_pack.py
 
 clean:
-	rm -rf .venv build dist *.egg-info out .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-consumers build dist *.egg-info out .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from pairloom.jobs.care import seconds_of, show_collection, show_proof, show_rejected
+from pairloom.jobs.export import export_dataset, export_vocabulary
 from pairloom.jobs.generations import generations_command, retokenize_command, rollback_command
 from pairloom.jobs.options import (
     AsJson,
@@ -246,3 +247,32 @@ def verify_command(
     if (sample or everything) and "tokenize" in dataset.manifest.stages:
         round_trip(dataset, proof, sample=sample, seed=seed, everything=everything, say=say)
     show_proof(proof, as_json)
+
+
+@app.command("export")
+def export_command(
+    source: Annotated[
+        str, typer.Argument(metavar="DATASET|VOCABULARY", help="the root of a run, or a tokenizer.json")
+    ],
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format", help="megatron, npy, bin, mds, hf, parquet, webdataset; of a vocabulary: tiktoken"
+        ),
+    ],
+    out: Annotated[
+        str, typer.Option(help="an empty folder, local or in a bucket; for tiktoken a local file")
+    ],
+    split: Annotated[str, typer.Option(help="train or validation")] = "train",
+    unit: Annotated[str | None, typer.Option(help="rows or documents, instead of the format's own")] = None,
+    seq_len: Annotated[
+        int | None, typer.Option(min=1, help="which rows, where they have several lengths")
+    ] = None,
+    generation: Annotated[int | None, typer.Option(help="instead of the newest")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a dataset, or its vocabulary, in the files of another trainer."""
+    if form == "tiktoken":
+        export_vocabulary(source, out, generation, as_json)
+    else:
+        export_dataset(open_dataset(source, generation), form, out, split, unit, seq_len, as_json)

@@ -16,7 +16,7 @@ from pairloom.pipeline.phases import Usage
 from pairloom.pipeline.plan import Plan
 from pairloom.pipeline.store.receipts import Ledger
 
-__all__ = ["SAYS", "Progress", "Step", "progress", "size_text", "time_text"]
+__all__ = ["SAYS", "Progress", "Step", "progress", "size_text", "time_text", "watching"]
 
 LINE_SECONDS = 10.0  # between two lines of a step where there is no terminal
 
@@ -32,6 +32,7 @@ SAYS = {
     "regroup": "shuffle again",
     "pack": "pack rows",
     "carry": "pack the rest",
+    "export": "export",
 }
 
 
@@ -177,6 +178,13 @@ def progress(plan: Plan) -> Iterator[Progress]:
     sys.stderr.write(
         f"corpus: {_many(len(plan.inputs), 'file')}, {size_text(plan.bytes)}, {_many(len(plan.units), 'unit')}\n"
     )
+    with watching() as watch:
+        yield watch
+
+
+@contextmanager
+def watching() -> Iterator[Progress]:
+    """Show the steps of any long work on standard error while the block runs."""
     console = Console(stderr=True)
     if not console.is_terminal:
         yield _Lines()

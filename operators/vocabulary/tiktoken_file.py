@@ -103,24 +103,17 @@ def _merge_below(token: bytes, ranks: dict[bytes, int], limit: int) -> list[byte
 def write_tiktoken(vocabulary: "Vocabulary") -> bytes:
     """The `.tiktoken` file of a vocabulary.
 
-    Ids have to be ranks, so this raises RecipeError unless every ordinary token comes before the special ones, every byte
-    is a token, and the merges are those that tiktoken would find, a token's merge never being of a later one. A vocabulary
-    learned with special tokens, which come first, does not qualify; learn it without, and give tiktoken the special
-    tokens with ids after the last.
+    Every ordinary token is written with its id as its rank; special tokens are not in such a file, wherever their ids are:
+    tiktoken is given them beside it. Raises RecipeError unless every byte is a token and the merges are those that
+    tiktoken would find, a token's merge never being of a later one. A reader that numbers special tokens by itself, from
+    the last rank on, needs a vocabulary learned without them.
     """
     if vocabulary.foreign is not None or vocabulary.normalizer != "none":
         raise RecipeError(
             "a .tiktoken file holds byte-level BPE without a normalizer, and this vocabulary is not that"
         )
     special = set(vocabulary.special_ids)
-    ordinary = len(vocabulary) - len(special)
-    tokens = list(vocabulary.tokens)[:ordinary]
-    if any(i < ordinary for i in special):
-        raise RecipeError(
-            f"the ids of a .tiktoken file are ranks, but special token {vocabulary.special_tokens[0]!r} has id "
-            f"{vocabulary.special_ids[0]}, before ordinary tokens; learn the vocabulary without special tokens and "
-            f"give them to tiktoken as ids from {ordinary} on"
-        )
+    tokens = [b"" if i in special else token for i, token in enumerate(vocabulary.tokens)]
     if any(bytes([byte]) not in set(tokens) for byte in range(256)):
         raise RecipeError(
             "tiktoken needs a token for each of the 256 bytes, and this vocabulary has not all of them"

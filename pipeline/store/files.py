@@ -15,6 +15,7 @@ from pairloom.pipeline.store.objects import Objects
 
 __all__ = [
     "ArrowWriter",
+    "HashedSink",
     "StoredFile",
     "attempt_path",
     "check_stored",
@@ -48,7 +49,7 @@ class ArrowWriter:
     `facts` may be filled in until the file is complete; `stored` is there from then on.
     """
 
-    def __init__(self, sink: "_Sink", schema: pa.Schema) -> None:
+    def __init__(self, sink: "HashedSink", schema: pa.Schema) -> None:
         self._writer = pa.ipc.new_file(sink, schema)
         self.schema = schema
         self.rows = 0
@@ -66,7 +67,7 @@ class ArrowWriter:
         self._writer.close()
 
 
-class _Sink:
+class HashedSink:
     """A binary file that hashes what passes through it. pyarrow closes its sinks; this one ignores that."""
 
     closed = False
@@ -77,17 +78,21 @@ class _Sink:
         self.bytes = 0
 
     def write(self, data: Any) -> int:
+        """Append bytes, or what has a buffer."""
         view = memoryview(data)
+        if not view.nbytes:  # which no view can be made of
+            return 0
         self._file.write(view)
         self.hash.update(view)
         self.bytes += view.nbytes
         return view.nbytes
 
     def flush(self) -> None:
+        """Pass it on."""
         self._file.flush()
 
     def close(self) -> None:
-        pass
+        """Nothing: whoever opened the file closes it."""
 
 
 def attempt_path(stage: str, unit: str, name: str) -> str:
@@ -104,7 +109,7 @@ def write_arrow(
     Without `check` it is not read again: for files whose only readers compare what they read with what was written.
     """
     with leaving("write", objects.create(path)) as file:
-        sink = _Sink(file)
+        sink = HashedSink(file)
         writer = ArrowWriter(sink, schema)
         yield writer
         writer.close()

@@ -5,8 +5,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import tiktoken
+import tiktoken.load
 
 from pairloom.jobs.cli import main
+from pairloom.pipeline import open_dataset
 from tests.corpora import documents, write_jsonl
 
 RECIPE = """
@@ -256,3 +259,55 @@ def test_a_mixture_is_planned_and_summed_up(pairloom: Command) -> None:
     code, out, err = pairloom("verify", pairloom.folder / "out")
     assert code == 0, err
     assert "each exactly as often as the recipe takes it" in out
+
+
+def test_a_dataset_is_exported(pairloom: Command) -> None:
+    pairloom("run", pairloom.recipe)
+    out = pairloom.folder / "export"
+    command = ("export", pairloom.folder / "out", "--format", "megatron", "--out", out)
+    code, said, err = pairloom(*command)
+    assert code == 0, err
+    assert "documents of train" in said
+    assert "written" in said
+    assert "export: done" in err
+    code, said, _ = pairloom(*command)
+    assert code == 0
+    assert "there already, and whole" in said
+    facts = json.loads(pairloom(*command, "--json")[1])
+    assert facts == json.loads((out / "export.json").read_text())
+    for wrong in (["--format", "zip"], ["--split", "test"], ["--unit", "rows"], ["--seq-len", "64"]):
+        assert pairloom(*command, *wrong)[0] == 2
+    (out / "train_text_document.bin").write_bytes(b"")
+    assert pairloom(*command)[0] == 1
+
+
+def test_a_vocabulary_is_exported_for_tiktoken(pairloom: Command) -> None:
+    pairloom("run", pairloom.recipe)
+    root, out = pairloom.folder / "out", pairloom.folder / "x.tiktoken"
+    code, said, err = pairloom("export", root, "--format", "tiktoken", "--out", out)
+    assert code == 0, err
+    assert "have the same ids by tiktoken" in said
+    about = json.loads(Path(f"{out}.json").read_text())
+    assert about["proved_documents"] > 50
+    encoding = tiktoken.Encoding(
+        "x",
+        pat_str=about["pat_str"],
+        mergeable_ranks=tiktoken.load.load_tiktoken_bpe(str(out)),
+        special_tokens=about["special_tokens"],
+    )
+    dataset = open_dataset(str(root))
+    text = "the naïve façade, 1234567 日本語 👩\u200d👩\u200d👧"
+    assert encoding.encode(text) == dataset.vocabulary().encode_one(text).tolist()
+    file = dataset.files("learn")[0]
+    assert pairloom("export", file, "--format", "tiktoken", "--out", out, "--json")[0] == 0
+    for wrong in ([root, "--out", f"{pairloom.folder}/"], [file, "--out", out, "--generation", 1]):
+        assert pairloom("export", *wrong, "--format", "tiktoken")[0] == 2
+    out.write_text("other")
+    code, _, err = pairloom("export", root, "--format", "tiktoken", "--out", out)
+    assert code == 2
+    assert "is there with other content" in err
+    pairloom("run", pairloom.recipe, "--set", "vocabulary.pretokenizer.scheme=deepseek_v3")
+    code, _, err = pairloom("export", root, "--format", "tiktoken", "--out", pairloom.folder / "y")
+    assert code == 2
+    assert "cuts text by one pattern" in err
+    assert not (pairloom.folder / "y").exists()

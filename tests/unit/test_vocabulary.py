@@ -8,6 +8,8 @@ import pickle
 import numpy as np
 import pyarrow as pa
 import pytest
+import tiktoken
+import tiktoken.load
 import tokenizers
 from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
 
@@ -332,10 +334,32 @@ def test_tiktoken_files(tmp_path):
     assert Vocabulary.from_json(read.to_json()) == read
 
 
+def test_tiktoken_files_of_a_vocabulary_whose_special_tokens_come_first(tmp_path):
+    vocab = learned("cl100k")
+    special = dict(zip(vocab.special_tokens, vocab.special_ids, strict=True))
+    assert 0 in special.values()
+    vocab.save_tiktoken(tmp_path / "x.tiktoken")
+    read = Vocabulary.from_tiktoken(tmp_path / "x.tiktoken", scheme="cl100k", special_tokens=special)
+    assert list(read.tokens) == list(vocab.tokens)
+    assert np.array_equal(read.merges, vocab.merges)
+    assert read.encode(pa.array(TEXTS)).equals(vocab.encode(pa.array(TEXTS)))
+    theirs = tiktoken.Encoding(
+        "x",
+        pat_str=vocab.pretokenizer.patterns[0],
+        mergeable_ranks=tiktoken.load.load_tiktoken_bpe(str(tmp_path / "x.tiktoken")),
+        special_tokens=special,
+    )
+    for text in TEXTS:
+        assert theirs.encode(text, disallowed_special=()) == vocab.encode_one(text).tolist()
+    marked = f"a{vocab.special_tokens[0]}b"
+    assert theirs.encode(marked, allowed_special="all") == (
+        vocab.encode_one(marked, special_tokens_in_text="parse").tolist()
+    )
+
+
 def test_tiktoken_files_that_cannot_be(tmp_path):
     file = tmp_path / "x.tiktoken"
     for vocab, message in (
-        (learned("cl100k"), "before ordinary tokens"),
         (learned(normalizer="nfc"), "without a normalizer"),
         (Vocabulary(tokens=[b"a", b"b"], merges=[]), "each of the 256 bytes"),
         (Vocabulary(tokens=[*(bytes([b]) for b in range(256)), b"ab"], merges=[]), "merge in another order"),

@@ -1,0 +1,121 @@
+"""The formats, and the one way through all of them: claim the folder, write, compare counts, make it visible."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pairloom.operators.errors import RecipeError, StorageError
+from pairloom.pipeline.events import Event
+from pairloom.pipeline.export.flat import write_bin, write_npy
+from pairloom.pipeline.export.mds import write_mds
+from pairloom.pipeline.export.megatron import write_megatron
+from pairloom.pipeline.export.source import Documents, Rows, Source
+from pairloom.pipeline.export.tables import write_hf, write_parquet
+from pairloom.pipeline.export.target import Target, finished
+from pairloom.pipeline.export.webdataset import write_webdataset
+from pairloom.pipeline.recipe import Recipe
+from pairloom.pipeline.store.dataset import Dataset
+from pairloom.pipeline.store.location import open_objects
+
+__all__ = ["FORMATS", "Format", "export"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    """A format: how it is written, what it holds unless asked otherwise, and a pattern of the names of its files."""
+
+    write: Callable[[Source, Target], str]
+    unit: str
+    owned: str
+
+
+# Trainers that cut and shuffle by themselves get documents; those that take samples as they are get rows.
+FORMATS = {
+    "megatron": Format(
+        write=write_megatron, unit="documents", owned=r"(train|validation)_text_document\.(bin|idx)"
+    ),
+    "npy": Format(write=write_npy, unit="documents", owned=r"part-\d{5,}\.(npy|csv\.gz)"),
+    "bin": Format(write=write_bin, unit="documents", owned=r"(train|val)\.(bin|idx\.npy)"),
+    "mds": Format(write=write_mds, unit="rows", owned=r"shard\.\d{5,}\.mds|index\.json"),
+    "hf": Format(
+        write=write_hf, unit="rows", owned=r"data-\d{5,}-of-\d{5,}\.arrow|dataset_info\.json|state\.json"
+    ),
+    "parquet": Format(write=write_parquet, unit="rows", owned=r"part-\d{5,}-of-\d{5,}\.parquet"),
+    "webdataset": Format(write=write_webdataset, unit="rows", owned=r"shard-\d{5,}\.tar"),
+}
+
+
+def export(
+    dataset: Dataset,
+    format: str,  # noqa: A002  (what everybody calls it)
+    out: str,
+    *,
+    split: str = "train",
+    unit: str | None = None,
+    seq_len: int | None = None,
+    observe: Callable[[Event], None] = lambda _: None,
+) -> dict[str, Any]:
+    """Write a split in the files of another trainer, and return what `export.json` beside them says.
+
+    `out` is a folder of its own, local or in a bucket; `unit` is "rows" or "documents", by default what the format's
+    trainers take; `seq_len` chooses among rows of several lengths (strategy `buckets`). An export of the same thing that is
+    complete is checked and kept; one that was interrupted is begun anew. Memory is bounded by a stored record batch, and by a
+    shard (64 MiB) or row group (32 MiB) where the format has them.
+
+    Raises RecipeError for an unknown name, a split without rows and a folder with something else in it, CorruptionError where
+    the stored files are not what the manifest says, CapacityError for what a format cannot hold, ConflictError where another
+    export took over, and StorageError where files cannot be written.
+    """
+    if format not in FORMATS:
+        raise RecipeError(f"there is no format {format!r}; there are {', '.join(FORMATS)}")
+    kind = FORMATS[format]
+    unit = unit or kind.unit
+    if unit not in ("rows", "documents"):
+        raise RecipeError(f"there is no unit {unit!r}; there are rows and documents")
+    if seq_len is not None and unit == "documents":
+        raise RecipeError("documents have no seq_len: leave it out, or export --unit rows")
+    objects = open_objects(out)
+    identity = {
+        "format": format,
+        "unit": unit,
+        "split": split,
+        "root": dataset.objects.root,
+        "generation": dataset.manifest.generation,
+        "vocabulary": dataset.manifest.fingerprint,
+    } | ({} if seq_len is None else {"seq_len": seq_len})
+    try:
+        if (found := finished(objects, identity)) is not None:
+            return found
+        source = _source(dataset, unit, split, observe, seq_len)
+        target = Target(objects, identity, owned=kind.owned, agree=source.check)
+        try:
+            dtype = kind.write(source, target)
+            return target.finish(_facts(source, dtype))
+        except BaseException:
+            target.abandon()
+            raise
+    except OSError as error:
+        raise StorageError(f"the export to {objects.root} failed: {error}") from error
+
+
+def _source(
+    dataset: Dataset, unit: str, split: str, observe: Callable[[Event], None], seq_len: int | None
+) -> Source:
+    if unit == "rows":
+        return Rows(dataset, split, observe, seq_len)
+    return Documents(dataset, split, observe)
+
+
+def _facts(source: Source, dtype: str) -> dict[str, Any]:
+    """What a trainer has to know, and what was counted."""
+    counts = source.counts
+    recipe = Recipe.model_validate(source.dataset.manifest.recipe)
+    said: dict[str, Any] = {"dtype": dtype, "append": list(recipe.tokenize.append), source.unit: counts.items}
+    said["tokens"] = counts.tokens
+    if source.unit == "rows":
+        facts = json.loads(source.schema.metadata[b"pairloom"])
+        said |= {"padding": counts.padding, "pad_id": facts["pad_id"], "seq_len": facts["seq_len"]}
+        said["repeated_tokens_in_all_splits"] = source.dataset.manifest.stage("pack").facts["repeated_tokens"]
+        return said
+    return said | {"empty_documents": counts.empty_documents}

@@ -1,0 +1,57 @@
+"""Megatron: `.bin` with the tokens of all sequences, `.idx` with their lengths and places.
+
+The layout is that of `megatron.core.datasets.indexed_dataset` (version 1), little-endian:
+
+    magic "MMIDIDX" and two zero bytes, version u64, dtype code u8, sequences u64, document edges u64
+    lengths i32[sequences], byte offsets i64[sequences], document edges i64[sequences + 1]
+
+A sequence is a document of its own: a whole document, or a row without its padding.
+"""
+
+import struct
+
+import numpy as np
+
+from pairloom.operators.errors import CapacityError
+from pairloom.pipeline.export.lengths import Lengths
+from pairloom.pipeline.export.source import Source
+from pairloom.pipeline.export.target import Target
+
+__all__ = ["megatron_dtype", "write_megatron"]
+
+MAGIC = b"MMIDIDX\x00\x00"
+CODES = {np.dtype(np.uint16): 8, np.dtype(np.int32): 4}
+# From this many ids on, Megatron's own writer takes int32; some of its readers guess the width by the same rule.
+WIDE = 65500
+LONGEST = 2**31 - 1
+
+
+def megatron_dtype(size: int) -> np.dtype[np.uint16] | np.dtype[np.int32]:
+    """The width that Megatron uses for a vocabulary of this size: uint16 below 65,500 ids, int32 from there on."""
+    return np.dtype(np.uint16) if size < WIDE else np.dtype(np.int32)
+
+
+def write_megatron(source: Source, target: Target) -> str:
+    """Write both files; returns the dtype. Raises CapacityError for a document of 2^31 tokens or more."""
+    dtype = megatron_dtype(source.vocabulary_size)
+    prefix = f"{source.split}_text_document"
+    with Lengths() as lengths:
+        with target.data(f"{prefix}.bin") as file:
+            for part in source.parts():
+                for batch in part:
+                    if int(batch.used.max(initial=0)) > LONGEST:
+                        raise CapacityError(
+                            f"a document has {batch.used.max()} tokens, and an .idx file holds lengths up to {LONGEST}"
+                        )
+                    file.write(batch.unpadded().astype(dtype, copy=False).data)
+                    lengths.append(batch.used)
+        with target.index(f"{prefix}.idx") as file:
+            file.write(struct.pack("<9sQBQQ", MAGIC, 1, CODES[dtype], lengths.count, lengths.count + 1))
+            for block in lengths.blocks():
+                file.write(block.astype("<i4").data)
+            for block in lengths.starts():
+                file.write((block * dtype.itemsize).astype("<i8").data)
+            step = 1 << 17
+            for first in range(0, lengths.count + 1, step):
+                file.write(np.arange(first, min(first + step, lengths.count + 1), dtype="<i8").data)
+    return str(dtype)

@@ -1,0 +1,19 @@
+"""What the consumers need before they can be imported."""
+
+import torch
+
+
+def _declare_operators_of_torchvision() -> None:
+    """`streaming` imports torchvision, whose wheel on PyPI wants CUDA; declared, its operators need not be there."""
+    if torch.cuda.is_available():
+        return
+    library = torch.library.Library("torchvision", "DEF")
+    for name in ("nms", "qnms"):
+        library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    globals()["_library"] = library  # declarations last as long as the object
+
+
+try:
+    import torchvision  # noqa: F401
+except RuntimeError:
+    _declare_operators_of_torchvision()
