@@ -1,7 +1,9 @@
 """What is exported: the packed rows of a split, or its whole documents, counted against the manifest as they pass.
 
     rows        packed files ──▶ batches as stored: padding, repeated tokens and order are those of the rows
-    documents   token shards ──▶ batches (id, input_ids) in the order of the corpus: each token once, nothing truncated
+    documents   token shards ──▶ batches (id, input_ids) in the order of the corpus: nothing truncated or repeated
+
+Of documents, those are exported that the recipe takes: duplicates not, and those of a mixture as often as it takes them.
 
 Each stored file's SHA-256 is checked before it is read. Memory is bounded by a stored record batch.
 """
@@ -16,11 +18,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pairloom.operators.errors import CorruptionError, RecipeError
-from pairloom.operators.order import in_validation
 from pairloom.operators.vocabulary.tokenizer_json import read_tokenizer_json
 from pairloom.pipeline.events import Event, StepFinished, StepStarted, UnitDone
-from pairloom.pipeline.recipe import Recipe
-from pairloom.pipeline.segments import shards
+from pairloom.pipeline.segments import Taken, shards
 from pairloom.pipeline.stages.shards import PlacedShard
 from pairloom.pipeline.store.dataset import Dataset
 from pairloom.pipeline.store.files import StoredFile, check_stored, open_arrow
@@ -58,14 +58,14 @@ class Batch:
 
 @dataclass(slots=True, kw_only=True)
 class Counts:
-    """What has passed: rows or documents that were handed out, their tokens, their padding, and what was not theirs."""
+    """What has passed: rows or documents that were handed out, their tokens and padding; and what was read for that."""
 
     items: int = 0
     tokens: int = 0
     padding: int = 0
     empty_documents: int = 0
-    other_documents: int = 0  # of another split
-    other_tokens: int = 0
+    read_documents: int = 0  # of either split, taken or not
+    read_tokens: int = 0
 
 
 class Source(Protocol):
@@ -238,7 +238,8 @@ class Rows(_Stored):
 class Documents(_Stored):
     """The documents of a split, whole, in the order of the corpus.
 
-    A document is in the split that packing would put it in. One without tokens is left out, and counted.
+    A document is in the split that packing would put it in, and its copies follow each other. One without tokens is left
+    out, and counted.
     """
 
     unit = "documents"
@@ -248,8 +249,8 @@ class Documents(_Stored):
     ) -> None:
         super().__init__(dataset, split, observe)
         self._record = self.dataset.manifest.stage("tokenize")
-        self._share = Recipe.model_validate(self.dataset.manifest.recipe).pack.validation
-        if self.split == "validation" and not self._share:
+        self._taken = Taken(dataset)
+        if self.split == "validation" and not self._taken.choice.validation:
             raise RecipeError("the recipe holds no documents out (pack.validation is 0)")
         with open_arrow(self.dataset.objects, self._record.files[0]) as reader:
             ids = reader.schema.field("input_ids").type.value_type
@@ -275,32 +276,33 @@ class Documents(_Stored):
 
     def _read(self, shard: PlacedShard) -> Iterator[Batch]:
         rows = total = 0
+        duplicates = self._taken.duplicates(shard)
         with open_arrow(self.dataset.objects, shard.stored) as reader:
             for i in range(reader.num_record_batches):
                 stored = reader.get_batch(i)
                 rows, total = rows + len(stored), total + int(_lengths(stored.column("input_ids")).sum())
-                batch = self._chosen(shard, stored)
+                batch = self._chosen(shard, stored, duplicates)
                 self._check_ids(shard.stored, batch.tokens)
                 if len(batch):
                     yield batch
         self._done(shard.stored, rows, total)
 
-    def _chosen(self, shard: PlacedShard, stored: pa.RecordBatch) -> Batch:
+    def _chosen(self, shard: PlacedShard, stored: pa.RecordBatch, duplicates: npt.NDArray[np.int64]) -> Batch:
         (ids, _), lists = shard.documents(stored), stored.column("input_ids")
         lengths = _lengths(lists)
-        held_out = in_validation(ids, self._share)
-        here = held_out if self.split == "validation" else ~held_out
-        keep = here & (lengths > 0)
-        if not keep.all():
-            ids, lists = ids.filter(pa.array(keep)), lists.filter(pa.array(keep))
-        self.counts.items += int(keep.sum())
-        self.counts.tokens += int(lengths[keep].sum())
-        self.counts.empty_documents += int((here & (lengths == 0)).sum())
-        self.counts.other_documents += int((~here).sum())
-        self.counts.other_tokens += int(lengths[~here].sum())
+        held_out, _, copies = self._taken.splits(shard, stored, duplicates)
+        copies = np.where(held_out if self.split == "validation" else ~held_out, copies, 0)
+        self.counts.read_documents += len(lengths)
+        self.counts.read_tokens += int(lengths.sum())
+        self.counts.empty_documents += int(copies[lengths == 0].sum())
+        copies[lengths == 0] = 0
+        if not (copies == 1).all():
+            chosen = np.repeat(np.arange(len(copies)), copies)
+            ids, lists, lengths = ids.take(pa.array(chosen)), lists.take(pa.array(chosen)), lengths[chosen]
+        self.counts.items += len(lengths)
+        self.counts.tokens += int(lengths.sum())
         table = pa.RecordBatch.from_arrays([ids, lists], schema=self.schema)
-        kept = lengths[keep]
-        return Batch(table=table, tokens=lists.flatten().to_numpy(), lengths=kept, used=kept)
+        return Batch(table=table, tokens=lists.flatten().to_numpy(), lengths=lengths, used=lengths)
 
     def check(self) -> None:
         """Raise CorruptionError unless all documents and tokens have passed, this split's and the other's together.
@@ -308,10 +310,9 @@ class Documents(_Stored):
         Where rows were packed of the same documents, this split's are compared with theirs, too.
         """
         counts, ledger = self.counts, self._record.ledger
-        documents = counts.items + counts.empty_documents + counts.other_documents
-        if (documents, counts.tokens + counts.other_tokens) != (ledger.documents_out, ledger.tokens):
+        if (counts.read_documents, counts.read_tokens) != (ledger.documents_out, ledger.tokens):
             raise CorruptionError(
-                f"{documents} documents with {counts.tokens + counts.other_tokens} tokens were read, the manifest says "
+                f"{counts.read_documents} documents with {counts.read_tokens} tokens were read, the manifest says "
                 f"{ledger.documents_out} with {ledger.tokens}"
             )
         if not counts.items:

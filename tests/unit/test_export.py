@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from pairloom.pipeline.export.source import Documents, Rows
 from pairloom.pipeline.export.target import DONE, STARTED, Target
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.manifest import Manifest, commit
-from tests.corpora import recipe_for, write_jsonl
+from tests.corpora import documents, recipe_for, write_jsonl
 from tests.exports import (
     expected,
     made,
@@ -190,7 +191,7 @@ def test_parquet_keeps_types_and_metadata_and_bounds_row_groups(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int, batches: int
 ) -> None:
     monkeypatch.setattr("pairloom.pipeline.export.tables.ROW_GROUP_BYTES", limit)
-    monkeypatch.setattr("pairloom.pipeline.stages.rows.ROWS_A_BATCH", 16)  # of 64 tokens: 2048 bytes
+    monkeypatch.setattr("pairloom.pipeline.rows.BLOCK_ROWS", 16)  # of 64 tokens: 2048 bytes
     dataset = made(tmp_path)
     export(dataset, "parquet", str(tmp_path / "x"))
     files = sorted((tmp_path / "x").glob("*.parquet"))
@@ -270,6 +271,22 @@ def test_documents_need_no_packing_and_ids_need_not_be_given(tmp_path: Path) -> 
         assert vocabulary.decode(ids[:-1]).decode() == texts[row][1]
     with pytest.raises(RecipeError, match="has no stage 'pack'"):
         export(dataset, "mds", str(tmp_path / "y"))
+
+
+def test_documents_are_exported_as_often_as_a_mixture_takes_them(tmp_path: Path) -> None:
+    write_jsonl(
+        tmp_path / "in" / "a.jsonl", documents(120) + [(f"again-{i}", text) for i, text in documents(30)]
+    )
+    recipe = recipe_for(tmp_path, "corpus.0.epochs=2.5", "pack.deduplicate=exact", "pack.strategy=concat")
+    packed = run(recipe).stages["pack"]
+    (source,) = packed.sources
+    said = export(open_dataset(recipe.root), "megatron", str(tmp_path / "x"))
+    _, sequences = read_megatron(tmp_path / "x")
+    assert said["documents"] == len(sequences) == source.delivered_documents > 2 * source.train_documents
+    assert sum(map(len, sequences)) == source.delivered_tokens == packed.splits["train"]["tokens"]
+    times = Counter(map(tuple, sequences))
+    assert set(times.values()) == {2, 3}
+    assert source.duplicate_documents > 10
 
 
 def test_documents_without_tokens_are_left_out_and_counted(tmp_path: Path) -> None:
@@ -405,7 +422,8 @@ def _fewer_tokens(stage: str) -> Any:
 
 def _a_file_less(stages: dict[str, Any]) -> None:
     record = stages["tokenize"]
-    stages["tokenize"] = record.model_copy(update={"files": record.files[1:], "units": record.units[1:]})
+    names = ("files", "units", "unit_sources")
+    stages["tokenize"] = record.model_copy(update={name: getattr(record, name)[1:] for name in names})
 
 
 def _another_sum(stages: dict[str, Any]) -> None:
