@@ -12,7 +12,7 @@ from pairloom.pipeline.plan import Plan
 from pairloom.pipeline.store.files import StoredFile, attempt_path, read_batches, write_bytes
 from pairloom.pipeline.store.manifest import StageRecord
 from pairloom.pipeline.store.objects import Objects
-from pairloom.pipeline.store.receipts import Ledger, Receipt, find_receipt
+from pairloom.pipeline.store.receipts import Ledger, Receipt, find_receipts
 
 __all__ = ["EXAMPLES", "Job", "dead_letters"]
 
@@ -62,7 +62,7 @@ class Job:
         Raises DataError when more records were rejected than the recipe allows.
         """
         units = [task.unit for task in tasks]
-        receipts = {unit: find_receipt(self.objects, step, unit) for unit in units}
+        receipts = dict(zip(units, find_receipts(self.objects, step, units), strict=True))
         missing = [task for task, unit in zip(tasks, units, strict=True) if receipts[unit] is None]
         self.observe(
             StepStarted(step=step, units=len(units), reused=len(units) - len(missing), bytes=sum(sizes))

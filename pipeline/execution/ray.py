@@ -152,7 +152,10 @@ class _Flight:
         if not self.pending:
             time.sleep(min(seconds, max(0.0, min(one.due for one in self.waiting) - time.monotonic())))
             return
-        ended, _ = ray.wait(list(self.pending), num_returns=1, timeout=seconds)
+        handles = list(self.pending)
+        ended, _ = ray.wait(handles, num_returns=1, timeout=seconds)
+        if ended:  # all that have ended by now: a look at every handle for each of them would be quadratic
+            ended, _ = ray.wait(handles, num_returns=len(handles), timeout=0)
         if not ended and time.monotonic() - self.surveyed > SURVEY_SECONDS:
             self._make_room()
         for handle in ended:

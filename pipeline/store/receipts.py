@@ -9,7 +9,8 @@ A unit's id is a hash of everything that changes its bytes, so a receipt never g
 configuration or another format have another id.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -18,9 +19,20 @@ from pairloom.pipeline.recipe import fingerprint
 from pairloom.pipeline.store.files import StoredFile
 from pairloom.pipeline.store.objects import Objects
 
-__all__ = ["FORMAT_VERSION", "Ledger", "Receipt", "claim", "discard", "find_receipt", "unit_id"]
+__all__ = [
+    "FORMAT_VERSION",
+    "Ledger",
+    "Receipt",
+    "claim",
+    "discard",
+    "find_receipt",
+    "find_receipts",
+    "unit_id",
+]
 
 FORMAT_VERSION = 1
+FEW = 32  # units that are asked for one by one; for more, one listing says which are worth asking for
+READS_AT_ONCE = 32
 
 
 class Ledger(BaseModel):
@@ -117,6 +129,24 @@ def find_receipt(objects: Objects, stage: str, unit: str) -> Receipt | None:
             f"{objects.uri(path)} is the receipt of another unit: {receipt.stage} {receipt.unit}"
         )
     return receipt
+
+
+def find_receipts(objects: Objects, stage: str, units: Sequence[str]) -> list[Receipt | None]:
+    """The receipts of units, in their order, None for one that is still to be done; as `find_receipt` for each.
+
+    Where there are many, the stage's receipts are listed once, a request for every thousand of them, and only those
+    that are there are read, some at a time. A listing proves nothing: a unit that it misses is done again, and loses to
+    the receipt that was there.
+    """
+    if len(units) <= FEW:
+        return [find_receipt(objects, stage, unit) for unit in units]
+    listed = frozenset(objects.list(f"receipts/{stage}"))
+    there = [unit for unit in units if receipt_path(stage, unit) in listed]
+    with ThreadPoolExecutor(READS_AT_ONCE) as pool:
+        found = dict(
+            zip(there, pool.map(lambda unit: find_receipt(objects, stage, unit), there), strict=True)
+        )
+    return [found.get(unit) for unit in units]
 
 
 def claim(objects: Objects, receipt: Receipt) -> Receipt:
