@@ -5,9 +5,11 @@ output, progress and errors to standard error.
 """
 
 import json
+import os
 import signal
 import sys
 import time
+from contextlib import AbstractContextManager, nullcontext
 from importlib import resources
 from pathlib import Path
 from typing import Annotated
@@ -15,17 +17,22 @@ from typing import Annotated
 import typer
 
 from pairloom.jobs.care import seconds_of, show_collection, show_proof, show_rejected
-from pairloom.jobs.progress import progress
+from pairloom.jobs.lines import JsonLines
+from pairloom.jobs.progress import Progress, progress
 from pairloom.jobs.show import show_plan, show_profile, show_rows, show_summary, summary
 from pairloom.jobs.signals import stop_on_sigterm
+from pairloom.jobs.status import show_status
 from pairloom.operators.errors import PairloomError, RecipeError
 from pairloom.operators.jit_cache import cache_folders
 from pairloom.operators.pretokenize.schemes import SCHEMES
-from pairloom.pipeline import Recipe, load_recipe, make_plan, open_dataset, run
+from pairloom.pipeline import Plan, Recipe, load_recipe, make_plan, open_dataset, run
+from pairloom.pipeline.events import Event
 from pairloom.pipeline.execution.base import PreemptedError
 from pairloom.pipeline.roundtrip import round_trip
+from pairloom.pipeline.runlog import RunLog
 from pairloom.pipeline.stages.prepare import PrepareTask
 from pairloom.pipeline.store.gc import collect
+from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.verify import verify
 
 __all__ = ["app", "main"]
@@ -65,7 +72,12 @@ def main() -> None:
 
 
 def _fail(message: str, code: int) -> None:
-    sys.stderr.write(f"pairloom: error: {message}\n")
+    if os.environ.get("PAIRLOOM_LOG") == "json":
+        sys.stderr.write(
+            json.dumps({"time": round(time.time(), 3), "event": "error", "message": message}) + "\n"
+        )
+    else:
+        sys.stderr.write(f"pairloom: error: {message}\n")
     raise SystemExit(code)
 
 
@@ -86,13 +98,26 @@ def _recipe(name: str, overrides: list[str] | None, engine: str | None) -> Recip
         return load_recipe(path, settings)
 
 
+def _watching(plan: Plan) -> AbstractContextManager[Progress]:
+    """Progress for people, or as JSON lines where the environment says PAIRLOOM_LOG=json."""
+    wanted = os.environ.get("PAIRLOOM_LOG", "text")
+    if wanted not in ("text", "json"):
+        raise RecipeError(f"PAIRLOOM_LOG is {wanted!r}: set it to text or json")
+    return nullcontext(JsonLines()) if wanted == "json" else progress(plan)
+
+
 def _run(
     name: str, overrides: list[str] | None, engine: str | None, as_json: bool, profile: bool, until: str
 ) -> None:
     recipe = _recipe(name, overrides, engine)
     plan = make_plan(recipe)
-    with stop_on_sigterm() as stop, progress(plan) as watch:
-        manifest = run(recipe, until=until, observe=watch, plan=plan, stop=stop)
+    with stop_on_sigterm() as stop, _watching(plan) as watch, RunLog(open_objects(recipe.root), plan) as log:
+
+        def observe(event: Event) -> None:
+            watch(event)
+            log(event)
+
+        manifest = log.committed(run(recipe, until=until, observe=observe, plan=plan, stop=stop))
     result = summary(manifest, recipe.root, watch)
     if as_json:
         sys.stdout.write(json.dumps(result) + "\n")
@@ -228,6 +253,16 @@ def gc_command(
     objects = open_dataset(root).objects
     found = collect(objects, now=time.time(), grace=seconds_of(grace), keep=keep, delete=delete)
     show_collection(found, objects, as_json)
+
+
+@app.command("status")
+def status_command(
+    root: RootArgument,
+    run_name: Annotated[str | None, typer.Option("--run", help="instead of the newest")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show how far a run is, or how it ended, from any machine that can read its root."""
+    show_status(root, run_name, as_json)
 
 
 @app.command("rejected")

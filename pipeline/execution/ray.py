@@ -1,4 +1,4 @@
-"""Tasks on a Ray cluster. The only file of the pipeline that knows Ray.
+"""Tasks on a Ray cluster. The only file of the pipeline that knows Ray, but for its metrics.
 
 Ray retries nothing by itself here (`max_retries=0`): a unit that fails comes back to the driver, which knows the budgets
 (`retries`), waits, and submits it again. Running a unit twice is harmless: the first receipt wins.
@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -17,6 +17,7 @@ import ray
 
 from pairloom.operators.errors import PairloomError, RecipeError, StorageError
 from pairloom.pipeline.execution.base import Done, PreemptedError, Task, never, perform
+from pairloom.pipeline.execution.ray_metrics import Metrics
 from pairloom.pipeline.execution.retries import RETRIES, Retries, located
 
 __all__ = ["RayExecutor", "connect"]
@@ -111,6 +112,12 @@ class _Try:
     starved: int = 0
     due: float = 0.0
     memory: int = 0
+    submitted: float = 0.0
+
+    @property
+    def failures(self) -> int:
+        """Failures of every kind."""
+        return self.worker_deaths + self.node_deaths + self.storage_failures
 
 
 @dataclass(slots=True, kw_only=True)
@@ -126,6 +133,7 @@ class _Flight:
     drained: bool = False
     room: int | None = None  # bytes of the largest machine, None where none is known
     surveyed: float = -SURVEY_SECONDS
+    metrics: Metrics = field(default_factory=Metrics)
 
     @property
     def over(self) -> bool:
@@ -165,7 +173,9 @@ class _Flight:
             except (ray.exceptions.RayError, StorageError) as error:
                 self._failed(one, error)
             else:
-                yield done
+                self.metrics.done(done, time.monotonic() - one.submitted)
+                yield replace(done, retries=one.failures)
+        self.metrics.in_flight(len(self.pending), len(self.waiting))
 
     def _start(self, one: _Try) -> None:
         if self.room is None or time.monotonic() - self.surveyed > SURVEY_SECONDS:
@@ -176,6 +186,7 @@ class _Flight:
         handle = _perform.options(
             name=f"{type(one.task).__name__} {one.task.label}", memory=one.memory or None
         ).remote(one.task, [self.reference])
+        one.submitted = time.monotonic()
         self.pending[handle] = one
 
     def _survey(self) -> None:
@@ -198,12 +209,14 @@ class _Flight:
         task, retries, cause = one.task, self.retries, _cause(error)
         if isinstance(cause, StorageError):
             one.storage_failures += 1
+            self.metrics.retried(task.stage, "storage")
             if one.storage_failures > retries.storage_failures:
                 raise located(cause, task) from None
         elif isinstance(cause, PairloomError):
             raise located(cause, task) from None
         elif isinstance(cause, (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError)):
             one.worker_deaths += 1
+            self.metrics.retried(task.stage, "worker")
             one.starved += isinstance(cause, ray.exceptions.OutOfMemoryError)
             if one.worker_deaths > retries.worker_deaths:
                 raise StorageError(_killer(one, cause)) from None
@@ -217,6 +230,7 @@ class _Flight:
             ),
         ):
             one.node_deaths += 1
+            self.metrics.retried(task.stage, "machine")
             self.surveyed = -SURVEY_SECONDS
             if one.node_deaths > retries.node_deaths:
                 raise StorageError(
@@ -226,8 +240,7 @@ class _Flight:
             raise RuntimeError(
                 f"{task.stage} unit {task.unit[:12]}, {task.label} failed: {cause!r}"
             ) from error
-        failures = one.worker_deaths + one.node_deaths + one.storage_failures
-        one.due = time.monotonic() + retries.wait(task.unit, failures)
+        one.due = time.monotonic() + retries.wait(task.unit, one.failures)
         self.waiting.append(one)
 
 
