@@ -61,8 +61,11 @@ def connect(address: str | None) -> None:
 class RayExecutor:
     """Runs tasks on the cluster that this process is connected to.
 
-    At most `max_in_flight` tasks are submitted at a time (twice the cluster's processors by default), so that neither
-    the driver nor the scheduler holds more than that, however large the corpus. When `stop` says so, no further task is
+    At most `max_in_flight` tasks are submitted at a time, so that neither the driver nor the scheduler holds more than
+    that, however large the corpus. By default that is twice the processors that the cluster has by then: as many tasks
+    wait as run, and a cluster that grows on demand doubles until it has all that it may have.
+
+    When `stop` says so, no further task is
     submitted, those in flight have `grace` seconds to end, and PreemptedError is raised.
     """
 
@@ -76,7 +79,7 @@ class RayExecutor:
         flight = _Flight(
             queue=iter(tasks),
             reference=None if shared is None else ray.put(shared),
-            limit=self.max_in_flight or max(2, 2 * int(ray.cluster_resources().get("CPU", 1))),
+            most=self.max_in_flight,
             retries=self.retries,
         )
         try:
@@ -126,12 +129,13 @@ class _Flight:
 
     queue: Iterator[Task]
     reference: "ray.ObjectRef | None"
-    limit: int
+    most: int | None
     retries: Retries
     pending: "dict[ray.ObjectRef, _Try]" = field(default_factory=dict)
     waiting: list[_Try] = field(default_factory=list)
     drained: bool = False
     room: int | None = None  # bytes of the largest machine, None where none is known
+    limit: int = 2
     surveyed: float = -SURVEY_SECONDS
     metrics: Metrics = field(default_factory=Metrics)
 
@@ -143,6 +147,8 @@ class _Flight:
     def submit(self) -> None:
         """Submit as many as may be in flight: those whose wait is over first."""
         now = time.monotonic()
+        if now - self.surveyed > SURVEY_SECONDS:
+            self._survey()
         due = sorted((one for one in self.waiting if one.due <= now), key=lambda one: one.due)
         while len(self.pending) < self.limit:
             if due:
@@ -178,7 +184,7 @@ class _Flight:
         self.metrics.in_flight(len(self.pending), len(self.waiting))
 
     def _start(self, one: _Try) -> None:
-        if self.room is None or time.monotonic() - self.surveyed > SURVEY_SECONDS:
+        if self.room is None:
             self._survey()
         wanted = one.task.memory << one.starved
         one.memory = min(wanted, self.room) if self.room is not None else 0
@@ -192,6 +198,7 @@ class _Flight:
     def _survey(self) -> None:
         self.surveyed = time.monotonic()
         self.room = _largest_machine()
+        self.limit = self.most or max(2, 2 * int(ray.cluster_resources().get("CPU", 0)))
 
     def _make_room(self) -> None:
         """Take back what only a machine that is gone could have run; it is submitted again for what there is."""
