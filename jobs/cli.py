@@ -17,6 +17,7 @@ from typing import Annotated
 import typer
 
 from pairloom.jobs.care import seconds_of, show_collection, show_proof, show_rejected
+from pairloom.jobs.forecast import cluster_of, show_forecast
 from pairloom.jobs.lines import JsonLines
 from pairloom.jobs.progress import Progress, progress
 from pairloom.jobs.show import show_plan, show_profile, show_rows, show_summary, summary
@@ -193,10 +194,23 @@ def plan_command(
     overrides: Overrides = None,
     engine: Engine = None,
     workers: Annotated[int | None, typer.Option(min=1, help="processors to plan for")] = None,
+    machine_memory: Annotated[
+        str | None, typer.Option(help="plan for machines with this much, as 64GB")
+    ] = None,
+    machine_processors: Annotated[int, typer.Option(min=1, help="processors of a machine")] = 16,
+    network: Annotated[str, typer.Option(help="of a machine, in bits a second, as 10Gb or 800Mb")] = "10Gb",
     as_json: AsJson = False,
 ) -> None:
-    """Show what would run, with memory, disk and time; run nothing."""
-    show_plan(make_plan(_recipe(recipe, overrides, engine)), workers, as_json)
+    """Show what would run, with memory, disk and time; run nothing.
+
+    With --machine-memory also the requests to the store, and what limits each stage on such a cluster.
+    """
+    plan = make_plan(_recipe(recipe, overrides, engine))
+    if machine_memory is None:
+        show_plan(plan, workers, as_json)
+    else:
+        cluster = cluster_of(workers or os.cpu_count() or 1, machine_processors, machine_memory, network)
+        show_forecast(plan, cluster, as_json)
 
 
 @app.command("warmup")
