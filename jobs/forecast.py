@@ -70,6 +70,12 @@ def show_forecast(plan: Plan, cluster: Cluster, as_json: bool) -> None:
         table.add_row(*_cells(stage))
     console.print(table)
     console.print(f"in all {time_text(seconds)} and {hours:,.1f} core hours")
+    for stage in stages:
+        if stage.memory > cluster.memory:
+            console.print(
+                f"{stage.stage} is projected to need {size_text(stage.memory)}, more than a machine has: it gets one for "
+                "itself and may not fit; have one larger machine in the cluster"
+            )
     for limit in dict.fromkeys(stage.limit for stage in stages if stage.limit in ADVICE):
         named = ", ".join(stage.stage for stage in stages if stage.limit == limit)
         console.print(f"{named}, limited by {limit}: {ADVICE[limit]}")

@@ -126,13 +126,13 @@ def test_from_the_command_line(
         "10Gb",
     ]
     monkeypatch.setattr(sys, "argv", command)
-    with pytest.raises(SystemExit, match="^0$"):
+    with pytest.raises(SystemExit, match=r"^0$"):
         main()
     said = capsys.readouterr().out
     assert "16 machines with 16 processors, 64.0 GB and 10 Gb/s each" in said
     assert "learn, limited by one task" in said
     monkeypatch.setattr(sys, "argv", [*command, "--json"])
-    with pytest.raises(SystemExit, match="^0$"):
+    with pytest.raises(SystemExit, match=r"^0$"):
         main()
     facts = json.loads(capsys.readouterr().out)
     assert facts["cluster"] == {"machines": 16, "processors": 16, "memory": 64_000_000_000, "network": 1.25e9}
