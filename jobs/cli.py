@@ -5,6 +5,7 @@ output, progress and errors to standard error.
 """
 
 import json
+import os
 import signal
 import sys
 import time
@@ -14,6 +15,7 @@ import typer
 
 from pairloom.jobs.care import seconds_of, show_collection, show_proof, show_rejected
 from pairloom.jobs.export import export_dataset, export_vocabulary
+from pairloom.jobs.forecast import cluster_of, show_forecast
 from pairloom.jobs.generations import generations_command, retokenize_command, rollback_command
 from pairloom.jobs.options import (
     AsJson,
@@ -24,9 +26,9 @@ from pairloom.jobs.options import (
     RootArgument,
     find_recipe,
 )
-from pairloom.jobs.progress import progress
 from pairloom.jobs.show import show_plan, show_profile, show_rows, show_summary, summary
-from pairloom.jobs.signals import stop_on_sigterm
+from pairloom.jobs.status import show_status
+from pairloom.jobs.watch import watched
 from pairloom.operators.errors import PairloomError, RecipeError
 from pairloom.operators.jit_cache import cache_folders
 from pairloom.operators.pretokenize.schemes import SCHEMES
@@ -67,7 +69,12 @@ def main() -> None:
 
 
 def _fail(message: str, code: int) -> None:
-    sys.stderr.write(f"pairloom: error: {message}\n")
+    if os.environ.get("PAIRLOOM_LOG") == "json":
+        sys.stderr.write(
+            json.dumps({"time": round(time.time(), 3), "event": "error", "message": message}) + "\n"
+        )
+    else:
+        sys.stderr.write(f"pairloom: error: {message}\n")
     raise SystemExit(code)
 
 
@@ -76,9 +83,11 @@ def _run(
 ) -> None:
     recipe = find_recipe(name, overrides, engine)
     plan = make_plan(recipe)
-    with stop_on_sigterm() as stop, progress(plan) as watch:
-        manifest = run(recipe, until=until, observe=watch, plan=plan, stop=stop)
-    result = summary(manifest, recipe.root, watch)
+    with watched(plan) as watch:
+        manifest = watch.log.committed(
+            run(recipe, until=until, observe=watch.observe, plan=plan, stop=watch.stop)
+        )
+    result = summary(manifest, recipe.root, watch.progress)
     if as_json:
         sys.stdout.write(json.dumps(result) + "\n")
         return
@@ -153,10 +162,23 @@ def plan_command(
     overrides: Overrides = None,
     engine: Engine = None,
     workers: Annotated[int | None, typer.Option(min=1, help="processors to plan for")] = None,
+    machine_memory: Annotated[
+        str | None, typer.Option(help="plan for machines with this much, as 64GB")
+    ] = None,
+    machine_processors: Annotated[int, typer.Option(min=1, help="processors of a machine")] = 16,
+    network: Annotated[str, typer.Option(help="of a machine, in bits a second, as 10Gb or 800Mb")] = "10Gb",
     as_json: AsJson = False,
 ) -> None:
-    """Show what would run, with memory, disk and time; run nothing."""
-    show_plan(make_plan(find_recipe(recipe, overrides, engine)), workers, as_json)
+    """Show what would run, with memory, disk and time; run nothing.
+
+    With --machine-memory also the requests to the store, and what limits each stage on such a cluster.
+    """
+    plan = make_plan(find_recipe(recipe, overrides, engine))
+    if machine_memory is None:
+        show_plan(plan, workers, as_json)
+    else:
+        cluster = cluster_of(workers or os.cpu_count() or 1, machine_processors, machine_memory, network)
+        show_forecast(plan, cluster, as_json)
 
 
 @app.command("warmup")
@@ -214,6 +236,16 @@ def gc_command(
     objects = open_dataset(root).objects
     found = collect(objects, now=time.time(), grace=seconds_of(grace), keep=keep, delete=delete)
     show_collection(found, objects, as_json)
+
+
+@app.command("status")
+def status_command(
+    root: RootArgument,
+    run_name: Annotated[str | None, typer.Option("--run", help="instead of the newest")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show how far a run is, or how it ended, from any machine that can read its root."""
+    show_status(root, run_name, as_json)
 
 
 @app.command("rejected")

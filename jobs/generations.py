@@ -11,9 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from pairloom.jobs.options import AsJson, Engine, Overrides, RecipeArgument, RootArgument, find_recipe
-from pairloom.jobs.progress import progress
 from pairloom.jobs.show import show_summary, summary
-from pairloom.jobs.signals import stop_on_sigterm
+from pairloom.jobs.watch import watched
 from pairloom.pipeline.retokenize import Amount, Difference, plan_again, retokenize, rollback
 from pairloom.pipeline.store.gc import first_kept
 from pairloom.pipeline.store.location import open_objects
@@ -39,9 +38,10 @@ def retokenize_command(
     last = latest_manifest(open_objects(loaded.root))
     if if_changed and set(plan.stages) <= set(plan.done(last)):
         return
-    with stop_on_sigterm() as stop, progress(plan) as watch:
-        manifest, found = retokenize(loaded, plan=plan, observe=watch, stop=stop)
-    result = summary(manifest, loaded.root, watch) | {"difference": asdict(found)}
+    with watched(plan) as watch:
+        manifest, found = retokenize(loaded, plan=plan, observe=watch.observe, stop=watch.stop)
+        watch.log.committed(manifest)
+    result = summary(manifest, loaded.root, watch.progress) | {"difference": asdict(found)}
     if as_json:
         sys.stdout.write(json.dumps(result) + "\n")
         return

@@ -20,12 +20,16 @@ class StepStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnitDone:
-    """A unit of a step is done; `usage` is what it took, empty for one that was done before."""
+    """A unit of a step is done; `usage` is what it took, empty for one that was done before.
+
+    `retries` is how often it had failed and was tried again.
+    """
 
     step: str
     bytes: int
     ledger: Ledger
     usage: Usage = field(default_factory=Usage)
+    retries: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

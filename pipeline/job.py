@@ -87,7 +87,7 @@ class Job:
         ledger = done.receipt.ledger
         if self.plan.recipe.max_rejected == 0:
             self._check_rejected(step, [done.receipt], ledger)
-        self.observe(UnitDone(step=step, bytes=size, ledger=ledger, usage=done.usage))
+        self.observe(UnitDone(step=step, bytes=size, ledger=ledger, usage=done.usage, retries=done.retries))
 
     def _check_rejected(self, step: str, receipts: Sequence[Receipt], ledger: Ledger) -> None:
         limit = self.plan.recipe.max_rejected

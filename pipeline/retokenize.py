@@ -15,12 +15,11 @@ from pairloom.pipeline.execution.base import Executor, never
 from pairloom.pipeline.plan import Plan, make_plan
 from pairloom.pipeline.recipe import Recipe
 from pairloom.pipeline.run import run
-from pairloom.pipeline.stages.known import tokenize_receipts
 from pairloom.pipeline.store.gc import first_kept
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.manifest import Manifest, commit, latest_manifest, read_manifest
 from pairloom.pipeline.store.objects import Objects
-from pairloom.pipeline.store.receipts import Ledger
+from pairloom.pipeline.store.receipts import Ledger, committed_receipts
 
 __all__ = ["Amount", "Difference", "difference", "plan_again", "retokenize", "rollback"]
 
@@ -124,7 +123,7 @@ def _last(objects: Objects) -> Manifest:
 def _inputs(objects: Objects, manifest: Manifest) -> dict[str, dict[str, Ledger]]:
     """What each input became: its slices, by identity."""
     found: dict[str, dict[str, Ledger]] = {}
-    for receipt in tokenize_receipts(objects, manifest.stage("tokenize")):
+    for receipt in committed_receipts(objects, "tokenize", manifest.stage("tokenize").units):
         for (uri, _), piece in zip(receipt.slices, receipt.pieces, strict=True):
             found.setdefault(uri, {})[piece.identity] = piece.ledger
     return found

@@ -25,8 +25,8 @@ BROKEN = b"<?xml version='1.0'?><Error><Code>InternalError</Code><Message>We enc
 
 
 @contextmanager
-def s3_server() -> Iterator[str]:
-    """moto's S3 on loopback; its URL. One request that writes at a time: moto's own check and write are not atomic."""
+def s3_server(host: str = "127.0.0.1") -> Iterator[str]:
+    """moto's S3; its URL. One request that writes at a time: moto's own check and write are not atomic."""
     from moto.moto_server.werkzeug_app import (
         DomainDispatcherApplication,
         MotoRequestHandler,
@@ -47,11 +47,11 @@ def s3_server() -> Iterator[str]:
         with lock:
             return app(environ, start)
 
-    server = make_server("127.0.0.1", 0, serial, threaded=True, request_handler=Quiet)
+    server = make_server(host, 0, serial, threaded=True, request_handler=Quiet)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
+        yield f"http://{host}:{server.server_address[1]}"
     finally:
         server.shutdown()
         thread.join()

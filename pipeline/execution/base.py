@@ -51,10 +51,11 @@ class Task(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """A task that is done: its receipt, and what it took. Only the receipt is kept."""
+    """A task that is done: its receipt, what it took, and how often it failed before. Only the receipt is kept."""
 
     receipt: Receipt
     usage: Usage = field(default_factory=Usage)
+    retries: int = 0
 
 
 def perform(task: Task, shared: Any) -> Done:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pairloom.operators.errors import PairloomError, StorageError
@@ -33,7 +33,7 @@ class LocalExecutor:
         failures = 0
         while True:
             try:
-                return perform(task, shared)
+                return replace(perform(task, shared), retries=failures)
             except StorageError as error:
                 failures += 1
                 if failures > self.retries.storage_failures or self.stop():

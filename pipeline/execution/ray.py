@@ -1,4 +1,4 @@
-"""Tasks on a Ray cluster. The only file of the pipeline that knows Ray.
+"""Tasks on a Ray cluster. The only file of the pipeline that knows Ray, but for its metrics.
 
 Ray retries nothing by itself here (`max_retries=0`): a unit that fails comes back to the driver, which knows the budgets
 (`retries`), waits, and submits it again. Running a unit twice is harmless: the first receipt wins.
@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -17,6 +17,7 @@ import ray
 
 from pairloom.operators.errors import PairloomError, RecipeError, StorageError
 from pairloom.pipeline.execution.base import Done, PreemptedError, Task, never, perform
+from pairloom.pipeline.execution.ray_metrics import Metrics
 from pairloom.pipeline.execution.retries import RETRIES, Retries, located
 
 __all__ = ["RayExecutor", "connect"]
@@ -60,8 +61,11 @@ def connect(address: str | None) -> None:
 class RayExecutor:
     """Runs tasks on the cluster that this process is connected to.
 
-    At most `max_in_flight` tasks are submitted at a time (twice the cluster's processors by default), so that neither
-    the driver nor the scheduler holds more than that, however large the corpus. When `stop` says so, no further task is
+    At most `max_in_flight` tasks are submitted at a time, so that neither the driver nor the scheduler holds more than
+    that, however large the corpus. By default that is twice the processors that the cluster has by then: as many tasks
+    wait as run, and a cluster that grows on demand doubles until it has all that it may have.
+
+    When `stop` says so, no further task is
     submitted, those in flight have `grace` seconds to end, and PreemptedError is raised.
     """
 
@@ -75,7 +79,7 @@ class RayExecutor:
         flight = _Flight(
             queue=iter(tasks),
             reference=None if shared is None else ray.put(shared),
-            limit=self.max_in_flight or max(2, 2 * int(ray.cluster_resources().get("CPU", 1))),
+            most=self.max_in_flight,
             retries=self.retries,
         )
         try:
@@ -111,6 +115,12 @@ class _Try:
     starved: int = 0
     due: float = 0.0
     memory: int = 0
+    submitted: float = 0.0
+
+    @property
+    def failures(self) -> int:
+        """Failures of every kind."""
+        return self.worker_deaths + self.node_deaths + self.storage_failures
 
 
 @dataclass(slots=True, kw_only=True)
@@ -119,13 +129,15 @@ class _Flight:
 
     queue: Iterator[Task]
     reference: "ray.ObjectRef | None"
-    limit: int
+    most: int | None
     retries: Retries
     pending: "dict[ray.ObjectRef, _Try]" = field(default_factory=dict)
     waiting: list[_Try] = field(default_factory=list)
     drained: bool = False
     room: int | None = None  # bytes of the largest machine, None where none is known
+    limit: int = 2
     surveyed: float = -SURVEY_SECONDS
+    metrics: Metrics = field(default_factory=Metrics)
 
     @property
     def over(self) -> bool:
@@ -135,6 +147,8 @@ class _Flight:
     def submit(self) -> None:
         """Submit as many as may be in flight: those whose wait is over first."""
         now = time.monotonic()
+        if now - self.surveyed > SURVEY_SECONDS:
+            self._survey()
         due = sorted((one for one in self.waiting if one.due <= now), key=lambda one: one.due)
         while len(self.pending) < self.limit:
             if due:
@@ -152,7 +166,10 @@ class _Flight:
         if not self.pending:
             time.sleep(min(seconds, max(0.0, min(one.due for one in self.waiting) - time.monotonic())))
             return
-        ended, _ = ray.wait(list(self.pending), num_returns=1, timeout=seconds)
+        handles = list(self.pending)
+        ended, _ = ray.wait(handles, num_returns=1, timeout=seconds)
+        if ended:  # all that have ended by now: a look at every handle for each of them would be quadratic
+            ended, _ = ray.wait(handles, num_returns=len(handles), timeout=0)
         if not ended and time.monotonic() - self.surveyed > SURVEY_SECONDS:
             self._make_room()
         for handle in ended:
@@ -162,10 +179,12 @@ class _Flight:
             except (ray.exceptions.RayError, StorageError) as error:
                 self._failed(one, error)
             else:
-                yield done
+                self.metrics.done(done, time.monotonic() - one.submitted)
+                yield replace(done, retries=one.failures)
+        self.metrics.in_flight(len(self.pending), len(self.waiting))
 
     def _start(self, one: _Try) -> None:
-        if self.room is None or time.monotonic() - self.surveyed > SURVEY_SECONDS:
+        if self.room is None:
             self._survey()
         wanted = one.task.memory << one.starved
         one.memory = min(wanted, self.room) if self.room is not None else 0
@@ -173,11 +192,13 @@ class _Flight:
         handle = _perform.options(
             name=f"{type(one.task).__name__} {one.task.label}", memory=one.memory or None
         ).remote(one.task, [self.reference])
+        one.submitted = time.monotonic()
         self.pending[handle] = one
 
     def _survey(self) -> None:
         self.surveyed = time.monotonic()
         self.room = _largest_machine()
+        self.limit = self.most or max(2, 2 * int(ray.cluster_resources().get("CPU", 0)))
 
     def _make_room(self) -> None:
         """Take back what only a machine that is gone could have run; it is submitted again for what there is."""
@@ -195,12 +216,14 @@ class _Flight:
         task, retries, cause = one.task, self.retries, _cause(error)
         if isinstance(cause, StorageError):
             one.storage_failures += 1
+            self.metrics.retried(task.stage, "storage")
             if one.storage_failures > retries.storage_failures:
                 raise located(cause, task) from None
         elif isinstance(cause, PairloomError):
             raise located(cause, task) from None
         elif isinstance(cause, (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError)):
             one.worker_deaths += 1
+            self.metrics.retried(task.stage, "worker")
             one.starved += isinstance(cause, ray.exceptions.OutOfMemoryError)
             if one.worker_deaths > retries.worker_deaths:
                 raise StorageError(_killer(one, cause)) from None
@@ -214,6 +237,7 @@ class _Flight:
             ),
         ):
             one.node_deaths += 1
+            self.metrics.retried(task.stage, "machine")
             self.surveyed = -SURVEY_SECONDS
             if one.node_deaths > retries.node_deaths:
                 raise StorageError(
@@ -223,8 +247,7 @@ class _Flight:
             raise RuntimeError(
                 f"{task.stage} unit {task.unit[:12]}, {task.label} failed: {cause!r}"
             ) from error
-        failures = one.worker_deaths + one.node_deaths + one.storage_failures
-        one.due = time.monotonic() + retries.wait(task.unit, failures)
+        one.due = time.monotonic() + retries.wait(task.unit, one.failures)
         self.waiting.append(one)
 
 

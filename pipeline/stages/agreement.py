@@ -15,7 +15,7 @@ from pairloom.operators.errors import CorruptionError
 from pairloom.pipeline.store.files import StoredFile
 from pairloom.pipeline.store.manifest import SourceRecord, StageRecord
 from pairloom.pipeline.store.objects import Objects
-from pairloom.pipeline.store.receipts import Receipt, find_receipts
+from pairloom.pipeline.store.receipts import Receipt, committed_receipts
 
 __all__ = [
     "SPECIAL_TOKEN_IN_TEXT",
@@ -40,12 +40,7 @@ def check_tokenized(objects: Objects, tokenized: Sequence[Receipt], counted: Sta
         )
     if counted is None:
         return
-    found = find_receipts(objects, [("count", unit) for unit in counted.units])
-    before = [receipt for receipt in found if receipt is not None]
-    if len(before) < len(found):
-        raise CorruptionError(
-            f"{len(found) - len(before)} receipts of count are committed but missing below {objects.root}"
-        )
+    before = list(committed_receipts(objects, "count", counted.units))
     read, now = _records(before), _records(tokenized)
     for uri in sorted({*read, *now}):
         if read.get(uri) != now.get(uri):

@@ -16,9 +16,9 @@ from pairloom.pipeline.phases import phase
 from pairloom.pipeline.store.files import StoredFile, open_arrow
 from pairloom.pipeline.store.manifest import StageRecord
 from pairloom.pipeline.store.objects import Objects
-from pairloom.pipeline.store.receipts import Piece, Receipt, find_receipts
+from pairloom.pipeline.store.receipts import Piece, committed_receipts
 
-__all__ = ["EarlierShards", "Known", "earlier_shards", "known_slices", "tokenize_receipts"]
+__all__ = ["EarlierShards", "Known", "earlier_shards", "known_slices"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,24 +36,14 @@ def known_slices(objects: Objects, tokenized: StageRecord | None) -> dict[str, K
     Those with dead letters are left out: they are read again, so that the new unit has its own.
     """
     known: dict[str, Known] = {}
-    for receipt in tokenize_receipts(objects, tokenized) if tokenized is not None else ():
+    units = () if tokenized is None else tokenized.units
+    for receipt in committed_receipts(objects, "tokenize", units):
         shard, first = receipt.file("tokens"), 0
         for piece in receipt.pieces:
             if not piece.ledger.rejects:
                 known[piece.identity] = Known(piece=piece, shard=shard, first_batch=first)
             first += piece.batches
     return known
-
-
-def tokenize_receipts(objects: Objects, tokenized: StageRecord) -> Iterator[Receipt]:
-    """The receipts of a generation's units, in order; raises CorruptionError where one is gone."""
-    found = find_receipts(objects, [("tokenize", unit) for unit in tokenized.units])
-    for unit, receipt in zip(tokenized.units, found, strict=True):
-        if receipt is None:
-            raise CorruptionError(
-                f"the receipt of tokenize {unit} is committed but missing below {objects.root}"
-            )
-        yield receipt
 
 
 @dataclass(slots=True, kw_only=True)

@@ -8,11 +8,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pairloom.operators.order import document_ids, document_numbers, input_blocks
-from pairloom.pipeline.stages.known import tokenize_receipts
 from pairloom.pipeline.store.files import StoredFile, one_array
 from pairloom.pipeline.store.manifest import StageRecord
 from pairloom.pipeline.store.objects import Objects
-from pairloom.pipeline.store.receipts import Receipt
+from pairloom.pipeline.store.receipts import Receipt, committed_receipts
 
 __all__ = ["PlacedShard", "ShardSlice", "placed_shards"]
 
@@ -76,7 +75,7 @@ def placed_shards(objects: Objects, tokenized: StageRecord) -> Iterator[PlacedSh
     rows: dict[str, int] = {}
     record = token = 0
     sources = tokenized.unit_sources or ("",) * len(tokenized.units)
-    receipts = tokenize_receipts(objects, tokenized)
+    receipts = committed_receipts(objects, "tokenize", tokenized.units)
     for receipt, shard, source in zip(receipts, tokenized.files, sources, strict=True):
         slices = []
         begun = record

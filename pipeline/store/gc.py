@@ -5,7 +5,8 @@
     older than the grace         what a run in progress has made is younger, if no run takes longer than that
 
 A kept generation references its files, the receipts of its units, and the files of those receipts: that is what makes the
-next run quick. Manifests are never removed; `manifests/kept` says which generation is the first that is whole.
+next run quick. Manifests are never removed; `manifests/kept` says which generation is the first that is whole. Of the logs
+of runs the newest stay.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Set
@@ -22,7 +23,8 @@ from pairloom.pipeline.store.receipts import find_receipt, receipt_path
 __all__ = ["Collection", "Listed", "check_present", "collect", "first_kept", "garbage", "references"]
 
 KEPT = "manifests/kept"
-OURS = ("data/", "receipts/", "probe/")  # what else a folder holds is none of our business
+LOGS_KEPT = 100  # logs of runs, the newest; they are small
+OURS = ("data/", "receipts/", "probe/", "log/")  # what else a folder holds is none of our business
 LOOKS_AT_ONCE = 16
 
 T = TypeVar("T")
@@ -95,6 +97,7 @@ def collect(
     committed to, CorruptionError for a damaged manifest or receipt: then nothing is removed.
     """
     paths = objects.list("")
+    logs = frozenset([path for path in paths if path.startswith("log/") and "/." not in path][-LOGS_KEPT:])
     newest = latest_manifest(objects)
     if newest is None:
         raise RecipeError(
@@ -105,7 +108,8 @@ def collect(
         floor = max(floor, newest.generation - keep + 1)
     kept = tuple(range(floor, newest.generation + 1))
     referenced = references(objects, (m for g in kept if (m := read_manifest(objects, g)) is not None))
-    listed = list(_looked_at(objects, [path for path in paths if _ours(path) and path not in referenced]))
+    kept_paths = referenced | logs
+    listed = list(_looked_at(objects, [path for path in paths if _ours(path) and path not in kept_paths]))
     old = set(garbage(listed, referenced, now, grace))
     # A receipt that stays keeps its files, which are a little older.
     alive = referenced.union(*(_files(objects, one.path) for one in listed if one.path not in old))

@@ -9,7 +9,7 @@ A unit's id is a hash of everything that changes its bytes, so a receipt never g
 configuration or another format have another id.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -25,6 +25,7 @@ __all__ = [
     "Piece",
     "Receipt",
     "claim",
+    "committed_receipts",
     "discard",
     "discard_all",
     "find_receipt",
@@ -33,8 +34,8 @@ __all__ = [
 ]
 
 FORMAT_VERSION = 1
-ONE_BY_ONE = 64  # so many receipts are looked up in turn
-LOOKS_AT_ONCE = 32
+FEW = 32  # units that are asked for one by one; for more, one listing says which are worth asking for
+READS_AT_ONCE = 32
 
 
 class Ledger(BaseModel):
@@ -161,11 +162,32 @@ def find_receipt(objects: Objects, stage: str, unit: str) -> Receipt | None:
 
 
 def find_receipts(objects: Objects, units: Sequence[tuple[str, str]]) -> list[Receipt | None]:
-    """The receipts of many units, (stage, unit), in their order; those of very many are looked up side by side."""
-    if len(units) <= ONE_BY_ONE:
+    """The receipts of units, (stage, unit), in their order, None for one that is still to be done.
+
+    Where there are many, the receipts of each stage are listed once, a request for every thousand of them, and only those
+    that are there are read, side by side. A listing proves nothing: a unit that it misses is done again, and loses to
+    the receipt that was there.
+    """
+    if len(units) <= FEW:
         return [find_receipt(objects, stage, unit) for stage, unit in units]
-    with ThreadPoolExecutor(LOOKS_AT_ONCE) as pool:
-        return list(pool.map(lambda one: find_receipt(objects, *one), units))
+    stages = sorted({stage for stage, _ in units})
+    listed = {path for stage in stages for path in objects.list(f"receipts/{stage}")}
+    there = [one for one in units if receipt_path(*one) in listed]
+    with ThreadPoolExecutor(READS_AT_ONCE) as pool:
+        found = dict(zip(there, pool.map(lambda one: find_receipt(objects, *one), there), strict=True))
+    return [found.get(one) for one in units]
+
+
+def committed_receipts(objects: Objects, stage: str, units: Sequence[str]) -> Iterator[Receipt]:
+    """The receipts of units that a generation holds, in order; raises CorruptionError where one is gone."""
+    found = find_receipts(objects, [(stage, unit) for unit in units])
+    for unit, listed in zip(units, found, strict=True):
+        receipt = listed or find_receipt(objects, stage, unit)  # a listing may lag behind
+        if receipt is None:
+            raise CorruptionError(
+                f"the receipt of {stage} {unit} is committed but missing below {objects.root}"
+            )
+        yield receipt
 
 
 def claim(objects: Objects, receipt: Receipt) -> Receipt:
@@ -190,11 +212,11 @@ def claim(objects: Objects, receipt: Receipt) -> Receipt:
 
 def discard_all(objects: Objects, receipts: Sequence[Receipt]) -> None:
     """Forget units, very many of them side by side."""
-    if len(receipts) <= ONE_BY_ONE:
+    if len(receipts) <= FEW:
         for receipt in receipts:
             discard(objects, receipt)
         return
-    with ThreadPoolExecutor(LOOKS_AT_ONCE) as pool:
+    with ThreadPoolExecutor(READS_AT_ONCE) as pool:
         list(pool.map(lambda receipt: discard(objects, receipt), receipts))
 
 

@@ -76,3 +76,29 @@ def test_machines_without_memory_are_refused(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(ray, "nodes", lambda: [{"Alive": True, "Resources": {"CPU": 4.0, "memory": 5e6}}])
     with pytest.raises(RecipeError, match="offers 5 MB of memory to tasks"):
         _largest_machine()
+
+
+def test_a_cluster_that_grows_is_given_more_to_do(
+    tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ray.init(address=cluster.address, log_to_driver=False)
+    monkeypatch.setattr(sys.modules["pairloom.pipeline.execution.ray"], "SURVEY_SECONDS", 0.5)
+    tasks = iter(
+        [Scripted(folder=str(tmp_path), name=f"t{i}", script=("slow",), memory=10 * MB) for i in range(12)]
+    )
+    taken = 0
+
+    def counted() -> Iterator[Scripted]:
+        nonlocal taken
+        for task in tasks:
+            taken += 1
+            yield task
+
+    ahead = []
+    for done, _ in enumerate(RayExecutor().run(counted())):
+        ahead.append(taken - done)  # in flight before this one was done
+        if done == 0:
+            cluster.add_node(num_cpus=2, memory=1000 * MB)
+            cluster.wait_for_nodes()
+    assert ahead[0] == 2
+    assert max(ahead) == 6
