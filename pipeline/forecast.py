@@ -50,6 +50,10 @@ class Shape:
     units: int
     partitions: int
     files: int
+    leftovers: int = 0  # files of what fills no row of its partition
+    pieces: int | None = (
+        None  # units and packed files that have documents in common; all of them, if not said
+    )
     words: int = 0  # bytes of a unit's word counts
     tokens: int = 0  # bytes of a unit's tokens
     rows: int = 0  # bytes of a packed file
@@ -96,6 +100,7 @@ def shape_of(plan: Plan) -> Shape:
         units=units,
         partitions=plan.partitions,
         files=files,
+        leftovers=files if files > 1 and recipe.pack.strategy in ("best_fit", "concat", "first_fit") else 0,
         words=plan.bytes // units // WORDS_SHARE,
         tokens=tokens * width // units,
         rows=tokens * width // files,
@@ -112,14 +117,19 @@ def requests_of(shape: Shape) -> Mapping[str, Requests]:
     learned = Requests(reads=2 * parts * _reads_of_whole(part * units))
     learned += _written(0, 1) + _written(0, 1, receipts=False) + _looked_up(1)
     tokenize = _written(shape.tokens, units) + _looked_up(units)
-    tokenize += Requests(reads=units + _reads_of_whole(0) + 1)  # receipts of count, memo, vocabulary
-    exchange = _written(shape.tokens, units) + _looked_up(units)
-    exchange += Requests(
-        reads=units * (1 + _reads_of_whole(shape.tokens)) + 1
-    )  # receipts, shards, vocabulary
+    tokenize += _committed(units) + Requests(
+        reads=_reads_of_whole(0) + 1
+    )  # receipts of count, memo, vocabulary
+    exchange = _written(shape.tokens, units, checked=False) + _looked_up(units)
+    exchange += _committed(units) + Requests(
+        reads=units * _reads_of_whole(shape.tokens) + 1
+    )  # shards, vocabulary
     pack = _written(shape.rows, files) + _looked_up(files)
-    pack += Requests(reads=units * files * _reads_of_piece(shape.tokens // max(1, files), shape.tokens))
-    present = 2 * parts + 2 + units + files  # every file that is committed is looked for
+    pieces = units * files if shape.pieces is None else shape.pieces
+    pack += Requests(reads=pieces * _reads_of_piece(shape.tokens // max(1, files), shape.tokens))
+    pack += _written(0, shape.leftovers, receipts=False)
+    pack += Requests(reads=shape.leftovers * _reads_of_whole(0))
+    present = shape.leftovers + 2 * parts + 2 + units + files  # every file that is committed is looked for
     return {
         "count": words + merge,
         "learn": learned,
@@ -181,15 +191,20 @@ def _narrowest(tasks: int, workers: int, room: int) -> Limit:
     return "memory" if room < workers else "processors"
 
 
+def _committed(units: int) -> Requests:
+    """Receipts that are known to be there."""
+    return Requests(reads=units, writes=1 if units > FEW else 0)
+
+
 def _looked_up(units: int) -> Requests:
     """A step asks which of its units are done before: none are, and a listing of nothing is asked for twice."""
     return Requests(reads=units) if units <= FEW else Requests(reads=1, writes=2)
 
 
-def _written(size: int, files: int, *, receipts: bool = True) -> Requests:
-    """Files of a size, each read again, and a receipt for each."""
+def _written(size: int, files: int, *, receipts: bool = True, checked: bool = True) -> Requests:
+    """Files of a size, each read again if it is `checked`, and a receipt for each."""
     puts = 1 if size <= PART else 2 + -(-size // PART)
-    return Requests(reads=files * _reads_of_whole(size), writes=files * (puts + receipts))
+    return Requests(reads=files * _reads_of_whole(size) * checked, writes=files * (puts + receipts))
 
 
 def _reads_of_whole(size: int) -> int:

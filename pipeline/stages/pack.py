@@ -143,8 +143,8 @@ def pack_rows(job: Job) -> StageRecord:
     )
     if mixed is not None:
         splits = splits.with_validation(mixed.validation_tokens)
-    settings = _settings(job, job.vocabulary())
-    width = 2 if job.vocabulary().dtype == np.uint16 else 4
+    vocabulary = job.vocabulary()
+    settings, width = _settings(job, vocabulary), vocabulary.dtype.itemsize
     groups, sources = _exchange(job, tokenized, splits, width, mixed)
     tasks = []
     for part in range(len(splits)):
