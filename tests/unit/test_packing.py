@@ -216,7 +216,7 @@ def test_two_steps_spread_as_one_does(tmp_path: Path, monkeypatch: pytest.Monkey
     assert len(packed(one)) > 4
     monkeypatch.setattr(partitions, "ONE_PASS", 4)
     monkeypatch.setattr("pairloom.pipeline.stages.exchange.REGROUP_BYTES", 3000)
-    monkeypatch.setattr("pairloom.pipeline.store.receipts.ONE_BY_ONE", 3)
+    monkeypatch.setattr("pairloom.pipeline.store.receipts.FEW", 3)
     events: list[Event] = []
     two = run(recipe_for(tmp_path, *settings, root=tmp_path / "two"), observe=events.append)
     (regroup,) = [e for e in events if isinstance(e, StepStarted) and e.step == "regroup"]
