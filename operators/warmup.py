@@ -3,6 +3,7 @@
 import pyarrow as pa
 
 from pairloom.operators.bpe import learn_bpe
+from pairloom.operators.evaluate.tally import tally_words
 from pairloom.operators.pretokenize import Pretokenizer
 from pairloom.operators.pretokenize.schemes import SCHEMES
 from pairloom.operators.segments import labels, position_ids, segment_ids
@@ -32,6 +33,7 @@ def warmup(schemes: tuple[str, ...] = tuple(SCHEMES)) -> None:
     segment_ids([[2, 1]], 4)
     position_ids([[2, 1]], 4)
     labels([[1, 2, 3, 0]], [[2, 1]], shifted=True)
+    tally_words(vocabulary, counts)
     # Words enough for the table to grow.
     crowd = pa.array([" ".join(f"{i:05}" for i in range(9000)) + " ".join(f"{i:020}" for i in range(9000))])
     Vocabulary(

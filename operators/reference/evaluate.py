@@ -1,0 +1,63 @@
+"""What the measures of `pairloom.operators.evaluate` mean, word by word and document by document."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+__all__ = ["document_rows", "kind_of", "renyi", "tally"]
+
+
+def kind_of(word: bytes) -> str:
+    """The kind of a word by what is left without leading spaces.
+
+    >>> kind_of(b" the"), kind_of(b"12"), kind_of(b"  "), kind_of(b"();"), kind_of(b"x1")
+    ('text', 'digits', 'whitespace', 'symbols', 'mixed')
+    """
+    kinds = set()
+    for byte in word.lstrip(b" "):
+        char = bytes([byte])
+        if byte >= 0x80 or char.isalpha():
+            kinds.add("text")
+        elif char.isdigit():
+            kinds.add("digits")
+        elif char.isspace():
+            kinds.add("whitespace")
+        else:
+            kinds.add("symbols")
+    return kinds.pop() if len(kinds) == 1 else "mixed" if kinds else "whitespace"
+
+
+def tally(encoded: Iterable[tuple[bytes, int, list[int]]]) -> dict[str, object]:
+    """Sums over (word, count, ids): tokens by id, and by kind words, bytes, characters, tokens, whole, distinct."""
+    ids: Counter[int] = Counter()
+    sums: dict[str, list[int]] = {}
+    per_word: Counter[int] = Counter()
+    for word, count, tokens in encoded:
+        for token in tokens:
+            ids[token] += count
+        row = sums.setdefault(kind_of(word), [0] * 6)
+        characters = sum(byte & 0xC0 != 0x80 for byte in word)
+        whole = len(tokens) == 1
+        for i, value in enumerate((1, len(word), characters, len(tokens), whole)):
+            row[i] += count * value
+        row[5] += 1
+        per_word[min(len(tokens), 16)] += count
+    return {"ids": ids, "sums": sums, "per_word": per_word}
+
+
+def renyi(counts: Mapping[int, int], size: int, alpha: float) -> float:
+    """Rényi efficiency from its definition, for an order other than 1."""
+    total = sum(counts.values())
+    powers = math.fsum((count / total) ** alpha for count in counts.values())
+    return math.log(powers) / (1 - alpha) / math.log(size)
+
+
+def document_rows(lengths: list[int], size: int) -> dict[str, float]:
+    """What becomes of documents in rows of `size` tokens, one document at a time."""
+    kept = sum(min(length, size) for length in lengths)
+    return {
+        "whole": sum(length <= size for length in lengths) / len(lengths),
+        "truncated": (sum(lengths) - kept) / sum(lengths),
+        "padding": 1 - kept / (size * len(lengths)),
+        "pieces": sum(math.ceil(length / size) for length in lengths) / len(lengths),
+    }
