@@ -62,66 +62,79 @@ def token_lengths(
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Documents:
-    """The lengths of documents in tokens, int64, ascending."""
+    """How many documents have how many tokens: distinct `lengths`, ascending, with `counts` of each; both int64."""
 
     lengths: npt.NDArray[np.int64]
+    counts: npt.NDArray[np.int64]
 
     @classmethod
     def of(cls, lengths: npt.NDArray[np.int64]) -> "Documents":
         """Documents of these lengths, in any order."""
-        return cls(lengths=np.sort(lengths.astype(np.int64)))
+        distinct, counts = np.unique(lengths.astype(np.int64), return_counts=True)
+        return cls(lengths=distinct, counts=counts.astype(np.int64))
+
+    def __add__(self, other: "Documents") -> "Documents":
+        lengths, places = np.unique(np.concatenate([self.lengths, other.lengths]), return_inverse=True)
+        counts = np.zeros(len(lengths), np.int64)
+        np.add.at(counts, places, np.concatenate([self.counts, other.counts]))
+        return Documents(lengths=lengths, counts=counts)
+
+    def __len__(self) -> int:
+        return int(self.counts.sum())
 
     @property
     def tokens(self) -> int:
         """Tokens of all documents."""
-        return int(self.lengths.sum())
+        return int(np.dot(self.lengths, self.counts))
 
     def quantiles(self) -> dict[str, int]:
         """The lengths that 1, 10, 25, 50, 75, 90, 99 % of the documents do not pass, and the longest.
 
         The quantile q is the smallest length that at least the share q of the documents do not pass.
         """
-        if not len(self.lengths):
+        if not len(self):
             return {}
         shares = {"1%": 1, "10%": 10, "25%": 25, "50%": 50, "75%": 75, "90%": 90, "99%": 99, "longest": 100}
-        count = len(self.lengths)
-        return {name: int(self.lengths[max(0, -(-p * count // 100) - 1)]) for name, p in shares.items()}
+        up_to = np.cumsum(self.counts)
+        wanted = {name: -(-share * len(self) // 100) for name, share in shares.items()}
+        return {
+            name: int(self.lengths[np.searchsorted(up_to, rank, "left")]) for name, rank in wanted.items()
+        }
 
     def histogram(self) -> list[tuple[int, int, int]]:
         """(power of two, documents, tokens) of the documents of at least that and fewer than twice as many tokens.
 
         Empty documents are in the first row, at 0.
         """
-        rows = []
         edges = [0, 1]
-        while edges[-1] <= (int(self.lengths[-1]) if len(self.lengths) else 0):
+        while len(self) and edges[-1] <= int(self.lengths[-1]):
             edges.append(2 * edges[-1])
-        at = np.searchsorted(self.lengths, edges, "left")
-        sums = np.concatenate([[0], np.cumsum(self.lengths)])
+        at = np.searchsorted(self.lengths, edges, "left").tolist()
+        rows = []
         for low, start, stop in zip(edges, at, at[1:], strict=False):
             if stop > start or low:
-                rows.append((low, int(stop - start), int(sums[stop] - sums[start])))
+                counts = self.counts[start:stop]
+                rows.append((low, int(counts.sum()), int(np.dot(self.lengths[start:stop], counts))))
         return rows
 
     def at_lengths(self, candidates: tuple[int, ...]) -> list[dict[str, float]]:
         """For each sequence length: what truncating to it loses, and what one document a row would pad.
 
         `whole`: share of documents that fit; `whole_tokens`: share of tokens that are in them; `truncated`: share of
-        tokens cut off with one document a row; `padding`: share of that row then empty; `pieces`: mean number of rows that
-        a document is spread over when it is split instead.
+        tokens cut off with one document a row; `padding`: share of these rows then empty; `pieces`: mean number of rows
+        that a document is spread over when it is split instead.
         """
-        sums = np.concatenate([[0], np.cumsum(self.lengths)])
-        count, total = len(self.lengths), int(sums[-1])
+        count, total = len(self), self.tokens
         rows = []
         for size in candidates:
-            fit = int(np.searchsorted(self.lengths, size, "right"))
-            kept = int(sums[fit]) + (count - fit) * size
-            pieces = int((-(-self.lengths // size)).sum())
+            fit = self.lengths <= size
+            kept = int(np.dot(np.minimum(self.lengths, size), self.counts))
+            pieces = int(np.dot(-(-self.lengths // size), self.counts))
             rows.append(
                 {
                     "seq_len": size,
-                    "whole": fit / max(1, count),
-                    "whole_tokens": int(sums[fit]) / max(1, total),
+                    "whole": int(self.counts[fit].sum()) / max(1, count),
+                    "whole_tokens": int(np.dot(self.lengths[fit], self.counts[fit])) / max(1, total),
                     "truncated": (total - kept) / max(1, total),
                     "padding": 1 - kept / max(1, count * size),
                     "pieces": pieces / max(1, count),

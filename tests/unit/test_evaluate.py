@@ -175,7 +175,10 @@ def test_ranks_and_lengths() -> None:
 
 @given(st.lists(st.integers(0, 300), min_size=1, max_size=60).filter(any), st.integers(1, 200))
 def test_documents_in_rows(lengths: list[int], size: int) -> None:
-    made = Documents.of(np.array(lengths))
+    half = len(lengths) // 2
+    made = Documents.of(np.array(lengths[:half])) + Documents.of(np.array(lengths[half:]))
+    assert len(made) == len(lengths)
+    assert made.tokens == sum(lengths)
     (row,) = made.at_lengths((size,))
     for name, value in document_rows(lengths, size).items():
         assert row[name] == pytest.approx(value), name
