@@ -26,6 +26,8 @@ from pairloom.jobs.options import (
     RootArgument,
     find_recipe,
 )
+from pairloom.jobs.progress import progress
+from pairloom.jobs.report.command import register as register_report
 from pairloom.jobs.show import show_plan, show_profile, show_rows, show_summary, summary
 from pairloom.jobs.status import show_status
 from pairloom.jobs.watch import watched
@@ -308,3 +310,4 @@ def export_command(
         export_vocabulary(source, out, generation, as_json)
     else:
         export_dataset(open_dataset(source, generation), form, out, split, unit, seq_len, as_json)
+register_report(app)

@@ -43,12 +43,16 @@ GROUPS = 60  # the largest groups are reported one by one
 class Options:
     """What to look at besides what is there anyway.
 
-    `against` are other tokenizers by name, `by` a field whose values are reported apart, `sample_bytes` and `seed` the
-    sample of text, `alpha` the order of Rényi's entropy, `threshold` the count below which a token is rare.
+    `against` are other tokenizers by name, `by` a field whose values are reported apart; where they are languages,
+    `parallel` is a field that the translations of a document share, and `reference` the language that token premiums are
+    relative to. `sample_bytes` and `seed` choose the sample of text, `alpha` is the order of Rényi's entropy,
+    `threshold` the count below which a token is rare.
     """
 
     against: Mapping[str, Vocabulary]
     by: str | None = None
+    parallel: str | None = None
+    reference: str = "en"
     sample_bytes: int = 256_000_000
     seed: int = 0
     alpha: float = 2.5
@@ -197,6 +201,8 @@ def _from_sample(
 
 def _says(sample: TextSample, options: Options) -> str:
     size = f"{sample.documents:,} documents, {sample.bytes:,} bytes"
+    if sample.without_group:
+        size += f" (besides {sample.without_group:,} records without the field {options.by!r})"
     if sample.complete:
         return f"all documents: {size}"
     return (

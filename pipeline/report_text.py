@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pairloom.operators import Pretokenizer, Vocabulary, WordCounter, WordCounts
-from pairloom.operators.errors import DataError
+from pairloom.operators.errors import DataError, RecipeError
 from pairloom.operators.evaluate.numbers import count_numbers
 from pairloom.operators.hashing import hash_bytes
 from pairloom.operators.normalize import normalize
@@ -30,6 +30,7 @@ Words = tuple[Pretokenizer, str]
 
 KEPT_BYTES = 1 << 20  # of each group, as text
 NUMBER_BYTES = 16 << 20  # of the whole sample, searched for numbers
+_NO_GROUP = ("missing_id", "null_id", "id_not_a_string")
 OVERREAD = 4  # units are read until they hold this many times the sample
 
 
@@ -55,13 +56,17 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextSample:
-    """What was read: groups by name, numbers with their counts, and whether these are all the documents there are."""
+    """What was read: groups by name, numbers with their counts, and whether these are all the documents there are.
+
+    `without_group` records have no value, or none that is a text, in the field that groups are of; they are left out.
+    """
 
     groups: dict[str, Group]
     numbers: Counter[bytes]
     complete: bool
     units: int
     of_units: int
+    without_group: int
 
     @property
     def bytes(self) -> int:
@@ -94,7 +99,7 @@ def read_sample(
     Otherwise units are read in an order by `seed`, until there are four times as many bytes, and of their documents
     those are taken that a hash of (seed, URI, row) chooses. `by` names a field whose values are the groups; otherwise
     they are the sources. Records that cannot be used are left out, as they are everywhere. Raises DataError for a broken
-    file and for one without the field.
+    file and for plain text, which has no fields, RecipeError where no document has the field.
     """
     total = sum(unit.bytes for unit in units)
     order = sorted(units, key=lambda unit: hash_bytes(repr(_identity(unit)).encode(), seed))
@@ -105,21 +110,24 @@ def read_sample(
     share = min(1.0, limit / max(1, sum(unit.bytes for unit in chosen)))
     groups: dict[str, Group] = {}
     numbers: Counter[bytes] = Counter()
-    searched = 0
+    searched, without = 0, [0]
     for unit in chosen:
         say(unit.slices[0].file.uri)
-        for name, texts in _documents(replace(unit, id=by), share, seed, max_record_bytes):
+        for name, texts in _documents(replace(unit, id=by), share, seed, max_record_bytes, without):
             group = groups.setdefault(name, Group())
             _add(group, texts, cuts)
             if searched < NUMBER_BYTES:
                 numbers.update(count_numbers(texts))
                 searched += pc.sum(pc.binary_length(texts)).as_py() or 0
+    if by is not None and not groups and without[0]:
+        raise RecipeError(f"no document that was read has the field {by!r}: correct --by")
     return TextSample(
         groups=dict(sorted(groups.items())),
         numbers=numbers,
         complete=share >= 1.0 and sum(unit.bytes for unit in chosen) == total,
         units=len(chosen),
         of_units=len(units),
+        without_group=without[0],
     )
 
 
@@ -128,12 +136,13 @@ def _identity(unit: Unit) -> list[object]:
 
 
 def _documents(
-    unit: Unit, share: float, seed: int, max_record_bytes: int
+    unit: Unit, share: float, seed: int, max_record_bytes: int, without: list[int]
 ) -> Iterator[tuple[str, pa.LargeStringArray]]:
-    """(group, documents), of each batch that is read."""
+    """(group, documents), of each batch that is read; adds to `without` the records that have no group."""
     for piece in unit.slices:
         for batch in read(piece, text=unit.text, id=unit.id, max_record_bytes=max_record_bytes):
             texts, groups = batch.texts, batch.ids
+            without[0] += sum(letter.reason in _NO_GROUP for letter in batch.rejected)
             keep = pc.greater(pc.binary_length(texts), 0)
             if share < 1.0 and len(texts):
                 uris = pa.array([piece.file.uri] * len(texts), pa.large_string())
@@ -147,7 +156,7 @@ def _documents(
                 if len(texts):
                     yield unit.source, texts
                 continue
-            groups = groups.filter(keep).fill_null("(none)")
+            groups = groups.filter(keep)
             for name in pc.unique(groups).to_pylist():
                 yield name, texts.filter(pc.equal(groups, name))
 

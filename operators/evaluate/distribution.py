@@ -94,7 +94,7 @@ class Documents:
         """
         if not len(self):
             return {}
-        shares = {"1%": 1, "10%": 10, "25%": 25, "50%": 50, "75%": 75, "90%": 90, "99%": 99, "longest": 100}
+        shares = {f"p{share}": share for share in (1, 10, 25, 50, 75, 90, 99)} | {"longest": 100}
         up_to = np.cumsum(self.counts)
         wanted = {name: -(-share * len(self) // 100) for name, share in shares.items()}
         return {

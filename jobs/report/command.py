@@ -1,0 +1,154 @@
+"""`pairloom report`: the page, or its figures as JSON."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pairloom.jobs.report.page import compare_page, page
+from pairloom.jobs.report.plots import need_matplotlib
+from pairloom.operators import Vocabulary
+from pairloom.operators.errors import DataError, RecipeError
+from pairloom.pipeline import open_dataset
+from pairloom.pipeline.report import SEQ_LENS, Options, report_on_root, report_on_vocabulary
+
+__all__ = ["load_tokenizer", "register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    app.command("report")(report_command)
+
+
+def report_command(
+    what: Annotated[
+        str | None,
+        typer.Argument(metavar="ROOT|VOCABULARY", help="a run's root, a tokenizer.json or a .tiktoken"),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="where the page goes")] = Path("report.html"),
+    as_json: Annotated[bool, typer.Option("--json", help="print the figures as JSON instead")] = False,
+    against: Annotated[
+        list[str] | None,
+        typer.Option(metavar="[NAME=]FILE", help="another tokenizer.json, or scheme:FILE.tiktoken"),
+    ] = None,
+    by: Annotated[
+        str | None, typer.Option(metavar="FIELD", help="report each value of a field, as lang")
+    ] = None,
+    text: Annotated[list[str] | None, typer.Option(help="files to measure a vocabulary on")] = None,
+    field: Annotated[str, typer.Option(help="the field or column with the text, with --text")] = "text",
+    parallel: Annotated[
+        str | None,
+        typer.Option(metavar="FIELD", help="field that translations share: token premiums, with --by"),
+    ] = None,
+    reference: Annotated[str, typer.Option(help="the language that premiums are relative to")] = "en",
+    sample: Annotated[int, typer.Option(min=1, help="bytes of text to read again, about")] = 256_000_000,
+    seed: Annotated[int, typer.Option(min=0, help="another seed is another sample")] = 0,
+    alpha: Annotated[float, typer.Option(min=0, help="the order of the Rényi efficiency")] = 2.5,
+    rare: Annotated[int | None, typer.Option(min=1, help="a token used less often is rare")] = None,
+    seq_len: Annotated[list[int] | None, typer.Option(min=1, help="candidate sequence lengths")] = None,
+    generation: Annotated[int | None, typer.Option(help="instead of the newest")] = None,
+    compare: Annotated[
+        tuple[str, str] | None, typer.Option(help="two roots or reports that --json printed, side by side")
+    ] = None,
+) -> None:
+    """Show how good a vocabulary is, on one page that needs no network."""
+    if (what is None) == (compare is None):
+        raise RecipeError("name a root or a vocabulary to report on, or two of them with --compare A B")
+    if not as_json:
+        need_matplotlib()
+    options = Options(
+        against=_named(against or []),
+        by=by,
+        parallel=parallel,
+        reference=reference,
+        sample_bytes=sample,
+        seed=seed,
+        alpha=alpha,
+        threshold=rare,
+        seq_lens=tuple(sorted(set(seq_len))) if seq_len else SEQ_LENS,
+        say=_say,
+    )
+    if compare is not None:
+        reports = dict(zip(_distinct(compare), (_stored(one, options) for one in compare), strict=True))
+        content = json.dumps(reports, ensure_ascii=False) if as_json else compare_page(reports)
+    else:
+        made = _report(str(what), options, tuple(text or ()), field, generation)
+        content = json.dumps(made, ensure_ascii=False) if as_json else page(made)
+    if as_json:
+        sys.stdout.write(content + "\n")
+        return
+    try:
+        out.write_text(content, encoding="utf-8")
+    except OSError as error:
+        raise RecipeError(f"cannot write {out}: {error}") from error
+    sys.stdout.write(f"{out}: {len(content.encode()):,} bytes\n")
+
+
+def _say(what: str) -> None:
+    sys.stderr.write(f"report: {what}\n")
+
+
+def _report(
+    what: str, options: Options, texts: tuple[str, ...], field: str, generation: int | None
+) -> dict[str, Any]:
+    if Path(what).is_file():
+        return report_on_vocabulary(what, load_tokenizer(what), texts, field, options)
+    if texts:
+        raise RecipeError(
+            f"--text goes with a vocabulary; {what} is a root, or no file, and brings its own text"
+        )
+    return report_on_root(open_dataset(what, generation), options)
+
+
+def _stored(what: str, options: Options) -> dict[str, Any]:
+    """A report that `--json` wrote, or a new one of a root."""
+    if not Path(what).is_file():
+        return report_on_root(open_dataset(what), options)
+    try:
+        found = json.loads(Path(what).read_bytes())
+    except ValueError as error:
+        raise DataError(f"{what} is no JSON: {error}") from error
+    if not isinstance(found, dict) or found.get("format") != 1 or "summary" not in found:
+        raise RecipeError(f"{what} is no report that `pairloom report --json` printed; name one, or a root")
+    return found
+
+
+def _distinct(names: tuple[str, str]) -> tuple[str, str]:
+    one, two = names
+    return (one, two) if one != two else (one, f"{two} again")
+
+
+def load_tokenizer(path: str) -> Vocabulary:
+    """A vocabulary from a `tokenizer.json`, or from a `.tiktoken` file, whose scheme may stand before a colon.
+
+    `cl100k:ranks.tiktoken` is cut as cl100k does; without a scheme the file's name tells it, else it is cl100k.
+    """
+    scheme, colon, rest = path.partition(":")
+    if path.endswith(".tiktoken"):
+        name = rest if colon and not Path(path).exists() else path
+        guessed = "o200k" if "o200k" in Path(name).name else "cl100k"
+        try:
+            return Vocabulary.from_tiktoken(name, scheme=scheme if name == rest else guessed)
+        except (OSError, ValueError) as error:
+            raise RecipeError(f"cannot read {path}: {error}") from error
+    try:
+        return Vocabulary.load(path)
+    except OSError as error:
+        raise RecipeError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _named(against: list[str]) -> dict[str, Vocabulary]:
+    found: dict[str, Vocabulary] = {}
+    for one in against:
+        name, equals, path = one.partition("=")
+        if not equals:
+            name, path = (
+                Path(one).stem if Path(one).stem != "tokenizer" else Path(one).parent.name or one,
+                one,
+            )
+        if name in found or name == "this":
+            raise RecipeError(f"two tokenizers are called {name!r}; name them apart: --against NAME=FILE")
+        found[name] = load_tokenizer(path)
+    return found

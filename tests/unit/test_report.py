@@ -1,0 +1,237 @@
+"""The report: its figures are those of the corpus, its page is whole, and nothing in it is taken for markup."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from pairloom.jobs.cli import main
+from pairloom.jobs.report.html import shown, spans, table
+from pairloom.jobs.report.page import compare_page, page
+from pairloom.operators import Pretokenizer, count_words, learn_bpe
+from pairloom.operators.errors import RecipeError
+from pairloom.pipeline import Dataset, open_dataset, run
+from pairloom.pipeline.report import Options, report_on_root, report_on_vocabulary
+from pairloom.pipeline.report_documents import spelled
+from tests.corpora import documents, recipe_for
+
+VOID = {"meta", "br", "use", "path", "rect", "line", "circle"}
+NASTY = '</code><script>alert("x")</script><img src=x onerror=alert(1)> \x00\u202e$x_1$ & ' * 30
+
+
+class Balanced(HTMLParser):
+    """Every element that is opened is closed, in order; ids of what is referred to exist."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.links: list[str] = []
+        self.handlers: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.links += [v or "" for k, v in attrs if k in ("src", "href", "xlink:href")]
+        self.handlers += [k for k, _ in attrs if k.startswith("on")]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+
+def check_page(text: str) -> Balanced:
+    found = Balanced()
+    found.feed(text)
+    found.close()
+    assert found.open == []
+    assert all(link.startswith("#") for link in found.links), "nothing is loaded from anywhere"
+    assert found.handlers == []
+    assert found.tags.count("script") == 1
+    assert not re.search(r"url\((?!#)", text)
+    assert "@import" not in text
+    return found
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    folder = tmp_path_factory.mktemp("report")
+    for name, seed in (("a", 1), ("b", 2)):
+        path = folder / "in" / f"{name}.jsonl"
+        path.parent.mkdir(exist_ok=True)
+        with path.open("w", encoding="utf-8") as file:
+            for i, (key, text) in enumerate([*documents(60, seed), ("nasty", NASTY)]):
+                lang = ("de", "en", "fr")[i % 3]
+                file.write(json.dumps({"id": f"{name}-{key}", "text": text, "lang": lang}) + "\n")
+    recipe = recipe_for(folder, "execution.unit_bytes=20KB")
+    sources = recipe.model_dump(mode="json", by_alias=True)["corpus"][0]
+    both = [sources | {"name": n, "paths": [f"{folder}/in/{n}.jsonl"]} for n in ("a", "b")]
+    run(recipe.model_validate(recipe.model_dump(mode="json", by_alias=True) | {"corpus": both}))
+    return open_dataset(str(folder / "out"))
+
+
+@pytest.fixture(scope="module")
+def report(root: Dataset) -> dict[str, Any]:
+    other = learn_bpe(
+        count_words(pa.array([text for _, text in documents(20)]), Pretokenizer(scheme="llama3")),
+        300,
+        pretokenizer=Pretokenizer(scheme="llama3"),
+    )
+    return report_on_root(root, Options(against={"other": other}, by="lang"))
+
+
+def texts(root: Dataset) -> list[dict[str, str]]:
+    folder = Path(root.objects.root.removeprefix("file://")).parent / "in"
+    lines = [
+        (p.stem, line) for p in sorted(folder.iterdir()) for line in p.read_text("utf-8").split("\n") if line
+    ]
+    return [json.loads(line) | {"source": stem} for stem, line in lines]
+
+
+def test_the_figures_are_those_of_encoding_every_document(root: Dataset, report: dict[str, Any]) -> None:
+    vocabulary, rows = root.vocabulary(), [row for row in texts(root) if row["text"]]
+    encoded = {row["id"]: vocabulary.encode_one(row["text"]).tolist() for row in rows}
+    tokens = sum(map(len, encoded.values()))
+    size = sum(len(row["text"].encode()) for row in rows)
+    assert report["summary"]["tokens"] == tokens
+    assert report["summary"]["bytes_per_token"] == size / tokens
+    for row in report["sources"]:
+        own = [one for one in rows if one["source"] == row["source"]]
+        assert row["documents"] == len(own)
+        assert row["tokens"] == sum(len(encoded[one["id"]]) for one in own)
+    assert {row["group"] for row in report["groups"]} == {"de", "en", "fr"}
+    for row in report["groups"]:
+        own = [one for one in rows if one["lang"] == row["group"]]
+        assert row["documents"] == len(own)
+        assert row["tokenizers"]["this"]["tokens"] == sum(len(encoded[one["id"]]) for one in own)
+    assert report["curve"][-1]["tokens"] == tokens
+    lengths = [len(ids) + 1 for ids in encoded.values()]
+    assert report["documents"][0]["tokens"] == sum(lengths)
+    assert report["documents"][0]["quantiles"]["longest"] == max(lengths)
+    assert {row["source"]: row["documents"] for row in report["documents"][1:]} == {
+        name: sum(one["source"] == name for one in rows) for name in ("a", "b")
+    }
+    worst = min(
+        len(row["text"].encode()) / (len(encoded[row["id"]]) + 1)
+        for row in rows
+        if len(encoded[row["id"]]) + 1 >= 32
+    )
+    assert report["worst"][0]["bytes_per_token"] == pytest.approx(worst)
+
+
+def test_other_tokenizers_encode_the_same_documents(root: Dataset, report: dict[str, Any]) -> None:
+    other = learn_bpe(
+        count_words(pa.array([text for _, text in documents(20)]), Pretokenizer(scheme="llama3")),
+        300,
+        pretokenizer=Pretokenizer(scheme="llama3"),
+    )
+    for row in report["groups"]:
+        own = [one["text"] for one in texts(root) if one["lang"] == row["group"] and one["text"]]
+        assert row["tokenizers"]["other"]["tokens"] == len(other.encode(pa.array(own)).values)
+
+
+def test_the_page_is_whole_and_takes_no_text_for_markup(report: dict[str, Any]) -> None:
+    made = page(report)
+    found = check_page(made)
+    assert "<script>alert" not in made
+    assert "onerror=alert" not in re.sub(r"&lt;.*?&gt;", "", made)
+    assert "\x00" not in made
+    assert "\u202e" not in made
+    assert found.tags.count("svg") == 5
+    assert made == page(json.loads(json.dumps(report))), "the same report is the same page"
+    check_page(compare_page({"a<b": report, 'c"d': report}))
+
+
+def test_a_smaller_sample_is_the_same_every_time_and_says_so(root: Dataset) -> None:
+    options = Options(against={}, sample_bytes=4000)
+    first, again = (report_on_root(root, options) for _ in range(2))
+    assert first == again
+    assert "a sample of" in first["sample"]
+    assert 0 < sum(row["bytes"] for row in first["groups"]) < 20_000
+
+
+def test_a_root_whose_sources_are_gone_is_reported_from_what_is_stored(
+    root: Dataset, tmp_path: Path, report: dict[str, Any]
+) -> None:
+    folder = Path(root.objects.root.removeprefix("file://")).parent / "in"
+    moved = folder.rename(tmp_path / "in")
+    try:
+        left = report_on_root(root, Options(against={}))
+        with pytest.raises(RecipeError, match="there is no such file"):
+            report_on_root(root, Options(against={}, by="lang"))
+    finally:
+        moved.rename(folder)
+    assert left["summary"] == report["summary"]
+    assert "no text was sampled" in left["notes"][0]
+    check_page(page(left))
+
+
+def test_a_vocabulary_is_measured_on_text_of_its_own(root: Dataset, report: dict[str, Any]) -> None:
+    folder = Path(root.objects.root.removeprefix("file://")).parent / "in"
+    found = report_on_vocabulary(
+        "v", root.vocabulary(), (f"{folder}/*.jsonl",), "text", Options(against={}, sample_bytes=10**9)
+    )
+    assert found["summary"] == report["summary"]
+    bare = report_on_vocabulary("v", root.vocabulary(), (), "text", Options(against={}))
+    assert bare["use"]["unreachable"] == report["use"]["unreachable"]
+    check_page(page(bare))
+
+
+def test_the_command(
+    root: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["pairloom", "report", *arguments])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        said = capsys.readouterr()
+        return int(stop.value.code or 0), said.out, said.err
+
+    where, out = root.objects.root, tmp_path / "page.html"
+    code, said, _ = call(where, "--out", str(out), "--seq-len", "64", "--seq-len", "128")
+    assert code == 0
+    assert f"{out.stat().st_size:,} bytes" in said
+    check_page(out.read_text(encoding="utf-8"))
+    code, said, _ = call(where, "--json")
+    assert code == 0
+    (tmp_path / "one.json").write_text(said)
+    assert json.loads(said)["summary"]["vocabulary"] == len(root.vocabulary())
+    code, said, _ = call("--compare", str(tmp_path / "one.json"), where, "--out", str(out))
+    assert code == 0
+    check_page(out.read_text(encoding="utf-8"))
+    for wrong, message in (
+        ((), "name a root or a vocabulary"),
+        ((str(tmp_path / "nothing"),), "nothing is committed below"),
+        ((where, "--against", "nowhere.json"), "cannot read nowhere.json"),
+        ((where, "--by", "nofield"), "nofield"),
+        (("--compare", str(out), where), "is no JSON"),
+    ):
+        code, _, said = call(*wrong)
+        assert code in (1, 2)
+        assert message in said
+
+
+def test_what_cannot_be_seen_is_made_visible() -> None:
+    assert shown("<a href='x'>") == "&lt;a href=&#x27;x&#x27;&gt;"
+    assert shown("\x07\u200b\ud800") == "\u2407\\u200b\ufffd"
+    assert "<script>" not in spans([("<script>", 1), ("\n", 2)])
+    assert table([], {"a": "a"}) == ""
+    assert "12.50%" in table([{"a": 0.125}], {"a%": "share"})
+
+
+def test_tokens_that_end_inside_a_character_are_spelled_together(root: Dataset) -> None:
+    cut = Pretokenizer(scheme="gpt2")
+    vocabulary = learn_bpe(count_words(pa.array(["é"]), cut), 256, pretokenizer=cut)
+    ids = vocabulary.encode_one("aé日").tolist()
+    assert spelled(vocabulary, ids) == [("a", 1), ("é", 2), ("日", 3)]
+    assert spelled(vocabulary, ids[:2]) == [("a", 1), ("\ufffd", 1)]
