@@ -4,6 +4,7 @@ import pyarrow as pa
 
 from pairloom.operators.bpe import learn_bpe
 from pairloom.operators.evaluate.tally import tally_words
+from pairloom.operators.evaluate.trace import merge_trace
 from pairloom.operators.pretokenize import Pretokenizer
 from pairloom.operators.pretokenize.schemes import SCHEMES
 from pairloom.operators.segments import labels, position_ids, segment_ids
@@ -34,6 +35,7 @@ def warmup(schemes: tuple[str, ...] = tuple(SCHEMES)) -> None:
     position_ids([[2, 1]], 4)
     labels([[1, 2, 3, 0]], [[2, 1]], shifted=True)
     tally_words(vocabulary, counts)
+    merge_trace(vocabulary, counts, 2)
     # Words enough for the table to grow.
     crowd = pa.array([" ".join(f"{i:05}" for i in range(9000)) + " ".join(f"{i:020}" for i in range(9000))])
     Vocabulary(

@@ -87,7 +87,10 @@ def infer_mixture(
         weights, by_merge, by_pair, loss = _solve(linprog, sparse, rows, values, replay)
     sizes = [text_of(categories[name].words) for name in names]
     bytes_of = np.array(
-        [float(np.dot(categories[name].counts, np.diff(text.offsets))) for name, text in zip(names, sizes, strict=True)]
+        [
+            float(np.dot(categories[name].counts, np.diff(text.offsets)))
+            for name, text in zip(names, sizes, strict=True)
+        ]
     )
     shares = weights * bytes_of / np.array([trace.total for trace in traces])
     shares /= shares.sum()
@@ -135,9 +138,11 @@ class _Replay:
             rivals = np.flatnonzero(over > 0)
             if len(rivals) > COMPETITORS:
                 rivals = rivals[np.argpartition(-over[rivals], COMPETITORS)[:COMPETITORS]]
-            for pair in rivals.tolist():
-                if (step, pair) not in known:
-                    found.append((step, pair, counts[:, here] - counts[:, pair]))
+            found += [
+                (step, pair, counts[:, here] - counts[:, pair])
+                for pair in rivals.tolist()
+                if (step, pair) not in known
+            ]
             for i, trace in enumerate(self._traces):
                 low, high = int(trace.ends[step - 1]) if step else 0, int(trace.ends[step])
                 change = trace.change[low:high] / trace.total
@@ -160,7 +165,9 @@ def _solve(
     # Counts are scaled up, so that the solver's tolerances are small beside them.
     scale = 1e4
     of_shares = sparse.csr_matrix(-scale * np.array(values))
-    of_merges = sparse.csr_matrix((-np.ones(count), (lines, [step for step, _ in rows])), shape=(count, steps))
+    of_merges = sparse.csr_matrix(
+        (-np.ones(count), (lines, [step for step, _ in rows])), shape=(count, steps)
+    )
     of_pairs = sparse.csr_matrix((-np.ones(count), (lines, place)), shape=(count, len(pairs)))
     slack = steps + len(pairs)
     result = linprog(
@@ -177,7 +184,12 @@ def _solve(
     by_pair = np.zeros(len(replay.pairs))
     by_pair[pairs] = result.x[categories + steps :] / scale
     weights = np.maximum(result.x[:categories], 0)
-    return weights / weights.sum(), result.x[categories : categories + steps] / scale, by_pair, result.fun / scale
+    return (
+        weights / weights.sum(),
+        result.x[categories : categories + steps] / scale,
+        by_pair,
+        result.fun / scale,
+    )
 
 
 def _solver() -> tuple[Any, Any]:

@@ -16,7 +16,7 @@ from pairloom.operators import Pretokenizer, count_words, learn_bpe
 from pairloom.operators.errors import RecipeError
 from pairloom.pipeline import Dataset, open_dataset, run
 from pairloom.pipeline.report import Options, report_on_root, report_on_vocabulary
-from pairloom.pipeline.report_documents import spelled
+from pairloom.pipeline.report.documents import spelled
 from tests.corpora import documents, recipe_for
 
 VOID = {"meta", "br", "use", "path", "rect", "line", "circle"}

@@ -1,0 +1,147 @@
+"""Token premiums: what the same content costs in one language and in another, and which vocabulary would make it equal.
+
+The corpus token count (CTC) of a language is the number of tokens of a text that exists in every language; its token
+premium is its CTC over that of a reference. UTF-8 alone makes some scripts longer, which is the byte premium.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = ["ParallelText", "SizeFit", "fit_sizes", "linear_r_squared", "premium_rows", "target_tokens"]
+
+STEP = 128  # sizes of vocabularies are multiples of it
+# Exponents that are tried; measured curves lie between -0.1 and -1.
+_EXPONENTS = np.linspace(-3.0, -0.01, 600)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParallelText:
+    """Sums over one language's documents: of content that the others have too."""
+
+    documents: int
+    tokens: int
+    bytes: int
+    characters: int
+    whitespace: int  # characters that are white space
+
+
+def premium_rows(texts: Mapping[str, ParallelText], reference: str) -> list[dict[str, float | str]]:
+    """A row for each language, with its premiums relative to `reference`, and what may explain them.
+
+    `corrected` is the token premium over the byte premium: what is left when every script's bytes cost the same. Raises
+    ValueError where the reference is missing or the languages do not have the same number of documents.
+    """
+    if reference not in texts:
+        raise ValueError(f"there is no text in {reference!r}, only in {', '.join(sorted(texts))}")
+    base = texts[reference]
+    if len({one.documents for one in texts.values()}) > 1 or not base.tokens or not base.bytes:
+        raise ValueError(
+            "premiums need the same documents in every language, some of them with text: "
+            + ", ".join(f"{name} {one.documents}" for name, one in texts.items())
+        )
+    rows: list[dict[str, float | str]] = []
+    for name, one in sorted(texts.items()):
+        premium, byte_premium = one.tokens / base.tokens, one.bytes / base.bytes
+        rows.append(
+            {
+                "language": name,
+                "documents": one.documents,
+                "tokens": one.tokens,
+                "premium": premium,
+                "byte_premium": byte_premium,
+                "corrected": premium / byte_premium if byte_premium else 0.0,
+                "bytes_per_token": one.bytes / max(1, one.tokens),
+                "characters_per_token": one.characters / max(1, one.tokens),
+                "whitespace": one.whitespace / max(1, one.characters),
+            }
+        )
+    return rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SizeFit:
+    """`tokens(V) = a * V ** b + c` for vocabularies from `smallest` to `largest`, with the root of the mean squared error."""
+
+    a: float
+    b: float
+    c: float
+    smallest: int
+    largest: int
+    rmse: float
+
+    def tokens(self, size: float) -> float:
+        """The tokens at a size."""
+        return float(self.a * float(size) ** self.b + self.c)
+
+    def size(self, tokens: float) -> int:
+        """The size, a multiple of 128, at which the text has so many tokens; the nearer end of the range where none has."""
+        low = -(-self.smallest // STEP) * STEP
+        high = max(low, self.largest // STEP * STEP)
+        if self.a <= 0 or tokens <= self.c:
+            return high
+        wanted = ((tokens - self.c) / self.a) ** (1 / self.b)
+        return int(min(max(round(min(wanted, 1e12) / STEP) * STEP, low), high))
+
+
+def fit_sizes(sizes: Sequence[int], tokens: Sequence[float]) -> SizeFit:
+    """The least-squares fit; for each exponent, a and c are those of a line. Raises ValueError for fewer than 4 points.
+
+    >>> fit_sizes([1024, 4096, 16384, 65536], [40 * v**-0.5 + 3 for v in (1024, 4096, 16384, 65536)]).size(3.3125)
+    16384
+    """
+    if len(sizes) != len(tokens) or len(set(sizes)) < 4:
+        raise ValueError(
+            f"a fit needs the tokens at 4 sizes or more, got {len(set(sizes))} and {len(tokens)}"
+        )
+    v, y = np.log(np.asarray(sizes, np.float64)), np.asarray(tokens, np.float64)
+
+    def fit(b: float) -> tuple[float, float, float]:
+        x = np.exp(b * (v - v[0]))
+        spread = x - x.mean()
+        slope = float(spread @ y) / max(float(spread @ spread), 1e-300)
+        offset = float(y.mean()) - slope * float(x.mean())
+        return float(((slope * x + offset - y) ** 2).sum()), slope, offset
+
+    best = min(_EXPONENTS.tolist(), key=lambda b: fit(b)[0])
+    width = float(_EXPONENTS[1] - _EXPONENTS[0])
+    low, high = best - width, min(best + width, -1e-4)
+    for _ in range(80):  # ternary search: the error has one minimum between the neighbours of the best
+        one, two = low + (high - low) / 3, high - (high - low) / 3
+        if fit(one)[0] < fit(two)[0]:
+            high = two
+        else:
+            low = one
+    b = (low + high) / 2
+    error, slope, offset = fit(b)
+    return SizeFit(
+        a=slope * float(np.exp(-b * v[0])),
+        b=b,
+        c=offset,
+        smallest=min(sizes),
+        largest=max(sizes),
+        rmse=float(np.sqrt(error / len(y))),
+    )
+
+
+def target_tokens(fits: Mapping[str, SizeFit], candidates: Sequence[float]) -> tuple[float, dict[str, int]]:
+    """Of the candidate token counts, the one that the languages come nearest to together, and the size for each language.
+
+    Nearest is the least variance of the tokens at the sizes that the fits give; of equal ones the first.
+    """
+
+    def variance(target: float) -> float:
+        return float(np.var([fit.tokens(fit.size(target)) for fit in fits.values()]))
+
+    best = min(candidates, key=variance)
+    return best, {name: fit.size(best) for name, fit in fits.items()}
+
+
+def linear_r_squared(values: Sequence[float], predictors: Sequence[Sequence[float]]) -> float:
+    """The share of the variance that ordinary least squares on the predictors, and a constant, explains."""
+    y = np.asarray(values, np.float64)
+    x = np.column_stack([np.ones(len(y)), *(np.asarray(one, np.float64) for one in predictors)])
+    rest = y - x @ np.linalg.lstsq(x, y, rcond=None)[0]
+    spread = float(((y - y.mean()) ** 2).sum())
+    return 1 - float((rest**2).sum()) / spread if spread else 0.0
