@@ -1,0 +1,157 @@
+"""What tokens hold of letters, digits and identifiers: atomicity, covariates of spelling tasks, characters per token.
+
+The forms of counting tasks and the covariates of spelling tasks (CharBench) are those of the benchmarks that use them.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+
+import pyarrow as pa
+
+from pairloom.operators.vocabulary import Vocabulary
+
+__all__ = ["atomicity", "characters_per_token", "counting_forms", "covariates", "generated_content"]
+
+
+def counting_forms(letters: str) -> dict[str, str]:
+    """A string of letters in the four forms of counting tasks.
+
+    >>> counting_forms("ab")
+    {'plain': 'ab', 'spaced': 'a b', 'commas': 'a, b', 'quoted': '"a", "b"'}
+    """
+    return {
+        "plain": letters,
+        "spaced": " ".join(letters),
+        "commas": ", ".join(letters),
+        "quoted": ", ".join(f'"{letter}"' for letter in letters),
+    }
+
+
+def atomicity(vocabulary: Vocabulary, letters: str) -> list[dict[str, float | str]]:
+    """For each form of the letters: characters, tokens, and the share of letters that no token holds with another letter.
+
+    A letter whose token holds a delimiter besides, as ` b` does, is a token of its own; one that shares it with another
+    letter of the string is not, nor is one that several tokens spell.
+    """
+    rows: list[dict[str, float | str]] = []
+    for form, text in counting_forms(letters).items():
+        places = _places(text, set(letters))
+        ends = _ends(vocabulary, text)
+        holds: dict[int, int] = {}
+        cut: set[int] = set()
+        for place, (start, stop) in enumerate(places):
+            first = _token_at(ends, start)
+            if _token_at(ends, stop - 1) != first:
+                cut.add(place)
+            holds[first] = holds.get(first, 0) + 1
+        own = sum(
+            place not in cut and holds[_token_at(ends, start)] == 1 for place, (start, _) in enumerate(places)
+        )
+        rows.append(
+            {
+                "form": form,
+                "characters": len(text),
+                "tokens": len(ends),
+                "atomic": own / max(1, len(places)),
+            }
+        )
+    return rows
+
+
+def _places(text: str, letters: set[str]) -> list[tuple[int, int]]:
+    places, at = [], 0
+    for letter in text:
+        size = len(letter.encode())
+        if letter in letters:
+            places.append((at, at + size))
+        at += size
+    return places
+
+
+def _ends(vocabulary: Vocabulary, text: str) -> list[int]:
+    _, ends = vocabulary.encode(pa.array([text], pa.large_string()), offsets=True)
+    found: list[int] = ends.to_pylist()[0]
+    return found
+
+
+def _token_at(ends: list[int], byte: int) -> int:
+    return next(i for i, end in enumerate(ends) if byte < end)
+
+
+def covariates(vocabulary: Vocabulary, word: str, index: int) -> dict[str, float]:
+    """What may explain how well a model spells: of a word and the 0-based place of the letter that is asked for.
+
+    `tokens`, `compression` (letters per token), `target_length` (letters that begin in the token that holds the place),
+    `gold_per_length` (the place over the length). Raises ValueError for a place outside of the word.
+    """
+    if not 0 <= index < len(word):
+        raise ValueError(f"letter {index} is outside of {word!r}")
+    ends = _ends(vocabulary, word)
+    starts = [len(word[:i].encode()) for i in range(len(word))]
+    inside = [_token_at(ends, start) for start in starts]
+    return {
+        "tokens": len(ends),
+        "compression": len(word) / len(ends),
+        "target_length": inside.count(inside[index]),
+        "gold_per_length": index / len(word),
+    }
+
+
+def generated_content(characters: int = 20_000, seed: int = 0) -> dict[str, str]:
+    """Text of kinds that corpora have little of, always the same for a seed, of at least so many characters each.
+
+    Integers, decimals, hexadecimal digits, UUIDs, and UUIDs as keys and values of JSON, which needle tests are made of.
+    """
+
+    def digest(kind: str, number: int) -> bytes:
+        return hashlib.sha256(f"{seed} {kind} {number}".encode()).digest()
+
+    def integer(i: int) -> str:
+        raw = digest("integer", i)
+        return str(int.from_bytes(raw[:8], "big") % 10 ** (1 + raw[8] % 9))
+
+    def decimal(i: int) -> str:
+        raw = digest("decimal", i)
+        return f"{int.from_bytes(raw[:4], 'big') % 10_000}.{raw[4] % 100:02}"
+
+    def uuid(kind: str, i: int) -> str:
+        text = digest(kind, i)[:16].hex()
+        variant = "89ab"[int(text[16], 16) % 4]
+        return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{variant}{text[17:20]}-{text[20:]}"
+
+    count = characters // 2 + 1
+    made = {
+        "integers": (integer(i) for i in range(count)),
+        "decimals": (decimal(i) for i in range(count)),
+        "hexadecimal": (digest("hex", i)[:16].hex() for i in range(count)),
+        "UUIDs": (uuid("uuid", i) for i in range(count)),
+    }
+    out = {}
+    for name, items in made.items():
+        kept: list[str] = []
+        size = 0
+        while size < characters:
+            kept.append(next(items))
+            size += len(kept[-1]) + 1
+        out[name] = " ".join(kept)
+    pairs: dict[str, str] = {}
+    while 80 * len(pairs) < characters:
+        pairs[uuid("key", len(pairs))] = uuid("value", len(pairs))
+    return out | {"UUIDs in JSON": json.dumps(pairs)}
+
+
+def characters_per_token(vocabulary: Vocabulary, texts: Mapping[str, str]) -> list[dict[str, float | str]]:
+    """Characters and tokens of each text, and their ratio: what a context of so many tokens holds of this content."""
+    names = list(texts)
+    encoded = vocabulary.encode(pa.array([texts[name] for name in names], pa.large_string()))
+    lengths = encoded.value_lengths().to_pylist()
+    return [
+        {
+            "content": name,
+            "characters": len(texts[name]),
+            "tokens": tokens,
+            "characters_per_token": len(texts[name]) / max(1, tokens),
+        }
+        for name, tokens in zip(names, lengths, strict=True)
+    ]

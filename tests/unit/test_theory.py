@@ -1,0 +1,201 @@
+"""Entropies of known processes, dictionaries, lexicons and letters."""
+
+import uuid
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pairloom.operators import Pretokenizer, Vocabulary, count_words, learn_bpe
+from pairloom.operators.evaluate.content import (
+    atomicity,
+    characters_per_token,
+    counting_forms,
+    covariates,
+    generated_content,
+)
+from pairloom.operators.evaluate.morphology import lower, morphology_facts
+from pairloom.operators.evaluate.theory import (
+    lzw_dictionary,
+    lzw_encode,
+    order_entropy,
+    sequential_bpe,
+    unigram_bits,
+)
+from pairloom.operators.reference.bpe import apply_merge
+
+NONE = Pretokenizer(scheme="none")
+
+
+def switching(length: int, flip: float, seed: int = 0) -> bytes:
+    """A symmetric Markov chain over a and b that changes its state with probability `flip`."""
+    flips = np.random.default_rng(seed).random(length) < flip
+    return bytes((np.cumsum(flips) % 2 + ord("a")).astype(np.uint8))
+
+
+def rate(flip: float) -> float:
+    return float(-(flip * np.log2(flip) + (1 - flip) * np.log2(1 - flip)))
+
+
+# Unigram over BPE tokens relative to the entropy rate, by the number of tokens, 400,000 symbols.
+MEASURED = {
+    0.1: {2: 2.132, 4: 1.652, 8: 1.452, 16: 1.343, 32: 1.252, 64: 1.220, 128: 1.186},
+    0.02: {2: 7.07, 4: 4.08, 8: 2.13, 16: 1.61, 32: 1.45, 64: 1.35, 128: 1.31},
+}
+
+
+# With 8,000 switches, what a large dictionary gains depends on the sample: of 128 tokens, by some 3 %.
+@pytest.mark.parametrize(("flip", "near"), [(0.1, 0.01), (0.02, 0.04)])
+def test_a_unigram_model_over_bpe_tokens_comes_near_the_entropy_rate(flip: float, near: float) -> None:
+    text = switching(400_000, flip, seed=1)
+    column = pa.array([text.decode()], pa.large_string())
+    counts = count_words(column, NONE)
+    ratios = []
+    for size, expected in MEASURED[flip].items():
+        vocabulary = learn_bpe(counts, 256 + size - 2, pretokenizer=NONE)
+        ids = vocabulary.encode(column).values.to_numpy()
+        used = np.bincount(ids, minlength=len(vocabulary)).astype(np.int64)
+        ratios.append(unigram_bits(used, used, len(text)) / rate(flip))
+        assert ratios[-1] == pytest.approx(expected, rel=near), size
+    assert ratios[0] == pytest.approx(1 / rate(flip), rel=0.001)
+    assert all(one > two for one, two in zip(ratios, ratios[1:], strict=False))
+
+
+def test_entropies_of_orders() -> None:
+    text = switching(200_000, 0.1)
+    assert order_entropy(text, 0) == pytest.approx(1, abs=0.001)
+    for order in (1, 2, 5):
+        assert order_entropy(text, order) == pytest.approx(rate(0.1), rel=0.01)
+    assert order_entropy(b"abcabcabc", 1) == pytest.approx(0, abs=1e-9)
+    assert order_entropy(b"ab", 5) == 0
+    with pytest.raises(ValueError, match="orders from 0 to 7"):
+        order_entropy(b"", 8)
+
+
+def test_held_out_text_needs_a_prior_for_what_is_new() -> None:
+    train, test = np.array([3, 1, 0]), np.array([1, 0, 1])
+    with pytest.raises(ValueError, match="1 tokens"):
+        unigram_bits(train, test, 2)
+    # (4 + 2 + 1 of 7) with a prior of 1
+    assert unigram_bits(train, test, 2, prior=1) == pytest.approx(-(np.log2(4 / 7) + np.log2(1 / 7)) / 2)
+
+
+@given(st.binary(max_size=300), st.integers(256, 300))
+def test_lzw_parses_what_it_grew_from(data: bytes, size: int) -> None:
+    dictionary = lzw_dictionary(data, size)
+    assert len(dictionary) <= size
+    assert len(set(dictionary)) == len(dictionary)
+    ids = lzw_encode(data, dictionary)
+    assert b"".join(dictionary[i] for i in ids) == data
+    for at, i in enumerate(ids):
+        rest = b"".join(dictionary[j] for j in ids[at:])
+        assert not any(rest.startswith(entry) and len(entry) > len(dictionary[i]) for entry in dictionary)
+
+
+def test_lzw_comes_near_the_entropy_rate_too() -> None:
+    text = switching(100_000, 0.1)
+    bits = []
+    for size in (258, 320, 512):
+        ids = np.array(lzw_encode(text, lzw_dictionary(text, size)))
+        used = np.bincount(ids, minlength=size).astype(np.int64)
+        bits.append(unigram_bits(used, used, len(text)) / rate(0.1))
+    assert 1.0 < bits[2] < bits[1] < bits[0] < 2.2
+
+
+@given(st.lists(st.integers(0, 2), max_size=80), st.integers(0, 5))
+def test_sequential_bpe_merges_as_bpe_does(symbols: list[int], merges: int) -> None:
+    found, encoded = sequential_bpe(np.array(symbols, np.int64), 3, merges)
+    assert len(found) <= merges
+    expected = tuple(symbols)
+    for rank, pair in enumerate(found):
+        expected = apply_merge(expected, pair, 3 + rank)
+    assert tuple(encoded.tolist()) == expected
+
+
+def test_sequential_bpe_finds_the_runs_of_a_switching_process() -> None:
+    text = np.frombuffer(switching(100_000, 0.1), np.uint8).astype(np.int64) - ord("a")
+    found, encoded = sequential_bpe(text, 2, 30)
+    assert set(found[:2]) == {(0, 0), (1, 1)}
+    used = np.bincount(encoded).astype(np.int64)
+    assert 1.15 < unigram_bits(used, used, len(text)) / rate(0.1) < 1.4
+    none, same = sequential_bpe(text[:50], 2, 30, threshold=100)
+    assert none == []
+    assert np.array_equal(same, text[:50])
+
+
+def test_tokens_are_looked_up_as_the_language_writes_them() -> None:
+    assert lower("İSTANBUL IŞIK", "tr") == "istanbul ışık"
+    tokens = {
+        b" KITAP": 3,
+        b"lar": 2,
+        b" ev": 1,
+        b" \n": 1,
+        b"\xc4": 1,
+        b"xq": 2,
+        b"ki": 4,
+        b"no": 0,
+    }
+    facts = morphology_facts(
+        tokens, words=["geldi"], roots=["kıtap", "ev", "ki"], affixes=["lar", "ki"], language="tr"
+    )
+    assert facts["tokens"] == 14
+    assert facts["unique"] == 7
+    assert facts["tr"] == (3 + 2 + 1 + 4) / 14
+    assert facts["pure"] == (3 + 2 + 1) / 14  # "ki" is both a root and an affix
+    assert facts["tr_unique"] == 4 / 7
+    assert facts["pure_unique"] == 3 / 7
+    plain = morphology_facts(tokens, words=[], roots=["kıtap"], affixes=[])
+    assert plain["tr"] == 0, "without the language, I is i"
+
+
+def vocabulary_of(*tokens: bytes) -> Vocabulary:
+    table = [bytes([b]) for b in range(256)]
+    merges = []
+    for token in tokens:
+        table.append(token)
+        merges.append([table.index(token[:-1]), table.index(token[-1:])])
+    return Vocabulary(
+        tokens=table, merges=np.array(merges, np.int32), pretokenizer=Pretokenizer(scheme="gpt2")
+    )
+
+
+def test_letters_are_atomic_where_no_token_holds_two() -> None:
+    made = vocabulary_of(b"ab", b"abb", b" b")
+    assert counting_forms("ab") == {"plain": "ab", "spaced": "a b", "commas": "a, b", "quoted": '"a", "b"'}
+    rows = {row["form"]: row for row in atomicity(made, "abbab")}
+    assert {form: (row["characters"], row["tokens"]) for form, row in rows.items()} == {
+        "plain": (5, 2),  # abb ab
+        "spaced": (9, 6),  # a, " b", " b", " ", "a", " b"
+        "commas": (13, 10),
+        "quoted": (23, 23),
+    }
+    assert rows["plain"]["atomic"] == 0
+    assert rows["spaced"]["atomic"] == rows["quoted"]["atomic"] == 1
+    assert atomicity(vocabulary_of(b"ab"), "éab")[0]["atomic"] == 0, "é takes two tokens, a and b share one"
+
+
+def test_covariates_of_a_letter_in_a_word() -> None:
+    made = vocabulary_of(b"ab", b"abc", b"de")
+    assert covariates(made, "abcdef", 4) == {
+        "tokens": 3,
+        "compression": 2,
+        "target_length": 2,
+        "gold_per_length": 4 / 6,
+    }
+    assert covariates(made, "abcdef", 0)["target_length"] == 3
+    with pytest.raises(ValueError, match="letter 6"):
+        covariates(made, "abcdef", 6)
+
+
+def test_generated_content_is_what_it_says_and_always_the_same() -> None:
+    made = generated_content(2000, seed=3)
+    assert made == generated_content(2000, seed=3)
+    assert made != generated_content(2000, seed=4)
+    assert all(len(text) >= 1999 for text in made.values())
+    assert all(uuid.UUID(one).version == 4 for one in made["UUIDs"].split())
+    assert all(one.isdigit() for one in made["integers"].split())
+    rows = {row["content"]: row for row in characters_per_token(vocabulary_of(), made)}
+    assert all(row["characters_per_token"] == 1 for row in rows.values())
+    assert rows["UUIDs"]["tokens"] == len(made["UUIDs"])
