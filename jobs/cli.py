@@ -310,4 +310,6 @@ def export_command(
         export_vocabulary(source, out, generation, as_json)
     else:
         export_dataset(open_dataset(source, generation), form, out, split, unit, seq_len, as_json)
+
+
 register_report(app)

@@ -10,6 +10,7 @@ from pairloom.jobs.report.html import number, section, shown, spans, table, tile
 
 __all__ = ["compare_page", "page"]
 
+CONTEXT = 8192
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
 
 
@@ -43,6 +44,7 @@ def page(report: dict[str, Any]) -> str:
         _use(report),
         _shape(report),
         _numbers(report),
+        _content(report),
         _worst(report),
         _merges(report),
         _provenance(about),
@@ -321,6 +323,52 @@ def _numbers(report: dict[str, Any]) -> str:
     )
     rows = table(report.get("numbers", []), columns)
     return section("Numbers", f'<p class="soft">{what}</p>', rows) if rows else ""
+
+
+def _content(report: dict[str, Any]) -> str:
+    content, letters = report.get("content", {}), report.get("letters", {})
+    rows: dict[str, dict[str, Any]] = {}
+    for name, found in content.items():
+        for one in found:
+            row = rows.setdefault(one["content"], {"content": one["content"]})
+            row[name] = one["characters_per_token"]
+            row[f"context {name}"] = int(one["characters_per_token"] * CONTEXT)
+    columns = {"content": "content"} | {name: f"characters/token {name}" for name in content}
+    columns |= {f"context {name}": f"characters in {CONTEXT:,} tokens of {name}" for name in content}
+    forms = [{"tokenizer": name} | one for name, found in letters.items() for one in found]
+    form_columns = {
+        "tokenizer": "tokenizer",
+        "form": "letters are",
+        "characters": "characters",
+        "tokens": "tokens",
+        "atomic%": "letters with a token of their own",
+    }
+    entropy = report.get("entropy", {})
+    bits = [
+        {"model": what, "bits": entropy[key]}
+        for key, what in (
+            ("tokens", "tokens by their frequency alone"),
+            ("order_0", "bytes by their frequency alone"),
+            ("order_1", "bytes, given the one before"),
+            ("order_2", "bytes, given the two before"),
+            ("order_3", "bytes, given the three before"),
+        )
+        if key in entropy
+    ]
+    return section(
+        "What a context holds",
+        table(
+            list(rows.values()),
+            columns,
+            "Never compare contexts in tokens across tokenizers, or across content",
+        ),
+        table(forms, form_columns, "Whether letters can be counted"),
+        table(
+            bits,
+            {"model": "model", "bits": "bits per byte"},
+            "How much structure the tokens hold by themselves: of held-out documents, from others (bytes: of the same)",
+        ),
+    )
 
 
 def _premiums(report: dict[str, Any]) -> str:

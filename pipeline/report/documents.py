@@ -1,6 +1,5 @@
 """Documents as they were tokenized: their lengths by source, and those that the vocabulary does worst on."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from pairloom.operators.evaluate.distribution import Documents
 from pairloom.operators.hashing import hash_bytes
 from pairloom.operators.vocabulary.tokens import TokenTable
 from pairloom.pipeline.segments import flat, shards
+from pairloom.pipeline.stages.shards import PlacedShard
 from pairloom.pipeline.store.dataset import Dataset
 from pairloom.pipeline.store.files import read_batches
 
@@ -22,17 +22,11 @@ SHORTEST = 32  # documents of fewer tokens say little
 SHOWN = 240  # tokens shown of a document
 
 
-def document_facts(
-    dataset: Dataset,
-    vocabulary: Vocabulary,
-    names: Mapping[str, str],
-    only: str | None,
-    seq_lens: tuple[int, ...],
-) -> dict[str, Any]:
+def document_facts(dataset: Dataset, vocabulary: Vocabulary, seq_lens: tuple[int, ...]) -> dict[str, Any]:
     """The lengths of all documents, a row a source, and the worst-tokenized of the shards that are read.
 
-    `names` are sources by URI, `only` the source if there is but one. Lengths include the tokens that the recipe puts
-    around a document. Shards are read in a fixed order until they hold 200 million tokens.
+    Lengths include the tokens that the recipe puts around a document. Shards are read in a fixed order until they hold 200
+    million tokens.
     """
     by_source: dict[str, Documents] = {}
     worst: list[tuple[float, dict[str, Any]]] = []
@@ -41,7 +35,7 @@ def document_facts(
     made = list(shards(dataset))
     read = 0
     for shard in sorted(made, key=lambda one: hash_bytes(one.receipt.unit.encode())):
-        source = only or names.get(shard.uris[0] if shard.uris else "", "(unknown)")
+        source = shard.source
         values = read < READ_TOKENS
         for batch in read_batches(dataset.objects, shard.stored):
             ids, starts, sizes = flat(batch.column("input_ids"))
@@ -50,7 +44,7 @@ def document_facts(
             )
             if values and len(sizes):
                 read += len(ids)
-                worst = _worst(worst, vocabulary, batch, (ids, starts, sizes), lengths, (source, shard.uris))
+                worst = _worst(worst, vocabulary, batch, (ids, starts, sizes), lengths, shard)
     whole = sum(by_source.values(), Documents.of(np.zeros(0, np.int64)))
     rows = [{"source": "all"} | _facts(whole, seq_lens)]
     if len(by_source) > 1:
@@ -74,7 +68,7 @@ def _worst(
     batch: pa.RecordBatch,
     tokens: tuple[Any, Any, Any],
     lengths: np.ndarray[Any, np.dtype[np.int32]],
-    where: tuple[str, tuple[str, ...]],
+    shard: PlacedShard,
 ) -> list[tuple[float, dict[str, Any]]]:
     """The documents of fewest bytes a token among those so far and those of a batch, the worst first."""
     ids, starts, sizes = tokens
@@ -83,28 +77,19 @@ def _worst(
         return worst
     ends = np.concatenate([[0], np.cumsum(lengths[ids], dtype=np.int64)])
     ratio = (ends[starts[long] + sizes[long]] - ends[starts[long]]) / sizes[long]
-    source, uris = where
+    names = shard.documents(batch)[0]
     for at in np.argsort(ratio, kind="stable")[:WORST]:
         row = int(long[at])
         head = ids[starts[row] : starts[row] + min(SHOWN, int(sizes[row]))].tolist()
         found = {
-            "source": source,
-            "document": _name(batch, row, uris),
+            "source": shard.source,
+            "document": names[row].as_py(),
             "tokens": int(sizes[row]),
             "bytes_per_token": float(ratio[at]),
             "pieces": spelled(vocabulary, head),
         }
         worst = [*worst, (float(ratio[at]), found)]
     return sorted(worst, key=lambda one: (one[0], one[1]["document"]))[:WORST]
-
-
-def _name(batch: pa.RecordBatch, row: int, uris: tuple[str, ...]) -> str:
-    given = batch.column("id")[row].as_py()
-    return (
-        given
-        if given is not None
-        else f"{uris[batch.column('slice')[row].as_py()]}#{batch.column('row')[row]}"
-    )
 
 
 def spelled(vocabulary: Vocabulary, ids: list[int]) -> list[tuple[str, int]]:

@@ -3,11 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+
 from pairloom.operators import Vocabulary
 from pairloom.operators.errors import RecipeError
+from pairloom.operators.evaluate.content import atomicity, characters_per_token, generated_content
 from pairloom.operators.evaluate.mixture import infer_mixture, log10_mse
 from pairloom.operators.evaluate.numbers import number_facts
 from pairloom.operators.evaluate.tally import tally_words
+from pairloom.operators.evaluate.theory import order_entropy, unigram_bits
 from pairloom.pipeline.report.options import Options
 from pairloom.pipeline.report.text import Group, TextSample, words_of
 
@@ -15,6 +20,8 @@ __all__ = ["about_groups", "about_mixture", "says"]
 
 GROUPS = 60  # the largest groups are reported one by one
 CATEGORIES = 16  # a mixture of more sources is not looked at
+KEPT_CHARACTERS = 100_000  # of a group's text, beside content of other kinds
+LETTERS = "abbabaabba"  # as in counting tasks
 MIXTURE_MERGES = 300
 MIXTURE_LIMIT = -4.0  # log10 of the mean squared error from which a vocabulary does not reflect its corpus
 
@@ -34,8 +41,9 @@ def says(sample: TextSample, options: Options) -> str:
 def about_groups(vocabulary: Vocabulary, sample: TextSample | None, options: Options) -> dict[str, Any]:
     """Groups of the sampled documents, encoded by every tokenizer, and what they do with numbers."""
     if sample is None:
-        return {"groups": [], "numbers": []}
+        return {"groups": [], "numbers": [], "content": {}, "letters": {}, "entropy": {}}
     tokenizers = {"this": vocabulary, **options.against}
+    content = generated_content(seed=options.seed)
     largest = sorted(sample.groups.items(), key=lambda item: (-item[1].bytes, item[0]))
     groups = []
     for name, group in largest[:GROUPS]:
@@ -54,7 +62,38 @@ def about_groups(vocabulary: Vocabulary, sample: TextSample | None, options: Opt
         "grouped_by": options.by or "source",
         "sample": says(sample, options),
         "numbers": numbers,
+        "content": {
+            key: characters_per_token(one, content | _kept(sample)) for key, one in tokenizers.items()
+        },
+        "letters": {key: atomicity(one, LETTERS) for key, one in tokenizers.items() if one.foreign is None},
+        "entropy": _entropy(vocabulary, sample),
     }
+
+
+def _kept(sample: TextSample) -> dict[str, str]:
+    """The beginning of the largest groups' text."""
+    largest = sorted(sample.groups.items(), key=lambda item: (-item[1].bytes, item[0]))[:8]
+    return {name: "\n".join(group.text().to_pylist())[:KEPT_CHARACTERS] for name, group in largest}
+
+
+def _entropy(vocabulary: Vocabulary, sample: TextSample) -> dict[str, float]:
+    """Bits per byte of every second kept document: under the tokens' frequencies in the others, and of its bytes.
+
+    The prior of half an occurrence a token is for tokens that the others do not have.
+    """
+    nothing = pa.array([], pa.large_string())
+    texts = pa.concat_arrays([nothing, *(group.text() for group in sample.groups.values())])
+    if len(texts) < 2 or vocabulary.foreign is not None:
+        return {}
+    places = np.arange(len(texts))
+    train, test = (texts.take(pa.array(places[places % 2 == half])) for half in (0, 1))
+    seen, asked = (
+        np.bincount(vocabulary.encode(half).values.to_numpy(), minlength=len(vocabulary)).astype(np.int64)
+        for half in (train, test)
+    )
+    data = b"".join(text.encode() for text in test.to_pylist())
+    orders = {f"order_{k}": order_entropy(data, k) for k in (0, 1, 2, 3)}
+    return {"bytes": len(data), "tokens": unigram_bits(seen, asked, len(data), prior=0.5)} | orders
 
 
 def _encoded(vocabulary: Vocabulary, group: Group) -> dict[str, float]:

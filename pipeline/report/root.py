@@ -23,7 +23,7 @@ from pairloom.pipeline.report.options import Options
 from pairloom.pipeline.report.parallel import read_parallel
 from pairloom.pipeline.report.text import TextSample, Words, read_sample, words_of
 from pairloom.pipeline.report.tokens import about_tokens
-from pairloom.pipeline.segments import receipt_of
+from pairloom.pipeline.segments import receipt_of, shards
 from pairloom.pipeline.stages.count import read_words
 from pairloom.pipeline.store.dataset import Dataset
 from pairloom.pipeline.store.files import open_arrow
@@ -61,7 +61,7 @@ def report_on_root(dataset: Dataset, options: Options) -> dict[str, Any]:
         )
     out = about_tokens(vocabulary, tally, options) | {"basis": basis, "notes": notes}
     out["provenance"] = _provenance(dataset, vocabulary)
-    out["sources"] = _sources(dataset, recipe, sources, units)
+    out["sources"] = _sources(dataset, sources)
     out |= about_groups(vocabulary, sample, options)
     if sample is not None:
         if options.by is None and "learn" in dataset.manifest.stages:
@@ -72,9 +72,7 @@ def report_on_root(dataset: Dataset, options: Options) -> dict[str, Any]:
         out |= _premiums(units, vocabulary, options, recipe.max_record_bytes)
     if "tokenize" in dataset.manifest.stages:
         options.say("token shards")
-        names = {piece.file.uri: unit.source for unit in units for piece in unit.slices}
-        only = recipe.corpus[0].name if len(recipe.corpus) == 1 else None
-        out |= document_facts(dataset, vocabulary, names, only, options.seq_lens)
+        out |= document_facts(dataset, vocabulary, options.seq_lens)
     return out
 
 
@@ -180,9 +178,9 @@ def _part(dataset: Dataset, file: Any, part: int) -> WordCounts:
 
 
 def _units_of_sources(dataset: Dataset, recipe: Recipe, units: tuple[str, ...]) -> dict[str, list[str]]:
-    """The units of each source, by the URIs that its paths name now; {} where that cannot be known."""
+    """The counted units of each source, by what they read; {} where that cannot be known any more."""
     try:
-        owner = {piece.file.uri: unit.source for unit in _units(recipe) for piece in unit.slices}
+        owner = _owners(dataset, recipe)
     except PairloomError:
         return {}
     found: dict[str, list[str]] = {}
@@ -192,6 +190,13 @@ def _units_of_sources(dataset: Dataset, recipe: Recipe, units: tuple[str, ...]) 
             return {}
         found.setdefault(owner[slices[0][0]], []).append(unit)
     return found
+
+
+def _owners(dataset: Dataset, recipe: Recipe) -> dict[str, str]:
+    """The source of each input: as it was tokenized, or else as the recipe's paths have it now."""
+    if "tokenize" in dataset.manifest.stages:
+        return {piece.uri: shard.source for shard in shards(dataset) for piece in shard.slices}
+    return {piece.file.uri: unit.source for unit in _units(recipe) for piece in unit.slices}
 
 
 def _from_sample(
@@ -207,24 +212,16 @@ def _from_sample(
     return tally, sources, says(sample, options)
 
 
-def _sources(
-    dataset: Dataset, recipe: Recipe, tallies: Mapping[str, WordTally], units: list[Unit]
-) -> list[dict[str, Any]]:
+def _sources(dataset: Dataset, tallies: Mapping[str, WordTally]) -> list[dict[str, Any]]:
     ledgers: dict[str, dict[str, int]] = {}
-    if "tokenize" in dataset.manifest.stages:
-        owner = {piece.file.uri: unit.source for unit in units for piece in unit.slices}
-        only = recipe.corpus[0].name if len(recipe.corpus) == 1 else "(unknown)"
-        for unit in dataset.manifest.stage("tokenize").units:
-            receipt = receipt_of(dataset, "tokenize", unit)
-            name = owner.get(receipt.slices[0][0], only) if receipt.slices else only
-            row = ledgers.setdefault(name, {"documents": 0, "rejected": 0, "empty": 0})
-            row["documents"] += receipt.ledger.documents_out
-            row["rejected"] += receipt.ledger.rejects
-            row["empty"] += receipt.ledger.empty
-    names = sorted({*tallies, *ledgers})
+    for shard in shards(dataset) if "tokenize" in dataset.manifest.stages else ():
+        row = ledgers.setdefault(shard.source, {"documents": 0, "rejected": 0, "empty": 0})
+        row["documents"] += shard.receipt.ledger.documents_out
+        row["rejected"] += shard.receipt.ledger.rejects
+        row["empty"] += shard.receipt.ledger.empty
     return [
         {"source": name} | ledgers.get(name, {}) | (tallies[name].facts() if name in tallies else {})
-        for name in names
+        for name in sorted({*tallies, *ledgers})
     ]
 
 

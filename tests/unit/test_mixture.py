@@ -33,9 +33,16 @@ def check_trace(counts: WordCounts, learned_from: WordCounts, size: int) -> None
         product = vocabulary.token_to_id(vocabulary.tokens[left] + vocabulary.tokens[right])
         words = {apply_merge(word, (left, right), product): n for word, n in words.items()}
         after = pair_counts(words)
-        expected = {a << 32 | b: after[a, b] - before[a, b] for a, b in {*before, *after} if after[a, b] != before[a, b]}
+        expected = {
+            a << 32 | b: after[a, b] - before[a, b]
+            for a, b in {*before, *after}
+            if after[a, b] != before[a, b]
+        }
         high = int(trace.ends[rank])
-        assert dict(zip(trace.changed[low:high].tolist(), trace.change[low:high].tolist(), strict=True)) == expected
+        assert (
+            dict(zip(trace.changed[low:high].tolist(), trace.change[low:high].tolist(), strict=True))
+            == expected
+        )
         before, low = after, high
 
 
@@ -70,14 +77,17 @@ def scaled(counts: WordCounts, share: float) -> WordCounts:
     """The words with their counts times a share of 1000 kB."""
     size = sum(len(w.as_py()) * int(n) for w, n in zip(counts.words, counts.counts, strict=True))
     return WordCounts(
-        words=counts.words, counts=np.maximum(1, (counts.counts * (share * 1e7 / size)).round()).astype(np.int64)
+        words=counts.words,
+        counts=np.maximum(1, (counts.counts * (share * 1e7 / size)).round()).astype(np.int64),
     )
 
 
 @pytest.mark.parametrize("shares", [(0.4, 0.3, 0.2, 0.1), (0.05, 0.15, 0.1, 0.7)])
 def test_a_known_mixture_is_found_from_the_other_halves(shares: tuple[float, ...]) -> None:
     names = ("one", "two", "three", "four")
-    parts = [halves(letters, 10 * i) for i, letters in enumerate(("etaoinsh", "etaiburl", "xzqkvwet", "bcdfghja"))]
+    parts = [
+        halves(letters, 10 * i) for i, letters in enumerate(("etaoinsh", "etaiburl", "xzqkvwet", "bcdfghja"))
+    ]
     learned_from = merge_counts([scaled(own, share) for (own, _), share in zip(parts, shares, strict=True)])
     vocabulary = learn_bpe(learned_from, 256 + 300, pretokenizer=CUT)
     found = infer_mixture(
