@@ -38,6 +38,7 @@ def report_on_root(dataset: Dataset, options: Options) -> dict[str, Any]:
     these parts are left out and `notes` says why.
     """
     vocabulary, recipe = dataset.vocabulary(), Recipe.model_validate(dataset.manifest.recipe)
+    _check_words(vocabulary)
     notes: list[str] = []
     try:
         units = list(_units(recipe))
@@ -47,7 +48,7 @@ def report_on_root(dataset: Dataset, options: Options) -> dict[str, Any]:
             raise
         units, sample = [], None
         notes.append(f"no text was sampled: {error}")
-    counted = "count" in dataset.manifest.stages and vocabulary.foreign is None
+    counted = "count" in dataset.manifest.stages
     if counted:
         options.say("word counts")
         tally, sources = _from_counts(dataset, recipe, vocabulary)
@@ -80,6 +81,7 @@ def report_on_vocabulary(
     name: str, vocabulary: Vocabulary, texts: tuple[str, ...], field: str, options: Options
 ) -> dict[str, Any]:
     """Report on a vocabulary, measured on the text of files: paths or globs, as in a recipe."""
+    _check_words(vocabulary)
     if not texts:
         tally = WordTally.empty(len(vocabulary))
         out = about_tokens(vocabulary, tally, options) | {"basis": "no text", "notes": []}
@@ -93,6 +95,13 @@ def report_on_vocabulary(
     out["sources"] = [{"source": key} | one.facts() for key, one in sources.items()]
     out |= about_groups(vocabulary, sample, options)
     return out | _premiums(units, vocabulary, options, 1 << 30)
+
+
+def _check_words(vocabulary: Vocabulary) -> None:
+    if vocabulary.foreign is not None:
+        raise RecipeError(
+            f"a report needs words, and this tokenizer has none: it is {vocabulary.slow_path}. Give it as --against instead"
+        )
 
 
 def _units(recipe: Recipe) -> Iterator[Unit]:
@@ -202,10 +211,6 @@ def _owners(dataset: Dataset, recipe: Recipe) -> dict[str, str]:
 def _from_sample(
     sample: TextSample, vocabulary: Vocabulary, options: Options
 ) -> tuple[WordTally, dict[str, WordTally], str]:
-    if vocabulary.foreign is not None:
-        raise RecipeError(
-            f"a report needs words, and this tokenizer has none: it is {vocabulary.slow_path}. Give it as --against instead"
-        )
     cut = words_of(vocabulary)
     sources = {name: tally_words(vocabulary, group.words(cut)) for name, group in sample.groups.items()}
     tally = sum(sources.values(), WordTally.empty(len(vocabulary)))

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from pairloom.jobs.cli import main
+from pairloom.jobs.report.command import load_tokenizer
 from pairloom.jobs.report.html import shown, spans, table
 from pairloom.jobs.report.page import compare_page, page
 from pairloom.operators import Pretokenizer, count_words, learn_bpe
@@ -219,6 +220,43 @@ def test_the_command(
         code, _, said = call(*wrong)
         assert code in (1, 2)
         assert message in said
+
+
+def test_a_tokenizer_without_words_encodes_the_text_itself(root: Dataset, tmp_path: Path) -> None:
+    tokenizers = pytest.importorskip("tokenizers")
+    made = tokenizers.Tokenizer(tokenizers.models.WordLevel({"the": 0, "<unk>": 1}, unk_token="<unk>"))
+    made.pre_tokenizer = tokenizers.pre_tokenizers.WhitespaceSplit()
+    made.save(str(tmp_path / "words.json"))
+    other = load_tokenizer(str(tmp_path / "words.json"))
+    assert other.foreign is not None
+    found = report_on_root(root, Options(against={"words": other}))
+    for row in found["groups"]:
+        own = [one["text"] for one in texts(root) if one["source"] == row["group"]]
+        # What splits words there is white space as Rust has it: all of Unicode's.
+        assert row["tokenizers"]["words"]["tokens"] == sum(len(text.split()) for text in own)
+        assert row["tokenizers"]["words"]["bytes"] == row["bytes"]
+    assert [row["tokenizer"] for row in found["numbers"]] == ["this"]
+    check_page(page(found))
+    with pytest.raises(RecipeError, match="this tokenizer has none"):
+        report_on_vocabulary("w", other, ("x",), "text", Options(against={}))
+
+
+def test_a_vocabulary_of_another_corpus_is_told_from_one_of_this(root: Dataset) -> None:
+    found = report_on_root(root, Options(against={}))["mixture"]
+    assert found["reflects"]
+    assert found["log10_mse"] <= -4
+    assert sum(row["actual"] for row in found["rows"]) == pytest.approx(1)
+    assert {row["source"] for row in found["rows"]} == {"a", "b"}
+
+
+def test_tiktoken_files_are_read_with_their_scheme(tmp_path: Path) -> None:
+    vocabulary = learn_bpe(count_words(pa.array(["ab ab"]), Pretokenizer()), 258)
+    path = tmp_path / "o200k_x.tiktoken"
+    vocabulary.save_tiktoken(path)
+    assert load_tokenizer(str(path)).pretokenizer.scheme == "o200k"
+    assert load_tokenizer(f"llama3:{path}").pretokenizer.scheme == "llama3"
+    with pytest.raises(RecipeError, match="unknown pretokenizer"):
+        load_tokenizer(f"nothing:{path}")
 
 
 def test_what_cannot_be_seen_is_made_visible() -> None:
