@@ -26,7 +26,6 @@ from pairloom.jobs.options import (
     RootArgument,
     find_recipe,
 )
-from pairloom.jobs.progress import progress
 from pairloom.jobs.report.command import register as register_report
 from pairloom.jobs.show import show_plan, show_profile, show_rows, show_summary, summary
 from pairloom.jobs.status import show_status
