@@ -160,7 +160,7 @@ def _groups(report: dict[str, Any]) -> str:
 
 def _source_table(report: dict[str, Any]) -> str:
     columns = {
-        "source": "source",
+        "source": report.get("sources_by", "source"),
         "documents": "documents",
         "bytes": "bytes",
         "tokens": "tokens",
@@ -180,7 +180,7 @@ def _source_table(report: dict[str, Any]) -> str:
         "tokens_per_word": "tokens/word",
         "single_token_words%": "one-token words",
     }
-    return table(report["sources"], columns, f"Each source, on {report['basis']}") + table(
+    return table(report["sources"], columns, f"Each {columns['source']}, on {report['basis']}") + table(
         report["kinds"], kinds, "Where the tokens go: text, digits, white space, symbols"
     )
 

@@ -92,7 +92,11 @@ def report_on_vocabulary(
     tally, sources, basis = _from_sample(sample, vocabulary, options)
     out = about_tokens(vocabulary, tally, options) | {"basis": basis, "notes": []}
     out["provenance"] = _vocabulary_facts(name, vocabulary) | {"texts": list(texts)}
-    out["sources"] = [{"source": key} | one.facts() for key, one in sources.items()]
+    out["sources"] = [
+        {"source": key, "documents": sample.groups[key].documents} | one.facts()
+        for key, one in sources.items()
+    ]
+    out["sources_by"] = options.by or "source"
     out |= about_groups(vocabulary, sample, options)
     return out | _premiums(units, vocabulary, options, 1 << 30)
 

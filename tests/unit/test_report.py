@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -183,6 +184,9 @@ def test_a_vocabulary_is_measured_on_text_of_its_own(root: Dataset, report: dict
         "v", root.vocabulary(), (f"{folder}/*.jsonl",), "text", Options(against={}, sample_bytes=10**9)
     )
     assert found["summary"] == report["summary"]
+    assert [(row["source"], row["documents"]) for row in found["sources"]] == [
+        ("text", sum(row["text"] != "" for row in texts(root)))
+    ]
     bare = report_on_vocabulary("v", root.vocabulary(), (), "text", Options(against={}))
     assert bare["use"]["unreachable"] == report["use"]["unreachable"]
     check_page(page(bare))
@@ -273,3 +277,15 @@ def test_tokens_that_end_inside_a_character_are_spelled_together(root: Dataset) 
     ids = vocabulary.encode_one("aé日").tolist()
     assert spelled(vocabulary, ids) == [("a", 1), ("é", 2), ("日", 3)]
     assert spelled(vocabulary, ids[:2]) == [("a", 1), ("\ufffd", 1)]
+
+
+def test_libraries_that_are_missing_are_named_with_their_extra(
+    root: Dataset, report: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(RecipeError, match=r"pip install 'pairloom\[report\]'"):
+        page(report)
+    monkeypatch.setitem(sys.modules, "scipy", None)
+    left = report_on_root(root, Options(against={}))
+    assert "mixture" not in left
+    assert any("pairloom[report]" in note for note in left["notes"])
