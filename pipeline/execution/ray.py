@@ -154,7 +154,7 @@ class _Flight:
         if now - self.surveyed > SURVEY_SECONDS:
             self._survey()
             self._make_room()
-            if self.drained and not self.waiting and now - self.ended > SURVEY_SECONDS:
+            if now - self.ended > SURVEY_SECONDS:
                 self._double()
         due = sorted((one for one in self.waiting if one.due <= now), key=lambda one: one.due)
         while len(self.pending) < self.limit:
@@ -225,15 +225,18 @@ class _Flight:
             if one.memory > self.room:
                 del self.pending[handle]
                 ray.cancel(handle, force=True)
-                self.waiting.append(one)
+                if not any(other is one for other in self.waiting):
+                    self.waiting.append(one)
 
     def _double(self) -> None:
         """Submit once more what may have been on a machine that is gone, where that goes unnoticed.
 
         A machine that drops off the network closes no connection: Ray knows that it is dead, and yet waits minutes for
-        the tasks on it. Which these are is not known here. So when nothing else is left to do, everything that was
-        submitted before a machine was lost is done twice, and the first receipt wins.
+        the tasks on it. Which these are is not known here. So where processors idle and nothing ends, everything that
+        was submitted before a machine was lost is submitted once more, and the first receipt wins.
         """
+        if self.lost < 0 or ray.available_resources().get("CPU", 0) < 1:
+            return
         for one in {id(one): one for one in self.pending.values() if one.submitted < self.lost}.values():
             one.doubled = True
             one.node_deaths += 1
