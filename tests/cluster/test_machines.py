@@ -151,4 +151,4 @@ def test_jobs_on_two_machines_of_which_one_is_cut_off(tmp_path: Path, cluster: C
         json.loads(line) for line in cluster.ray("logs", "right").stdout.splitlines() if line.startswith("{")
     ]
     steps = [line["step"] for line in said if line.get("event") == "end"]
-    assert steps == ["prepare", "count", "merge", "learn", "tokenize", "exchange", "pack"]
+    assert steps == ["prepare", "count", "merge", "learn", "tokenize", "exchange", "pack", "carry"]
