@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pairloom.pipeline.plan import BYTES_PER_TOKEN, RATES, Plan, project
+from pairloom.pipeline.stages.exchange import REGROUP_BYTES
+from pairloom.pipeline.stages.partitions import Splits
 from pairloom.pipeline.store.receipts import FEW
 
 __all__ = ["Cluster", "Forecast", "Requests", "Shape", "forecast", "requests_of", "shape_of"]
@@ -45,11 +47,15 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """What decides how often a store is asked: units, partitions of the word counts, packed files, and bytes of each."""
+    """What decides how often a store is asked: units, partitions of the word counts, packed files, and bytes of each.
+
+    `width` is how many packed files share a batch of an exchange file: 1, unless there are very many.
+    """
 
     units: int
     partitions: int
     files: int
+    width: int = 1
     leftovers: int = 0  # files of what fills no row of its partition
     pieces: int | None = (
         None  # units and packed files that have documents in common; all of them, if not said
@@ -95,11 +101,13 @@ def shape_of(plan: Plan) -> Shape:
     recipe, units = plan.recipe, max(1, len(plan.units))
     tokens = int(plan.bytes / BYTES_PER_TOKEN)
     width = 2 if recipe.vocabulary.size <= 1 << 16 else 4
-    files = max(1, -(-tokens // recipe.pack.file_tokens))
+    splits = Splits.of(tokens, recipe.pack.file_tokens, 0.0, mode=recipe.pack.shuffle.mode)
+    files = len(splits)
     return Shape(
         units=units,
         partitions=plan.partitions,
         files=files,
+        width=splits.width,
         leftovers=files if files > 1 and recipe.pack.strategy in ("best_fit", "concat", "first_fit") else 0,
         words=plan.bytes // units // WORDS_SHARE,
         tokens=tokens * width // units,
@@ -125,8 +133,14 @@ def requests_of(shape: Shape) -> Mapping[str, Requests]:
         reads=units * _reads_of_whole(shape.tokens) + 1
     )  # shards, vocabulary
     pack = _written(shape.rows, files) + _looked_up(files)
-    pieces = units * files if shape.pieces is None else shape.pieces
-    pack += Requests(reads=pieces * _reads_of_piece(shape.tokens // max(1, files), shape.tokens))
+    batches = -(-files // shape.width)
+    pieces = units * batches if shape.pieces is None else shape.pieces
+    pack += Requests(reads=pieces * _reads_of_piece(shape.tokens // batches, shape.tokens))
+    if shape.width > 1:  # each batch is spread again, and a packed file reads from what became of its own
+        again = max(1, -(-shape.tokens * units // (batches * REGROUP_BYTES)))
+        size = shape.tokens * units // (batches * again)
+        pack += _written(size, batches * again, checked=False) + _looked_up(batches * again)
+        pack += Requests(reads=files * again * _reads_of_piece(size // shape.width, size))
     pack += _written(0, shape.leftovers, receipts=False)
     pack += Requests(reads=shape.leftovers * _reads_of_whole(0))
     present = shape.leftovers + 2 * parts + 2 + units + files  # every file that is committed is looked for

@@ -1,6 +1,6 @@
 """The log of a run, kept in its root, so that any machine that can read the root can see how far the run is.
 
-    log/20261122T043711Z-3f9a1c2b.json    one object a run, replaced as the run goes on
+    log/20261122T043711.250316Z-3f9a1c2b.json    one object a run, replaced as the run goes on
 
 Stores cannot append, so the object is written anew: when a step begins and ends, when the run ends, and by a thread every
 `BEAT_SECONDS` in between, which also shows that the driver is alive. That is a handful of requests a minute, whatever the
@@ -118,7 +118,8 @@ class RunLog:
         beat: float = BEAT_SECONDS,
     ) -> None:
         now = clock()
-        name = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(now))}-{uuid.uuid4().hex[:8]}"
+        second = time.strftime("%Y%m%dT%H%M%S", time.gmtime(now))
+        name = f"{second}.{int(now * 1e6) % 1_000_000:06}Z-{uuid.uuid4().hex[:8]}"
         self.record = RunRecord(
             run=name,
             host=socket.gethostname(),

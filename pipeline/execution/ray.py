@@ -116,6 +116,7 @@ class _Try:
     due: float = 0.0
     memory: int = 0
     submitted: float = 0.0
+    doubled: bool = False
 
     @property
     def failures(self) -> int:
@@ -137,6 +138,9 @@ class _Flight:
     room: int | None = None  # bytes of the largest machine, None where none is known
     limit: int = 2
     surveyed: float = -SURVEY_SECONDS
+    machines: frozenset[str] = frozenset()
+    lost: float = -1.0  # when a machine was last seen to be gone
+    ended: float = field(default_factory=time.monotonic)  # when a task last ended
     metrics: Metrics = field(default_factory=Metrics)
 
     @property
@@ -149,6 +153,9 @@ class _Flight:
         now = time.monotonic()
         if now - self.surveyed > SURVEY_SECONDS:
             self._survey()
+            self._make_room()
+            if now - self.ended > SURVEY_SECONDS:
+                self._double()
         due = sorted((one for one in self.waiting if one.due <= now), key=lambda one: one.due)
         while len(self.pending) < self.limit:
             if due:
@@ -170,15 +177,21 @@ class _Flight:
         ended, _ = ray.wait(handles, num_returns=1, timeout=seconds)
         if ended:  # all that have ended by now: a look at every handle for each of them would be quadratic
             ended, _ = ray.wait(handles, num_returns=len(handles), timeout=0)
-        if not ended and time.monotonic() - self.surveyed > SURVEY_SECONDS:
-            self._make_room()
+            self.ended = time.monotonic()
         for handle in ended:
-            one = self.pending.pop(handle)
+            one = self.pending.pop(handle, None)
+            if one is None:
+                continue  # its twin was quicker
+            twins = [twin for twin, other in self.pending.items() if other is one] if one.doubled else []
             try:
                 done: Done = ray.get(handle)
             except (ray.exceptions.RayError, StorageError) as error:
-                self._failed(one, error)
+                if not twins:
+                    self._failed(one, error)
             else:
+                for twin in twins:
+                    del self.pending[twin]
+                    ray.cancel(twin, force=True)
                 self.metrics.done(done, time.monotonic() - one.submitted)
                 yield replace(done, retries=one.failures)
         self.metrics.in_flight(len(self.pending), len(self.waiting))
@@ -197,19 +210,38 @@ class _Flight:
 
     def _survey(self) -> None:
         self.surveyed = time.monotonic()
+        machines = frozenset(node["NodeID"] for node in ray.nodes() if node["Alive"])
+        if self.machines - machines:
+            self.lost = self.surveyed
+        self.machines = machines
         self.room = _largest_machine()
         self.limit = self.most or max(2, 2 * int(ray.cluster_resources().get("CPU", 0)))
 
     def _make_room(self) -> None:
         """Take back what only a machine that is gone could have run; it is submitted again for what there is."""
-        self._survey()
         if self.room is None:
             return
         for handle, one in list(self.pending.items()):
             if one.memory > self.room:
                 del self.pending[handle]
                 ray.cancel(handle, force=True)
-                self.waiting.append(one)
+                if not any(other is one for other in self.waiting):
+                    self.waiting.append(one)
+
+    def _double(self) -> None:
+        """Submit once more what may have been on a machine that is gone, where that goes unnoticed.
+
+        A machine that drops off the network closes no connection: Ray knows that it is dead, and yet waits minutes for
+        the tasks on it. Which these are is not known here. So where processors idle and nothing ends, everything that
+        was submitted before a machine was lost is submitted once more, and the first receipt wins.
+        """
+        if self.lost < 0 or ray.available_resources().get("CPU", 0) < 1:
+            return
+        for one in {id(one): one for one in self.pending.values() if one.submitted < self.lost}.values():
+            one.doubled = True
+            one.node_deaths += 1
+            self.metrics.retried(one.task.stage, "machine")
+            self._start(one)
 
     def _failed(self, one: _Try, error: Exception) -> None:
         """Decide about a failure: wait and try again, or raise."""

@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[2]
 INFRA = ROOT / "infra"
 MANIFESTS = sorted((INFRA / "kubernetes").glob("*.yaml"))
 CLUSTERS = sorted((INFRA / "ray").glob("*.yaml"))
-COMMANDS = {command.name for command in app.registered_commands} | {"retokenize"}
+COMMANDS = {command.name for command in app.registered_commands}
 GB = 1_000_000_000
 
 
