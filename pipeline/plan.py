@@ -154,9 +154,13 @@ def project(plan: Plan, workers: int) -> list[Projection]:
         mode=choice.shuffle.mode,
         groups=choice.shuffle.groups,
     ).train
+    learn = (1, 300_000_000 + size // 4, 10 * plan.recipe.vocabulary.size)
+    if plan.recipe.vocabulary.learn.mode == "sharded":
+        members = min(plan.partitions, plan.recipe.vocabulary.learn.members or workers)
+        learn = (members + 1, 500_000_000 + size // members, learn[2])
     shape = {
         "count": (len(plan.units) + plan.partitions, 600_000_000 + 2 * unit, size // 10),
-        "learn": (1, 300_000_000 + size // 4, 10 * plan.recipe.vocabulary.size),
+        "learn": learn,
         "tokenize": (len(plan.units), 800_000_000, tokens * width),
         "select": (
             len(plan.units) + digests,
