@@ -124,11 +124,11 @@ def learn_in_rounds(
 
 
 def _rounds(job: Job, coordinator: Coordinator, crew: Crew, log: MergeLog, seconds: float) -> None:
-    begin = coordinator.begin()
-    coordinator.count(crew.ask(begin, lambda: (begin,)))
     stored = time.monotonic()
     while (message := coordinator.next()) is not None:
         coordinator.take(crew.ask(message, coordinator.anew))
+        if not coordinator.rounds:
+            continue
         job.observe(
             RoundDone(
                 step="rounds",

@@ -66,9 +66,7 @@ def posts_of(counts, parts, folder):
 def learn(crew, size):
     """Merges, seconds of wall and of this process's processor from the first round on, and what was said."""
     coordinator = Coordinator(first=256, merges=size - 256)
-    begin = coordinator.begin()
     wall, busy = time.perf_counter(), time.process_time()
-    coordinator.count(crew.ask(begin, lambda: (begin,)))
     asked, answered, longest = [], [], 0
     while (message := coordinator.next()) is not None:
         replies = crew.ask(message, coordinator.anew)
@@ -113,7 +111,8 @@ def main():
             here, there = [], []
             for _ in range(runs):
                 for results, crew in ((here, LocalCrew(posts)), (there, RayCrew(posts, room=None))):
-                    crew.ask(warm := Coordinator(first=256, merges=9).begin(), lambda warm=warm: (warm,))
+                    warm = Coordinator(first=256, merges=9).next()
+                    crew.ask(warm, lambda warm=warm: (warm,))
                     merges, facts = learn(crew, size)
                     crew.close()
                     assert np.array_equal(merges, expected), "the merges differ"

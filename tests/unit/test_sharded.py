@@ -109,10 +109,14 @@ def test_partitions_refuse_what_is_out_of_turn():
     nothing = np.zeros((0, 2), np.int32)
     message = Round(kept=np.ones(3, np.bool_), listed=nothing, hot=None, batch=nothing, base=256)
     with pytest.raises(ValueError, match="where to begin"):
-        partition.merge(message)
-    partition.begin(Coordinator(first=256, merges=9).begin())
+        partition.answer(message)
+    partition.answer(Coordinator(first=256, merges=9).next())
     with pytest.raises(ValueError, match="3 pairs are settled, but 0"):
-        partition.merge(message)
+        partition.answer(message)
+    coordinator = Coordinator(first=256, merges=9)
+    coordinator.next()
+    with pytest.raises(ValueError, match="were not taken"):
+        coordinator.next()
 
 
 @pytest.mark.parametrize(

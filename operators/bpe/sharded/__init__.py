@@ -17,7 +17,7 @@ import numpy.typing as npt
 from pairloom.operators.bpe import _checked_merges
 from pairloom.operators.bpe.assembling import assemble, check_options, spell_tokens
 from pairloom.operators.bpe.sharded.coordinator import LEAST_BATCH, MOST_BATCH, Coordinator
-from pairloom.operators.bpe.sharded.messages import Begin, Message, Neighbours, PairCounts, Reply, Round
+from pairloom.operators.bpe.sharded.messages import Message, Reply
 from pairloom.operators.bpe.sharded.partition import Partition, partition_memory
 from pairloom.operators.bpe.symbols import count_bytes
 from pairloom.operators.pretokenize import Pretokenizer
@@ -26,14 +26,10 @@ from pairloom.operators.vocabulary import Vocabulary, byte_order
 from pairloom.operators.words import WordCounts
 
 __all__ = [
-    "Begin",
     "Coordinator",
     "Message",
-    "Neighbours",
-    "PairCounts",
     "Partition",
     "Reply",
-    "Round",
     "byte_ids",
     "learn_sharded",
     "partition_memory",
@@ -92,10 +88,8 @@ def learn_sharded(
         spell_tokens(
             coordinator.merges, specials
         )  # merges that make one token twice are refused before any work
-    begin = coordinator.begin()
-    coordinator.count([partition.begin(begin) for partition in partitions])
     while (message := coordinator.next()) is not None:
-        coordinator.take([partition.merge(message) for partition in partitions])
+        coordinator.take([partition.answer(message) for partition in partitions])
         if progress is not None:
             progress(len(coordinator.merges), coordinator.wanted)
     return assemble(coordinator.merges, specials, pretokenizer=pretokenizer, normalizer=normalizer)

@@ -4,24 +4,41 @@ Each round the best pairs there are go out on trial, including pairs that share 
 new pair would arise; and the coordinator makes the merges that sequential learning would have made, in that order, for as
 long as the next one is among those on trial. The first always is. What is not kept is taken back in the next round.
 
-Which pairs there are, and how often each occurs, the coordinator knows exactly at all times, so that every choice and
-every tie is decided as by one learner over all words. See `retiring` for why the counts are exact.
+Every pair at or above a threshold, and how often it occurs, the coordinator knows exactly at all times, so that every
+choice and every tie is decided as by one learner over all words (`retiring` tells why the counts are exact). A pair below
+the threshold cannot be the best one before all others are used up, and counts of pairs that exist never rise. So none is
+kept; when the others run out, the partitions count again, down to a lower threshold. What the coordinator holds depends on
+how many pairs it lists at a time, not on how many words there are.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators.bpe.sharded import retiring
-from pairloom.operators.bpe.sharded.counting import add_pairs
-from pairloom.operators.bpe.sharded.messages import Begin, Neighbours, PairCounts, Round
+from pairloom.operators.bpe.sharded.counting import add_pairs, look_up
+from pairloom.operators.bpe.sharded.messages import (
+    Begin,
+    Begun,
+    Cells,
+    Collect,
+    Message,
+    Neighbours,
+    PairCounts,
+    Reply,
+    Round,
+    Survey,
+)
 from pairloom.operators.bpe.symbols import HOLE
 from pairloom.operators.errors import CapacityError, CorruptionError
 
 __all__ = ["LEAST_BATCH", "MOST_BATCH", "Coordinator"]
 
 LEAST_BATCH, MOST_BATCH = 32, 512  # pairs on trial: twice those that were kept last, within these
+_MOST = (1 << 63) - 1
 
 
 class Coordinator:
@@ -73,11 +90,15 @@ class Coordinator:
         self._tails = self._heads.copy()
         self._around, self._touched = np.zeros(ids, np.int64), np.zeros(ids, np.uint32)
         self._flags = np.zeros(ids, np.uint8)
-        self._table, self._heap = np.zeros(2 << 16, np.uint64), np.zeros(2 << 10, np.uint64)
+        self._table, self._heap = np.zeros(2 << 10, np.uint64), np.zeros(2 << 10, np.uint64)
         self._batch, self._base = np.zeros((0, 2), np.int32), first + done
         self._kept, self._listed = np.zeros(0, np.bool_), np.zeros((0, 2), np.int32)
         self._size = least_batch
-        self._listing = self._trying = False
+        self._slots, self._weight = 0, 0.0
+        self._hot_cells: npt.NDArray[np.uint8] | None = None
+        self._counted_at = -1  # merges made when pairs were counted last
+        self._listing = False
+        self._asked: Message | None = None
         self.rounds = 0
 
     @property
@@ -100,39 +121,75 @@ class Coordinator:
         """The bytes of the table of pairs and of the heap."""
         return self._table.nbytes + self._heap.nbytes
 
-    def begin(self) -> Begin:
-        """What a partition must know that begins now, or anew."""
+    def next(self) -> Message | None:
+        """What to ask all partitions next, or None where there are merges enough or no pair is left."""
+        if self._asked is not None:
+            raise ValueError("the partitions' answers to the last message were not taken")
+        self._asked = self._question()
+        return self._asked
+
+    def anew(self) -> tuple[Message, ...]:
+        """What a partition is told that begins now, while others are asked what `next` gave last."""
+        begin = self._begin()
+        match self._asked:
+            case Round() as asked:
+                nothing = np.zeros((0, 2), np.int32)
+                return begin, replace(asked, kept=np.zeros(0, np.bool_), listed=nothing, hot=self._hot())
+            case Survey() as asked:
+                return begin, replace(asked, kept=np.zeros(0, np.bool_))
+            case Collect() as asked:
+                return begin, asked
+        return (begin,)
+
+    def take(self, replies: Sequence[Reply]) -> None:
+        """Take the partitions' answers to what `next` gave last.
+
+        Raises CorruptionError where they do not agree with what was known before (words were lost or added), CapacityError
+        where the count of a pair passes 2^63 - 1.
+        """
+        asked, self._asked = self._asked, None
+        if not isinstance(asked, Begin):
+            self.rounds += 1
+        match asked:
+            case Begin():
+                begun = cast("Sequence[Begun]", replies)
+                self._slots = sum(reply.slots for reply in begun) or 1
+                self._weight = sum(reply.weight for reply in begun)
+            case Survey():
+                self._choose_cells(cast("Sequence[Cells]", replies))
+            case Collect():
+                self._count(cast("Sequence[PairCounts]", replies))
+            case Round():
+                self._retire(cast("Sequence[Neighbours]", replies))
+
+    def _begin(self) -> Begin:
         made = len(self.merges)
         return Begin(merges=self.merges.copy(), symbols=self._names[self._first : self._first + made].copy())
 
-    def count(self, replies: Sequence[PairCounts]) -> None:
-        """Take the partitions' answers to `begin`; raises CapacityError where a count passes 2^63 - 1."""
-        for reply in replies:
-            left, right = self._heads[reply.pairs[:, 0]], self._heads[reply.pairs[:, 1]]
-            short = self._sizes[left].astype(np.int64) + self._sizes[right] < self._longest
-            short |= (left < self._first) & (right < self._first)
-            self._reserve(int(short.sum()))
-            added = add_pairs(_keys(left, right)[short], reply.counts[short], self._table)
-            if added < 0:
-                raise CapacityError("the count of a pair passes 2^63 - 1")
-            self._state[retiring.PAIRED] += added
-        if self._threshold < 0:
-            total = float(self._table[1::2].astype(np.float64).sum())
-            self._threshold = int(min(total / (64 * max(self._wanted, 1)), 1 << 62))
-        self._threshold = max(self._threshold, self._floor)
-        self._list_down_to(self._threshold)
-
-    def next(self) -> Round | None:
-        """The next round, or None where there are merges enough or no pair is left."""
-        assert not self._trying, "the answers to the last round were not taken"
+    def _question(self) -> Message | None:
         wanted = min(self._size, self._wanted - len(self.merges))
         if wanted == 0:
             return None
+        if not self._slots:
+            return self._begin()
         best = self._best(wanted)
-        while not len(best):
-            if not self._list_down_to(max(self._floor, self._threshold // 4)):
-                return None
-            best = self._best(wanted)
+        if len(best):
+            return self._round(best)
+        if self._hot_cells is not None:
+            return Collect(hot=self._hot_cells)
+        if self._counted_at >= 0 and self._threshold == self._floor:
+            return None
+        if not len(self.merges):  # pairs of bytes are few
+            self._lower([])
+            return Collect(hot=np.ones(1, np.uint8))
+        kept, self._kept = self._kept, np.zeros(0, np.bool_)
+        self._base += len(self._batch)
+        self._batch = self._batch[:0]
+        # A cell for 8 to 16 slots keeps most pairs that are not hot apart from those that are.
+        return Survey(kept=kept, cells=1 << min(max(10, (self._slots // 16).bit_length()), 24))
+
+    def _round(self, best: npt.NDArray[np.uint64]) -> Round:
+        """A round with these pairs (count, key) on trial."""
         self._base += len(self._batch)
         if self._base + len(best) >= HOLE:
             raise CapacityError(
@@ -142,32 +199,17 @@ class Coordinator:
         keys = best[:, 1] - np.uint64(1)
         self._batch = np.empty((len(best), 2), np.int32)
         self._batch[:, 0], self._batch[:, 1] = keys >> np.uint64(32), keys & np.uint64(0xFFFFFFFF)
-        message = Round(
+        listing, self._listing = self._listing, False
+        return Round(
             kept=self._kept,
-            listed=np.zeros((0, 2), np.int32) if self._listing else self._listed,
-            hot=self._hot() if self._listing else None,
-            batch=self._names[self._batch],
-            base=self._base,
-        )
-        self._listing, self._trying = False, True
-        return message
-
-    def anew(self) -> tuple[Begin, Round]:
-        """What a partition is told that begins anew while others are asked the round that `next` gave last."""
-        return self.begin(), Round(
-            kept=np.zeros(0, np.bool_),
-            listed=np.zeros((0, 2), np.int32),
-            hot=self._hot(),
+            listed=np.zeros((0, 2), np.int32) if listing else self._listed,
+            hot=self._hot() if listing else None,
             batch=self._names[self._batch],
             base=self._base,
         )
 
-    def take(self, replies: Sequence[Neighbours]) -> None:
-        """Make the merges that the partitions' answers to a round allow.
-
-        Raises CorruptionError where they do not agree with what was known before: words were lost or added.
-        """
-        self.rounds += 1
+    def _retire(self, replies: Sequence[Neighbours]) -> None:
+        """Make the merges that the answers to a round allow."""
         k, base = len(self._batch), self._base
         starts = np.cumsum([0, *(len(reply.symbols) for reply in replies)])
         ends = np.stack([reply.ends + start for reply, start in zip(replies, starts, strict=False)])
@@ -202,7 +244,6 @@ class Coordinator:
             self._first,
             self._longest,
             self._threshold,
-            self._floor,
             *trial,
             self._heads,
             self._tails,
@@ -227,7 +268,6 @@ class Coordinator:
         self._listed = arose[np.argsort(arose.max(axis=1), kind="stable")] if len(arose) else arose
         least, most = self._batch_sizes
         self._size = min(max(2 * made, least), most)
-        self._trying = False
 
     def _best(self, wanted: int) -> npt.NDArray[np.uint64]:
         """The best pairs, (count, key) each, without those that are vetoed; they stay in the heap."""
@@ -249,30 +289,78 @@ class Coordinator:
         retiring.push_back(found, self._heap, self._state)
         return found
 
-    def _list_down_to(self, threshold: int) -> bool:
-        """Put every pair into the heap that occurs so often; False where no pair is left.
+    def _lower(self, cells: Sequence[Cells]) -> npt.NDArray[np.int64]:
+        """Choose the count down to which pairs are listed next; returns the sums of all partitions' cells.
 
-        The threshold is raised where more pairs than `most_hot` reach it, and lowered to the best pair where none does.
+        It is raised where more cells than `most_hot` reach it. Cells overstate pairs: a threshold that they raised and no
+        pair reached is not raised again.
         """
+        if self._counted_at < 0:
+            if self._threshold < 0:
+                self._threshold = int(min(self._weight / (64 * max(self._wanted, 1)), 1 << 62))
+            lowest = highest = max(self._threshold, self._floor)
+        else:
+            lowest = max(self._floor, self._threshold // 4)
+            fruitful = len(self.merges) > self._counted_at
+            highest = max(self._floor, self._threshold - 1) if fruitful else lowest
+        sums = np.zeros(1, np.int64) if not cells else cells[0].sums.copy()
+        for more in cells[1:]:
+            sums += np.minimum(more.sums, _MOST - sums)
+        self._threshold = lowest
+        if cells:
+            if np.count_nonzero(sums >= lowest) > self._most_hot and lowest < highest:
+                kth = int(np.partition(sums, -self._most_hot)[-self._most_hot])
+                self._threshold = min(max(lowest, kth + 1), highest)
+            self._threshold = max(self._floor, min(self._threshold, int(sums.max())))
+        return sums
+
+    def _choose_cells(self, cells: Sequence[Cells]) -> None:
+        self._hot_cells = (self._lower(cells) >= self._threshold).astype(np.uint8)
+
+    def _count(self, replies: Sequence[PairCounts]) -> None:
+        """Begin a new table with the pairs that the partitions have counted, as far as they reach the threshold."""
+        before, self._table = self._table, np.zeros(2 << 10, np.uint64)
+        self._state[retiring.PAIRED] = self._state[retiring.HEAPED] = 0
+        for reply in replies:
+            left, right = self._heads[reply.pairs[:, 0]], self._heads[reply.pairs[:, 1]]
+            short = self._sizes[left].astype(np.int64) + self._sizes[right] < self._longest
+            short |= (left < self._first) & (right < self._first)
+            self._reserve(int(short.sum()))
+            added = add_pairs(_keys(left, right)[short], reply.counts[short], self._table)
+            if added < 0:
+                raise CapacityError("the count of a pair passes 2^63 - 1")
+            self._state[retiring.PAIRED] += added
+        known = np.flatnonzero(before[1::2].view(np.int64) >= self._threshold)
+        counts = before[2 * known + 1].view(np.int64)
+        wrong = look_up(before[2 * known], counts, self._table)
+        if wrong >= 0:
+            pair = divmod(int(before[2 * known[wrong]]) - 1, 1 << 32)
+            raise CorruptionError(
+                f"the partitions do not count the pair {pair} {counts[wrong]} times, as it was known to occur: words were "
+                "lost or added on the way"
+            )
+        self._fill_heap()
+        self._counted_at, self._hot_cells, self._listing = len(self.merges), None, True
+
+    def _fill_heap(self) -> None:
+        """Keep the pairs that reach the threshold, which is raised where they are too many, in table and heap."""
         counts = self._table[1::2].view(np.int64)
-        live = np.flatnonzero(counts >= self._floor)
-        if self._vetoed:
-            live = live[~np.isin(self._table[2 * live], np.array(self._vetoed, np.uint64))]
-        if not len(live):
-            self._state[retiring.HEAPED] = 0
-            return False
-        held = counts[live]
-        if len(held) > self._most_hot:
-            threshold = max(threshold, int(np.partition(held, -self._most_hot)[-self._most_hot]))
-        threshold = max(self._floor, min(threshold, int(held.max())))
-        hot = live[held >= threshold]
-        entries = np.stack([self._table[2 * hot + 1], self._table[2 * hot]], axis=1)
-        self._heap = np.empty(4 * len(hot) + 2048, np.uint64)
-        self._heap[: 2 * len(hot)] = entries.reshape(-1)
-        retiring.heapify(self._heap, len(hot))
-        self._state[retiring.HEAPED] = len(hot)
-        self._threshold, self._listing = threshold, True
-        return True
+        if np.count_nonzero(counts >= self._threshold) > self._most_hot:
+            self._threshold = max(
+                self._threshold, int(np.partition(counts, -self._most_hot)[-self._most_hot])
+            )
+        hot = np.flatnonzero(counts >= self._threshold)
+        keys, held = self._table[2 * hot], counts[hot]
+        self._table = np.zeros(2 << max(10, (2 * len(hot)).bit_length()), np.uint64)
+        add_pairs(keys, held, self._table)
+        heaped = (
+            ~np.isin(keys, np.array(self._vetoed, np.uint64)) if self._vetoed else np.ones(len(hot), bool)
+        )
+        size = int(np.count_nonzero(heaped))
+        self._heap = np.empty(4 * size + 2048, np.uint64)
+        self._heap[0 : 2 * size : 2], self._heap[1 : 2 * size : 2] = held[heaped], keys[heaped]
+        retiring.heapify(self._heap, size)
+        self._state[retiring.PAIRED], self._state[retiring.HEAPED] = len(hot), size
 
     def _hot(self) -> npt.NDArray[np.int32]:
         """The pairs of the heap, as symbols."""
@@ -289,7 +377,7 @@ class Coordinator:
             heap[: 2 * heaped] = self._heap[: 2 * heaped]
             self._heap = heap
         if 4 * (self.pairs + pairs) > 3 * (len(self._table) // 2):
-            live = np.flatnonzero(self._table[1::2].view(np.int64) >= self._floor)
+            live = np.flatnonzero(self._table[1::2].view(np.int64) >= 1)
             slots = len(self._table) // 2
             while 4 * (len(live) + pairs) > 3 * slots or 2 * len(live) > slots:
                 slots *= 2

@@ -2,7 +2,11 @@
 
     coordinator                                       every partition
         Begin(merges so far)             ─────────▶   encode the words with them
-                                         ◀─────────   PairCounts: every pair that occurs
+                                         ◀─────────   Begun: how much there is
+        Survey(kept), where pairs run out ────────▶   take back what was not kept, add all pairs up in cells by a hash
+                                         ◀─────────   Cells
+        Collect(hot cells)               ─────────▶   count the pairs of these cells
+                                         ◀─────────   PairCounts
         Round(kept, listed, batch)       ─────────▶   take back what was not kept, list what arose, merge the batch
                                          ◀─────────   Neighbours: what stands next to the new symbols
 
@@ -16,7 +20,18 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Begin", "Message", "Neighbours", "PairCounts", "Reply", "Round"]
+__all__ = [
+    "Begin",
+    "Begun",
+    "Cells",
+    "Collect",
+    "Message",
+    "Neighbours",
+    "PairCounts",
+    "Reply",
+    "Round",
+    "Survey",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -30,6 +45,31 @@ class Begin:
     def nbytes(self) -> int:
         """The bytes of its arrays."""
         return self.merges.nbytes + self.symbols.nbytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Survey:
+    """Settle the batch before (`kept`, bool, one a pair of it), then add all pairs up in `cells` (a power of two) cells."""
+
+    kept: npt.NDArray[np.bool_]
+    cells: int
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of its arrays."""
+        return self.kept.nbytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Collect:
+    """Count every pair whose cell is `hot` (uint8[cells], 0 or 1). Nothing is on trial meanwhile."""
+
+    hot: npt.NDArray[np.uint8]
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of its arrays."""
+        return self.hot.nbytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -55,8 +95,33 @@ class Round:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Begun:
+    """How much a partition holds: slots of its words' symbols, and bytes with repetitions, about."""
+
+    slots: int
+    weight: float
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of its numbers."""
+        return 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Cells:
+    """The counts of all pairs by cell (int64), 2^63 - 1 where they pass that."""
+
+    sums: npt.NDArray[np.int64]
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of its array."""
+        return self.sums.nbytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PairCounts:
-    """Every pair of symbols (int32[n, 2]) that occurs in a partition, and its count (int64[n])."""
+    """Pairs of symbols (int32[n, 2], ascending) that occur in a partition, and their counts (int64[n])."""
 
     pairs: npt.NDArray[np.int32]
     counts: npt.NDArray[np.int64]
@@ -87,5 +152,5 @@ class Neighbours:
         return self.symbols.nbytes + self.counts.nbytes + self.ends.nbytes + self.totals.nbytes
 
 
-Message = Begin | Round
-Reply = PairCounts | Neighbours
+Message = Begin | Survey | Collect | Round
+Reply = Begun | Cells | PairCounts | Neighbours

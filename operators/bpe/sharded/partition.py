@@ -5,10 +5,21 @@ import numpy.typing as npt
 
 from pairloom.operators.bpe.pairs import COUNT, FILL, compact_lists, enlarge_pairs
 from pairloom.operators.bpe.sharded.applying import apply_batch, batch_room, count_neighbours, take_back
-from pairloom.operators.bpe.sharded.counting import COUNTED, PAST_INT64, count_all
+from pairloom.operators.bpe.sharded.counting import COUNTED, PAST_INT64, add_cells, count_hot
 from pairloom.operators.bpe.sharded.encoded import encode_words, without_bytes
 from pairloom.operators.bpe.sharded.listing import list_hot, list_new, name_pairs
-from pairloom.operators.bpe.sharded.messages import Begin, Message, Neighbours, PairCounts, Reply, Round
+from pairloom.operators.bpe.sharded.messages import (
+    Begin,
+    Begun,
+    Cells,
+    Collect,
+    Message,
+    Neighbours,
+    PairCounts,
+    Reply,
+    Round,
+    Survey,
+)
 from pairloom.operators.bpe.symbols import LONG, lay_out, measure
 from pairloom.operators.errors import CapacityError
 from pairloom.operators.text import Text
@@ -55,10 +66,18 @@ class Partition:
 
     def answer(self, message: Message) -> Reply:
         """Do what the coordinator asks; see `messages`. Raises CapacityError where a count passes 2^63 - 1."""
-        return self.begin(message) if isinstance(message, Begin) else self.merge(message)
+        match message:
+            case Begin():
+                return self.begin(message)
+            case Survey():
+                return self.survey(message)
+            case Collect():
+                return self.collect(message)
+            case Round():
+                return self.merge(message)
 
-    def begin(self, message: Begin) -> PairCounts:
-        """Lay the words out with the merges so far; every pair that occurs, ascending. CapacityError as `answer`."""
+    def begin(self, message: Begin) -> Begun:
+        """Lay the words out with the merges so far."""
         text, split = self._text, self._split
         self._symbols = np.empty(self._slots, np.uint32)
         self._starts = np.empty(self._longs + 1, np.int64)
@@ -92,13 +111,23 @@ class Partition:
         self._positions, self._weights = np.zeros(0, np.uint32), np.zeros(0, np.int64)
         self._bounds = np.zeros(1, np.int64)
         self._begun = True
-        return self._pair_counts()
+        weight = float(np.dot(self._counts.astype(np.float64), np.diff(text.offsets)))
+        return Begun(slots=self._slots, weight=weight)
 
-    def _pair_counts(self) -> PairCounts:
+    def survey(self, message: Survey) -> Cells:
+        """Settle the batch on trial; all pairs, added up in cells."""
+        self._settle(message.kept)
+        cells = np.zeros(message.cells, np.int64)
+        add_cells(self._symbols, self._lengths, cells)
+        return Cells(sums=cells)
+
+    def collect(self, message: Collect) -> PairCounts:
+        """Every pair of the hot cells, ascending; raises CapacityError where a count passes 2^63 - 1."""
+        self._settle(np.zeros(0, np.bool_))
         slots = 1 << 14
         while True:
             table = np.zeros(2 * slots, np.uint64)
-            status = count_all(self._symbols, self._lengths, table)
+            status = count_hot(self._symbols, self._lengths, message.hot, table)
             if status == PAST_INT64:
                 raise CapacityError("the count of a pair passes 2^63 - 1")
             if status == COUNTED:
@@ -114,24 +143,29 @@ class Partition:
 
     def merge(self, message: Round) -> Neighbours:
         """Settle the batch on trial and merge the next one; what stands next to the new symbols."""
+        self._settle(message.kept)
+        if message.hot is not None:
+            self._list_hot(message.hot)
+        elif len(message.listed):
+            self._list_new(message.listed)
+        return self._apply(message.batch, message.base)
+
+    def _settle(self, kept: npt.NDArray[np.bool_]) -> None:
+        """Take back what is on trial and not kept; the positions of what is kept stay known."""
         if not self._begun:
             raise ValueError("a partition answers to nothing before it was told where to begin")
-        if len(message.kept) != len(self._batch):
-            raise ValueError(f"{len(message.kept)} pairs are settled, but {len(self._batch)} are on trial")
+        if len(kept) != len(self._batch):
+            raise ValueError(f"{len(kept)} pairs are settled, but {len(self._batch)} are on trial")
         take_back(
             self._batch,
-            message.kept,
+            kept,
             self._symbols,
             self._lengths,
             self._table,
             self._positions,
             self._bounds,
         )
-        if message.hot is not None:
-            self._list_hot(message.hot)
-        elif len(message.listed):
-            self._list_new(message.listed)
-        return self._apply(message.batch, message.base)
+        self._batch = self._batch[:0]
 
     def _list_hot(self, hot: npt.NDArray[np.int32]) -> None:
         self._pool = _NO_LISTS  # released before its successor is made

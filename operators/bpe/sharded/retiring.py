@@ -180,7 +180,6 @@ def retire(
     first: int,
     longest: int,
     threshold: int,
-    floor: int,
     batch: npt.NDArray[np.int32],
     keys: npt.NDArray[np.uint64],
     order: npt.NDArray[np.int64],
@@ -207,8 +206,8 @@ def retire(
     `order` their places in the batch. The partitions' answers: `symbols`, `counts` and `ends` (int64[parts, 2k + 1]), as
     `Neighbours`, one after another. Of the partitions' symbols, `heads` and `tails` are the ids of the first and last part
     as far as merges are made. By id: `names`, the symbol; `sizes`, bytes (int32); `around` (int64, zero) and `touched`
-    (uint32). Pairs that arise are added up in `table` where they reach `floor` and their product has fewer than `longest`
-    bytes; from `threshold` on they go to `heap` and to `listed` (int32[n, 2], ids). Table, heap and `listed` have room for
+    (uint32). Pairs that arise go to `table`, `heap` and `listed` (int32[n, 2], ids) where they reach `threshold` and their
+    product has fewer than `longest` bytes. Table, heap and `listed` have room for
     one pair for each entry of `symbols`. `merges` and `kept` (bool[k]) are written.
     """
     slots, top, hist, found = address(table), address(heap), address(around), address(touched)
@@ -265,16 +264,15 @@ def retire(
                     if rest < 0:
                         return DIFFERS
                     store_u64(loser + 8, np.uint64(rest))
-                if weight >= floor and size + signed(sizes[other]) < longest:
+                if weight >= threshold and size + signed(sizes[other]) < longest:
                     pair = other << 32 | product if side == 0 else product << 32 | other
                     fresh = find_count(slots, mask, np.uint64(pair + 1))
                     store_u64(fresh, np.uint64(pair + 1))
                     store_u64(fresh + 8, np.uint64(weight))
                     state[PAIRED] += 1
-                    if weight >= threshold:
-                        push(top, state[HEAPED], np.uint64(weight), np.uint64(pair + 1))
-                        state[HEAPED] += 1
-                        listed[state[LISTED], 0] = pair >> 32
-                        listed[state[LISTED], 1] = pair & 0xFFFFFFFF
-                        state[LISTED] += 1
+                    push(top, state[HEAPED], np.uint64(weight), np.uint64(pair + 1))
+                    state[HEAPED] += 1
+                    listed[state[LISTED], 0] = pair >> 32
+                    listed[state[LISTED], 1] = pair & 0xFFFFFFFF
+                    state[LISTED] += 1
     return RETIRED_ALL
