@@ -116,7 +116,7 @@ class Learn(Section):
         description="one task for all words, members that share them, or what the memory of the machines allows",
     )
     members: int | None = Field(
-        default=None, ge=1, description="members that share the words; otherwise one a processor"
+        default=None, ge=1, description="members that share the words; otherwise one a processor, up to 64"
     )
     checkpoint_seconds: float = Field(
         default=30.0, ge=0.0, description="between two times that a sharded learner stores its merges"

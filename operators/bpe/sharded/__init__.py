@@ -5,8 +5,8 @@
 A round makes tens to hundreds of merges (`coordinator`), so that a few hundred messages learn what takes tens of thousands
 of merges. A partition (`partition`) holds its own words and nothing else's; the coordinator holds pairs and no word.
 
-Source: the rounds are speculation with validation of greedy merges, in exact order, as no published trainer has them;
-what makes them exact is told in `retiring`.
+Source: of our own. Rounds of merges that do not touch each other are known (BatchBPE: Morgan 2024, arXiv 2408.04653), but
+change the order and with it the vocabulary; here what was tried in vain is taken back, and the order is the greedy one.
 """
 
 from collections.abc import Callable, Sequence
@@ -61,7 +61,8 @@ def learn_sharded(
     """What `learn_bpe` learns from the words of all `parts`, learned in rounds, all partitions in this process.
 
     A word may occur in several parts. For the options see `learn_bpe`; `least_batch` and `most_batch` bound how many pairs
-    are on trial in a round and decide nothing else. `progress` is called after each round. Raises what `learn_bpe` raises.
+    are on trial in a round and decide nothing else. `progress` is called after each round with (merges learned, merges
+    wanted). Raises what `learn_bpe` raises.
     """
     specials = check_options(
         size,
@@ -85,9 +86,7 @@ def learn_sharded(
         most_batch=most_batch,
     )
     if merges is not None:
-        spell_tokens(
-            coordinator.merges, specials
-        )  # merges that make one token twice are refused before any work
+        spell_tokens(coordinator.merges, specials)  # refuses merges that make one token twice
     while (message := coordinator.next()) is not None:
         coordinator.take([partition.answer(message) for partition in partitions])
         if progress is not None:

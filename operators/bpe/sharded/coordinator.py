@@ -19,7 +19,6 @@ import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators.bpe.sharded import retiring
-from pairloom.operators.bpe.sharded.counting import add_pairs, look_up
 from pairloom.operators.bpe.sharded.messages import (
     Begin,
     Begun,
@@ -32,6 +31,7 @@ from pairloom.operators.bpe.sharded.messages import (
     Round,
     Survey,
 )
+from pairloom.operators.bpe.sharded.ranking import Ranking, keys_of
 from pairloom.operators.bpe.symbols import HOLE
 from pairloom.operators.errors import CapacityError, CorruptionError
 
@@ -71,8 +71,6 @@ class Coordinator:
         done = 0 if given is None else len(given)
         self._first, self._wanted, self._floor = first, merges, max(min_count, 1)
         self._longest = max_token_length if max_token_length is not None else 1 << 40
-        self._veto = veto
-        self._vetoed: list[int] = []  # keys
         self._batch_sizes = (least_batch, most_batch)
         self._threshold = -1 if threshold is None else threshold  # below 0: chosen when pairs are counted
         self._most_hot = (1 << 18) + 2 * merges if most_hot is None else most_hot
@@ -84,13 +82,12 @@ class Coordinator:
             assert given is not None
             self._merges[k] = given[k]
             self._sizes[first + k] = self._sizes[given[k]].sum()
-        self._state = np.zeros(4, np.int64)
-        self._state[retiring.MADE] = done
+        self._ranking = Ranking(self._most_hot, veto)
+        self._ranking.state[retiring.MADE] = done
         self._heads = np.arange(first + done + 4 * most_batch, dtype=np.int32)
         self._tails = self._heads.copy()
         self._around, self._touched = np.zeros(ids, np.int64), np.zeros(ids, np.uint32)
         self._flags = np.zeros(ids, np.uint8)
-        self._table, self._heap = np.zeros(2 << 10, np.uint64), np.zeros(2 << 10, np.uint64)
         self._batch, self._base = np.zeros((0, 2), np.int32), first + done
         self._kept, self._listed = np.zeros(0, np.bool_), np.zeros((0, 2), np.int32)
         self._size = least_batch
@@ -104,7 +101,7 @@ class Coordinator:
     @property
     def merges(self) -> npt.NDArray[np.int32]:
         """The merges made so far, int32[m, 2]."""
-        return self._merges[: int(self._state[retiring.MADE])]
+        return self._merges[: int(self._ranking.state[retiring.MADE])]
 
     @property
     def wanted(self) -> int:
@@ -114,12 +111,12 @@ class Coordinator:
     @property
     def pairs(self) -> int:
         """How many pairs the table holds."""
-        return int(self._state[retiring.PAIRED])
+        return self._ranking.pairs
 
     @property
     def nbytes(self) -> int:
         """The bytes of the table of pairs and of the heap."""
-        return self._table.nbytes + self._heap.nbytes
+        return self._ranking.nbytes
 
     def next(self) -> Message | None:
         """What to ask all partitions next, or None where there are merges enough or no pair is left."""
@@ -134,7 +131,9 @@ class Coordinator:
         match self._asked:
             case Round() as asked:
                 nothing = np.zeros((0, 2), np.int32)
-                return begin, replace(asked, kept=np.zeros(0, np.bool_), listed=nothing, hot=self._hot())
+                return begin, replace(
+                    asked, kept=np.zeros(0, np.bool_), listed=nothing, hot=self._names[self._ranking.hot()]
+                )
             case Survey() as asked:
                 return begin, replace(asked, kept=np.zeros(0, np.bool_))
             case Collect() as asked:
@@ -172,7 +171,7 @@ class Coordinator:
             return None
         if not self._slots:
             return self._begin()
-        best = self._best(wanted)
+        best = self._ranking.best(wanted, self._threshold)
         if len(best):
             return self._round(best)
         if self._hot_cells is not None:
@@ -188,22 +187,20 @@ class Coordinator:
         # A cell for 8 to 16 slots keeps most pairs that are not hot apart from those that are.
         return Survey(kept=kept, cells=1 << min(max(10, (self._slots // 16).bit_length()), 24))
 
-    def _round(self, best: npt.NDArray[np.uint64]) -> Round:
-        """A round with these pairs (count, key) on trial."""
+    def _round(self, best: npt.NDArray[np.int32]) -> Round:
+        """A round with these pairs on trial."""
         self._base += len(self._batch)
         if self._base + len(best) >= HOLE:
             raise CapacityError(
                 f"{self._base} symbols were tried for {len(self.merges)} merges; symbols must stay below {HOLE}: begin "
                 "again from these merges"
             )
-        keys = best[:, 1] - np.uint64(1)
-        self._batch = np.empty((len(best), 2), np.int32)
-        self._batch[:, 0], self._batch[:, 1] = keys >> np.uint64(32), keys & np.uint64(0xFFFFFFFF)
+        self._batch = best
         listing, self._listing = self._listing, False
         return Round(
             kept=self._kept,
             listed=np.zeros((0, 2), np.int32) if listing else self._listed,
-            hot=self._hot() if listing else None,
+            hot=self._names[self._ranking.hot()] if listing else None,
             batch=self._names[self._batch],
             base=self._base,
         )
@@ -215,7 +212,8 @@ class Coordinator:
         ends = np.stack([reply.ends + start for reply, start in zip(replies, starts, strict=False)])
         symbols = np.concatenate([reply.symbols for reply in replies])
         counts = np.concatenate([reply.counts for reply in replies])
-        self._reserve(len(symbols))
+        ranking = self._ranking
+        ranking.reserve(len(symbols))
         if base + k > len(self._heads):
             more = np.zeros(base + k, np.int32)
             self._heads, self._tails = (
@@ -223,13 +221,15 @@ class Coordinator:
                 np.concatenate([self._tails, more]),
             )
         self._heads[base : base + k], self._tails[base : base + k] = self._batch[:, 0], self._batch[:, 1]
-        keys = _keys(self._batch[:, 0], self._batch[:, 1])
+        keys = keys_of(self._batch)
         order = np.argsort(keys)
         keys = keys[order]
         totals = np.stack([reply.totals for reply in replies])
         trial = (self._batch, keys, order, base, symbols, counts, ends)
         sums = np.zeros(k, np.int64)
-        wrong = retiring.check_batch(*trial, totals, self._heads, self._tails, self._flags, sums, self._table)
+        wrong = retiring.check_batch(
+            *trial, totals, self._heads, self._tails, self._flags, sums, ranking.table
+        )
         if wrong >= 0:
             raise CorruptionError(
                 f"round {self.rounds}: the partitions count the pair {self._batch[wrong].tolist()} {sums[wrong]} times, which "
@@ -237,7 +237,7 @@ class Coordinator:
             )
         self._kept = np.zeros(k, np.bool_)
         listed = np.empty((len(symbols), 2), np.int32)
-        self._state[retiring.LISTED] = 0
+        ranking.state[retiring.LISTED] = 0
         before = len(self.merges)
         status = retiring.retire(
             self._wanted,
@@ -249,14 +249,14 @@ class Coordinator:
             self._tails,
             self._names,
             self._sizes,
-            self._table,
-            self._heap,
+            ranking.table,
+            ranking.heap,
             self._around,
             self._touched,
             self._merges,
             self._kept,
             listed,
-            self._state,
+            ranking.state,
         )
         if status == retiring.DIFFERS:
             raise CorruptionError(
@@ -264,30 +264,10 @@ class Coordinator:
             )
         made = len(self.merges) - before
         assert made, "the best pair is always on trial"
-        arose = self._names[listed[: int(self._state[retiring.LISTED])]]
+        arose = self._names[listed[: int(ranking.state[retiring.LISTED])]]
         self._listed = arose[np.argsort(arose.max(axis=1), kind="stable")] if len(arose) else arose
         least, most = self._batch_sizes
         self._size = min(max(2 * made, least), most)
-
-    def _best(self, wanted: int) -> npt.NDArray[np.uint64]:
-        """The best pairs, (count, key) each, without those that are vetoed; they stay in the heap."""
-        chosen: list[npt.NDArray[np.uint64]] = []
-        room = wanted
-        while room:
-            best = np.empty((room, 2), np.uint64)
-            best = best[: retiring.pop_best(best, self._threshold, self._table, self._heap, self._state)]
-            if not len(best):
-                break
-            if self._veto is not None:
-                pairs = [divmod(int(key) - 1, 1 << 32) for key in best[:, 1]]
-                vetoed = np.array([self._veto(left, right) for left, right in pairs], np.bool_)
-                self._vetoed += best[vetoed, 1].tolist()
-                best = best[~vetoed]
-            chosen.append(best)
-            room -= len(best)
-        found = np.concatenate(chosen) if chosen else np.zeros((0, 2), np.uint64)
-        retiring.push_back(found, self._heap, self._state)
-        return found
 
     def _lower(self, cells: Sequence[Cells]) -> npt.NDArray[np.int64]:
         """Choose the count down to which pairs are listed next; returns the sums of all partitions' cells.
@@ -318,75 +298,12 @@ class Coordinator:
         self._hot_cells = (self._lower(cells) >= self._threshold).astype(np.uint8)
 
     def _count(self, replies: Sequence[PairCounts]) -> None:
-        """Begin a new table with the pairs that the partitions have counted, as far as they reach the threshold."""
-        before, self._table = self._table, np.zeros(2 << 10, np.uint64)
-        self._state[retiring.PAIRED] = self._state[retiring.HEAPED] = 0
-        for reply in replies:
-            left, right = self._heads[reply.pairs[:, 0]], self._heads[reply.pairs[:, 1]]
-            short = self._sizes[left].astype(np.int64) + self._sizes[right] < self._longest
-            short |= (left < self._first) & (right < self._first)
-            self._reserve(int(short.sum()))
-            added = add_pairs(_keys(left, right)[short], reply.counts[short], self._table)
-            if added < 0:
-                raise CapacityError("the count of a pair passes 2^63 - 1")
-            self._state[retiring.PAIRED] += added
-        known = np.flatnonzero(before[1::2].view(np.int64) >= self._threshold)
-        counts = before[2 * known + 1].view(np.int64)
-        wrong = look_up(before[2 * known], counts, self._table)
-        if wrong >= 0:
-            pair = divmod(int(before[2 * known[wrong]]) - 1, 1 << 32)
-            raise CorruptionError(
-                f"the partitions do not count the pair {pair} {counts[wrong]} times, as it was known to occur: words were "
-                "lost or added on the way"
-            )
-        self._fill_heap()
+        """Rank the pairs that the partitions have counted, as far as they reach the threshold."""
+        pairs = [self._heads[reply.pairs] for reply in replies]
+        counts = [reply.counts for reply in replies]
+        for k, named in enumerate(pairs):
+            short = self._sizes[named].sum(axis=1, dtype=np.int64) < self._longest
+            short |= (named < self._first).all(axis=1)
+            pairs[k], counts[k] = named[short], counts[k][short]
+        self._threshold = self._ranking.begin(pairs, counts, self._threshold)
         self._counted_at, self._hot_cells, self._listing = len(self.merges), None, True
-
-    def _fill_heap(self) -> None:
-        """Keep the pairs that reach the threshold, which is raised where they are too many, in table and heap."""
-        counts = self._table[1::2].view(np.int64)
-        if np.count_nonzero(counts >= self._threshold) > self._most_hot:
-            self._threshold = max(
-                self._threshold, int(np.partition(counts, -self._most_hot)[-self._most_hot])
-            )
-        hot = np.flatnonzero(counts >= self._threshold)
-        keys, held = self._table[2 * hot], counts[hot]
-        self._table = np.zeros(2 << max(10, (2 * len(hot)).bit_length()), np.uint64)
-        add_pairs(keys, held, self._table)
-        heaped = (
-            ~np.isin(keys, np.array(self._vetoed, np.uint64)) if self._vetoed else np.ones(len(hot), bool)
-        )
-        size = int(np.count_nonzero(heaped))
-        self._heap = np.empty(4 * size + 2048, np.uint64)
-        self._heap[0 : 2 * size : 2], self._heap[1 : 2 * size : 2] = held[heaped], keys[heaped]
-        retiring.heapify(self._heap, size)
-        self._state[retiring.PAIRED], self._state[retiring.HEAPED] = len(hot), size
-
-    def _hot(self) -> npt.NDArray[np.int32]:
-        """The pairs of the heap, as symbols."""
-        keys = self._heap[1 : 2 * int(self._state[retiring.HEAPED]) : 2] - np.uint64(1)
-        hot = np.empty((len(keys), 2), np.int32)
-        hot[:, 0], hot[:, 1] = keys >> np.uint64(32), keys & np.uint64(0xFFFFFFFF)
-        return self._names[hot]
-
-    def _reserve(self, pairs: int) -> None:
-        """Make room for so many more pairs in the table and in the heap."""
-        heaped = int(self._state[retiring.HEAPED])
-        if 2 * (heaped + pairs) > len(self._heap):
-            heap = np.empty(4 * (heaped + pairs), np.uint64)
-            heap[: 2 * heaped] = self._heap[: 2 * heaped]
-            self._heap = heap
-        if 4 * (self.pairs + pairs) > 3 * (len(self._table) // 2):
-            live = np.flatnonzero(self._table[1::2].view(np.int64) >= 1)
-            slots = len(self._table) // 2
-            while 4 * (len(live) + pairs) > 3 * slots or 2 * len(live) > slots:
-                slots *= 2
-            table = np.zeros(2 * slots, np.uint64)
-            add_pairs(self._table[2 * live], self._table[2 * live + 1].view(np.int64), table)
-            self._table = table
-            self._state[retiring.PAIRED] = len(live)
-
-
-def _keys(left: npt.NDArray[np.int32], right: npt.NDArray[np.int32]) -> npt.NDArray[np.uint64]:
-    """Pairs of ids as keys of the table."""
-    return (left.astype(np.uint64) << np.uint64(32) | right.astype(np.uint64)) + np.uint64(1)
