@@ -237,7 +237,7 @@ def _keys(
 
 def _kept_keys(recipe: Recipe, keep: Manifest) -> tuple[str, str]:
     """The keys of count and learn of a generation, if its vocabulary is what the recipe asks for."""
-    asked = recipe.vocabulary.model_dump(mode="json", by_alias=True)
+    asked = recipe.vocabulary.model_dump(mode="json", by_alias=True, exclude={"learn"})
     had = keep.recipe["vocabulary"]
     if other := sorted(name for name in asked if asked[name] != had.get(name)):
         changes = ", ".join(f"vocabulary.{name} is {asked[name]!r}, was {had.get(name)!r}" for name in other)

@@ -85,6 +85,12 @@ def test_an_interrupted_run_goes_on_after_what_it_has_stored(folder: Path, membe
     assert not list((folder / "sharded").rglob("*merges*"))
 
 
+def test_a_vocabulary_is_kept_whatever_way_it_was_learned(folder: Path) -> None:
+    manifest = run(recipe(folder, "single"))
+    kept = make_plan(recipe(folder, "sharded"), keep=manifest)
+    assert kept.keys["learn"] == manifest.stages["learn"].key
+
+
 def test_rounds_are_shown_with_merges(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run(recipe(folder, "sharded"), until="learn", observe=_Lines())
     said = capsys.readouterr().err
