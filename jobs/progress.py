@@ -55,9 +55,7 @@ class Step:
     rounds: int = 0
     merges: int = 0
     wanted: int = 0
-    pace: list[tuple[float, int]] = field(
-        default_factory=list
-    )  # times and merges then, a second apart or more
+    pace: list[tuple[float, int]] = field(default_factory=list)  # times, a second apart, and merges then
 
     def take_round(self, event: RoundDone, now: float) -> None:
         """A round of learning is done."""

@@ -16,7 +16,7 @@ from pairloom.operators import count_pairs, merge_counts
 from pairloom.operators.bpe.sharded import Coordinator, Partition, byte_ids, partition_memory
 from pairloom.operators.errors import CorruptionError, StorageError
 from pairloom.operators.text import text_of
-from pairloom.pipeline.events import RoundDone, StepFinished, StepStarted
+from pairloom.pipeline.events import RoundDone, StepFinished, StepStarted, UnitDone
 from pairloom.pipeline.execution.base import Crew, Executor, PreemptedError
 from pairloom.pipeline.job import Job
 from pairloom.pipeline.stages.count import read_pairs, read_words
@@ -134,6 +134,8 @@ def learn_in_rounds(
     finally:
         crew.close()
     log.extend(coordinator.merges)
+    for post in posts:
+        job.observe(UnitDone(step="rounds", bytes=sum(file.bytes for file in post.words), ledger=Ledger()))
     job.observe(StepFinished(step="rounds", ledger=Ledger()))
 
 

@@ -12,6 +12,7 @@ from pairloom.pipeline import Recipe, make_plan, run
 from pairloom.pipeline.events import Event, RoundDone
 from pairloom.pipeline.execution.local import LocalExecutor
 from pairloom.pipeline.plan import project
+from pairloom.pipeline.runlog import RunLog, list_runs, read_run
 from pairloom.pipeline.stages.rounds import WordsPost, share_out
 from pairloom.pipeline.store.merge_log import MergeLog
 from tests.corpora import contents, open_objects_of, recipe_for, write_jsonl
@@ -89,6 +90,17 @@ def test_a_vocabulary_is_kept_whatever_way_it_was_learned(folder: Path) -> None:
     manifest = run(recipe(folder, "single"))
     kept = make_plan(recipe(folder, "sharded"), keep=manifest)
     assert kept.keys["learn"] == manifest.stages["learn"].key
+
+
+def test_the_log_of_a_run_counts_the_members(folder: Path) -> None:
+    chosen = recipe(folder, "sharded", "vocabulary.learn.members=3")
+    plan, objects = make_plan(chosen), open_objects_of(folder / "sharded")
+    with RunLog(objects, plan) as log:
+        log.committed(run(chosen, until="learn", plan=plan, observe=log))
+    (name,) = list_runs(objects)
+    (step,) = [step for step in read_run(objects, name).steps if step.step == "rounds"]
+    assert (step.units, step.done, step.done_bytes) == (3, 3, step.bytes)
+    assert step.ended >= step.progressed > step.started
 
 
 def test_rounds_are_shown_with_merges(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
