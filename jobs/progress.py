@@ -24,7 +24,7 @@ SAYS = {
     "prepare": "prepare",
     "count": "count words",
     "merge": "merge counts",
-    "rounds": "learn in rounds",
+    "rounds": "learn rounds",
     "learn": "learn merges",
     "tokenize": "tokenize",
     "survey": "digest tokens",

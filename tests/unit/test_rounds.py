@@ -106,7 +106,7 @@ def test_the_log_of_a_run_counts_the_members(folder: Path) -> None:
 def test_rounds_are_shown_with_merges(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run(recipe(folder, "sharded"), until="learn", observe=_Lines())
     said = capsys.readouterr().err
-    assert "learn in rounds: 2 members" in said or "learn in rounds: 4 members" in said
+    assert "learn rounds: 2 members" in said or "learn rounds: 4 members" in said
     assert "443 merges in " in said
 
 
