@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Task, TextColumn
 from rich.progress import Progress as Bars
 
 from pairloom.operators.errors import PairloomError
-from pairloom.pipeline.events import Event, StepStarted, UnitDone
+from pairloom.pipeline.events import Event, RoundDone, StepStarted, UnitDone
 from pairloom.pipeline.phases import Usage
 from pairloom.pipeline.plan import Plan
 from pairloom.pipeline.store.receipts import Ledger
@@ -24,6 +24,7 @@ SAYS = {
     "prepare": "prepare",
     "count": "count words",
     "merge": "merge counts",
+    "rounds": "learn rounds",
     "learn": "learn merges",
     "tokenize": "tokenize",
     "survey": "digest tokens",
@@ -51,6 +52,17 @@ class Step:
     seconds: float = 0.0
     ledger: Ledger = field(default_factory=Ledger)
     usage: Usage = field(default_factory=Usage)  # of all workers
+    rounds: int = 0
+    merges: int = 0
+    wanted: int = 0
+    pace: list[tuple[float, int]] = field(default_factory=list)  # times, a second apart, and merges then
+
+    def take_round(self, event: RoundDone, now: float) -> None:
+        """A round of learning is done."""
+        self.rounds, self.merges, self.wanted = event.rounds, event.merges, event.wanted
+        self.seconds = now - self.started
+        if not self.pace or now - self.pace[-1][0] >= 1:
+            self.pace.append((now, event.merges))
 
     def take(self, event: UnitDone, now: float) -> None:
         """A unit is done."""
@@ -68,7 +80,14 @@ class Step:
         return self.fresh / self.seconds if self.seconds > 0 else 0.0
 
     def remaining(self, now: float) -> float | None:
-        """Seconds to go, from the units that this run has done; None while there is none."""
+        """Seconds to go, from the units that this run has done; None while there is none.
+
+        Of rounds, from the merges of the later half of the time: the first ones touch the most words.
+        """
+        if self.wanted:
+            half = [point for point in self.pace if point[0] <= (self.started + now) / 2][-1:]
+            done = self.merges - half[0][1] if half else 0
+            return (self.wanted - self.merges) * (now - half[0][0]) / done if done else None
         if not self.fresh or self.done_units >= self.units:
             return None
         return max(0.0, (self.bytes - self.done_bytes) / self.rate - (now - self.started - self.seconds))
@@ -91,6 +110,9 @@ class Progress:
             self.begin(step)
         elif isinstance(event, UnitDone):
             self.steps[event.step].take(event, now)
+            self.advance(self.steps[event.step], now)
+        elif isinstance(event, RoundDone):
+            self.steps[event.step].take_round(event, now)
             self.advance(self.steps[event.step], now)
         else:
             step = self.steps[event.step]
@@ -120,12 +142,14 @@ class _Lines(Progress):
             self._say("prepare: start a worker; load its kernels, or compile them once for this machine")
             return
         known = f", {step.reused} done before" if step.reused else ""
-        self._say(f"{SAYS[step.name]}: {_many(step.units, 'unit')}, {size_text(step.bytes)}{known}")
+        noun = "member" if step.name == "rounds" else "unit"
+        self._say(f"{SAYS[step.name]}: {_many(step.units, noun)}, {size_text(step.bytes)}{known}")
 
     def advance(self, step: Step, now: float) -> None:
         if now - self._last >= LINE_SECONDS:
             self._last = now
-            self._say(f"{SAYS[step.name]}: {step.done_units}/{step.units} {_state(step, now)}")
+            units = "" if step.wanted else f"{step.done_units}/{step.units} "
+            self._say(f"{SAYS[step.name]}: {units}{_state(step, now)}")
 
     def end(self, step: Step) -> None:
         self._say(f"{SAYS[step.name]}: done in {time_text(step.seconds)}{_documents(step)}")
@@ -148,7 +172,8 @@ class _Bars(Progress):
         self._tasks[step.name] = self._bars.add_task(SAYS[step.name], total=total, step=step)
 
     def advance(self, step: Step, now: float) -> None:
-        self._bars.update(self._tasks[step.name], completed=step.done_bytes)  # type: ignore[arg-type]
+        done, total = (step.merges, step.wanted) if step.wanted else (step.done_bytes, step.bytes or None)
+        self._bars.update(self._tasks[step.name], completed=done, total=total)  # type: ignore[arg-type]
 
     def end(self, step: Step) -> None:
         self._bars.update(self._tasks[step.name], completed=step.bytes or 1, total=step.bytes or 1)  # type: ignore[arg-type]
@@ -219,7 +244,10 @@ def time_text(seconds: float) -> str:
 
 def _state(step: Step, now: float) -> str:
     left = step.remaining(now)
-    parts = [f"{size_text(step.done_bytes)} of {size_text(step.bytes)}"]
+    if step.wanted:
+        parts = [f"{step.merges:,} of {step.wanted:,} merges", _many(step.rounds, "round")]
+    else:
+        parts = [f"{size_text(step.done_bytes)} of {size_text(step.bytes)}"]
     if step.ledger.documents_in:
         parts.append(f"{step.ledger.documents_in:,} documents")
     if step.fresh:
@@ -230,6 +258,8 @@ def _state(step: Step, now: float) -> str:
 
 
 def _documents(step: Step) -> str:
+    if step.wanted:
+        return f", {step.merges:,} merges in {_many(step.rounds, 'round')}"
     if not step.ledger.documents_in or not step.fresh:
         return ""
     return f", {step.ledger.documents_in:,} documents, {size_text(step.fresh / max(step.seconds, 1e-9))}/s"

@@ -76,6 +76,7 @@ def summary(manifest: Manifest, root: str, watch: Progress) -> dict[str, Any]:
             "phases": {name: round(seconds, 3) for name, seconds in sorted(step.usage.seconds.items())},
             "memory": step.usage.memory,
         }
+        | ({"rounds": step.rounds, "merges": step.merges} if step.wanted else {})
         for name, step in watch.steps.items()
     }
     return out
@@ -129,6 +130,10 @@ def show_summary(result: dict[str, Any]) -> None:
         if name == "prepare":
             continue
         rate = f", {size_text(step['bytes_per_second'])}/s" if step["bytes_per_second"] else ", done before"
+        if "rounds" in step:
+            rate = f", {step['merges']:,} merges after {step['rounds']:,} rounds"
+        elif name == "rounds":
+            rate = ", no merge was left to learn"
         lines.append((SAYS[name], time_text(step["seconds"]) + rate))
     lines.append(("committed", f"generation {result['generation']} of {result['root']}"))
     for label, text in lines:

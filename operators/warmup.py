@@ -1,8 +1,11 @@
 """Compiling every kernel of encoding before it is needed: in an image as it is built, or in an actor as it starts."""
 
+import numpy as np
 import pyarrow as pa
 
 from pairloom.operators.bpe import learn_bpe
+from pairloom.operators.bpe.pairs import compact_lists
+from pairloom.operators.bpe.sharded import learn_sharded
 from pairloom.operators.evaluate.tally import tally_words
 from pairloom.operators.evaluate.trace import merge_trace
 from pairloom.operators.pretokenize import Pretokenizer
@@ -27,9 +30,12 @@ def warmup(schemes: tuple[str, ...] = tuple(SCHEMES)) -> None:
         counts = count_words(column.fill_null(""), cut)
         counts = merge_counts([counts, counts])
         vocabulary = learn_bpe(counts, 300, special_tokens=["<|x|>"], pretokenizer=cut).with_memo(counts)
+        if scheme == schemes[0]:
+            learn_sharded(counts.partition(2), 300, merges=learn_bpe(counts, 270).merges, least_batch=1)
         for policy in ("text", "parse"):
             ids = vocabulary.encode(column, append=[0], special_tokens_in_text=policy)
         vocabulary.decode(ids)
+    compact_lists(np.zeros(4, np.uint64), np.zeros(0, np.int64), 1, np.zeros(0, np.uint32))
     vocabulary.encode(column, offsets=True)
     segment_ids([[2, 1]], 4)
     position_ids([[2, 1]], 4)

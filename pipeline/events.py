@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pairloom.pipeline.phases import Usage
 from pairloom.pipeline.store.receipts import Ledger
 
-__all__ = ["Event", "StepFinished", "StepStarted", "UnitDone"]
+__all__ = ["Event", "RoundDone", "StepFinished", "StepStarted", "UnitDone"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +33,16 @@ class UnitDone:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RoundDone:
+    """A round of learning is done: so many rounds by this run, so many merges in all, of so many at most."""
+
+    step: str
+    rounds: int
+    merges: int
+    wanted: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepFinished:
     """A step is over; `ledger` sums its units."""
 
@@ -40,4 +50,4 @@ class StepFinished:
     ledger: Ledger
 
 
-Event = StepStarted | UnitDone | StepFinished
+Event = StepStarted | UnitDone | RoundDone | StepFinished

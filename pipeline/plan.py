@@ -154,9 +154,13 @@ def project(plan: Plan, workers: int) -> list[Projection]:
         mode=choice.shuffle.mode,
         groups=choice.shuffle.groups,
     ).train
+    learn = (1, 300_000_000 + size // 4, 10 * plan.recipe.vocabulary.size)
+    if plan.recipe.vocabulary.learn.mode == "sharded":
+        members = min(plan.partitions, plan.recipe.vocabulary.learn.members or workers)
+        learn = (members + 1, 500_000_000 + size // members, learn[2])
     shape = {
         "count": (len(plan.units) + plan.partitions, 600_000_000 + 2 * unit, size // 10),
-        "learn": (1, 300_000_000 + size // 4, 10 * plan.recipe.vocabulary.size),
+        "learn": learn,
         "tokenize": (len(plan.units), 800_000_000, tokens * width),
         "select": (
             len(plan.units) + digests,
@@ -233,7 +237,7 @@ def _keys(
 
 def _kept_keys(recipe: Recipe, keep: Manifest) -> tuple[str, str]:
     """The keys of count and learn of a generation, if its vocabulary is what the recipe asks for."""
-    asked = recipe.vocabulary.model_dump(mode="json", by_alias=True)
+    asked = recipe.vocabulary.model_dump(mode="json", by_alias=True, exclude={"learn"})
     had = keep.recipe["vocabulary"]
     if other := sorted(name for name in asked if asked[name] != had.get(name)):
         changes = ", ".join(f"vocabulary.{name} is {asked[name]!r}, was {had.get(name)!r}" for name in other)

@@ -28,6 +28,7 @@ from pairloom.pipeline.amounts import AmountLoader, Ratio, Size, TokenCount
 __all__ = [
     "CorpusSource",
     "Execution",
+    "Learn",
     "Mixture",
     "Pack",
     "PretokenizerChoice",
@@ -107,6 +108,21 @@ class PretokenizerChoice(Section):
         return Pretokenizer(scheme=self.scheme, digits=self.digits, pattern=self.pattern)
 
 
+class Learn(Section):
+    """How merges are learned. Nothing here changes a byte of the result."""
+
+    mode: Literal["auto", "single", "sharded"] = Field(
+        default="auto",
+        description="one task for all words, members that share them, or what the memory of the machines allows",
+    )
+    members: int | None = Field(
+        default=None, ge=1, description="members that share the words; otherwise one a processor, up to 64"
+    )
+    checkpoint_seconds: float = Field(
+        default=30.0, ge=0.0, description="between two times that a sharded learner stores its merges"
+    )
+
+
 class VocabularyChoice(Section):
     """The vocabulary to learn, or the `tokenizer.json` to take."""
 
@@ -115,6 +131,7 @@ class VocabularyChoice(Section):
     normalizer: Literal["none", "nfc", "nfkc"] = Field(default="none", description="Unicode normalization")
     special_tokens: tuple[str, ...] = Field(default=("<|endoftext|>",), description="tokens outside the text")
     min_count: int = Field(default=1, ge=1, description="a pair seen less often is not merged")
+    learn: Learn = Learn()
     from_: str | None = Field(
         default=None, alias="from", description="a tokenizer.json; count and learn are skipped"
     )

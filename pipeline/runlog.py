@@ -19,7 +19,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pairloom.operators.errors import CorruptionError, PairloomError, RecipeError
-from pairloom.pipeline.events import Event, StepFinished, StepStarted, UnitDone
+from pairloom.pipeline.events import Event, RoundDone, StepFinished, StepStarted, UnitDone
 from pairloom.pipeline.execution.base import PreemptedError
 from pairloom.pipeline.phases import Usage
 from pairloom.pipeline.plan import Plan
@@ -156,6 +156,8 @@ class RunLog:
                 )
             elif isinstance(event, UnitDone):
                 _take(self.record.steps[-1], event, now)
+            elif isinstance(event, RoundDone):
+                self.record.steps[-1].progressed = now
             else:
                 self.record.steps[-1].ended = now
         if isinstance(event, (StepStarted, StepFinished)):

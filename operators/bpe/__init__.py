@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from pairloom.operators.bpe.assembling import assemble, check_options
 from pairloom.operators.bpe.learner import Learner, memory
 from pairloom.operators.bpe.pairs import count_byte_pairs
 from pairloom.operators.bpe.symbols import count_bytes
@@ -64,21 +65,15 @@ def learn_bpe(
     CapacityError where a pair's count passes 2^63 - 1 or the words pass what 32 bits address, CorruptionError where
     `pairs` disagree.
     """
-    specials = tuple(dict.fromkeys(special_tokens))
+    specials = check_options(
+        size,
+        special_tokens,
+        min_count=min_count,
+        max_token_length=max_token_length,
+        limit_alphabet=limit_alphabet,
+    )
     order = byte_order()
     first = len(specials) + 256
-    if size < first:
-        raise ValueError(
-            f"size {size} is too small: {len(specials)} special tokens and 256 bytes make {first} tokens before any merge"
-        )
-    for name, value in (
-        ("min_count", min_count),
-        ("max_token_length", max_token_length),
-        ("limit_alphabet", limit_alphabet),
-    ):
-        if value is not None and value < 0:
-            raise ValueError(f"{name} must not be negative, got {value}")
-    _check_special_tokens(specials)
     if pairs is not None and not np.array_equal(pairs, count_pairs(counts)):
         raise CorruptionError(
             "the given pair counts are not those of the words: words were lost or added on the way"
@@ -93,17 +88,7 @@ def learn_bpe(
         text, counts.counts, ids, first=first, merges=size - first, max_token_length=max_token_length
     )
     learned = learner.learn(min_count=min_count, given=given, progress=progress)
-    tokens = [token.encode() for token in specials] + [bytes([byte]) for byte in order]
-    for left, right in learned.tolist():
-        tokens.append(tokens[left] + tokens[right])
-    _check_unique(tokens, specials)
-    return Vocabulary(
-        tokens=tuple(tokens),
-        merges=learned,
-        special_tokens=specials,
-        pretokenizer=pretokenizer or Pretokenizer(),
-        normalizer=normalizer,
-    )
+    return assemble(learned, specials, pretokenizer=pretokenizer, normalizer=normalizer)
 
 
 def learn_memory(words: int, symbols: int, merges: int) -> int:
@@ -115,44 +100,6 @@ def learn_memory(words: int, symbols: int, merges: int) -> int:
     only where more pairs than that tie for the next merge).
     """
     return memory(words, symbols, merges)
-
-
-def _letters() -> dict[str, int]:
-    """The character that stands for each byte in a `tokenizer.json` (GPT-2's byte-level alphabet)."""
-    visible = {*range(33, 127), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
-    letters = {chr(byte): byte for byte in sorted(visible)}
-    hidden = [byte for byte in range(256) if byte not in visible]
-    return letters | {chr(256 + i): byte for i, byte in enumerate(hidden)}
-
-
-def _check_special_tokens(specials: Sequence[str]) -> None:
-    letters = _letters()
-    for token in specials:
-        if not token:
-            raise ValueError("a special token is empty")
-        if token in letters:
-            raise ValueError(
-                f"special token {token!r} is how a tokenizer.json writes the byte {letters[token]:#04x}: "
-                "both would have one id; choose a special token of several characters"
-            )
-
-
-def _check_unique(tokens: Sequence[bytes], specials: Sequence[str]) -> None:
-    letters = _letters()
-    spelled = {
-        bytes(letters[c] for c in token): token for token in specials if all(c in letters for c in token)
-    }
-    seen: dict[bytes, int] = {}
-    for i, token in enumerate(tokens[len(specials) :], len(specials)):
-        if token in spelled:
-            raise ValueError(
-                f"special token {spelled[token]!r} is also what merge {i - len(specials) - 256} makes of the text: "
-                "both would have one id; choose a special token that does not occur"
-            )
-        if seen.setdefault(token, i) != i:
-            raise ValueError(
-                f"merges {seen[token] - len(specials) - 256} and {i - len(specials) - 256} make the same token {token!r}"
-            )
 
 
 def _checked_merges(merges: npt.NDArray[np.int32], first: int, size: int) -> npt.NDArray[np.int32]:

@@ -3,9 +3,15 @@
 A task is data: a frozen, picklable value that knows how to run itself and returns a small receipt. Bulk goes from the
 worker to storage. One value (the vocabulary with its memo) may be shared by all tasks of a stage; an executor hands it
 to every worker once.
+
+    Executor.run(tasks)      many units, each on its own: data in, a receipt out
+    Executor.crew(posts)     a few members with a state, one a post: Crew.ask(message) gives each member's answer
+
+A post is data, as a task is: it knows how to become a member, anywhere, as often as need be. Members remember what they
+were told, so that one that is lost and starts again has to be told everything that counts: whoever asks says how.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -13,7 +19,7 @@ from pairloom.operators.errors import PairloomError
 from pairloom.pipeline.phases import Usage, watched
 from pairloom.pipeline.store.receipts import Receipt
 
-__all__ = ["Done", "Executor", "PreemptedError", "Task", "never", "perform"]
+__all__ = ["Crew", "Done", "Executor", "Member", "Post", "PreemptedError", "Task", "never", "perform"]
 
 
 class PreemptedError(PairloomError):
@@ -65,6 +71,45 @@ def perform(task: Task, shared: Any) -> Done:
     return Done(receipt=receipt, usage=usage)
 
 
+class Member(Protocol):
+    """What a post has become: something with a state that answers."""
+
+    def answer(self, message: Any) -> Any:
+        """The answer to one message; both can be pickled."""
+
+
+@runtime_checkable
+class Post(Protocol):
+    """A frozen, picklable description of a member."""
+
+    @property
+    def label(self) -> str:
+        """What the member works on, for messages."""
+
+    @property
+    def memory(self) -> int:
+        """Bytes of memory that the member needs at most, projected."""
+
+    def start(self) -> Member:
+        """Load what the member needs."""
+
+
+class Crew(Protocol):
+    """Members somewhere, one a post."""
+
+    def ask(self, message: Any, anew: Callable[[], Sequence[Any]]) -> list[Any]:
+        """Give every member the message, and return their answers in the order of the posts.
+
+        A member that was lost, or was never started, is given all of `anew()` instead; its answer to the last of these
+        stands for the answer to the message. An exception that a member raises is not retried: it is raised here with the
+        member's label in front. A StorageError, or a worker or machine that dies, is another matter: see `retries`.
+        Raises PreemptedError when the run was asked to stop.
+        """
+
+    def close(self) -> None:
+        """Let all members go."""
+
+
 class Executor(Protocol):
     """Runs tasks somewhere."""
 
@@ -75,3 +120,12 @@ class Executor(Protocol):
         stage and unit in front, and no further task is started. A StorageError, or a worker or machine that dies, is
         another matter: see `retries`. Raises PreemptedError when the run was asked to stop.
         """
+
+    def crew(self, posts: Sequence[Post]) -> Crew:
+        """A member for each post, started when they are asked first; close it when it has done its work."""
+
+    def places(self) -> int:
+        """How many members can work at a time."""
+
+    def room(self) -> int | None:
+        """Bytes of memory of the largest machine; None while that is not known."""

@@ -1,12 +1,14 @@
 """Tasks in this process, one after another: for tests and for inputs too small for a cluster."""
 
+import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from pairloom.operators.errors import PairloomError, StorageError
-from pairloom.pipeline.execution.base import Done, PreemptedError, Task, never, perform
+from pairloom.pipeline.execution.base import Done, Post, PreemptedError, Task, never, perform
+from pairloom.pipeline.execution.crew import LocalCrew
 from pairloom.pipeline.execution.retries import RETRIES, Retries, located
 
 __all__ = ["LocalExecutor"]
@@ -28,6 +30,18 @@ class LocalExecutor:
                     "command goes on from there"
                 )
             yield self._perform(task, shared)
+
+    def crew(self, posts: Sequence[Post]) -> LocalCrew:
+        """Members in this process."""
+        return LocalCrew(posts, retries=self.retries, stop=self.stop)
+
+    def places(self) -> int:
+        """The processors of this machine, though members take turns."""
+        return os.cpu_count() or 1
+
+    def room(self) -> int | None:
+        """The memory of this machine."""
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
     def _perform(self, task: Task, shared: Any) -> Done:
         failures = 0

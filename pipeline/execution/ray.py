@@ -1,4 +1,4 @@
-"""Tasks on a Ray cluster. The only file of the pipeline that knows Ray, but for its metrics.
+"""Tasks on a Ray cluster. The only file of the pipeline that knows Ray, but for its metrics and the crews.
 
 Ray retries nothing by itself here (`max_retries=0`): a unit that fails comes back to the driver, which knows the budgets
 (`retries`), waits, and submits it again. Running a unit twice is harmless: the first receipt wins.
@@ -8,7 +8,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
@@ -16,7 +16,8 @@ from typing import Any
 import ray
 
 from pairloom.operators.errors import PairloomError, RecipeError, StorageError
-from pairloom.pipeline.execution.base import Done, PreemptedError, Task, never, perform
+from pairloom.pipeline.execution.base import Done, Post, PreemptedError, Task, never, perform
+from pairloom.pipeline.execution.ray_crew import RayCrew
 from pairloom.pipeline.execution.ray_metrics import Metrics
 from pairloom.pipeline.execution.retries import RETRIES, Retries, located
 
@@ -102,6 +103,18 @@ class RayExecutor:
         finally:
             for handle in flight.pending:
                 ray.cancel(handle, force=True)
+
+    def crew(self, posts: Sequence[Post]) -> RayCrew:
+        """Members on the cluster, an actor each."""
+        return RayCrew(posts, room=_largest_machine(), retries=self.retries, stop=self.stop)
+
+    def places(self) -> int:
+        """The cluster's processors."""
+        return max(1, int(ray.cluster_resources().get("CPU", 1)))
+
+    def room(self) -> int | None:
+        """What the largest machine offers to tasks."""
+        return _largest_machine()
 
 
 @dataclass(slots=True, kw_only=True)

@@ -5,7 +5,8 @@
     the unit's machine died             `node_deaths`: the unit is innocent; preemptible machines die a lot
     storage failed (StorageError)       `storage_failures`: the world may recover
 
-The budgets are a unit's own: a long run survives any number of deaths, as long as they do not gather on one unit.
+The budgets are a unit's own: a long run survives any number of deaths, as long as they do not gather on one unit. A member
+of a crew has them anew with each answer that it gives; the deaths of its machine count as those of its worker.
 """
 
 import zlib

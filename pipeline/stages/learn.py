@@ -1,4 +1,8 @@
-"""learn: merged word counts to a vocabulary, in one task; the same bytes whatever the partitions were."""
+"""learn: merged word counts to a vocabulary; the same bytes whatever the partitions were.
+
+One task learns from all words where their table fits one machine. Where it does not, the merges are learned in rounds
+(`rounds.py`), and one task makes of them what the other would have written, under the same unit.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,17 +11,20 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pairloom.operators import Pretokenizer, WordCounts, learn_bpe, merge_counts
+from pairloom.operators import Pretokenizer, Vocabulary, WordCounts, learn_bpe, merge_counts
+from pairloom.operators.bpe.assembling import assemble
 from pairloom.operators.errors import CapacityError
 from pairloom.pipeline.job import Job
 from pairloom.pipeline.stages.count import WORDS, read_pairs, read_words
+from pairloom.pipeline.stages.rounds import learn_in_rounds
 from pairloom.pipeline.store.files import StoredFile, attempt_path, open_arrow, write_arrow, write_bytes
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.manifest import StageRecord
+from pairloom.pipeline.store.merge_log import MergeLog
 from pairloom.pipeline.store.objects import Objects
-from pairloom.pipeline.store.receipts import Receipt, claim, unit_id
+from pairloom.pipeline.store.receipts import Receipt, claim, find_receipt, unit_id
 
-__all__ = ["MEMO_WORDS", "LearnTask", "learn", "read_memo"]
+__all__ = ["MEMO_WORDS", "AssembleTask", "LearnTask", "learn", "read_memo"]
 
 # The most frequent words, which tokenize finds encoded already.
 MEMO_WORDS = 1 << 20
@@ -76,23 +83,81 @@ class LearnTask:
             min_count=self.min_count,
             pairs=_sum_pairs(objects, self.pairs),
         )
+        return self.publish(objects, vocabulary, most_frequent_words(counts))
+
+    def publish(self, objects: Objects, vocabulary: Vocabulary, top: WordCounts) -> Receipt:
+        """Write the vocabulary and the memo's words, and claim the unit."""
         path = attempt_path(self.stage, self.unit, "tokenizer.json")
         stored = write_bytes(objects, path, vocabulary.to_json(), role="vocabulary")
-        top = np.sort(np.argsort(-counts.counts, kind="stable")[:MEMO_WORDS])
         with write_arrow(
             objects, attempt_path(self.stage, self.unit, "memo.arrow"), WORDS, role="memo"
         ) as memo:
-            columns = [counts.words.take(pa.array(top)), pa.array(counts.counts[top])]
-            memo.write(pa.RecordBatch.from_arrays(columns, schema=WORDS))
+            memo.write(pa.RecordBatch.from_arrays([top.words, pa.array(top.counts)], schema=WORDS))
         assert memo.stored is not None
-        facts = {"words": len(counts), "pretokens": counts.total, "tokens": len(vocabulary)}
+        facts = {name: sum(file.facts[name] for file in self.words) for name in ("words", "pretokens")}
+        facts["tokens"] = len(vocabulary)
         return claim(
             objects, Receipt(stage=self.stage, unit=self.unit, files=(stored, memo.stored), facts=facts)
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssembleTask:
+    """Make the vocabulary of merges that were learned in rounds: the same unit as learning it in one task."""
+
+    learn: LearnTask
+    stage: str = "learn"
+
+    @property
+    def unit(self) -> str:
+        """The unit's id."""
+        return self.learn.unit
+
+    @property
+    def label(self) -> str:
+        """The size that is asked for."""
+        return self.learn.label
+
+    @property
+    def memory(self) -> int:
+        """The words of one partition and the memo's, twice."""
+        return 600_000_000 + 4 * max((file.bytes for file in self.learn.words), default=0)
+
+    def run(self, shared: Any = None) -> Receipt:
+        """Read the merges and, one partition after another, the words; write what `LearnTask` writes."""
+        learn = self.learn
+        objects = open_objects(learn.root)
+        vocabulary = assemble(
+            MergeLog(objects, self.stage, self.unit).merges,
+            learn.special_tokens,
+            pretokenizer=learn.pretokenizer,
+            normalizer=learn.normalizer,
+        )
+        top = merge_counts([])
+        for file in learn.words:
+            part = most_frequent_words(read_words(objects, file))
+            top = most_frequent_words(merge_counts([top, part]))
+        return learn.publish(objects, vocabulary, top)
+
+
+def most_frequent_words(counts: WordCounts) -> WordCounts:
+    """The words of a memo: the most frequent ones, among equally frequent ones those that come first, in their order."""
+    top = np.sort(np.argsort(-counts.counts, kind="stable")[:MEMO_WORDS])
+    return WordCounts(words=counts.words.take(pa.array(top)), counts=counts.counts[top])
+
+
+def in_rounds(job: Job, task: LearnTask) -> bool:
+    """Whether to learn in rounds: as the recipe says, or where one task is projected not to fit the largest machine."""
+    mode = job.plan.recipe.vocabulary.learn.mode
+    if mode != "auto":
+        return mode == "sharded"
+    room = job.executor.room()
+    slots = sum(file.bytes for file in task.words)  # no less than the slots that a single learner addresses
+    return (room is not None and task.memory > room) or slots >= 1 << 32
+
+
 def learn(job: Job) -> StageRecord:
-    """Learn the vocabulary."""
+    """Learn the vocabulary, in one task or in rounds."""
     choice = job.plan.recipe.vocabulary
     files = job.records["count"].files
     task = LearnTask(
@@ -105,7 +170,21 @@ def learn(job: Job) -> StageRecord:
         special_tokens=choice.special_tokens,
         min_count=choice.min_count,
     )
-    (receipt,) = job.step("learn", [task], sizes=[sum(file.bytes for file in task.words)])
+    rounds = in_rounds(job, task) and find_receipt(job.objects, "learn", task.unit) is None
+    if rounds:
+        learn_in_rounds(
+            job,
+            task.unit,
+            words=task.words,
+            pairs=task.pairs,
+            size=task.size,
+            specials=len(task.special_tokens),
+            min_count=task.min_count,
+        )
+    last = AssembleTask(learn=task) if rounds else task
+    (receipt,) = job.step("learn", [last], sizes=[sum(file.bytes for file in task.words)])
+    if rounds:
+        MergeLog(job.objects, "learn", task.unit).discard()
     return StageRecord(
         key=job.plan.keys["learn"], units=(receipt.unit,), files=receipt.files, facts=receipt.facts
     )

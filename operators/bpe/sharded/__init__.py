@@ -1,0 +1,108 @@
+"""Learning byte-pair merges from words that are spread over partitions: the merges of `learn_bpe`, id for id.
+
+    coordinator ── the best pairs, on trial ──▶ partition, partition, … ── what stands next to them ──▶ coordinator
+
+A round makes tens to hundreds of merges (`coordinator`), so that a few hundred messages learn what takes tens of thousands
+of merges. A partition (`partition`) holds its own words and nothing else's; the coordinator holds pairs and no word.
+
+Source: of our own. Rounds of merges that do not touch each other are known (BatchBPE: Morgan 2024, arXiv 2408.04653), but
+change the order and with it the vocabulary; here what was tried in vain is taken back, and the order is the greedy one.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from pairloom.operators.bpe import _checked_merges
+from pairloom.operators.bpe.assembling import assemble, check_options, spell_tokens
+from pairloom.operators.bpe.sharded.coordinator import LEAST_BATCH, MOST_BATCH, Coordinator
+from pairloom.operators.bpe.sharded.messages import Message, Reply
+from pairloom.operators.bpe.sharded.partition import Partition, partition_memory
+from pairloom.operators.bpe.symbols import count_bytes
+from pairloom.operators.pretokenize import Pretokenizer
+from pairloom.operators.text import text_of
+from pairloom.operators.vocabulary import Vocabulary, byte_order
+from pairloom.operators.words import WordCounts
+
+__all__ = [
+    "Coordinator",
+    "Message",
+    "Partition",
+    "Reply",
+    "byte_ids",
+    "learn_sharded",
+    "partition_memory",
+]
+
+
+def byte_ids(specials: int) -> npt.NDArray[np.int32]:
+    """The id of each byte (int32[256]) after so many special tokens."""
+    ids = np.empty(256, np.int32)
+    ids[byte_order()] = np.arange(specials, specials + 256)
+    return ids
+
+
+def learn_sharded(
+    parts: Sequence[WordCounts],
+    size: int,
+    *,
+    special_tokens: Sequence[str] = (),
+    pretokenizer: Pretokenizer | None = None,
+    normalizer: str = "none",
+    min_count: int = 1,
+    max_token_length: int | None = None,
+    limit_alphabet: int | None = None,
+    merges: npt.NDArray[np.int32] | None = None,
+    least_batch: int = LEAST_BATCH,
+    most_batch: int = MOST_BATCH,
+    progress: Callable[[int, int], None] | None = None,
+) -> Vocabulary:
+    """What `learn_bpe` learns from the words of all `parts`, learned in rounds, all partitions in this process.
+
+    A word may occur in several parts. For the options see `learn_bpe`; `least_batch` and `most_batch` bound how many pairs
+    are on trial in a round and decide nothing else. `progress` is called after each round with (merges learned, merges
+    wanted). Raises what `learn_bpe` raises.
+    """
+    specials = check_options(
+        size,
+        special_tokens,
+        min_count=min_count,
+        max_token_length=max_token_length,
+        limit_alphabet=limit_alphabet,
+    )
+    first = len(specials) + 256
+    ids = byte_ids(len(specials))
+    if limit_alphabet is not None:
+        ids[_beyond(parts, limit_alphabet)] = -1
+    partitions = [Partition(text_of(part.words), part.counts, ids, first) for part in parts]
+    coordinator = Coordinator(
+        first=first,
+        merges=size - first,
+        min_count=min_count,
+        max_token_length=max_token_length,
+        given=None if merges is None else _checked_merges(merges, first, size),
+        least_batch=least_batch,
+        most_batch=most_batch,
+    )
+    if merges is not None:
+        spell_tokens(coordinator.merges, specials)  # refuses merges that make one token twice
+    while (message := coordinator.next()) is not None:
+        coordinator.take([partition.answer(message) for partition in partitions])
+        if progress is not None:
+            progress(len(coordinator.merges), coordinator.wanted)
+    return assemble(coordinator.merges, specials, pretokenizer=pretokenizer, normalizer=normalizer)
+
+
+def _beyond(parts: Sequence[WordCounts], limit: int) -> npt.NDArray[np.uint8]:
+    """The bytes that `limit_alphabet` leaves out, as `learn_bpe` chooses them."""
+    order = byte_order()
+    weights = [0] * 256
+    for part in parts:
+        text = text_of(part.words)
+        sums = np.zeros((2, 256), np.int64)
+        count_bytes(text.data, text.offsets, part.counts, sums)
+        for byte, (high, low) in enumerate(sums.T.tolist()):
+            weights[byte] += (high << 32) + low
+    ranked = sorted(range(256), key=lambda k: (-weights[order[k]], k))
+    return order[ranked[limit:]]

@@ -1,0 +1,261 @@
+"""One partition's words, and the merges made in them: a worker's part of a sharded learner."""
+
+import numpy as np
+import numpy.typing as npt
+
+from pairloom.operators.bpe.pairs import COUNT, FILL, compact_lists, enlarge_pairs
+from pairloom.operators.bpe.sharded.applying import apply_batch, batch_room, count_neighbours, take_back
+from pairloom.operators.bpe.sharded.counting import COUNTED, PAST_INT64, add_cells, count_hot
+from pairloom.operators.bpe.sharded.encoded import encode_words, without_bytes
+from pairloom.operators.bpe.sharded.listing import list_hot, list_new, name_pairs
+from pairloom.operators.bpe.sharded.messages import (
+    Begin,
+    Begun,
+    Cells,
+    Collect,
+    Message,
+    Neighbours,
+    PairCounts,
+    Reply,
+    Round,
+    Survey,
+)
+from pairloom.operators.bpe.symbols import LONG, lay_out, measure
+from pairloom.operators.errors import CapacityError
+from pairloom.operators.text import Text
+
+__all__ = ["Partition", "partition_memory"]
+
+_NO_LISTS = np.zeros(0, np.uint32)
+
+
+def partition_memory(words: int, symbols: int) -> int:
+    """How many bytes a partition of `words` distinct words, `symbols` bytes together, allocates at most.
+
+    A word takes 8 bytes and a symbol 4 in the layout, up to 8 in lists of positions while these grow, and up to 24 in
+    what a batch makes (typically 1); the table of listed pairs is counted with 200 MB.
+    """
+    return 8 * words + 36 * symbols + 200_000_000
+
+
+class Partition:
+    """Words as symbols (see `bpe/symbols.py`), the lists of the pairs worth one, and the batch that is on trial."""
+
+    def __init__(
+        self, text: Text, counts: npt.NDArray[np.int64], ids: npt.NDArray[np.int32], first: int
+    ) -> None:
+        """Keep the words for `Begin`.
+
+        `text` and `counts` (int64) are distinct words and how often each occurs, `ids` (int32[256]) the ids of the bytes,
+        negative for bytes to leave out, and `first` the id of the first merge. The words are kept as they are; nothing
+        else that `Begin` lays out survives the next `Begin`.
+        """
+        self._text = without_bytes(text, np.flatnonzero(ids < 0).astype(np.uint8))
+        self._counts, self._ids, self._first = counts, ids, first
+        sizes = np.zeros(5, np.int64)
+        measure(self._text.data, self._text.offsets, ids, sizes)
+        short, short_bytes, longs, long_bytes, longest = (int(n) for n in sizes)
+        slots = short_bytes + long_bytes + 2 * (short + longs) + 1
+        if slots >= 1 << 32 or longest >= 1 << 31:
+            raise CapacityError(
+                f"{short + longs} distinct words of {short_bytes + long_bytes} bytes need {slots} slots; a partition holds "
+                f"at most {1 << 32}: use more partitions"
+            )
+        self._slots, self._split, self._longs = slots, short_bytes + 2 * short, longs
+        self._begun = False
+
+    def answer(self, message: Message) -> Reply:
+        """Do what the coordinator asks; see `messages`. Raises CapacityError where a count passes 2^63 - 1."""
+        match message:
+            case Begin():
+                return self.begin(message)
+            case Survey():
+                return self.survey(message)
+            case Collect():
+                return self.collect(message)
+            case Round():
+                return self.merge(message)
+
+    def begin(self, message: Begin) -> Begun:
+        """Lay the words out with the merges so far."""
+        text, split = self._text, self._split
+        self._symbols = np.empty(self._slots, np.uint32)
+        self._starts = np.empty(self._longs + 1, np.int64)
+        self._owners = np.empty((self._slots - split) // LONG + 1, np.uint32)
+        self._long_counts = np.empty(self._longs, np.int64)
+        lay_out(
+            text.data,
+            text.offsets,
+            self._counts,
+            self._ids,
+            split,
+            self._symbols,
+            self._starts,
+            self._owners,
+            self._long_counts,
+        )
+        named = int(message.symbols.max(initial=self._first - 1)) + 1
+        self._lengths = np.ones(named + 1024, np.int32)
+        self._around = np.zeros(2 * len(self._lengths), np.int64)
+        if len(message.merges):
+            names = np.concatenate([np.arange(self._first, dtype=np.int32), message.symbols])
+            for k, (left, right) in enumerate(message.merges.tolist()):
+                self._lengths[names[self._first + k]] = (
+                    self._lengths[names[left]] + self._lengths[names[right]]
+                )
+            encode_words(
+                text, self._ids, self._first, message.merges, names, self._lengths, split, self._symbols
+            )
+        self._table, self._pool, self._listed, self._paired = np.zeros(4, np.uint64), _NO_LISTS, 0, 0
+        self._batch, self._base = np.zeros((0, 2), np.int32), named
+        self._positions, self._weights = np.zeros(0, np.uint32), np.zeros(0, np.int64)
+        self._bounds = np.zeros(1, np.int64)
+        self._begun = True
+        weight = float(np.dot(self._counts.astype(np.float64), np.diff(text.offsets)))
+        return Begun(slots=self._slots, weight=weight)
+
+    def survey(self, message: Survey) -> Cells:
+        """Settle the batch on trial; all pairs, added up in cells."""
+        self._settle(message.kept)
+        cells = np.zeros(message.cells, np.int64)
+        add_cells(self._symbols, self._lengths, cells)
+        return Cells(sums=cells)
+
+    def collect(self, message: Collect) -> PairCounts:
+        """Every pair of the hot cells, ascending; raises CapacityError where a count passes 2^63 - 1."""
+        self._settle(np.zeros(0, np.bool_))
+        slots = 1 << 14
+        while True:
+            table = np.zeros(2 * slots, np.uint64)
+            status = count_hot(self._symbols, self._lengths, message.hot, table)
+            if status == PAST_INT64:
+                raise CapacityError("the count of a pair passes 2^63 - 1")
+            if status == COUNTED:
+                break
+            slots *= 4
+        rows = table.reshape(-1, 2)
+        rows = rows[np.flatnonzero(rows[:, 0])]
+        keys = rows[:, 0] - np.uint64(1)
+        order = np.argsort(keys)
+        pairs = np.empty((len(keys), 2), np.int32)
+        pairs[:, 0], pairs[:, 1] = keys[order] >> np.uint64(32), keys[order] & np.uint64(0xFFFFFFFF)
+        return PairCounts(pairs=pairs, counts=rows[order, 1].astype(np.int64))
+
+    def merge(self, message: Round) -> Neighbours:
+        """Settle the batch on trial and merge the next one; what stands next to the new symbols."""
+        self._settle(message.kept)
+        if message.hot is not None:
+            self._list_hot(message.hot)
+        elif len(message.listed):
+            self._list_new(message.listed)
+        return self._apply(message.batch, message.base)
+
+    def _settle(self, kept: npt.NDArray[np.bool_]) -> None:
+        """Take back what is on trial and not kept; the positions of what is kept stay known."""
+        if not self._begun:
+            raise ValueError("a partition answers to nothing before it was told where to begin")
+        if len(kept) != len(self._batch):
+            raise ValueError(f"{len(kept)} pairs are settled, but {len(self._batch)} are on trial")
+        take_back(
+            self._batch,
+            kept,
+            self._symbols,
+            self._lengths,
+            self._table,
+            self._positions,
+            self._bounds,
+        )
+        self._batch = self._batch[:0]
+
+    def _list_hot(self, hot: npt.NDArray[np.int32]) -> None:
+        self._pool = _NO_LISTS  # released before its successor is made
+        self._table = np.zeros(4 << (2 * len(hot) + 16).bit_length(), np.uint64)
+        name_pairs(hot, self._table)
+        list_hot(COUNT, self._symbols, self._lengths, self._table, _NO_LISTS)
+        rows = self._table.reshape(-1, 4)
+        rows = rows[np.flatnonzero(rows[:, 3])]  # those that occur here
+        small = np.zeros(4 << (2 * len(rows) + 16).bit_length(), np.uint64)
+        rows[:, 2] = np.cumsum(rows[:, 3]) - rows[:, 3]
+        enlarge_pairs(rows.reshape(-1), small)
+        entries = int(rows[:, 3].sum())
+        self._pool = np.empty(entries + entries // 2 + 1024, np.uint32)
+        list_hot(FILL, self._symbols, self._lengths, small, self._pool)
+        small[2::4] -= small[3::4]
+        self._table, self._listed, self._paired = small, entries, len(rows)
+
+    def _list_new(self, pairs: npt.NDArray[np.int32]) -> None:
+        later = np.unique(pairs.max(axis=1)) - self._base
+        need = 2 * int((self._bounds[later + 1] - self._bounds[later]).sum())
+        if self._listed + need > len(self._pool):
+            self._make_room(need)
+        while 4 * (self._paired + len(pairs)) > 3 * (len(self._table) // 4):
+            larger = np.zeros(2 * len(self._table), np.uint64)
+            enlarge_pairs(self._table, larger)
+            self._table = larger
+        self._listed, added = list_new(
+            pairs,
+            self._base,
+            self._symbols,
+            self._lengths,
+            self._positions,
+            self._bounds,
+            self._around,
+            np.empty(len(pairs), np.int64),
+            self._table,
+            self._pool,
+            self._listed,
+        )
+        self._paired += added
+
+    def _make_room(self, need: int) -> None:
+        """Take the lists of merged pairs out of the pool; enlarge it where that leaves it fuller than three quarters."""
+        table = self._table.reshape(-1, 4)
+        slots = np.flatnonzero(table[:, 3])
+        order = slots[np.argsort(table[slots, 2])]
+        self._listed = compact_lists(self._table, order, 1, self._pool)
+        if 4 * (self._listed + need) > 3 * len(self._pool):
+            pool = np.empty(2 * self._listed + 2 * need, np.uint32)
+            pool[: self._listed] = self._pool[: self._listed]
+            self._pool = pool
+
+    def _apply(self, batch: npt.NDArray[np.int32], base: int) -> Neighbours:
+        if base + len(batch) >= len(self._lengths):
+            lengths = np.ones(2 * (base + len(batch)), np.int32)
+            lengths[: len(self._lengths)] = self._lengths
+            self._lengths, self._around = lengths, np.zeros(2 * len(lengths), np.int64)
+        tokens, neighbours = batch_room(batch, base, self._table)
+        if tokens > len(self._positions) or 8 * tokens + 8192 < len(self._positions):
+            self._positions, self._weights = np.empty(tokens, np.uint32), np.empty(tokens, np.int64)
+        self._batch, self._base, self._bounds = batch, base, np.zeros(len(batch) + 1, np.int64)
+        apply_batch(
+            batch,
+            base,
+            self._split,
+            self._symbols,
+            self._lengths,
+            self._starts,
+            self._owners,
+            self._long_counts,
+            self._table,
+            self._pool,
+            self._positions,
+            self._weights,
+            self._bounds,
+        )
+        ids, counts = np.empty(neighbours, np.uint32), np.empty(neighbours, np.int64)
+        ends, totals = np.zeros(2 * len(batch) + 1, np.int64), np.zeros(len(batch), np.int64)
+        count_neighbours(
+            base,
+            self._symbols,
+            self._lengths,
+            self._positions,
+            self._weights,
+            self._bounds,
+            self._around,
+            ids,
+            counts,
+            ends,
+            totals,
+        )
+        found = int(ends[-1])
+        return Neighbours(symbols=ids[:found].copy(), counts=counts[:found].copy(), ends=ends, totals=totals)
