@@ -11,6 +11,8 @@ from pairloom.operators.bpe.learner import Learner, memory
 from pairloom.operators.bpe.merges import checked_merges, ordinal_merges
 from pairloom.operators.bpe.pairs import count_byte_pairs
 from pairloom.operators.bpe.replay import ReplayStep, replay
+from pairloom.operators.bpe.spelling import check_special_tokens, check_unique
+from pairloom.operators.bpe.superwords import learn_superwords, segment_words, superwords_memory
 from pairloom.operators.bpe.symbols import count_bytes
 from pairloom.operators.errors import CapacityError, CorruptionError
 from pairloom.operators.pretokenize import Pretokenizer
@@ -26,8 +28,11 @@ __all__ = [
     "extend_bpe",
     "learn_bpe",
     "learn_memory",
+    "learn_superwords",
     "ordinal_merges",
     "replay",
+    "segment_words",
+    "superwords_memory",
     "unreachable_tokens",
 ]
 
@@ -93,7 +98,7 @@ def learn_bpe(
     ):
         if value is not None and value < 0:
             raise ValueError(f"{name} must not be negative, got {value}")
-    _check_special_tokens(specials)
+    check_special_tokens(specials)
     if pairs is not None and not np.array_equal(pairs, count_pairs(counts)):
         raise CorruptionError(
             "the given pair counts are not those of the words: words were lost or added on the way"
@@ -110,7 +115,7 @@ def learn_bpe(
     tokens = [token.encode() for token in specials] + [bytes([byte]) for byte in order]
     for left, right in learned.tolist():
         tokens.append(tokens[left] + tokens[right])
-    _check_unique(tokens, specials)
+    check_unique(tokens, specials)
     return Vocabulary(
         tokens=tuple(tokens),
         merges=learned,
@@ -129,44 +134,6 @@ def learn_memory(words: int, symbols: int, merges: int) -> int:
     only where more pairs than that tie for the next merge).
     """
     return memory(words, symbols, merges)
-
-
-def _letters() -> dict[str, int]:
-    """The character that stands for each byte in a `tokenizer.json` (GPT-2's byte-level alphabet)."""
-    visible = {*range(33, 127), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
-    letters = {chr(byte): byte for byte in sorted(visible)}
-    hidden = [byte for byte in range(256) if byte not in visible]
-    return letters | {chr(256 + i): byte for i, byte in enumerate(hidden)}
-
-
-def _check_special_tokens(specials: Sequence[str]) -> None:
-    letters = _letters()
-    for token in specials:
-        if not token:
-            raise ValueError("a special token is empty")
-        if token in letters:
-            raise ValueError(
-                f"special token {token!r} is how a tokenizer.json writes the byte {letters[token]:#04x}: "
-                "both would have one id; choose a special token of several characters"
-            )
-
-
-def _check_unique(tokens: Sequence[bytes], specials: Sequence[str]) -> None:
-    letters = _letters()
-    spelled = {
-        bytes(letters[c] for c in token): token for token in specials if all(c in letters for c in token)
-    }
-    seen: dict[bytes, int] = {}
-    for i, token in enumerate(tokens[len(specials) :], len(specials)):
-        if token in spelled:
-            raise ValueError(
-                f"special token {spelled[token]!r} is also what merge {i - len(specials) - 256} makes of the text: "
-                "both would have one id; choose a special token that does not occur"
-            )
-        if seen.setdefault(token, i) != i:
-            raise ValueError(
-                f"merges {seen[token] - len(specials) - 256} and {i - len(specials) - 256} make the same token {token!r}"
-            )
 
 
 def _beyond(counts: WordCounts, order: npt.NDArray[np.uint8], limit: int) -> npt.NDArray[np.uint8]:

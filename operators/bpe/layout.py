@@ -12,6 +12,8 @@ from pairloom.operators.text import Text
 
 __all__ = ["Layout", "TokenSequences"]
 
+_AT_A_TIME = 1 << 16  # tokens that are widened to 32 bits at a time
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TokenSequences:
@@ -84,16 +86,22 @@ class Layout:
         cursors = np.array([0, layout.split, 0, 0], np.int64)
         while parts:
             part = parts.pop()
-            lay_out_tokens(
-                part.ids.astype(np.uint32, copy=False),
-                part.offsets,
-                part.counts,
-                layout.symbols,
-                layout.starts,
-                layout.owners,
-                layout.long_counts,
-                cursors,
-            )
+            start = 0
+            while start < len(part.counts):
+                stop = int(np.searchsorted(part.offsets, part.offsets[start] + _AT_A_TIME, "right")) - 1
+                stop = min(max(stop, start + 1), len(part.counts))
+                low, high = int(part.offsets[start]), int(part.offsets[stop])
+                lay_out_tokens(
+                    part.ids[low:high].astype(np.uint32),
+                    part.offsets[start : stop + 1] - low,
+                    part.counts[start:stop],
+                    layout.symbols,
+                    layout.starts,
+                    layout.owners,
+                    layout.long_counts,
+                    cursors,
+                )
+                start = stop
         return layout
 
     @classmethod

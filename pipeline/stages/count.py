@@ -56,13 +56,12 @@ class CountTask:
     @property
     def unit(self) -> str:
         """The unit's id."""
-        pre = self.pretokenizer
         return unit_id(
             self.stage,
             {
                 "slices": [slice_identity(piece) for piece in self.input.slices],
                 "text": self.input.text,
-                "pretokenizer": [pre.scheme, pre.digits, pre.pattern],
+                "pretokenizer": self.pretokenizer.identity,
                 "normalizer": self.normalizer,
                 "parts": self.parts,
             },

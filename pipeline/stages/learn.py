@@ -40,13 +40,12 @@ class LearnTask:
     @property
     def unit(self) -> str:
         """The unit's id."""
-        pre = self.pretokenizer
         return unit_id(
             self.stage,
             {
                 "words": [file.sha256 for file in self.words],
                 "size": self.size,
-                "pretokenizer": [pre.scheme, pre.digits, pre.pattern],
+                "pretokenizer": self.pretokenizer.identity,
                 "normalizer": self.normalizer,
                 "special_tokens": self.special_tokens,
                 "min_count": self.min_count,
