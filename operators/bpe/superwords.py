@@ -104,13 +104,11 @@ def learn_superwords(
     )
 
 
-def superwords_memory(
-    words: int, symbols: int, base: int, size: int, *, forbid: Sequence[str] = FORBID
-) -> int:
+def superwords_memory(words: int, symbols: int, size: int, *, forbid: Sequence[str] = FORBID) -> int:
     """How many bytes `learn_superwords` allocates at most, besides the parts it is given.
 
-    `words` and `symbols` are the pieces and the tokens that they hold together, `base` and `size` the tokens before and
-    after. A piece takes 8 bytes, a token of it 4 for itself and up to 12 for the lists of positions.
+    `words` and `symbols` are the pieces and the tokens that they hold together, `size` is that of the vocabulary. A piece
+    takes 8 bytes, a token of it 4 for itself, 1 for the counting of pairs and up to 12 for the lists of positions.
     """
     reach = max((len(string.encode()) for string in forbid), default=1) - 1
     facts = (size + 1) * (9 + 2 * reach)

@@ -27,7 +27,7 @@ Block = tuple[int, npt.NDArray[np.int64]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pretokenizer:
-    """Cuts documents into pieces (pretokens, "words") that tile them: no byte is dropped, none is added.
+    r"""Cuts documents into pieces (pretokens, "words") that tile them: no byte is dropped, none is added.
 
     `scheme` names a published pattern (see `schemes.py`); `digits` replaces its rule for numbers. `pattern`
     is a regular expression of your own instead, as Hugging Face's `Split(Regex(pattern), "isolated")`: what

@@ -224,9 +224,9 @@ def test_no_more_memory_is_allocated_than_projected(pieces, longest):
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert len(vocabulary) > 1000
-    assert 4 * symbols < peak <= superwords_memory(words, symbols, len(base), 1500)
+    assert 4 * symbols < peak <= superwords_memory(words, symbols, 1500)
     # Some seventeen bytes a token at most; what a vocabulary takes is small beside it.
-    assert superwords_memory(0, 10**10, 100_000, 200_000) < 18 * 10**10
+    assert superwords_memory(0, 10**10, 200_000) < 18 * 10**10
 
 
 def test_empty_pieces_leave_the_first_stage_as_it_is():
