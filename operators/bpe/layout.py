@@ -94,7 +94,7 @@ class Layout:
                 lay_out_tokens(
                     part.ids[low:high].astype(np.uint32),
                     part.offsets[start : stop + 1] - low,
-                    part.counts[start:stop],
+                    part.counts[start:stop].copy(),  # which may be read-only, and kernels tell these apart
                     layout.symbols,
                     layout.starts,
                     layout.owners,

@@ -11,6 +11,8 @@ from pairloom.operators import Pretokenizer, WordCounts, learn_bpe, merge_counts
 from pairloom.operators.errors import CapacityError
 from pairloom.pipeline.job import Job
 from pairloom.pipeline.stages.count import WORDS, read_pairs, read_words
+from pairloom.pipeline.stages.extend import ExtendTask
+from pairloom.pipeline.stages.superwords import join_words
 from pairloom.pipeline.store.files import StoredFile, attempt_path, open_arrow, write_arrow, write_bytes
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.manifest import StageRecord
@@ -91,22 +93,48 @@ class LearnTask:
 
 
 def learn(job: Job) -> StageRecord:
-    """Learn the vocabulary."""
+    """Learn the vocabulary; with superwords in two stages, each on the counts that are its own."""
     choice = job.plan.recipe.vocabulary
-    files = job.records["count"].files
-    task = LearnTask(
+    words = tuple(file for file in job.records["count"].files if file.role == "words")
+    size = sum(file.bytes for file in words)
+    # Of the lightest source that counts at all, a pair is seen as often as it is.
+    min_count = choice.min_count * min(weight for weight in job.plan.recipe.count_weights().values() if weight)
+    base = job.plan.base
+    if base is not None:
+        extend = ExtendTask(
+            root=job.plan.recipe.root,
+            words=words,
+            base=base.fingerprint,
+            base_size=len(base),
+            size=choice.size,
+            min_count=min_count,
+        )
+        receipts = job.step("learn", [extend], shared=base, sizes=[size])
+    else:
+        receipts = job.step("learn", [_task(job, words, min_count)], sizes=[size])
+    if choice.superwords is not None:
+        receipts.append(join_words(job, receipts[0], min_count))
+    last = receipts[-1]
+    return StageRecord(
+        key=job.plan.keys["learn"],
+        units=tuple(receipt.unit for receipt in receipts),
+        files=last.files,
+        facts=last.facts,
+    )
+
+
+def _task(job: Job, words: tuple[StoredFile, ...], min_count: int) -> LearnTask:
+    choice, cut = job.plan.recipe.vocabulary, job.plan.cut
+    first = cut.first if isinstance(cut.first, Pretokenizer) else cut.last
+    return LearnTask(
         root=job.plan.recipe.root,
-        words=tuple(file for file in files if file.role == "words"),
-        pairs=tuple(file for file in files if file.role == "pairs"),
-        size=choice.size,
-        pretokenizer=choice.pretokenizer.build(),
+        words=words,
+        pairs=tuple(file for file in job.records["count"].files if file.role == "pairs"),
+        size=choice.size if choice.superwords is None else choice.transition,
+        pretokenizer=first,
         normalizer=choice.normalizer,
         special_tokens=choice.special_tokens,
-        min_count=choice.min_count,
-    )
-    (receipt,) = job.step("learn", [task], sizes=[sum(file.bytes for file in task.words)])
-    return StageRecord(
-        key=job.plan.keys["learn"], units=(receipt.unit,), files=receipt.files, facts=receipt.facts
+        min_count=min_count,
     )
 
 
