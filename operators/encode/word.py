@@ -45,7 +45,7 @@ __all__ = ["LINEAR", "NO_RANK", "SHORT", "PairTable", "encode_word", "scratch_by
 
 NO_RANK = 0xFFFFFFFF
 SHORT = 256
-LINEAR = 64
+LINEAR = 16
 _MAX_ID = (1 << 21) - 2
 _MAX_RANK = (1 << 22) - 2
 _MIX = 0x9E3779B97F4A7C15
