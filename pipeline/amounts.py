@@ -100,3 +100,4 @@ TokenCount = Annotated[int, BeforeValidator(_token_count)]
 Ratio = Annotated[str, BeforeValidator(_ratio)]
 """A positive rational number in lowest terms, as text: "3/10"; two ways to write one number are one recipe."""
 Exact = Annotated[Fraction, BeforeValidator(_fraction), PlainSerializer(str)]
+"""A rational number, as it is written: 0.1 is a tenth."""

@@ -98,7 +98,9 @@ def learn(job: Job) -> StageRecord:
     words = tuple(file for file in job.records["count"].files if file.role == "words")
     size = sum(file.bytes for file in words)
     # Of the lightest source that counts at all, a pair is seen as often as it is.
-    min_count = choice.min_count * min(weight for weight in job.plan.recipe.count_weights().values() if weight)
+    min_count = choice.min_count * min(
+        weight for weight in job.plan.recipe.count_weights().values() if weight
+    )
     base = job.plan.base
     if base is not None:
         extend = ExtendTask(

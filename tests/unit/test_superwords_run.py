@@ -24,6 +24,7 @@ from pairloom.operators.pretokenize.chunks import RandomChunks
 from pairloom.operators.words.weights import whole_weights
 from pairloom.pipeline import open_dataset, parse_recipe, run
 from pairloom.pipeline.events import Event, StepStarted, UnitDone
+from pairloom.pipeline.plan import make_plan, project
 from tests.corpora import contents, documents, texts_of, write_jsonl
 
 SPECIAL = ["<|endoftext|>"]
@@ -223,6 +224,18 @@ def test_a_vocabulary_is_extended(folder):
     small = recipe(folder, f"vocabulary.extend={folder}/base.json", "vocabulary.size=300", root="none")
     with pytest.raises(RecipeError, match="300 tokens already"):
         run(small)
+
+
+@pytest.mark.parametrize("key", ["superwords", "supertokens"])
+def test_pieces_that_hardly_repeat_are_projected_to_take_their_room(folder, key):
+    words, pieces = (
+        {one.stage: one for one in project(make_plan(recipe(folder, *settings)), workers=2)}
+        for settings in ((), (f"vocabulary.{key}={{}}",))
+    )
+    size = make_plan(recipe(folder)).bytes
+    assert pieces["count"].memory > words["count"].memory
+    assert pieces["learn"].memory > words["learn"].memory + 4 * size
+    assert pieces["count"].disk >= size
 
 
 @pytest.mark.parametrize(
