@@ -184,9 +184,11 @@ def isolated_end(p: int, stop: int, index: int, blocks: int, _short: int, _optio
     if q > p:
         return q
     q += symbol(p, stop, index, blocks) >> 8
-    while q < stop:
+    while True:
+        q = class_end(q, stop, index, blocks, LETTER, LETTER)
+        if q >= stop:
+            return q
         s = symbol(q, stop, index, blocks)
-        if s & LETTER == 0 and (s & DIGIT != 0 or isolated_match(q, stop, index, blocks) > q):
-            break
+        if s & DIGIT != 0 or isolated_match(q, stop, index, blocks) > q:
+            return q
         q += s >> 8
-    return q
