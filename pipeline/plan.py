@@ -175,8 +175,7 @@ def project(plan: Plan, workers: int) -> list[Projection]:
         mode=choice.shuffle.mode,
         groups=choice.shuffle.groups,
     ).train
-    # Words repeat; pieces of superwords, chunks and whole documents hardly do, and take their room in the table.
-    repeats = plan.cut.weaker is None and plan.cut.last.scheme != "none"
+    repeats = plan.cut.repeats
     counted = (600_000_000 + (2 if repeats else 8) * unit, size // 10 if repeats else size)
     symbols = 0 if repeats else 17 * (size if plan.cut.weaker is None else tokens)
     merges = 1 if plan.cut.weaker is None else 2 + plan.partitions  # both stages, and the pieces' segments

@@ -158,6 +158,11 @@ class Cut:
     last: Pretokenizer
 
     @property
+    def repeats(self) -> bool:
+        """Whether what is counted repeats, as words do; pieces of superwords, chunks and whole documents hardly do."""
+        return self.weaker is None and (self.last.scheme != "none" or self.last.pattern is not None)
+
+    @property
     def counted(self) -> list[Any]:
         """Everything that decides what is counted, for hashes."""
         return [self.first.identity, None if self.weaker is None else self.weaker.identity]

@@ -76,8 +76,7 @@ class CountTask:
     @property
     def memory(self) -> int:
         """A table of words and a few batches of text; pieces hardly repeat and are held whole."""
-        repeats = self.cut.weaker is None and self.cut.last.scheme != "none"
-        return 600_000_000 + (2 if repeats else 8) * self.input.bytes
+        return 600_000_000 + (2 if self.cut.repeats else 8) * self.input.bytes
 
     def run(self, shared: Any = None) -> Receipt:
         """Read, normalize, count, partition, write."""
