@@ -5,7 +5,15 @@ if __name__ != "pairloom.operators":
         "import this package as pairloom.operators (install the project with `pip install -e .`)"
     )
 
-from pairloom.operators.bpe import count_pairs, learn_bpe
+from pairloom.operators.bpe import (
+    append_tokens,
+    count_pairs,
+    extend_bpe,
+    learn_bpe,
+    learn_superwords,
+    replay,
+    segment_words,
+)
 from pairloom.operators.pretokenize import Pretokenizer
 from pairloom.operators.vocabulary import Vocabulary
 from pairloom.operators.words import WordCounter, WordCounts, count_words, merge_counts
@@ -15,8 +23,13 @@ __all__ = [
     "Vocabulary",
     "WordCounter",
     "WordCounts",
+    "append_tokens",
     "count_pairs",
     "count_words",
+    "extend_bpe",
     "learn_bpe",
+    "learn_superwords",
     "merge_counts",
+    "replay",
+    "segment_words",
 ]

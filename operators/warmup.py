@@ -3,12 +3,13 @@
 import numpy as np
 import pyarrow as pa
 
-from pairloom.operators.bpe import learn_bpe
+from pairloom.operators.bpe import extend_bpe, learn_bpe, learn_superwords, replay, segment_words
 from pairloom.operators.bpe.pairs import compact_lists
 from pairloom.operators.bpe.sharded import learn_sharded
 from pairloom.operators.evaluate.tally import tally_words
 from pairloom.operators.evaluate.trace import merge_trace
 from pairloom.operators.pretokenize import Pretokenizer
+from pairloom.operators.pretokenize.chunks import RandomChunks
 from pairloom.operators.pretokenize.schemes import SCHEMES
 from pairloom.operators.segments import labels, position_ids, segment_ids
 from pairloom.operators.vocabulary import Vocabulary
@@ -42,6 +43,13 @@ def warmup(schemes: tuple[str, ...] = tuple(SCHEMES)) -> None:
     labels([[1, 2, 3, 0]], [[2, 1]], shifted=True)
     tally_words(vocabulary, counts)
     merge_trace(vocabulary, counts, 2)
+    # Superwords, supertokens, and going on from a vocabulary that exists.
+    counts = count_words(column.fill_null(""), RandomChunks())
+    part = segment_words(vocabulary, counts)
+    learn_superwords(vocabulary, [part], len(vocabulary) + 8, pretokenizer=Pretokenizer(scheme="none"))
+    extend_bpe(vocabulary, counts, len(vocabulary) + 8)
+    for _ in replay(counts, vocabulary.merges[:2], special_tokens=1):
+        pass
     # Words enough for the table to grow.
     crowd = pa.array([" ".join(f"{i:05}" for i in range(9000)) + " ".join(f"{i:020}" for i in range(9000))])
     Vocabulary(

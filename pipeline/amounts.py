@@ -5,9 +5,9 @@ from fractions import Fraction
 from typing import Annotated
 
 import yaml
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, PlainSerializer
 
-__all__ = ["AmountLoader", "Ratio", "Size", "TokenCount"]
+__all__ = ["AmountLoader", "Exact", "Ratio", "Size", "TokenCount"]
 
 SIZE = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*([kmgt]?i?b?)\s*$", re.IGNORECASE)
 UNITS = {
@@ -86,7 +86,18 @@ def _ratio(value: object) -> str:
     return str(ratio)
 
 
+def _fraction(value: object) -> object:
+    if isinstance(value, Fraction):
+        return value
+    try:
+        return Fraction(_text(value).replace(" ", ""))
+    except (ValueError, ZeroDivisionError) as error:
+        raise ValueError(f"{value!r} is no number; write for example 2, 0.5 or 1/3") from error
+
+
 Size = Annotated[int, BeforeValidator(_size), Field(gt=0)]
 TokenCount = Annotated[int, BeforeValidator(_token_count)]
 Ratio = Annotated[str, BeforeValidator(_ratio)]
 """A positive rational number in lowest terms, as text: "3/10"; two ways to write one number are one recipe."""
+Exact = Annotated[Fraction, BeforeValidator(_fraction), PlainSerializer(str)]
+"""A rational number, as it is written: 0.1 is a tenth."""

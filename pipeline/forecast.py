@@ -109,7 +109,7 @@ def shape_of(plan: Plan) -> Shape:
         files=files,
         width=splits.width,
         leftovers=files if files > 1 and recipe.pack.strategy in ("best_fit", "concat", "first_fit") else 0,
-        words=plan.bytes // units // WORDS_SHARE,
+        words=plan.bytes // units // (WORDS_SHARE if plan.cut.repeats else 1),
         tokens=tokens * width // units,
         rows=tokens * width // files,
     )

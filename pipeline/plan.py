@@ -6,13 +6,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 from pairloom.operators import Vocabulary
+from pairloom.operators.bpe import ordinal_merges
 from pairloom.operators.errors import PairloomError, RecipeError
 from pairloom.operators.mixture import source_epochs
 from pairloom.pipeline.corpus import InputFile, Source, Unit, list_inputs, plan_units
 from pairloom.pipeline.readers.storage import resolve
-from pairloom.pipeline.recipe import CorpusSource, Recipe, fingerprint
+from pairloom.pipeline.recipe import CorpusSource, Cut, Recipe, VocabularyChoice, fingerprint
 from pairloom.pipeline.stages.duplicates import digest_partitions
 from pairloom.pipeline.stages.partitions import Splits
 from pairloom.pipeline.store.manifest import Manifest
@@ -50,11 +52,25 @@ class Plan:
     vocabulary: Vocabulary | None  # the one that the recipe brings; None when it is to be learned
     vocabulary_json: bytes | None  # its file, as it was read
     kept: bool = False  # whether the vocabulary is that of the last generation, whatever its inputs were
+    base: Vocabulary | None = None  # the one that learning goes on from
+    base_json: bytes | None = None
 
     @property
     def bytes(self) -> int:
         """Stored bytes of all inputs."""
         return sum(file.size for file in self.inputs)
+
+    @property
+    def cut(self) -> Cut:
+        """By what text is cut."""
+        if self.base is not None:
+            return Cut(first=self.base.pretokenizer, weaker=None, last=self.base.pretokenizer)
+        return self.recipe.vocabulary.cut()
+
+    @property
+    def normalizer(self) -> str:
+        """How text is normalized before it is counted."""
+        return self.recipe.vocabulary.normalizer if self.base is None else self.base.normalizer
 
     @property
     def stages(self) -> tuple[str, ...]:
@@ -107,17 +123,22 @@ def make_plan(recipe: Recipe, *, keep: Manifest | None = None) -> Plan:
         files = list_inputs(source)
         inputs += files
         units += plan_units(source, files, recipe.execution.unit_bytes)
-    vocabulary, vocabulary_json = _given_vocabulary(recipe)
+    vocabulary, vocabulary_json = _given_vocabulary(recipe, "from", recipe.vocabulary.from_)
+    base, base_json = _given_vocabulary(recipe, "extend", recipe.vocabulary.extend)
+    if base is not None:
+        _check_extensible(base, recipe.vocabulary)
     size = sum(file.size for file in inputs)
     return Plan(
         recipe=recipe,
         inputs=tuple(inputs),
         units=tuple(units),
-        keys=_keys(recipe, inputs, vocabulary, keep),
+        keys=_keys(recipe, inputs, vocabulary, base, keep),
         kept=keep is not None and vocabulary is None,
         partitions=max(4, min(4096, -(-size // PARTITION_BYTES))),
         vocabulary=vocabulary,
         vocabulary_json=vocabulary_json,
+        base=base,
+        base_json=base_json,
     )
 
 
@@ -154,12 +175,16 @@ def project(plan: Plan, workers: int) -> list[Projection]:
         mode=choice.shuffle.mode,
         groups=choice.shuffle.groups,
     ).train
-    learn = (1, 300_000_000 + size // 4, 10 * plan.recipe.vocabulary.size)
+    repeats = plan.cut.repeats
+    counted = (600_000_000 + (2 if repeats else 8) * unit, size // 10 if repeats else size)
+    symbols = 0 if repeats else 17 * (size if plan.cut.weaker is None else tokens)
+    merges = 1 if plan.cut.weaker is None else 2 + plan.partitions  # both stages, and the pieces' segments
+    learn = (merges, 300_000_000 + size // 4 + symbols, 10 * plan.recipe.vocabulary.size)
     if plan.recipe.vocabulary.learn.mode == "sharded":
         members = min(plan.partitions, plan.recipe.vocabulary.learn.members or workers)
-        learn = (members + 1, 500_000_000 + size // members, learn[2])
+        learn = (members + merges, 500_000_000 + size // members + symbols, learn[2])
     shape = {
-        "count": (len(plan.units) + plan.partitions, 600_000_000 + 2 * unit, size // 10),
+        "count": (len(plan.units) + plan.partitions, *counted),
         "learn": learn,
         "tokenize": (len(plan.units), 800_000_000, tokens * width),
         "select": (
@@ -186,8 +211,9 @@ def _source(choice: CorpusSource) -> Source:
     )
 
 
-def _given_vocabulary(recipe: Recipe) -> tuple[Vocabulary, bytes] | tuple[None, None]:
-    path = recipe.vocabulary.from_
+def _given_vocabulary(
+    recipe: Recipe, key: str, path: str | None
+) -> tuple[Vocabulary, bytes] | tuple[None, None]:
     if path is None:
         return None, None
     try:
@@ -197,7 +223,7 @@ def _given_vocabulary(recipe: Recipe) -> tuple[Vocabulary, bytes] | tuple[None, 
     except RecipeError:
         raise
     except (OSError, ValueError, PairloomError) as error:
-        raise RecipeError(f"vocabulary.from: cannot read {path}: {error}") from error
+        raise RecipeError(f"vocabulary.{key}: cannot read {path}: {error}") from error
     for token in (*recipe.tokenize.prepend, *recipe.tokenize.append, recipe.pack.pad):
         if token is not None and token not in vocabulary.special_tokens:
             has = ", ".join(vocabulary.special_tokens[:10]) or "none"
@@ -207,17 +233,42 @@ def _given_vocabulary(recipe: Recipe) -> tuple[Vocabulary, bytes] | tuple[None, 
     return vocabulary, data
 
 
+def _check_extensible(base: Vocabulary, choice: VocabularyChoice) -> None:
+    if choice.size <= len(base):
+        raise RecipeError(
+            f"vocabulary.size is {choice.size}, but {choice.extend} has {len(base)} tokens already: choose a larger size"
+        )
+    try:
+        ordinal_merges(base)
+    except ValueError as error:
+        raise RecipeError(f"vocabulary.extend: {choice.extend} cannot be gone on with: {error}") from error
+
+
 def _keys(
-    recipe: Recipe, inputs: list[InputFile], vocabulary: Vocabulary | None, keep: Manifest | None
+    recipe: Recipe,
+    inputs: list[InputFile],
+    vocabulary: Vocabulary | None,
+    base: Vocabulary | None,
+    keep: Manifest | None,
 ) -> dict[str, str]:
     """One hash a stage, each built on the one before."""
     files = [[f.source, f.uri, f.size, f.version, f.format, f.compression] for f in inputs]
     fields = [[source.name, source.text, source.id] for source in recipe.corpus]
     choice = recipe.vocabulary
-    words = {"pretokenizer": choice.pretokenizer.model_dump(), "normalizer": choice.normalizer}
+    words: dict[str, Any]
+    if base is None:
+        words = {"cut": choice.cut().counted, "normalizer": choice.normalizer}
+    else:
+        words = {"cut": [base.pretokenizer.identity, None], "normalizer": base.normalizer}
+    weights = recipe.count_weights()
+    if len(set(weights.values())) > 1:
+        words["weights"] = weights
     count = fingerprint({"format": FORMAT_VERSION, "files": files, "fields": fields, **words})
     if vocabulary is None:
-        learned = choice.model_dump(include={"size", "special_tokens", "min_count"})
+        learned = choice.model_dump(
+            mode="json", include={"size", "special_tokens", "min_count", "superwords"}
+        )
+        learned["base"] = None if base is None else base.fingerprint
         learn = fingerprint({"count": count, "vocabulary": learned})
     else:
         learn = vocabulary.fingerprint

@@ -11,6 +11,7 @@ leave nothing that anybody would read.
 
 from collections.abc import Callable
 
+from pairloom.operators import Pretokenizer
 from pairloom.operators.errors import RecipeError
 from pairloom.pipeline.events import Event
 from pairloom.pipeline.execution.base import Executor, never
@@ -101,10 +102,12 @@ def run(
 
 
 def _schemes(plan: Plan) -> tuple[str, ...]:
-    """The pretokenizer that a plan's kernels are compiled for."""
+    """The pretokenizers that a plan's kernels are compiled for."""
     if plan.vocabulary is not None:
         return (plan.vocabulary.pretokenizer.scheme,)
-    return (plan.recipe.vocabulary.pretokenizer.scheme,)
+    cut = plan.cut
+    used = (cut.first, cut.weaker, cut.last)
+    return tuple(dict.fromkeys(one.scheme for one in used if isinstance(one, Pretokenizer)))
 
 
 def _executor(recipe: Recipe, stop: Callable[[], bool]) -> Executor:

@@ -6,8 +6,13 @@ import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators.bpe.assembling import assemble, check_options
+from pairloom.operators.bpe.extend import Extension, append_tokens, extend_bpe, unreachable_tokens
+from pairloom.operators.bpe.layout import Layout
 from pairloom.operators.bpe.learner import Learner, memory
+from pairloom.operators.bpe.merges import checked_merges, ordinal_merges
 from pairloom.operators.bpe.pairs import count_byte_pairs
+from pairloom.operators.bpe.replay import ReplayStep, replay
+from pairloom.operators.bpe.superwords import learn_superwords, segment_words, superwords_memory
 from pairloom.operators.bpe.symbols import count_bytes
 from pairloom.operators.errors import CapacityError, CorruptionError
 from pairloom.operators.pretokenize import Pretokenizer
@@ -15,7 +20,21 @@ from pairloom.operators.text import text_of
 from pairloom.operators.vocabulary import Vocabulary, byte_order
 from pairloom.operators.words import WordCounts
 
-__all__ = ["count_pairs", "learn_bpe", "learn_memory"]
+__all__ = [
+    "Extension",
+    "ReplayStep",
+    "append_tokens",
+    "count_pairs",
+    "extend_bpe",
+    "learn_bpe",
+    "learn_memory",
+    "learn_superwords",
+    "ordinal_merges",
+    "replay",
+    "segment_words",
+    "superwords_memory",
+    "unreachable_tokens",
+]
 
 
 def count_pairs(counts: WordCounts) -> npt.NDArray[np.int64]:
@@ -83,10 +102,9 @@ def learn_bpe(
     ids[order] = np.arange(len(specials), first)
     if limit_alphabet is not None:
         ids[_beyond(counts, order, limit_alphabet)] = -1
-    given = None if merges is None else _checked_merges(merges, first, size)
-    learner = Learner(
-        text, counts.counts, ids, first=first, merges=size - first, max_token_length=max_token_length
-    )
+    given = None if merges is None else checked_merges(merges, first, size)
+    layout = Layout.of_bytes(text, counts.counts, ids)
+    learner = Learner(layout, first=first, merges=size - first, max_token_length=max_token_length)
     learned = learner.learn(min_count=min_count, given=given, progress=progress)
     return assemble(learned, specials, pretokenizer=pretokenizer, normalizer=normalizer)
 
@@ -100,30 +118,6 @@ def learn_memory(words: int, symbols: int, merges: int) -> int:
     only where more pairs than that tie for the next merge).
     """
     return memory(words, symbols, merges)
-
-
-def _checked_merges(merges: npt.NDArray[np.int32], first: int, size: int) -> npt.NDArray[np.int32]:
-    """The prescribed merges as int32[m, 2], or ValueError where one uses what does not exist yet."""
-    given = np.asarray(merges)
-    if given.ndim != 2 or given.shape[1] != 2 or not np.issubdtype(given.dtype, np.integer):
-        raise ValueError(f"merges must be int32[m, 2], got {given.dtype}{list(given.shape)}")
-    if len(given) > size - first:
-        raise ValueError(
-            f"{len(given)} merges are given, but a vocabulary of {size} tokens has room for {size - first}"
-        )
-    below = first + np.arange(len(given))
-    wrong = np.flatnonzero((given < first - 256).any(axis=1) | (given >= below[:, None]).any(axis=1))
-    if len(wrong):
-        k = int(wrong[0])
-        raise ValueError(
-            f"merge {k} is {given[k].tolist()}, but may only use the ids {first - 256} to {first + k - 1} that exist before it"
-        )
-    lengths = [1] * first
-    for k, (left, right) in enumerate(given.tolist()):
-        lengths.append(lengths[left] + lengths[right])
-        if lengths[-1] >= 1 << 31:
-            raise ValueError(f"merge {k} makes a token of {lengths[-1]} bytes; tokens have fewer than 2^31")
-    return given.astype(np.int32)
 
 
 def _beyond(counts: WordCounts, order: npt.NDArray[np.uint8], limit: int) -> npt.NDArray[np.uint8]:

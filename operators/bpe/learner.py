@@ -1,11 +1,13 @@
 """The arrays of the merge loop, and what happens between two calls of its kernel."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators.bpe.heap import heap_of
+from pairloom.operators.bpe.layout import Layout
+from pairloom.operators.bpe.limits import NO_LIMITS, PairLimits, TokenFacts
 from pairloom.operators.bpe.merging import (
     ALL_MERGED,
     HEAP_FULL,
@@ -22,12 +24,12 @@ from pairloom.operators.bpe.pairs import (
     PAIR,
     compact_lists,
     enlarge_pairs,
+    look_up_pairs,
     place_lists,
     tally,
 )
-from pairloom.operators.bpe.symbols import HOLE, LONG, lay_out, measure
+from pairloom.operators.bpe.symbols import HOLE
 from pairloom.operators.errors import CapacityError
-from pairloom.operators.text import Text
 
 __all__ = ["Learner", "memory"]
 
@@ -58,63 +60,41 @@ class Learner:
 
     def __init__(
         self,
-        text: Text,
-        counts: npt.NDArray[np.int64],
-        ids: npt.NDArray[np.int32],
+        layout: Layout,
         *,
         first: int,
         merges: int,
-        max_token_length: int | None,
+        max_token_length: int | None = None,
+        limits: PairLimits | None = None,
         threshold: int | None = None,
         most_hot: int | None = None,
     ) -> None:
-        """Lay the words out.
+        """Begin with words that are laid out, which this learner changes.
 
-        `ids` is int32[256], negative for bytes to leave out; the first merge makes the id `first`. `threshold` is the
-        count from which pairs are listed at first, and `most_hot` how many pairs are listed at a time if there is a
-        choice; they decide how fast the result comes and in how much memory, not which.
+        The first merge makes the id `first`; `limits` are on what merges make. `threshold` is the count from which pairs
+        are listed at first, and `most_hot` how many pairs are listed at a time if there is a choice; they decide how
+        fast the result comes and in how much memory, not which.
         """
         if first + merges >= HOLE:
             raise CapacityError(
                 f"a vocabulary of {first + merges} tokens is too large: ids must stay below {HOLE}"
             )
-        sizes = np.zeros(5, np.int64)
-        measure(text.data, text.offsets, ids, sizes)
-        short, short_bytes, longs, long_bytes, longest = (int(n) for n in sizes)
-        slots = short_bytes + long_bytes + 2 * (short + longs) + 1
-        if slots >= 1 << 32 or longest >= 1 << 31:
-            raise CapacityError(
-                f"{short + longs} distinct words of {short_bytes + long_bytes} bytes need {slots} slots; "
-                f"learning holds at most {1 << 32} (leave out words that occur once)"
-            )
         self._first = first
         self._longest = max_token_length if max_token_length is not None else 1 << 40
-        self._split = short_bytes + 2 * short
-        self._symbols = np.empty(slots, np.uint32)
-        self._starts = np.empty(longs + 1, np.int64)
-        self._owners = np.empty((slots - self._split) // LONG + 1, np.uint32)
-        self._long_counts = np.empty(longs, np.int64)
-        lay_out(
-            text.data,
-            text.offsets,
-            counts,
-            ids,
-            self._split,
-            self._symbols,
-            self._starts,
-            self._owners,
-            self._long_counts,
-        )
+        self._few = layout.few
+        self._split, self._symbols = layout.split, layout.symbols
+        self._starts, self._owners, self._long_counts = layout.starts, layout.owners, layout.long_counts
+        self._facts = None if limits is None else TokenFacts.of(limits, first + merges + 1)
+        self._rule = NO_LIMITS if self._facts is None else self._facts.rule
         self._lengths = np.ones(first + merges + 1, np.int32)
         self._around = np.zeros(4 * (first + merges + 1), np.int64)
         self._touched = np.empty(2 * (first + merges + 1), np.uint32)
         self._merges = np.zeros((merges, 2), np.int32)
-        self._state = np.zeros(4, np.int64)
+        self._state = np.zeros(6, np.int64)
         self._most_hot = _most_hot(merges) if most_hot is None else most_hot
         if threshold is None:
             # Measured on 123 MB of English and 168 MB in 19 languages: with 1/64 of the mean, one or two listings do.
-            weight = float(np.dot(counts.astype(np.float64), np.diff(text.offsets)))
-            threshold = int(min(weight / (64 * max(merges, 1)), 1 << 62))
+            threshold = int(min(layout.weight / (64 * max(merges, 1)), 1 << 62))
         self._threshold = threshold
         self._reserve = self._listed_at = 0
         self._table = self._heap = np.zeros(0, np.uint64)
@@ -136,9 +116,56 @@ class Learner:
             self._run(len(self._merges), prescribed, max(min_count, 1), progress)
         return self._merges[: int(self._state[0])]
 
+    def replay(
+        self, given: npt.NDArray[np.int32]
+    ) -> Iterator[tuple[int, npt.NDArray[np.uint64], npt.NDArray[np.int64]]]:
+        """Make the given merges one by one; `replay.py` says what comes of it.
+
+        Yields (count, keys, counts): how often the merged pair occurred, and which pairs (left << 32 | right, ascending)
+        have another count than before, and which; first of all, before any merge, every pair there is.
+        """
+        self._merges[: len(given)] = given
+        self._list_pairs(1, 1)
+        table = self._table.reshape(-1, 4)
+        found = table[table[:, 0] != 0]
+        order = np.argsort(found[:, 0])
+        yield 0, found[order, 0] - np.uint64(1), found[order, 1].astype(np.int64)
+        wide = len(self._touched) // 2
+        for k, (left, right) in enumerate(given.astype(np.uint64)):
+            own = np.array([left << np.uint64(32) | right], np.uint64)
+            count = self._counts(own)
+            self._merge(k + 1, len(given), 1)
+            if not count[0]:
+                yield 0, own[:0], count[:0]
+                continue
+            lefts = self._touched[: self._state[4]].astype(np.uint64) << np.uint64(32)
+            rights = self._touched[wide : wide + self._state[5]].astype(np.uint64)
+            product = np.uint64(self._first + k)
+            gone = np.concatenate([lefts | left, right << np.uint64(32) | rights])
+            new = np.concatenate([lefts | product, product << np.uint64(32) | rights])
+            # A neighbour that is the product itself lost no pair with the old token, and where runs overlapped a new
+            # pair may have come and gone.
+            gone = gone[(gone >> np.uint64(32) < product) & (gone & np.uint64(0xFFFFFFFF) < product)]
+            new = np.unique(new)
+            new = new[self._counts(new) > 0]
+            keys = np.unique(np.concatenate([own, gone, new]))
+            counts = self._counts(keys)
+            counts[keys == own[0]] = 0
+            yield int(count[0]), keys, counts
+
+    def _counts(self, keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
+        counts = np.empty(len(keys), np.int64)
+        look_up_pairs(self._table, keys, counts)
+        return counts
+
     def _run(self, until: int, given: int, floor: int, progress: Callable[[int, int], None] | None) -> None:
-        """Merge until there are `until` merges or no pair occurs `floor` times."""
+        """List pairs, then merge until there are `until` merges or no pair occurs `floor` times."""
         self._list_pairs(max(self._threshold, floor), floor)
+        self._merge(until, given, floor, progress)
+
+    def _merge(
+        self, until: int, given: int, floor: int, progress: Callable[[int, int], None] | None = None
+    ) -> None:
         while True:
             status = merge_pairs(
                 until,
@@ -159,6 +186,7 @@ class Learner:
                 self._heap,
                 self._around,
                 self._touched,
+                self._rule,
                 self._state,
             )
             if progress is not None:
@@ -202,8 +230,8 @@ class Learner:
         self._pool = np.zeros(0, np.uint32)
         nothing = np.zeros(0, np.uint32)
         hot = min(len(self._symbols), _BYTE_PAIRS)
-        cells = np.full(1, threshold, np.int64)  # at first all pairs are counted: pairs of bytes are few
-        if self._state[0]:
+        cells = np.full(1, threshold, np.int64)  # pairs of bytes are few, and all of them are counted
+        if self._state[0] or not self._few:
             cells = np.zeros(_cells(len(self._symbols)), np.int64)
             tally(
                 CELLS,
@@ -213,6 +241,7 @@ class Learner:
                 self._longest,
                 0,
                 cells,
+                self._rule,
                 self._table,
                 nothing,
             )
@@ -221,7 +250,7 @@ class Learner:
                 threshold = min(int(np.partition(cells, -self._most_hot)[-self._most_hot]) + 1, ceiling)
                 hot = int(np.count_nonzero(cells >= threshold))
         self._threshold = threshold
-        walk = (self._symbols, self._lengths, self._first, self._longest, threshold, cells)
+        walk = (self._symbols, self._lengths, self._first, self._longest, threshold, cells, self._rule)
         slots = 1 << (2 * hot + 1024).bit_length()
         while True:
             table = np.zeros(4 * slots, np.uint64)

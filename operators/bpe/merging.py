@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators.bpe.heap import push, sift_down
+from pairloom.operators.bpe.limits import adopt, rejected
 from pairloom.operators.bpe.pairs import find_pair
 from pairloom.operators.bpe.symbols import HOLE, LONG, MARK, word_count
 from pairloom.operators.jit import address, kernel, load_u32, load_u64, prefetch, signed, store_u32, store_u64
@@ -23,7 +24,7 @@ __all__ = ["ALL_MERGED", "HEAP_FULL", "LISTS_FULL", "NO_PAIR", "PAIRS_FULL", "PA
 # How `merge_pairs` ends.
 ALL_MERGED, PAUSE, NO_PAIR, PAIRS_FULL, LISTS_FULL, HEAP_FULL = 0, 1, 2, 3, 4, 5
 # What `state` holds.
-MERGED, HEAPED, PAIRED, LISTED = 0, 1, 2, 3
+MERGED, HEAPED, PAIRED, LISTED, LEFTS, RIGHTS = 0, 1, 2, 3, 4, 5
 
 _ZERO = np.uint64(0)
 _AHEAD = 12  # positions whose symbols are asked for in advance
@@ -83,13 +84,16 @@ def merge_pairs(
     heap: npt.NDArray[np.uint64],
     around: npt.NDArray[np.int64],
     touched: npt.NDArray[np.uint32],
+    rule: tuple[int, ...],
     state: npt.NDArray[np.int64],
 ) -> int:
     """Merge until `wanted` merges are made, or `pause` positions visited, or something is missing.
 
     `merges` is int32[wanted, 2], of which the first `given` are prescribed; merge k makes the id `first + k`. `around` is
     int64[4 * ids], zero: weight and number of each left neighbour, weight and number of each right one. `touched` is
-    uint32[2 * ids]. `state` is int64[4]: merges made, entries of the heap, pairs in the table, entries of the pool.
+    uint32[2 * ids]. Pairs that `rule` rejects (`limits.py`) are not listed. `state` is int64[6]: merges made, entries of the
+    heap, pairs in the table, entries of the pool; and of the last merge the number of left neighbours, which stand at the
+    front of `touched`, and of right ones, from its middle on.
     Returns ALL_MERGED; PAUSE; NO_PAIR (no hot pair is left, or a prescribed one is not listed: lower the threshold);
     PAIRS_FULL, LISTS_FULL, HEAP_FULL (enlarge, call again).
     """
@@ -106,6 +110,7 @@ def merge_pairs(
     most_paired = (mask + 1) - (mask + 1) // 4
     done, heaped, paired, listed = state[0], state[1], state[2], state[3]
     status, visited = ALL_MERGED, 0
+    left_n = right_n = 0
     while done < wanted:
         if visited > pause:
             status = PAUSE
@@ -152,7 +157,9 @@ def merge_pairs(
         a_size, b_size = signed(load_u32(sizes + 4 * a)), signed(load_u32(sizes + 4 * b))
         size = a_size + b_size
         store_u32(sizes + 4 * product, np.uint32(size))
+        adopt(rule, a, b, product)
         done += 1
+        left_n = right_n = 0
         if n == 0:
             continue
         visited += n
@@ -163,7 +170,7 @@ def merge_pairs(
         store_u64(slot + 24, _ZERO)
 
         # First pass: replace, and add up by neighbour. Positions that held the pair move to the front of the list.
-        kept = left_n = right_n = 0
+        kept = 0
         undone = undone_n = 0
         for k in range(min(n, _AHEAD)):
             nearby = text + 4 * signed(load_u32(own + 4 * k))
@@ -239,7 +246,12 @@ def merge_pairs(
                 weight -= undone
                 number -= undone_n
             cursor = _NO_LIST
-            if weight >= threshold and size + signed(load_u32(sizes + 4 * other)) < longest:
+            first_id, second_id = (other, product) if on_left else (product, other)
+            if (
+                weight >= threshold
+                and size + signed(load_u32(sizes + 4 * other)) < longest
+                and not rejected(rule, first_id, second_id)
+            ):
                 key = np.uint64(arisen + 1)
                 newcomer = find_pair(slots, mask, key)
                 store_u64(newcomer, key)
@@ -259,4 +271,5 @@ def merge_pairs(
         _forget(hist, lefts, left_n)
         _forget(hist + 16, rights, right_n)
     state[0], state[1], state[2], state[3] = done, heaped, paired, listed
+    state[4], state[5] = left_n, right_n
     return status

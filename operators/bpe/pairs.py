@@ -12,6 +12,7 @@ the pool of positions, number of entries. A pair without entries is not hot.
 import numpy as np
 import numpy.typing as npt
 
+from pairloom.operators.bpe.limits import rejected
 from pairloom.operators.bpe.symbols import BASE, MARK
 from pairloom.operators.jit import address, kernel, load_u8, load_u32, load_u64, signed, store_u32, store_u64
 
@@ -24,6 +25,7 @@ __all__ = [
     "count_byte_pairs",
     "enlarge_pairs",
     "find_pair",
+    "look_up_pairs",
     "place_lists",
     "tally",
 ]
@@ -90,13 +92,15 @@ def tally(
     longest: int,
     threshold: int,
     cells: npt.NDArray[np.int64],
+    rule: tuple[int, ...],
     table: npt.NDArray[np.uint64],
     pool: npt.NDArray[np.uint32],
 ) -> int:
     """One walk over all tokens: add pairs up in `cells`, count the hot ones in `table`, or fill their lists in `pool`.
 
     `cells` is int64[2^k], `table` uint64[4 * 2^k]. Pairs whose product would have `longest` bytes or more are left out
-    unless both are bytes (ids below `first`), as Hugging Face does. Returns the number of pairs in the table, -1 where
+    unless both are bytes (ids below `first`), as Hugging Face does, and so are those that `rule` rejects (`limits.py`), save
+    that these add to cells. Returns the number of pairs in the table, -1 where
     the table is too small (begin again with an empty, larger one) or -2 where a count passes 2^63 - 1.
     """
     text, sizes, sums, slots, lists = (
@@ -131,6 +135,9 @@ def tally(
                     slot = find_pair(slots, mask, key)
                     if walk == COUNT:
                         if load_u64(slot) == _ZERO:
+                            if rejected(rule, left, right):
+                                at, left = after, right
+                                continue
                             if used == most_used:
                                 return -1
                             used += 1
@@ -162,6 +169,17 @@ def place_lists(table: npt.NDArray[np.uint64], threshold: int, found: npt.NDArra
             found[2] = max(found[2], entries)
         else:
             table[i + 3] = _ZERO
+
+
+@kernel
+def look_up_pairs(
+    table: npt.NDArray[np.uint64], keys: npt.NDArray[np.uint64], counts: npt.NDArray[np.int64]
+) -> None:
+    """Write the count of each pair in `keys` (left << 32 | right) to `counts`; 0 for one that is not in the table."""
+    slots, mask = address(table), len(table) // 4 - 1
+    for i in range(len(keys)):
+        slot = find_pair(slots, mask, keys[i] + np.uint64(1))
+        counts[i] = 0 if load_u64(slot) == _ZERO else signed(load_u64(slot + 8))
 
 
 @kernel

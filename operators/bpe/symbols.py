@@ -7,6 +7,9 @@ digit raised by MARK, so that they are never an id and end the word before them 
 
     count  count  t   h   e   count count ...  MARK          merge (h, e) -> X:   t  X  X
 
+Where words come as tokens of an earlier vocabulary (superwords), each of these takes one slot, and what is said of bytes
+holds of them.
+
 Words of LONG slots and more come last. From a token of a short word its count is found by walking back to the word's
 start; for long words `owners` names the word of each block of LONG slots, since a block meets at most two of them.
 """
@@ -16,7 +19,17 @@ import numpy.typing as npt
 
 from pairloom.operators.jit import address, kernel, load_u8, load_u32, signed
 
-__all__ = ["BASE", "HOLE", "LONG", "MARK", "count_bytes", "lay_out", "measure", "word_count"]
+__all__ = [
+    "BASE",
+    "HOLE",
+    "LONG",
+    "MARK",
+    "count_bytes",
+    "lay_out",
+    "lay_out_tokens",
+    "measure",
+    "word_count",
+]
 
 MARK = 1 << 24
 HOLE = MARK - 1
@@ -118,6 +131,48 @@ def lay_out(
                 at += 1
     starts[longs] = long
     symbols[long] = MARK
+
+
+@kernel
+def lay_out_tokens(
+    ids: npt.NDArray[np.uint32],
+    offsets: npt.NDArray[np.int64],
+    counts: npt.NDArray[np.int64],
+    symbols: npt.NDArray[np.uint32],
+    starts: npt.NDArray[np.int64],
+    owners: npt.NDArray[np.uint32],
+    long_counts: npt.NDArray[np.int64],
+    cursors: npt.NDArray[np.int64],
+) -> None:
+    """Write words of tokens, each token in one slot, behind those that are written already; arrays as in `lay_out`.
+
+    `cursors` is int64[4]: the next slot for short words, the next for long ones, long words written, blocks owned.
+    """
+    short, long, longs, block = cursors[0], cursors[1], cursors[2], cursors[3]
+    split = starts[0] if longs else long
+    for i in range(len(counts)):
+        length = offsets[i + 1] - offsets[i]
+        if length < 2:
+            continue
+        if length >= LONG:
+            at = long
+            starts[longs] = at
+            long_counts[longs] = counts[i]
+            long += length + 2
+            while split + LONG * block < long:
+                owners[block] = longs
+                block += 1
+            longs += 1
+        else:
+            at = short
+            short += length + 2
+        symbols[at] = MARK + counts[i] // BASE
+        symbols[at + 1] = MARK + counts[i] % BASE
+        at += 2
+        for p in range(offsets[i], offsets[i + 1]):
+            symbols[at] = ids[p]
+            at += 1
+    cursors[0], cursors[1], cursors[2], cursors[3] = short, long, longs, block
 
 
 @kernel

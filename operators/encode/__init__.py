@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators.encode import kernel as k
+from pairloom.operators.encode.linear import MEMO_BYTES
 from pairloom.operators.encode.memo import Memo
 from pairloom.operators.encode.table import allocate, rehash_long, rehash_short
 from pairloom.operators.encode.word import SHORT, PairTable, scratch_bytes
@@ -72,14 +73,14 @@ class Encoder:
         self._most_slots = 1 << ((table_bytes // 8 // 16).bit_length() - 1) if table_bytes >= 1 << 14 else 0
         self._arena = allocate(table_bytes // 4 + 64)
         self._plan = np.zeros(3 * k.BATCH, np.uint64)
-        self._scratch = np.zeros(scratch_bytes(SHORT) // 8, np.uint64)
+        self._scratch = np.zeros((MEMO_BYTES + scratch_bytes(SHORT)) // 8, np.uint64)
         self._state = np.zeros(k.STATE, np.int64)
         self._short = self._slots = np.zeros(0, np.uint64)
         self._generations = 0
         state = self._state
         state[k.WIDTH] = dtype.itemsize // 2
         state[k.PLAN_AT] = self._plan.ctypes.data
-        state[k.SCRATCH_AT] = self._scratch.ctypes.data
+        state[k.SCRATCH_AT] = self._scratch.ctypes.data + MEMO_BYTES
         state[k.SCRATCH_LONGEST] = SHORT
         state[k.ARENA_AT] = self._arena.ctypes.data
         state[k.ARENA_SIZE] = table_bytes // 4
@@ -188,8 +189,10 @@ class Encoder:
                 return
             if status == k.NEED_SCRATCH:
                 longest = int(state[k.SCRATCH_LONGEST]) * 5 // 4
-                self._scratch = np.empty(scratch_bytes(longest) // 8 + 1, np.uint64)
-                state[k.SCRATCH_AT] = self._scratch.ctypes.data
+                known = self._scratch[: MEMO_BYTES // 8]
+                self._scratch = np.empty((MEMO_BYTES + scratch_bytes(longest)) // 8 + 1, np.uint64)
+                self._scratch[: len(known)] = known
+                state[k.SCRATCH_AT] = self._scratch.ctypes.data + MEMO_BYTES
                 state[k.SCRATCH_LONGEST] = longest
             elif status == k.GROW_SHORT and len(self._short) // 8 < self._most_buckets:
                 self._place_short(rehash_short, 2 * len(self._short) // 8)

@@ -8,10 +8,13 @@ as bytes; `slots` is an open-addressed table of one uint64 for any other pair,
 probed linearly from a multiplicative hash. `products[rank]` is the id of the merged token. `NO_RANK` means no merge.
 Ids stay below 2^21 - 1 and ranks below 2^22 - 1; `PairTable.of` refuses more.
 
+Where the merges allow for it, words are encoded from left to right (`linear.py`): measured on words of any length, that takes
+0.2 to 0.6 of the time of what follows, which serves all other vocabularies.
+
 Words of up to `SHORT` bytes keep one key a position, `rank << 8 | position`, and the smallest key of each sixteen;
 a merge looks up two pairs, and takes the minimum of at most three sixteens and of the sixteen minima, each of which
-is one vector operation. No step depends on what the word is, so that little is mispredicted: Longer words
-use a doubly linked list and a binary heap of (rank, position), which is O(n log n) at any length and for any text.
+is one vector operation. No step depends on what the word is, so that little is mispredicted. Longer words use a
+doubly linked list and a binary heap of (rank, position), which is O(n log n) at any length and for any text.
 """
 
 from dataclasses import dataclass
@@ -20,6 +23,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pairloom.operators.encode.linear import LinearTable, encode_linear
 from pairloom.operators.errors import CapacityError
 from pairloom.operators.jit import (
     address,
@@ -64,6 +68,7 @@ class PairTable:
     products: npt.NDArray[np.uint32]
     tokens: TokenTable
     whole: npt.NDArray[np.uint32]
+    linear: LinearTable | None
 
     @classmethod
     def of(
@@ -107,6 +112,7 @@ class PairTable:
             chosen = np.flatnonzero(whole_words & (tokens.lengths > 0))
             whole = np.zeros(1 << max(4, (2 * len(chosen)).bit_length()), np.uint32)
             _fill_whole(whole, tokens.data, tokens.offsets, chosen)
+        linear = None if ties_share_rank else LinearTable.of(byte_ids, merges, products, tokens)
         return cls(
             byte_ids=ids,
             grid=grid,
@@ -114,6 +120,7 @@ class PairTable:
             products=products.astype(np.uint32),
             tokens=tokens,
             whole=whole,
+            linear=linear,
         )
 
     @property
@@ -121,14 +128,16 @@ class PairTable:
         """What kernels read.
 
         The addresses of byte_ids, grid, slots and products, the slots' mask and hash shift; then the address of
-        `whole`, its mask (-1 where it is empty) and the addresses of the tokens' data and offsets.
+        `whole`, its mask (-1 where it is empty), the addresses of the tokens' data and offsets; then whether there is a
+        `linear`, and its addresses.
         """
         bits = len(self.slots).bit_length() - 1
         held = (self.byte_ids, self.grid, self.slots, self.products)
         tail = (self.whole, self.tokens.data, self.tokens.offsets)
         whole, data, offsets = (array.ctypes.data for array in tail)
         ours = tuple(array.ctypes.data for array in held)
-        return (*ours, len(self.slots) - 1, 64 - bits, whole, len(self.whole) - 1, data, offsets)
+        linear = (0,) * 9 if self.linear is None else (1, *self.linear.addresses)
+        return (*ours, len(self.slots) - 1, 64 - bits, whole, len(self.whole) - 1, data, offsets, *linear)
 
 
 def scratch_bytes(longest: int) -> int:
@@ -225,16 +234,19 @@ def _whole_word(word: Int, length: Int, whole: Int, mask: Int, data: Int, offset
 def encode_word(word: Int, length: Int, table: Any, scratch: Int) -> Any:
     """Encode the `length` bytes at address `word`.
 
-    `table` is `PairTable.addresses`; `scratch` the address of `scratch_bytes(length)` bytes, 8-byte aligned. The
-    ids are left as uint32 from `scratch` on. Returns (how many ids, how many bytes had no token and were left out).
+    `table` is `PairTable.addresses`; `scratch` the address of `scratch_bytes(length)` bytes, 8-byte aligned, with those
+    before it that `linear.py` asks for. The ids are left as uint32 from `scratch` on. Returns (how many ids, how many bytes
+    had no token and were left out).
     """
-    byte_ids, grid, slots, products, mask, shift, whole, whole_mask, data, offsets = table
+    byte_ids, grid, slots, products, mask, shift, whole, whole_mask, data, offsets = table[:10]
     if whole_mask >= 0:
         token = _whole_word(word, length, whole, whole_mask, data, offsets)
         if token >= 0:
             store_u32(scratch, np.uint32(token))
             return np.int64(1), np.int64(0)
     missing = np.int64(0)
+    if table[10]:
+        return encode_linear(word, length, table[11:], scratch), missing
     if length > SHORT:
         for i in range(length):
             if load_u32(byte_ids + (np.int64(load_u8(word + i)) << 2)) == np.uint32(NO_RANK):

@@ -11,7 +11,7 @@ import regex
 
 from pairloom.operators.pretokenize.classes import UNICODE_VERSION, classes
 from pairloom.operators.pretokenize.scan import SCANS, SLACK
-from pairloom.operators.pretokenize.schemes import DIGITS, SCHEMES, Rules, patterns, rules
+from pairloom.operators.pretokenize.schemes import DIGITS, LINES, SCHEMES, Rules, patterns, rules
 from pairloom.operators.reference.pretokenize import split_bytes
 from pairloom.operators.text import Text
 
@@ -27,13 +27,14 @@ Block = tuple[int, npt.NDArray[np.int64]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pretokenizer:
-    """Cuts documents into pieces (pretokens, "words") that tile them: no byte is dropped, none is added.
+    r"""Cuts documents into pieces (pretokens, "words") that tile them: no byte is dropped, none is added.
 
     `scheme` names a published pattern (see `schemes.py`); `digits` replaces its rule for numbers. `pattern`
     is a regular expression of your own instead, as Hugging Face's `Split(Regex(pattern), "isolated")`: what
     it does not match is a piece too, and a match of nothing only cuts. The `regex` library runs it, some
     hundred times slower and with the Unicode tables of its own version; the schemes have those of Unicode
-    16.0.
+    16.0. With `lines`, each line with its ending (`\n`) is cut as a text of its own, so that no piece goes on
+    after a newline.
 
     >>> Pretokenizer(scheme="gpt2").split_text("it's 42")
     ['it', "'s", ' 42']
@@ -42,6 +43,7 @@ class Pretokenizer:
     scheme: str = "gpt2"
     digits: str = "keep"
     pattern: str | None = None
+    lines: bool = False
 
     def __post_init__(self) -> None:
         if self.scheme not in SCHEMES:
@@ -57,7 +59,13 @@ class Pretokenizer:
     @property
     def patterns(self) -> tuple[str, ...]:
         """The regular expressions that define the cuts, to be applied in turn."""
-        return (self.pattern,) if self.pattern is not None else patterns(self.scheme, self.digits)
+        found = (self.pattern,) if self.pattern is not None else patterns(self.scheme, self.digits)
+        return (LINES, *found) if self.lines else found
+
+    @property
+    def identity(self) -> list[str | None]:
+        """Everything that decides a cut, for hashes of what was cut."""
+        return [self.scheme, self.digits, self.pattern, *(["lines"] if self.lines else [])]
 
     def split_text(self, text: str) -> list[str]:
         """The pieces of one string."""
@@ -91,6 +99,8 @@ class Pretokenizer:
             raise ValueError(
                 f"the offsets of {len(text)} documents do not ascend within {len(text.data)} bytes of text"
             )
+        if self.lines:
+            text = _lines(text)
         if self.pattern is not None:
             return _match(text, self.pattern, block_bytes)
         found = rules(self.scheme, self.digits)
@@ -119,6 +129,13 @@ def _frozen(array: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
     view = np.ascontiguousarray(array).view()
     view.setflags(write=False)
     return view
+
+
+def _lines(text: Text) -> Text:
+    """The same text with every line a document."""
+    low, high = int(text.offsets[0]), int(text.offsets[-1])
+    newlines = np.flatnonzero(text.data[low:high] == ord("\n")) + (low + 1)
+    return Text(data=text.data, offsets=np.sort(np.concatenate([text.offsets, newlines]), kind="stable"))
 
 
 def _whole(text: Text) -> Iterator[Block]:

@@ -1,4 +1,4 @@
-r"""Where the piece that begins at a position ends: the four families of schemes, one scalar function each.
+r"""Where the piece that begins at a position ends: the five families of schemes, one scalar function each.
 
 A piece is what a scheme's pattern matches there, alternative by alternative in the pattern's order. No
 pattern looks behind, so the start of a piece is all the context there is; it is why a scan may stop at any
@@ -20,7 +20,7 @@ from pairloom.operators.pretokenize.classes import (
 )
 from pairloom.operators.pretokenize.symbols import class_end, contraction, newline_end, space_end, symbol
 
-__all__ = ["cased_end", "prefixed_end", "segmented_end", "spaced_end"]
+__all__ = ["cased_end", "isolated_end", "prefixed_end", "segmented_end", "spaced_end"]
 
 
 @inner
@@ -149,3 +149,46 @@ def segmented_end(p: int, stop: int, index: int, blocks: int, _short: int, _opti
         return q
     q = class_end(q, stop, index, blocks, PUNCTUATION | CJK, PUNCTUATION | cjk)
     return newline_end(q, stop, 0) if cjk == 0 else q
+
+
+@inner
+def isolated_match(p: int, stop: int, index: int, blocks: int) -> int:
+    r"""The end of the match of ` ?[^\s\p{L}\p{N}]{2,}[\r\n/]*| +(?!\S)` at `p`; `p` itself if there is none."""
+    s = symbol(p, stop, index, blocks)
+    q = p + (s >> 8)
+    if s & BLANK != 0:
+        if q == stop:
+            return q
+        s = symbol(q, stop, index, blocks)
+        if s & SPACE != 0:
+            while q < stop and int(load_u8(q)) == 32:
+                q += 1
+            # A run of several leaves its last to what follows, unless that is white space as well.
+            if q < stop and symbol(q, stop, index, blocks) & SPACE == 0:
+                q -= 1
+            return q
+        q += s >> 8
+    if s & (LETTER | DIGIT | SPACE) != 0 or q == stop:
+        return p
+    s = symbol(q, stop, index, blocks)
+    if s & (LETTER | DIGIT | SPACE) != 0:
+        return p
+    q = class_end(q + (s >> 8), stop, index, blocks, LETTER | DIGIT | SPACE, 0)
+    return newline_end(q, stop, 1)
+
+
+@inner
+def isolated_end(p: int, stop: int, index: int, blocks: int, _short: int, _option: int) -> int:
+    """SuperBPE's second stage: digits, symbols in a row and spaces at an end apart, everything between them together."""
+    q = isolated_match(p, stop, index, blocks)
+    if q > p:
+        return q
+    q += symbol(p, stop, index, blocks) >> 8
+    while True:
+        q = class_end(q, stop, index, blocks, LETTER, LETTER)
+        if q >= stop:
+            return q
+        s = symbol(q, stop, index, blocks)
+        if s & DIGIT != 0 or isolated_match(q, stop, index, blocks) > q:
+            return q
+        q += s >> 8

@@ -132,5 +132,6 @@ SCANS = {
     "spaced": _of_family("spaced", windows.spaced_starts, pieces.spaced_end),
     "prefixed": _of_family("prefixed", windows.prefixed_starts, pieces.prefixed_end),
     "cased": _of_family("cased", windows.cased_starts, pieces.cased_end),
+    "isolated": _of_family("isolated", windows.isolated_starts, pieces.isolated_end),
     "segmented": _of_family("segmented", windows.segmented_starts, pieces.segmented_end),
 }

@@ -24,13 +24,16 @@ from pairloom.operators.pretokenize.symbols import (
     FOLDED,
 )
 
-__all__ = ["DIGITS", "SCHEMES", "Rules", "patterns", "rules"]
+__all__ = ["DIGITS", "LINES", "SCHEMES", "Rules", "patterns", "rules"]
 
 DIGITS = {
     "single": r"\p{N}",
     "l2r3": r"\p{N}{1,3}",
     "r2l3": r"\p{N}{1,3}(?=(?:\p{N}{3})*(?!\p{N}))",
 }
+
+# Cuts a text into lines, each with its ending; what comes before everything else where lines are texts of their own.
+LINES = r"[^\n]*\n"
 
 _UPPER = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]"
 _LOWER = r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]"
@@ -97,6 +100,8 @@ SCHEMES: dict[str, tuple[tuple[str, ...], str]] = {
         ),
         r"\p{N}{1,3}",
     ),
+    # The second stage of SuperBPE: what no alternative matches, words with the spaces between them, is one piece.
+    "superwords": ((r"{digits}| ?[^\s\p{L}\p{N}]{2,}[\r\n/]*| +(?!\S)",), r"\p{N}{1,3}"),
     "whitespace": ((r" ?\S+|\s+(?!\S)|\s+",), ""),
     "none": ((), ""),
 }
@@ -142,6 +147,7 @@ _RULES = {
     "qwen35": Rules(profile="marked", family="prefixed", contractions=FOLDED, digits=DIGITS_SINGLE),
     "deepseek_v3": Rules(profile="segmented", family="segmented", digits=DIGITS_LEFT),
     "superbpe": Rules(profile="cased", family="cased", digits=DIGITS_LEFT),
+    "superwords": Rules(profile="words", family="isolated", digits=DIGITS_LEFT),
     "whitespace": Rules(profile="spaces", family="spaced", option=2),
 }
 

@@ -1,4 +1,4 @@
-"""Where pieces start in a window of 64 bytes: the four families of schemes as algebra on masks.
+"""Where pieces start in a window of 64 bytes: the families of schemes as algebra on masks.
 
 Each does for a window what its twin in `pieces.py` does for one piece, without a branch a piece. `p` is the
 window's address in the text, `at` where 64 bytes may be loaded from (`p`, or a copy near the end of the
@@ -24,7 +24,7 @@ from pairloom.operators.pretokenize.masks import (
 from pairloom.operators.pretokenize.symbols import DIGITS_RUN, contraction
 from pairloom.operators.simd import bytes_between
 
-__all__ = ["cased_starts", "prefixed_starts", "segmented_starts", "spaced_starts"]
+__all__ = ["cased_starts", "isolated_starts", "prefixed_starts", "segmented_starts", "spaced_starts"]
 
 _0 = np.uint64(0)
 _1 = np.uint64(1)
@@ -255,3 +255,21 @@ def segmented_starts(
     if digit != _0:
         starts |= digit_starts(digit, inner, digits, top, ended)
     return starts
+
+
+@inner
+def isolated_starts(
+    _p: int,
+    _at: int,
+    _stop: int,
+    _valid: Mask,
+    _ended: int,
+    _index: int,
+    _blocks: int,
+    _bits: int,
+    _short: int,
+    _option: int,
+    _digits: int,
+) -> Mask:
+    """SuperBPE's second stage: no start is certain, since its pieces mostly reach beyond a window; `isolated_end` cuts."""
+    return _0

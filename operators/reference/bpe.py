@@ -5,9 +5,9 @@ id, then the smaller right id. A pair's count is the number of positions at whic
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["apply_merge", "learn_merges", "most_frequent", "pair_counts"]
+__all__ = ["apply_merge", "learn_merges", "most_frequent", "pair_counts", "replay_merges"]
 
 
 def pair_counts(words: Mapping[tuple[int, ...], int]) -> Counter[tuple[int, int]]:
@@ -84,6 +84,29 @@ def learn_merges(
             merged[apply_merge(word, pair, product)] += count
         current = dict(merged)
     return learned
+
+
+def replay_merges(
+    words: Mapping[tuple[int, ...], int], first_id: int, merges: Sequence[tuple[int, int]]
+) -> Iterator[tuple[int, dict[tuple[int, int], int]]]:
+    """How often each merged pair occurred, and the pairs whose counts its merge changed, with the new counts.
+
+    The first step, before any merge, has all pairs.
+
+    >>> list(replay_merges({(0, 1, 0, 1): 2}, 2, [(0, 1)]))
+    [(0, {(0, 1): 4, (1, 0): 2}), (4, {(0, 1): 0, (1, 0): 0, (2, 2): 2})]
+    """
+    current = dict(words)
+    counts = pair_counts(current)
+    yield 0, dict(counts)
+    for k, pair in enumerate(merges):
+        merged: Counter[tuple[int, ...]] = Counter()
+        for word, count in current.items():
+            merged[apply_merge(word, pair, first_id + k)] += count
+        current = dict(merged)
+        now = pair_counts(current)
+        yield counts[pair], {p: now[p] for p in {*counts, *now} if now[p] != counts[p]}
+        counts = now
 
 
 def most_frequent(words: Mapping[tuple[int, ...], int], limit: int) -> set[int]:

@@ -105,10 +105,9 @@ class Vocabulary:
     def fingerprint(self) -> str:
         """SHA-256 of everything that decides an id, in hexadecimal; the memo and the post-processor do not."""
         if "fingerprint" not in self._derived:
-            cut = self.pretokenizer
             head = {
                 "special": [list(pair) for pair in zip(self.special_ids, self.special_tokens, strict=True)],
-                "pretokenizer": [cut.scheme, cut.digits, cut.pattern, UNICODE_VERSION],
+                "pretokenizer": [*self.pretokenizer.identity, UNICODE_VERSION],
                 "normalizer": self.normalizer,
                 "ignore_merges": self.ignore_merges,
                 "ties_share_rank": self.ties_share_rank,

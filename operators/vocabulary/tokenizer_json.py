@@ -10,6 +10,7 @@ Ids that no token has become empty tokens, which no text encodes to. Any other f
 library, and says so.
 """
 
+import itertools
 import json
 import re
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ import numpy as np
 from pairloom.operators.errors import DataError, RecipeError
 from pairloom.operators.normalize import NORMALIZERS
 from pairloom.operators.pretokenize import UNICODE_VERSION, Pretokenizer
-from pairloom.operators.pretokenize.schemes import DIGITS, SCHEMES, patterns
+from pairloom.operators.pretokenize.schemes import DIGITS, SCHEMES
 from pairloom.operators.vocabulary.foreign import foreign_tokens, open_foreign
 from pairloom.operators.vocabulary.tokens import TokenTable, from_alphabet, to_alphabet
 
@@ -31,6 +32,9 @@ __all__ = ["FORMAT", "read_tokenizer_json", "write_tokenizer_json"]
 FORMAT = 1
 # A file may leave ids out, but not so many that a wrong id would cost gigabytes.
 _MOST_HOLES = 1 << 20
+
+# Schemes whose patterns match every text from its start to its end.
+_COVERING = set(SCHEMES) - {"deepseek_v3", "superwords", "none"}
 
 _BYTE_LEVEL = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
 
@@ -80,6 +84,7 @@ def write_tokenizer_json(vocabulary: "Vocabulary", golden: list[list[Any]]) -> b
         "scheme": pretokenizer.scheme,
         "digits": pretokenizer.digits,
         "pattern": pretokenizer.pattern,
+        **({"lines": True} if pretokenizer.lines else {}),
         "ties_share_rank": vocabulary.ties_share_rank,
         "golden": golden,
     }
@@ -110,7 +115,7 @@ def write_tokenizer_json(vocabulary: "Vocabulary", golden: list[list[Any]]) -> b
 
 
 def _write_pretokenizer(pretokenizer: Pretokenizer) -> dict[str, Any]:
-    if pretokenizer.scheme == "gpt2" and pretokenizer.digits == "keep" and pretokenizer.pattern is None:
+    if pretokenizer == Pretokenizer(scheme="gpt2"):
         return _BYTE_LEVEL
     last = {**_BYTE_LEVEL, "use_regex": False}
     splits = [
@@ -130,11 +135,11 @@ def _spelled(pattern: str) -> str:
     return _oniguruma(pattern.replace("\r", r"\r").replace("\n", r"\n"))
 
 
-def _known() -> dict[tuple[str, ...], tuple[str, str]]:
-    known: dict[tuple[str, ...], tuple[str, str]] = {}
-    for digits in ("keep", *DIGITS):
-        for scheme in SCHEMES:
-            known.setdefault(tuple(_spelled(p) for p in patterns(scheme, digits)), (scheme, digits))
+def _known() -> dict[tuple[str, ...], Pretokenizer]:
+    known: dict[tuple[str, ...], Pretokenizer] = {}
+    for lines, digits, scheme in itertools.product((False, True), ("keep", *DIGITS), SCHEMES):
+        named = Pretokenizer(scheme=scheme, digits=digits, lines=lines)
+        known.setdefault(tuple(_spelled(p) for p in named.patterns), named)
     return known
 
 
@@ -275,15 +280,23 @@ def _read_pretokenizer(node: dict[str, Any] | None, extras: dict[str, Any]) -> P
             raise _ForeignError(f"its pre-tokenizer splits with {behavior[0]}, invert={behavior[1]}")
         found.append(part["pattern"]["Regex"])
     if extras and tuple(map(_spelled, found)) == _spellings(extras):
-        return Pretokenizer(scheme=extras["scheme"], digits=extras["digits"], pattern=extras["pattern"])
+        return _named(extras)
     known = _known().get(tuple(map(_spelled, found)))
-    if known is not None and (isolated or (len(found) == 1 and known[0] not in ("deepseek_v3", "none"))):
-        return Pretokenizer(scheme=known[0], digits=known[1])
+    if known is not None and (isolated or (len(found) == 1 and known.scheme in _COVERING)):
+        return known
     if len(found) != 1 or not isolated:
         raise _ForeignError("its pre-tokenizer is a sequence of patterns that no scheme here has")
     return Pretokenizer(pattern=found[0])
 
 
 def _spellings(extras: dict[str, Any]) -> tuple[str, ...]:
-    named = Pretokenizer(scheme=extras["scheme"], digits=extras["digits"], pattern=extras["pattern"])
-    return tuple(map(_spelled, named.patterns))
+    return tuple(map(_spelled, _named(extras).patterns))
+
+
+def _named(extras: dict[str, Any]) -> Pretokenizer:
+    return Pretokenizer(
+        scheme=extras["scheme"],
+        digits=extras["digits"],
+        pattern=extras["pattern"],
+        lines=extras.get("lines", False),
+    )

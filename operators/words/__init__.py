@@ -11,6 +11,7 @@ import pyarrow as pa
 from pairloom.operators.errors import CapacityError, CorruptionError
 from pairloom.operators.hashing import hash_text
 from pairloom.operators.pretokenize import Pretokenizer
+from pairloom.operators.pretokenize.chunks import RandomChunks
 from pairloom.operators.text import TextArray, chunks, text_of
 from pairloom.operators.words.merge import NOT_ASCENDING, OVERFLOW, merge_sorted
 from pairloom.operators.words.sort import sorted_words
@@ -51,6 +52,17 @@ class WordCounts:
         """How many words were counted, repetitions included, as a Python integer that cannot overflow."""
         return (int((self.counts >> 32).sum()) << 32) + int((self.counts & 0xFFFFFFFF).sum())
 
+    def times(self, factor: int) -> "WordCounts":
+        """Every count `factor` times, at least once; raises CapacityError where one would pass 2^63 - 1."""
+        if factor < 1:
+            raise ValueError(f"counts are multiplied by at least 1, got {factor}")
+        most = int(self.counts.max(initial=0))
+        if most * factor >= 1 << 63:
+            raise CapacityError(
+                f"a word that occurs {most} times passes 2^63 - 1 with a weight of {factor}; choose weights in smaller ratios"
+            )
+        return self if factor == 1 else WordCounts(words=self.words, counts=self.counts * factor)
+
     def partition(self, parts: int) -> list["WordCounts"]:
         """Split by a fixed hash of the word: the same word falls into the same part on every machine.
 
@@ -76,7 +88,7 @@ class WordCounter:
     word of up to 15 bytes, whatever the number of documents.
     """
 
-    def __init__(self, pretokenizer: Pretokenizer) -> None:
+    def __init__(self, pretokenizer: Pretokenizer | RandomChunks) -> None:
         self._pretokenizer = pretokenizer
         self._table = np.zeros(3 << 14, np.uint64)
         self._arena = np.empty(1 << 16, np.uint8)
@@ -124,7 +136,7 @@ class WordCounter:
         return WordCounts(words=_array(data, offsets), counts=counts)
 
 
-def count_words(texts: TextArray, pretokenizer: Pretokenizer) -> WordCounts:
+def count_words(texts: TextArray, pretokenizer: Pretokenizer | RandomChunks) -> WordCounts:
     """Count the words of a text column."""
     counter = WordCounter(pretokenizer)
     counter.add(texts)

@@ -2,23 +2,24 @@
 
 Each unit's words are counted and written in partitions by a hash of the word, one record batch a partition. Then each
 partition is merged over all units by a task of its own, which also adds up the partition's pairs of adjacent bytes. No
-process ever holds more than one unit's or one partition's words.
+process ever holds more than one unit's or one partition's words. A unit is of one source, so that sources get their weights
+in the merge, and other weights need no other counting. For superwords, pieces are counted besides words in the same pass.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pairloom.operators import Pretokenizer, WordCounter, WordCounts, count_pairs, merge_counts
+from pairloom.operators import WordCounter, WordCounts, count_pairs, merge_counts
 from pairloom.operators.normalize import normalize
 from pairloom.pipeline.corpus import Unit
 from pairloom.pipeline.job import Job, dead_letters
 from pairloom.pipeline.phases import in_phase, phase
-from pairloom.pipeline.recipe import fingerprint
+from pairloom.pipeline.recipe import Cut, fingerprint
 from pairloom.pipeline.stages.reading import Intake, slice_identity
 from pairloom.pipeline.store.files import StoredFile, attempt_path, one_array, open_arrow, write_arrow
 from pairloom.pipeline.store.location import open_objects
@@ -47,7 +48,7 @@ class CountTask:
 
     root: str
     input: Unit
-    pretokenizer: Pretokenizer
+    cut: Cut
     normalizer: str
     parts: int
     max_record_bytes: int
@@ -56,13 +57,12 @@ class CountTask:
     @property
     def unit(self) -> str:
         """The unit's id."""
-        pre = self.pretokenizer
         return unit_id(
             self.stage,
             {
                 "slices": [slice_identity(piece) for piece in self.input.slices],
                 "text": self.input.text,
-                "pretokenizer": [pre.scheme, pre.digits, pre.pattern],
+                "cut": self.cut.counted,
                 "normalizer": self.normalizer,
                 "parts": self.parts,
             },
@@ -75,76 +75,90 @@ class CountTask:
 
     @property
     def memory(self) -> int:
-        """A table of words and a few batches of text."""
-        return 600_000_000 + 2 * self.input.bytes
+        """A table of words and a few batches of text; pieces hardly repeat and are held whole."""
+        return 600_000_000 + (2 if self.cut.repeats else 8) * self.input.bytes
 
     def run(self, shared: Any = None) -> Receipt:
         """Read, normalize, count, partition, write."""
         objects = open_objects(self.root)
         intake = Intake(self.input, self.max_record_bytes)
-        counter = WordCounter(self.pretokenizer)
+        counters = {"words": WordCounter(self.cut.first)}
+        if self.cut.weaker is not None:
+            counters["pieces"] = WordCounter(self.cut.weaker)
         for batch in intake.documents():
             with phase("count"):
-                counter.add(normalize(batch.texts, self.normalizer))
-        with phase("count"):
-            counts = counter.finish()
-        with write_arrow(
-            objects, attempt_path(self.stage, self.unit, "words.arrow"), WORDS, role="words"
-        ) as writer:
-            for part in counts.partition(self.parts):
-                writer.write(_batch(part))
-            writer.facts.update(words=len(counts), pretokens=counts.total)
-        assert writer.stored is not None
+                texts = normalize(batch.texts, self.normalizer)
+                for counter in counters.values():
+                    counter.add(texts)
+        files = tuple(self._write(objects, role, counters.pop(role)) for role in list(counters))
         receipt = Receipt(
             stage=self.stage,
             unit=self.unit,
-            files=(writer.stored, *intake.write_rejected(objects, self.stage, self.unit)),
+            files=(*files, *intake.write_rejected(objects, self.stage, self.unit)),
             ledger=intake.ledger(),
             slices=intake.slices(),
         )
         return claim(objects, receipt)
 
+    def _write(self, objects: Objects, role: str, counter: WordCounter) -> StoredFile:
+        with phase("count"):
+            counts = counter.finish()
+        path = attempt_path(self.stage, self.unit, f"{role}.arrow")
+        with write_arrow(objects, path, WORDS, role=role) as writer:
+            for part in counts.partition(self.parts):
+                writer.write(_batch(part))
+            writer.facts.update(words=len(counts), pretokens=counts.total)
+        assert writer.stored is not None
+        return writer.stored
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MergeTask:
-    """Merge one partition of the word counts over all units, and count its pairs of adjacent bytes.
+    """Merge one partition of the counts over all units, weighted, and count its pairs of adjacent bytes.
 
-    The tasks of the stage share the list of the units' files.
+    `role` is words, or pieces, of which no pairs are counted. The tasks of a role share (file, weight) of the units.
     """
 
     root: str
+    role: str
     part: int
-    counts: str  # the fingerprint of all units' files
+    counts: str  # the fingerprint of all units' files and weights
     expected_bytes: int
     stage: str = "merge"
 
     @property
     def unit(self) -> str:
         """The unit's id."""
-        return unit_id(self.stage, {"part": self.part, "counts": self.counts})
+        return unit_id(self.stage, {"role": self.role, "part": self.part, "counts": self.counts})
 
     @property
     def label(self) -> str:
         """The partition."""
-        return f"partition {self.part}"
+        return f"partition {self.part} of {self.role}"
 
     @property
     def memory(self) -> int:
         """The partition's words, twice."""
         return 200_000_000 + 4 * self.expected_bytes
 
-    def run(self, shared: tuple[StoredFile, ...]) -> Receipt:
+    def run(self, shared: "Weighted") -> Receipt:
         """Merge, write the words, write the pairs."""
         objects = open_objects(self.root)
         with phase("sort"):
             counts = merge_counts(in_phase("read", self._parts(objects, shared)))
-        with write_arrow(
-            objects, attempt_path(self.stage, self.unit, "words.arrow"), WORDS, role="words"
-        ) as words:
+        path = attempt_path(self.stage, self.unit, f"{self.role}.arrow")
+        with write_arrow(objects, path, WORDS, role=self.role) as words:
             whole = _batch(counts)
             for start in range(0, len(counts), MERGED_ROWS):
                 words.write(whole.slice(start, MERGED_ROWS))
             words.facts.update(words=len(counts), pretokens=counts.total)
+        assert words.stored is not None
+        files = [words.stored]
+        if self.role == "words":
+            files.append(self._write_pairs(objects, counts))
+        return claim(objects, Receipt(stage=self.stage, unit=self.unit, files=tuple(files)))
+
+    def _write_pairs(self, objects: Objects, counts: WordCounts) -> StoredFile:
         with write_arrow(
             objects, attempt_path(self.stage, self.unit, "pairs.arrow"), PAIRS, role="pairs"
         ) as pairs:
@@ -152,28 +166,31 @@ class MergeTask:
             left, right = np.nonzero(table)
             columns = [left.astype(np.uint8), right.astype(np.uint8), table[left, right]]
             pairs.write(pa.RecordBatch.from_arrays([pa.array(c) for c in columns], schema=PAIRS))
-        assert words.stored is not None
         assert pairs.stored is not None
-        return claim(objects, Receipt(stage=self.stage, unit=self.unit, files=(words.stored, pairs.stored)))
+        return pairs.stored
 
-    def _parts(self, objects: Objects, inputs: tuple[StoredFile, ...]) -> Iterator[WordCounts]:
-        for stored in inputs:
-            with open_arrow(objects, stored) as reader:
-                yield _counts(reader.get_batch(self.part))
+    def _parts(self, objects: Objects, inputs: "Weighted") -> Iterator[WordCounts]:
+        for stored, weight in inputs:
+            if weight:
+                with open_arrow(objects, stored) as reader:
+                    yield _counts(reader.get_batch(self.part)).times(weight)
+
+
+# The units' files, and how often each one's counts are taken.
+Weighted: TypeAlias = tuple[tuple[StoredFile, int], ...]
 
 
 def count(job: Job) -> StageRecord:
-    """Count every unit, then merge every partition."""
+    """Count every unit, then merge every partition with the weights of its sources."""
     recipe, parts = job.plan.recipe, job.plan.partitions
-    choice = recipe.vocabulary
     counted = job.step(
         "count",
         [
             CountTask(
                 root=recipe.root,
                 input=unit,
-                pretokenizer=choice.pretokenizer.build(),
-                normalizer=choice.normalizer,
+                cut=job.plan.cut,
+                normalizer=job.plan.normalizer,
                 parts=parts,
                 max_record_bytes=recipe.max_record_bytes,
             )
@@ -181,28 +198,37 @@ def count(job: Job) -> StageRecord:
         ],
         sizes=[unit.bytes for unit in job.plan.units],
     )
-    files = tuple(receipt.file("words") for receipt in counted)
-    size = sum(file.bytes for file in files)
-    key = fingerprint([file.sha256 for file in files])
-    merged = job.step(
-        "merge",
-        [
-            MergeTask(root=recipe.root, part=part, counts=key, expected_bytes=size // parts)
-            for part in range(parts)
-        ],
-        shared=files,
-        sizes=[size // parts] * parts,
-    )
+    words = _merge(job, "words", counted)
+    pieces = [] if job.plan.cut.weaker is None else _merge(job, "pieces", counted)
     return StageRecord(
         key=job.plan.keys["count"],
         units=tuple(receipt.unit for receipt in counted),
-        files=tuple(file for receipt in merged for file in receipt.files),
+        files=tuple(file for receipt in (*words, *pieces) for file in receipt.files),
         rejected=dead_letters(counted),
         ledger=Ledger.sum(receipt.ledger for receipt in counted),
         facts={
-            name: sum(receipt.file("words").facts[name] for receipt in merged)
-            for name in ("words", "pretokens")
+            "words": sum(receipt.file("words").facts["words"] for receipt in words),
+            "pretokens": sum(receipt.file("words").facts["pretokens"] for receipt in counted),
         },
+    )
+
+
+def _merge(job: Job, role: str, counted: list[Receipt]) -> list[Receipt]:
+    weights = job.plan.recipe.count_weights()
+    files = [receipt.file(role) for receipt in counted]
+    factors = [weights[unit.source] for unit in job.plan.units]
+    size, parts = sum(file.bytes for file in files), job.plan.partitions
+    key = fingerprint([[file.sha256, factor] for file, factor in zip(files, factors, strict=True)])
+    return job.step(
+        "merge" if role == "words" else "merge pieces",
+        [
+            MergeTask(
+                root=job.plan.recipe.root, role=role, part=part, counts=key, expected_bytes=size // parts
+            )
+            for part in range(parts)
+        ],
+        shared=tuple(zip(files, factors, strict=True)),
+        sizes=[size // parts] * parts,
     )
 
 

@@ -16,7 +16,9 @@ from pairloom.operators.bpe.assembling import assemble
 from pairloom.operators.errors import CapacityError
 from pairloom.pipeline.job import Job
 from pairloom.pipeline.stages.count import WORDS, read_pairs, read_words
+from pairloom.pipeline.stages.extend import ExtendTask
 from pairloom.pipeline.stages.rounds import learn_in_rounds
+from pairloom.pipeline.stages.superwords import join_words
 from pairloom.pipeline.store.files import StoredFile, attempt_path, open_arrow, write_arrow, write_bytes
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.manifest import StageRecord
@@ -47,13 +49,12 @@ class LearnTask:
     @property
     def unit(self) -> str:
         """The unit's id."""
-        pre = self.pretokenizer
         return unit_id(
             self.stage,
             {
                 "words": [file.sha256 for file in self.words],
                 "size": self.size,
-                "pretokenizer": [pre.scheme, pre.digits, pre.pattern],
+                "pretokenizer": self.pretokenizer.identity,
                 "normalizer": self.normalizer,
                 "special_tokens": self.special_tokens,
                 "min_count": self.min_count,
@@ -157,36 +158,68 @@ def in_rounds(job: Job, task: LearnTask) -> bool:
 
 
 def learn(job: Job) -> StageRecord:
-    """Learn the vocabulary, in one task or in rounds."""
+    """Learn the vocabulary; with superwords in two stages, each on the counts that are its own."""
     choice = job.plan.recipe.vocabulary
-    files = job.records["count"].files
-    task = LearnTask(
+    words = tuple(file for file in job.records["count"].files if file.role == "words")
+    size = sum(file.bytes for file in words)
+    # Of the lightest source that counts at all, a pair is seen as often as it is.
+    min_count = choice.min_count * min(
+        weight for weight in job.plan.recipe.count_weights().values() if weight
+    )
+    base = job.plan.base
+    if base is not None:
+        extend = ExtendTask(
+            root=job.plan.recipe.root,
+            words=words,
+            base=base.fingerprint,
+            base_size=len(base),
+            size=choice.size,
+            min_count=min_count,
+        )
+        receipts = job.step("learn", [extend], shared=base, sizes=[size])
+    else:
+        receipts = _learned(job, _task(job, words, min_count), size)
+    if choice.superwords is not None:
+        receipts.append(join_words(job, receipts[0], min_count))
+    last = receipts[-1]
+    return StageRecord(
+        key=job.plan.keys["learn"],
+        units=tuple(receipt.unit for receipt in receipts),
+        files=last.files,
+        facts=last.facts,
+    )
+
+
+def _learned(job: Job, task: LearnTask, size: int) -> list[Receipt]:
+    """Learn in one task, or in rounds that another one then makes the same vocabulary of."""
+    if not in_rounds(job, task) or find_receipt(job.objects, "learn", task.unit) is not None:
+        return job.step("learn", [task], sizes=[size])
+    learn_in_rounds(
+        job,
+        task.unit,
+        words=task.words,
+        pairs=task.pairs,
+        size=task.size,
+        specials=len(task.special_tokens),
+        min_count=task.min_count,
+    )
+    receipts = job.step("learn", [AssembleTask(learn=task)], sizes=[size])
+    MergeLog(job.objects, "learn", task.unit).discard()
+    return receipts
+
+
+def _task(job: Job, words: tuple[StoredFile, ...], min_count: int) -> LearnTask:
+    choice, cut = job.plan.recipe.vocabulary, job.plan.cut
+    first = cut.first if isinstance(cut.first, Pretokenizer) else cut.last
+    return LearnTask(
         root=job.plan.recipe.root,
-        words=tuple(file for file in files if file.role == "words"),
-        pairs=tuple(file for file in files if file.role == "pairs"),
-        size=choice.size,
-        pretokenizer=choice.pretokenizer.build(),
+        words=words,
+        pairs=tuple(file for file in job.records["count"].files if file.role == "pairs"),
+        size=choice.size if choice.superwords is None else choice.transition,
+        pretokenizer=first,
         normalizer=choice.normalizer,
         special_tokens=choice.special_tokens,
-        min_count=choice.min_count,
-    )
-    rounds = in_rounds(job, task) and find_receipt(job.objects, "learn", task.unit) is None
-    if rounds:
-        learn_in_rounds(
-            job,
-            task.unit,
-            words=task.words,
-            pairs=task.pairs,
-            size=task.size,
-            specials=len(task.special_tokens),
-            min_count=task.min_count,
-        )
-    last = AssembleTask(learn=task) if rounds else task
-    (receipt,) = job.step("learn", [last], sizes=[sum(file.bytes for file in task.words)])
-    if rounds:
-        MergeLog(job.objects, "learn", task.unit).discard()
-    return StageRecord(
-        key=job.plan.keys["learn"], units=(receipt.unit,), files=receipt.files, facts=receipt.facts
+        min_count=min_count,
     )
 
 

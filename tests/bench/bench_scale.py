@@ -52,7 +52,7 @@ def main(units: int) -> None:
             CountTask(
                 root=plan.recipe.root,
                 input=unit,
-                pretokenizer=choice.pretokenizer.build(),
+                cut=choice.cut(),
                 normalizer=choice.normalizer,
                 parts=plan.partitions,
                 max_record_bytes=plan.recipe.max_record_bytes,

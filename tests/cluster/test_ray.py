@@ -28,7 +28,12 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[None]:
 def test_ray_gives_the_same_bytes(tmp_path: Path, cluster: None) -> None:
     write_jsonl(tmp_path / "in" / "a.jsonl", documents(200))
     settings = ["execution.unit_bytes=5000", "pack.file_tokens=2000"]
-    for more in ([], ["pack={strategy: concat, seq_len: 50, file_tokens: 2000, shuffle: {mode: block}}"]):
+    superwords = ["vocabulary={size: 400, superwords: {transition: 0.8}}"]
+    for more in (
+        [],
+        superwords,
+        ["pack={strategy: concat, seq_len: 50, file_tokens: 2000, shuffle: {mode: block}}"],
+    ):
         here = run(recipe_for(tmp_path, *settings, *more, root=tmp_path / "here"))
         there = run(recipe_for(tmp_path, *settings, *more, "execution.engine=ray", root=tmp_path / "there"))
         assert contents(here) == contents(there)

@@ -17,6 +17,7 @@ GOLDEN = {
     "qwen35": "I|'LL| pay| $|1|,|2|3|4|5|6|7|.|5| | to|\n\n| | DrMüller|'s|(東京|・x|)| cafe\u0301s|!| \n|  ",
     "deepseek_v3": "I|'LL| pay| $|1|,|234|567|.|5| | to|\n\n| | DrMüller|'s|(|東京|・|x|)| cafe\u0301s|!| \n|  ",
     "superbpe": "I|'LL| pay| $|1|,|234|567|.|5| | to|\n\n| | Dr|Müller|'s|(東京|・x|)| cafe\u0301s|!| \n|  ",
+    "superwords": "I'LL pay $|1|,|234|567|.|5| | to\n\n| | DrMüller's(東京・x) cafe\u0301s!| |\n|  ",
     "whitespace": "I'LL| pay| $1,234567.5| | to|\n\n | DrMüller's(東京・x)| cafe\u0301s!| \n  ",
     "none": "I'LL pay $1,234567.5  to\n\n  DrMüller's(東京・x) cafe\u0301s! \n  ",
 }

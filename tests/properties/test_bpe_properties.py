@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 from pairloom.operators import WordCounts, count_pairs, learn_bpe
+from pairloom.operators.bpe.layout import Layout
 from pairloom.operators.bpe.learner import Learner
 from pairloom.operators.reference.bpe import learn_merges, most_frequent
 from pairloom.operators.text import text_of
@@ -84,9 +85,7 @@ def test_merges_are_those_of_the_specification(words, merges, min_count, thresho
     assert learn_bpe(counts, 256 + merges, min_count=min_count).merges.tolist() == expected
     ids = np.array([IDS[b] for b in range(256)], np.int32)
     learner = Learner(
-        text_of(counts.words),
-        counts.counts,
-        ids,
+        Layout.of_bytes(text_of(counts.words), counts.counts, ids),
         first=256,
         merges=merges,
         max_token_length=None,

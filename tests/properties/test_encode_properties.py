@@ -26,6 +26,7 @@ SCHEMES = [
     "cl100k",
     "cl100k_2023",
     "deepseek_v3",
+    "superwords",
     "whitespace",
     "none",
 ]

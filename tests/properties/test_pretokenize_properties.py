@@ -115,25 +115,6 @@ def pieces(pretokenizer, documents, padding=b"", **options):
     return out
 
 
-@pytest.mark.parametrize(("scheme", "digits"), RULES)
-@given(texts)
-@settings(max_examples=80)
-def test_pieces_are_those_of_tokenizers(scheme, digits, text):
-    pretokenizer = Pretokenizer(scheme=scheme, digits=digits)
-    expected = [piece for piece, _ in hugging_face(pretokenizer.patterns).pre_tokenize_str(text)]
-    assert pretokenizer.split_text(text) == expected
-
-
-@pytest.mark.parametrize("scheme", ["cl100k", "cl100k_2023", "gpt2", "o200k"])
-@given(texts.map(lambda text: text[:30]))
-@settings(max_examples=40)
-def test_pieces_are_those_of_tiktoken(scheme, text):
-    pretokenizer = Pretokenizer(scheme=scheme)
-    assert [p.encode() for p in pretokenizer.split_text(text)] == tiktoken_pieces(
-        *pretokenizer.patterns, text
-    )
-
-
 BROKEN = [
     b"\x80",
     b"\xbf",
@@ -146,6 +127,42 @@ BROKEN = [
     b"\xff",
 ]
 soup = st.lists(st.one_of(characters.map(str.encode), st.sampled_from(BROKEN)), max_size=120).map(b"".join)
+
+
+@pytest.mark.parametrize(("scheme", "digits"), RULES)
+@given(texts)
+@settings(max_examples=80)
+def test_pieces_are_those_of_tokenizers(scheme, digits, text):
+    pretokenizer = Pretokenizer(scheme=scheme, digits=digits)
+    expected = [piece for piece, _ in hugging_face(pretokenizer.patterns).pre_tokenize_str(text)]
+    assert pretokenizer.split_text(text) == expected
+
+
+@pytest.mark.parametrize("scheme", ["gpt2", "superbpe", "superwords", "none"])
+@given(st.lists(soup, max_size=3), st.integers(1, 200))
+@settings(max_examples=60)
+def test_lines_are_cut_as_texts_of_their_own(scheme, documents, block_bytes):
+    points = [ord(c) for d in documents for c in d.decode(errors="surrogateescape")]
+    assume(agreed()[points].all())
+    by_line = Pretokenizer(scheme=scheme, lines=True)
+    expected = [split_bytes(document, by_line.patterns) for document in documents]
+    assert pieces(by_line, documents, b"a\n", block_bytes=block_bytes) == expected
+    for document, cut in zip(documents, expected, strict=True):
+        assert not any(b"\n" in piece[:-1] for piece in cut)
+        lines = [line + b"\n" for line in document.split(b"\n")]
+        lines[-1] = lines[-1][:-1]
+        alone = pieces(Pretokenizer(scheme=scheme), lines)
+        assert [piece for line in alone for piece in line] == cut
+
+
+@pytest.mark.parametrize("scheme", ["cl100k", "cl100k_2023", "gpt2", "o200k"])
+@given(texts.map(lambda text: text[:30]))
+@settings(max_examples=40)
+def test_pieces_are_those_of_tiktoken(scheme, text):
+    pretokenizer = Pretokenizer(scheme=scheme)
+    assert [p.encode() for p in pretokenizer.split_text(text)] == tiktoken_pieces(
+        *pretokenizer.patterns, text
+    )
 
 
 @pytest.mark.parametrize(("scheme", "digits"), RULES)

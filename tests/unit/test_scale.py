@@ -22,7 +22,7 @@ def tasks_of(plan: Plan) -> list[Task]:
         CountTask(
             root=plan.recipe.root,
             input=unit,
-            pretokenizer=choice.pretokenizer.build(),
+            cut=choice.cut(),
             normalizer=choice.normalizer,
             parts=plan.partitions,
             max_record_bytes=plan.recipe.max_record_bytes,

@@ -14,8 +14,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from pairloom.operators.bpe import _checked_merges
 from pairloom.operators.bpe.assembling import assemble, check_options, spell_tokens
+from pairloom.operators.bpe.merges import checked_merges
 from pairloom.operators.bpe.sharded.coordinator import LEAST_BATCH, MOST_BATCH, Coordinator
 from pairloom.operators.bpe.sharded.messages import Message, Reply
 from pairloom.operators.bpe.sharded.partition import Partition, partition_memory
@@ -81,7 +81,7 @@ def learn_sharded(
         merges=size - first,
         min_count=min_count,
         max_token_length=max_token_length,
-        given=None if merges is None else _checked_merges(merges, first, size),
+        given=None if merges is None else checked_merges(merges, first, size),
         least_batch=least_batch,
         most_batch=most_batch,
     )

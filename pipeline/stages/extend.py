@@ -1,0 +1,62 @@
+"""extend: learning that goes on from a vocabulary that exists, whose ids never move."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from pairloom.operators import Vocabulary, WordCounts, extend_bpe, merge_counts
+from pairloom.pipeline.stages.count import read_words
+from pairloom.pipeline.stages.superwords import publish
+from pairloom.pipeline.store.files import StoredFile
+from pairloom.pipeline.store.location import open_objects
+from pairloom.pipeline.store.receipts import Receipt, unit_id
+
+__all__ = ["ExtendTask"]
+
+MEMO_WORDS = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtendTask:
+    """Go on learning from the merged partitions. Handed the vocabulary that is extended."""
+
+    root: str
+    words: tuple[StoredFile, ...]
+    base: str  # its fingerprint
+    base_size: int
+    size: int
+    min_count: int
+    stage: str = "learn"
+
+    @property
+    def unit(self) -> str:
+        """The unit's id."""
+        return unit_id(
+            self.stage,
+            {
+                "words": [file.sha256 for file in self.words],
+                "extend": self.base,
+                "size": self.size,
+                "min_count": self.min_count,
+            },
+        )
+
+    @property
+    def label(self) -> str:
+        """The sizes before and after."""
+        return f"{self.base_size} to {self.size} tokens"
+
+    @property
+    def memory(self) -> int:
+        """The words and their symbols."""
+        return 300_000_000 + 16 * sum(file.bytes for file in self.words)
+
+    def run(self, shared: Vocabulary) -> Receipt:
+        """Learn; write `tokenizer.json` and the most frequent words."""
+        objects = open_objects(self.root)
+        counts = merge_counts(read_words(objects, file) for file in self.words)
+        vocabulary = extend_bpe(shared, counts, self.size, min_count=self.min_count)
+        order = np.sort(np.argsort(-counts.counts, kind="stable")[:MEMO_WORDS])
+        top = WordCounts(words=counts.words.take(pa.array(order)), counts=counts.counts[order])
+        return publish(objects, self, vocabulary, top, {"words": len(counts), "pretokens": counts.total})
