@@ -210,7 +210,9 @@ def tokenize(job: Job) -> StageRecord:
     tasks = [tokenize_task(job.plan.recipe, unit, vocabulary, known) for unit in job.plan.units]
     if "learn" in job.records:
         vocabulary = vocabulary.with_memo(read_memo(job.objects, job.records["learn"].file("memo")))
-    receipts = job.step("tokenize", tasks, shared=vocabulary, sizes=[unit.bytes for unit in job.plan.units])
+    receipts = job.step(
+        "tokenize", tasks, shared=vocabulary.prepared(), sizes=[unit.bytes for unit in job.plan.units]
+    )
     record = StageRecord(
         key=job.plan.keys["tokenize"],
         units=tuple(receipt.unit for receipt in receipts),

@@ -14,6 +14,7 @@ import tokenizers
 from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
 
 from pairloom.operators import Pretokenizer, Vocabulary, count_words, learn_bpe
+from pairloom.operators.encode.word import PairTable
 from pairloom.operators.errors import CorruptionError, DataError, RecipeError
 from pairloom.operators.pretokenize.schemes import DIGITS, SCHEMES
 from pairloom.operators.vocabulary.tokens import TokenTable, byte_order, from_alphabet, to_alphabet
@@ -371,3 +372,16 @@ def test_tiktoken_files_that_cannot_be(tmp_path):
         file.write_text(text)
         with pytest.raises(DataError, match=r"tiktoken file"):
             Vocabulary.from_tiktoken(file)
+
+
+def test_tables_travel_with_a_prepared_vocabulary(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = pa.array(["the cat sat on the mat", "a hat, 1234 and naïve"])
+    counts = count_words(texts, Pretokenizer())
+    plain = learn_bpe(counts, 300)
+    wanted = plain.encode(texts).to_pylist()
+    packed = [pickle.dumps(one.prepared(), protocol=5) for one in (plain, plain.with_memo(counts))]
+    monkeypatch.setattr(PairTable, "of", None)  # whoever builds a table now fails
+    for data in packed:
+        assert pickle.loads(data).encode(texts).to_pylist() == wanted
+    with pytest.raises(TypeError):
+        learn_bpe(counts, 300).encode(texts)
