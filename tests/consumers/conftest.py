@@ -2,6 +2,8 @@
 
 import torch
 
+pytest_plugins = ["tests.servers"]
+
 
 def _declare_operators_of_torchvision() -> None:
     """`streaming` imports torchvision, whose wheel on PyPI wants CUDA; declared, its operators need not be there."""
