@@ -2,19 +2,14 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-import pyarrow as pa
-
-from pairloom.operators import Vocabulary, WordCounts, extend_bpe, merge_counts
+from pairloom.operators import Vocabulary, extend_bpe, merge_counts
 from pairloom.pipeline.stages.count import read_words
-from pairloom.pipeline.stages.superwords import publish
+from pairloom.pipeline.stages.learned import most_frequent, publish
 from pairloom.pipeline.store.files import StoredFile
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.receipts import Receipt, unit_id
 
 __all__ = ["ExtendTask"]
-
-MEMO_WORDS = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +52,5 @@ class ExtendTask:
         objects = open_objects(self.root)
         counts = merge_counts(read_words(objects, file) for file in self.words)
         vocabulary = extend_bpe(shared, counts, self.size, min_count=self.min_count)
-        order = np.sort(np.argsort(-counts.counts, kind="stable")[:MEMO_WORDS])
-        top = WordCounts(words=counts.words.take(pa.array(order)), counts=counts.counts[order])
-        return publish(objects, self, vocabulary, top, {"words": len(counts), "pretokens": counts.total})
+        facts = {"words": len(counts), "pretokens": counts.total}
+        return publish(objects, self, vocabulary, most_frequent(counts), facts)

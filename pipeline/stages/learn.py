@@ -9,27 +9,24 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from pairloom.operators import Pretokenizer, Vocabulary, WordCounts, learn_bpe, merge_counts
 from pairloom.operators.bpe.assembling import assemble
 from pairloom.operators.errors import CapacityError
 from pairloom.pipeline.job import Job
-from pairloom.pipeline.stages.count import WORDS, read_pairs, read_words
+from pairloom.pipeline.stages.count import read_pairs, read_words
 from pairloom.pipeline.stages.extend import ExtendTask
+from pairloom.pipeline.stages.learned import most_frequent, publish
 from pairloom.pipeline.stages.rounds import learn_in_rounds
 from pairloom.pipeline.stages.superwords import join_words
-from pairloom.pipeline.store.files import StoredFile, attempt_path, open_arrow, write_arrow, write_bytes
+from pairloom.pipeline.store.files import StoredFile
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.manifest import StageRecord
 from pairloom.pipeline.store.merge_log import MergeLog
 from pairloom.pipeline.store.objects import Objects
-from pairloom.pipeline.store.receipts import Receipt, claim, find_receipt, unit_id
+from pairloom.pipeline.store.receipts import Receipt, find_receipt, unit_id
 
-__all__ = ["MEMO_WORDS", "AssembleTask", "LearnTask", "learn", "read_memo"]
-
-# The most frequent words, which tokenize finds encoded already.
-MEMO_WORDS = 1 << 20
+__all__ = ["AssembleTask", "LearnTask", "learn"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,22 +81,12 @@ class LearnTask:
             min_count=self.min_count,
             pairs=_sum_pairs(objects, self.pairs),
         )
-        return self.publish(objects, vocabulary, most_frequent_words(counts))
+        return self.publish(objects, vocabulary, most_frequent(counts))
 
     def publish(self, objects: Objects, vocabulary: Vocabulary, top: WordCounts) -> Receipt:
         """Write the vocabulary and the memo's words, and claim the unit."""
-        path = attempt_path(self.stage, self.unit, "tokenizer.json")
-        stored = write_bytes(objects, path, vocabulary.to_json(), role="vocabulary")
-        with write_arrow(
-            objects, attempt_path(self.stage, self.unit, "memo.arrow"), WORDS, role="memo"
-        ) as memo:
-            memo.write(pa.RecordBatch.from_arrays([top.words, pa.array(top.counts)], schema=WORDS))
-        assert memo.stored is not None
         facts = {name: sum(file.facts[name] for file in self.words) for name in ("words", "pretokens")}
-        facts["tokens"] = len(vocabulary)
-        return claim(
-            objects, Receipt(stage=self.stage, unit=self.unit, files=(stored, memo.stored), facts=facts)
-        )
+        return publish(objects, self, vocabulary, top, facts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,15 +123,9 @@ class AssembleTask:
         )
         top = merge_counts([])
         for file in learn.words:
-            part = most_frequent_words(read_words(objects, file))
-            top = most_frequent_words(merge_counts([top, part]))
+            part = most_frequent(read_words(objects, file))
+            top = most_frequent(merge_counts([top, part]))
         return learn.publish(objects, vocabulary, top)
-
-
-def most_frequent_words(counts: WordCounts) -> WordCounts:
-    """The words of a memo: the most frequent ones, among equally frequent ones those that come first, in their order."""
-    top = np.sort(np.argsort(-counts.counts, kind="stable")[:MEMO_WORDS])
-    return WordCounts(words=counts.words.take(pa.array(top)), counts=counts.counts[top])
 
 
 def in_rounds(job: Job, task: LearnTask) -> bool:
@@ -221,13 +202,6 @@ def _task(job: Job, words: tuple[StoredFile, ...], min_count: int) -> LearnTask:
         special_tokens=choice.special_tokens,
         min_count=min_count,
     )
-
-
-def read_memo(objects: Objects, stored: StoredFile) -> WordCounts:
-    """The most frequent words of the corpus that the vocabulary was learned from."""
-    with open_arrow(objects, stored) as reader:
-        batch = reader.get_batch(0)
-    return WordCounts(words=batch.column("word"), counts=batch.column("count").to_numpy())
 
 
 def _sum_pairs(objects: Objects, files: tuple[StoredFile, ...]) -> npt.NDArray[np.int64]:

@@ -6,7 +6,6 @@ Each partition of the pieces is segmented by a task of its own; one task then le
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +13,6 @@ import pyarrow as pa
 from pairloom.operators import (
     Pretokenizer,
     Vocabulary,
-    WordCounts,
     learn_superwords,
     merge_counts,
     segment_words,
@@ -24,22 +22,18 @@ from pairloom.operators.bpe.layout import TokenSequences
 from pairloom.pipeline.job import Job
 from pairloom.pipeline.phases import phase
 from pairloom.pipeline.stages.count import WORDS, read_words
-from pairloom.pipeline.store.files import (
-    StoredFile,
-    attempt_path,
-    one_array,
-    open_arrow,
-    write_arrow,
-    write_bytes,
-)
+from pairloom.pipeline.stages.learned import most_frequent, publish, word_batch
+from pairloom.pipeline.store.files import StoredFile, attempt_path, one_array, open_arrow, write_arrow
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.objects import Objects
 from pairloom.pipeline.store.receipts import Receipt, claim, unit_id
 
-__all__ = ["JoinTask", "SegmentTask", "join_words", "publish", "read_segments"]
+__all__ = ["JoinTask", "SegmentTask", "join_words", "read_segments"]
 
 SEGMENT_ROWS = 1 << 16  # pieces in a record batch
-MEMO_PIECES = 1 << 18  # the most frequent pieces, of all partitions, that tokenize finds encoded already
+MEMO_PIECES = (
+    1 << 18
+)  # the most frequent pieces, of all partitions, in the memo; one that occurs once is not worth a place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,11 +81,11 @@ class SegmentTask:
                 ]
                 writer.write(pa.RecordBatch.from_arrays(columns, schema=schema))
             writer.facts.update(words=len(counts), symbols=len(part.ids), pretokens=counts.total)
-        top = _most_frequent(counts)
+        top = most_frequent(counts, MEMO_PIECES, least=2)
         with write_arrow(
             objects, attempt_path(self.stage, self.unit, "top.arrow"), WORDS, role="top"
         ) as most:
-            most.write(_batch(top))
+            most.write(word_batch(top))
         assert writer.stored is not None
         assert most.stored is not None
         return claim(objects, Receipt(stage=self.stage, unit=self.unit, files=(writer.stored, most.stored)))
@@ -154,29 +148,10 @@ class JoinTask:
             forbid=self.forbid,
             min_count=self.min_count,
         )
-        top = _most_frequent(merge_counts(read_words(objects, file) for file in self.top))
+        pieces = merge_counts(read_words(objects, file) for file in self.top)
+        top = most_frequent(pieces, MEMO_PIECES, least=2)
         facts = {name: sum(file.facts[name] for file in self.segments) for name in ("words", "pretokens")}
         return publish(objects, self, vocabulary, top, facts)
-
-
-def publish(
-    objects: Objects, task: Any, vocabulary: Vocabulary, top: WordCounts, facts: dict[str, int]
-) -> Receipt:
-    """Write the vocabulary of a task and the words of its memo, and claim its unit."""
-    path = attempt_path(task.stage, task.unit, "tokenizer.json")
-    stored = write_bytes(objects, path, vocabulary.to_json(), role="vocabulary")
-    with write_arrow(objects, attempt_path(task.stage, task.unit, "memo.arrow"), WORDS, role="memo") as memo:
-        memo.write(_batch(top))
-    assert memo.stored is not None
-    return claim(
-        objects,
-        Receipt(
-            stage=task.stage,
-            unit=task.unit,
-            files=(stored, memo.stored),
-            facts={**facts, "tokens": len(vocabulary)},
-        ),
-    )
 
 
 def join_words(job: Job, first: Receipt, min_count: int) -> Receipt:
@@ -223,15 +198,3 @@ def read_segments(objects: Objects, stored: StoredFile) -> TokenSequences:
         offsets=rows.offsets.to_numpy(),
         counts=one_array(table.column("count")).to_numpy(),
     )
-
-
-def _most_frequent(counts: WordCounts) -> WordCounts:
-    # Pieces that occur once are not worth a place.
-    often = np.flatnonzero(counts.counts > 1)
-    best = often[np.argsort(-counts.counts[often], kind="stable")[:MEMO_PIECES]]
-    order = np.sort(best)
-    return WordCounts(words=counts.words.take(pa.array(order)), counts=counts.counts[order])
-
-
-def _batch(counts: WordCounts) -> pa.RecordBatch:
-    return pa.RecordBatch.from_arrays([counts.words, pa.array(counts.counts)], schema=WORDS)

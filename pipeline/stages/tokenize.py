@@ -20,7 +20,7 @@ from pairloom.pipeline.phases import phase
 from pairloom.pipeline.recipe import Recipe
 from pairloom.pipeline.stages.agreement import SPECIAL_TOKEN_IN_TEXT, check_tokenized
 from pairloom.pipeline.stages.known import Known, earlier_shards, known_slices
-from pairloom.pipeline.stages.learn import read_memo
+from pairloom.pipeline.stages.learned import read_memo
 from pairloom.pipeline.stages.reading import Documents, Intake, slice_identity
 from pairloom.pipeline.store.files import attempt_path, write_arrow
 from pairloom.pipeline.store.location import open_objects
