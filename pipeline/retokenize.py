@@ -19,7 +19,7 @@ from pairloom.pipeline.store.gc import first_kept
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.manifest import Manifest, commit, latest_manifest, read_manifest
 from pairloom.pipeline.store.objects import Objects
-from pairloom.pipeline.store.receipts import Ledger, committed_receipts
+from pairloom.pipeline.store.receipts import Ledger, Receipt, committed_receipts
 
 __all__ = ["Amount", "Difference", "difference", "plan_again", "retokenize", "rollback"]
 
@@ -81,7 +81,9 @@ def retokenize(
 
 def difference(objects: Objects, before: Manifest, after: Manifest) -> Difference:
     """How the inputs of two generations differ, by what their units have read."""
-    old, new = _inputs(objects, before), _inputs(objects, after)
+    units = tuple(dict.fromkeys((*before.stage("tokenize").units, *after.stage("tokenize").units)))
+    receipts = {receipt.unit: receipt for receipt in committed_receipts(objects, "tokenize", units)}
+    old, new = _inputs(receipts, before), _inputs(receipts, after)
     both = old.keys() & new.keys()
     same = {uri for uri in both if old[uri].keys() == new[uri].keys()}
     units, earlier = after.stage("tokenize").units, set(before.stage("tokenize").units)
@@ -120,10 +122,10 @@ def _last(objects: Objects) -> Manifest:
     return last
 
 
-def _inputs(objects: Objects, manifest: Manifest) -> dict[str, dict[str, Ledger]]:
+def _inputs(receipts: Mapping[str, Receipt], manifest: Manifest) -> dict[str, dict[str, Ledger]]:
     """What each input became: its slices, by identity."""
     found: dict[str, dict[str, Ledger]] = {}
-    for receipt in committed_receipts(objects, "tokenize", manifest.stage("tokenize").units):
+    for receipt in (receipts[unit] for unit in manifest.stage("tokenize").units):
         for (uri, _), piece in zip(receipt.slices, receipt.pieces, strict=True):
             found.setdefault(uri, {})[piece.identity] = piece.ledger
     return found

@@ -247,5 +247,5 @@ def exchange_tasks(
             selection=None if mixed is None else mixed.selections[shard.source],
             parted=parted,
         )
-        for shard in placed_shards(job.objects, tokenized)
+        for shard in placed_shards(job.objects, tokenized, job.tokenized)
     ]

@@ -23,9 +23,7 @@ from pairloom.pipeline.store.objects import Objects
 __all__ = ["INDEX", "Exchanged", "Spread", "write_spread"]
 
 # What a file has for one batch of partitions, in their order; batches without documents are not mentioned.
-INDEX = np.dtype(
-    [("batch", "<u4"), ("rows", "<u4"), ("tokens", "<u8"), ("first", "<u8"), ("second", "<u8")]
-)
+INDEX = np.dtype([("batch", "<u4"), ("rows", "<u4"), ("tokens", "<u8"), ("first", "<u8"), ("second", "<u8")])
 READS_AT_ONCE = 8
 
 

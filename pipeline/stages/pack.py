@@ -204,9 +204,7 @@ def _pack(
     job: Job, tasks: list[PackTask], groups: tuple[Exchanged, ...], splits: Splits, settings: RowSettings
 ) -> dict[str, list[Receipt]]:
     """Pack the partitions, and what they leave; the receipts of each split."""
-    packed = job.step(
-        "pack", tasks, shared=groups, sizes=[task.width * task.documents[1] for task in tasks]
-    )
+    packed = job.step("pack", tasks, shared=groups, sizes=[task.width * task.documents[1] for task in tasks])
     made: dict[str, list[Receipt]] = {"train": [], "validation": []}
     for task, receipt in zip(tasks, packed, strict=True):
         made[task.split].append(receipt)

@@ -1,6 +1,6 @@
 """Token shards in the order of the corpus: whose documents each holds, and what comes before it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -91,12 +91,14 @@ class PlacedShard:
         return ids, first_record[index] + row.to_numpy()
 
 
-def placed_shards(objects: Objects, tokenized: StageRecord) -> Iterator[PlacedShard]:
-    """The shards of a tokenize stage, in the order of the corpus."""
+def placed_shards(
+    objects: Objects, tokenized: StageRecord, known: Mapping[str, Receipt] | None = None
+) -> Iterator[PlacedShard]:
+    """The shards of a tokenize stage, in the order of the corpus; `known` are receipts that need not be read, by unit."""
     rows: dict[str, int] = {}
     record = token = 0
     sources = tokenized.unit_sources or ("",) * len(tokenized.units)
-    receipts = committed_receipts(objects, "tokenize", tokenized.units)
+    receipts = committed_receipts(objects, "tokenize", tokenized.units, known)
     for receipt, shard, source in zip(receipts, tokenized.files, sources, strict=True):
         slices = []
         begun = record

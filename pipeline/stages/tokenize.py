@@ -26,7 +26,7 @@ from pairloom.pipeline.store.files import attempt_path, write_arrow
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.manifest import StageRecord
 from pairloom.pipeline.store.objects import Objects
-from pairloom.pipeline.store.receipts import Ledger, Piece, Receipt, claim, unit_id
+from pairloom.pipeline.store.receipts import Ledger, Piece, Receipt, claim, committed_receipts, unit_id
 
 __all__ = ["TokenizeTask", "shard_schema", "tokenize", "tokenize_task"]
 
@@ -185,11 +185,9 @@ class TokenizeTask:
             )
 
 
-def tokenize_task(
-    recipe: Recipe, unit: Unit, vocabulary: Vocabulary, known: Mapping[str, Known] | None = None
-) -> TokenizeTask:
-    """The task of a unit; of what is known, it gets the slices that it has."""
-    task = TokenizeTask(
+def tokenize_task(recipe: Recipe, unit: Unit, vocabulary: Vocabulary) -> TokenizeTask:
+    """The task of a unit."""
+    return TokenizeTask(
         root=recipe.root,
         input=unit,
         vocabulary=vocabulary.fingerprint,
@@ -198,21 +196,28 @@ def tokenize_task(
         special_tokens_in_text=recipe.tokenize.special_tokens_in_text,
         max_record_bytes=recipe.max_record_bytes,
     )
-    if not known:
-        return task
-    return replace(task, known={name: known[name] for name in task.identities() if name in known})
 
 
 def tokenize(job: Job) -> StageRecord:
-    """Tokenize every unit."""
+    """Tokenize every unit; of what the last generation knows, a unit that is new gets the slices that it has."""
     vocabulary = job.vocabulary()
-    known = known_slices(job.objects, None if job.last is None else job.last.stages.get("tokenize"))
-    tasks = [tokenize_task(job.plan.recipe, unit, vocabulary, known) for unit in job.plan.units]
+    last = None if job.last is None else job.last.stages.get("tokenize")
+    before = list(committed_receipts(job.objects, "tokenize", () if last is None else last.units))
+    job.tokenized.update((receipt.unit, receipt) for receipt in before)
+    known = known_slices(before)
+    tasks = [tokenize_task(job.plan.recipe, unit, vocabulary) for unit in job.plan.units]
+    if known:
+        tasks = [task if task.unit in job.tokenized else _knowing(task, known) for task in tasks]
     if "learn" in job.records:
         vocabulary = vocabulary.with_memo(read_memo(job.objects, job.records["learn"].file("memo")))
     receipts = job.step(
-        "tokenize", tasks, shared=vocabulary.prepared(), sizes=[unit.bytes for unit in job.plan.units]
+        "tokenize",
+        tasks,
+        shared=vocabulary.prepared(),
+        sizes=[unit.bytes for unit in job.plan.units],
+        known=job.tokenized,
     )
+    job.tokenized.update((receipt.unit, receipt) for receipt in receipts)
     record = StageRecord(
         key=job.plan.keys["tokenize"],
         units=tuple(receipt.unit for receipt in receipts),
@@ -223,3 +228,7 @@ def tokenize(job: Job) -> StageRecord:
     )
     check_tokenized(job.objects, receipts, None if job.plan.kept else job.records.get("count"))
     return record
+
+
+def _knowing(task: TokenizeTask, known: Mapping[str, Known]) -> TokenizeTask:
+    return replace(task, known={name: known[name] for name in task.identities() if name in known})
