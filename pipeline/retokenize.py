@@ -3,10 +3,11 @@
     last generation ── its vocabulary ──▶ plan of the inputs as they are now ── slices that are known ──▶ new generation
                                                                              └─ slices that are new ─────▶
 
-A unit whose slices are all known has its receipt; one that has some of them takes those out of their shards.
+A unit whose slices are all known has its receipt; one that has some of them takes those out of their shards. What is packed
+again is decided by what each partition is made of (`stages.contents`).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from pairloom.operators.errors import RecipeError
@@ -15,13 +16,14 @@ from pairloom.pipeline.execution.base import Executor, never
 from pairloom.pipeline.plan import Plan, make_plan
 from pairloom.pipeline.recipe import Recipe
 from pairloom.pipeline.run import run
+from pairloom.pipeline.store.files import StoredFile
 from pairloom.pipeline.store.gc import first_kept
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.manifest import Manifest, commit, latest_manifest, read_manifest
 from pairloom.pipeline.store.objects import Objects
 from pairloom.pipeline.store.receipts import Ledger, Receipt, committed_receipts
 
-__all__ = ["Amount", "Difference", "difference", "plan_again", "retokenize", "rollback"]
+__all__ = ["Amount", "Difference", "Files", "difference", "plan_again", "retokenize", "rollback", "unchanged"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,10 +36,25 @@ class Amount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """How many files, and their bytes."""
+
+    files: int
+    bytes: int
+
+    @staticmethod
+    def of(stored: Iterable[StoredFile]) -> "Files":
+        """Count files."""
+        sizes = [file.bytes for file in stored]
+        return Files(files=len(sizes), bytes=sum(sizes))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
     """How a generation's tokens differ from an earlier one's.
 
-    `changed` inputs are those that are in both and not the same: as they are now, and in `replaced` as they were.
+    `changed` inputs are those that are in both and not the same: as they are now, and in `replaced` as they were. `packed`
+    are the packed files and their bytes, `packed_reused` those of them that the earlier generation has.
     """
 
     added: Amount
@@ -47,6 +64,18 @@ class Difference:
     same: Amount
     units: int
     units_reused: int
+    packed: Files
+    packed_reused: Files
+
+
+def unchanged(recipe: Recipe, *, relearn: bool = False) -> bool:
+    """Whether the last generation is what `retokenize` would make: by a listing of the inputs, none is opened.
+
+    Raises what `plan_again` raises.
+    """
+    last = _last(open_objects(recipe.root))
+    plan = make_plan(recipe, keep=None if relearn else last, cut=False)
+    return set(plan.stages) <= set(plan.done(last))
 
 
 def plan_again(recipe: Recipe, *, relearn: bool = False) -> Plan:
@@ -81,12 +110,13 @@ def retokenize(
 
 def difference(objects: Objects, before: Manifest, after: Manifest) -> Difference:
     """How the inputs of two generations differ, by what their units have read."""
-    units = tuple(dict.fromkeys((*before.stage("tokenize").units, *after.stage("tokenize").units)))
-    receipts = {receipt.unit: receipt for receipt in committed_receipts(objects, "tokenize", units)}
+    every = tuple(dict.fromkeys((*before.stage("tokenize").units, *after.stage("tokenize").units)))
+    receipts = {receipt.unit: receipt for receipt in committed_receipts(objects, "tokenize", every)}
     old, new = _inputs(receipts, before), _inputs(receipts, after)
     both = old.keys() & new.keys()
     same = {uri for uri in both if old[uri].keys() == new[uri].keys()}
     units, earlier = after.stage("tokenize").units, set(before.stage("tokenize").units)
+    packed, there = _packed(after), {file.path for file in _packed(before)}
     return Difference(
         added=_amount(new, new.keys() - both),
         changed=_amount(new, both - same),
@@ -95,6 +125,8 @@ def difference(objects: Objects, before: Manifest, after: Manifest) -> Differenc
         same=_amount(new, same),
         units=len(units),
         units_reused=sum(unit in earlier for unit in units),
+        packed=Files.of(packed),
+        packed_reused=Files.of(file for file in packed if file.path in there),
     )
 
 
@@ -129,6 +161,10 @@ def _inputs(receipts: Mapping[str, Receipt], manifest: Manifest) -> dict[str, di
         for (uri, _), piece in zip(receipt.slices, receipt.pieces, strict=True):
             found.setdefault(uri, {})[piece.identity] = piece.ledger
     return found
+
+
+def _packed(manifest: Manifest) -> tuple[StoredFile, ...]:
+    return manifest.stages["pack"].files if "pack" in manifest.stages else ()
 
 
 def _amount(inputs: Mapping[str, Mapping[str, Ledger]], uris: set[str]) -> Amount:

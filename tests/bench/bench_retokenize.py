@@ -205,11 +205,12 @@ def main() -> None:
     options.add_argument("--ticks", type=int, default=10_000)
     options.add_argument("--mode", default="block")
     options.add_argument("--groups", type=int, default=1024)
-    options.add_argument("--unit", default="2MB")
+    options.add_argument("--unit", help="execution.unit_bytes; by default a little more than a file")
     options.add_argument("--file-tokens", type=int, default=1 << 20)
     options.add_argument("--validation", type=float, default=0.001)
     options.add_argument("--folder", type=Path, default=Path("build"))
     chosen = options.parse_args()
+    chosen.unit = chosen.unit or str(chosen.bytes // chosen.files * 5 // 4)
     texts = documents_of(chosen.text)
     if chosen.bytes:
         connect(None)
