@@ -57,6 +57,7 @@ class Shape:
     files: int
     width: int = 1
     leftovers: int = 0  # files of what fills no row of its partition
+    kept: int = 0  # files that spare the next generation work: an index, and what is held out of each unit
     pieces: int | None = (
         None  # units and packed files that have documents in common; all of them, if not said
     )
@@ -103,11 +104,16 @@ def shape_of(plan: Plan) -> Shape:
     width = 2 if recipe.vocabulary.size <= 1 << 16 else 4
     splits = Splits.of(tokens, recipe.pack.file_tokens, 0.0, mode=recipe.pack.shuffle.mode)
     files = len(splits)
+    ordered = splits.mode != "document"  # then a slice of an input is in few packed files, mostly in one
+    kept = ordered and not recipe.selects
+    held = 1 + bool(recipe.pack.validation)
     return Shape(
         units=units,
         partitions=plan.partitions,
         files=files,
         width=splits.width,
+        pieces=held * (files + sum(len(unit.slices) for unit in plan.units)) if ordered else None,
+        kept=1 + (held - 1) * units if kept else 0,
         leftovers=files if files > 1 and recipe.pack.strategy in ("best_fit", "concat", "first_fit") else 0,
         words=plan.bytes // units // (WORDS_SHARE if plan.cut.repeats else 1),
         tokens=tokens * width // units,
@@ -129,9 +135,7 @@ def requests_of(shape: Shape) -> Mapping[str, Requests]:
         reads=_reads_of_whole(0) + 1
     )  # receipts of count, memo, vocabulary
     exchange = _written(shape.tokens, units, checked=False) + _looked_up(units)
-    exchange += _committed(units) + Requests(
-        reads=units * _reads_of_whole(shape.tokens) + 1
-    )  # shards, vocabulary
+    exchange += Requests(reads=units * _reads_of_whole(shape.tokens))  # shards
     pack = _written(shape.rows, files) + _looked_up(files)
     batches = -(-files // shape.width)
     pieces = units * batches if shape.pieces is None else shape.pieces
@@ -143,13 +147,16 @@ def requests_of(shape: Shape) -> Mapping[str, Requests]:
         pack += Requests(reads=files * again * _reads_of_piece(size // shape.width, size))
     pack += _written(0, shape.leftovers, receipts=False)
     pack += Requests(reads=shape.leftovers * _reads_of_whole(0))
-    present = shape.leftovers + 2 * parts + 2 + units + files  # every file that is committed is looked for
+    pack += _written(0, shape.kept, receipts=False)
+    present = (
+        shape.leftovers + shape.kept + 2 * parts + 2 + units + files
+    )  # every file that is committed is looked for
     return {
         "count": words + merge,
         "learn": learned,
         "tokenize": tokenize,
         "pack": exchange + pack,
-        "commit": Requests(reads=present + 1, writes=2),
+        "commit": Requests(reads=present, writes=2),
     }
 
 

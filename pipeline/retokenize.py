@@ -103,7 +103,7 @@ def retokenize(
     """
     objects = open_objects(recipe.root)
     last = _last(objects)
-    plan = plan or plan_again(recipe, relearn=relearn)
+    plan = plan or make_plan(recipe, keep=None if relearn else last)
     manifest = run(recipe, observe=observe, executor=executor, plan=plan, stop=stop)
     return manifest, difference(objects, last, manifest)
 

@@ -25,6 +25,7 @@ STAGES = {
     "learn": "learn",
     "tokenize": "tokenize",
     "exchange": "pack",
+    "index": "pack",
     "pack": "pack",
 }
 CLUSTER = Cluster(machines=64, processors=16, memory=64_000_000_000, network=5e9)
@@ -40,11 +41,15 @@ def plan_of(folder: Path, size: int, **execution: str) -> Plan:
     return make_plan(parse_recipe(text, overrides=settings))
 
 
-@pytest.mark.parametrize("unit_bytes", [5000, 2000])
-def test_requests_are_those_of_a_run(tmp_path: Path, s3_root: str, faulty: Proxy, unit_bytes: int) -> None:
+@pytest.mark.parametrize(("unit_bytes", "mode"), [(5000, "none"), (2000, "document")])
+def test_requests_are_those_of_a_run(
+    tmp_path: Path, s3_root: str, faulty: Proxy, unit_bytes: int, mode: str
+) -> None:
     for number in range(3):
         write_jsonl(tmp_path / "in" / f"{number}.jsonl", documents(40))
     settings = [f"execution.unit_bytes={unit_bytes}", "pack.file_tokens=4000", "max_rejected=0"]
+    if mode == "none":
+        settings += ["pack.shuffle.mode=none", "pack.validation=0"]
     manifest = run(recipe_for(tmp_path, *settings, f"root={s3_root}"))
     units = len(manifest.stages["tokenize"].units)
     assert (units > FEW) == (unit_bytes == 2000)
@@ -59,9 +64,10 @@ def test_requests_are_those_of_a_run(tmp_path: Path, s3_root: str, faulty: Proxy
             seen["pieces" if spread else kind] += method != "DELETE"
             assert found[1] in STAGES
     leftovers = len(manifest.stages["pack"].leftovers)
-    shape = Shape(units=units, partitions=partitions, files=files, leftovers=leftovers, pieces=0)
+    kept = int(mode == "none")
+    shape = Shape(units=units, partitions=partitions, files=files, leftovers=leftovers, kept=kept, pieces=0)
     total = sum(requests_of(shape).values(), Requests())
-    # A commit reads and writes the manifest, and the fingerprint of the vocabulary is read for it: not below data/.
+    # A commit writes the manifest and the hint to it: not below data/.
     assert seen["writes"] == total.writes - 2
     assert seen["reads"] == total.reads
     # Not every unit has documents for every packed file.
