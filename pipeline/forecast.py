@@ -102,7 +102,8 @@ def shape_of(plan: Plan) -> Shape:
     recipe, units = plan.recipe, max(1, len(plan.units))
     tokens = int(plan.bytes / BYTES_PER_TOKEN)
     width = 2 if recipe.vocabulary.size <= 1 << 16 else 4
-    splits = Splits.of(tokens, recipe.pack.file_tokens, 0.0, mode=recipe.pack.shuffle.mode)
+    shuffle = recipe.pack.shuffle
+    splits = Splits.of(tokens, recipe.pack.file_tokens, 0.0, mode=shuffle.mode, groups=shuffle.groups)
     files = len(splits)
     ordered = splits.mode != "document"  # then a slice of an input is in few packed files, mostly in one
     kept = ordered and not recipe.selects

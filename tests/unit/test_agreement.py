@@ -129,11 +129,9 @@ def test_an_index_has_what_its_shard_has() -> None:
         key="k", units=("u", "v"), files=(stored("tokens", 3, 10), stored("tokens", 5, 20))
     )
     check_indexed(tokenized, [("a" * 32, 3, 10), ("b" * 32, 5, 20)])
-    for documents, tokens in ((4, 20), (5, 19)):
-        with pytest.raises(
-            CorruptionError, match=rf"unit b{{12}}: {documents} documents with {tokens} tokens"
-        ):
-            check_indexed(tokenized, [("a" * 32, 3, 10), ("b" * 32, documents, tokens)])
+    for rows, tokens in ((4, 20), (5, 19)):
+        with pytest.raises(CorruptionError, match=rf"unit b{{12}}: {rows} documents with {tokens} tokens"):
+            check_indexed(tokenized, [("a" * 32, 3, 10), ("b" * 32, rows, tokens)])
 
 
 SURVEY = {"train_documents": 2, "train_tokens": 7, "validation_documents": 1, "validation_tokens": 3}
