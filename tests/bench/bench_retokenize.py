@@ -11,6 +11,7 @@ first. Processor seconds are those of this process and of all that Ray has start
 import argparse
 import json
 import random
+import resource
 import shutil
 import subprocess
 import sys
@@ -56,8 +57,9 @@ def write(path: Path, texts: Sequence[str], size: int, seed: int) -> None:
 
 
 def processor_seconds() -> float:
-    """What this process and those that it has started have used."""
-    total = 0.0
+    """What this process and those that it has started have used; of those that have ended, if they were waited for."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    total = ended.ru_utime + ended.ru_stime
     for process in (psutil.Process(), *psutil.Process().children(recursive=True)):
         try:
             used = process.cpu_times()
@@ -200,7 +202,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     options.add_argument("text", type=Path, nargs="?")
-    options.add_argument("--bytes", type=int, default=2_000_000_000)
+    options.add_argument("--bytes", type=int, default=3_000_000_000)
     options.add_argument("--files", type=int, default=1000)
     options.add_argument("--ticks", type=int, default=10_000)
     options.add_argument("--mode", default="block")

@@ -57,9 +57,12 @@ def test_requests_are_those_of_a_run(
     assert files == len(manifest.stages["pack"].files)  # none without rows
     partitions = len(manifest.stages["count"].files) // 2
     seen: Counter[str] = Counter()
+    before: tuple[str, str, str | None] | None = None
     for method, path, headers in faulty.requests:
-        if "attempt=1" not in headers["amz-sdk-request"]:
+        request = method, path, headers.get("Range")
+        if "attempt=1" not in headers["amz-sdk-request"] or request == before:
             continue  # what a busy machine was too slow to answer
+        before = request
         if found := re.search(r"(?:/|prefix=[^&]*(?:/|%2F))(?:data|receipts)(?:/|%2F)(\w+)", path):
             kind = "writes" if method == "PUT" or "list-type" in path else "reads"
             spread = kind == "reads" and "/data/exchange/" in path
