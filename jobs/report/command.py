@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from pairloom.jobs.report.page import compare_page, page
+from pairloom.jobs.report.compare import compare_page
+from pairloom.jobs.report.page import page
 from pairloom.jobs.report.plots import need_matplotlib
 from pairloom.operators import Vocabulary
 from pairloom.operators.errors import DataError, RecipeError

@@ -1,0 +1,52 @@
+"""Whether tokens are words and morphemes, by lexicons and segmentations that were given."""
+
+from typing import Any
+
+from pairloom.jobs.report import plots
+from pairloom.jobs.report.html import figure, pair, section
+from pairloom.jobs.report.tables import table
+
+__all__ = ["morphology"]
+
+LEXICON = {
+    "language": "lexicon",
+    "tokenizer": "tokenizer",
+    "tr%": "words or morphemes",
+    "pure%": "one morpheme",
+    "tr_unique%": "words or morphemes, distinct tokens",
+    "pure_unique%": "one morpheme, distinct tokens",
+    "tokens~": "tokens",
+}
+SEGMENTED = {
+    "language": "segmentation",
+    "tokenizer": "tokenizer",
+    "recall%": "boundaries of morphemes that are boundaries of tokens",
+    "precision%": "boundaries of tokens that are boundaries of morphemes",
+    "aligned%": "words with all of them",
+    "words~": "words",
+    "whole%": "words that are one token",
+}
+
+
+def morphology(report: dict[str, Any]) -> str:
+    """%TR and %Pure by lexicon and tokenizer, and boundaries of tokens beside those of morphemes."""
+    found = report.get("morphology", {})
+    lexicons, segmented = found.get("lexicons", []), found.get("segmentations", [])
+    plot = ""
+    if lexicons:
+        svg = plots.bars(
+            [f"{row['language']}, {row['tokenizer']}" for row in lexicons],
+            {
+                "words or morphemes (%TR)": [row["tr"] for row in lexicons],
+                "one morpheme (%Pure)": [row["pure"] for row in lexicons],
+            },
+            label="tokens that the lexicon knows",
+            x="share of the tokens",
+        )
+        plot = figure(svg, f"Tokens that the lexicon knows, on {found['basis']}.")
+    return section(
+        "Words and morphemes",
+        "Are tokens units of the language?",
+        pair(plot, table(lexicons, LEXICON, label="tokens that the lexicon knows")),
+        table(segmented, SEGMENTED, "Boundaries inside words, where tokens and morphemes have them"),
+    )

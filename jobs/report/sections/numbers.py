@@ -1,0 +1,72 @@
+"""Numbers and letters: whether what has to be calculated or counted is cut regularly."""
+
+from typing import Any
+
+from pairloom.jobs.report import plots
+from pairloom.jobs.report.html import coloured, figure, pair, section, shown
+from pairloom.jobs.report.tables import table
+
+__all__ = ["numbers_and_letters"]
+
+CUTS = {
+    "single": "single digits",
+    "l2r3": "threes from the left",
+    "r2l3": "threes from the right",
+    "whole": "one token",
+    "other": "otherwise",
+}
+NUMBERS = {
+    "tokenizer": "tokenizer",
+    "numbers~": "numbers",
+    "tokens_per_number": "tokens/number",
+    "digits_per_token": "digits/token",
+    "direction_matters%": "direction matters",
+}
+LETTERS = {
+    "tokenizer": "tokenizer",
+    "form": "letters are",
+    "characters": "characters",
+    "tokens": "tokens",
+    "atomic%": "letters with a token of their own",
+}
+
+
+def numbers_and_letters(report: dict[str, Any]) -> str:
+    """How each tokenizer cuts the numbers of the text, and letters as counting tasks have them."""
+    found = report.get("numbers", [])
+    letters = [{"tokenizer": name} | one for name, rows in report.get("letters", {}).items() for one in rows]
+    if not found and not letters:
+        return ""
+    plot = ""
+    if found:
+        svg = plots.bars(
+            [row["tokenizer"] for row in found],
+            {text: [row[key] for row in found] for key, text in CUTS.items()},
+            label="how numbers are cut",
+            x="share of the numbers whose cuts depend on the direction",
+            stacked=True,
+        )
+        plot = figure(
+            svg,
+            "Numbers of more than three digits, not a multiple of three, are cut at other places from the left than from the "
+            "right. Cut irregularly, they are hard to calculate with.",
+        )
+    columns = NUMBERS | {f"{key}%": text for key, text in CUTS.items()}
+    return section(
+        "Numbers and letters",
+        "Can a model calculate, spell and count with these tokens?",
+        pair(plot, _probes(report.get("probes", {}))),
+        table(found, columns, label="how numbers are cut"),
+        table(letters, LETTERS, "Whether letters can be counted"),
+    )
+
+
+def _probes(probes: dict[str, list[list[tuple[str, int]]]]) -> str:
+    """The same short texts by each tokenizer, with the boundaries of the tokens."""
+    rows = "".join(
+        f'<dt>{shown(name)}</dt><dd class="doc">'
+        + "".join(f"<div>{coloured([(t, n) for t, n in pieces])}</div>" for pieces in texts)
+        + "</dd>"
+        for name, texts in probes.items()
+    )
+    return f'<dl class="probes">{rows}</dl>' if rows else ""

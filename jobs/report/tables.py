@@ -1,0 +1,90 @@
+"""Tables and the numbers in them, as people read them; what they sort by is the exact value."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pairloom.jobs.report.html import shown, token
+
+__all__ = ["change", "compact", "number", "share", "table"]
+
+
+def number(value: float | str | None) -> str:
+    """A number for people: integers with commas, others with four figures.
+
+    >>> number(1234567), number(0.123456), number(4.50819)
+    ('1,234,567', '0.1235', '4.508')
+    """
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return shown(value)
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
+
+
+def compact(value: float) -> str:
+    """A large number in three figures.
+
+    >>> compact(950), compact(19_612_390), compact(2.5e9)
+    ('950', '19.6M', '2.5G')
+    """
+    for power, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= max(power, 10_000):
+            return f"{value / power:.3g}{unit}"
+    return number(value)
+
+
+def share(value: float) -> str:
+    """A share as a percentage, small ones with as many figures as they need.
+
+    >>> share(0.1256), share(0.00049), share(1.0), share(0)
+    ('12.6%', '0.05%', '100%', '0%')
+    """
+    if value in (0, 1):
+        return f"{value:.0%}"
+    return f"{value:.1%}" if abs(value) >= 0.01 else f"{value:.2%}"
+
+
+def change(value: float) -> str:
+    """A relative change, with its sign.
+
+    >>> change(0.125), change(-0.5), change(0.0)
+    ('+12.5%', '\u221250.0%', '0%')
+    """
+    if not value:
+        return "0%"
+    return f"{'+' if value > 0 else chr(0x2212)}{abs(value):.1%}"
+
+
+_FORMATS: dict[str, Callable[[Any], str]] = {"%": share, "\u00b1": change, "~": compact}
+
+
+def table(
+    rows: Sequence[dict[str, Any]], columns: dict[str, str], caption: str = "", *, label: str = ""
+) -> str:
+    """A sortable table; `columns` maps keys of the rows to headings.
+
+    The last letter of a key may say how its values are shown: `%` as a share, `\u00b1` as a change, `~` in three figures, and
+    a backtick as tokens. `label` names the table to those who cannot see it, where there is no caption.
+    """
+    if not rows:
+        return ""
+    heads = "".join(f'<th scope="col">{shown(head)}</th>' for head in columns.values())
+    body = "".join(f"<tr>{''.join(_cell(row, key) for key in columns)}</tr>" for row in rows)
+    title = f"<caption>{shown(caption)}</caption>" if caption else ""
+    name = shown(caption or label or next(iter(columns.values())))
+    return (
+        f'<div class="wide" tabindex="0" role="region" aria-label="{name}"><table class="sortable">{title}'
+        f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _cell(row: dict[str, Any], key: str) -> str:
+    way = key[-1]
+    value = row.get(key.rstrip("%\u00b1~`"))
+    if value is None:
+        return "<td></td>"
+    if isinstance(value, int | float):
+        return f'<td data-v="{value!r}">{_FORMATS.get(way, number)(value)}</td>'
+    return f'<td class="text">{token(str(value)) if way == "`" else shown(value)}</td>'
