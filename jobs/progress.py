@@ -37,6 +37,10 @@ SAYS = {
     "pack": "pack rows",
     "carry": "pack the rest",
     "export": "export",
+    "report counts": "measure words",
+    "report text": "measure text",
+    "report parallel": "measure premiums",
+    "report tokens": "measure tokens",
 }
 
 

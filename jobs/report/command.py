@@ -2,11 +2,14 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
+from pairloom.jobs.options import Engine
+from pairloom.jobs.progress import watching
 from pairloom.jobs.report.compare import compare_page
 from pairloom.jobs.report.page import page
 from pairloom.jobs.report.plots import need_matplotlib
@@ -44,11 +47,14 @@ def report_command(
         typer.Option(metavar="FIELD", help="field that translations share: token premiums, with --by"),
     ] = None,
     reference: Annotated[str, typer.Option(help="the language that premiums are relative to")] = "en",
-    sample: Annotated[int, typer.Option(min=1, help="bytes of text to read again, about")] = 256_000_000,
+    sample: Annotated[
+        int | None, typer.Option(min=1, help="bytes of text to read, about, instead of all")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="another seed is another sample")] = 0,
     alpha: Annotated[float, typer.Option(min=0, help="the order of the Rényi efficiency")] = 2.5,
     rare: Annotated[int | None, typer.Option(min=1, help="a token used less often is rare")] = None,
     seq_len: Annotated[list[int] | None, typer.Option(min=1, help="candidate sequence lengths")] = None,
+    engine: Engine = None,
     generation: Annotated[int | None, typer.Option(help="instead of the newest")] = None,
     compare: Annotated[
         tuple[str, str] | None, typer.Option(help="two roots or reports that --json printed, side by side")
@@ -69,17 +75,18 @@ def report_command(
         alpha=alpha,
         threshold=rare,
         seq_lens=tuple(sorted(set(seq_len))) if seq_len else SEQ_LENS,
-        say=_say,
+        engine=_engine(engine),
     )
-    if compare is not None:
-        reports = dict(zip(_distinct(compare), (_stored(one, options) for one in compare), strict=True))
-        content = json.dumps(reports, ensure_ascii=False) if as_json else compare_page(reports)
-    else:
-        made = _report(str(what), options, tuple(text or ()), field, generation)
-        content = json.dumps(made, ensure_ascii=False) if as_json else page(made)
+    with watching() as watch:
+        options = replace(options, observe=watch)
+        if compare is not None:
+            made = dict(zip(_distinct(compare), (_stored(one, options) for one in compare), strict=True))
+        else:
+            made = _report(str(what), options, tuple(text or ()), field, generation)
     if as_json:
-        sys.stdout.write(content + "\n")
+        sys.stdout.write(json.dumps(made, ensure_ascii=False) + "\n")
         return
+    content = page(made) if compare is None else compare_page(made)
     try:
         out.write_text(content, encoding="utf-8")
     except OSError as error:
@@ -87,8 +94,10 @@ def report_command(
     sys.stdout.write(f"{out}: {len(content.encode()):,} bytes\n")
 
 
-def _say(what: str) -> None:
-    sys.stderr.write(f"report: {what}\n")
+def _engine(name: str | None) -> Literal["ray", "local"] | None:
+    if name not in (None, "ray", "local"):
+        raise RecipeError(f"--engine is ray or local, not {name!r}")
+    return name  # type: ignore[return-value]
 
 
 def _report(

@@ -110,7 +110,8 @@ class Receipt(BaseModel):
 
     `pieces`, where a stage gives them, say more about each slice: a later unit that has the same slice takes it from here.
 
-    `parts` is what a file that is spread over partitions holds for each of them; see `stages.exchanged`.
+    `parts` is what a file that is spread over partitions holds for each of them; see `stages.exchanged`. A task that
+    stores nothing hands over there what it found; see `report.tasks`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_bytes="base64", val_json_bytes="base64")

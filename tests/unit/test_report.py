@@ -1,12 +1,17 @@
 """The report: its figures are those of the corpus, its page is whole, and nothing in it is taken for markup."""
 
+import itertools
 import json
+import pickle
 import re
 import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -16,13 +21,26 @@ from pairloom.jobs.report.html import shown, spans, table
 from pairloom.jobs.report.page import compare_page, page
 from pairloom.operators import Pretokenizer, count_words, learn_bpe
 from pairloom.operators.errors import RecipeError
-from pairloom.pipeline import Dataset, open_dataset, run
+from pairloom.pipeline import Dataset, Recipe, open_dataset, run
+from pairloom.pipeline.events import Event, StepStarted, UnitDone
+from pairloom.pipeline.execution.base import Done, Task, perform
+from pairloom.pipeline.execution.local import LocalExecutor
 from pairloom.pipeline.report import Options, report_on_root, report_on_vocabulary
 from pairloom.pipeline.report.documents import spelled
+from pairloom.pipeline.report.text import Group
 from tests.corpora import documents, recipe_for
 
+COUNTS = count_words(pa.array([text for _, text in documents(20)]), Pretokenizer(scheme="llama3"))
 VOID = {"meta", "br", "use", "path", "rect", "line", "circle"}
 NASTY = '</code><script>alert("x")</script><img src=x onerror=alert(1)> \x00\u202e$x_1$ & ' * 30
+
+
+class Backwards(LocalExecutor):
+    """Runs the last task first, and hands each what travels to a worker."""
+
+    def run(self, tasks: Iterable[Task], shared: Any = None) -> Iterator[Done]:
+        for task in reversed(list(tasks)):
+            yield perform(pickle.loads(pickle.dumps(task)), pickle.loads(pickle.dumps(shared)))
 
 
 class Balanced(HTMLParser):
@@ -154,6 +172,80 @@ def test_the_page_is_whole_and_takes_no_text_for_markup(report: dict[str, Any]) 
     check_page(compare_page({"a<b": report, 'c"d': report}))
 
 
+def test_the_figures_do_not_depend_on_how_the_work_is_cut(
+    root: Dataset, report: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Path(root.objects.root.removeprefix("file://")).parent / "in"
+    other = learn_bpe(COUNTS, 300, pretokenizer=Pretokenizer(scheme="llama3"))
+    options = Options(against={"other": other}, by="lang")
+    paths = (f"{folder}/*.jsonl",)
+    alone = report_on_vocabulary("v", root.vocabulary(), paths, "text", options)
+    steps: list[Event] = []
+    monkeypatch.setattr("pairloom.pipeline.report.root.UNIT_BYTES", 3000)
+    monkeypatch.setattr("pairloom.pipeline.report.text.HELD_BYTES", 1000)
+    backwards = replace(options, executor=Backwards(), observe=steps.append)
+    assert report_on_root(root, backwards) == report
+    begun = {one.step: one for one in steps if isinstance(one, StepStarted)}
+    assert set(begun) == {"report counts", "report text", "report tokens"}
+    assert begun["report text"].units > 10
+    for name, step in begun.items():
+        done = [one for one in steps if isinstance(one, UnitDone) and one.step == name]
+        assert len(done) == step.units
+        assert sum(one.bytes for one in done) == step.bytes
+    assert report_on_vocabulary("v", root.vocabulary(), paths, "text", backwards) == alone
+
+
+def test_a_report_leaves_nothing_in_the_root(root: Dataset, report: dict[str, Any]) -> None:
+    before = root.objects.list("")
+    assert report_on_root(root, Options(against={}))["summary"] == report["summary"]
+    assert root.objects.list("") == before
+
+
+def test_what_is_kept_of_a_group_is_bounded_and_the_same_in_any_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("pairloom.pipeline.report.text.KEPT_BYTES", 40)
+    made = [(7, "é" * 9), (3, "b" * 15), (5, "c" * 15), (1, "d" * 15), (9, "e")]
+    wanted = [text for _, text in sorted(made)][:3]  # the third begins below 40 bytes, the fourth does not
+    for order in itertools.permutations(made):
+        group = Group()
+        for hashed, text in order:
+            group.keep(np.array([hashed], np.uint64), pa.array([text], pa.large_string()))
+        assert group.texts.to_pylist() == wanted
+        assert group.hashes.tolist() == [1, 3, 5]
+
+
+def test_weights_in_learning_do_not_change_what_the_text_takes(root: Dataset, tmp_path: Path) -> None:
+    recipe = Recipe.model_validate(root.manifest.recipe)
+    data = recipe.model_dump(mode="json", by_alias=True) | {"root": str(tmp_path / "out")}
+    data["vocabulary"] |= {"weights": {"a": 3, "b": 1}}
+    run(Recipe.model_validate(data), until="learn")
+    weighted = open_dataset(str(tmp_path / "out"))
+    found = report_on_root(weighted, Options(against={}))
+    rows = [row["text"] for row in texts(root) if row["text"]]
+    assert found["summary"]["tokens"] == len(weighted.vocabulary().encode(pa.array(rows)).values)
+    assert found["summary"]["bytes"] == sum(len(text.encode()) for text in rows)
+    assert found["mixture"]["reflects"]
+    actual = {row["source"]: row["actual"] for row in found["mixture"]["rows"]}
+    sizes = {row["source"]: row["bytes"] for row in found["sources"]}
+    assert actual["a"] == pytest.approx(3 * sizes["a"] / (3 * sizes["a"] + sizes["b"]))
+
+
+@pytest.mark.parametrize("kind", [{"superwords": {"transition": 0.7}}, {"supertokens": {"seed": 1}}])
+def test_superwords_are_measured_as_text_is_encoded(
+    root: Dataset, tmp_path: Path, kind: dict[str, Any]
+) -> None:
+    recipe = Recipe.model_validate(root.manifest.recipe)
+    data = recipe.model_dump(mode="json", by_alias=True) | {"root": str(tmp_path / "out")}
+    data["vocabulary"] = {"size": 400} | kind
+    run(Recipe.model_validate(data), until="learn")
+    made = open_dataset(str(tmp_path / "out"))
+    found = report_on_root(made, Options(against={}))
+    rows = [row["text"] for row in texts(root) if row["text"]]
+    assert found["summary"]["tokens"] == len(made.vocabulary().encode(pa.array(rows)).values)
+    assert sum(row["tokens"] for row in found["sources"]) == found["summary"]["tokens"]
+
+
 def test_a_smaller_sample_is_the_same_every_time_and_says_so(root: Dataset) -> None:
     options = Options(against={}, sample_bytes=4000)
     first, again = (report_on_root(root, options) for _ in range(2))
@@ -174,7 +266,7 @@ def test_a_root_whose_sources_are_gone_is_reported_from_what_is_stored(
     finally:
         moved.rename(folder)
     assert left["summary"] == report["summary"]
-    assert "no text was sampled" in left["notes"][0]
+    assert "no text was read" in left["notes"][0]
     check_page(page(left))
 
 
@@ -183,7 +275,7 @@ def test_a_vocabulary_is_measured_on_text_of_its_own(root: Dataset, report: dict
     found = report_on_vocabulary(
         "v", root.vocabulary(), (f"{folder}/*.jsonl",), "text", Options(against={}, sample_bytes=10**9)
     )
-    assert found["summary"] == report["summary"]
+    assert found["summary"] | {"distinct_words": report["summary"]["distinct_words"]} == report["summary"]
     assert [(row["source"], row["documents"]) for row in found["sources"]] == [
         ("text", sum(row["text"] != "" for row in texts(root)))
     ]
