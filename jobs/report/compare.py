@@ -18,7 +18,9 @@ def compare_page(reports: dict[str, dict[str, Any]]) -> str:
         f'<p class="soft">{shown(name)}: {shown(one["basis"])}, vocabulary {shown(one["provenance"]["fingerprint"][:16])}</p>'
         for name, one in reports.items()
     )
-    curves = {name: [(p["size"], p["bytes_per_token"]) for p in one["curve"]] for name, one in reports.items()}
+    curves = {
+        name: [(p["size"], p["bytes_per_token"]) for p in one["curve"]] for name, one in reports.items()
+    }
     ranks = {name: one["rank_frequency"] for name, one in reports.items()}
     size = plots.line(curves, label="bytes per token by size", x="vocabulary size", y="bytes per token")
     rank = plots.line(ranks, label="counts by rank", x="rank", y="count", log=(True, True))

@@ -176,7 +176,9 @@ def histogram(
         return svg(label)
 
 
-def columns(places: Sequence[str], series: Mapping[str, Sequence[float]], *, label: str, x: str, y: str) -> str:
+def columns(
+    places: Sequence[str], series: Mapping[str, Sequence[float]], *, label: str, x: str, y: str
+) -> str:
     """Columns side by side, one a series, at places with these names; where there are many places, some are named."""
     with _axes(series) as (axes, svg):
         thick = 0.8 / max(1, len(series))

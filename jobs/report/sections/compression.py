@@ -13,11 +13,11 @@ SOURCE = {
     "documents~": "documents",
     "bytes~": "bytes",
     "tokens~": "tokens",
-    "bytes_per_token": "bytes/token",
-    "characters_per_token": "characters/token",
-    "fertility": "tokens/word of letters",
+    "bytes_per_token": "bytes per token",
+    "characters_per_token": "characters per token",
+    "fertility": "tokens per word of letters",
     "single_token_words%": "one-token words",
-    "words_per_token": "words/token",
+    "words_per_token": "words per token",
     "rejected": "rejected",
 }
 KINDS = {
@@ -25,8 +25,8 @@ KINDS = {
     "words~": "words",
     "tokens~": "tokens",
     "share_of_tokens%": "share of tokens",
-    "bytes_per_token": "bytes/token",
-    "tokens_per_word": "tokens/word",
+    "bytes_per_token": "bytes per token",
+    "tokens_per_word": "tokens per word",
     "single_token_words%": "one-token words",
 }
 
@@ -44,10 +44,10 @@ def compression(report: dict[str, Any]) -> str:
         return section("Compression", "How many bytes of text does a token hold?", sources, kinds)
     names = list(groups[0]["tokenizers"])
     rows = [_row(group, names) for group in groups]
-    columns = {"group": by} | {f"bpt {name}": f"bytes/token {name}" for name in names}
+    columns = {"group": by} | {f"bpt {name}": f"bytes per token {name}" for name in names}
     columns |= {f"more {name}\u00b1": f"tokens beside {name}" for name in names[1:]}
     columns |= {"documents~": "documents", "bytes~": "bytes"}
-    columns |= {f"cpt {name}": f"characters/token {name}" for name in names}
+    columns |= {f"cpt {name}": f"characters per token {name}" for name in names}
     largest = sorted(rows, key=lambda row: -row["bytes"])[:MOST_BARS]
     largest.sort(key=lambda row: -row[f"bpt {names[0]}"])
     svg = plots.bars(

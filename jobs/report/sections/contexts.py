@@ -28,7 +28,7 @@ def contexts(report: dict[str, Any]) -> str:
             row[name] = one["characters_per_token"]
             row[f"context {name}"] = round(one["characters_per_token"] * CONTEXT)
     columns = {"content": "content"} | {f"context {name}~": f"characters, {name}" for name in content}
-    columns |= {name: f"characters/token, {name}" for name in content}
+    columns |= {name: f"characters per token, {name}" for name in content}
     bits = [{"model": text, "bits": entropy[key]} for key, text in MODELS.items() if key in entropy]
     shown = ""
     if rows:

@@ -29,7 +29,11 @@ def merges(report: dict[str, Any]) -> str:
     }
     what = "A merge whose product is hardly left as a token was a step on the way to longer ones."
     shown = any(made.values())
-    svg = plots.line(made, label="merges by rank", x="rank of the merge", y="times", log=(True, True)) if shown else ""
+    svg = (
+        plots.line(made, label="merges by rank", x="rank of the merge", y="times", log=(True, True))
+        if shown
+        else ""
+    )
     return section(
         "Merges over time",
         "What was learned when, and does the last of it still pay?",

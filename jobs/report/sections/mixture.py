@@ -43,7 +43,9 @@ def mixture(report: dict[str, Any]) -> str:
         title,
         question,
         f'<p><strong class="{kind}">{verdict}</strong> {shown(what)}</p>',
-        pair(figure(svg, "Shares of the bytes that were learned from."), table(rows, COLUMNS, label="mixture")),
+        pair(
+            figure(svg, "Shares of the bytes that were learned from."), table(rows, COLUMNS, label="mixture")
+        ),
     )
 
 

@@ -16,6 +16,7 @@ LEXICON = {
     "tr_unique%": "words or morphemes, distinct tokens",
     "pure_unique%": "one morpheme, distinct tokens",
     "tokens~": "tokens",
+    "bytes~": "bytes of text",
 }
 SEGMENTED = {
     "language": "segmentation",
@@ -23,6 +24,8 @@ SEGMENTED = {
     "recall%": "boundaries of morphemes that are boundaries of tokens",
     "precision%": "boundaries of tokens that are boundaries of morphemes",
     "aligned%": "words with all of them",
+    "score%": "MorphScore",
+    "scored~": "words scored",
     "words~": "words",
     "whole%": "words that are one token",
 }
@@ -43,7 +46,7 @@ def morphology(report: dict[str, Any]) -> str:
             label="tokens that the lexicon knows",
             x="share of the tokens",
         )
-        plot = figure(svg, f"Tokens that the lexicon knows, on {found['basis']}.")
+        plot = figure(svg, "Tokens of the language's text that the lexicon knows.")
     return section(
         "Words and morphemes",
         "Are tokens units of the language?",

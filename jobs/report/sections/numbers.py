@@ -18,8 +18,8 @@ CUTS = {
 NUMBERS = {
     "tokenizer": "tokenizer",
     "numbers~": "numbers",
-    "tokens_per_number": "tokens/number",
-    "digits_per_token": "digits/token",
+    "tokens_per_number": "tokens per number",
+    "digits_per_token": "digits per token",
     "direction_matters%": "direction matters",
 }
 LETTERS = {

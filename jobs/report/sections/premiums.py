@@ -14,7 +14,7 @@ COLUMNS = {
     "byte_premium": "byte premium",
     "corrected": "token premium / byte premium",
     "tokens~": "tokens",
-    "characters_per_token": "characters/token",
+    "characters_per_token": "characters per token",
     "whitespace%": "white space",
 }
 

@@ -10,7 +10,7 @@ __all__ = ["sizes"]
 
 CURVE = {
     "size": "vocabulary size",
-    "bytes_per_token": "bytes/token",
+    "bytes_per_token": "bytes per token",
     "tokens~": "tokens",
     "saved%": "fewer tokens",
 }
@@ -46,7 +46,9 @@ def _by_group(report: dict[str, Any]) -> str:
         row["group"]: [(size, row["bytes"] / tokens) for size, tokens in row["points"]]
         for row in found["rows"][:MOST_LINES]
     }
-    svg = plots.line(lines, label=f"bytes per token by size and {by}", x="vocabulary size", y="bytes per token")
+    svg = plots.line(
+        lines, label=f"bytes per token by size and {by}", x="vocabulary size", y="bytes per token"
+    )
     columns = {"group": by, "a": "a", "b": "b", "c": "c", "rmse%": "error"}
     what = (
         f"Fits of tokens(V) = a\u00b7V^b + c, in tokens per byte, of the text that is kept of each {by}; c is what no size of "

@@ -26,7 +26,10 @@ def head(report: dict[str, Any]) -> str:
         "tokens never used": share(report["use"]["never"] / max(1, report["use"]["ordinary"])),
         "measured": size_text(facts["bytes"]),
     }
-    said = f"{about['name']}: vocabulary {about['fingerprint'][:16]}, cut by {about['pretokenizer']}, measured on {report['basis']}."
+    said = (
+        f"{about['name']}: vocabulary {about['fingerprint'][:16]}, cut by {about['pretokenizer']}, measured on "
+        f"{report['basis']}."
+    )
     notes = "".join(f'<p class="bad">{shown(note)}</p>' for note in report["notes"])
     made = "".join(f'<li class="{kind}">{shown(text)}</li>' for kind, text in _findings(report))
     found = f'<ul class="findings" aria-label="what stands out">{made}</ul>' if made else ""
@@ -65,7 +68,8 @@ def _beside_others(report: dict[str, Any]) -> Iterator[tuple[str, str]]:
         if not own or not other:
             continue
         worse = {
-            g["group"]: g["tokenizers"][name]["bytes_per_token"] / g["tokenizers"]["this"]["bytes_per_token"] - 1
+            g["group"]: g["tokenizers"][name]["bytes_per_token"] / g["tokenizers"]["this"]["bytes_per_token"]
+            - 1
             for g in groups
             if g["tokenizers"]["this"]["bytes_per_token"]
         }
@@ -107,19 +111,19 @@ def _lengths(report: dict[str, Any]) -> Iterator[tuple[str, str]]:
         rows = documents[0]["at_lengths"]
         wanted = ((report["provenance"].get("recipe") or {}).get("pack") or {}).get("seq_len")
         row = next((row for row in rows if row["seq_len"] == wanted), rows[len(rows) // 2])
-        yield (
-            "plain",
+        said = (
             f"In rows of {row['seq_len']:,} tokens, {share(row['whole'])} of the documents fit whole; cutting the others off "
-            f"would lose {share(row['truncated'])} of the tokens.",
+            f"would lose {share(row['truncated'])} of the tokens."
         )
+        yield "plain", said
 
 
 def _use(report: dict[str, Any]) -> Iterator[tuple[str, str]]:
     use = report["use"]
     if not report["summary"]["tokens"]:
         return
-    yield (
-        "bad" if use["unreachable"] else "good",
+    said = (
         f"{use['unreachable']:,} tokens are unreachable, {use['never']:,} never occur, {use['glitch_candidates']:,} occur so "
-        f"rarely that a model may not learn them.",
+        "rarely that a model may not learn them."
     )
+    yield "bad" if use["unreachable"] else "good", said
