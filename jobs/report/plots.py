@@ -70,7 +70,7 @@ def _axes(names: Iterable[str], height: float = 2.6) -> Iterator[tuple[Any, Call
         # The page's fonts draw the letters that Matplotlib's own does not have; here they are only measured.
         warnings.filterwarnings("ignore", "Glyph .* missing from")
         several = [len(name) for name in names]
-        columns = min(len(several), max(1, 46 // (6 + min(24, max(several, default=0)))))
+        columns = min(len(several), max(1, 58 // (7 + min(24, max(several, default=0)))))
         lines = -(-len(several) // columns) if len(several) > 1 else 0
         figure = Figure(figsize=(WIDTH, height + 0.2 * lines), layout="constrained")
         FigureCanvasSVG(figure)

@@ -1,6 +1,7 @@
 """Tables and the numbers in them, as people read them; what they sort by is the exact value."""
 
 from collections.abc import Callable, Sequence
+from types import NoneType
 from typing import Any
 
 from pairloom.jobs.report.html import shown, token
@@ -57,6 +58,8 @@ def change(value: float) -> str:
     return f"{'+' if value > 0 else chr(0x2212)}{abs(value):.1%}"
 
 
+_WAYS = "%\u00b1~`"
+_TEXT = ' class="text"'
 _FORMATS: dict[str, Callable[[Any], str]] = {"%": share, "\u00b1": change, "~": compact}
 
 
@@ -70,7 +73,11 @@ def table(
     """
     if not rows:
         return ""
-    heads = "".join(f'<th scope="col">{shown(head)}</th>' for head in columns.values())
+    kinds = [{type(row.get(key.rstrip(_WAYS))) for row in rows} - {NoneType} for key in columns]
+    heads = "".join(
+        f'<th scope="col"{_TEXT if str in kind else ""}>{shown(head)}</th>'
+        for head, kind in zip(columns.values(), kinds, strict=True)
+    )
     body = "".join(f"<tr>{''.join(_cell(row, key) for key in columns)}</tr>" for row in rows)
     title = f"<caption>{shown(caption)}</caption>" if caption else ""
     name = shown(caption or label or next(iter(columns.values())))
@@ -82,7 +89,7 @@ def table(
 
 def _cell(row: dict[str, Any], key: str) -> str:
     way = key[-1]
-    value = row.get(key.rstrip("%\u00b1~`"))
+    value = row.get(key.rstrip(_WAYS))
     if value is None:
         return "<td></td>"
     if isinstance(value, int | float):

@@ -43,13 +43,13 @@ def compression(report: dict[str, Any]) -> str:
     if not groups:
         return section("Compression", "How many bytes of text does a token hold?", sources, kinds)
     names = list(groups[0]["tokenizers"])
-    rows = [_row(group, names) for group in groups]
+    rows = sorted((_row(group, names) for group in groups), key=lambda row: -row[f"bpt {names[0]}"])
     columns = {"group": by} | {f"bpt {name}": f"bytes per token {name}" for name in names}
     columns |= {f"more {name}\u00b1": f"tokens beside {name}" for name in names[1:]}
     columns |= {"documents~": "documents", "bytes~": "bytes"}
     columns |= {f"cpt {name}": f"characters per token {name}" for name in names}
-    largest = sorted(rows, key=lambda row: -row["bytes"])[:MOST_BARS]
-    largest.sort(key=lambda row: -row[f"bpt {names[0]}"])
+    least = sorted((row["bytes"] for row in rows), reverse=True)[:MOST_BARS][-1]
+    largest = [row for row in rows if row["bytes"] >= least][:MOST_BARS]
     svg = plots.bars(
         [row["group"] for row in largest],
         {name: [row[f"bpt {name}"] for row in largest] for name in names},

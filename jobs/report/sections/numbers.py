@@ -43,7 +43,7 @@ def numbers_and_letters(report: dict[str, Any]) -> str:
             [row["tokenizer"] for row in found],
             {text: [row[key] for row in found] for key, text in CUTS.items()},
             label="how numbers are cut",
-            x="share of the numbers whose cuts depend on the direction",
+            x="share of such numbers",
             stacked=True,
         )
         plot = figure(

@@ -34,7 +34,9 @@ def provenance(report: dict[str, Any]) -> str:
     listed = "".join(
         f"<dt>{shown(name)}</dt><dd>{shown(value)}</dd>" for name, value in facts.items() if value is not None
     )
-    stages = [{"stage": name} | one for name, one in about.get("stages", {}).items()]
+    stages = [
+        {"stage": name} | one | {"key": one["key"][:16]} for name, one in about.get("stages", {}).items()
+    ]
     text = json.dumps(about, indent=1, ensure_ascii=True, sort_keys=True)
     lines = "\n".join(shown(one) for one in text.split("\n"))
     return section(

@@ -3,7 +3,7 @@
 from typing import Any
 
 from pairloom.jobs.report import plots
-from pairloom.jobs.report.html import figure, pair, section
+from pairloom.jobs.report.html import figure, pair, section, shown
 from pairloom.jobs.report.tables import table
 
 __all__ = ["sizes"]
@@ -41,7 +41,7 @@ def _by_group(report: dict[str, Any]) -> str:
     found = report.get("sizes")
     if not found:
         return ""
-    by, equal = found["by"], found.get("equal")
+    by = found["by"]
     lines = {
         row["group"]: [(size, row["bytes"] / tokens) for size, tokens in row["points"]]
         for row in found["rows"][:MOST_LINES]
@@ -51,21 +51,32 @@ def _by_group(report: dict[str, Any]) -> str:
     )
     columns = {"group": by, "a": "a", "b": "b", "c": "c", "rmse%": "error"}
     what = (
-        f"Fits of tokens(V) = a\u00b7V^b + c, in tokens per byte, of the text that is kept of each {by}; c is what no size of "
-        "vocabulary would save, the error is the root mean square beside the mean."
+        f"The tokens of a {by} with the first V tokens of this vocabulary, per byte, are nearly a\u00b7V^b + c (the error is the "
+        "root mean square beside the mean)."
     )
+    equal = found.get("equal")
     if equal:
         columns = {"group": by, "equal": "size at the same cost"} | columns
-        what = (
-            f"With the first so many tokens of this vocabulary, content costs in every {by} as near as can be to the same: "
-            f"{equal['tokens']:,.0f} tokens for what is {equal['reference_tokens']:,} in {equal['reference']} with all of "
-            f"them. At the ends of the range, nothing nearer is there. {what}"
+        what += (
+            f" At the sizes here, the same content costs {equal['tokens']:,.0f} tokens everywhere, as near as can be; in "
+            f"{equal['reference']}, the whole vocabulary makes {equal['reference_tokens']:,} of it."
         )
-        if "variance_ratio" in equal:
-            what += (
-                f" The variance of the costs is {equal['variance_ratio']:.3g} times that with all tokens for all "
-                f"(F test, p = {equal['p']:.2g})."
-            )
-    return f"<h3>By {by}</h3>" + pair(
-        figure(svg, f"Bytes per token by size, of the largest {by}s."), table(found["rows"], columns, what)
+    columns = {"group": by, "a": "a", "b": "b", "c": "c", "rmse%": "error"}
+    what = (
+        f"The tokens of a {by} with the first V tokens of this vocabulary, per byte, are nearly a\u00b7V^b + c (the error is the "
+        "root mean square beside the mean)."
+    )
+    equal = found.get("equal")
+    if equal:
+        columns = {"group": by, "equal": "size at the same cost"} | columns
+        what += (
+            f" At the sizes here, the same content costs {equal['tokens']:,.0f} tokens everywhere, as near as can be; in "
+            f"{equal['reference']}, the whole vocabulary makes {equal['reference_tokens']:,} of it."
+        )
+    svg = plots.line(
+        lines, label=f"bytes per token by size and {by}", x="vocabulary size", y="bytes per token"
+    )
+    return f'<h3>By {shown(by)}</h3><p class="soft">{shown(what)}</p>' + pair(
+        figure(svg, f"Of each {by} the text that is kept; the largest {min(MOST_LINES, len(lines))}."),
+        table(found["rows"], columns, label=f"fits by {by}"),
     )

@@ -10,13 +10,13 @@ __all__ = ["worst"]
 def worst(report: dict[str, Any]) -> str:
     """The beginnings of the documents with the fewest bytes a token."""
     made = [
-        f'<h3>{shown(one["document"])}</h3><p class="soft">{shown(one["source"])}, {one["tokens"]:,} tokens of '
-        f"{one['bytes_per_token']:.2f} bytes</p>{spans(one['pieces'], 'tokens of ' + one['document'])}"
+        f'<div><h3>{shown(one["document"])}</h3><p class="soft">{shown(one["source"])}, {one["tokens"]:,} tokens of '
+        f"{one['bytes_per_token']:.2f} bytes</p>{spans(one['pieces'], 'tokens of ' + one['document'])}</div>"
         for one in report.get("worst", [])
     ]
     return section(
         "Worst-tokenized documents",
         "What does the vocabulary do badly? Colours change where a token ends; a broken border holds the tokens of one "
         "character.",
-        *made,
+        f'<div class="docs">{"".join(made)}</div>' if made else "",
     )
