@@ -16,8 +16,17 @@ from pairloom.jobs.report.page import page
 from pairloom.jobs.report.plots import need_matplotlib
 from pairloom.operators import Vocabulary
 from pairloom.operators.errors import DataError, RecipeError
-from pairloom.pipeline import open_dataset
-from pairloom.pipeline.report import SEQ_LENS, Options, report_on_root, report_on_vocabulary
+from pairloom.pipeline import Dataset, open_dataset
+from pairloom.pipeline.report import (
+    SEQ_LENS,
+    Measured,
+    Options,
+    measure_root,
+    measure_vocabulary,
+    report_on_root,
+    report_on_vocabulary,
+)
+from pairloom.pipeline.report import compare as difference
 
 __all__ = ["load_tokenizer", "register"]
 
@@ -66,7 +75,8 @@ def report_command(
     engine: Engine = None,
     generation: Annotated[int | None, typer.Option(help="instead of the newest")] = None,
     compare: Annotated[
-        tuple[str, str] | None, typer.Option(help="two roots or reports that --json printed, side by side")
+        tuple[str, str] | None,
+        typer.Option(help="two roots (ROOT@2 is generation 2), vocabularies, or reports that --json printed"),
     ] = None,
 ) -> None:
     """Show how good a vocabulary is, on one page that needs no network."""
@@ -91,7 +101,7 @@ def report_command(
     with watching() as watch:
         options = replace(options, observe=watch)
         if compare is not None:
-            made = dict(zip(_distinct(compare), (_stored(one, options) for one in compare), strict=True))
+            made = _compared(compare, options, tuple(text or ()), field)
         else:
             made = _report(str(what), options, tuple(text or ()), field, generation)
     if as_json:
@@ -123,16 +133,54 @@ def _report(
     return report_on_root(open_dataset(what, generation), options)
 
 
-def _stored(what: str, options: Options) -> dict[str, Any]:
-    """A report that `--json` wrote, or a new one of a root."""
-    if not Path(what).is_file():
-        return report_on_root(open_dataset(what), options)
+def _compared(
+    compare: tuple[str, str], options: Options, texts: tuple[str, ...], field: str
+) -> dict[str, Any]:
+    """Both reports, each with the other vocabulary beside its own where neither is stored, and what is different."""
+    names = _distinct(compare)
+    stored = [_stored(one) for one in compare]
+    made = []
+    for i, (name, what) in enumerate(zip(names, compare, strict=True)):
+        if (report := stored[i]) is not None:
+            made.append(Measured(name=name, report=report))
+            continue
+        known = stored[1 - i] is not None
+        other = {} if known else {names[1 - i]: _vocabulary(compare[1 - i])}
+        one = replace(options, against={**options.against, **other})
+        if Path(what).is_file():
+            made.append(measure_vocabulary(name, load_tokenizer(what), texts, field, one))
+        else:
+            made.append(measure_root(name, _root(what), one))
+    reports = {one.name: one.report for one in made}
+    return {"reports": reports, "comparison": difference(*made)}
+
+
+def _vocabulary(what: str) -> Vocabulary:
+    return load_tokenizer(what) if Path(what).is_file() else _root(what).vocabulary()
+
+
+def _root(what: str) -> Dataset:
+    """A root, or one of its generations: `out`, `out@2`."""
+    root, _, generation = what.rpartition("@")
+    if root and generation.isdigit() and not Path(what).exists():
+        return open_dataset(root, int(generation))
+    return open_dataset(what)
+
+
+def _stored(what: str) -> dict[str, Any] | None:
+    """A report that `--json` wrote; None for a root or a vocabulary."""
+    if not Path(what).is_file() or what.endswith(".tiktoken"):
+        return None
     try:
         found = json.loads(Path(what).read_bytes())
     except ValueError as error:
         raise DataError(f"{what} is no JSON: {error}") from error
+    if isinstance(found, dict) and "model" in found:
+        return None
     if not isinstance(found, dict) or found.get("format") != 1 or "summary" not in found:
-        raise RecipeError(f"{what} is no report that `pairloom report --json` printed; name one, or a root")
+        raise RecipeError(
+            f"{what} is no report that `pairloom report --json` printed, and no tokenizer.json; name one, or a root"
+        )
     return found
 
 

@@ -90,10 +90,12 @@ def tiles(values: dict[str, str]) -> str:
     return f'<div class="tiles">{"".join(made)}</div>'
 
 
-def chips(title: str, tokens: Sequence[Sequence[tuple[str, int]]]) -> str:
+def chips(title: str, tokens: Sequence[Sequence[tuple[str, int | None]]]) -> str:
     """Groups of tokens with their counts, as a list under a heading."""
     items = (
-        "<li>" + " ".join(f"{token(text)} <span>{count:,}</span>" for text, count in group) + "</li>"
+        "<li>"
+        + " ".join(token(text) + ("" if n is None else f" <span>{n:,}</span>") for text, n in group)
+        + "</li>"
         for group in tokens
     )
     return f'<h3>{shown(title)}</h3><ul class="chips">{"".join(items)}</ul>' if tokens else ""

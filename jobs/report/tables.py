@@ -79,10 +79,10 @@ def table(
         for head, kind in zip(columns.values(), kinds, strict=True)
     )
     body = "".join(f"<tr>{''.join(_cell(row, key) for key in columns)}</tr>" for row in rows)
-    title = f"<caption>{shown(caption)}</caption>" if caption else ""
+    title = f'<p class="caption">{shown(caption)}</p>' if caption else ""
     name = shown(caption or label or next(iter(columns.values())))
     return (
-        f'<div class="wide" tabindex="0" role="region" aria-label="{name}"><table class="sortable">{title}'
+        f'{title}<div class="wide" tabindex="0" role="region" aria-label="{name}"><table class="sortable">'
         f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 

@@ -19,6 +19,7 @@ from pairloom.operators.evaluate.tally import WordTally
 from pairloom.pipeline.corpus import Source, Unit, list_inputs, plan_units
 from pairloom.pipeline.execution.base import Executor
 from pairloom.pipeline.recipe import Execution, Recipe
+from pairloom.pipeline.report.compare import Measured
 from pairloom.pipeline.report.counts import Counted, counted_role, read_counts
 from pairloom.pipeline.report.documents import document_facts
 from pairloom.pipeline.report.groups import about_groups, about_mixture, says
@@ -32,11 +33,16 @@ from pairloom.pipeline.report.tokens import about_tokens
 from pairloom.pipeline.segments import shards
 from pairloom.pipeline.store.dataset import Dataset
 
-__all__ = ["report_on_root", "report_on_vocabulary"]
+__all__ = ["measure_root", "measure_vocabulary", "report_on_root", "report_on_vocabulary"]
 
 
 def report_on_root(dataset: Dataset, options: Options) -> dict[str, Any]:
-    """Report on the vocabulary and the tokens of a committed generation.
+    """Report on the vocabulary and the tokens of a committed generation; see `measure_root`."""
+    return measure_root(dataset.objects.root, dataset, options).report
+
+
+def measure_root(name: str, dataset: Dataset, options: Options) -> Measured:
+    """Report on the vocabulary and the tokens of a committed generation, and hand on what it was made of.
 
     The sources are read again for what is not in the store; where they are gone, or are not what they were, these parts
     are left out and `notes` says why.
@@ -85,18 +91,26 @@ def report_on_root(dataset: Dataset, options: Options) -> dict[str, Any]:
     out |= _of_kept_text(tokenizers, text, out.get("premiums"), options)
     if "tokenize" in dataset.manifest.stages:
         out |= document_facts(dataset, vocabulary, options, executor)
-    return out
+    return Measured(name=name, report=out, vocabulary=vocabulary, counts=tally.token_counts)
 
 
 def report_on_vocabulary(
     name: str, vocabulary: Vocabulary, texts: tuple[str, ...], field: str, options: Options
 ) -> dict[str, Any]:
     """Report on a vocabulary, measured on the text of files: paths or globs, as in a recipe."""
+    return measure_vocabulary(name, vocabulary, texts, field, options).report
+
+
+def measure_vocabulary(
+    name: str, vocabulary: Vocabulary, texts: tuple[str, ...], field: str, options: Options
+) -> Measured:
+    """Report on a vocabulary, and hand on how often its tokens occur in the text, if there is one."""
     _check_words(vocabulary)
     if not texts:
         tally = WordTally.empty(len(vocabulary))
         out = about_tokens(vocabulary, tally, options) | {"basis": "no text", "notes": []}
-        return out | {"provenance": _vocabulary_facts(name, vocabulary), "sources": [], "groups": []}
+        out |= {"provenance": _vocabulary_facts(name, vocabulary), "sources": [], "groups": []}
+        return Measured(name=name, report=out, vocabulary=vocabulary)
     executor = options.place(Execution(engine="local"))
     source = Source(name="text", paths=texts, text=field)
     units = plan_units(source, list_inputs(source), UNIT_BYTES)
@@ -112,7 +126,8 @@ def report_on_vocabulary(
     out["sources_by"] = options.by or "source"
     out |= about_groups(tokenizers, text, {}, options)
     out |= _premiums(units, vocabulary, options, executor, 1 << 30)
-    return out | _of_kept_text(tokenizers, text, out.get("premiums"), options)
+    out |= _of_kept_text(tokenizers, text, out.get("premiums"), options)
+    return Measured(name=name, report=out, vocabulary=vocabulary, counts=text.tally.token_counts)
 
 
 def _of_kept_text(

@@ -76,9 +76,9 @@ def _equal(rows: list[dict[str, Any]], premiums: dict[str, Any]) -> dict[str, An
             )
     if len(fits) < 2:
         return {}
-    target, sizes = target_tokens(fits, sorted(costs[name] for name in fits))
+    target, equal = target_tokens(fits, sorted(costs[name] for name in fits))
     for row in rows:
-        row["equal"] = sizes.get(row["group"])
+        row["equal"] = equal.get(row["group"])
     return {
         "tokens": target,
         "reference": premiums["reference"],

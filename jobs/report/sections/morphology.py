@@ -21,9 +21,9 @@ LEXICON = {
 SEGMENTED = {
     "language": "segmentation",
     "tokenizer": "tokenizer",
-    "recall%": "boundaries of morphemes that are boundaries of tokens",
-    "precision%": "boundaries of tokens that are boundaries of morphemes",
-    "aligned%": "words with all of them",
+    "recall%": "morpheme ends found",
+    "precision%": "token ends that are morpheme ends",
+    "aligned%": "words with all found",
     "score%": "MorphScore",
     "scored~": "words scored",
     "words~": "words",
@@ -51,5 +51,5 @@ def morphology(report: dict[str, Any]) -> str:
         "Words and morphemes",
         "Are tokens units of the language?",
         pair(plot, table(lexicons, LEXICON, label="tokens that the lexicon knows")),
-        table(segmented, SEGMENTED, "Boundaries inside words, where tokens and morphemes have them"),
+        table(segmented, SEGMENTED, "Where tokens and morphemes end inside words"),
     )
