@@ -103,7 +103,7 @@ def chips(title: str, tokens: Sequence[Sequence[tuple[str, int | None]]]) -> str
 
 def spans(pieces: Sequence[tuple[str, int]], label: str = "tokens of a document") -> str:
     """A document's tokens in four colours by turns; pieces of several tokens, cut inside a character, have a border."""
-    return f'<div class="doc" tabindex="0" role="region" aria-label="{shown(label)}">{coloured(pieces)}</div>'
+    return f'<div class="doc" tabindex="0" role="group" aria-label="{shown(label)}">{coloured(pieces)}</div>'
 
 
 def coloured(pieces: Sequence[tuple[str, int]]) -> str:

@@ -15,6 +15,7 @@ from itertools import cycle
 from typing import Any
 
 from pairloom.operators.errors import RecipeError
+from pairloom.operators.hashing import hash_bytes
 
 __all__ = ["bars", "columns", "histogram", "line", "need_matplotlib"]
 
@@ -97,7 +98,19 @@ def _inline(svg: str, label: str) -> str:
     body = re.sub(r"font: ([0-9.]+)px [^;\"]*", r"font-size: \1px", f"{start}>{rest}")
     for told, meant in _COLOURS.items():
         body = body.replace(told, meant)
+    body = _own_ids(body, hash_bytes(label.encode()))
     return body.replace("<svg", f'<svg role="img" aria-label="{html.escape(label)}"', 1)
+
+
+def _own_ids(body: str, salt: int) -> str:
+    """Ids that no other drawing on the page has, where something refers to them; the others are taken away."""
+    known = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', body))
+
+    def own(found: re.Match[str]) -> str:
+        return f' id="{found[1]}-{salt:x}"' if found[1] in known else ""
+
+    body = re.sub(r' id="([^"]*)"', own, body)
+    return re.sub(r'(url\(#|href="#)([^)"]+)', rf"\1\2-{salt:x}", body)
 
 
 def line(

@@ -82,7 +82,7 @@ def table(
     title = f'<p class="caption">{shown(caption)}</p>' if caption else ""
     name = shown(caption or label or next(iter(columns.values())))
     return (
-        f'{title}<div class="wide" tabindex="0" role="region" aria-label="{name}"><table class="sortable">'
+        f'{title}<div class="wide" tabindex="0" role="group" aria-label="{name}"><table class="sortable">'
         f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
