@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from pairloom.operators import Vocabulary
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.evaluate.content import atomicity, characters_per_token, generated_content
+from pairloom.operators.evaluate.items import addition_items, misaligned
 from pairloom.operators.evaluate.mixture import infer_from_traces, log10_mse
 from pairloom.operators.evaluate.numbers import number_facts
 from pairloom.operators.evaluate.tally import WordTally
@@ -24,6 +25,8 @@ GROUPS = 60  # the largest groups are reported one by one
 CATEGORIES = 16  # a mixture of more sources is not looked at
 KEPT_CHARACTERS = 100_000  # of a group's text, beside content of other kinds
 LETTERS = "abbabaabba"  # as in counting tasks
+DIGITS = "31415926535897"
+ADDITIONS = 100  # of each pair of lengths
 MIXTURE_LIMIT = -4.0  # log10 of the mean squared error from which a vocabulary does not reflect its corpus
 
 
@@ -46,10 +49,15 @@ def about_groups(
     """Groups of the documents, encoded by every tokenizer, and what they do with numbers.
 
     The first tokenizer is the vocabulary; `known` are its tallies of groups whose words were not looked at.
+
+    `letters` and `digits` say for each tokenizer, form by form, whether every letter or digit has a token of its own (rows
+    of `atomicity`), `additions` in which share of additions the numbers are cut in other places than their sum is.
     """
     if text is None:
-        return {"groups": [], "numbers": [], "content": {}, "letters": {}, "entropy": {}}
+        return {"groups": [], "numbers": [], "content": {}, "letters": {}, "digits": {}, "entropy": {}}
     content = generated_content(seed=options.seed)
+    additions = list(addition_items(ADDITIONS, shots=0, seed=options.seed))
+    own = {key: one for key, one in tokenizers.items() if one.foreign is None}
     largest = _largest(text)
     groups = []
     for name, group in largest[:GROUPS]:
@@ -70,7 +78,9 @@ def about_groups(
             if key in text.numbers and text.numbers[key].any()
         ],
         "content": {key: characters_per_token(one, content | _kept(text)) for key, one in tokenizers.items()},
-        "letters": {key: atomicity(one, LETTERS) for key, one in tokenizers.items() if one.foreign is None},
+        "letters": {key: atomicity(one, LETTERS) for key, one in own.items()},
+        "digits": {key: atomicity(one, DIGITS) for key, one in own.items()},
+        "additions": {key: misaligned(one, additions) for key, one in own.items()},
         "entropy": _entropy(next(iter(tokenizers.values())), text),
     }
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from pairloom.operators import Vocabulary
 from pairloom.operators.errors import PairloomError, RecipeError
-from pairloom.operators.evaluate.premium import premium_rows
+from pairloom.operators.evaluate.premium import explained, premium_rows
 from pairloom.operators.evaluate.tally import WordTally
 from pairloom.pipeline.corpus import Source, Unit, list_inputs, plan_units
 from pairloom.pipeline.execution.base import Executor
@@ -176,7 +176,8 @@ def _premiums(
         )
     documents = next(iter(texts.values())).documents
     rows = premium_rows(texts, options.reference)
-    return {"premiums": {"reference": options.reference, "documents": documents, "rows": rows}}
+    about = {"reference": options.reference, "documents": documents, "rows": rows}
+    return {"premiums": about | {"explained": explained(rows)}}
 
 
 def _owners(dataset: Dataset, recipe: Recipe) -> dict[str, str] | None:

@@ -23,12 +23,14 @@ from pairloom.jobs.report.page import page
 from pairloom.jobs.report.tables import table
 from pairloom.operators import Pretokenizer, count_words, learn_bpe
 from pairloom.operators.errors import RecipeError
+from pairloom.operators.evaluate.content import counting_forms
 from pairloom.pipeline import Dataset, Recipe, open_dataset, run
 from pairloom.pipeline.events import Event, StepStarted, UnitDone
 from pairloom.pipeline.execution.base import Done, Task, perform
 from pairloom.pipeline.execution.local import LocalExecutor
 from pairloom.pipeline.report import Measured, Options, compare, report_on_root, report_on_vocabulary
 from pairloom.pipeline.report.documents import spelled
+from pairloom.pipeline.report.groups import DIGITS, LETTERS
 from pairloom.pipeline.report.text import Group
 from tests.corpora import documents, recipe_for
 
@@ -160,6 +162,15 @@ def test_other_tokenizers_encode_the_same_documents(root: Dataset, report: dict[
     for row in report["groups"]:
         own = [one["text"] for one in texts(root) if one["lang"] == row["group"] and one["text"]]
         assert row["tokenizers"]["other"]["tokens"] == len(other.encode(pa.array(own)).values)
+
+
+def test_letters_digits_and_additions_are_audited_for_every_tokenizer(report: dict[str, Any]) -> None:
+    for part, text in (("letters", LETTERS), ("digits", DIGITS)):
+        assert set(report[part]) == {"this", "other"}
+        for rows in report[part].values():
+            assert [row["form"] for row in rows] == list(counting_forms(text))
+            assert all(len(row["own"]) == len(text) for row in rows)
+    assert all(0 <= share <= 1 for share in report["additions"].values())
 
 
 def test_the_page_is_whole_and_takes_no_text_for_markup(report: dict[str, Any]) -> None:
