@@ -5,7 +5,7 @@ from typing import Any
 
 from pairloom.jobs.report import plots
 from pairloom.jobs.report.html import chips, details, document, figure, pair, section, shown
-from pairloom.jobs.report.tables import change, table
+from pairloom.jobs.report.tables import share, table
 
 __all__ = ["compare_page"]
 
@@ -47,7 +47,8 @@ def _findings(comparison: dict[str, Any]) -> Iterator[str]:
     for text, rows in by_text.items():
         if text:
             before, after = (sum(row[side] for row in rows) for side in ("first", "second"))
-            yield f"On the text of {text}, {two} takes {change(after / max(1, before) - 1)} tokens beside {one}."
+            more = "more" if after > before else "fewer"
+            yield f"On the text of {text}, {two} takes {share(abs(after / max(1, before) - 1))} {more} tokens than {one}."
     if tokens := comparison["tokens"]:
         only = [len(tokens[side]) for side in ("only_first", "only_second")]
         yield f"They share {tokens['common']:,} tokens; {only[0]:,} are only in {one}, {only[1]:,} only in {two}."

@@ -235,10 +235,10 @@ def _scale(axes: Any, log: tuple[bool, bool], x: str, y: str) -> None:
 
 def _ticks(axis: Any, what: str, most: float) -> None:
     """Names of ticks as the tables show such numbers."""
-    from matplotlib.ticker import EngFormatter, PercentFormatter
+    from matplotlib.ticker import EngFormatter, FuncFormatter
 
     if what.startswith("share"):
-        axis.set_major_formatter(PercentFormatter(1.0, decimals=None))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.4g}%"))
     elif most >= 10_000:
         axis.set_major_formatter(EngFormatter(sep=""))
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from pairloom.operators import Vocabulary
 from pairloom.operators.evaluate.curve import merge_steps
 from pairloom.operators.evaluate.premium import fit_sizes, target_tokens
+from pairloom.operators.evaluate.statistics import variance_ratio
 from pairloom.pipeline.report.options import Options
 from pairloom.pipeline.report.text import Group, TextSums
 
@@ -27,7 +28,8 @@ def about_sizes(
 ) -> dict[str, Any]:
     """Tokens of the largest groups' kept text at sizes up to the vocabulary's own, and the fits of `fit_sizes` to them.
 
-    With `premiums`, `equal` is the size for each language at which the parallel documents cost nearest to the same.
+    With `premiums`, `equal` is the size for each language at which the parallel documents cost nearest to the same, and
+    whether these costs vary less than with the whole vocabulary for every language.
     Nothing where there are no two groups, where the sizes are fewer than 4, or where prefixes of the merges do not nest.
     """
     largest = sorted(text.groups.items(), key=lambda item: (-item[1].bytes, item[0])) if text else []
@@ -79,8 +81,14 @@ def _equal(rows: list[dict[str, Any]], premiums: dict[str, Any]) -> dict[str, An
     target, equal = target_tokens(fits, sorted(costs[name] for name in fits))
     for row in rows:
         row["equal"] = equal.get(row["group"])
+    reached = [fit.tokens(equal[name]) for name, fit in fits.items()]
+    same = [costs[name] for name in fits]
+    test = variance_ratio(reached, same) if len(set(same)) > 1 else None
     return {
         "tokens": target,
         "reference": premiums["reference"],
         "reference_tokens": costs[premiums["reference"]],
+        "test": None
+        if test is None
+        else {"f": test.f, "first": test.first, "second": test.second, "p": test.p},
     }

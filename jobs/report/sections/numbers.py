@@ -22,19 +22,13 @@ NUMBERS = {
     "digits_per_token": "digits per token",
     "direction_matters%": "direction matters",
 }
-LETTERS = {
-    "tokenizer": "tokenizer",
-    "form": "letters are",
-    "characters": "characters",
-    "tokens": "tokens",
-    "atomic%": "letters with a token of their own",
-}
 
 
 def numbers_and_letters(report: dict[str, Any]) -> str:
     """How each tokenizer cuts the numbers of the text, and letters as counting tasks have them."""
-    found = report.get("numbers", [])
-    letters = [{"tokenizer": name} | one for name, rows in report.get("letters", {}).items() for one in rows]
+    additions = report.get("additions", {})
+    found = [row | {"additions": additions.get(row["tokenizer"])} for row in report.get("numbers", [])]
+    letters, digits = (_forms(report.get(key, {})) for key in ("letters", "digits"))
     if not found and not letters:
         return ""
     plot = ""
@@ -52,13 +46,25 @@ def numbers_and_letters(report: dict[str, Any]) -> str:
             "right. Cut irregularly, they are hard to calculate with.",
         )
     columns = NUMBERS | {f"{key}%": text for key, text in CUTS.items()}
+    columns["additions%"] = "sums cut elsewhere than their addends"
+    forms = {"form": "written"} | {f"{name}%": name for name in report.get("letters", {})}
+    what = "Share of the {0} that have a token of their own, as counting tasks write them"
     return section(
         "Numbers and letters",
         "Can a model calculate, spell and count with these tokens?",
         pair(plot, _probes(report.get("probes", {}))),
         table(found, columns, label="how numbers are cut"),
-        table(letters, LETTERS, "Whether letters can be counted"),
+        pair(table(letters, forms, what.format("letters")), table(digits, forms, what.format("digits"))),
     )
+
+
+def _forms(found: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """A row for each form: the share that is atomic, by tokenizer."""
+    rows: dict[str, dict[str, Any]] = {}
+    for name, forms in found.items():
+        for one in forms:
+            rows.setdefault(one["form"], {"form": one["form"]})[name] = one["atomic"]
+    return list(rows.values())
 
 
 def _probes(probes: dict[str, list[list[tuple[str, int]]]]) -> str:

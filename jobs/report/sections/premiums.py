@@ -17,6 +17,7 @@ COLUMNS = {
     "characters_per_token": "characters per token",
     "whitespace%": "white space",
 }
+EXPLAINED = {"predictor": "property", "r_squared%": "share explained (R\u00b2)", "f": "F", "p": "p"}
 
 
 def premiums(report: dict[str, Any]) -> str:
@@ -37,4 +38,12 @@ def premiums(report: dict[str, Any]) -> str:
         "Token premiums",
         "What does the same content cost in each language?",
         pair(figure(svg, what), table(rows, COLUMNS, label="premiums by language")),
+        table(
+            [
+                one | {"predictor": str(one["predictor"]).replace("_", " ")}
+                for one in found.get("explained", [])
+            ],
+            EXPLAINED,
+            "Which property of the languages explains their tokens? Least squares; p is the chance of so large an F",
+        ),
     )

@@ -61,6 +61,11 @@ def _by_group(report: dict[str, Any]) -> str:
             f" At the sizes here, the same content costs {equal['tokens']:,.0f} tokens everywhere, as near as can be; in "
             f"{equal['reference']}, the whole vocabulary makes {equal['reference_tokens']:,} of it."
         )
+        if test := equal["test"]:
+            what += (
+                f" Between the languages the tokens then vary {test['f']:.2g} times as much as with the whole vocabulary for "
+                f"each (F({test['first']}, {test['second']}), p = {test['p']:.2g})."
+            )
     columns = {"group": by, "a": "a", "b": "b", "c": "c", "rmse%": "error"}
     what = (
         f"The tokens of a {by} with the first V tokens of this vocabulary, per byte, are nearly a\u00b7V^b + c (the error is the "

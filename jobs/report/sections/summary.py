@@ -54,7 +54,8 @@ def _findings(report: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield from _lengths(report)
     yield from _use(report)
     if rejected := sum(row.get("rejected", 0) for row in report["sources"]):
-        yield "bad", f"{rejected:,} documents could not be used; `pairloom rejected` lists them."
+        many = "1 document" if rejected == 1 else f"{rejected:,} documents"
+        yield "bad", f"{many} could not be used; `pairloom rejected` lists what and why."
 
 
 def _beside_others(report: dict[str, Any]) -> Iterator[tuple[str, str]]:
