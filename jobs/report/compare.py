@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from pairloom.jobs.report import plots
-from pairloom.jobs.report.html import chips, details, document, figure, pair, section, shown
-from pairloom.jobs.report.tables import share, table
+from pairloom.jobs.report.html import chips, details, document, figure, pair, section, shown, token
+from pairloom.jobs.report.tables import Column, change, compact, share, table
 
 __all__ = ["compare_page"]
 
@@ -62,7 +62,7 @@ def _figures(reports: dict[str, dict[str, Any]]) -> str:
     for key in [key for key, value in first.items() if isinstance(value, int | float)]:
         values = {name: one["summary"].get(key) for name, one in reports.items()}
         rows.append({"figure": key.replace("_", " ")} | values | {"change": _change(list(values.values()))})
-    columns = {"figure": "figure"} | {name: name for name in reports} | {"change\u00b1": "change"}
+    columns = {"figure": "figure"} | {name: name for name in reports} | {"change": ("change", change)}
     return section("Figures", "What has changed?", table(rows, columns, label="figures"))
 
 
@@ -90,10 +90,9 @@ def _compression(comparison: dict[str, Any]) -> str:
         x=f"share of the {what} more in {two}"[:48],
         mark=0.0,
     )
-    unit = "~" if same else ""
-    columns = {"text": "text"} if len(texts) > 1 else {}
-    columns |= {"source": "source", f"first{unit}": f"{what}, {one}", f"second{unit}": f"{what}, {two}"}
-    columns |= {"change\u00b1": "change"} | ({"bytes~": "bytes"} if same else {})
+    columns: dict[str, Column] = {"text": "text"} if len(texts) > 1 else {}
+    columns |= {"source": "source", "first": f"{what}, {one}", "second": f"{what}, {two}"}
+    columns |= {"change": ("change", change)} | ({"bytes": ("bytes", compact)} if same else {})
     note = "Both encoded the same text." if same else "Each was measured on text of its own."
     return section(
         "Compression",
@@ -114,7 +113,12 @@ def _tokens(comparison: dict[str, Any]) -> str:
         for name, side in zip(comparison["names"], ("only_first", "only_second"), strict=True)
     ]
     one, two = comparison["names"]
-    columns = {"token`": "token", "first": f"id in {one}", "second": f"id in {two}", "by": "places"}
+    columns: dict[str, Column] = {
+        "token": ("token", token),
+        "first": f"id in {one}",
+        "second": f"id in {two}",
+        "by": "places",
+    }
     moved = table(tokens["moved"][:MOVED], columns, label="tokens that moved")
     return section(
         "Tokens",
@@ -134,7 +138,12 @@ def _merges(comparison: dict[str, Any]) -> str:
         if merges[side] is not None
     ]
     what = f"The first {merges['agree']:,} merges are the same; what each merges next:"
-    columns = {"vocabulary": "vocabulary", "left`": "left", "right`": "right", "token`": "token"}
+    columns: dict[str, Column] = {
+        "vocabulary": "vocabulary",
+        "left": ("left", token),
+        "right": ("right", token),
+        "token": ("token", token),
+    }
     return section(
         "Merges", "Where do they part?", f"<p>{shown(what)}</p>", table(rows, columns, label="merges")
     )

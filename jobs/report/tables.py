@@ -1,12 +1,15 @@
 """Tables and the numbers in them, as people read them; what they sort by is the exact value."""
 
-from collections.abc import Callable, Sequence
-from types import NoneType
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
 
-from pairloom.jobs.report.html import shown, token
+from pairloom.jobs.report.html import shown
 
-__all__ = ["change", "compact", "number", "share", "table"]
+__all__ = ["Column", "change", "compact", "number", "share", "table"]
+
+Column: TypeAlias = str | tuple[str, Callable[[Any], str]]
+"""A heading, and how the values below it are shown."""
+_TEXT = ' class="text"'
 
 
 def number(value: float | str | None) -> str:
@@ -58,40 +61,34 @@ def change(value: float) -> str:
     return f"{'+' if value > 0 else chr(0x2212)}{abs(value):.1%}"
 
 
-_WAYS = "%\u00b1~`"
-_TEXT = ' class="text"'
-_FORMATS: dict[str, Callable[[Any], str]] = {"%": share, "\u00b1": change, "~": compact}
-
-
 def table(
-    rows: Sequence[dict[str, Any]], columns: dict[str, str], caption: str = "", *, label: str = ""
+    rows: Sequence[dict[str, Any]], columns: Mapping[str, Column], caption: str = "", *, label: str = ""
 ) -> str:
-    """A sortable table; `columns` maps keys of the rows to headings.
+    """A sortable table; `columns` maps keys of the rows to headings, with how their values are shown where not as numbers.
 
-    The last letter of a key may say how its values are shown: `%` as a share, `\u00b1` as a change, `~` in three figures, and
-    a backtick as tokens. `label` names the table to those who cannot see it, where there is no caption.
+    `label` names the table to those who cannot see it, where there is no caption.
     """
     if not rows:
         return ""
-    kinds = [{type(row.get(key.rstrip(_WAYS))) for row in rows} - {NoneType} for key in columns]
+    ways = {key: column if isinstance(column, tuple) else (column, None) for key, column in columns.items()}
     heads = "".join(
-        f'<th scope="col"{_TEXT if str in kind else ""}>{shown(head)}</th>'
-        for head, kind in zip(columns.values(), kinds, strict=True)
+        f'<th scope="col"{_TEXT if any(isinstance(row.get(key), str) for row in rows) else ""}>{shown(head)}</th>'
+        for key, (head, _) in ways.items()
     )
-    body = "".join(f"<tr>{''.join(_cell(row, key) for key in columns)}</tr>" for row in rows)
+    body = "".join(
+        f"<tr>{''.join(_cell(row.get(key), way) for key, (_, way) in ways.items())}</tr>" for row in rows
+    )
     title = f'<p class="caption">{shown(caption)}</p>' if caption else ""
-    name = shown(caption or label or next(iter(columns.values())))
+    name = shown(caption or label or next(iter(ways.values()))[0])
     return (
         f'{title}<div class="wide" tabindex="0" role="group" aria-label="{name}"><table class="sortable">'
         f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 
-def _cell(row: dict[str, Any], key: str) -> str:
-    way = key[-1]
-    value = row.get(key.rstrip(_WAYS))
+def _cell(value: Any, way: Callable[[Any], str] | None) -> str:
     if value is None:
         return "<td></td>"
     if isinstance(value, int | float):
-        return f'<td data-v="{value!r}">{_FORMATS.get(way, number)(value)}</td>'
-    return f'<td class="text">{token(str(value)) if way == "`" else shown(value)}</td>'
+        return f'<td data-v="{value!r}">{(way or number)(value)}</td>'
+    return f"<td{_TEXT}>{(way or shown)(value)}</td>"

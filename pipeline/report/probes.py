@@ -9,12 +9,11 @@ from pairloom.pipeline.report.documents import spelled
 
 __all__ = ["about_probes"]
 
-LETTERS = "abbab"
 PROBES = (
     "2307350+6058422=8365772",
     "1234567 1,234,567 3.14159 2026-11-22 0xdeadbeef",
     "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
-    *counting_forms(LETTERS).values(),
+    *(counting_forms("abbab")[form] for form in ("plain", "spaced", "commas", "quoted")),
 )
 
 

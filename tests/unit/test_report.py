@@ -20,7 +20,7 @@ from pairloom.jobs.report.command import load_tokenizer
 from pairloom.jobs.report.compare import compare_page
 from pairloom.jobs.report.html import shown, spans
 from pairloom.jobs.report.page import page
-from pairloom.jobs.report.tables import table
+from pairloom.jobs.report.tables import share, table
 from pairloom.operators import Pretokenizer, count_words, learn_bpe
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.evaluate.content import counting_forms
@@ -455,7 +455,7 @@ def test_what_cannot_be_seen_is_made_visible() -> None:
     assert shown("\x07\u200b\ud800") == "\u2407\\u200b\ufffd"
     assert "<script>" not in spans([("<script>", 1), ("\n", 2)])
     assert table([], {"a": "a"}) == ""
-    assert "12.5%" in table([{"a": 0.125}], {"a%": "share"})
+    assert "12.5%" in table([{"a": 0.125}], {"a": ("share", share)})
 
 
 def test_tokens_that_end_inside_a_character_are_spelled_together(root: Dataset) -> None:

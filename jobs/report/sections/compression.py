@@ -4,30 +4,30 @@ from typing import Any
 
 from pairloom.jobs.report import plots
 from pairloom.jobs.report.html import details, figure, pair, section
-from pairloom.jobs.report.tables import table
+from pairloom.jobs.report.tables import Column, change, compact, share, table
 
 __all__ = ["compression"]
 
 MOST_BARS = 24
-SOURCE = {
-    "documents~": "documents",
-    "bytes~": "bytes",
-    "tokens~": "tokens",
+SOURCE: dict[str, Column] = {
+    "documents": ("documents", compact),
+    "bytes": ("bytes", compact),
+    "tokens": ("tokens", compact),
     "bytes_per_token": "bytes per token",
     "characters_per_token": "characters per token",
     "fertility": "tokens per word of letters",
-    "single_token_words%": "one-token words",
+    "single_token_words": ("one-token words", share),
     "words_per_token": "words per token",
     "rejected": "rejected",
 }
-KINDS = {
+KINDS: dict[str, Column] = {
     "kind": "kind of word",
-    "words~": "words",
-    "tokens~": "tokens",
-    "share_of_tokens%": "share of tokens",
+    "words": ("words", compact),
+    "tokens": ("tokens", compact),
+    "share_of_tokens": ("share of tokens", share),
     "bytes_per_token": "bytes per token",
     "tokens_per_word": "tokens per word",
-    "single_token_words%": "one-token words",
+    "single_token_words": ("one-token words", share),
 }
 
 
@@ -45,8 +45,8 @@ def compression(report: dict[str, Any]) -> str:
     names = list(groups[0]["tokenizers"])
     rows = sorted((_row(group, names) for group in groups), key=lambda row: -row[f"bpt {names[0]}"])
     columns = {"group": by} | {f"bpt {name}": f"bytes per token {name}" for name in names}
-    columns |= {f"more {name}\u00b1": f"tokens beside {name}" for name in names[1:]}
-    columns |= {"documents~": "documents", "bytes~": "bytes"}
+    columns |= {f"more {name}": (f"tokens beside {name}", change) for name in names[1:]}
+    columns |= {"documents": ("documents", compact), "bytes": ("bytes", compact)}
     columns |= {f"cpt {name}": f"characters per token {name}" for name in names}
     least = sorted((row["bytes"] for row in rows), reverse=True)[:MOST_BARS][-1]
     largest = [row for row in rows if row["bytes"] >= least][:MOST_BARS]

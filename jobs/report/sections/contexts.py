@@ -4,7 +4,7 @@ from typing import Any
 
 from pairloom.jobs.report import plots
 from pairloom.jobs.report.html import figure, pair, section
-from pairloom.jobs.report.tables import table
+from pairloom.jobs.report.tables import compact, table
 
 __all__ = ["contexts"]
 
@@ -27,7 +27,9 @@ def contexts(report: dict[str, Any]) -> str:
             row = rows.setdefault(one["content"], {"content": one["content"]})
             row[name] = one["characters_per_token"]
             row[f"context {name}"] = round(one["characters_per_token"] * CONTEXT)
-    columns = {"content": "content"} | {f"context {name}~": f"characters, {name}" for name in content}
+    columns = {"content": "content"} | {
+        f"context {name}": (f"characters, {name}", compact) for name in content
+    }
     columns |= {name: f"characters per token, {name}" for name in content}
     bits = [{"model": text, "bits": entropy[key]} for key, text in MODELS.items() if key in entropy]
     shown = ""

@@ -4,16 +4,16 @@ from typing import Any
 
 from pairloom.jobs.report import plots
 from pairloom.jobs.report.html import details, figure, pair, section
-from pairloom.jobs.report.tables import compact, table
+from pairloom.jobs.report.tables import Column, compact, share, table
 
 __all__ = ["lengths"]
 
-AT = {
+AT: dict[str, Column] = {
     "seq_len": "sequence length",
-    "whole%": "documents that fit",
-    "whole_tokens%": "tokens in them",
-    "truncated%": "tokens cut off",
-    "padding%": "padding",
+    "whole": ("documents that fit", share),
+    "whole_tokens": ("tokens in them", share),
+    "truncated": ("tokens cut off", share),
+    "padding": ("padding", share),
     "pieces": "rows a document",
 }
 
@@ -46,7 +46,7 @@ def lengths(report: dict[str, Any]) -> str:
         for one in documents
     ]
     names = {"source": "source"} | {key: key for key in whole["quantiles"]}
-    names |= {"documents~": "documents", "tokens~": "tokens"}
+    names |= {"documents": ("documents", compact), "tokens": ("tokens", compact)}
     note = (
         "Tokens cut off and padding are those of one document a row; split and packed, nothing is cut off, and a document is "
         "in so many rows."

@@ -3,18 +3,18 @@
 from typing import Any
 
 from pairloom.jobs.report import plots
-from pairloom.jobs.report.html import figure, pair, section
-from pairloom.jobs.report.tables import table
+from pairloom.jobs.report.html import figure, pair, section, token
+from pairloom.jobs.report.tables import Column, compact, table
 
 __all__ = ["merges"]
 
-COLUMNS = {
+COLUMNS: dict[str, Column] = {
     "rank": "rank",
-    "left`": "left",
-    "right`": "right",
-    "token`": "token",
-    "steps~": "times merged",
-    "count~": "left as a token",
+    "left": ("left", token),
+    "right": ("right", token),
+    "token": ("token", token),
+    "steps": ("times merged", compact),
+    "count": ("left as a token", compact),
 }
 
 

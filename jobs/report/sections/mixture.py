@@ -4,15 +4,15 @@ from typing import Any
 
 from pairloom.jobs.report import plots
 from pairloom.jobs.report.html import figure, pair, section, shown
-from pairloom.jobs.report.tables import table
+from pairloom.jobs.report.tables import Column, change, share, table
 
 __all__ = ["mixture"]
 
-COLUMNS = {
+COLUMNS: dict[str, Column] = {
     "source": "source",
-    "inferred%": "by the merges",
-    "actual%": "asked for",
-    "difference\u00b1": "difference",
+    "inferred": ("by the merges", share),
+    "actual": ("asked for", share),
+    "difference": ("difference", change),
 }
 
 

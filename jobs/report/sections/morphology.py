@@ -4,30 +4,30 @@ from typing import Any
 
 from pairloom.jobs.report import plots
 from pairloom.jobs.report.html import figure, pair, section
-from pairloom.jobs.report.tables import table
+from pairloom.jobs.report.tables import Column, compact, share, table
 
 __all__ = ["morphology"]
 
-LEXICON = {
+LEXICON: dict[str, Column] = {
     "language": "lexicon",
     "tokenizer": "tokenizer",
-    "tr%": "words or morphemes",
-    "pure%": "one morpheme",
-    "tr_unique%": "words or morphemes, distinct tokens",
-    "pure_unique%": "one morpheme, distinct tokens",
-    "tokens~": "tokens",
-    "bytes~": "bytes of text",
+    "tr": ("words or morphemes", share),
+    "pure": ("one morpheme", share),
+    "tr_unique": ("words or morphemes, distinct tokens", share),
+    "pure_unique": ("one morpheme, distinct tokens", share),
+    "tokens": ("tokens", compact),
+    "bytes": ("bytes of text", compact),
 }
-SEGMENTED = {
+SEGMENTED: dict[str, Column] = {
     "language": "segmentation",
     "tokenizer": "tokenizer",
-    "recall%": "morpheme ends found",
-    "precision%": "token ends that are morpheme ends",
-    "aligned%": "words with all found",
-    "score%": "MorphScore",
-    "scored~": "words scored",
-    "words~": "words",
-    "whole%": "words that are one token",
+    "recall": ("morpheme ends found", share),
+    "precision": ("token ends that are morpheme ends", share),
+    "aligned": ("words with all found", share),
+    "score": ("MorphScore", share),
+    "scored": ("words scored", compact),
+    "words": ("words", compact),
+    "whole": ("words that are one token", share),
 }
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from pairloom.jobs.report import plots
 from pairloom.jobs.report.html import coloured, figure, pair, section, shown
-from pairloom.jobs.report.tables import table
+from pairloom.jobs.report.tables import Column, compact, share, table
 
 __all__ = ["numbers_and_letters"]
 
@@ -15,12 +15,12 @@ CUTS = {
     "whole": "one token",
     "other": "otherwise",
 }
-NUMBERS = {
+NUMBERS: dict[str, Column] = {
     "tokenizer": "tokenizer",
-    "numbers~": "numbers",
+    "numbers": ("numbers", compact),
     "tokens_per_number": "tokens per number",
     "digits_per_token": "digits per token",
-    "direction_matters%": "direction matters",
+    "direction_matters": ("direction matters", share),
 }
 
 
@@ -45,9 +45,11 @@ def numbers_and_letters(report: dict[str, Any]) -> str:
             "Numbers of more than three digits, not a multiple of three, are cut at other places from the left than from the "
             "right. Cut irregularly, they are hard to calculate with.",
         )
-    columns = NUMBERS | {f"{key}%": text for key, text in CUTS.items()}
-    columns["additions%"] = "sums cut elsewhere than their addends"
-    forms = {"form": "written"} | {f"{name}%": name for name in report.get("letters", {})}
+    columns: dict[str, Column] = NUMBERS | {key: (text, share) for key, text in CUTS.items()}
+    columns["additions"] = ("sums cut elsewhere than their addends", share)
+    forms: dict[str, Column] = {"form": "written"} | {
+        name: (name, share) for name in report.get("letters", {})
+    }
     what = "Share of the {0} that have a token of their own, as counting tasks write them"
     return section(
         "Numbers and letters",

@@ -4,20 +4,25 @@ from typing import Any
 
 from pairloom.jobs.report import plots
 from pairloom.jobs.report.html import figure, pair, section
-from pairloom.jobs.report.tables import table
+from pairloom.jobs.report.tables import Column, compact, share, table
 
 __all__ = ["premiums"]
 
-COLUMNS = {
+COLUMNS: dict[str, Column] = {
     "language": "language",
     "premium": "token premium",
     "byte_premium": "byte premium",
     "corrected": "token premium / byte premium",
-    "tokens~": "tokens",
+    "tokens": ("tokens", compact),
     "characters_per_token": "characters per token",
-    "whitespace%": "white space",
+    "whitespace": ("white space", share),
 }
-EXPLAINED = {"predictor": "property", "r_squared%": "share explained (R\u00b2)", "f": "F", "p": "p"}
+EXPLAINED: dict[str, Column] = {
+    "predictor": "property",
+    "r_squared": ("share explained (R\u00b2)", share),
+    "f": "F",
+    "p": "p",
+}
 
 
 def premiums(report: dict[str, Any]) -> str:

@@ -4,15 +4,15 @@ import json
 from typing import Any
 
 from pairloom.jobs.report.html import details, section, shown
-from pairloom.jobs.report.tables import table
+from pairloom.jobs.report.tables import Column, compact, table
 
 __all__ = ["provenance"]
 
-STAGES = {
+STAGES: dict[str, Column] = {
     "stage": "stage",
     "units": "units",
     "files": "files",
-    "documents~": "documents",
+    "documents": ("documents", compact),
     "rejected": "rejected",
     "key": "key",
 }

@@ -4,15 +4,15 @@ from typing import Any
 
 from pairloom.jobs.report import plots
 from pairloom.jobs.report.html import figure, pair, section, shown
-from pairloom.jobs.report.tables import table
+from pairloom.jobs.report.tables import Column, compact, share, table
 
 __all__ = ["sizes"]
 
-CURVE = {
+CURVE: dict[str, Column] = {
     "size": "vocabulary size",
     "bytes_per_token": "bytes per token",
-    "tokens~": "tokens",
-    "saved%": "fewer tokens",
+    "tokens": ("tokens", compact),
+    "saved": ("fewer tokens", share),
 }
 MOST_LINES = 6
 
@@ -49,39 +49,28 @@ def _by_group(report: dict[str, Any]) -> str:
     svg = plots.line(
         lines, label=f"bytes per token by size and {by}", x="vocabulary size", y="bytes per token"
     )
-    columns = {"group": by, "a": "a", "b": "b", "c": "c", "rmse%": "error"}
+    columns: dict[str, Column] = {"group": by, "a": "a", "b": "b", "c": "c", "rmse": ("error", share)}
     what = (
         f"The tokens of a {by} with the first V tokens of this vocabulary, per byte, are nearly a\u00b7V^b + c (the error is the "
         "root mean square beside the mean)."
     )
-    equal = found.get("equal")
-    if equal:
+    if equal := found.get("equal"):
         columns = {"group": by, "equal": "size at the same cost"} | columns
-        what += (
-            f" At the sizes here, the same content costs {equal['tokens']:,.0f} tokens everywhere, as near as can be; in "
-            f"{equal['reference']}, the whole vocabulary makes {equal['reference_tokens']:,} of it."
-        )
-        if test := equal["test"]:
-            what += (
-                f" Between the languages the tokens then vary {test['f']:.2g} times as much as with the whole vocabulary for "
-                f"each (F({test['first']}, {test['second']}), p = {test['p']:.2g})."
-            )
-    columns = {"group": by, "a": "a", "b": "b", "c": "c", "rmse%": "error"}
-    what = (
-        f"The tokens of a {by} with the first V tokens of this vocabulary, per byte, are nearly a\u00b7V^b + c (the error is the "
-        "root mean square beside the mean)."
-    )
-    equal = found.get("equal")
-    if equal:
-        columns = {"group": by, "equal": "size at the same cost"} | columns
-        what += (
-            f" At the sizes here, the same content costs {equal['tokens']:,.0f} tokens everywhere, as near as can be; in "
-            f"{equal['reference']}, the whole vocabulary makes {equal['reference_tokens']:,} of it."
-        )
-    svg = plots.line(
-        lines, label=f"bytes per token by size and {by}", x="vocabulary size", y="bytes per token"
-    )
+        what += _same_cost(equal)
     return f'<h3>By {shown(by)}</h3><p class="soft">{shown(what)}</p>' + pair(
         figure(svg, f"Of each {by} the text that is kept; the largest {min(MOST_LINES, len(lines))}."),
         table(found["rows"], columns, label=f"fits by {by}"),
     )
+
+
+def _same_cost(equal: dict[str, Any]) -> str:
+    what = (
+        f" At the sizes here, the same content costs {equal['tokens']:,.0f} tokens everywhere, as near as can be; in "
+        f"{equal['reference']}, the whole vocabulary makes {equal['reference_tokens']:,} of it."
+    )
+    if test := equal["test"]:
+        what += (
+            f" The tokens of the languages then vary {test['f']:.2g} times as much as with the whole vocabulary for each "
+            f"(F({test['first']}, {test['second']}), p = {test['p']:.2g})."
+        )
+    return what

@@ -4,7 +4,7 @@ from typing import Any
 
 from pairloom.jobs.report import plots
 from pairloom.jobs.report.html import chips, details, figure, pair, section
-from pairloom.jobs.report.tables import table
+from pairloom.jobs.report.tables import share, table
 
 __all__ = ["shape", "use"]
 
@@ -40,7 +40,7 @@ def use(report: dict[str, Any]) -> str:
     return section(
         "Use of the vocabulary",
         "Which tokens are wasted or dangerous? Beside a token stands how often it occurs.",
-        table(rows, {"what": "tokens that are", "tokens": "tokens", "share%": "share"}),
+        table(rows, {"what": "tokens that are", "tokens": "tokens", "share": ("share", share)}),
         *lists,
         details("Longest tokens, and spellings of the same", longest + spellings),
     )
