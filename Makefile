@@ -63,6 +63,7 @@ bench: .venv/ready-dev ## figures beside the peers that are installed: pip insta
 	$(BIN)/python tests/bench/bench_loader.py
 	$(BIN)/python tests/bench/bench_readers.py build/bench.jsonl
 	$(BIN)/python tests/bench/bench_pack.py
+	$(BIN)/python tests/bench/bench_report.py build/bench.jsonl --vocabulary 32768
 
 clean:
 	rm -rf .venv .venv-consumers build dist *.egg-info out .mypy_cache .ruff_cache .pytest_cache .hypothesis

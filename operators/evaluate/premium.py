@@ -111,24 +111,23 @@ def fit_sizes(sizes: Sequence[int], tokens: Sequence[float]) -> SizeFit:
         )
     v, y = np.log(np.asarray(sizes, np.float64)), np.asarray(tokens, np.float64)
 
-    def fit(b: float) -> tuple[float, float, float]:
-        x = np.exp(b * (v - v[0]))
-        spread = x - x.mean()
-        slope = float(spread @ y) / max(float(spread @ spread), 1e-300)
-        offset = float(y.mean()) - slope * float(x.mean())
-        return float(((slope * x + offset - y) ** 2).sum()), slope, offset
+    def fit(b: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], ...]:
+        """The squared error, slope and offset for each exponent."""
+        x = np.exp(b[:, None] * (v - v[0]))
+        spread = x - x.mean(axis=1, keepdims=True)
+        slope = spread @ y / np.maximum((spread * spread).sum(axis=1), 1e-300)
+        offset = y.mean() - slope * x.mean(axis=1)
+        return ((slope[:, None] * x + offset[:, None] - y) ** 2).sum(axis=1), slope, offset
 
-    best = min(_EXPONENTS.tolist(), key=lambda b: fit(b)[0])
+    best = float(_EXPONENTS[np.argmin(fit(_EXPONENTS)[0])])
     width = float(_EXPONENTS[1] - _EXPONENTS[0])
     low, high = best - width, min(best + width, -1e-4)
     for _ in range(80):  # ternary search: the error has one minimum between the neighbours of the best
         one, two = low + (high - low) / 3, high - (high - low) / 3
-        if fit(one)[0] < fit(two)[0]:
-            high = two
-        else:
-            low = one
+        errors = fit(np.array([one, two]))[0]
+        low, high = (low, two) if errors[0] < errors[1] else (one, high)
     b = (low + high) / 2
-    error, slope, offset = fit(b)
+    error, slope, offset = (float(column[0]) for column in fit(np.array([b])))
     return SizeFit(
         a=slope * float(np.exp(-b * v[0])),
         b=b,

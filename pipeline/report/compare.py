@@ -39,9 +39,9 @@ def compare(first: Measured, second: Measured) -> dict[str, Any]:
     first; `moved` are rows of token, the ids `first` and `second`, and the change of rank `by`, the greatest first, the
     rank being the token's place among those that both have. `merges`: `common` is a number, `agree` that of the first
     merges that are the same in both, and `first` and `second` what each merges next (left, right, token), None at the end.
-    `compression`: rows of `text` (whose text), `source`, `bytes`, the tokens `first` and `second` and the `change` from
-    one to the other; where the same text was not encoded by both, rows of `source`, bytes per token `first` and `second`,
-    and `change`, the second over the first less 1.
+    `compression`: rows of `text` (whose text; where both have the same, the first's), `source`, `bytes`, the tokens `first`
+    and `second` and the `change` from one to the other; where the same text was not encoded by both, rows of `source`, bytes
+    per token `first` and `second`, and `change`, the second over the first less 1.
     """
     out: dict[str, Any] = {
         "names": [first.name, second.name],
@@ -96,8 +96,9 @@ def _merge(vocabulary: Vocabulary, rank: int) -> dict[str, str] | None:
 
 
 def _compression(first: Measured, second: Measured) -> list[dict[str, Any]]:
-    rows = []
+    made: list[list[dict[str, Any]]] = []
     for side, own, other in (("first", first, second), ("second", second, first)):
+        made.append([])
         for group in own.report["groups"]:
             taken: Mapping[str, Any] = group["tokenizers"]
             if other.name not in taken:
@@ -106,9 +107,11 @@ def _compression(first: Measured, second: Measured) -> list[dict[str, Any]]:
             tokens["second" if side == "first" else "first"] = taken[other.name]["tokens"]
             change = tokens["second"] / max(1, tokens["first"]) - 1
             about = {"text": own.name, "source": group["group"], "bytes": group["bytes"]}
-            rows.append(about | {name: tokens[name] for name in ("first", "second")} | {"change": change})
-    if rows:
-        return rows
+            row = about | {name: tokens[name] for name in ("first", "second")} | {"change": change}
+            made[-1].append(row)
+    alike = [row | {"text": ""} for row in made[0]] == [row | {"text": ""} for row in made[1]]
+    if made[0] or made[1]:
+        return made[0] if alike else [*made[0], *made[1]]
     there = {row["source"]: row.get("bytes_per_token") for row in second.report["sources"]}
     return [
         {

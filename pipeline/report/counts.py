@@ -126,7 +126,11 @@ def read_counts(
     merged = [file for file in record.files if file.role == role]
     weighted = len(set(recipe.count_weights().values())) > 1
     several = len(recipe.corpus) > 1
-    units = _units_of_sources(dataset, record.units, owners) if several and owners is not None else {}
+    units = _units_of_sources(dataset, record.units, owners or {}) if several else {}
+    known = bool(units)
+    if weighted and not known:
+        files = [receipt_of(dataset, "count", unit).files for unit in record.units]
+        units = {"": tuple({file.role: file for file in one} for one in files)}
     learned = "learn" in dataset.manifest.stages and recipe.vocabulary.extend is None
     out = Counted(tally=WordTally.empty(len(vocabulary)))
     tasks = [
@@ -134,8 +138,8 @@ def read_counts(
             root=dataset.objects.root,
             part=part,
             role=role,
-            merged=None if weighted and units else file,
-            merges=min(MIXTURE_MERGES, len(vocabulary.merges)) if learned and units else 0,
+            merged=None if weighted else file,
+            merges=min(MIXTURE_MERGES, len(vocabulary.merges)) if learned and known else 0,
             expected_bytes=file.bytes,
         )
         for part, file in enumerate(merged)
@@ -150,7 +154,7 @@ def read_counts(
         shared=_Files(vocabulary=vocabulary.prepared(), units=units),
     ):
         out.tally = out.tally + one.tally
-        for name, tally in one.sources.items():
+        for name, tally in one.sources.items() if known else ():
             out.sources[name] = out.sources[name] + tally if name in out.sources else tally
         for name, trace in one.traces.items():
             traces.setdefault(name, []).append(trace)
