@@ -30,7 +30,8 @@ def about_sizes(
     """Tokens of the largest groups' kept text at sizes up to the vocabulary's own, and the fits of `fit_sizes` to them.
 
     With `premiums`, `equal` is the size for each language at which the parallel documents cost nearest to the same, and
-    whether these costs vary less than with the whole vocabulary for every language. Nothing where there are no two groups, where the sizes are fewer than 4, or where prefixes of the merges do not nest.
+    whether these costs vary less than with the whole vocabulary for every language. Nothing where there are no two groups,
+    where the sizes are fewer than 4, or where prefixes of the merges do not nest.
     """
     largest = sorted(text.groups.items(), key=lambda item: (-item[1].bytes, item[0])) if text else []
     curves: dict[str, MergeSteps] = {}
