@@ -345,6 +345,24 @@ class Execution(Section):
     )
 
 
+class DriftLimits(Section):
+    """From when on a vocabulary is said to fit the corpus no longer; null for never."""
+
+    bytes_per_token: Exact | None = Field(
+        default=Fraction(1, 20), ge=0, le=1, description="share of the bytes a token that may be lost"
+    )
+    unknown_words: Exact | None = Field(
+        default=Fraction(1, 20), ge=0, le=1, description="growth of the share of words that the memo lacks"
+    )
+    min_tokens: int = Field(default=10_000, ge=1, description="what has fewer is not judged")
+
+
+class Retokenize(Section):
+    """What `pairloom retokenize` watches. Nothing here changes a byte of the result."""
+
+    drift: DriftLimits = DriftLimits()
+
+
 class Recipe(Section):
     """One run, whole."""
 
@@ -355,6 +373,7 @@ class Recipe(Section):
     tokenize: Tokenize = Tokenize()
     pack: Pack = Pack()
     execution: Execution = Execution()
+    retokenize: Retokenize = Retokenize()
     max_rejected: float = Field(
         default=0.0, ge=0.0, le=1.0, description="share of records that may be rejected"
     )
