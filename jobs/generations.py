@@ -88,7 +88,7 @@ def generations_command(root: RootArgument, as_json: AsJson = False) -> None:
         table.add_row(
             str(row["generation"]), row["committed"], *cells, (row["vocabulary"] or "-")[:12], state
         )
-    Console(soft_wrap=True, highlight=False, width=max(100, Console().width)).print(table)
+    Console(soft_wrap=True, highlight=False, width=max(120, Console().width)).print(table)
 
 
 def rollback_command(
