@@ -1,9 +1,10 @@
 """count: text to word counts.
 
 Each unit's words are counted and written in partitions by a hash of the word, one record batch a partition. Then each
-partition is merged over all units by a task of its own, which also adds up the partition's pairs of adjacent bytes. No
-process ever holds more than one unit's or one partition's words. A unit is of one source, so that sources get their weights
-in the merge, and other weights need no other counting. For superwords, pieces are counted besides words in the same pass.
+partition is merged over all units by a task of its own (in two steps, where there are very many units), which also adds up
+the partition's pairs of adjacent bytes. No process ever holds more than one unit's or one partition's words. A unit is of one
+source, so that sources get their weights in the merge, and other weights need no other counting. For superwords, pieces are
+counted besides words in the same pass.
 """
 
 from collections.abc import Iterator
@@ -20,18 +21,17 @@ from pairloom.pipeline.corpus import Unit
 from pairloom.pipeline.job import Job, dead_letters
 from pairloom.pipeline.phases import in_phase, phase
 from pairloom.pipeline.recipe import Cut, fingerprint
+from pairloom.pipeline.stages.combine import combine
 from pairloom.pipeline.stages.reading import Intake, slice_identity
+from pairloom.pipeline.stages.word_files import WORDS, counts_of, word_batch
 from pairloom.pipeline.store.files import StoredFile, attempt_path, one_array, open_arrow, write_arrow
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.manifest import StageRecord
 from pairloom.pipeline.store.objects import Objects
 from pairloom.pipeline.store.receipts import Ledger, Receipt, claim, unit_id
 
-__all__ = ["PAIRS", "WORDS", "CountTask", "MergeTask", "count", "read_pairs", "read_words"]
+__all__ = ["PAIRS", "CountTask", "MergeTask", "count", "read_pairs", "read_words"]
 
-WORDS = pa.schema(
-    [pa.field("word", pa.large_binary(), nullable=False), pa.field("count", pa.int64(), nullable=False)]
-)
 PAIRS = pa.schema(
     [
         pa.field("left", pa.uint8(), nullable=False),
@@ -106,7 +106,7 @@ class CountTask:
         path = attempt_path(self.stage, self.unit, f"{role}.arrow")
         with write_arrow(objects, path, WORDS, role=role) as writer:
             for part in counts.partition(self.parts):
-                writer.write(_batch(part))
+                writer.write(word_batch(part))
             writer.facts.update(words=len(counts), pretokens=counts.total)
         assert writer.stored is not None
         return writer.stored
@@ -148,7 +148,7 @@ class MergeTask:
             counts = merge_counts(in_phase("read", self._parts(objects, shared)))
         path = attempt_path(self.stage, self.unit, f"{self.role}.arrow")
         with write_arrow(objects, path, WORDS, role=self.role) as words:
-            whole = _batch(counts)
+            whole = word_batch(counts)
             for start in range(0, len(counts), MERGED_ROWS):
                 words.write(whole.slice(start, MERGED_ROWS))
             words.facts.update(words=len(counts), pretokens=counts.total)
@@ -173,7 +173,7 @@ class MergeTask:
         for stored, weight in inputs:
             if weight:
                 with open_arrow(objects, stored) as reader:
-                    yield _counts(reader.get_batch(self.part)).times(weight)
+                    yield counts_of(reader.get_batch(self.part)).times(weight)
 
 
 # The units' files, and how often each one's counts are taken.
@@ -215,8 +215,12 @@ def count(job: Job) -> StageRecord:
 
 def _merge(job: Job, role: str, counted: list[Receipt]) -> list[Receipt]:
     weights = job.plan.recipe.count_weights()
-    files = [receipt.file(role) for receipt in counted]
-    factors = [weights[unit.source] for unit in job.plan.units]
+    files, factors = combine(
+        job,
+        role,
+        [receipt.file(role) for receipt in counted],
+        [weights[unit.source] for unit in job.plan.units],
+    )
     size, parts = sum(file.bytes for file in files), job.plan.partitions
     key = fingerprint([[file.sha256, factor] for file, factor in zip(files, factors, strict=True)])
     return job.step(
@@ -249,11 +253,3 @@ def read_pairs(objects: Objects, stored: StoredFile) -> npt.NDArray[np.int64]:
         "count"
     ).to_numpy()
     return pairs
-
-
-def _batch(counts: WordCounts) -> pa.RecordBatch:
-    return pa.RecordBatch.from_arrays([counts.words, pa.array(counts.counts)], schema=WORDS)
-
-
-def _counts(batch: pa.RecordBatch) -> WordCounts:
-    return WordCounts(words=batch.column("word"), counts=batch.column("count").to_numpy())
