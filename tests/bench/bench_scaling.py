@@ -130,7 +130,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options.add_argument("text", type=Path)
     options.add_argument("--vocabulary", type=Path)
     options.add_argument("--runs", type=int, default=3)
-    options.add_argument("--unit", default="32MB")
+    options.add_argument("--unit", default="10MB")
     options.add_argument("--folder", type=Path, default=Path("build"))
     chosen = options.parse_args(arguments)
     os.environ.update(CAREFUL)
