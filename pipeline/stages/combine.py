@@ -19,7 +19,7 @@ import pyarrow as pa
 from pairloom.operators import WordCounts, merge_counts
 from pairloom.pipeline.job import Job
 from pairloom.pipeline.phases import phase
-from pairloom.pipeline.stages.word_files import WORDS, counts_of, word_batch
+from pairloom.pipeline.stages.counted import WORDS, word_batch, words_of
 from pairloom.pipeline.store.files import StoredFile, attempt_path, open_arrow, write_arrow
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.receipts import Receipt, claim, unit_id
@@ -124,4 +124,4 @@ def _parts(readers: Sequence[pa.RecordBatchFileReader], part: int) -> Iterator[W
     for reader in readers:
         with phase("read"):
             batch = reader.get_batch(part)
-        yield counts_of(batch)
+        yield words_of(batch)

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from pairloom.operators import Vocabulary, WordCounts
 from pairloom.pipeline.execution.base import Task
-from pairloom.pipeline.stages.word_files import WORDS, counts_of, word_batch
+from pairloom.pipeline.stages.counted import WORDS, word_batch, words_of
 from pairloom.pipeline.store.files import StoredFile, attempt_path, open_arrow, write_arrow, write_bytes
 from pairloom.pipeline.store.objects import Objects
 from pairloom.pipeline.store.receipts import Receipt, claim
@@ -46,5 +46,4 @@ def publish(
 def read_memo(objects: Objects, stored: StoredFile) -> WordCounts:
     """The most frequent words of the corpus that the vocabulary was learned from."""
     with open_arrow(objects, stored) as reader:
-        batch = reader.get_batch(0)
-    return counts_of(batch)
+        return words_of(reader.get_batch(0))

@@ -21,9 +21,8 @@ from pairloom.operators.bpe import superwords_memory
 from pairloom.operators.bpe.layout import TokenSequences
 from pairloom.pipeline.job import Job
 from pairloom.pipeline.phases import phase
-from pairloom.pipeline.stages.count import read_words
+from pairloom.pipeline.stages.counted import WORDS, read_words, word_batch
 from pairloom.pipeline.stages.learned import most_frequent, publish
-from pairloom.pipeline.stages.word_files import WORDS, word_batch
 from pairloom.pipeline.store.files import StoredFile, attempt_path, one_array, open_arrow, write_arrow
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.objects import Objects
