@@ -26,9 +26,9 @@ from pairloom.pipeline.store.receipts import Receipt, claim, unit_id
 
 __all__ = ["COMBINE_BYTES", "COMBINE_FILES", "COMBINE_FROM", "CombineTask", "combine", "grouped"]
 
-COMBINE_FROM = (
-    1 << 17
-)  # pieces, from which on files are combined: half an hour of one worker's waiting for each 2^16
+# Pieces from which on files are combined: in an object store, at three requests of 30 ms for each, workers would wait three
+# hours in all for so many.
+COMBINE_FROM = 1 << 17
 COMBINE_BYTES = 512_000_000  # stored bytes of a group; each file may be held as a whole, as it is read ahead
 COMBINE_FILES = 64
 
