@@ -1,7 +1,7 @@
 """What people and machines read of the drift of a vocabulary."""
 
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from fractions import Fraction
 from typing import Any
 
@@ -17,10 +17,7 @@ __all__ = ["difference_facts", "show_drift"]
 
 def difference_facts(found: Difference) -> dict[str, Any]:
     """A difference as JSON has it; of the drift, counts and what follows from them."""
-    facts: dict[str, Any] = {
-        name: asdict(getattr(found, name)) for name in ("added", "changed", "replaced", "removed", "same")
-    }
-    facts |= {"units": found.units, "units_reused": found.units_reused, "effort": asdict(found.effort)}
+    facts: dict[str, Any] = asdict(replace(found, drift=None))
     watch = found.drift
     facts["drift"] = watch and {
         "since": watch.since,
