@@ -10,7 +10,9 @@ import typer
 
 from pairloom.jobs.options import Engine
 from pairloom.jobs.progress import watching
-from pairloom.jobs.report.page import compare_page, page
+from pairloom.jobs.report.compare import compare_page
+from pairloom.jobs.report.lexicons import read_lexicons, read_segmentations
+from pairloom.jobs.report.page import page
 from pairloom.jobs.report.plots import need_matplotlib
 from pairloom.operators import Vocabulary
 from pairloom.operators.errors import DataError, RecipeError
@@ -55,6 +57,14 @@ def report_command(
         typer.Option(metavar="FIELD", help="field that translations share: token premiums, with --by"),
     ] = None,
     reference: Annotated[str, typer.Option(help="the language that premiums are relative to")] = "en",
+    lexicon: Annotated[
+        list[str] | None,
+        typer.Option(metavar="LANGUAGE=FILE", help="words, roots and affixes: which tokens are such"),
+    ] = None,
+    segmentation: Annotated[
+        list[str] | None,
+        typer.Option(metavar="LANGUAGE=FILE", help="words and their morphemes: whether tokens end with them"),
+    ] = None,
     sample: Annotated[
         int | None, typer.Option(min=1, help="bytes of text to read, about, instead of all")
     ] = None,
@@ -84,6 +94,8 @@ def report_command(
         alpha=alpha,
         threshold=rare,
         seq_lens=tuple(sorted(set(seq_len))) if seq_len else SEQ_LENS,
+        lexicons=read_lexicons(lexicon or []),
+        segmentations=read_segmentations(segmentation or []),
         engine=_engine(engine),
     )
     with watching() as watch:
@@ -95,7 +107,7 @@ def report_command(
     if as_json:
         sys.stdout.write(json.dumps(made, ensure_ascii=False) + "\n")
         return
-    content = page(made) if compare is None else compare_page(made["reports"])
+    content = page(made) if compare is None else compare_page(made)
     try:
         out.write_text(content, encoding="utf-8")
     except OSError as error:

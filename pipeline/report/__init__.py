@@ -1,7 +1,7 @@
 """What a report says about a vocabulary and about what was made with it, gathered as values that JSON can hold."""
 
 from pairloom.pipeline.report.compare import Measured, compare
-from pairloom.pipeline.report.options import SEQ_LENS, Options
+from pairloom.pipeline.report.options import SEQ_LENS, Lexicon, Options
 from pairloom.pipeline.report.root import (
     measure_root,
     measure_vocabulary,
@@ -11,6 +11,7 @@ from pairloom.pipeline.report.root import (
 
 __all__ = [
     "SEQ_LENS",
+    "Lexicon",
     "Measured",
     "Options",
     "compare",

@@ -23,8 +23,11 @@ from pairloom.pipeline.report.compare import Measured
 from pairloom.pipeline.report.counts import Counted, counted_role, read_counts
 from pairloom.pipeline.report.documents import document_facts
 from pairloom.pipeline.report.groups import about_groups, about_mixture, says
+from pairloom.pipeline.report.morphology import about_morphology
 from pairloom.pipeline.report.options import Options
 from pairloom.pipeline.report.parallel import read_parallel
+from pairloom.pipeline.report.probes import about_probes
+from pairloom.pipeline.report.sizes import about_sizes
 from pairloom.pipeline.report.text import UNIT_BYTES, TextSums, read_text
 from pairloom.pipeline.report.tokens import about_tokens
 from pairloom.pipeline.segments import shards
@@ -81,10 +84,11 @@ def measure_root(name: str, dataset: Dataset, options: Options) -> Measured:
     out["provenance"] = _provenance(dataset, vocabulary)
     out["sources"] = _sources(dataset, sources, distinct=counted is not None)
     out |= about_groups(tokenizers, text, known, options)
-    if counted is not None and options.by is None:
+    if counted is not None:
         out |= about_mixture(vocabulary, counted, recipe.count_weights(), notes)
     if text is not None:
         out |= _premiums(units, vocabulary, options, executor, recipe.max_record_bytes)
+    out |= _of_kept_text(tokenizers, text, out.get("premiums"), options)
     if "tokenize" in dataset.manifest.stages:
         out |= document_facts(dataset, vocabulary, options, executor)
     return Measured(name=name, report=out, vocabulary=vocabulary, counts=tally.token_counts)
@@ -122,7 +126,22 @@ def measure_vocabulary(
     out["sources_by"] = options.by or "source"
     out |= about_groups(tokenizers, text, {}, options)
     out |= _premiums(units, vocabulary, options, executor, 1 << 30)
+    out |= _of_kept_text(tokenizers, text, out.get("premiums"), options)
     return Measured(name=name, report=out, vocabulary=vocabulary, counts=text.tally.token_counts)
+
+
+def _of_kept_text(
+    tokenizers: Mapping[str, Vocabulary],
+    text: TextSums | None,
+    premiums: dict[str, Any] | None,
+    options: Options,
+) -> dict[str, Any]:
+    """What is measured on some text of each group, or on no text of the corpus at all."""
+    return (
+        about_sizes(tokenizers["this"], text, premiums, options)
+        | about_morphology(tokenizers, text, options)
+        | about_probes(tokenizers)
+    )
 
 
 def _check_words(vocabulary: Vocabulary) -> None:

@@ -17,8 +17,10 @@ import pytest
 
 from pairloom.jobs.cli import main
 from pairloom.jobs.report.command import load_tokenizer
-from pairloom.jobs.report.html import shown, spans, table
-from pairloom.jobs.report.page import compare_page, page
+from pairloom.jobs.report.compare import compare_page
+from pairloom.jobs.report.html import shown, spans
+from pairloom.jobs.report.page import page
+from pairloom.jobs.report.tables import share, table
 from pairloom.operators import Pretokenizer, count_words, learn_bpe
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.evaluate.content import counting_forms
@@ -26,7 +28,7 @@ from pairloom.pipeline import Dataset, Recipe, open_dataset, run
 from pairloom.pipeline.events import Event, StepStarted, UnitDone
 from pairloom.pipeline.execution.base import Done, Task, perform
 from pairloom.pipeline.execution.local import LocalExecutor
-from pairloom.pipeline.report import Options, report_on_root, report_on_vocabulary
+from pairloom.pipeline.report import Measured, Options, compare, report_on_root, report_on_vocabulary
 from pairloom.pipeline.report.documents import spelled
 from pairloom.pipeline.report.groups import DIGITS, LETTERS
 from pairloom.pipeline.report.text import Group
@@ -178,9 +180,11 @@ def test_the_page_is_whole_and_takes_no_text_for_markup(report: dict[str, Any]) 
     assert "onerror=alert" not in re.sub(r"&lt;.*?&gt;", "", made)
     assert "\x00" not in made
     assert "\u202e" not in made
-    assert found.tags.count("svg") == 5
+    assert found.tags.count("svg") == 11
     assert made == page(json.loads(json.dumps(report))), "the same report is the same page"
-    check_page(compare_page({"a<b": report, 'c"d': report}))
+    one, two = Measured(name="a<b", report=report), Measured(name='c"d', report=report)
+    both = {"reports": {one.name: report, two.name: report}, "comparison": compare(one, two)}
+    check_page(compare_page(both))
 
 
 def test_the_figures_do_not_depend_on_how_the_work_is_cut(
@@ -457,7 +461,7 @@ def test_what_cannot_be_seen_is_made_visible() -> None:
     assert shown("\x07\u200b\ud800") == "\u2407\\u200b\ufffd"
     assert "<script>" not in spans([("<script>", 1), ("\n", 2)])
     assert table([], {"a": "a"}) == ""
-    assert "12.50%" in table([{"a": 0.125}], {"a%": "share"})
+    assert "12.5%" in table([{"a": 0.125}], {"a": ("share", share)})
 
 
 def test_tokens_that_end_inside_a_character_are_spelled_together(root: Dataset) -> None:
