@@ -8,22 +8,35 @@ again is decided by what each partition is made of (`stages.contents`).
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple, TypeAlias
 
 from pairloom.operators.errors import RecipeError
-from pairloom.pipeline.events import Event
+from pairloom.pipeline.drift import Drift, drift, learned_in
+from pairloom.pipeline.events import Event, UnitDone
 from pairloom.pipeline.execution.base import Executor, never
 from pairloom.pipeline.plan import Plan, make_plan
 from pairloom.pipeline.recipe import Recipe
 from pairloom.pipeline.run import run
+from pairloom.pipeline.store.coverage import Coverage
 from pairloom.pipeline.store.files import StoredFile
 from pairloom.pipeline.store.gc import first_kept
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.manifest import Manifest, commit, latest_manifest, read_manifest
 from pairloom.pipeline.store.objects import Objects
-from pairloom.pipeline.store.receipts import Ledger, Receipt, committed_receipts
+from pairloom.pipeline.store.receipts import Ledger, Piece, Receipt, committed_receipts
 
-__all__ = ["Amount", "Difference", "Files", "difference", "plan_again", "retokenize", "rollback", "unchanged"]
+__all__ = [
+    "Amount",
+    "Difference",
+    "Effort",
+    "Files",
+    "difference",
+    "plan_again",
+    "retokenize",
+    "rollback",
+    "unchanged",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +63,26 @@ class Files:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """Seconds of workers. `spent` are those of the run that made the generation, 0 where nothing was left to do.
+
+    `tokenize` and `pack` are what was not spent again: what the slices and packed files that were taken as they are have
+    taken when they were made, on whatever machine that was. What leads up to packing (exchange, duplicates) counts for
+    nothing here, nor do counting and learning, which a vocabulary that is kept does not need.
+    """
+
+    spent: float = 0.0
+    tokenize: float = 0.0
+    pack: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
     """How a generation's tokens differ from an earlier one's.
 
     `changed` inputs are those that are in both and not the same: as they are now, and in `replaced` as they were. `packed`
-    are the packed files and their bytes, `packed_reused` those of them that the earlier generation has.
+    are the packed files, `packed_reused` those of them that the earlier generation has. `drift` is None for a vocabulary
+    that was learned from these very inputs, or came with them.
     """
 
     added: Amount
@@ -66,6 +94,8 @@ class Difference:
     units_reused: int
     packed: Files
     packed_reused: Files
+    effort: Effort
+    drift: Drift | None
 
 
 def unchanged(recipe: Recipe, *, relearn: bool = False) -> bool:
@@ -104,18 +134,27 @@ def retokenize(
     objects = open_objects(recipe.root)
     last = _last(objects)
     plan = plan or make_plan(recipe, keep=None if relearn else last)
-    manifest = run(recipe, observe=observe, executor=executor, plan=plan, stop=stop)
-    return manifest, difference(objects, last, manifest)
+    spent = [0.0]
+
+    def watch(event: Event) -> None:
+        if isinstance(event, UnitDone):
+            spent[0] += sum(event.usage.seconds.values())
+        observe(event)
+
+    manifest = run(recipe, observe=watch, executor=executor, plan=plan, stop=stop)
+    found = difference(objects, last, manifest, recipe)
+    return manifest, replace(found, effort=replace(found.effort, spent=spent[0]))
 
 
-def difference(objects: Objects, before: Manifest, after: Manifest) -> Difference:
-    """How the inputs of two generations differ, by what their units have read."""
+def difference(objects: Objects, before: Manifest, after: Manifest, recipe: Recipe) -> Difference:
+    """How the inputs of two generations differ, by what their units have read; the recipe says which drift is too much."""
     every = tuple(dict.fromkeys((*before.stage("tokenize").units, *after.stage("tokenize").units)))
     receipts = {receipt.unit: receipt for receipt in committed_receipts(objects, "tokenize", every)}
     old, new = _inputs(receipts, before), _inputs(receipts, after)
     both = old.keys() & new.keys()
     same = {uri for uri in both if old[uri].keys() == new[uri].keys()}
     units, earlier = after.stage("tokenize").units, set(before.stage("tokenize").units)
+    since = learned_in(objects, after)
     packed, there = _packed(after), {file.path for file in _packed(before)}
     return Difference(
         added=_amount(new, new.keys() - both),
@@ -127,6 +166,10 @@ def difference(objects: Objects, before: Manifest, after: Manifest) -> Differenc
         units_reused=sum(unit in earlier for unit in units),
         packed=Files.of(packed),
         packed_reused=Files.of(file for file in packed if file.path in there),
+        effort=_effort(objects, before, after, old, new),
+        drift=None
+        if since is None
+        else drift(since, after, _coverage(new, new.keys() - same), recipe.retokenize.drift),
     )
 
 
@@ -154,12 +197,25 @@ def _last(objects: Objects) -> Manifest:
     return last
 
 
-def _inputs(receipts: Mapping[str, Receipt], manifest: Manifest) -> dict[str, dict[str, Ledger]]:
-    """What each input became: its slices, by identity."""
-    found: dict[str, dict[str, Ledger]] = {}
-    for receipt in (receipts[unit] for unit in manifest.stage("tokenize").units):
+class _Slice(NamedTuple):
+    """A slice of an input, and the source that it is of."""
+
+    source: str
+    piece: Piece
+
+
+_Inputs: TypeAlias = Mapping[str, Mapping[str, _Slice]]  # by URI, then by identity
+
+
+def _inputs(receipts: Mapping[str, Receipt], manifest: Manifest) -> _Inputs:
+    """What each input became."""
+    found: dict[str, dict[str, _Slice]] = {}
+    record = manifest.stage("tokenize")
+    sources = record.unit_sources or ("",) * len(record.units)
+    for unit, source in zip(record.units, sources, strict=True):
+        receipt = receipts[unit]
         for (uri, _), piece in zip(receipt.slices, receipt.pieces, strict=True):
-            found.setdefault(uri, {})[piece.identity] = piece.ledger
+            found.setdefault(uri, {})[piece.identity] = _Slice(source, piece)
     return found
 
 
@@ -167,6 +223,35 @@ def _packed(manifest: Manifest) -> tuple[StoredFile, ...]:
     return manifest.stages["pack"].files if "pack" in manifest.stages else ()
 
 
-def _amount(inputs: Mapping[str, Mapping[str, Ledger]], uris: set[str]) -> Amount:
-    ledger = Ledger.sum(piece for uri in uris for piece in inputs[uri].values())
+def _coverage(inputs: _Inputs, uris: set[str]) -> dict[str, Coverage]:
+    """How the vocabulary met the text of some inputs, by source."""
+    found: dict[str, list[Coverage]] = {}
+    for uri in sorted(uris):
+        for source, piece in inputs[uri].values():
+            if piece.coverage is not None:
+                found.setdefault(source, []).append(piece.coverage)
+    return {source: Coverage.sum(parts) for source, parts in sorted(found.items())}
+
+
+def _effort(objects: Objects, before: Manifest, after: Manifest, old: _Inputs, new: _Inputs) -> Effort:
+    """What was not done again."""
+    if before.generation == after.generation:
+        return Effort()
+    kept = (
+        one.piece.seconds
+        for uri in new.keys() & old.keys()
+        for name, one in new[uri].items()
+        if name in old[uri]
+    )
+    pack = after.stages.get("pack")
+    earlier = set(before.stages["pack"].units) if "pack" in before.stages else set()
+    packed = [unit for unit in pack.units if unit in earlier] if pack is not None else []
+    return Effort(
+        tokenize=sum(kept),
+        pack=sum(receipt.seconds for receipt in committed_receipts(objects, "pack", packed)),
+    )
+
+
+def _amount(inputs: _Inputs, uris: set[str]) -> Amount:
+    ledger = Ledger.sum(one.piece.ledger for uri in uris for one in inputs[uri].values())
     return Amount(inputs=len(uris), documents=ledger.documents_out, tokens=ledger.tokens)
