@@ -23,8 +23,10 @@ LINE_SECONDS = 10.0  # between two lines of a step where there is no terminal
 SAYS = {
     "prepare": "prepare",
     "count": "count words",
+    "combine": "add counts",
     "merge": "merge counts",
     "rounds": "learn rounds",
+    "combine pieces": "add pieces",
     "merge pieces": "merge pieces",
     "learn": "learn merges",
     "segment": "segment",

@@ -88,17 +88,27 @@ def run(
             job.records[stage] = RUNS[stage](job)
     check_present(objects, job.records.values(), last)
     vocabulary = job.vocabulary_file()
+    fingerprint = None if vocabulary is None else job.vocabulary().fingerprint
     manifest = Manifest(
         generation=1 if last is None else last.generation + 1,
         recipe=recipe.model_dump(mode="json", by_alias=True),
         vocabulary=vocabulary,
-        fingerprint=None if vocabulary is None else job.vocabulary().fingerprint,
+        fingerprint=fingerprint,
         learned_in=(last.learned_in or last.generation) if plan.kept and last is not None else None,
+        given_in=_given_in(plan, last, fingerprint),
         stages={stage: job.records[stage] for stage in plan.stages if stage in job.records},
     )
     commit(objects, manifest)
     discard_all(objects, job.scratch)
     return manifest
+
+
+def _given_in(plan: Plan, last: Manifest | None, fingerprint: str | None) -> int | None:
+    """The generation that a vocabulary which the recipe brings came with, if the last one had it already."""
+    brought = last is not None and last.vocabulary is not None and "learn" not in last.stages
+    if plan.vocabulary is None or last is None or not brought or last.fingerprint != fingerprint:
+        return None
+    return last.given_in or last.generation
 
 
 def _schemes(plan: Plan) -> tuple[str, ...]:
