@@ -15,7 +15,6 @@ import numpy as np
 from pairloom.operators import count_pairs, merge_counts
 from pairloom.operators.bpe.sharded import Coordinator, Partition, byte_ids, partition_memory
 from pairloom.operators.errors import CorruptionError, StorageError
-from pairloom.operators.text import text_of
 from pairloom.pipeline.events import RoundDone, StepFinished, StepStarted, UnitDone
 from pairloom.pipeline.execution.base import Crew, Executor, PreemptedError
 from pairloom.pipeline.job import Job
@@ -64,7 +63,7 @@ class WordsPost:
             raise CorruptionError(
                 "the stored pair counts are not those of the words: words were lost or added on the way"
             )
-        return Partition(text_of(counts.words), counts.counts, byte_ids(self.specials), self.specials + 256)
+        return Partition([counts], byte_ids(self.specials), self.specials + 256)
 
 
 def share_out(sizes: Sequence[int], members: int) -> list[list[int]]:
