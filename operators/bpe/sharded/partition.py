@@ -104,6 +104,7 @@ class Partition:
                 layout.symbols,
             )
         self._counted: npt.NDArray[np.uint64] | None = None
+        self._cells: npt.NDArray[np.int64] | None = None
         self._table, self._pool, self._listed, self._paired = np.zeros(4, np.uint64), _NO_LISTS, 0, 0
         self._batch, self._base = np.zeros((0, 2), np.int32), named
         self._positions, self._weights = _NO_LISTS, _NO_WEIGHTS
@@ -112,11 +113,14 @@ class Partition:
         return Begun(slots=len(layout.symbols), weight=layout.weight)
 
     def survey(self, message: Survey) -> Cells:
-        """Settle the batch on trial; all pairs, added up in cells."""
+        """Settle the batch on trial; all pairs, added up in cells, of which some are told."""
         self._settle(message.kept)
-        cells = np.zeros(message.cells, np.int64)
-        self._tally(CELLS, 0, cells, np.zeros(4, np.uint64))
-        return Cells(sums=cells)
+        cells = self._cells
+        if cells is None:
+            cells = np.zeros(message.cells, np.int64)
+            self._tally(CELLS, 0, cells, np.zeros(4, np.uint64))
+        self._cells = cells if message.stop < message.cells else None
+        return Cells(sums=cells[message.start : message.stop].copy())
 
     def collect(self, message: Collect) -> PairCounts:
         """Every pair of the hot cells, ascending; raises CapacityError where a count passes 2^63 - 1."""
