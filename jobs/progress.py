@@ -23,8 +23,10 @@ LINE_SECONDS = 10.0  # between two lines of a step where there is no terminal
 SAYS = {
     "prepare": "prepare",
     "count": "count words",
+    "combine": "add counts",
     "merge": "merge counts",
     "rounds": "learn rounds",
+    "combine pieces": "add pieces",
     "merge pieces": "merge pieces",
     "learn": "learn merges",
     "segment": "segment",
@@ -37,6 +39,10 @@ SAYS = {
     "pack": "pack rows",
     "carry": "pack the rest",
     "export": "export",
+    "report counts": "measure words",
+    "report text": "measure text",
+    "report parallel": "measure premiums",
+    "report tokens": "measure tokens",
 }
 
 
