@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from pairloom.jobs.cli import main
 from pairloom.jobs.report.lexicons import read_lexicons, read_segmentations
 from pairloom.jobs.report.page import page
 from pairloom.operators import Pretokenizer, Vocabulary, count_words, learn_bpe
@@ -129,3 +130,31 @@ def test_lexicons_and_segmentations_are_read_from_lines(tmp_path: Path) -> None:
     for named in (["forms.tsv"], [f"tr={forms}", f"tr={forms}"]):
         with pytest.raises(RecipeError, match="name a language and a file"):
             read_lexicons(named)
+
+
+def test_the_command_takes_lexicons_and_segmentations(
+    texts: Path,
+    vocabulary: Vocabulary,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "forms.tsv").write_text("the\nreturn\troot\n", encoding="utf-8")
+    (tmp_path / "words.tsv").write_text("return\tre turn\n", encoding="utf-8")
+    vocabulary.save(tmp_path / "tokenizer.json")
+    asked = ["--lexicon", f"en={tmp_path}/forms.tsv", "--segmentation", f"en={tmp_path}/words.tsv"]
+    where = [str(tmp_path / "tokenizer.json"), "--text", str(texts), "--by", "lang", "--json"]
+    monkeypatch.setattr("sys.argv", ["pairloom", "report", *where, *asked])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert not stop.value.code
+    made = json.loads(capsys.readouterr().out)["morphology"]
+    wanted = Options(
+        against={},
+        by="lang",
+        lexicons=read_lexicons(asked[1:2]),
+        segmentations=read_segmentations(asked[3:]),
+    )
+    assert made == report_on_vocabulary("v", vocabulary, (str(texts),), "text", wanted)["morphology"]
+    assert made["lexicons"][0]["tr"] > 0
+    assert made["segmentations"][0]["words"] == 1
