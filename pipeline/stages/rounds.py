@@ -3,43 +3,51 @@
     words of partitions ─▶ members ◀── rounds ──▶ driver ── segments of merges ──▶ store ─▶ one task: vocabulary, memo
 
 A member that is lost reads its words again and encodes them with the merges so far; a driver that is lost is continued from
-the segments that it has stored. The vocabulary is that of one learner (`learn.py`), byte for byte, under the same receipt.
+the segments that it has stored. Members whose words the machines' memory does not hold keep them in files (`arena`). The
+vocabulary is that of one learner (`learn.py`), byte for byte, under the same receipt.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from pairloom.operators import count_pairs, merge_counts
+from pairloom.operators import WordCounts, count_pairs
 from pairloom.operators.bpe.sharded import Coordinator, Partition, byte_ids, partition_memory
 from pairloom.operators.errors import CorruptionError, StorageError
-from pairloom.operators.text import text_of
 from pairloom.pipeline.events import RoundDone, StepFinished, StepStarted, UnitDone
+from pairloom.pipeline.execution.arena import arena
 from pairloom.pipeline.execution.base import Crew, Executor, PreemptedError
 from pairloom.pipeline.job import Job
 from pairloom.pipeline.stages.counted import read_pairs, read_words
 from pairloom.pipeline.store.files import StoredFile
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.merge_log import MergeLog
+from pairloom.pipeline.store.objects import Objects
 from pairloom.pipeline.store.receipts import Ledger
 
 __all__ = ["WordsPost", "learn_in_rounds", "share_out"]
 
-# Asking a Ray actor costs the driver some 0.4 ms (Ray 2.60, AMD EPYC), so that 64 cost it 30 ms a round.
+# What all members tell is added up by one driver: some 120 kB a round each.
 MEMBERS = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WordsPost:
-    """A member that holds the words of some merged partitions."""
+    """A member that holds the words of some merged partitions.
+
+    Where it is projected to need more than `allowed` bytes of memory, what grows with the words lies in files in `folder`
+    of its machine (by default the folder for temporary files).
+    """
 
     root: str
     number: int
     words: tuple[StoredFile, ...]
     pairs: tuple[StoredFile, ...]
     specials: int
+    allowed: int | None = None
+    folder: str | None = None
 
     @property
     def label(self) -> str:
@@ -47,24 +55,50 @@ class WordsPost:
         return f"learn member {self.number} ({len(self.words)} partitions)"
 
     @property
-    def memory(self) -> int:
-        """The words as they are stored, twice while they are read, and the partition."""
+    def projected(self) -> int:
+        """Bytes that the member takes at most: the process, one file of words as it is read, and the partition."""
         stored = sum(file.bytes for file in self.words)
         words = sum(file.facts["words"] for file in self.words)
-        return 300_000_000 + 2 * stored + partition_memory(words, max(0, stored - 16 * words))
+        return self._least + partition_memory(words, max(0, stored - 16 * words))
+
+    @property
+    def spills(self) -> bool:
+        """Whether the partition lies in files."""
+        return self.allowed is not None and self.projected > self.allowed
+
+    @property
+    def memory(self) -> int:
+        """What the member takes of its machine's memory at most."""
+        return self._least + partition_memory(0, 0) if self.spills else self.projected
+
+    @property
+    def _least(self) -> int:
+        return 300_000_000 + 2 * max((file.bytes for file in self.words), default=0)
 
     def start(self) -> Partition:
-        """Read the words; CorruptionError where they are not those whose pairs were counted."""
+        """Read the words once; CorruptionError where they are not those whose pairs were counted."""
         objects = open_objects(self.root)
-        counts = merge_counts(read_words(objects, file) for file in self.words)
-        pairs = np.zeros((256, 256), np.int64)
-        for file in self.pairs:
-            pairs += read_pairs(objects, file)
-        if not np.array_equal(pairs, count_pairs(counts)):
-            raise CorruptionError(
-                "the stored pair counts are not those of the words: words were lost or added on the way"
-            )
-        return Partition(text_of(counts.words), counts.counts, byte_ids(self.specials), self.specials + 256)
+        words = StoredWords(objects=objects, files=self.words)
+        for counts, file in zip(words, self.pairs, strict=True):
+            if not np.array_equal(read_pairs(objects, file), count_pairs(counts)):
+                raise CorruptionError(
+                    f"{objects.uri(file.path)}: the stored pair counts are not those of the words: words were lost or added "
+                    "on the way"
+                )
+        empty = arena(self.folder) if self.spills else np.empty
+        return Partition(words, byte_ids(self.specials), self.specials + 256, empty=empty)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredWords:
+    """The words of some files, read anew whenever they are gone through, one file after another."""
+
+    objects: Objects
+    files: tuple[StoredFile, ...]
+
+    def __iter__(self) -> Iterator[WordCounts]:
+        for file in self.files:
+            yield read_words(self.objects, file)
 
 
 def share_out(sizes: Sequence[int], members: int) -> list[list[int]]:
@@ -83,12 +117,12 @@ def share_out(sizes: Sequence[int], members: int) -> list[list[int]]:
 
 
 def _members(words: Sequence[StoredFile], executor: Executor) -> int:
-    """One member a processor, up to what a driver asks quickly; more where their memory would not do."""
+    """One member a processor, up to what a driver asks quickly; more where that makes each fit a machine."""
     few = min(executor.places(), MEMBERS)
     room = executor.room()
     if room is None:
         return few
-    whole = WordsPost(root="", number=0, words=tuple(words), pairs=(), specials=0).memory
+    whole = WordsPost(root="", number=0, words=tuple(words), pairs=(), specials=0).projected
     return max(few, -(-whole // room))
 
 
@@ -121,6 +155,8 @@ def learn_in_rounds(
             words=tuple(words[part] for part in share),
             pairs=tuple(pairs[part] for part in share),
             specials=specials,
+            allowed=job.executor.room(members),
+            folder=choice.spill,
         )
         for number, share in enumerate(shares)
     ]

@@ -4,21 +4,24 @@ Merging in order and encoding give the same tokens, since the pair of the lowest
 partition that was lost needs nothing but its words and the merges so far.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators.bpe.symbols import HOLE, LONG
 from pairloom.operators.jit import kernel
 from pairloom.operators.pretokenize import Pretokenizer
-from pairloom.operators.text import Text
+from pairloom.operators.text import Text, text_of
 from pairloom.operators.vocabulary import Vocabulary
+from pairloom.operators.words import WordCounts
 
-__all__ = ["encode_words", "without_bytes"]
+__all__ = ["encode_words"]
 
 _WORDS = 1 << 20  # encoded at a time
 
 
-def without_bytes(text: Text, left_out: npt.NDArray[np.uint8]) -> Text:
+def _without_bytes(text: Text, left_out: npt.NDArray[np.uint8]) -> Text:
     """The words with some bytes taken out; others become neighbours. As it is where none is to go."""
     if not len(left_out):
         return text
@@ -31,7 +34,7 @@ def without_bytes(text: Text, left_out: npt.NDArray[np.uint8]) -> Text:
 
 
 def encode_words(
-    text: Text,
+    parts: Iterable[WordCounts],
     ids: npt.NDArray[np.int32],
     first: int,
     merges: npt.NDArray[np.int32],
@@ -40,7 +43,7 @@ def encode_words(
     split: int,
     symbols: npt.NDArray[np.uint32],
 ) -> None:
-    """Make `merges` (int32[m, 2], ids) in words that `lay_out` wrote to `symbols`, the long ones from slot `split` on.
+    """Make `merges` (int32[m, 2], ids) in words laid out in `symbols` in this order, the long ones from slot `split` on.
 
     `ids` is int32[256], the id of each byte of the words; merge k makes the id `first + k`, which the partition calls
     `names[first + k]`; `lengths` (int32) are the bytes of each symbol.
@@ -55,10 +58,13 @@ def encode_words(
     encoder = vocabulary.encoder(table_bytes=0)  # words are distinct: there is nothing to remember
     nothing = np.zeros(0, np.uint32)
     places = np.array([0, split], np.int64)
-    for begin in range(0, len(text), _WORDS):
-        words = Text(data=text.data, offsets=text.offsets[begin : begin + _WORDS + 1])
-        encoded, bounds = encoder.encode(words, prepend=nothing, append=nothing)
-        _write_tokens(words.offsets, bounds, names[encoded], lengths, places, symbols)
+    left_out = np.flatnonzero(ids < 0).astype(np.uint8)
+    for part in parts:
+        text = _without_bytes(text_of(part.words), left_out)
+        for begin in range(0, len(text), _WORDS):
+            words = Text(data=text.data, offsets=text.offsets[begin : begin + _WORDS + 1])
+            encoded, bounds = encoder.encode(words, prepend=nothing, append=nothing)
+            _write_tokens(words.offsets, bounds, names[encoded], lengths, places, symbols)
 
 
 @kernel

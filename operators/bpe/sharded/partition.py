@@ -1,13 +1,24 @@
 """One partition's words, and the merges made in them: a worker's part of a sharded learner."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import numpy.typing as npt
 
-from pairloom.operators.bpe.pairs import COUNT, FILL, compact_lists, enlarge_pairs
+from pairloom.operators.bpe.layout import Allocate, Layout
+from pairloom.operators.bpe.limits import NO_LIMITS
+from pairloom.operators.bpe.pairs import (
+    CELLS,
+    COUNT,
+    FILL,
+    compact_lists,
+    enlarge_pairs,
+    place_lists,
+    tally,
+)
 from pairloom.operators.bpe.sharded.applying import apply_batch, batch_room, count_neighbours, take_back
-from pairloom.operators.bpe.sharded.counting import COUNTED, PAST_INT64, add_cells, count_hot
-from pairloom.operators.bpe.sharded.encoded import encode_words, without_bytes
-from pairloom.operators.bpe.sharded.listing import list_hot, list_new, name_pairs
+from pairloom.operators.bpe.sharded.encoded import encode_words
+from pairloom.operators.bpe.sharded.listing import choose_pairs, list_new, mark_cells
 from pairloom.operators.bpe.sharded.messages import (
     Begin,
     Begun,
@@ -20,48 +31,42 @@ from pairloom.operators.bpe.sharded.messages import (
     Round,
     Survey,
 )
-from pairloom.operators.bpe.symbols import LONG, lay_out, measure
 from pairloom.operators.errors import CapacityError
-from pairloom.operators.text import Text
+from pairloom.operators.words import WordCounts
 
 __all__ = ["Partition", "partition_memory"]
 
-_NO_LISTS = np.zeros(0, np.uint32)
+_NO_LISTS, _NO_WEIGHTS = np.zeros(0, np.uint32), np.zeros(0, np.int64)
 
 
 def partition_memory(words: int, symbols: int) -> int:
     """How many bytes a partition of `words` distinct words, `symbols` bytes together, allocates at most.
 
-    A word takes 8 bytes and a symbol 4 in the layout, up to 8 in lists of positions while these grow, and up to 24 in
-    what a batch makes (typically 1); the table of listed pairs is counted with 200 MB.
+    A word takes 8 bytes and a symbol 4 in the layout, 5 in lists of positions (up to 12 while these grow) and up to 12 in
+    what a batch makes (typically 1 or 2): text in natural languages takes 12 bytes a symbol, words of a few letters up to
+    22. The table of listed pairs is counted with 200 MB.
     """
-    return 8 * words + 36 * symbols + 200_000_000
+    return 8 * words + 24 * symbols + 200_000_000
 
 
 class Partition:
     """Words as symbols (see `bpe/symbols.py`), the lists of the pairs worth one, and the batch that is on trial."""
 
     def __init__(
-        self, text: Text, counts: npt.NDArray[np.int64], ids: npt.NDArray[np.int32], first: int
+        self,
+        parts: Iterable[WordCounts],
+        ids: npt.NDArray[np.int32],
+        first: int,
+        *,
+        empty: Allocate = np.empty,
     ) -> None:
-        """Keep the words for `Begin`.
+        """Remember where the words are.
 
-        `text` and `counts` (int64) are distinct words and how often each occurs, `ids` (int32[256]) the ids of the bytes,
-        negative for bytes to leave out, and `first` the id of the first merge. The words are kept as they are; nothing
-        else that `Begin` lays out survives the next `Begin`.
+        `parts` are distinct words and how often each occurs; they are gone through at each `Begin`, after which none of
+        what they gave is kept. `ids` (int32[256]) are the ids of the bytes, negative for bytes to leave out, and `first`
+        the id of the first merge. `empty` makes the arrays that grow with the words.
         """
-        self._text = without_bytes(text, np.flatnonzero(ids < 0).astype(np.uint8))
-        self._counts, self._ids, self._first = counts, ids, first
-        sizes = np.zeros(5, np.int64)
-        measure(self._text.data, self._text.offsets, ids, sizes)
-        short, short_bytes, longs, long_bytes, longest = (int(n) for n in sizes)
-        slots = short_bytes + long_bytes + 2 * (short + longs) + 1
-        if slots >= 1 << 32 or longest >= 1 << 31:
-            raise CapacityError(
-                f"{short + longs} distinct words of {short_bytes + long_bytes} bytes need {slots} slots; a partition holds "
-                f"at most {1 << 32}: use more partitions"
-            )
-        self._slots, self._split, self._longs = slots, short_bytes + 2 * short, longs
+        self._parts, self._ids, self._first, self._empty = parts, ids, first, empty
         self._begun = False
 
     def answer(self, message: Message) -> Reply:
@@ -77,23 +82,8 @@ class Partition:
                 return self.merge(message)
 
     def begin(self, message: Begin) -> Begun:
-        """Lay the words out with the merges so far."""
-        text, split = self._text, self._split
-        self._symbols = np.empty(self._slots, np.uint32)
-        self._starts = np.empty(self._longs + 1, np.int64)
-        self._owners = np.empty((self._slots - split) // LONG + 1, np.uint32)
-        self._long_counts = np.empty(self._longs, np.int64)
-        lay_out(
-            text.data,
-            text.offsets,
-            self._counts,
-            self._ids,
-            split,
-            self._symbols,
-            self._starts,
-            self._owners,
-            self._long_counts,
-        )
+        """Lay the words out with the merges so far; CapacityError where they need more than 2^32 slots."""
+        self._layout = layout = Layout.of_bytes(self._parts, self._ids, self._empty)
         named = int(message.symbols.max(initial=self._first - 1)) + 1
         self._lengths = np.ones(named + 1024, np.int32)
         self._around = np.zeros(2 * len(self._lengths), np.int64)
@@ -104,42 +94,75 @@ class Partition:
                     self._lengths[names[left]] + self._lengths[names[right]]
                 )
             encode_words(
-                text, self._ids, self._first, message.merges, names, self._lengths, split, self._symbols
+                self._parts,
+                self._ids,
+                self._first,
+                message.merges,
+                names,
+                self._lengths,
+                layout.split,
+                layout.symbols,
             )
+        self._counted: npt.NDArray[np.uint64] | None = None
+        self._cells: npt.NDArray[np.int64] | None = None
         self._table, self._pool, self._listed, self._paired = np.zeros(4, np.uint64), _NO_LISTS, 0, 0
         self._batch, self._base = np.zeros((0, 2), np.int32), named
-        self._positions, self._weights = np.zeros(0, np.uint32), np.zeros(0, np.int64)
+        self._positions, self._weights = _NO_LISTS, _NO_WEIGHTS
         self._bounds = np.zeros(1, np.int64)
         self._begun = True
-        weight = float(np.dot(self._counts.astype(np.float64), np.diff(text.offsets)))
-        return Begun(slots=self._slots, weight=weight)
+        return Begun(slots=len(layout.symbols), weight=layout.weight)
 
     def survey(self, message: Survey) -> Cells:
-        """Settle the batch on trial; all pairs, added up in cells."""
+        """Settle the batch on trial; all pairs, added up in cells, of which some are told."""
         self._settle(message.kept)
-        cells = np.zeros(message.cells, np.int64)
-        add_cells(self._symbols, self._lengths, cells)
-        return Cells(sums=cells)
+        cells = self._cells
+        if cells is None:
+            cells = np.zeros(message.cells, np.int64)
+            self._tally(CELLS, 0, cells, np.zeros(4, np.uint64))
+        self._cells = cells if message.stop < message.cells else None
+        return Cells(sums=cells[message.start : message.stop].copy())
 
     def collect(self, message: Collect) -> PairCounts:
         """Every pair of the hot cells, ascending; raises CapacityError where a count passes 2^63 - 1."""
         self._settle(np.zeros(0, np.bool_))
-        slots = 1 << 14
-        while True:
-            table = np.zeros(2 * slots, np.uint64)
-            status = count_hot(self._symbols, self._lengths, message.hot, table)
-            if status == PAST_INT64:
-                raise CapacityError("the count of a pair passes 2^63 - 1")
-            if status == COUNTED:
-                break
-            slots *= 4
-        rows = table.reshape(-1, 2)
+        self._counted = self._count(message.hot.astype(np.int64))
+        rows = self._counted.reshape(-1, 4)
         rows = rows[np.flatnonzero(rows[:, 0])]
         keys = rows[:, 0] - np.uint64(1)
         order = np.argsort(keys)
         pairs = np.empty((len(keys), 2), np.int32)
         pairs[:, 0], pairs[:, 1] = keys[order] >> np.uint64(32), keys[order] & np.uint64(0xFFFFFFFF)
         return PairCounts(pairs=pairs, counts=rows[order, 1].astype(np.int64))
+
+    def _count(self, cells: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:
+        """The table, as in `bpe/pairs.py`, of all pairs whose cell is not zero."""
+        slots = 1 << 14
+        while True:
+            table = np.zeros(4 * slots, np.uint64)
+            paired = self._tally(COUNT, 1, cells, table)
+            if paired == -2:
+                raise CapacityError("the count of a pair passes 2^63 - 1")
+            if paired >= 0:
+                return table
+            del table
+            slots *= 4
+
+    def _tally(
+        self, walk: int, threshold: int, cells: npt.NDArray[np.int64], table: npt.NDArray[np.uint64]
+    ) -> int:
+        """`tally`, of pairs of whatever length: the coordinator knows which are too long."""
+        return tally(
+            walk,
+            self._layout.symbols,
+            self._lengths,
+            self._first,
+            1 << 40,
+            threshold,
+            cells,
+            NO_LIMITS,
+            table,
+            self._pool,
+        )
 
     def merge(self, message: Round) -> Neighbours:
         """Settle the batch on trial and merge the next one; what stands next to the new symbols."""
@@ -159,7 +182,7 @@ class Partition:
         take_back(
             self._batch,
             kept,
-            self._symbols,
+            self._layout.symbols,
             self._lengths,
             self._table,
             self._positions,
@@ -169,19 +192,21 @@ class Partition:
 
     def _list_hot(self, hot: npt.NDArray[np.int32]) -> None:
         self._pool = _NO_LISTS  # released before its successor is made
+        counted, self._counted = self._counted, None
+        if counted is None:  # begun anew meanwhile
+            cells = np.zeros(1 << (16 * len(hot) + 1024).bit_length(), np.int64)
+            mark_cells(hot, cells)
+            counted = self._count(cells)
         self._table = np.zeros(4 << (2 * len(hot) + 16).bit_length(), np.uint64)
-        name_pairs(hot, self._table)
-        list_hot(COUNT, self._symbols, self._lengths, self._table, _NO_LISTS)
-        rows = self._table.reshape(-1, 4)
-        rows = rows[np.flatnonzero(rows[:, 3])]  # those that occur here
-        small = np.zeros(4 << (2 * len(rows) + 16).bit_length(), np.uint64)
-        rows[:, 2] = np.cumsum(rows[:, 3]) - rows[:, 3]
-        enlarge_pairs(rows.reshape(-1), small)
-        entries = int(rows[:, 3].sum())
-        self._pool = np.empty(entries + entries // 2 + 1024, np.uint32)
-        list_hot(FILL, self._symbols, self._lengths, small, self._pool)
-        small[2::4] -= small[3::4]
-        self._table, self._listed, self._paired = small, entries, len(rows)
+        self._paired = choose_pairs(hot, counted, self._table)
+        del counted
+        found = np.zeros(3, np.int64)
+        place_lists(self._table, 1, found)
+        entries = int(found[0])
+        self._pool = self._empty(entries + entries // 4 + 1024, np.uint32)
+        self._tally(FILL, 0, np.zeros(1, np.int64), self._table)
+        self._table[2::4] -= self._table[3::4]
+        self._listed = entries
 
     def _list_new(self, pairs: npt.NDArray[np.int32]) -> None:
         later = np.unique(pairs.max(axis=1)) - self._base
@@ -195,7 +220,7 @@ class Partition:
         self._listed, added = list_new(
             pairs,
             self._base,
-            self._symbols,
+            self._layout.symbols,
             self._lengths,
             self._positions,
             self._bounds,
@@ -208,13 +233,13 @@ class Partition:
         self._paired += added
 
     def _make_room(self, need: int) -> None:
-        """Take the lists of merged pairs out of the pool; enlarge it where that leaves it fuller than three quarters."""
+        """Take out of the pool what merges have overtaken; enlarge it where that leaves it fuller than seven eighths."""
         table = self._table.reshape(-1, 4)
         slots = np.flatnonzero(table[:, 3])
         order = slots[np.argsort(table[slots, 2])]
-        self._listed = compact_lists(self._table, order, 1, self._pool)
-        if 4 * (self._listed + need) > 3 * len(self._pool):
-            pool = np.empty(2 * self._listed + 2 * need, np.uint32)
+        self._listed = compact_lists(self._table, order, 1, self._layout.symbols, self._lengths, self._pool)
+        if 8 * (self._listed + need) > 7 * len(self._pool):
+            pool = self._empty((self._listed + need) * 5 // 4, np.uint32)
             pool[: self._listed] = self._pool[: self._listed]
             self._pool = pool
 
@@ -225,17 +250,22 @@ class Partition:
             self._lengths, self._around = lengths, np.zeros(2 * len(lengths), np.int64)
         tokens, neighbours = batch_room(batch, base, self._table)
         if tokens > len(self._positions) or 8 * tokens + 8192 < len(self._positions):
-            self._positions, self._weights = np.empty(tokens, np.uint32), np.empty(tokens, np.int64)
+            self._positions, self._weights = (
+                _NO_LISTS,
+                _NO_WEIGHTS,
+            )  # released before their successors are made
+            self._positions, self._weights = self._empty(tokens, np.uint32), self._empty(tokens, np.int64)
         self._batch, self._base, self._bounds = batch, base, np.zeros(len(batch) + 1, np.int64)
+        layout = self._layout
         apply_batch(
             batch,
             base,
-            self._split,
-            self._symbols,
+            layout.split,
+            layout.symbols,
             self._lengths,
-            self._starts,
-            self._owners,
-            self._long_counts,
+            layout.starts,
+            layout.owners,
+            layout.long_counts,
             self._table,
             self._pool,
             self._positions,
@@ -246,7 +276,7 @@ class Partition:
         ends, totals = np.zeros(2 * len(batch) + 1, np.int64), np.zeros(len(batch), np.int64)
         count_neighbours(
             base,
-            self._symbols,
+            self._layout.symbols,
             self._lengths,
             self._positions,
             self._weights,
