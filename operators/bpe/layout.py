@@ -1,6 +1,6 @@
 """Words laid out as symbols, from bytes or from tokens that an earlier vocabulary made of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +32,15 @@ class TokenSequences:
                 f"{len(self.counts)} words need {len(self.counts) + 1} offsets within {len(self.ids)} ids, "
                 f"got {len(self.offsets)}"
             )
+
+    def batches(self, tokens: int) -> Iterator[tuple[int, int]]:
+        """Ranges of words (first, last + 1) of some `tokens` tokens each, or one word that has more."""
+        start = 0
+        while start < len(self.counts):
+            stop = int(np.searchsorted(self.offsets, self.offsets[start] + tokens, "right")) - 1
+            stop = min(max(stop, start + 1), len(self.counts))
+            yield start, stop
+            start = stop
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -86,10 +95,7 @@ class Layout:
         cursors = np.array([0, layout.split, 0, 0], np.int64)
         while parts:
             part = parts.pop()
-            start = 0
-            while start < len(part.counts):
-                stop = int(np.searchsorted(part.offsets, part.offsets[start] + _AT_A_TIME, "right")) - 1
-                stop = min(max(stop, start + 1), len(part.counts))
+            for start, stop in part.batches(_AT_A_TIME):
                 low, high = int(part.offsets[start]), int(part.offsets[stop])
                 lay_out_tokens(
                     part.ids[low:high].astype(np.uint32),
@@ -101,7 +107,6 @@ class Layout:
                     layout.long_counts,
                     cursors,
                 )
-                start = stop
         return layout
 
     @classmethod
@@ -113,7 +118,7 @@ class Layout:
         if slots >= 1 << 32 or longest >= 1 << 31:
             raise CapacityError(
                 f"{short + longs} distinct words of {short_symbols + long_symbols} {what} need {slots} slots; "
-                f"learning holds at most {1 << 32} (leave out words that occur once)"
+                f"a process holds at most {1 << 32}: spread the words over more partitions, or leave out those that occur once"
             )
         split = short_symbols + 2 * short
         symbols = np.empty(slots, np.uint32)

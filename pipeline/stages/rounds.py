@@ -2,22 +2,31 @@
 
     words of partitions ─▶ members ◀── rounds ──▶ driver ── segments of merges ──▶ store ─▶ one task: vocabulary, memo
 
+For superwords that happens twice: with words as bytes, then with pieces as tokens of the first stage.
+
 A member that is lost reads its words again and encodes them with the merges so far; a driver that is lost is continued from
 the segments that it has stored. The vocabulary is that of one learner (`learn.py`), byte for byte, under the same receipt.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from pairloom.operators import count_pairs, merge_counts
-from pairloom.operators.bpe.sharded import Coordinator, Partition, byte_ids, partition_memory
+from pairloom.operators.bpe.sharded import (
+    ByteWords,
+    Coordinator,
+    Partition,
+    byte_ids,
+    partition_memory,
+)
 from pairloom.operators.errors import CorruptionError, StorageError
 from pairloom.operators.text import text_of
 from pairloom.pipeline.events import RoundDone, StepFinished, StepStarted, UnitDone
-from pairloom.pipeline.execution.base import Crew, Executor, PreemptedError
+from pairloom.pipeline.execution.base import Crew, Executor, Post, PreemptedError, Task
 from pairloom.pipeline.job import Job
 from pairloom.pipeline.stages.count import read_pairs, read_words
 from pairloom.pipeline.store.files import StoredFile
@@ -25,7 +34,7 @@ from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.merge_log import MergeLog
 from pairloom.pipeline.store.receipts import Ledger
 
-__all__ = ["WordsPost", "learn_in_rounds", "share_out"]
+__all__ = ["WordsPost", "in_rounds", "learn_in_rounds", "share_out"]
 
 # Asking a Ray actor costs the driver some 0.4 ms (Ray 2.60, AMD EPYC), so that 64 cost it 30 ms a round.
 MEMBERS = 64
@@ -64,7 +73,8 @@ class WordsPost:
             raise CorruptionError(
                 "the stored pair counts are not those of the words: words were lost or added on the way"
             )
-        return Partition(text_of(counts.words), counts.counts, byte_ids(self.specials), self.specials + 256)
+        ids = byte_ids(self.specials)
+        return Partition(ByteWords(text_of(counts.words), counts.counts, ids, self.specials + 256))
 
 
 def share_out(sizes: Sequence[int], members: int) -> list[list[int]]:
@@ -82,64 +92,63 @@ def share_out(sizes: Sequence[int], members: int) -> list[list[int]]:
     return [sorted(share) for share in shares]
 
 
-def _members(words: Sequence[StoredFile], executor: Executor) -> int:
-    """One member a processor, up to what a driver asks quickly; more where their memory would not do."""
+def _members(whole: int, executor: Executor) -> int:
+    """One member a processor, up to what a driver asks quickly; more where their memory would not do.
+
+    `whole` is the memory of one member with all partitions.
+    """
     few = min(executor.places(), MEMBERS)
     room = executor.room()
-    if room is None:
-        return few
-    whole = WordsPost(root="", number=0, words=tuple(words), pairs=(), specials=0).memory
-    return max(few, -(-whole // room))
+    return few if room is None else max(few, -(-whole // room))
+
+
+def in_rounds(job: Job, task: Task, slots: int) -> bool:
+    """Whether to learn in rounds: as the recipe says, or where one task is projected not to fit the largest machine.
+
+    `slots` are no fewer than a single learner would address.
+    """
+    mode = job.plan.recipe.vocabulary.learn.mode
+    if mode == "auto":
+        room = job.executor.room()
+        return (room is not None and task.memory > room) or slots >= 1 << 32
+    return mode == "sharded"
 
 
 def learn_in_rounds(
     job: Job,
+    step: str,
     unit: str,
-    *,
-    words: tuple[StoredFile, ...],
-    pairs: tuple[StoredFile, ...],
-    size: int,
-    specials: int,
-    min_count: int,
+    coordinator: Callable[[npt.NDArray[np.int32]], Coordinator],
+    post: Callable[[int, Sequence[int]], Post],
+    sizes: Sequence[int],
 ) -> None:
-    """Learn the merges of the unit `unit` and store them all as segments; goes on from those that are stored."""
+    """Learn the merges of the unit `unit`, as the step `step`, and store them all as segments; goes on from those that are stored.
+
+    `coordinator` is given the merges (int32[m, 2]) that are stored, `post` the number of a member and which partitions
+    it holds; `sizes` are the bytes of all partitions.
+    """
     log = MergeLog(job.objects, "learn", unit)
     choice = job.plan.recipe.vocabulary.learn
-    coordinator = Coordinator(
-        first=specials + 256,
-        merges=size - specials - 256,
-        min_count=min_count,
-        given=log.merges,
-    )
-    members = choice.members or _members(words, job.executor)
-    members = max(1, min(len(words), members))
-    shares = share_out([file.bytes for file in words], members)
-    posts = [
-        WordsPost(
-            root=job.plan.recipe.root,
-            number=number,
-            words=tuple(words[part] for part in share),
-            pairs=tuple(pairs[part] for part in share),
-            specials=specials,
-        )
-        for number, share in enumerate(shares)
-    ]
-    job.observe(StepStarted(step="rounds", units=members, reused=0, bytes=sum(file.bytes for file in words)))
-    crew = job.executor.crew(posts)
+    decides = coordinator(log.merges)
+    members = choice.members or _members(post(0, range(len(sizes))).memory, job.executor)
+    members = max(1, min(len(sizes), members))
+    shares = share_out(sizes, members)
+    job.observe(StepStarted(step=step, units=members, reused=0, bytes=sum(sizes)))
+    crew = job.executor.crew([post(number, share) for number, share in enumerate(shares)])
     try:
-        _rounds(job, coordinator, crew, log, choice.checkpoint_seconds)
+        _rounds(job, step, decides, crew, log, choice.checkpoint_seconds)
     except (PreemptedError, StorageError, KeyboardInterrupt):
-        log.extend(coordinator.merges)
+        log.extend(decides.merges)
         raise
     finally:
         crew.close()
-    log.extend(coordinator.merges)
-    for post in posts:
-        job.observe(UnitDone(step="rounds", bytes=sum(file.bytes for file in post.words), ledger=Ledger()))
-    job.observe(StepFinished(step="rounds", ledger=Ledger()))
+    log.extend(decides.merges)
+    for share in shares:
+        job.observe(UnitDone(step=step, bytes=sum(sizes[part] for part in share), ledger=Ledger()))
+    job.observe(StepFinished(step=step, ledger=Ledger()))
 
 
-def _rounds(job: Job, coordinator: Coordinator, crew: Crew, log: MergeLog, seconds: float) -> None:
+def _rounds(job: Job, step: str, coordinator: Coordinator, crew: Crew, log: MergeLog, seconds: float) -> None:
     stored = time.monotonic()
     while (message := coordinator.next()) is not None:
         coordinator.take(crew.ask(message, coordinator.anew))
@@ -147,7 +156,7 @@ def _rounds(job: Job, coordinator: Coordinator, crew: Crew, log: MergeLog, secon
             continue
         job.observe(
             RoundDone(
-                step="rounds",
+                step=step,
                 rounds=coordinator.rounds,
                 merges=len(coordinator.merges),
                 wanted=coordinator.wanted,

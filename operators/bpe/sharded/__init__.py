@@ -17,8 +17,11 @@ import numpy.typing as npt
 from pairloom.operators.bpe.assembling import assemble, check_options, spell_tokens
 from pairloom.operators.bpe.merges import checked_merges
 from pairloom.operators.bpe.sharded.coordinator import LEAST_BATCH, MOST_BATCH, Coordinator
+from pairloom.operators.bpe.sharded.driving import drive
+from pairloom.operators.bpe.sharded.encoded import ByteWords, TokenWords
 from pairloom.operators.bpe.sharded.messages import Message, Reply
 from pairloom.operators.bpe.sharded.partition import Partition, partition_memory
+from pairloom.operators.bpe.sharded.superwords import learn_superwords_sharded, superwords_coordinator
 from pairloom.operators.bpe.symbols import count_bytes
 from pairloom.operators.pretokenize import Pretokenizer
 from pairloom.operators.text import text_of
@@ -26,13 +29,17 @@ from pairloom.operators.vocabulary import Vocabulary, byte_order
 from pairloom.operators.words import WordCounts
 
 __all__ = [
+    "ByteWords",
     "Coordinator",
     "Message",
     "Partition",
     "Reply",
+    "TokenWords",
     "byte_ids",
     "learn_sharded",
+    "learn_superwords_sharded",
     "partition_memory",
+    "superwords_coordinator",
 ]
 
 
@@ -75,7 +82,7 @@ def learn_sharded(
     ids = byte_ids(len(specials))
     if limit_alphabet is not None:
         ids[_beyond(parts, limit_alphabet)] = -1
-    partitions = [Partition(text_of(part.words), part.counts, ids, first) for part in parts]
+    partitions = [Partition(ByteWords(text_of(part.words), part.counts, ids, first)) for part in parts]
     coordinator = Coordinator(
         first=first,
         merges=size - first,
@@ -87,10 +94,7 @@ def learn_sharded(
     )
     if merges is not None:
         spell_tokens(coordinator.merges, specials)  # refuses merges that make one token twice
-    while (message := coordinator.next()) is not None:
-        coordinator.take([partition.answer(message) for partition in partitions])
-        if progress is not None:
-            progress(len(coordinator.merges), coordinator.wanted)
+    drive(coordinator, partitions, progress)
     return assemble(coordinator.merges, specials, pretokenizer=pretokenizer, normalizer=normalizer)
 
 

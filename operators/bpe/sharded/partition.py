@@ -3,10 +3,11 @@
 import numpy as np
 import numpy.typing as npt
 
+from pairloom.operators.bpe.layout import Layout
 from pairloom.operators.bpe.pairs import COUNT, FILL, compact_lists, enlarge_pairs
 from pairloom.operators.bpe.sharded.applying import apply_batch, batch_room, count_neighbours, take_back
 from pairloom.operators.bpe.sharded.counting import COUNTED, PAST_INT64, add_cells, count_hot
-from pairloom.operators.bpe.sharded.encoded import encode_words, without_bytes
+from pairloom.operators.bpe.sharded.encoded import Words, encode_words
 from pairloom.operators.bpe.sharded.listing import list_hot, list_new, name_pairs
 from pairloom.operators.bpe.sharded.messages import (
     Begin,
@@ -20,9 +21,7 @@ from pairloom.operators.bpe.sharded.messages import (
     Round,
     Survey,
 )
-from pairloom.operators.bpe.symbols import LONG, lay_out, measure
 from pairloom.operators.errors import CapacityError
-from pairloom.operators.text import Text
 
 __all__ = ["Partition", "partition_memory"]
 
@@ -30,7 +29,7 @@ _NO_LISTS = np.zeros(0, np.uint32)
 
 
 def partition_memory(words: int, symbols: int) -> int:
-    """How many bytes a partition of `words` distinct words, `symbols` bytes together, allocates at most.
+    """How many bytes a partition of `words` distinct words, `symbols` bytes (or tokens) together, allocates at most.
 
     A word takes 8 bytes and a symbol 4 in the layout, up to 8 in lists of positions while these grow, and up to 24 in
     what a batch makes (typically 1); the table of listed pairs is counted with 200 MB.
@@ -41,27 +40,10 @@ def partition_memory(words: int, symbols: int) -> int:
 class Partition:
     """Words as symbols (see `bpe/symbols.py`), the lists of the pairs worth one, and the batch that is on trial."""
 
-    def __init__(
-        self, text: Text, counts: npt.NDArray[np.int64], ids: npt.NDArray[np.int32], first: int
-    ) -> None:
-        """Keep the words for `Begin`.
-
-        `text` and `counts` (int64) are distinct words and how often each occurs, `ids` (int32[256]) the ids of the bytes,
-        negative for bytes to leave out, and `first` the id of the first merge. The words are kept as they are; nothing
-        else that `Begin` lays out survives the next `Begin`.
-        """
-        self._text = without_bytes(text, np.flatnonzero(ids < 0).astype(np.uint8))
-        self._counts, self._ids, self._first = counts, ids, first
-        sizes = np.zeros(5, np.int64)
-        measure(self._text.data, self._text.offsets, ids, sizes)
-        short, short_bytes, longs, long_bytes, longest = (int(n) for n in sizes)
-        slots = short_bytes + long_bytes + 2 * (short + longs) + 1
-        if slots >= 1 << 32 or longest >= 1 << 31:
-            raise CapacityError(
-                f"{short + longs} distinct words of {short_bytes + long_bytes} bytes need {slots} slots; a partition holds "
-                f"at most {1 << 32}: use more partitions"
-            )
-        self._slots, self._split, self._longs = slots, short_bytes + 2 * short, longs
+    def __init__(self, words: Words) -> None:
+        """Keep the words for `Begin`; nothing else that it lays out survives the next `Begin`."""
+        self._words, self._first = words, words.first
+        self._layout = Layout.of_tokens([])
         self._begun = False
 
     def answer(self, message: Message) -> Reply:
@@ -78,22 +60,8 @@ class Partition:
 
     def begin(self, message: Begin) -> Begun:
         """Lay the words out with the merges so far."""
-        text, split = self._text, self._split
-        self._symbols = np.empty(self._slots, np.uint32)
-        self._starts = np.empty(self._longs + 1, np.int64)
-        self._owners = np.empty((self._slots - split) // LONG + 1, np.uint32)
-        self._long_counts = np.empty(self._longs, np.int64)
-        lay_out(
-            text.data,
-            text.offsets,
-            self._counts,
-            self._ids,
-            split,
-            self._symbols,
-            self._starts,
-            self._owners,
-            self._long_counts,
-        )
+        self._layout = Layout.of_tokens([])  # the one before is released before its successor is made
+        self._layout = layout = self._words.laid_out()
         named = int(message.symbols.max(initial=self._first - 1)) + 1
         self._lengths = np.ones(named + 1024, np.int32)
         self._around = np.zeros(2 * len(self._lengths), np.int64)
@@ -103,22 +71,19 @@ class Partition:
                 self._lengths[names[self._first + k]] = (
                     self._lengths[names[left]] + self._lengths[names[right]]
                 )
-            encode_words(
-                text, self._ids, self._first, message.merges, names, self._lengths, split, self._symbols
-            )
+            encode_words(self._words, message.merges, names, self._lengths, layout.split, layout.symbols)
         self._table, self._pool, self._listed, self._paired = np.zeros(4, np.uint64), _NO_LISTS, 0, 0
         self._batch, self._base = np.zeros((0, 2), np.int32), named
         self._positions, self._weights = np.zeros(0, np.uint32), np.zeros(0, np.int64)
         self._bounds = np.zeros(1, np.int64)
         self._begun = True
-        weight = float(np.dot(self._counts.astype(np.float64), np.diff(text.offsets)))
-        return Begun(slots=self._slots, weight=weight)
+        return Begun(slots=len(layout.symbols), weight=layout.weight)
 
     def survey(self, message: Survey) -> Cells:
         """Settle the batch on trial; all pairs, added up in cells."""
         self._settle(message.kept)
         cells = np.zeros(message.cells, np.int64)
-        add_cells(self._symbols, self._lengths, cells)
+        add_cells(self._layout.symbols, self._lengths, cells)
         return Cells(sums=cells)
 
     def collect(self, message: Collect) -> PairCounts:
@@ -127,7 +92,7 @@ class Partition:
         slots = 1 << 14
         while True:
             table = np.zeros(2 * slots, np.uint64)
-            status = count_hot(self._symbols, self._lengths, message.hot, table)
+            status = count_hot(self._layout.symbols, self._lengths, message.hot, table)
             if status == PAST_INT64:
                 raise CapacityError("the count of a pair passes 2^63 - 1")
             if status == COUNTED:
@@ -159,7 +124,7 @@ class Partition:
         take_back(
             self._batch,
             kept,
-            self._symbols,
+            self._layout.symbols,
             self._lengths,
             self._table,
             self._positions,
@@ -171,7 +136,7 @@ class Partition:
         self._pool = _NO_LISTS  # released before its successor is made
         self._table = np.zeros(4 << (2 * len(hot) + 16).bit_length(), np.uint64)
         name_pairs(hot, self._table)
-        list_hot(COUNT, self._symbols, self._lengths, self._table, _NO_LISTS)
+        list_hot(COUNT, self._layout.symbols, self._lengths, self._table, _NO_LISTS)
         rows = self._table.reshape(-1, 4)
         rows = rows[np.flatnonzero(rows[:, 3])]  # those that occur here
         small = np.zeros(4 << (2 * len(rows) + 16).bit_length(), np.uint64)
@@ -179,7 +144,7 @@ class Partition:
         enlarge_pairs(rows.reshape(-1), small)
         entries = int(rows[:, 3].sum())
         self._pool = np.empty(entries + entries // 2 + 1024, np.uint32)
-        list_hot(FILL, self._symbols, self._lengths, small, self._pool)
+        list_hot(FILL, self._layout.symbols, self._lengths, small, self._pool)
         small[2::4] -= small[3::4]
         self._table, self._listed, self._paired = small, entries, len(rows)
 
@@ -195,7 +160,7 @@ class Partition:
         self._listed, added = list_new(
             pairs,
             self._base,
-            self._symbols,
+            self._layout.symbols,
             self._lengths,
             self._positions,
             self._bounds,
@@ -230,12 +195,12 @@ class Partition:
         apply_batch(
             batch,
             base,
-            self._split,
-            self._symbols,
+            self._layout.split,
+            self._layout.symbols,
             self._lengths,
-            self._starts,
-            self._owners,
-            self._long_counts,
+            self._layout.starts,
+            self._layout.owners,
+            self._layout.long_counts,
             self._table,
             self._pool,
             self._positions,
@@ -246,7 +211,7 @@ class Partition:
         ends, totals = np.zeros(2 * len(batch) + 1, np.int64), np.zeros(len(batch), np.int64)
         count_neighbours(
             base,
-            self._symbols,
+            self._layout.symbols,
             self._lengths,
             self._positions,
             self._weights,

@@ -1,0 +1,127 @@
+"""segment: pieces of superwords as tokens of the first stage, and the members that hold them.
+
+pieces of a partition ──SegmentTask──▶ sequences of tokens ──SegmentsPost──▶ a member of a crew
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from pairloom.operators import Vocabulary, segment_words
+from pairloom.operators.bpe.layout import TokenSequences
+from pairloom.operators.bpe.sharded import Partition, TokenWords, partition_memory
+from pairloom.pipeline.phases import phase
+from pairloom.pipeline.stages.count import WORDS, read_words
+from pairloom.pipeline.stages.learned import most_frequent, word_batch
+from pairloom.pipeline.store.files import StoredFile, attempt_path, one_array, open_arrow, write_arrow
+from pairloom.pipeline.store.location import open_objects
+from pairloom.pipeline.store.objects import Objects
+from pairloom.pipeline.store.receipts import Receipt, claim, unit_id
+
+__all__ = ["MEMO_PIECES", "SegmentTask", "SegmentsPost", "read_segments"]
+
+SEGMENT_ROWS = 1 << 16  # pieces in a record batch
+MEMO_PIECES = (
+    1 << 18
+)  # the most frequent pieces, of all partitions, in the memo; one that occurs once is not worth a place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentTask:
+    """Make the first stage's merges in the pieces of one partition. The tasks share the first stage's vocabulary."""
+
+    root: str
+    pieces: StoredFile
+    base: str  # the fingerprint of the first stage's vocabulary
+    stage: str = "segment"
+
+    @property
+    def unit(self) -> str:
+        """The unit's id."""
+        return unit_id(self.stage, {"pieces": self.pieces.sha256, "base": self.base})
+
+    @property
+    def label(self) -> str:
+        """The file of the pieces."""
+        return self.pieces.path
+
+    @property
+    def memory(self) -> int:
+        """The pieces twice, and at most one id of 4 bytes a byte."""
+        return 400_000_000 + 6 * self.pieces.bytes
+
+    def run(self, shared: Vocabulary) -> Receipt:
+        """Segment; write the pieces as tokens, and the most frequent ones as they are."""
+        objects = open_objects(self.root)
+        with phase("read"):
+            counts = read_words(objects, self.pieces)
+        with phase("encode"):
+            part = segment_words(shared, counts)
+        kind = pa.large_list(pa.from_numpy_dtype(part.ids.dtype))
+        schema = pa.schema(
+            [pa.field("tokens", kind, nullable=False), pa.field("count", pa.int64(), nullable=False)]
+        )
+        rows = pa.LargeListArray.from_arrays(pa.array(part.offsets), pa.array(part.ids))
+        path = attempt_path(self.stage, self.unit, "segments.arrow")
+        with write_arrow(objects, path, schema, role="segments") as writer:
+            for start in range(0, len(counts), SEGMENT_ROWS):
+                columns = [
+                    rows.slice(start, SEGMENT_ROWS),
+                    pa.array(part.counts[start : start + SEGMENT_ROWS]),
+                ]
+                writer.write(pa.RecordBatch.from_arrays(columns, schema=schema))
+            writer.facts.update(words=len(counts), symbols=len(part.ids), pretokens=counts.total)
+        top = most_frequent(counts, MEMO_PIECES, least=2)
+        with write_arrow(
+            objects, attempt_path(self.stage, self.unit, "top.arrow"), WORDS, role="top"
+        ) as most:
+            most.write(word_batch(top))
+        assert writer.stored is not None
+        assert most.stored is not None
+        return claim(objects, Receipt(stage=self.stage, unit=self.unit, files=(writer.stored, most.stored)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentsPost:
+    """A member that holds some partitions of pieces, as tokens of the first stage (`base`)."""
+
+    root: str
+    number: int
+    segments: tuple[StoredFile, ...]
+    base: StoredFile
+
+    @property
+    def label(self) -> str:
+        """The member."""
+        return f"learn member {self.number} ({len(self.segments)} partitions of pieces)"
+
+    @property
+    def memory(self) -> int:
+        """The pieces as they are stored, the partition, and the vocabulary."""
+        words, symbols = (sum(file.facts[name] for file in self.segments) for name in ("words", "symbols"))
+        stored = sum(file.bytes for file in self.segments)
+        return 400_000_000 + stored + partition_memory(words, symbols) + 20 * self.base.bytes
+
+    def start(self) -> Partition:
+        """Read the pieces and the vocabulary."""
+        objects = open_objects(self.root)
+        base = Vocabulary.from_json(objects.read(self.base.path))
+        return Partition(TokenWords([read_segments(objects, file) for file in self.segments], base))
+
+
+def read_segments(objects: Objects, stored: StoredFile) -> TokenSequences:
+    """The pieces of a segmented partition."""
+    with open_arrow(objects, stored) as reader:
+        table = reader.read_all()
+    if table.num_rows == 0:
+        kind = table.schema.field("tokens").type.value_type.to_pandas_dtype()
+        return TokenSequences(
+            ids=np.zeros(0, kind), offsets=np.zeros(1, np.int64), counts=np.zeros(0, np.int64)
+        )
+    rows = one_array(table.column("tokens"))
+    return TokenSequences(
+        ids=rows.values.to_numpy(),
+        offsets=rows.offsets.to_numpy(),
+        counts=one_array(table.column("count")).to_numpy(),
+    )
