@@ -12,9 +12,9 @@ from rich.table import Table
 
 from pairloom.jobs.progress import size_text, time_text
 from pairloom.operators.errors import RecipeError
-from pairloom.pipeline.amounts import Size
 from pairloom.pipeline.forecast import Cluster, Forecast, forecast
 from pairloom.pipeline.plan import Plan
+from pairloom.pipeline.recipe.amounts import Size
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.objects import LocalObjects
 

@@ -7,20 +7,19 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from rich.console import Console
 from rich.table import Table
 
 from pairloom.jobs.progress import ROUNDS, SAYS, Progress, size_text, time_text
 from pairloom.operators.errors import RecipeError
-from pairloom.operators.order import document_ids, document_numbers
+from pairloom.operators.order import document_numbers
 from pairloom.pipeline.phases import PHASES
 from pairloom.pipeline.plan import Plan, project, project_sources
+from pairloom.pipeline.stages.shards import placed_shards
 from pairloom.pipeline.store.dataset import Dataset
 from pairloom.pipeline.store.files import read_batches
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.manifest import Manifest, latest_manifest
-from pairloom.pipeline.store.receipts import find_receipt
 
 __all__ = ["show_plan", "show_profile", "show_rows", "show_summary", "summary"]
 
@@ -277,21 +276,9 @@ def _rows(dataset: Dataset, split: str, start: int, count: int) -> list[dict[str
 def _ids_of(dataset: Dataset, wanted: set[int]) -> dict[int, str]:
     """The ids of documents by their numbers, looked up in the token shards."""
     found: dict[int, str] = {}
-    record = dataset.manifest.stage("tokenize")
-    rows: dict[str, int] = {}
-    for unit, shard in zip(record.units, record.files, strict=True):
-        receipt = find_receipt(dataset.objects, "tokenize", unit)
-        if receipt is None:
-            break
-        uris, first = [], []
-        for uri, records in receipt.slices:
-            uris.append(uri)
-            first.append(rows.get(uri, 0))
-            rows[uri] = first[-1] + records
-        for batch in read_batches(dataset.objects, shard):
-            place = batch.column("slice")
-            in_file = np.array(first)[place.to_numpy()] + batch.column("row").to_numpy()
-            ids = document_ids(batch.column("id"), pa.array(uris, pa.large_string()).take(place), in_file)
+    for shard in placed_shards(dataset.objects, dataset.manifest.stage("tokenize")):
+        for batch in read_batches(dataset.objects, shard.stored):
+            ids, _ = shard.documents(batch)
             numbers = document_numbers(ids)
             for index in np.flatnonzero(np.isin(numbers, list(wanted))):
                 found[int(numbers[index])] = ids[int(index)].as_py()

@@ -4,19 +4,25 @@ The algorithm is XXH64 (Yann Collet, https://github.com/Cyan4973/xxHash/blob/dev
 can recompute a document's place in an order or a word's partition with any XXH64 library.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
-from pairloom.operators.jit import address, kernel, load_u8, load_u32, load_u64
+from pairloom.operators.jit import address, inner, kernel, load_u8, load_u32, load_u64
 from pairloom.operators.text import Text
 
-__all__ = ["hash_bytes", "hash_text"]
+__all__ = ["GOLDEN", "hash_bytes", "hash_text", "mix64", "mixed", "xxh64"]
 
 P1 = np.uint64(0x9E3779B185EBCA87)
 P2 = np.uint64(0xC2B2AE3D27D4EB4F)
 P3 = np.uint64(0x165667B19E3779F9)
 P4 = np.uint64(0x85EBCA77C2B2AE63)
 P5 = np.uint64(0x27D4EB2F165667C5)
+
+# The step of splitmix64: 2^64 over the golden ratio.
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 def hash_text(text: Text, seed: int = 0) -> npt.NDArray[np.uint64]:
@@ -36,6 +42,17 @@ def hash_bytes(data: bytes, seed: int = 0) -> int:
     """XXH64 of one byte string."""
     offsets = np.array([0, len(data)], np.int64)
     return int(hash_text(Text(data=np.frombuffer(data, np.uint8), offsets=offsets), seed)[0])
+
+
+def mixed(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """The finalizer of splitmix64 (Steele, Lea and Flood, 2014), a bijection that makes uniform hashes of numbers."""
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+mix64: Callable[[Any], Any] = inner(mixed)
+"""`mixed` of one number; for use inside kernels."""
 
 
 @kernel

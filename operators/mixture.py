@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pairloom.operators.errors import RecipeError
-from pairloom.operators.hashing import hash_bytes, hash_text
+from pairloom.operators.hashing import GOLDEN, hash_bytes, hash_text, mixed
 from pairloom.operators.text import text_of
 
 __all__ = [
@@ -123,13 +123,9 @@ def expanded(copies: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.
 def copy_keys(keys: npt.NDArray[np.uint64], copy: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:
     """The place of each copy in the shuffled order: the first keeps its document's key, later ones have their own; uint64.
 
-    For each copy number it is a bijection of the keys: splitmix64 (Steele, Lea and Flood, 2014) from `copy` steps on.
+    For each copy number it is a bijection of the keys: `copy` steps of splitmix64.
     """
-    step = np.uint64(0x9E3779B97F4A7C15)
-    x = keys + copy.astype(np.uint64) * step
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.where(copy > 0, x ^ (x >> np.uint64(31)), keys)
+    return np.where(copy > 0, mixed(keys + copy.astype(np.uint64) * GOLDEN), keys)
 
 
 def passes(epochs: Fraction, tokens: int) -> tuple[Fraction, ...]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pairloom.operators.hashing import hash_bytes, hash_text
+from pairloom.operators.hashing import GOLDEN, hash_bytes, hash_text, mixed
 from pairloom.operators.jit import kernel
 from pairloom.operators.text import text_of
 
@@ -73,11 +73,7 @@ def input_blocks(
     Document `i` is record `rows[i]` of `uris[inputs[i]]`; a block is 65,536 consecutive records of one input.
     """
     first = hash_text(text_of(uris), BLOCK_SEED)[inputs]
-    x = first + (rows >> BLOCK_BITS).astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-    # The finalizer of splitmix64 (Steele, Lea and Flood, 2014).
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
+    return mixed(first + (rows >> BLOCK_BITS).astype(np.uint64) * GOLDEN)
 
 
 def permutation(length: int, seed: int) -> npt.NDArray[np.int64]:
@@ -123,7 +119,7 @@ def _permute(
             left = x >> half
             right = x & mask
             for r in range(len(keys)):
-                f = (right ^ keys[r]) * np.uint64(0x9E3779B97F4A7C15)
+                f = (right ^ keys[r]) * GOLDEN
                 f ^= f >> np.uint64(29)
                 f *= np.uint64(0xBF58476D1CE4E5B9)
                 f ^= f >> np.uint64(32)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pairloom.operators.hashing import GOLDEN, mix64
 from pairloom.operators.jit import kernel
 
 __all__ = ["tally_tokens"]
@@ -36,14 +37,6 @@ def tally_tokens(
 
 
 @kernel
-def _mix(x: np.uint64) -> np.uint64:
-    # The finalizer of splitmix64 (Steele, Lea and Flood, 2014).
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
-
-
-@kernel
 def _add(
     tally: npt.NDArray[np.uint64],
     values: npt.NDArray[np.uint32],
@@ -52,13 +45,12 @@ def _add(
     documents: npt.NDArray[np.int64],
     offsets: npt.NDArray[np.int64],
 ) -> None:
-    step = np.uint64(0x9E3779B97F4A7C15)
     mask = np.uint64(len(tally) - 1)
     for s in range(len(starts)):
         document = np.uint64(documents[s])
-        seed = _mix(document + step)
+        seed = mix64(document + GOLDEN)
         total = np.uint64(0)
         for i in range(lengths[s]):
             place = np.uint64(offsets[s] + i) << np.uint64(32)
-            total += _mix(seed + (place | np.uint64(values[starts[s] + i])) * step)
+            total += mix64(seed + (place | np.uint64(values[starts[s] + i])) * GOLDEN)
         tally[np.int64(document & mask)] += total

@@ -38,6 +38,22 @@ execution: {{engine: local, unit_bytes: {UNIT_BYTES}}}
     return make_plan(parse_recipe(text))
 
 
+def count_tasks(plan: Plan) -> list[Task]:
+    """The tasks that count a plan's units."""
+    choice = plan.recipe.vocabulary
+    return [
+        CountTask(
+            root=plan.recipe.root,
+            input=unit,
+            cut=choice.cut(),
+            normalizer=choice.normalizer,
+            parts=plan.partitions,
+            max_record_bytes=plan.recipe.max_record_bytes,
+        )
+        for unit in plan.units
+    ]
+
+
 @dataclass(slots=True, eq=False)
 class MemoryObjects:
     """Objects in this process, and how often each operation was asked for."""

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pairloom.operators.hashing import hash_bytes, xxh64
+from pairloom.operators.hashing import hash_bytes, mix64, xxh64
 from pairloom.operators.jit import address, copy_bytes, kernel
 
 __all__ = ["Documents", "fingerprints"]
@@ -91,14 +91,6 @@ def _copy(start: npt.NDArray[np.int64], size: npt.NDArray[np.int64], out: npt.ND
 
 
 @kernel
-def _mix(x: np.uint64) -> np.uint64:
-    # The finalizer of splitmix64 (Steele, Lea and Flood, 2014).
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
-
-
-@kernel
 def _fingerprint(
     start: npt.NDArray[np.int64],
     size: npt.NDArray[np.int64],
@@ -112,5 +104,5 @@ def _fingerprint(
         content = xxh64(start[i], size[i], content_seed)
         second = xxh64(start[i], size[i], second_seed)
         out[i, 0] = content
-        out[i, 1] = _mix(_mix(content ^ keys[i]) ^ numbers[i])
-        out[i, 2] = _mix(_mix(second ^ keys[i]) ^ numbers[i])
+        out[i, 1] = mix64(mix64(content ^ keys[i]) ^ numbers[i])
+        out[i, 2] = mix64(mix64(second ^ keys[i]) ^ numbers[i])

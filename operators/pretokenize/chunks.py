@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pairloom.operators.hashing import hash_text
+from pairloom.operators.hashing import GOLDEN, hash_text, mix64
 from pairloom.operators.jit import address, kernel, load_u8
 from pairloom.operators.text import Text
 
@@ -114,10 +114,7 @@ def _cut(
             draws = 0
             continue
         draws += 1
-        z = keys[document] + np.uint64(draws) * np.uint64(0x9E3779B97F4A7C15)
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        z ^= z >> np.uint64(31)
+        z = mix64(keys[document] + np.uint64(draws) * GOLDEN)
         chosen = 0
         while z >> np.uint64(32) >= bounds[chosen]:
             chosen += 1

@@ -24,7 +24,7 @@ from pairloom.pipeline.report.parallel import read_parallel
 from pairloom.pipeline.report.text import TextSample, Words, read_sample, words_of
 from pairloom.pipeline.report.tokens import about_tokens
 from pairloom.pipeline.segments import receipt_of, shards
-from pairloom.pipeline.stages.count import read_words
+from pairloom.pipeline.stages.counted import read_words
 from pairloom.pipeline.store.dataset import Dataset
 from pairloom.pipeline.store.files import open_arrow
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from pairloom.operators import WordCounter, WordCounts, count_pairs, merge_counts
@@ -20,25 +19,16 @@ from pairloom.pipeline.corpus import Unit
 from pairloom.pipeline.job import Job, dead_letters
 from pairloom.pipeline.phases import in_phase, phase
 from pairloom.pipeline.recipe import Cut, fingerprint
+from pairloom.pipeline.stages.counted import PAIRS, WORDS, word_batch, words_of
 from pairloom.pipeline.stages.reading import Intake, slice_identity
-from pairloom.pipeline.store.files import StoredFile, attempt_path, one_array, open_arrow, write_arrow
+from pairloom.pipeline.store.files import StoredFile, attempt_path, open_arrow, write_arrow
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.manifest import StageRecord
 from pairloom.pipeline.store.objects import Objects
 from pairloom.pipeline.store.receipts import Ledger, Receipt, claim, unit_id
 
-__all__ = ["PAIRS", "WORDS", "CountTask", "MergeTask", "count", "read_pairs", "read_words"]
+__all__ = ["CountTask", "MergeTask", "count"]
 
-WORDS = pa.schema(
-    [pa.field("word", pa.large_binary(), nullable=False), pa.field("count", pa.int64(), nullable=False)]
-)
-PAIRS = pa.schema(
-    [
-        pa.field("left", pa.uint8(), nullable=False),
-        pa.field("right", pa.uint8(), nullable=False),
-        pa.field("count", pa.int64(), nullable=False),
-    ]
-)
 MERGED_ROWS = 1 << 20  # words in a record batch of a merged partition
 
 
@@ -106,7 +96,7 @@ class CountTask:
         path = attempt_path(self.stage, self.unit, f"{role}.arrow")
         with write_arrow(objects, path, WORDS, role=role) as writer:
             for part in counts.partition(self.parts):
-                writer.write(_batch(part))
+                writer.write(word_batch(part))
             writer.facts.update(words=len(counts), pretokens=counts.total)
         assert writer.stored is not None
         return writer.stored
@@ -148,7 +138,7 @@ class MergeTask:
             counts = merge_counts(in_phase("read", self._parts(objects, shared)))
         path = attempt_path(self.stage, self.unit, f"{self.role}.arrow")
         with write_arrow(objects, path, WORDS, role=self.role) as words:
-            whole = _batch(counts)
+            whole = word_batch(counts)
             for start in range(0, len(counts), MERGED_ROWS):
                 words.write(whole.slice(start, MERGED_ROWS))
             words.facts.update(words=len(counts), pretokens=counts.total)
@@ -173,7 +163,7 @@ class MergeTask:
         for stored, weight in inputs:
             if weight:
                 with open_arrow(objects, stored) as reader:
-                    yield _counts(reader.get_batch(self.part)).times(weight)
+                    yield words_of(reader.get_batch(self.part)).times(weight)
 
 
 # The units' files, and how often each one's counts are taken.
@@ -230,30 +220,3 @@ def _merge(job: Job, role: str, counted: list[Receipt]) -> list[Receipt]:
         shared=tuple(zip(files, factors, strict=True)),
         sizes=[size // parts] * parts,
     )
-
-
-def read_words(objects: Objects, stored: StoredFile) -> WordCounts:
-    """The words of a merged partition."""
-    with open_arrow(objects, stored) as reader:
-        table = reader.read_all()
-    words = one_array(table.column("word"))
-    return WordCounts(words=words, counts=table.column("count").to_numpy())
-
-
-def read_pairs(objects: Objects, stored: StoredFile) -> npt.NDArray[np.int64]:
-    """The pairs of a merged partition, as int64[256, 256]."""
-    pairs = np.zeros((256, 256), np.int64)
-    with open_arrow(objects, stored) as reader:
-        table = reader.read_all()
-    pairs[table.column("left").to_numpy(), table.column("right").to_numpy()] = table.column(
-        "count"
-    ).to_numpy()
-    return pairs
-
-
-def _batch(counts: WordCounts) -> pa.RecordBatch:
-    return pa.RecordBatch.from_arrays([counts.words, pa.array(counts.counts)], schema=WORDS)
-
-
-def _counts(batch: pa.RecordBatch) -> WordCounts:
-    return WordCounts(words=batch.column("word"), counts=batch.column("count").to_numpy())

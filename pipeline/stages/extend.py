@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from pairloom.operators import Vocabulary, extend_bpe, merge_counts
-from pairloom.pipeline.stages.count import read_words
+from pairloom.pipeline.stages.counted import read_words
 from pairloom.pipeline.stages.learned import most_frequent, publish
 from pairloom.pipeline.store.files import StoredFile
 from pairloom.pipeline.store.location import open_objects

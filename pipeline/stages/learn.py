@@ -16,7 +16,7 @@ from pairloom.operators.bpe.assembling import assemble
 from pairloom.operators.bpe.sharded import Coordinator
 from pairloom.operators.errors import CapacityError
 from pairloom.pipeline.job import Job
-from pairloom.pipeline.stages.count import read_pairs, read_words
+from pairloom.pipeline.stages.counted import read_pairs, read_words
 from pairloom.pipeline.stages.extend import ExtendTask
 from pairloom.pipeline.stages.learned import most_frequent, publish
 from pairloom.pipeline.stages.rounds import WordsPost, in_rounds, learn_in_rounds

@@ -7,12 +7,12 @@ import pyarrow as pa
 
 from pairloom.operators import Vocabulary, WordCounts
 from pairloom.pipeline.execution.base import Task
-from pairloom.pipeline.stages.count import WORDS
+from pairloom.pipeline.stages.counted import WORDS, word_batch, words_of
 from pairloom.pipeline.store.files import StoredFile, attempt_path, open_arrow, write_arrow, write_bytes
 from pairloom.pipeline.store.objects import Objects
 from pairloom.pipeline.store.receipts import Receipt, claim
 
-__all__ = ["MEMO_WORDS", "most_frequent", "publish", "read_memo", "word_batch"]
+__all__ = ["MEMO_WORDS", "most_frequent", "publish", "read_memo"]
 
 # The most frequent words, which tokenize finds encoded already.
 MEMO_WORDS = 1 << 20
@@ -23,11 +23,6 @@ def most_frequent(counts: WordCounts, limit: int = MEMO_WORDS, *, least: int = 1
     often = np.flatnonzero(counts.counts >= least)
     top = np.sort(often[np.argsort(-counts.counts[often], kind="stable")[:limit]])
     return WordCounts(words=counts.words.take(pa.array(top)), counts=counts.counts[top])
-
-
-def word_batch(counts: WordCounts) -> pa.RecordBatch:
-    """Words and their counts as a record batch of `WORDS`."""
-    return pa.RecordBatch.from_arrays([counts.words, pa.array(counts.counts)], schema=WORDS)
 
 
 def publish(
@@ -51,5 +46,4 @@ def publish(
 def read_memo(objects: Objects, stored: StoredFile) -> WordCounts:
     """The most frequent words of the corpus that the vocabulary was learned from."""
     with open_arrow(objects, stored) as reader:
-        batch = reader.get_batch(0)
-    return WordCounts(words=batch.column("word"), counts=batch.column("count").to_numpy())
+        return words_of(reader.get_batch(0))

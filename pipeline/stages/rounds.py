@@ -28,7 +28,7 @@ from pairloom.operators.text import text_of
 from pairloom.pipeline.events import RoundDone, StepFinished, StepStarted, UnitDone
 from pairloom.pipeline.execution.base import Crew, Executor, Post, PreemptedError, Task
 from pairloom.pipeline.job import Job
-from pairloom.pipeline.stages.count import read_pairs, read_words
+from pairloom.pipeline.stages.counted import read_pairs, read_words
 from pairloom.pipeline.store.files import StoredFile
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.merge_log import MergeLog

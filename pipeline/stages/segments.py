@@ -12,8 +12,8 @@ from pairloom.operators import Vocabulary, segment_words
 from pairloom.operators.bpe.layout import TokenSequences
 from pairloom.operators.bpe.sharded import Partition, TokenWords, partition_memory
 from pairloom.pipeline.phases import phase
-from pairloom.pipeline.stages.count import WORDS, read_words
-from pairloom.pipeline.stages.learned import most_frequent, word_batch
+from pairloom.pipeline.stages.counted import WORDS, read_words, word_batch
+from pairloom.pipeline.stages.learned import most_frequent
 from pairloom.pipeline.store.files import StoredFile, attempt_path, one_array, open_arrow, write_arrow
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.objects import Objects

@@ -28,7 +28,7 @@ from pairloom.operators.bpe.sharded import (
 from pairloom.operators.bpe.superwords import assemble_superwords
 from pairloom.pipeline.job import Job
 from pairloom.pipeline.phases import phase
-from pairloom.pipeline.stages.count import read_words
+from pairloom.pipeline.stages.counted import read_words
 from pairloom.pipeline.stages.learned import most_frequent, publish
 from pairloom.pipeline.stages.rounds import in_rounds, learn_in_rounds
 from pairloom.pipeline.stages.segments import MEMO_PIECES, SegmentsPost, SegmentTask, read_segments

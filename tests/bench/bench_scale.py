@@ -19,10 +19,9 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from pairloom.jobs.progress import Progress
 from pairloom.pipeline.job import Job
-from pairloom.pipeline.stages.count import CountTask
 from pairloom.pipeline.store.manifest import Manifest, StageRecord, commit, latest_manifest
 from pairloom.pipeline.store.receipts import Ledger
-from tests.simulation import MemoryObjects, Returning, simulated_plan
+from tests.simulation import MemoryObjects, Returning, count_tasks, simulated_plan
 
 T = TypeVar("T")
 
@@ -45,21 +44,9 @@ def main(units: int) -> None:
     assert len(plan.units) == units
     objects = MemoryObjects()
     job = Job(plan=plan, objects=objects, observe=Progress(), executor=Returning(objects=objects), records={})
-    choice = plan.recipe.vocabulary
 
     def step() -> StageRecord:
-        tasks = [
-            CountTask(
-                root=plan.recipe.root,
-                input=unit,
-                cut=choice.cut(),
-                normalizer=choice.normalizer,
-                parts=plan.partitions,
-                max_record_bytes=plan.recipe.max_record_bytes,
-            )
-            for unit in plan.units
-        ]
-        receipts = job.step("count", tasks, sizes=[unit.bytes for unit in plan.units])
+        receipts = job.step("count", count_tasks(plan), sizes=[unit.bytes for unit in plan.units])
         return StageRecord(
             key=plan.keys["count"],
             units=tuple(receipt.unit for receipt in receipts),

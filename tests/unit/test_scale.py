@@ -6,29 +6,12 @@ from pathlib import Path
 import pytest
 
 from pairloom.pipeline.events import Event, StepFinished
-from pairloom.pipeline.execution.base import Task
 from pairloom.pipeline.job import Job
 from pairloom.pipeline.plan import Plan
-from pairloom.pipeline.stages.count import CountTask
 from pairloom.pipeline.store.receipts import FEW, Receipt, find_receipts
-from tests.simulation import DOCUMENTS, MemoryObjects, Returning, simulated_plan
+from tests.simulation import DOCUMENTS, MemoryObjects, Returning, count_tasks, simulated_plan
 
 UNITS = 3000
-
-
-def tasks_of(plan: Plan) -> list[Task]:
-    choice = plan.recipe.vocabulary
-    return [
-        CountTask(
-            root=plan.recipe.root,
-            input=unit,
-            cut=choice.cut(),
-            normalizer=choice.normalizer,
-            parts=plan.partitions,
-            max_record_bytes=plan.recipe.max_record_bytes,
-        )
-        for unit in plan.units
-    ]
 
 
 def counted(
@@ -38,7 +21,7 @@ def counted(
     executor = Returning(objects=objects, fail_after=fail_after)
     job = Job(plan=plan, objects=objects, observe=events.append, executor=executor, records={})
     objects.asked.clear()
-    return job.step("count", tasks_of(plan), sizes=[unit.bytes for unit in plan.units]), events
+    return job.step("count", count_tasks(plan), sizes=[unit.bytes for unit in plan.units]), events
 
 
 def test_a_step_costs_one_listing_and_a_request_a_unit(tmp_path: Path) -> None:
@@ -48,7 +31,7 @@ def test_a_step_costs_one_listing_and_a_request_a_unit(tmp_path: Path) -> None:
     assert objects.asked == Counter(list=1, put=1000)
     whole, events = counted(plan, objects)
     assert objects.asked == Counter(list=1, read=1000, put=UNITS - 1000)
-    assert [receipt.unit for receipt in whole] == [task.unit for task in tasks_of(plan)]
+    assert [receipt.unit for receipt in whole] == [task.unit for task in count_tasks(plan)]
     assert isinstance(events[-1], StepFinished)
     assert events[-1].ledger.documents_in == UNITS * DOCUMENTS
     assert counted(plan, objects)[0] == whole

@@ -1,0 +1,34 @@
+"""The recipe: one YAML file is one run. Frozen, checked whole before anything starts, and hashed by its meaning."""
+
+from pairloom.pipeline.recipe.corpus import CorpusSource, Mixture
+from pairloom.pipeline.recipe.reading import load_recipe, parse_recipe
+from pairloom.pipeline.recipe.rows import Pack, Shuffle, Tokenize
+from pairloom.pipeline.recipe.section import fingerprint
+from pairloom.pipeline.recipe.vocabulary import (
+    Cut,
+    Learn,
+    PretokenizerChoice,
+    Supertokens,
+    Superwords,
+    VocabularyChoice,
+)
+from pairloom.pipeline.recipe.whole import Execution, Recipe
+
+__all__ = [
+    "CorpusSource",
+    "Cut",
+    "Execution",
+    "Learn",
+    "Mixture",
+    "Pack",
+    "PretokenizerChoice",
+    "Recipe",
+    "Shuffle",
+    "Supertokens",
+    "Superwords",
+    "Tokenize",
+    "VocabularyChoice",
+    "fingerprint",
+    "load_recipe",
+    "parse_recipe",
+]

@@ -1,0 +1,52 @@
+"""Where documents come from, and how much of each source is taken."""
+
+from fractions import Fraction
+
+from pydantic import Field, model_validator
+
+from pairloom.operators.mixture import Asked
+from pairloom.pipeline.recipe.amounts import Ratio, TokenCount
+from pairloom.pipeline.recipe.section import Section
+
+__all__ = ["CorpusSource", "Mixture"]
+
+
+class CorpusSource(Section):
+    """Where documents come from: paths, and where the text stands in a record."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9._-]+$", description="a name for this source")
+    paths: tuple[str, ...] = Field(min_length=1, description="paths, globs or fsspec URIs")
+    exclude: tuple[str, ...] = Field(default=(), description="globs of paths to leave out")
+    text: str = Field(
+        default="text", description="field or column with the text; ignored for plain text files"
+    )
+    id: str | None = Field(default=None, description='field or column with the id; otherwise "<uri>#<row>"')
+    weight: Ratio | None = Field(default=None, description="share of the tokens of the mixture")
+    epochs: Ratio | None = Field(default=None, description="how often its documents are seen")
+    tokens: TokenCount | None = Field(default=None, description="how many of its tokens are seen")
+
+    @model_validator(mode="after")
+    def _one_share(self) -> "CorpusSource":
+        named = [name for name in ("weight", "epochs", "tokens") if getattr(self, name) is not None]
+        if len(named) > 1:
+            raise ValueError(f"source {self.name} names {' and '.join(named)}: say one of them")
+        return self
+
+    @property
+    def asked(self) -> Asked:
+        """What the recipe asks of this source."""
+        return Asked(
+            name=self.name,
+            weight=None if self.weight is None else Fraction(self.weight),
+            epochs=None if self.epochs is None else Fraction(self.epochs),
+            tokens=self.tokens,
+        )
+
+
+class Mixture(Section):
+    """How much of the sources is taken together, where they have weights."""
+
+    tokens: TokenCount | None = Field(
+        default=None, description="tokens in all; otherwise the most at which no source is seen twice"
+    )
+    seed: int = Field(default=0, ge=0, lt=1 << 63, description="another seed chooses other documents")

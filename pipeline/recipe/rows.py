@@ -1,0 +1,84 @@
+"""What surrounds the tokens of a document, in which order documents come, and how rows are filled with them."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from pairloom.operators.pack import widths
+from pairloom.pipeline.recipe.section import Section
+
+__all__ = ["Pack", "Shuffle", "Tokenize"]
+
+
+class Tokenize(Section):
+    """What surrounds the tokens of a document."""
+
+    prepend: tuple[str, ...] = Field(default=(), description="special tokens before each document")
+    append: tuple[str, ...] = Field(
+        default=("<|endoftext|>",), description="special tokens after each document"
+    )
+    special_tokens_in_text: Literal["text", "parse", "error"] = Field(
+        default="text", description="text that spells a special token: ordinary text, the token, or rejected"
+    )
+
+
+class Shuffle(Section):
+    """In which order documents are packed."""
+
+    mode: Literal["block", "document", "none"] = Field(
+        default="document", description="whole corpus by hash, within groups of inputs, or as it comes"
+    )
+    seed: int = Field(default=0, ge=0, lt=1 << 63, description="another seed is another order")
+    groups: int | None = Field(
+        default=None, ge=1, le=1 << 16, description="groups of inputs for mode block; otherwise by size"
+    )
+
+    @model_validator(mode="after")
+    def _possible(self) -> "Shuffle":
+        if self.groups is not None and self.mode != "block":
+            raise ValueError(f"groups belong to mode block, and the mode is {self.mode}")
+        return self
+
+
+class Pack(Section):
+    """Rows of equal length."""
+
+    seq_len: int = Field(default=2048, ge=1, le=1 << 24, description="tokens in a row")
+    strategy: Literal["best_fit", "buckets", "concat", "first_fit", "padded"] = Field(
+        default="best_fit", description="how rows are filled"
+    )
+    min_bucket: int | None = Field(
+        default=None, ge=1, description="tokens in the shortest rows of strategy buckets; otherwise 64"
+    )
+    overflow: Literal["split", "truncate", "drop"] = Field(
+        default="split", description="what happens to a document longer than a row"
+    )
+    predict_every_token: bool = Field(
+        default=False, description="a document that goes on in another row repeats one token there"
+    )
+    shuffle: Shuffle = Shuffle()
+    validation: float = Field(default=0.0, ge=0.0, lt=1.0, description="share of documents held out")
+    pad: str | None = Field(
+        default=None, description="the token on padding; otherwise the last appended one, or id 0"
+    )
+    file_tokens: int = Field(default=1 << 24, ge=1, description="tokens in a packed file, about")
+    deduplicate: Literal["none", "exact"] = Field(
+        default="none", description="exact: of documents with the same tokens the first is kept"
+    )
+
+    @model_validator(mode="after")
+    def _possible(self) -> "Pack":
+        if self.strategy == "concat" and self.overflow != "split":
+            raise ValueError("strategy concat splits documents at the end of a row: overflow must be split")
+        if self.predict_every_token and self.seq_len < 2:
+            raise ValueError("predict_every_token repeats one token of a row: seq_len must be at least 2")
+        if self.strategy == "buckets":
+            widths(self.seq_len, self.smallest_bucket)
+        elif self.min_bucket is not None:
+            raise ValueError(f"min_bucket belongs to strategy buckets, and the strategy is {self.strategy}")
+        return self
+
+    @property
+    def smallest_bucket(self) -> int:
+        """The tokens in the shortest rows of strategy buckets."""
+        return self.min_bucket or min(64, self.seq_len)

@@ -1,0 +1,179 @@
+"""Which vocabulary: by what text is cut, how merges are learned, or where the vocabulary is taken from."""
+
+import math
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+
+from pairloom.operators import Pretokenizer
+from pairloom.operators.pretokenize.chunks import BELL, RandomChunks
+from pairloom.pipeline.recipe.amounts import Exact
+from pairloom.pipeline.recipe.section import Section
+
+__all__ = ["Cut", "Learn", "PretokenizerChoice", "Supertokens", "Superwords", "VocabularyChoice"]
+
+
+class PretokenizerChoice(Section):
+    """Where text may be cut."""
+
+    scheme: str = Field(default="gpt2", description="a named pretokenizer")
+    digits: Literal["keep", "single", "l2r3", "r2l3"] = Field(
+        default="keep", description="how numbers are cut"
+    )
+    pattern: str | None = Field(default=None, description="a regular expression instead of a scheme (slower)")
+    lines: bool = Field(default=False, description="each line is cut as a text of its own")
+
+    @model_validator(mode="after")
+    def _known(self) -> "PretokenizerChoice":
+        self.build()
+        return self
+
+    def build(self) -> Pretokenizer:
+        """The operator that this choice names."""
+        return Pretokenizer(scheme=self.scheme, digits=self.digits, pattern=self.pattern, lines=self.lines)
+
+
+class Superwords(Section):
+    """The second stage of learning, whose merges may join words."""
+
+    transition: Exact = Field(
+        default=Fraction(4, 5), gt=0, le=1, description="share of the size at which it begins"
+    )
+    max_words: int | None = Field(default=4, ge=1, description="words in a token that it makes, at most")
+    forbid: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+        default=(": ",), description="strings that no token that it makes contains"
+    )
+    lines: bool = Field(default=True, description="no token of either stage goes on after a newline")
+    digits: Literal["keep", "single", "l2r3", "r2l3"] = Field(
+        default="keep", description="how its pretokenizer cuts numbers"
+    )
+
+
+class Supertokens(Section):
+    """Learning from chunks of random lengths; encoding without a pretokenizer."""
+
+    seed: int = Field(default=0, ge=0, lt=1 << 63, description="another seed is other chunks")
+    lengths: tuple[tuple[int, int, float], ...] = Field(
+        default=BELL, description="(least, most characters, share) of each range"
+    )
+
+    @model_validator(mode="after")
+    def _known(self) -> "Supertokens":
+        self.build()
+        return self
+
+    def build(self) -> RandomChunks:
+        """The operator that this choice names."""
+        return RandomChunks(seed=self.seed, lengths=self.lengths)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """By what text is cut: `first` for counting words, `weaker` for the pieces of superwords, `last` for encoding."""
+
+    first: Pretokenizer | RandomChunks
+    weaker: Pretokenizer | None
+    last: Pretokenizer
+
+    @property
+    def repeats(self) -> bool:
+        """Whether what is counted repeats, as words do; pieces of superwords, chunks and whole documents hardly do."""
+        return self.weaker is None and (self.last.scheme != "none" or self.last.pattern is not None)
+
+    @property
+    def counted(self) -> list[Any]:
+        """Everything that decides what is counted, for hashes."""
+        return [self.first.identity, None if self.weaker is None else self.weaker.identity]
+
+
+# What a vocabulary that is extended brings with it.
+_BROUGHT = {"pretokenizer", "normalizer", "special_tokens", "superwords", "supertokens"}
+
+
+class Learn(Section):
+    """How merges are learned. Nothing here changes a byte of the result."""
+
+    mode: Literal["auto", "single", "sharded"] = Field(
+        default="auto",
+        description="one task for all words, members that share them, or what the memory of the machines allows",
+    )
+    members: int | None = Field(
+        default=None, ge=1, description="members that share the words; otherwise one a processor, up to 64"
+    )
+    checkpoint_seconds: float = Field(
+        default=30.0, ge=0.0, description="between two times that a sharded learner stores its merges"
+    )
+
+
+class VocabularyChoice(Section):
+    """The vocabulary to learn, or the `tokenizer.json` to take."""
+
+    size: int = Field(default=32_768, ge=256, description="tokens, special tokens and the 256 bytes included")
+    pretokenizer: PretokenizerChoice = PretokenizerChoice()
+    normalizer: Literal["none", "nfc", "nfkc"] = Field(default="none", description="Unicode normalization")
+    special_tokens: tuple[str, ...] = Field(default=("<|endoftext|>",), description="tokens outside the text")
+    min_count: int = Field(default=1, ge=1, description="a pair seen less often is not merged")
+    learn: Learn = Learn()
+    superwords: Superwords | None = Field(default=None, description="a second stage that joins words")
+    supertokens: Supertokens | None = Field(default=None, description="learn from chunks of random lengths")
+    weights: dict[str, Exact] = Field(
+        default={}, description="how much a source counts, by its name; otherwise 1"
+    )
+    extend: str | None = Field(
+        default=None, description="a tokenizer.json to go on learning from: its ids never move"
+    )
+    from_: str | None = Field(
+        default=None, alias="from", description="a tokenizer.json; count and learn are skipped"
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> "VocabularyChoice":
+        if len(set(self.special_tokens)) != len(self.special_tokens):
+            raise ValueError("special_tokens names a token twice")
+        least = 256 + len(self.special_tokens)
+        if self.superwords is not None and self.supertokens is not None:
+            raise ValueError("superwords and supertokens are two ways to the same end: choose one")
+        if self.supertokens is not None and "pretokenizer" in self.model_fields_set:
+            raise ValueError("supertokens are learned and used without a pretokenizer: remove it")
+        if self.extend is not None:
+            if named := self.model_fields_set & _BROUGHT:
+                raise ValueError(f"`extend` brings these with it: remove {', '.join(sorted(named))}")
+        elif self.from_ is None and self.size < least:
+            raise ValueError(
+                f"size must be at least {least}: 256 bytes and {len(self.special_tokens)} special tokens"
+            )
+        if self.from_ is not None and (named := self.model_fields_set - {"from_"}):
+            raise ValueError(f"`from` brings a whole vocabulary: remove {', '.join(sorted(named))}")
+        return self
+
+    def cut(self) -> "Cut":
+        """By what text is cut for counting, for superwords, and for encoding (not where `extend` decides it)."""
+        if self.supertokens is not None:
+            return Cut(first=self.supertokens.build(), weaker=None, last=Pretokenizer(scheme="none"))
+        first = self.pretokenizer.build()
+        if self.superwords is None:
+            return Cut(first=first, weaker=None, last=first)
+        choice = self.superwords
+        first = replace(first, lines=choice.lines or first.lines)
+        weaker = Pretokenizer(scheme="superwords", digits=choice.digits, lines=first.lines)
+        return Cut(first=first, weaker=weaker, last=weaker)
+
+    @property
+    def transition(self) -> int:
+        """The tokens of the vocabulary, special tokens and bytes included, when the second stage begins."""
+        assert self.superwords is not None
+        return max(256 + len(self.special_tokens), math.floor(self.superwords.transition * self.size))
+
+    @model_serializer(mode="wrap")
+    def _as_given(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """What another key decides is left out, so that what is written down can be read again."""
+        data: dict[str, Any] = handler(self)
+        if self.from_ is not None:
+            return {k: v for k, v in data.items() if k in ("from", "from_")}
+        if self.extend is not None:
+            return {k: v for k, v in data.items() if k not in _BROUGHT}
+        if self.supertokens is not None:
+            data.pop("pretokenizer", None)
+        return data

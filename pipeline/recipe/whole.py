@@ -1,0 +1,96 @@
+"""The recipe: one run, whole, with what its parts must agree on."""
+
+from fractions import Fraction
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from pairloom.operators.words.weights import whole_weights
+from pairloom.pipeline.recipe.amounts import Size
+from pairloom.pipeline.recipe.corpus import CorpusSource, Mixture
+from pairloom.pipeline.recipe.rows import Pack, Tokenize
+from pairloom.pipeline.recipe.section import Section
+from pairloom.pipeline.recipe.vocabulary import VocabularyChoice
+
+__all__ = ["Execution", "Recipe"]
+
+
+class Execution(Section):
+    """Where the work runs. Nothing here changes a byte of the result."""
+
+    engine: Literal["ray", "local"] = Field(default="ray", description="Ray, or this process alone")
+    address: str | None = Field(default=None, description="a Ray cluster; otherwise one is started here")
+    unit_bytes: Size = Field(default=128_000_000, description="stored bytes of input in a task, about")
+    max_in_flight: int | None = Field(
+        default=None, ge=1, description="tasks at a time; otherwise twice the processors"
+    )
+
+
+class Recipe(Section):
+    """One run, whole."""
+
+    root: str = Field(default="./out", min_length=1, description="the folder that everything is written to")
+    corpus: tuple[CorpusSource, ...] = Field(min_length=1)
+    mixture: Mixture = Mixture()
+    vocabulary: VocabularyChoice = VocabularyChoice()
+    tokenize: Tokenize = Tokenize()
+    pack: Pack = Pack()
+    execution: Execution = Execution()
+    max_rejected: float = Field(
+        default=0.0, ge=0.0, le=1.0, description="share of records that may be rejected"
+    )
+    max_record_bytes: Size = Field(default=1 << 30, description="a longer record fails the run")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Recipe":
+        names = [source.name for source in self.corpus]
+        if len(set(names)) != len(names):
+            raise ValueError(f"two sources of the corpus have one name: {', '.join(names)}")
+        self._check_weights()
+        if unknown := sorted(set(self.vocabulary.weights) - set(names)):
+            raise ValueError(
+                f"vocabulary.weights names {', '.join(unknown)}, but the sources are {', '.join(names)}"
+            )
+        if self.vocabulary.weights:
+            self.count_weights()
+        if self.vocabulary.from_ is None and self.vocabulary.extend is None:
+            wanted = {
+                *self.tokenize.prepend,
+                *self.tokenize.append,
+                *([self.pack.pad] if self.pack.pad else []),
+            }
+            if missing := sorted(wanted - set(self.vocabulary.special_tokens)):
+                raise ValueError(
+                    f"{', '.join(missing)} is used in tokenize or pack but is not in vocabulary.special_tokens"
+                )
+        return self
+
+    def count_weights(self) -> dict[str, int]:
+        """How much each source counts, in whole numbers; see `whole_weights`."""
+        given = {source.name: self.vocabulary.weights.get(source.name, Fraction(1)) for source in self.corpus}
+        return whole_weights(given)
+
+    def _check_weights(self) -> None:
+        without = [source.name for source in self.corpus if source.weight is None]
+        if self.mixture.tokens is not None and without:
+            raise ValueError(
+                f"mixture.tokens is shared out by weights, but these sources have none: {', '.join(without)}"
+            )
+        if 0 < len(without) < len(self.corpus):
+            raise ValueError(
+                f"weights are shares of one whole, so every source needs one: {', '.join(without)} "
+                f"{'has' if len(without) == 1 else 'have'} none"
+            )
+
+    @property
+    def mixes(self) -> bool:
+        """Whether any source is asked for in another measure than once."""
+        asked = (source.asked for source in self.corpus)
+        return any(
+            one.weight is not None or one.tokens is not None or one.epochs not in (None, 1) for one in asked
+        )
+
+    @property
+    def selects(self) -> bool:
+        """Whether any document may be left out or taken more than once."""
+        return self.mixes or self.pack.deduplicate != "none"
