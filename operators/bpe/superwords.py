@@ -50,7 +50,7 @@ def segment_words(base: Vocabulary, counts: WordCounts) -> TokenSequences:
     The words take 2 bytes a token where `base` has at most 65,536 tokens, else 4, and 16 a word.
     """
     whole = replace(base, pretokenizer=Pretokenizer(scheme="none"), normalizer="none", memo=None)
-    encoder = whole.encoder(table_bytes=0)
+    encoder = whole.encoder()
     text, none = text_of(counts.words), np.zeros(0, np.uint32)
     ids, offsets = [np.zeros(0, base.dtype)], [np.zeros(1, np.int64)]
     start = 0

@@ -29,6 +29,7 @@ from pairloom.operators.jit import (
     load_u16,
     load_u32,
     load_u64,
+    signed,
     store_u16,
     store_u32,
 )
@@ -155,7 +156,7 @@ def cut_words(data: int, ends: Any, cuts: Any, state: Any, finer: Any, goes_on: 
     """
     table = address(cuts)
     piece, at = state[0], state[1]
-    count, room = 0, len(finer)
+    count, room = signed(0), len(finer)
     while piece < len(ends) and count < room:
         end = ends[piece]
         if at < end:
@@ -166,7 +167,7 @@ def cut_words(data: int, ends: Any, cuts: Any, state: Any, finer: Any, goes_on: 
                 byte = np.int64(load_u8(data + at))
                 finer[count] = at
                 goes_on[count] = 1
-                count += np.int64(load_u8(table + (before | byte)))
+                count += signed(load_u8(table + (before | byte)))
                 before = byte << 8
                 at += 1
             if at < end:

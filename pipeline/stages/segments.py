@@ -12,19 +12,15 @@ from pairloom.operators import Vocabulary, segment_words
 from pairloom.operators.bpe.layout import TokenSequences
 from pairloom.operators.bpe.sharded import Partition, TokenWords, partition_memory
 from pairloom.pipeline.phases import phase
-from pairloom.pipeline.stages.counted import WORDS, read_words, word_batch
-from pairloom.pipeline.stages.learned import most_frequent
+from pairloom.pipeline.stages.counted import read_words
 from pairloom.pipeline.store.files import StoredFile, attempt_path, one_array, open_arrow, write_arrow
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.objects import Objects
 from pairloom.pipeline.store.receipts import Receipt, claim, unit_id
 
-__all__ = ["MEMO_PIECES", "SegmentTask", "SegmentsPost", "read_segments"]
+__all__ = ["SegmentTask", "SegmentsPost", "read_segments"]
 
 SEGMENT_ROWS = 1 << 16  # pieces in a record batch
-MEMO_PIECES = (
-    1 << 18
-)  # the most frequent pieces, of all partitions, in the memo; one that occurs once is not worth a place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +48,7 @@ class SegmentTask:
         return 400_000_000 + 6 * self.pieces.bytes
 
     def run(self, shared: Vocabulary) -> Receipt:
-        """Segment; write the pieces as tokens, and the most frequent ones as they are."""
+        """Segment; write the pieces as tokens."""
         objects = open_objects(self.root)
         with phase("read"):
             counts = read_words(objects, self.pieces)
@@ -72,14 +68,8 @@ class SegmentTask:
                 ]
                 writer.write(pa.RecordBatch.from_arrays(columns, schema=schema))
             writer.facts.update(words=len(counts), symbols=len(part.ids), pretokens=counts.total)
-        top = most_frequent(counts, MEMO_PIECES, least=2)
-        with write_arrow(
-            objects, attempt_path(self.stage, self.unit, "top.arrow"), WORDS, role="top"
-        ) as most:
-            most.write(word_batch(top))
         assert writer.stored is not None
-        assert most.stored is not None
-        return claim(objects, Receipt(stage=self.stage, unit=self.unit, files=(writer.stored, most.stored)))
+        return claim(objects, Receipt(stage=self.stage, unit=self.unit, files=(writer.stored,)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

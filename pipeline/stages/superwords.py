@@ -18,7 +18,6 @@ from pairloom.operators import (
     Pretokenizer,
     Vocabulary,
     learn_superwords,
-    merge_counts,
 )
 from pairloom.operators.bpe import superwords_memory
 from pairloom.operators.bpe.sharded import (
@@ -28,10 +27,9 @@ from pairloom.operators.bpe.sharded import (
 from pairloom.operators.bpe.superwords import assemble_superwords
 from pairloom.pipeline.job import Job
 from pairloom.pipeline.phases import phase
-from pairloom.pipeline.stages.counted import read_words
-from pairloom.pipeline.stages.learned import most_frequent, publish
+from pairloom.pipeline.stages.learned import publish, read_memo
 from pairloom.pipeline.stages.rounds import in_rounds, learn_in_rounds
-from pairloom.pipeline.stages.segments import MEMO_PIECES, SegmentsPost, SegmentTask, read_segments
+from pairloom.pipeline.stages.segments import SegmentsPost, SegmentTask, read_segments
 from pairloom.pipeline.store.files import StoredFile
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.merge_log import MergeLog
@@ -43,11 +41,14 @@ __all__ = ["AssembleJoinedTask", "JoinTask", "join_words"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JoinTask:
-    """Learn from the segmented pieces. Handed the first stage's vocabulary."""
+    """Learn from the segmented pieces. Handed the first stage's vocabulary.
+
+    Pieces hardly repeat and are encoded word by word, so that the memo of the first stage is that of the last one.
+    """
 
     root: str
     segments: tuple[StoredFile, ...]
-    top: tuple[StoredFile, ...]
+    memo: StoredFile
     base: str
     size: int
     pretokenizer: Pretokenizer
@@ -85,7 +86,7 @@ class JoinTask:
         return 300_000_000 + read + superwords_memory(words, symbols, self.size, forbid=self.forbid)
 
     def run(self, shared: Vocabulary) -> Receipt:
-        """Learn; write `tokenizer.json` and the most frequent pieces."""
+        """Learn; write `tokenizer.json` and the most frequent words."""
         objects = open_objects(self.root)
         with phase("read"):
             parts = [read_segments(objects, file) for file in self.segments]
@@ -101,11 +102,9 @@ class JoinTask:
         return self.publish(objects, vocabulary)
 
     def publish(self, objects: Objects, vocabulary: Vocabulary) -> Receipt:
-        """Write the vocabulary and the memo's pieces, and claim the unit."""
-        pieces = merge_counts(read_words(objects, file) for file in self.top)
-        top = most_frequent(pieces, MEMO_PIECES, least=2)
+        """Write the vocabulary and the memo's words, and claim the unit."""
         facts = {name: sum(file.facts[name] for file in self.segments) for name in ("words", "pretokens")}
-        return publish(objects, self, vocabulary, top, facts)
+        return publish(objects, self, vocabulary, read_memo(objects, self.memo), facts)
 
     def coordinator(self, base: Vocabulary, given: npt.NDArray[np.int32]) -> Coordinator:
         """What decides where this is learned in rounds, and `given` (int32[m, 2]) are made already."""
@@ -138,8 +137,8 @@ class AssembleJoinedTask:
 
     @property
     def memory(self) -> int:
-        """The most frequent pieces, several times, and the vocabulary."""
-        return 600_000_000 + 4 * sum(file.bytes for file in self.join.top)
+        """The memo's words, several times, and the vocabulary."""
+        return 600_000_000 + 4 * self.join.memo.bytes
 
     def run(self, shared: Vocabulary) -> Receipt:
         """Read the merges; write what `JoinTask` writes."""
@@ -164,7 +163,7 @@ def join_words(job: Job, first: Receipt, min_count: int) -> Receipt:
     task = JoinTask(
         root=root,
         segments=tuple(receipt.file("segments") for receipt in segmented),
-        top=tuple(receipt.file("top") for receipt in segmented),
+        memo=first.file("memo"),
         base=base.fingerprint,
         size=choice.size,
         pretokenizer=job.plan.cut.last,

@@ -102,7 +102,7 @@ class TokenWords:
             normalizer="none",
             memo=None,
         )
-        encoder = vocabulary.encoder(table_bytes=0)
+        encoder = vocabulary.encoder()
         nothing = np.zeros(0, np.uint32)
         for part in self._parts:
             for start, stop in part.batches(_TOKENS):
