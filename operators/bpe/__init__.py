@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from pairloom.operators.bpe.assembling import assemble, check_options
+from pairloom.operators.bpe.assembling import alphabet, assemble, check_options
 from pairloom.operators.bpe.extend import Extension, append_tokens, extend_bpe, unreachable_tokens
 from pairloom.operators.bpe.layout import Layout
 from pairloom.operators.bpe.learner import Learner, memory
@@ -13,11 +13,10 @@ from pairloom.operators.bpe.merges import checked_merges, ordinal_merges
 from pairloom.operators.bpe.pairs import count_byte_pairs
 from pairloom.operators.bpe.replay import ReplayStep, replay
 from pairloom.operators.bpe.superwords import learn_superwords, segment_words, superwords_memory
-from pairloom.operators.bpe.symbols import count_bytes
 from pairloom.operators.errors import CapacityError, CorruptionError
 from pairloom.operators.pretokenize import Pretokenizer
 from pairloom.operators.text import text_of
-from pairloom.operators.vocabulary import Vocabulary, byte_order
+from pairloom.operators.vocabulary import Vocabulary
 from pairloom.operators.words import WordCounts
 
 __all__ = [
@@ -91,19 +90,14 @@ def learn_bpe(
         max_token_length=max_token_length,
         limit_alphabet=limit_alphabet,
     )
-    order = byte_order()
     first = len(specials) + 256
     if pairs is not None and not np.array_equal(pairs, count_pairs(counts)):
         raise CorruptionError(
             "the given pair counts are not those of the words: words were lost or added on the way"
         )
-    text = text_of(counts.words)
-    ids = np.empty(256, np.int32)
-    ids[order] = np.arange(len(specials), first)
-    if limit_alphabet is not None:
-        ids[_beyond(counts, order, limit_alphabet)] = -1
+    ids = alphabet([counts], len(specials), limit_alphabet)
     given = None if merges is None else checked_merges(merges, first, size)
-    layout = Layout.of_bytes(text, counts.counts, ids)
+    layout = Layout.of_bytes([counts], ids)
     learner = Learner(layout, first=first, merges=size - first, max_token_length=max_token_length)
     learned = learner.learn(min_count=min_count, given=given, progress=progress)
     return assemble(learned, specials, pretokenizer=pretokenizer, normalizer=normalizer)
@@ -118,13 +112,3 @@ def learn_memory(words: int, symbols: int, merges: int) -> int:
     only where more pairs than that tie for the next merge).
     """
     return memory(words, symbols, merges)
-
-
-def _beyond(counts: WordCounts, order: npt.NDArray[np.uint8], limit: int) -> npt.NDArray[np.uint8]:
-    """The bytes that `limit_alphabet` leaves out: all but the `limit` most frequent, ties to the smaller id."""
-    text = text_of(counts.words)
-    sums = np.zeros((2, 256), np.int64)
-    count_bytes(text.data, text.offsets, counts.counts, sums)
-    weights = [(int(high) << 32) + int(low) for high, low in sums.T]
-    ranked = sorted(range(256), key=lambda k: (-weights[order[k]], k))
-    return order[ranked[limit:]]

@@ -1,15 +1,18 @@
 """What surrounds the merges of a vocabulary: special tokens and bytes before them, one spelling for each token."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators.bpe.spelling import check_special_tokens, check_unique
+from pairloom.operators.bpe.symbols import count_bytes
 from pairloom.operators.pretokenize import Pretokenizer
+from pairloom.operators.text import text_of
 from pairloom.operators.vocabulary import Vocabulary, byte_order
+from pairloom.operators.words import WordCounts
 
-__all__ = ["assemble", "check_options", "spell_tokens"]
+__all__ = ["alphabet", "assemble", "byte_ids", "check_options", "spell_tokens"]
 
 
 def check_options(size: int, special_tokens: Sequence[str], **limits: int | None) -> tuple[str, ...]:
@@ -25,6 +28,31 @@ def check_options(size: int, special_tokens: Sequence[str], **limits: int | None
             raise ValueError(f"{name} must not be negative, got {value}")
     check_special_tokens(specials)
     return specials
+
+
+def byte_ids(specials: int) -> npt.NDArray[np.int32]:
+    """The id of each byte (int32[256]) after so many special tokens."""
+    ids = np.empty(256, np.int32)
+    ids[byte_order()] = np.arange(specials, specials + 256)
+    return ids
+
+
+def alphabet(parts: Iterable[WordCounts], specials: int, limit: int | None) -> npt.NDArray[np.int32]:
+    """As `byte_ids`, with -1 for all bytes but the `limit` most frequent of the words, ties to the smaller id."""
+    ids = byte_ids(specials)
+    if limit is None:
+        return ids
+    order = byte_order()
+    weights = [0] * 256
+    for part in parts:
+        text = text_of(part.words)
+        sums = np.zeros((2, 256), np.int64)
+        count_bytes(text.data, text.offsets, part.counts, sums)
+        for byte, (high, low) in enumerate(sums.T.tolist()):
+            weights[byte] += (high << 32) + low
+    ranked = sorted(range(256), key=lambda k: (-weights[order[k]], k))
+    ids[order[ranked[limit:]]] = -1
+    return ids
 
 
 def spell_tokens(merges: npt.NDArray[np.int32], specials: Sequence[str]) -> list[bytes]:

@@ -17,7 +17,7 @@ from pairloom.operators.bpe.merges import ordinal_merges
 from pairloom.operators.errors import DataError
 from pairloom.operators.pretokenize import Pretokenizer
 from pairloom.operators.reference.encode import encode_word
-from pairloom.operators.text import Text, text_of
+from pairloom.operators.text import Text
 from pairloom.operators.vocabulary import Vocabulary
 from pairloom.operators.vocabulary.tokens import TokenTable
 from pairloom.operators.words import WordCounts
@@ -56,7 +56,7 @@ def extend_bpe(
     symbols = np.empty(256, np.int32)
     for place, token in enumerate(ids[:256].tolist()):
         symbols[vocabulary.tokens[token][0]] = place
-    layout = Layout.of_bytes(text_of(counts.words), counts.counts, symbols)
+    layout = Layout.of_bytes([counts], symbols)
     more = size - len(vocabulary)
     learner = Learner(layout, first=256, merges=len(given) + more)
     learned = learner.learn(min_count=min_count, given=given, progress=progress)[len(given) :]

@@ -1,16 +1,21 @@
 """Words laid out as symbols, from bytes or from tokens that an earlier vocabulary made of them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators.bpe.symbols import LONG, MARK, lay_out, lay_out_tokens, measure
 from pairloom.operators.errors import CapacityError
-from pairloom.operators.text import Text
+from pairloom.operators.text import text_of
+from pairloom.operators.words import WordCounts
 
-__all__ = ["Layout", "TokenSequences"]
+__all__ = ["Allocate", "Layout", "TokenSequences"]
+
+Allocate: TypeAlias = Callable[[int, Any], npt.NDArray[Any]]
+"""Makes an array of so many elements of a dtype, whatever they hold."""
 
 _AT_A_TIME = 1 << 16  # tokens that are widened to 32 bits at a time
 
@@ -61,27 +66,39 @@ class Layout:
     few: bool
 
     @classmethod
-    def of_bytes(cls, text: Text, counts: npt.NDArray[np.int64], ids: npt.NDArray[np.int32]) -> "Layout":
-        """Words of bytes; `ids` is int32[256], negative for bytes to leave out."""
+    def of_bytes(
+        cls, parts: Iterable[WordCounts], ids: npt.NDArray[np.int32], empty: Allocate = np.empty
+    ) -> "Layout":
+        """Words of bytes, in order; `ids` is int32[256], negative for bytes to leave out. `parts` are gone through twice.
+
+        `empty(slots, uint32)` makes the array of symbols, which is most of it.
+        """
         sizes = np.zeros(5, np.int64)
-        measure(text.data, text.offsets, ids, sizes)
-        weight = float(np.dot(counts.astype(np.float64), np.diff(text.offsets)))
-        layout = cls._empty(sizes, "bytes", weight, few=True)
-        lay_out(
-            text.data,
-            text.offsets,
-            counts,
-            ids,
-            layout.split,
-            layout.symbols,
-            layout.starts,
-            layout.owners,
-            layout.long_counts,
-        )
+        weight = 0.0
+        for part in parts:
+            text = text_of(part.words)
+            measure(text.data, text.offsets, ids, sizes)
+            weight += float(np.dot(part.counts.astype(np.float64), np.diff(text.offsets)))
+        layout = cls._empty(sizes, "bytes", weight, few=True, empty=empty)
+        cursors = np.array([0, layout.split, 0, 0], np.int64)
+        for part in parts:
+            text = text_of(part.words)
+            lay_out(
+                text.data,
+                text.offsets,
+                part.counts,
+                ids,
+                layout.split,
+                layout.symbols,
+                layout.starts,
+                layout.owners,
+                layout.long_counts,
+                cursors,
+            )
         return layout
 
     @classmethod
-    def of_tokens(cls, parts: list[TokenSequences]) -> "Layout":
+    def of_tokens(cls, parts: list[TokenSequences], empty: Allocate = np.empty) -> "Layout":
         """Words of tokens. Takes the parts out of the list, the last one first, so that they can be released."""
         sizes = np.zeros(5, np.int64)
         weight = 0.0
@@ -91,7 +108,7 @@ class Layout:
             short, long = lengths[(lengths >= 2) & (lengths < LONG)], lengths[lengths >= LONG]
             sizes[:4] += [len(short), short.sum(), len(long), long.sum()]
             sizes[4] = max(sizes[4], lengths.max(initial=0))
-        layout = cls._empty(sizes, "tokens", weight, few=False)
+        layout = cls._empty(sizes, "tokens", weight, few=False, empty=empty)
         cursors = np.array([0, layout.split, 0, 0], np.int64)
         while parts:
             part = parts.pop()
@@ -101,6 +118,7 @@ class Layout:
                     part.ids[low:high].astype(np.uint32),
                     part.offsets[start : stop + 1] - low,
                     part.counts[start:stop].copy(),  # which may be read-only, and kernels tell these apart
+                    layout.split,
                     layout.symbols,
                     layout.starts,
                     layout.owners,
@@ -111,17 +129,23 @@ class Layout:
 
     @classmethod
     def _empty(
-        cls, sizes: Sequence[int] | npt.NDArray[np.int64], what: str, weight: float, *, few: bool
+        cls,
+        sizes: npt.NDArray[np.int64],
+        what: str,
+        weight: float,
+        *,
+        few: bool,
+        empty: Allocate = np.empty,
     ) -> "Layout":
         short, short_symbols, longs, long_symbols, longest = (int(n) for n in sizes)
         slots = short_symbols + long_symbols + 2 * (short + longs) + 1
         if slots >= 1 << 32 or longest >= 1 << 31:
             raise CapacityError(
                 f"{short + longs} distinct words of {short_symbols + long_symbols} {what} need {slots} slots; "
-                f"a process holds at most {1 << 32}: spread the words over more partitions, or leave out those that occur once"
+                f"a learner holds at most {1 << 32} (use more partitions, or leave out words that occur once)"
             )
         split = short_symbols + 2 * short
-        symbols = np.empty(slots, np.uint32)
+        symbols = empty(slots, np.uint32)
         starts = np.empty(longs + 1, np.int64)
         symbols[-1], starts[-1] = MARK, slots - 1
         return cls(

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from pairloom.operators.bpe.heap import push, sift_down
 from pairloom.operators.bpe.limits import adopt, rejected
 from pairloom.operators.bpe.pairs import find_pair
-from pairloom.operators.bpe.symbols import HOLE, LONG, MARK, word_count
+from pairloom.operators.bpe.symbols import AHEAD, MARK, ask_for, join, word_count
 from pairloom.operators.jit import address, kernel, load_u32, load_u64, prefetch, signed, store_u32, store_u64
 
 __all__ = ["ALL_MERGED", "HEAP_FULL", "LISTS_FULL", "NO_PAIR", "PAIRS_FULL", "PAUSE", "merge_pairs"]
@@ -27,7 +27,6 @@ ALL_MERGED, PAUSE, NO_PAIR, PAIRS_FULL, LISTS_FULL, HEAP_FULL = 0, 1, 2, 3, 4, 5
 MERGED, HEAPED, PAIRED, LISTED, LEFTS, RIGHTS = 0, 1, 2, 3, 4, 5
 
 _ZERO = np.uint64(0)
-_AHEAD = 12  # positions whose symbols are asked for in advance
 _NO_LIST = -1
 
 
@@ -37,7 +36,7 @@ def _write_lists(
 ) -> None:
     """The second pass: write the lists of the pairs that arose, whose places `hist` holds; takes addresses."""
     for k in range(kept):
-        prefetch(text + 4 * signed(load_u32(own + 4 * min(k + _AHEAD, kept - 1))))
+        prefetch(text + 4 * signed(load_u32(own + 4 * min(k + AHEAD, kept - 1))))
         at = signed(load_u32(own + 4 * k))
         left = signed(load_u32(text + 4 * at - 4))
         right = signed(load_u32(text + 4 * (at + size)))
@@ -104,6 +103,7 @@ def merge_pairs(
         address(pool),
         address(heap),
     )
+    begins, blocks, sums = address(starts), address(owners), address(long_counts)
     hist, lefts = address(around), address(touched)
     rights = lefts + 4 * (len(around) // 4)
     mask = len(table) // 4 - 1
@@ -172,17 +172,11 @@ def merge_pairs(
         # First pass: replace, and add up by neighbour. Positions that held the pair move to the front of the list.
         kept = 0
         undone = undone_n = 0
-        for k in range(min(n, _AHEAD)):
-            nearby = text + 4 * signed(load_u32(own + 4 * k))
-            prefetch(nearby - 88)
-            prefetch(nearby - 32)
-            prefetch(nearby + 16)
+        for k in range(min(n, AHEAD)):
+            ask_for(text, own, k)
         for k in range(n):
-            if k + _AHEAD < n:
-                nearby = text + 4 * signed(load_u32(own + 4 * (k + _AHEAD)))
-                prefetch(nearby - 88)  # towards the word's count
-                prefetch(nearby - 32)
-                prefetch(nearby + 16)
+            if k + AHEAD < n:
+                ask_for(text, own, k + AHEAD)
             at = signed(load_u32(own + 4 * k))
             here = text + 4 * at
             if signed(load_u32(here)) != a:
@@ -192,17 +186,8 @@ def merge_pairs(
                 continue
             after = there + 4 * b_size
             left, right = signed(load_u32(here - 4)), signed(load_u32(after))
-            if at < split:
-                count = word_count(text, sizes, at)
-            else:
-                owner = signed(owners[(at - split) // LONG])
-                if at >= starts[owner + 1]:
-                    owner += 1
-                count = long_counts[owner]
-            store_u32(there - 4, np.uint32(HOLE))
-            store_u32(there, np.uint32(HOLE))
-            store_u32(here, np.uint32(product))
-            store_u32(after - 4, np.uint32(product))
+            count = word_count(text, sizes, at, split, begins, blocks, sums)
+            join(here, there, after, product)
             store_u32(own + 4 * kept, np.uint32(at))
             kept += 1
             if left < MARK:

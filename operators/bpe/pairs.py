@@ -14,7 +14,17 @@ import numpy.typing as npt
 
 from pairloom.operators.bpe.limits import rejected
 from pairloom.operators.bpe.symbols import BASE, MARK
-from pairloom.operators.jit import address, kernel, load_u8, load_u32, load_u64, signed, store_u32, store_u64
+from pairloom.operators.jit import (
+    address,
+    inner,
+    kernel,
+    load_u8,
+    load_u32,
+    load_u64,
+    signed,
+    store_u32,
+    store_u64,
+)
 
 __all__ = [
     "CELLS",
@@ -25,6 +35,8 @@ __all__ = [
     "count_byte_pairs",
     "enlarge_pairs",
     "find_pair",
+    "find_slot",
+    "hash_pair",
     "look_up_pairs",
     "place_lists",
     "tally",
@@ -39,26 +51,33 @@ _MIX1 = np.uint64(0x9E3779B97F4A7C15)
 _MIX2 = np.uint64(0xD6E8FEB86659FD93)
 
 
-@kernel
+@inner
 def hash_pair(key: np.uint64) -> np.uint64:
+    """A hash of a pair's key, good in its low bits and, for cells, in its high ones."""
     h = key * _MIX1
     h ^= h >> np.uint64(32)
     h *= _MIX2
     return h ^ (h >> np.uint64(29))
 
 
-@kernel
-def find_pair(table: int, mask: int, key: np.uint64) -> int:
-    """The address of the slot that holds `key`, or of the empty one where it belongs."""
+@inner
+def find_slot(table: int, mask: int, key: np.uint64, size: int) -> int:
+    """The address of the slot, of `size` bytes, that holds `key`, or of the empty one where it belongs."""
     place = signed(hash_pair(key)) & mask
     while True:
-        slot = table + PAIR * place
+        slot = table + size * place
         held = load_u64(slot)
         if held == key:
             return slot
         if held == _ZERO:
             return slot
         place = (place + 1) & mask
+
+
+@inner
+def find_pair(table: int, mask: int, key: np.uint64) -> int:
+    """`find_slot` in a table of pairs."""
+    return find_slot(table, mask, key, PAIR)
 
 
 @kernel

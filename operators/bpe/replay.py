@@ -13,7 +13,6 @@ import numpy.typing as npt
 from pairloom.operators.bpe.layout import Layout
 from pairloom.operators.bpe.learner import Learner
 from pairloom.operators.bpe.merges import checked_merges
-from pairloom.operators.text import text_of
 from pairloom.operators.vocabulary import byte_order
 from pairloom.operators.words import WordCounts
 
@@ -58,7 +57,7 @@ def replay(
     given = checked_merges(merges, first, first + len(merges))
     ids = np.empty(256, np.int32)
     ids[byte_order()] = np.arange(special_tokens, first)
-    layout = Layout.of_bytes(text_of(counts.words), counts.counts, ids)
+    layout = Layout.of_bytes([counts], ids)
     learner = Learner(layout, first=first, merges=len(given))
     for step, (count, keys, now) in enumerate(learner.replay(given)):
         pairs = np.stack([keys >> np.uint64(32), keys & np.uint64(0xFFFFFFFF)], axis=1).astype(np.int32)

@@ -24,7 +24,6 @@ from pairloom.operators.bpe.sharded import (
     partition_memory,
 )
 from pairloom.operators.errors import CorruptionError, StorageError
-from pairloom.operators.text import text_of
 from pairloom.pipeline.events import RoundDone, StepFinished, StepStarted, UnitDone
 from pairloom.pipeline.execution.base import Crew, Executor, Post, PreemptedError, Task
 from pairloom.pipeline.job import Job
@@ -74,7 +73,7 @@ class WordsPost:
                 "the stored pair counts are not those of the words: words were lost or added on the way"
             )
         ids = byte_ids(self.specials)
-        return Partition(ByteWords(text_of(counts.words), counts.counts, ids, self.specials + 256))
+        return Partition(ByteWords([counts], ids, self.specials + 256))
 
 
 def share_out(sizes: Sequence[int], members: int) -> list[list[int]]:

@@ -19,7 +19,6 @@ import ray
 
 from pairloom.operators import Pretokenizer, WordCounts, count_words, learn_bpe, merge_counts
 from pairloom.operators.bpe.sharded import ByteWords, Coordinator, Partition, byte_ids, learn_sharded
-from pairloom.operators.text import text_of
 from pairloom.pipeline.execution.crew import LocalCrew
 from pairloom.pipeline.execution.ray_crew import RayCrew
 
@@ -38,8 +37,8 @@ class FilePost:
     def start(self):
         with pa.ipc.open_file(self.path) as reader:
             table = reader.read_all().combine_chunks()
-        words = table.column("word").chunk(0)
-        return Partition(ByteWords(text_of(words), table.column("count").to_numpy(), byte_ids(0), 256))
+        counts = WordCounts(words=table.column("word").chunk(0), counts=table.column("count").to_numpy())
+        return Partition(ByteWords([counts], byte_ids(0), 256))
 
 
 def words_of(path):

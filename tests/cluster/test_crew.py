@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -54,6 +55,13 @@ def on_ray(posts: list[AdderPost], stop: Callable[[], bool] = never) -> RayCrew:
     return RayCrew(posts, room=None, retries=QUICK, stop=stop)
 
 
+def by_calls(posts: list[AdderPost], stop: Callable[[], bool] = never) -> RayCrew:
+    """A crew whose members cannot be reached past Ray."""
+    crew = on_ray(posts, stop)
+    crew._reachable = False
+    return crew
+
+
 def told(crew: Crew, messages: list[object]) -> list[list[object]]:
     """The answers to each message; who begins anew is told all that came before without its failures."""
     answers = []
@@ -63,7 +71,7 @@ def told(crew: Crew, messages: list[object]) -> list[list[object]]:
     return answers
 
 
-@pytest.mark.parametrize("make", [local, on_ray])
+@pytest.mark.parametrize("make", [local, on_ray, by_calls])
 def test_members_answer_in_order_and_remember(
     tmp_path: Path, cluster: str, make: Callable[..., Crew]
 ) -> None:
@@ -74,7 +82,7 @@ def test_members_answer_in_order_and_remember(
     crew.close()
 
 
-@pytest.mark.parametrize("make", [local, on_ray])
+@pytest.mark.parametrize("make", [local, on_ray, by_calls])
 def test_what_fails_is_named_and_a_stop_is_a_stop(
     tmp_path: Path, cluster: str, make: Callable[..., Crew]
 ) -> None:
@@ -100,6 +108,17 @@ def test_members_that_die_are_told_everything_again(tmp_path: Path, cluster: str
     crew = on_ray([AdderPost(folder=str(tmp_path), name="c")])
     with pytest.raises(StorageError, match=r"member c lost its worker 2 times in a row"):
         told(crew, [(5, "killed", 9)])
+    crew.close()
+
+
+def test_a_member_whose_connection_breaks_is_told_everything_again(tmp_path: Path, cluster: str) -> None:
+    crew = on_ray([AdderPost(folder=str(tmp_path), name=name) for name in "ab"])
+    assert told(crew, [1, 2]) == [[(name, s) for name in "ab"] for s in (1, 3)]
+    line = crew._seats[1].line
+    assert line is not None
+    line._connection.shutdown(socket.SHUT_RDWR)
+    assert crew.ask(3, lambda: [1, 2, 3]) == [("a", 6), ("b", 6)]
+    assert crew.ask(4, list) == [("a", 10), ("b", 10)]
     crew.close()
 
 

@@ -15,7 +15,6 @@ from pairloom.operators import WordCounts, count_pairs, learn_bpe
 from pairloom.operators.bpe.layout import Layout
 from pairloom.operators.bpe.learner import Learner
 from pairloom.operators.reference.bpe import learn_merges, most_frequent
-from pairloom.operators.text import text_of
 from pairloom.operators.vocabulary import byte_order
 
 IDS = {int(byte): i for i, byte in enumerate(byte_order())}
@@ -85,7 +84,7 @@ def test_merges_are_those_of_the_specification(words, merges, min_count, thresho
     assert learn_bpe(counts, 256 + merges, min_count=min_count).merges.tolist() == expected
     ids = np.array([IDS[b] for b in range(256)], np.int32)
     learner = Learner(
-        Layout.of_bytes(text_of(counts.words), counts.counts, ids),
+        Layout.of_bytes([counts], ids),
         first=256,
         merges=merges,
         max_token_length=None,

@@ -13,7 +13,6 @@ from pairloom.operators.bpe.sharded.messages import Begin, Cells, Collect, Round
 from pairloom.operators.errors import CorruptionError
 from pairloom.operators.reference.bpe import learn_merges, pair_counts
 from pairloom.operators.reference.sharded import expand, keep_merges, neighbours, try_merges
-from pairloom.operators.text import text_of
 
 IDS = byte_ids(0)
 
@@ -26,7 +25,7 @@ def counts_of(words: dict[bytes, int]) -> WordCounts:
 
 
 def partition_of(counts: WordCounts) -> Partition:
-    return Partition(ByteWords(text_of(counts.words), counts.counts, IDS, 256))
+    return Partition(ByteWords([counts], IDS, 256))
 
 
 def as_ids(words: dict[bytes, int]) -> dict[tuple[int, ...], int]:

@@ -20,7 +20,6 @@ from pairloom.operators.bpe.sharded import (
 )
 from pairloom.operators.bpe.sharded.messages import Round
 from pairloom.operators.errors import CapacityError
-from pairloom.operators.text import text_of
 
 MOST = (1 << 63) - 1
 
@@ -106,7 +105,7 @@ def test_options_are_refused_as_by_one_learner():
 
 def test_partitions_refuse_what_is_out_of_turn():
     counts = counts_of({b"abc": 1})
-    partition = Partition(ByteWords(text_of(counts.words), counts.counts, byte_ids(0), 256))
+    partition = Partition(ByteWords([counts], byte_ids(0), 256))
     nothing = np.zeros((0, 2), np.int32)
     message = Round(kept=np.ones(3, np.bool_), listed=nothing, hot=None, batch=nothing, base=256)
     with pytest.raises(ValueError, match="where to begin"):

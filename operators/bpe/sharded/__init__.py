@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from pairloom.operators.bpe.assembling import assemble, check_options, spell_tokens
+from pairloom.operators.bpe.assembling import alphabet, assemble, byte_ids, check_options, spell_tokens
 from pairloom.operators.bpe.merges import checked_merges
 from pairloom.operators.bpe.sharded.coordinator import LEAST_BATCH, MOST_BATCH, Coordinator
 from pairloom.operators.bpe.sharded.driving import drive
@@ -22,10 +22,8 @@ from pairloom.operators.bpe.sharded.encoded import ByteWords, TokenWords
 from pairloom.operators.bpe.sharded.messages import Message, Reply
 from pairloom.operators.bpe.sharded.partition import Partition, partition_memory
 from pairloom.operators.bpe.sharded.superwords import learn_superwords_sharded, superwords_coordinator
-from pairloom.operators.bpe.symbols import count_bytes
 from pairloom.operators.pretokenize import Pretokenizer
-from pairloom.operators.text import text_of
-from pairloom.operators.vocabulary import Vocabulary, byte_order
+from pairloom.operators.vocabulary import Vocabulary
 from pairloom.operators.words import WordCounts
 
 __all__ = [
@@ -41,13 +39,6 @@ __all__ = [
     "partition_memory",
     "superwords_coordinator",
 ]
-
-
-def byte_ids(specials: int) -> npt.NDArray[np.int32]:
-    """The id of each byte (int32[256]) after so many special tokens."""
-    ids = np.empty(256, np.int32)
-    ids[byte_order()] = np.arange(specials, specials + 256)
-    return ids
 
 
 def learn_sharded(
@@ -79,10 +70,8 @@ def learn_sharded(
         limit_alphabet=limit_alphabet,
     )
     first = len(specials) + 256
-    ids = byte_ids(len(specials))
-    if limit_alphabet is not None:
-        ids[_beyond(parts, limit_alphabet)] = -1
-    partitions = [Partition(ByteWords(text_of(part.words), part.counts, ids, first)) for part in parts]
+    ids = alphabet(parts, len(specials), limit_alphabet)
+    partitions = [Partition(ByteWords([part], ids, first)) for part in parts]
     coordinator = Coordinator(
         first=first,
         merges=size - first,
@@ -96,17 +85,3 @@ def learn_sharded(
         spell_tokens(coordinator.merges, specials)  # refuses merges that make one token twice
     drive(coordinator, partitions, progress)
     return assemble(coordinator.merges, specials, pretokenizer=pretokenizer, normalizer=normalizer)
-
-
-def _beyond(parts: Sequence[WordCounts], limit: int) -> npt.NDArray[np.uint8]:
-    """The bytes that `limit_alphabet` leaves out, as `learn_bpe` chooses them."""
-    order = byte_order()
-    weights = [0] * 256
-    for part in parts:
-        text = text_of(part.words)
-        sums = np.zeros((2, 256), np.int64)
-        count_bytes(text.data, text.offsets, part.counts, sums)
-        for byte, (high, low) in enumerate(sums.T.tolist()):
-            weights[byte] += (high << 32) + low
-    ranked = sorted(range(256), key=lambda k: (-weights[order[k]], k))
-    return order[ranked[limit:]]

@@ -13,13 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators.bpe.pairs import find_pair
-from pairloom.operators.bpe.symbols import HOLE, LONG, MARK, word_count
+from pairloom.operators.bpe.symbols import AHEAD, MARK, ask_for, join, word_count
 from pairloom.operators.jit import address, kernel, load_u32, load_u64, prefetch, signed, store_u32, store_u64
 
 __all__ = ["apply_batch", "batch_room", "count_neighbours", "take_back"]
 
 _ZERO = np.uint64(0)
-_AHEAD = 12  # positions whose symbols are asked for in advance
 
 
 @kernel
@@ -58,6 +57,7 @@ def apply_batch(
     """
     text, sizes, slots, lists = address(symbols), address(lengths), address(table), address(pool)
     made, worth = address(positions), address(weights)
+    begins, blocks, sums = address(starts), address(owners), address(long_counts)
     mask = len(table) // 4 - 1
     end = 0
     bounds[0] = 0
@@ -67,17 +67,11 @@ def apply_batch(
         store_u32(sizes + 4 * product, np.uint32(a_size + b_size))
         slot = find_pair(slots, mask, np.uint64((a << 32 | b) + 1))
         own, n = lists + 4 * signed(load_u64(slot + 16)), signed(load_u64(slot + 24))
-        for k in range(min(n, _AHEAD)):
-            nearby = text + 4 * signed(load_u32(own + 4 * k))
-            prefetch(nearby - 88)
-            prefetch(nearby - 32)
-            prefetch(nearby + 16)
+        for k in range(min(n, AHEAD)):
+            ask_for(text, own, k)
         for k in range(n):
-            if k + _AHEAD < n:
-                nearby = text + 4 * signed(load_u32(own + 4 * (k + _AHEAD)))
-                prefetch(nearby - 88)  # towards the word's count
-                prefetch(nearby - 32)
-                prefetch(nearby + 16)
+            if k + AHEAD < n:
+                ask_for(text, own, k + AHEAD)
             at = signed(load_u32(own + 4 * k))
             here = text + 4 * at
             if signed(load_u32(here)) != a:
@@ -85,17 +79,8 @@ def apply_batch(
             there = here + 4 * a_size
             if signed(load_u32(there)) != b:
                 continue
-            if at < split:
-                count = word_count(text, sizes, at)
-            else:
-                owner = signed(owners[(at - split) // LONG])
-                if at >= starts[owner + 1]:
-                    owner += 1
-                count = long_counts[owner]
-            store_u32(there - 4, np.uint32(HOLE))
-            store_u32(there, np.uint32(HOLE))
-            store_u32(here, np.uint32(product))
-            store_u32(there + 4 * b_size - 4, np.uint32(product))
+            count = word_count(text, sizes, at, split, begins, blocks, sums)
+            join(here, there, there + 4 * b_size, product)
             store_u32(made + 4 * end, np.uint32(at))
             store_u64(worth + 8 * end, np.uint64(count))
             end += 1
@@ -126,7 +111,7 @@ def take_back(
         a_size, b_size = signed(load_u32(sizes + 4 * a)), signed(load_u32(sizes + 4 * b))
         last = bounds[i + 1] - 1
         for k in range(bounds[i], bounds[i + 1]):
-            prefetch(text + 4 * signed(load_u32(made + 4 * min(k + _AHEAD, last))))
+            prefetch(text + 4 * signed(load_u32(made + 4 * min(k + AHEAD, last))))
             here = text + 4 * signed(load_u32(made + 4 * k))
             there = here + 4 * a_size
             store_u32(here, np.uint32(a))
@@ -173,7 +158,7 @@ def count_neighbours(
         total = 0
         begin = end
         for k in range(first, last):
-            prefetch(text + 4 * signed(load_u32(made + 4 * min(k + _AHEAD, last - 1))) - 4)
+            prefetch(text + 4 * signed(load_u32(made + 4 * min(k + AHEAD, last - 1))) - 4)
             count = signed(load_u64(worth + 8 * k))
             total += count
             left = signed(load_u32(text + 4 * signed(load_u32(made + 4 * k)) - 4))

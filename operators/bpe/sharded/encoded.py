@@ -4,14 +4,14 @@ Merging in order and encoding give the same tokens, since the pair of the lowest
 partition that was lost needs nothing but its words and the merges so far.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from pairloom.operators.bpe.layout import Layout, TokenSequences
+from pairloom.operators.bpe.layout import Allocate, Layout, TokenSequences
 from pairloom.operators.bpe.symbols import HOLE, LONG
 from pairloom.operators.encode.decode import decode_lists
 from pairloom.operators.jit import kernel
@@ -19,6 +19,7 @@ from pairloom.operators.pretokenize import Pretokenizer
 from pairloom.operators.text import Text, text_of
 from pairloom.operators.vocabulary import Vocabulary
 from pairloom.operators.vocabulary.tokens import TokenTable
+from pairloom.operators.words import WordCounts
 
 __all__ = ["ByteWords", "TokenWords", "Words", "encode_words"]
 
@@ -36,8 +37,11 @@ class Words(Protocol):
     def first(self) -> int:
         """The id of the first merge."""
 
-    def laid_out(self) -> Layout:
-        """The words as symbols, with no merge made in them; raises CapacityError where there are too many."""
+    def laid_out(self, empty: Allocate) -> Layout:
+        """The words as symbols, with no merge made in them; raises CapacityError where there are too many.
+
+        `empty` makes the array that grows with the words.
+        """
 
     def encoded(self, merges: npt.NDArray[np.int32]) -> Iterator[Encoded]:
         """The words in the order of `laid_out`, some at a time, with `merges` (int32[m, 2], ids) made in them.
@@ -47,21 +51,20 @@ class Words(Protocol):
 
 
 class ByteWords:
-    """Words of bytes: `text` and `counts` (int64), how often each occurs.
+    """Words of bytes.
 
-    `ids` (int32[256]) are the ids of the bytes, negative for bytes to leave out; others become neighbours.
+    `parts` are distinct words and how often each occurs; they are gone through whenever words are asked for, after which
+    none of what they gave is kept. `ids` (int32[256]) are the ids of the bytes, negative for bytes to leave out; others
+    become neighbours.
     """
 
-    def __init__(
-        self, text: Text, counts: npt.NDArray[np.int64], ids: npt.NDArray[np.int32], first: int
-    ) -> None:
+    def __init__(self, parts: Iterable[WordCounts], ids: npt.NDArray[np.int32], first: int) -> None:
         self.first = first
-        self._text = without_bytes(text, np.flatnonzero(ids < 0).astype(np.uint8))
-        self._counts, self._ids = counts, ids
+        self._parts, self._ids = parts, ids
 
-    def laid_out(self) -> Layout:
+    def laid_out(self, empty: Allocate) -> Layout:
         """See `Words`."""
-        return Layout.of_bytes(self._text, self._counts, self._ids)
+        return Layout.of_bytes(self._parts, self._ids, empty)
 
     def encoded(self, merges: npt.NDArray[np.int32]) -> Iterator[Encoded]:
         """See `Words`."""
@@ -74,22 +77,25 @@ class ByteWords:
         )
         encoder = vocabulary.encoder(table_bytes=0)  # words are distinct: there is nothing to remember
         nothing = np.zeros(0, np.uint32)
-        for begin in range(0, len(self._text), _WORDS):
-            words = Text(data=self._text.data, offsets=self._text.offsets[begin : begin + _WORDS + 1])
-            ids, bounds = encoder.encode(words, prepend=nothing, append=nothing)
-            yield words.offsets, bounds, ids
+        left_out = np.flatnonzero(self._ids < 0).astype(np.uint8)
+        for part in self._parts:
+            text = _without_bytes(text_of(part.words), left_out)
+            for begin in range(0, len(text), _WORDS):
+                words = Text(data=text.data, offsets=text.offsets[begin : begin + _WORDS + 1])
+                ids, bounds = encoder.encode(words, prepend=nothing, append=nothing)
+                yield words.offsets, bounds, ids
 
 
 class TokenWords:
-    """Words of tokens that the vocabulary `base` has made of them (`segment_words`)."""
+    """Words of tokens that the vocabulary `base` has made of them (`segment_words`); `parts` as of `ByteWords`."""
 
-    def __init__(self, parts: Sequence[TokenSequences], base: Vocabulary) -> None:
+    def __init__(self, parts: Iterable[TokenSequences], base: Vocabulary) -> None:
         self.first = len(base)
-        self._parts, self._base = tuple(parts), base
+        self._parts, self._base = parts, base
 
-    def laid_out(self) -> Layout:
+    def laid_out(self, empty: Allocate) -> Layout:
         """See `Words`."""
-        return Layout.of_tokens([*reversed(self._parts)])
+        return Layout.of_tokens([*self._parts][::-1], empty)
 
     def encoded(self, merges: npt.NDArray[np.int32]) -> Iterator[Encoded]:
         """See `Words`: all merges, those of `base` too, are made in the bytes that the tokens spell."""
@@ -120,7 +126,7 @@ def _spelled(tokens: list[bytes], merges: npt.NDArray[np.int32]) -> list[bytes]:
     return tokens
 
 
-def without_bytes(text: Text, left_out: npt.NDArray[np.uint8]) -> Text:
+def _without_bytes(text: Text, left_out: npt.NDArray[np.uint8]) -> Text:
     """The words with some bytes taken out; others become neighbours. As it is where none is to go."""
     if not len(left_out):
         return text

@@ -1,64 +1,53 @@
 """Where the pairs stand that may be merged next, in one partition's words.
 
 Which pairs are worth a list is known to the coordinator alone: a pair that is rare here may be frequent elsewhere. It
-names all of them now and then (`list_hot`, a walk over the words), and after each batch those that arose in it
-(`list_new`, a walk over the tokens that were made). A list is complete when it is written, because no occurrence of a pair
-arises later; positions that other merges have overtaken stay in it and are recognized.
+names all of them now and then (`choose_pairs`; a walk over the words, `tally`, writes their lists), and after each batch
+those that arose in it (`list_new`, a walk over the tokens that were made). A list is complete when it is written, because
+no occurrence of a pair arises later; positions that other merges have overtaken stay in it and are recognized.
 """
 
 import numpy as np
 import numpy.typing as npt
 
-from pairloom.operators.bpe.pairs import COUNT, find_pair
-from pairloom.operators.bpe.symbols import MARK
+from pairloom.operators.bpe.pairs import find_pair, hash_pair
+from pairloom.operators.bpe.symbols import AHEAD, MARK
 from pairloom.operators.jit import address, kernel, load_u32, load_u64, prefetch, signed, store_u32, store_u64
 
-__all__ = ["list_hot", "list_new", "name_pairs"]
+__all__ = ["choose_pairs", "list_new", "mark_cells"]
 
 _ZERO = np.uint64(0)
-_AHEAD = 12
 
 
 @kernel
-def name_pairs(pairs: npt.NDArray[np.int32], table: npt.NDArray[np.uint64]) -> None:
-    """Give each of `pairs` (int32[n, 2]) a slot of the empty `table` (uint64[4 * 2^k]), so that `list_hot` knows them."""
-    slots, mask = address(table), len(table) // 4 - 1
+def mark_cells(pairs: npt.NDArray[np.int32], cells: npt.NDArray[np.int64]) -> None:
+    """Set the cells (int64[2^k], as in `tally`) of `pairs` (int32[n, 2]) to 1."""
+    mask = len(cells) - 1
     for i in range(len(pairs)):
         key = np.uint64((signed(pairs[i, 0]) << 32 | signed(pairs[i, 1])) + 1)
-        store_u64(find_pair(slots, mask, key), key)
+        cells[signed(hash_pair(key) >> np.uint64(32)) & mask] = 1
 
 
 @kernel
-def list_hot(
-    walk: int,
-    symbols: npt.NDArray[np.uint32],
-    lengths: npt.NDArray[np.int32],
-    table: npt.NDArray[np.uint64],
-    pool: npt.NDArray[np.uint32],
-) -> None:
-    """One walk over all tokens: count the positions of the pairs in `table`, or (FILL) write them into their lists."""
-    text, sizes, slots, lists = address(symbols), address(lengths), address(table), address(pool)
-    mask = len(table) // 4 - 1
-    word, last = 0, len(symbols) - 1
-    while word < last:
-        at = word + 2
-        left = signed(load_u32(text + 4 * at))
-        while True:
-            after = at + signed(load_u32(sizes + 4 * left))
-            right = signed(load_u32(text + 4 * after))
-            if right >= MARK:
-                break
-            slot = find_pair(slots, mask, np.uint64((left << 32 | right) + 1))
-            if load_u64(slot) != _ZERO:
-                if walk == COUNT:
-                    store_u64(slot + 8, np.uint64(1))
-                    store_u64(slot + 24, load_u64(slot + 24) + np.uint64(1))
-                else:
-                    entry = load_u64(slot + 16)
-                    store_u32(lists + 4 * signed(entry), np.uint32(at))
-                    store_u64(slot + 16, entry + np.uint64(1))
-            at, left = after, right
-        word = after
+def choose_pairs(
+    pairs: npt.NDArray[np.int32], counted: npt.NDArray[np.uint64], table: npt.NDArray[np.uint64]
+) -> int:
+    """Copy those of `pairs` (int32[n, 2]) that `tally` has counted into the empty `table`; returns how many they are.
+
+    Their counts become 1: what a pair counts here decides nothing, only whether it is listed.
+    """
+    source, source_mask = address(counted), len(counted) // 4 - 1
+    slots, mask = address(table), len(table) // 4 - 1
+    chosen = 0
+    for i in range(len(pairs)):
+        key = np.uint64((signed(pairs[i, 0]) << 32 | signed(pairs[i, 1])) + 1)
+        found = find_pair(source, source_mask, key)
+        if load_u64(found) != _ZERO:
+            slot = find_pair(slots, mask, key)
+            store_u64(slot, key)
+            store_u64(slot + 8, np.uint64(1))
+            store_u64(slot + 24, load_u64(found + 24))
+            chosen += 1
+    return chosen
 
 
 @kernel
@@ -99,7 +88,7 @@ def list_new(
         size = signed(load_u32(sizes + 4 * product))
         first, last = bounds[product - base], bounds[product - base + 1]
         for k in range(first, last):
-            prefetch(text + 4 * signed(load_u32(made + 4 * min(k + _AHEAD, last - 1))) - 4)
+            prefetch(text + 4 * signed(load_u32(made + 4 * min(k + AHEAD, last - 1))) - 4)
             at = signed(load_u32(made + 4 * k))
             left, right = signed(load_u32(text + 4 * at - 4)), signed(load_u32(text + 4 * (at + size)))
             if left < MARK:

@@ -3,12 +3,20 @@
 import numpy as np
 import numpy.typing as npt
 
-from pairloom.operators.bpe.layout import Layout
-from pairloom.operators.bpe.pairs import COUNT, FILL, compact_lists, enlarge_pairs
+from pairloom.operators.bpe.layout import Allocate
+from pairloom.operators.bpe.limits import NO_LIMITS
+from pairloom.operators.bpe.pairs import (
+    CELLS,
+    COUNT,
+    FILL,
+    compact_lists,
+    enlarge_pairs,
+    place_lists,
+    tally,
+)
 from pairloom.operators.bpe.sharded.applying import apply_batch, batch_room, count_neighbours, take_back
-from pairloom.operators.bpe.sharded.counting import COUNTED, PAST_INT64, add_cells, count_hot
 from pairloom.operators.bpe.sharded.encoded import Words, encode_words
-from pairloom.operators.bpe.sharded.listing import list_hot, list_new, name_pairs
+from pairloom.operators.bpe.sharded.listing import choose_pairs, list_new, mark_cells
 from pairloom.operators.bpe.sharded.messages import (
     Begin,
     Begun,
@@ -40,10 +48,9 @@ def partition_memory(words: int, symbols: int) -> int:
 class Partition:
     """Words as symbols (see `bpe/symbols.py`), the lists of the pairs worth one, and the batch that is on trial."""
 
-    def __init__(self, words: Words) -> None:
-        """Keep the words for `Begin`; nothing else that it lays out survives the next `Begin`."""
-        self._words, self._first = words, words.first
-        self._layout = Layout.of_tokens([])
+    def __init__(self, words: Words, *, empty: Allocate = np.empty) -> None:
+        """Remember where the words are; `empty` makes the arrays that grow with them."""
+        self._words, self._first, self._empty = words, words.first, empty
         self._begun = False
 
     def answer(self, message: Message) -> Reply:
@@ -59,9 +66,8 @@ class Partition:
                 return self.merge(message)
 
     def begin(self, message: Begin) -> Begun:
-        """Lay the words out with the merges so far."""
-        self._layout = Layout.of_tokens([])  # the one before is released before its successor is made
-        self._layout = layout = self._words.laid_out()
+        """Lay the words out with the merges so far; CapacityError where they need more than 2^32 slots."""
+        self._layout = layout = self._words.laid_out(self._empty)
         named = int(message.symbols.max(initial=self._first - 1)) + 1
         self._lengths = np.ones(named + 1024, np.int32)
         self._around = np.zeros(2 * len(self._lengths), np.int64)
@@ -72,6 +78,7 @@ class Partition:
                     self._lengths[names[left]] + self._lengths[names[right]]
                 )
             encode_words(self._words, message.merges, names, self._lengths, layout.split, layout.symbols)
+        self._counted: npt.NDArray[np.uint64] | None = None
         self._table, self._pool, self._listed, self._paired = np.zeros(4, np.uint64), _NO_LISTS, 0, 0
         self._batch, self._base = np.zeros((0, 2), np.int32), named
         self._positions, self._weights = np.zeros(0, np.uint32), np.zeros(0, np.int64)
@@ -83,28 +90,50 @@ class Partition:
         """Settle the batch on trial; all pairs, added up in cells."""
         self._settle(message.kept)
         cells = np.zeros(message.cells, np.int64)
-        add_cells(self._layout.symbols, self._lengths, cells)
+        self._tally(CELLS, 0, cells, np.zeros(4, np.uint64))
         return Cells(sums=cells)
 
     def collect(self, message: Collect) -> PairCounts:
         """Every pair of the hot cells, ascending; raises CapacityError where a count passes 2^63 - 1."""
         self._settle(np.zeros(0, np.bool_))
-        slots = 1 << 14
-        while True:
-            table = np.zeros(2 * slots, np.uint64)
-            status = count_hot(self._layout.symbols, self._lengths, message.hot, table)
-            if status == PAST_INT64:
-                raise CapacityError("the count of a pair passes 2^63 - 1")
-            if status == COUNTED:
-                break
-            slots *= 4
-        rows = table.reshape(-1, 2)
+        self._counted = self._count(message.hot.astype(np.int64))
+        rows = self._counted.reshape(-1, 4)
         rows = rows[np.flatnonzero(rows[:, 0])]
         keys = rows[:, 0] - np.uint64(1)
         order = np.argsort(keys)
         pairs = np.empty((len(keys), 2), np.int32)
         pairs[:, 0], pairs[:, 1] = keys[order] >> np.uint64(32), keys[order] & np.uint64(0xFFFFFFFF)
         return PairCounts(pairs=pairs, counts=rows[order, 1].astype(np.int64))
+
+    def _count(self, cells: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:
+        """The table, as in `bpe/pairs.py`, of all pairs whose cell is not zero."""
+        slots = 1 << 14
+        while True:
+            table = np.zeros(4 * slots, np.uint64)
+            paired = self._tally(COUNT, 1, cells, table)
+            if paired == -2:
+                raise CapacityError("the count of a pair passes 2^63 - 1")
+            if paired >= 0:
+                return table
+            del table
+            slots *= 4
+
+    def _tally(
+        self, walk: int, threshold: int, cells: npt.NDArray[np.int64], table: npt.NDArray[np.uint64]
+    ) -> int:
+        """`tally`, of pairs of whatever length: the coordinator knows which are too long."""
+        return tally(
+            walk,
+            self._layout.symbols,
+            self._lengths,
+            self._first,
+            1 << 40,
+            threshold,
+            cells,
+            NO_LIMITS,
+            table,
+            self._pool,
+        )
 
     def merge(self, message: Round) -> Neighbours:
         """Settle the batch on trial and merge the next one; what stands next to the new symbols."""
@@ -134,19 +163,21 @@ class Partition:
 
     def _list_hot(self, hot: npt.NDArray[np.int32]) -> None:
         self._pool = _NO_LISTS  # released before its successor is made
+        counted, self._counted = self._counted, None
+        if counted is None:  # begun anew meanwhile
+            cells = np.zeros(1 << (16 * len(hot) + 1024).bit_length(), np.int64)
+            mark_cells(hot, cells)
+            counted = self._count(cells)
         self._table = np.zeros(4 << (2 * len(hot) + 16).bit_length(), np.uint64)
-        name_pairs(hot, self._table)
-        list_hot(COUNT, self._layout.symbols, self._lengths, self._table, _NO_LISTS)
-        rows = self._table.reshape(-1, 4)
-        rows = rows[np.flatnonzero(rows[:, 3])]  # those that occur here
-        small = np.zeros(4 << (2 * len(rows) + 16).bit_length(), np.uint64)
-        rows[:, 2] = np.cumsum(rows[:, 3]) - rows[:, 3]
-        enlarge_pairs(rows.reshape(-1), small)
-        entries = int(rows[:, 3].sum())
-        self._pool = np.empty(entries + entries // 2 + 1024, np.uint32)
-        list_hot(FILL, self._layout.symbols, self._lengths, small, self._pool)
-        small[2::4] -= small[3::4]
-        self._table, self._listed, self._paired = small, entries, len(rows)
+        self._paired = choose_pairs(hot, counted, self._table)
+        del counted
+        found = np.zeros(3, np.int64)
+        place_lists(self._table, 1, found)
+        entries = int(found[0])
+        self._pool = self._empty(entries + entries // 2 + 1024, np.uint32)
+        self._tally(FILL, 0, np.zeros(1, np.int64), self._table)
+        self._table[2::4] -= self._table[3::4]
+        self._listed = entries
 
     def _list_new(self, pairs: npt.NDArray[np.int32]) -> None:
         later = np.unique(pairs.max(axis=1)) - self._base
@@ -179,7 +210,7 @@ class Partition:
         order = slots[np.argsort(table[slots, 2])]
         self._listed = compact_lists(self._table, order, 1, self._pool)
         if 4 * (self._listed + need) > 3 * len(self._pool):
-            pool = np.empty(2 * self._listed + 2 * need, np.uint32)
+            pool = self._empty(2 * self._listed + 2 * need, np.uint32)
             pool[: self._listed] = self._pool[: self._listed]
             self._pool = pool
 
@@ -192,15 +223,16 @@ class Partition:
         if tokens > len(self._positions) or 8 * tokens + 8192 < len(self._positions):
             self._positions, self._weights = np.empty(tokens, np.uint32), np.empty(tokens, np.int64)
         self._batch, self._base, self._bounds = batch, base, np.zeros(len(batch) + 1, np.int64)
+        layout = self._layout
         apply_batch(
             batch,
             base,
-            self._layout.split,
-            self._layout.symbols,
+            layout.split,
+            layout.symbols,
             self._lengths,
-            self._layout.starts,
-            self._layout.owners,
-            self._layout.long_counts,
+            layout.starts,
+            layout.owners,
+            layout.long_counts,
             self._table,
             self._pool,
             self._positions,
