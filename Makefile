@@ -22,8 +22,8 @@ demo: .venv/ready ## tokenize and pack the standard library's sources
 	@echo
 	@echo 'Open it:  $(BIN)/python -c "from pairloom.pipeline import open_dataset; print(open_dataset(\"out\").table())"'
 
-test: .venv/ready-dev ## the tests
-	$(BIN)/python -m pytest
+test: .venv/ready-dev ## the tests, two files at a time: much of their time is waiting for clusters to start
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 .venv-consumers/ready: pyproject.toml tests/consumers/requirements.txt
 	@test -n "$(PYTHON)" || { echo "Pairloom needs Python 3.11 or newer with venv; none was found" >&2; exit 2; }

@@ -226,10 +226,11 @@ class S3:
     bucket: str
     proxy: Proxy
 
-    def uploads(self) -> list[Any]:
-        """Uploads that nobody has completed or aborted."""
-        found: list[Any] = s3_client(self.url).list_multipart_uploads(Bucket=self.bucket).get("Uploads", [])
-        return found
+    def uploads(self, root: str) -> list[Any]:
+        """Uploads below a root that nobody has completed or aborted."""
+        prefix = root.removeprefix(f"s3://{self.bucket}/")
+        found = s3_client(self.url).list_multipart_uploads(Bucket=self.bucket, Prefix=prefix)
+        return list(found.get("Uploads", []))
 
 
 @pytest.fixture(scope="session")

@@ -10,10 +10,12 @@ from pairloom.pipeline.events import Event
 from pairloom.pipeline.export.flat import write_bin, write_npy
 from pairloom.pipeline.export.mds import write_mds
 from pairloom.pipeline.export.megatron import write_megatron
-from pairloom.pipeline.export.source import Documents, Rows, Source
+from pairloom.pipeline.export.packed_rows import Rows
+from pairloom.pipeline.export.source import Source
 from pairloom.pipeline.export.tables import write_hf, write_parquet
 from pairloom.pipeline.export.target import Target, finished
 from pairloom.pipeline.export.webdataset import write_webdataset
+from pairloom.pipeline.export.whole_documents import Documents
 from pairloom.pipeline.recipe import Recipe
 from pairloom.pipeline.store.dataset import Dataset
 from pairloom.pipeline.store.location import open_objects

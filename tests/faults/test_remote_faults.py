@@ -113,7 +113,7 @@ def test_a_failed_upload_is_aborted(
     ):
         file.write(bytes(11 * MIB))
     assert faulty.seen == {"error_500": 10}
-    assert s3.uploads() == []
+    assert s3.uploads(s3_root) == []
     assert objects.list("") == []
 
 

@@ -23,8 +23,9 @@ from pairloom.pipeline.export.flat import write_npy
 from pairloom.pipeline.export.lengths import BLOCK, Lengths
 from pairloom.pipeline.export.mds import write_mds
 from pairloom.pipeline.export.megatron import megatron_dtype
-from pairloom.pipeline.export.source import Documents, Rows
+from pairloom.pipeline.export.packed_rows import Rows
 from pairloom.pipeline.export.target import DONE, STARTED, Target
+from pairloom.pipeline.export.whole_documents import Documents
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.manifest import Manifest, commit
 from tests.corpora import documents, recipe_for, write_jsonl

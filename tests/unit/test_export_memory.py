@@ -12,7 +12,7 @@ import pytest
 from pairloom.pipeline import Dataset, open_dataset
 from pairloom.pipeline.export import FORMATS, export
 from pairloom.pipeline.export.mds import write_mds
-from pairloom.pipeline.export.source import Rows
+from pairloom.pipeline.export.packed_rows import Rows
 from pairloom.pipeline.export.target import Target
 from pairloom.pipeline.store.files import attempt_path, open_arrow, write_arrow
 from pairloom.pipeline.store.location import open_objects

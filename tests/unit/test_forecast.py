@@ -52,7 +52,9 @@ def test_requests_are_those_of_a_run(tmp_path: Path, s3_root: str, faulty: Proxy
     assert files == len(manifest.stages["pack"].files)  # none without rows
     partitions = len(manifest.stages["count"].files) // 2
     seen: Counter[str] = Counter()
-    for method, path, _ in faulty.requests:
+    for method, path, headers in faulty.requests:
+        if "attempt=1" not in headers["amz-sdk-request"]:
+            continue  # what a busy machine was too slow to answer
         if found := re.search(r"(?:/|prefix=[^&]*(?:/|%2F))(?:data|receipts)(?:/|%2F)(\w+)", path):
             kind = "writes" if method == "PUT" or "list-type" in path else "reads"
             spread = kind == "reads" and "/data/exchange/" in path
