@@ -36,7 +36,8 @@ def warmup(schemes: tuple[str, ...] = tuple(SCHEMES)) -> None:
         for policy in ("text", "parse"):
             ids = vocabulary.encode(column, append=[0], special_tokens_in_text=policy)
         vocabulary.decode(ids)
-    compact_lists(np.zeros(4, np.uint64), np.zeros(0, np.int64), 1, np.zeros(0, np.uint32))
+    nothing = np.zeros(0, np.uint32)
+    compact_lists(np.zeros(4, np.uint64), np.zeros(0, np.int64), 1, nothing, np.zeros(0, np.int32), nothing)
     vocabulary.encode(column, offsets=True)
     segment_ids([[2, 1]], 4)
     position_ids([[2, 1]], 4)

@@ -98,8 +98,21 @@ class Layout:
         return layout
 
     @classmethod
-    def of_tokens(cls, parts: list[TokenSequences], empty: Allocate = np.empty) -> "Layout":
-        """Words of tokens. Takes the parts out of the list, the last one first, so that they can be released."""
+    def of_tokens(cls, parts: Iterable[TokenSequences], empty: Allocate = np.empty) -> "Layout":
+        """Words of tokens, in order; `parts` and `empty` as of `of_bytes`."""
+        layout = cls._for_tokens(parts, empty)
+        layout._write_tokens(parts)
+        return layout
+
+    @classmethod
+    def consuming_tokens(cls, parts: list[TokenSequences]) -> "Layout":
+        """Words of tokens, which are taken out of the list as they are read, so that they can be released."""
+        layout = cls._for_tokens(parts, np.empty)
+        layout._write_tokens(parts.pop() for _ in range(len(parts)))
+        return layout
+
+    @classmethod
+    def _for_tokens(cls, parts: Iterable[TokenSequences], empty: Allocate) -> "Layout":
         sizes = np.zeros(5, np.int64)
         weight = 0.0
         for part in parts:
@@ -108,24 +121,24 @@ class Layout:
             short, long = lengths[(lengths >= 2) & (lengths < LONG)], lengths[lengths >= LONG]
             sizes[:4] += [len(short), short.sum(), len(long), long.sum()]
             sizes[4] = max(sizes[4], lengths.max(initial=0))
-        layout = cls._empty(sizes, "tokens", weight, few=False, empty=empty)
-        cursors = np.array([0, layout.split, 0, 0], np.int64)
-        while parts:
-            part = parts.pop()
+        return cls._empty(sizes, "tokens", weight, few=False, empty=empty)
+
+    def _write_tokens(self, parts: Iterable[TokenSequences]) -> None:
+        cursors = np.array([0, self.split, 0, 0], np.int64)
+        for part in parts:
             for start, stop in part.batches(_AT_A_TIME):
                 low, high = int(part.offsets[start]), int(part.offsets[stop])
                 lay_out_tokens(
                     part.ids[low:high].astype(np.uint32),
                     part.offsets[start : stop + 1] - low,
                     part.counts[start:stop].copy(),  # which may be read-only, and kernels tell these apart
-                    layout.split,
-                    layout.symbols,
-                    layout.starts,
-                    layout.owners,
-                    layout.long_counts,
+                    self.split,
+                    self.symbols,
+                    self.starts,
+                    self.owners,
+                    self.long_counts,
                     cursors,
                 )
-        return layout
 
     @classmethod
     def _empty(

@@ -217,7 +217,9 @@ class Learner:
         table = self._table.reshape(-1, 4)
         slots = np.flatnonzero(table[:, 3])
         order = slots[np.argsort(table[slots, 2])]
-        self._state[3] = compact_lists(self._table, order, self._threshold, self._pool)
+        self._state[3] = compact_lists(
+            self._table, order, self._threshold, self._symbols, self._lengths, self._pool
+        )
         return int(self._state[3]) <= len(self._pool) * 3 // 4 - self._reserve
 
     def _list_pairs(self, threshold: int, ceiling: int) -> None:

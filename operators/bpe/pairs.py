@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators.bpe.limits import rejected
-from pairloom.operators.bpe.symbols import BASE, MARK
+from pairloom.operators.bpe.symbols import AHEAD, BASE, MARK
 from pairloom.operators.jit import (
     address,
     inner,
@@ -21,6 +21,7 @@ from pairloom.operators.jit import (
     load_u8,
     load_u32,
     load_u64,
+    prefetch,
     signed,
     store_u32,
     store_u64,
@@ -215,24 +216,34 @@ def enlarge_pairs(old: npt.NDArray[np.uint64], new: npt.NDArray[np.uint64]) -> N
 
 @kernel
 def compact_lists(
-    table: npt.NDArray[np.uint64], order: npt.NDArray[np.int64], threshold: int, pool: npt.NDArray[np.uint32]
+    table: npt.NDArray[np.uint64],
+    order: npt.NDArray[np.int64],
+    threshold: int,
+    symbols: npt.NDArray[np.uint32],
+    lengths: npt.NDArray[np.int32],
+    pool: npt.NDArray[np.uint32],
 ) -> int:
-    """Move the lists of the pairs that are still hot to the front of the pool; returns how many entries they have.
+    """Move what still holds of the lists of pairs that are still hot to the front of the pool; how many entries that is.
 
     `order` holds the slots of the pairs that have lists, by the place of these in the pool.
     """
-    lists = address(pool)
+    lists, text, sizes = address(pool), address(symbols), address(lengths)
     end = 0
     for i in order:
         slot = 4 * i
         if signed(table[slot + 1]) < threshold:
             table[slot + 3] = _ZERO
             continue
-        source, target = lists + 4 * signed(table[slot + 2]), lists + 4 * end
-        n = signed(table[slot + 3])
-        if source != target:
-            for k in range(n):
-                store_u32(target + 4 * k, load_u32(source + 4 * k))
-        table[slot + 2] = np.uint64(end)
-        end += n
+        key = signed(table[slot]) - 1
+        left, right = key >> 32, key & 0xFFFFFFFF
+        size = signed(load_u32(sizes + 4 * left))
+        source, n, begin = lists + 4 * signed(table[slot + 2]), signed(table[slot + 3]), end
+        for k in range(n):
+            prefetch(text + 4 * signed(load_u32(source + 4 * min(k + AHEAD, n - 1))))
+            at = load_u32(source + 4 * k)
+            here = text + 4 * signed(at)
+            if signed(load_u32(here)) == left and signed(load_u32(here + 4 * size)) == right:
+                store_u32(lists + 4 * end, at)
+                end += 1
+        table[slot + 2], table[slot + 3] = np.uint64(begin), np.uint64(end - begin)
     return end

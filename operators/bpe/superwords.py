@@ -90,7 +90,7 @@ def learn_superwords(
     """
     checked_base(base, size)
     limits = superword_limits(base, max_words, forbid)
-    learner = Learner(Layout.of_tokens(parts), first=len(base), merges=size - len(base), limits=limits)
+    learner = Learner(Layout.consuming_tokens(parts), first=len(base), merges=size - len(base), limits=limits)
     learned = learner.learn(min_count=min_count, progress=progress)
     return assemble_superwords(base, learned, pretokenizer)
 

@@ -127,5 +127,5 @@ class Executor(Protocol):
     def places(self) -> int:
         """How many members can work at a time."""
 
-    def room(self) -> int | None:
-        """Bytes of memory of the largest machine; None while that is not known."""
+    def room(self, members: int = 1) -> int | None:
+        """Bytes of memory that each of so many members may take at a time, on any machine; None while that is not known."""

@@ -39,9 +39,9 @@ class LocalExecutor:
         """The processors of this machine, though members take turns."""
         return os.cpu_count() or 1
 
-    def room(self) -> int | None:
-        """The memory of this machine."""
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    def room(self, members: int = 1) -> int | None:
+        """The memory of this machine, shared out."""
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // members
 
     def _perform(self, task: Task, shared: Any) -> Done:
         failures = 0

@@ -112,9 +112,11 @@ class RayExecutor:
         """The cluster's processors."""
         return max(1, int(ray.cluster_resources().get("CPU", 1)))
 
-    def room(self) -> int | None:
-        """What the largest machine offers to tasks."""
-        return _largest_machine()
+    def room(self, members: int = 1) -> int | None:
+        """What the largest machine offers to tasks, and no more than a share of what all machines offer."""
+        largest = _largest_machine()
+        whole = int(ray.cluster_resources().get("memory", 0))
+        return largest if largest is None or members == 1 else min(largest, whole // members)
 
 
 @dataclass(slots=True, kw_only=True)

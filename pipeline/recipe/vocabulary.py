@@ -105,6 +105,10 @@ class Learn(Section):
     checkpoint_seconds: float = Field(
         default=30.0, ge=0.0, description="between two times that a sharded learner stores its merges"
     )
+    spill: str | None = Field(
+        default=None,
+        description="folder of each machine for the words of members that its memory does not hold; otherwise TMPDIR",
+    )
 
 
 class VocabularyChoice(Section):

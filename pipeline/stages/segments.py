@@ -3,6 +3,7 @@
 pieces of a partition ──SegmentTask──▶ sequences of tokens ──SegmentsPost──▶ a member of a crew
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,9 +11,10 @@ import pyarrow as pa
 
 from pairloom.operators import Vocabulary, segment_words
 from pairloom.operators.bpe.layout import TokenSequences
-from pairloom.operators.bpe.sharded import Partition, TokenWords, partition_memory
+from pairloom.operators.bpe.sharded import Partition, TokenWords
 from pairloom.pipeline.phases import phase
 from pairloom.pipeline.stages.counted import read_words
+from pairloom.pipeline.stages.rounds import MemberPost
 from pairloom.pipeline.store.files import StoredFile, attempt_path, one_array, open_arrow, write_arrow
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.objects import Objects
@@ -73,11 +75,9 @@ class SegmentTask:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SegmentsPost:
+class SegmentsPost(MemberPost):
     """A member that holds some partitions of pieces, as tokens of the first stage (`base`)."""
 
-    root: str
-    number: int
     segments: tuple[StoredFile, ...]
     base: StoredFile
 
@@ -87,17 +87,34 @@ class SegmentsPost:
         return f"learn member {self.number} ({len(self.segments)} partitions of pieces)"
 
     @property
-    def memory(self) -> int:
-        """The pieces as they are stored, the partition, and the vocabulary."""
+    def held(self) -> tuple[int, int]:
+        """Distinct pieces, and their tokens."""
         words, symbols = (sum(file.facts[name] for file in self.segments) for name in ("words", "symbols"))
-        stored = sum(file.bytes for file in self.segments)
-        return 400_000_000 + stored + partition_memory(words, symbols) + 20 * self.base.bytes
+        return words, symbols
+
+    @property
+    def least(self) -> int:
+        """The process, the vocabulary, and one file of pieces as it is read."""
+        return 400_000_000 + max((file.bytes for file in self.segments), default=0) + 20 * self.base.bytes
 
     def start(self) -> Partition:
-        """Read the pieces and the vocabulary."""
+        """Read the vocabulary."""
         objects = open_objects(self.root)
         base = Vocabulary.from_json(objects.read(self.base.path))
-        return Partition(TokenWords([read_segments(objects, file) for file in self.segments], base))
+        held = TokenWords(StoredSegments(objects=objects, files=self.segments), base)
+        return Partition(held, empty=self.empty)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredSegments:
+    """The pieces of some files, read anew whenever they are gone through, one file after another."""
+
+    objects: Objects
+    files: tuple[StoredFile, ...]
+
+    def __iter__(self) -> Iterator[TokenSequences]:
+        for file in self.files:
+            yield read_segments(self.objects, file)
 
 
 def read_segments(objects: Objects, stored: StoredFile) -> TokenSequences:

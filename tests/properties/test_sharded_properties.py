@@ -111,7 +111,13 @@ def test_learning_goes_on_from_any_merge_and_from_any_lost_partition(words, merg
     parts = spread(words, 3)
     partitions = [partition_of(part) for part in parts]
     coordinator = Coordinator(
-        first=256, merges=merges, given=given_merges, least_batch=2, most_batch=8, threshold=20
+        first=256,
+        merges=merges,
+        given=given_merges,
+        least_batch=2,
+        most_batch=8,
+        threshold=20,
+        cells_told=999,
     )
     while (message := coordinator.next()) is not None:
         replies = []
@@ -177,18 +183,23 @@ def test_a_partition_does_what_is_specified(words, data):
         kept = [data.draw(st.booleans(), label=f"keep {pair}") for pair in batch]
 
 
-@given(words_of_few_letters, st.integers(0, 4))
+@given(words_of_few_letters, st.integers(0, 4), st.data())
 @settings(max_examples=60, deadline=None)
-def test_cells_hold_their_pairs_and_hot_ones_are_told(words, bits):
+def test_cells_hold_their_pairs_and_hot_ones_are_told(words, bits, data):
     partition = partition_of(counts_of(words))
     nothing = np.zeros((0, 2), np.int32)
     partition.answer(Begin(merges=nothing, symbols=nothing[:, 0]))
-    cells = partition.answer(Survey(kept=np.zeros(0, np.bool_), cells=1 << bits))
+    sums: list[int] = []
+    while len(sums) < 1 << bits:  # any number of cells at a time
+        stop = data.draw(st.integers(len(sums) + 1, 1 << bits))
+        told = Survey(kept=np.zeros(0, np.bool_), cells=1 << bits, start=len(sums), stop=stop)
+        cells = partition.answer(told)
+        assert isinstance(cells, Cells)
+        sums += cells.sums.tolist()
     counts = pair_counts(as_ids(words))
-    assert isinstance(cells, Cells)
-    assert int(cells.sums.sum()) == sum(counts.values())
+    assert sum(sums) == sum(counts.values())
     found = {}
-    for cell, total in enumerate(cells.sums.tolist()):  # each pair is in one cell, and all of it
+    for cell, total in enumerate(sums):  # each pair is in one cell, and all of it
         hot = np.zeros(1 << bits, np.uint8)
         hot[cell] = 1
         told = partition.answer(Collect(hot=hot))

@@ -1,13 +1,14 @@
 """Learning in rounds as a stage: the same bytes and the same key, begun and continued anywhere."""
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pairloom.jobs.progress import _Lines
-from pairloom.operators.errors import CorruptionError
+from pairloom.operators.errors import CapacityError, CorruptionError
 from pairloom.pipeline import Recipe, make_plan, run
 from pairloom.pipeline.events import Event, RoundDone
 from pairloom.pipeline.execution.local import LocalExecutor
@@ -59,7 +60,11 @@ def test_the_mode_decides_no_byte_and_no_key(folder: Path, monkeypatch: pytest.M
     assert not watches["single"].rounds
     assert watches["sharded"].rounds[-1].merges == watches["sharded"].rounds[-1].wanted == 700 - 257
     # What does not fit the machine is learned in rounds; what was learned is not learned again.
-    monkeypatch.setattr(LocalExecutor, "room", lambda self: 250_000_000)
+    # A member that fits none either spills, wherever the recipe says.
+    monkeypatch.setattr(LocalExecutor, "room", lambda self, members=1: 250_000_000)
+    nowhere = recipe(folder, "auto", f"vocabulary.learn.spill={folder / 'nowhere'}")
+    with pytest.raises(CapacityError, match="nowhere"):
+        run(nowhere, until="learn")
     assert contents(run(recipes["auto"], observe=watches["auto"])) == made[0]
     assert watches["auto"].rounds
     again = Watch()
@@ -129,6 +134,21 @@ def test_words_that_are_not_those_that_were_counted_are_refused(folder: Path) ->
     post.start()
     with pytest.raises(CorruptionError, match="words were lost or added"):
         WordsPost(root=root, number=0, words=words[:2], pairs=pairs[1:3], specials=1).start()
+
+
+def test_a_member_declares_the_memory_that_it_takes(folder: Path) -> None:
+    files = run(recipe(folder, "single"), until="count").stages["count"].files
+    words = tuple(file for file in files if file.role == "words")
+    post = WordsPost(root=str(folder / "single"), number=0, words=words, pairs=(), specials=1)
+    assert not post.spills
+    assert post.memory == post.projected
+    assert not replace(post, allowed=post.projected).spills
+    tight = replace(post, allowed=post.projected - 1)
+    assert tight.spills
+    assert tight.memory < post.memory
+    fewer = replace(tight, words=words[:1])
+    assert not fewer.spills
+    assert LocalExecutor().room(4) == (LocalExecutor().room() or 0) // 4
 
 
 def test_partitions_are_shared_out_whole_and_evenly() -> None:

@@ -163,7 +163,7 @@ def test_both_stages_in_rounds_give_the_same_bytes_begun_and_continued_anywhere(
 def test_pieces_that_fit_no_machine_are_learned_from_in_rounds(folder, monkeypatch):
     settings = ("vocabulary.superwords={transition: 0.8}",)
     expected = contents(run(recipe(folder, *settings, root="whole-room"), until="learn"))
-    monkeypatch.setattr(LocalExecutor, "room", lambda self: 302_000_000)
+    monkeypatch.setattr(LocalExecutor, "room", lambda self, members=1: 302_000_000)
     events: list[Event] = []
     assert (
         contents(run(recipe(folder, *settings, root="small-room"), until="learn", observe=events.append))

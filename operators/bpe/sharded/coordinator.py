@@ -39,6 +39,7 @@ from pairloom.operators.errors import CapacityError, CorruptionError
 __all__ = ["LEAST_BATCH", "MOST_BATCH", "Coordinator"]
 
 LEAST_BATCH, MOST_BATCH = 32, 512  # pairs on trial: twice those that were kept last, within these
+CELLS_TOLD = 1 << 24  # 134 MB
 _MOST = (1 << 63) - 1
 
 
@@ -59,13 +60,14 @@ class Coordinator:
         most_batch: int = MOST_BATCH,
         threshold: int | None = None,
         most_hot: int | None = None,
+        cells_told: int = CELLS_TOLD,
     ) -> None:
         """Make up to `merges` merges, the first of which makes the id `first`; `given` (int32[m, 2]) are made already.
 
         `min_count` and `max_token_length` are those of `learn_bpe`, `limits` are on what merges make and know the tokens
         below `first`. The rest decides how fast the result comes, not which: whether the words are of bytes, of which there
         are `few` pairs, how many pairs are on trial, the count from which pairs are listed at first, how many are listed
-        at a time if there is a choice.
+        at a time if there is a choice, how many cells all partitions together tell at a time.
         """
         if first + merges >= HOLE:
             raise CapacityError(
@@ -102,7 +104,9 @@ class Coordinator:
         self._batch, self._base = np.zeros((0, 2), np.int32), first + done
         self._kept, self._listed = np.zeros(0, np.bool_), np.zeros((0, 2), np.int32)
         self._size = least_batch
-        self._slots, self._weight = 0, 0.0
+        self._slots, self._weight, self._members = 0, 0.0, 0
+        self._told = cells_told
+        self._sums, self._surveyed = np.zeros(0, np.int64), 0
         self._hot_cells: npt.NDArray[np.uint8] | None = None
         self._counted_at = -1  # merges made when pairs were counted last
         self._listing = False
@@ -126,8 +130,10 @@ class Coordinator:
 
     @property
     def nbytes(self) -> int:
-        """The bytes of the table of pairs and of the heap."""
-        return self._ranking.nbytes
+        """The bytes of its arrays: the pairs that are known, and what there is for each id and each symbol."""
+        by_id = (self._merges, self._sizes, self._names, self._around, self._touched, self._flags)
+        arrays = (*by_id, self._heads, self._tails, self._sums)
+        return self._ranking.nbytes + sum(array.nbytes for array in arrays)
 
     def next(self) -> Message | None:
         """What to ask all partitions next, or None where there are merges enough or no pair is left."""
@@ -165,8 +171,9 @@ class Coordinator:
                 begun = cast("Sequence[Begun]", replies)
                 self._slots = sum(reply.slots for reply in begun) or 1
                 self._weight = sum(reply.weight for reply in begun)
+                self._members = len(begun)
             case Survey():
-                self._choose_cells(cast("Sequence[Cells]", replies))
+                self._survey(asked, cast("Sequence[Cells]", replies))
             case Collect():
                 self._count(cast("Sequence[PairCounts]", replies))
             case Round():
@@ -190,13 +197,17 @@ class Coordinator:
         if self._counted_at >= 0 and self._threshold == self._floor:
             return None
         if self._few and not len(self.merges):
-            self._lower([])
+            self._lower(None)
             return Collect(hot=np.ones(1, np.uint8))
         kept, self._kept = self._kept, np.zeros(0, np.bool_)
         self._base += len(self._batch)
         self._batch = self._batch[:0]
-        # A cell for 8 to 16 slots keeps most pairs that are not hot apart from those that are.
-        return Survey(kept=kept, cells=1 << min(max(10, (self._slots // 16).bit_length()), 24))
+        if self._surveyed == len(self._sums):
+            # A cell for 8 to 16 slots keeps most pairs that are not hot apart from those that are.
+            cells = 1 << min(max(10, (self._slots // 16).bit_length()), 24)
+            self._sums, self._surveyed = np.zeros(cells, np.int64), 0
+        stop = min(self._surveyed + max(1, self._told // self._members), len(self._sums))
+        return Survey(kept=kept, cells=len(self._sums), start=self._surveyed, stop=stop)
 
     def _round(self, best: npt.NDArray[np.int32]) -> Round:
         """A round with these pairs on trial."""
@@ -281,8 +292,8 @@ class Coordinator:
         least, most = self._batch_sizes
         self._size = min(max(2 * made, least), most)
 
-    def _lower(self, cells: Sequence[Cells]) -> npt.NDArray[np.int64]:
-        """Choose the count down to which pairs are listed next; returns the sums of all partitions' cells.
+    def _lower(self, sums: npt.NDArray[np.int64] | None) -> None:
+        """Choose the count down to which pairs are listed next; `sums` are all partitions' cells, if they were asked.
 
         It is raised where more cells than `most_hot` reach it. Cells overstate pairs: a threshold that they raised and no
         pair reached is not raised again.
@@ -295,19 +306,23 @@ class Coordinator:
             lowest = max(self._floor, self._threshold // 4)
             fruitful = len(self.merges) > self._counted_at
             highest = max(self._floor, self._threshold - 1) if fruitful else lowest
-        sums = np.zeros(1, np.int64) if not cells else cells[0].sums.copy()
-        for more in cells[1:]:
-            sums += np.minimum(more.sums, _MOST - sums)
         self._threshold = lowest
-        if cells:
+        if sums is not None:
             if np.count_nonzero(sums >= lowest) > self._most_hot and lowest < highest:
                 kth = int(np.partition(sums, -self._most_hot)[-self._most_hot])
                 self._threshold = min(max(lowest, kth + 1), highest)
             self._threshold = max(self._floor, min(self._threshold, int(sums.max())))
-        return sums
 
-    def _choose_cells(self, cells: Sequence[Cells]) -> None:
-        self._hot_cells = (self._lower(cells) >= self._threshold).astype(np.uint8)
+    def _survey(self, asked: Survey, replies: Sequence[Cells]) -> None:
+        """Add up what the partitions tell of their cells; after the last ones, choose those whose pairs are counted."""
+        sums = self._sums[asked.start : asked.stop]
+        for reply in replies:
+            sums += np.minimum(reply.sums, _MOST - sums)
+        self._surveyed = asked.stop
+        if asked.stop == asked.cells:
+            self._lower(self._sums)
+            self._hot_cells = (self._sums >= self._threshold).astype(np.uint8)
+            self._sums, self._surveyed = self._sums[:0].copy(), 0
 
     def _count(self, replies: Sequence[PairCounts]) -> None:
         """Rank the pairs that the partitions have counted, as far as they reach the threshold."""

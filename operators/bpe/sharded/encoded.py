@@ -95,7 +95,7 @@ class TokenWords:
 
     def laid_out(self, empty: Allocate) -> Layout:
         """See `Words`."""
-        return Layout.of_tokens([*self._parts][::-1], empty)
+        return Layout.of_tokens(self._parts, empty)
 
     def encoded(self, merges: npt.NDArray[np.int32]) -> Iterator[Encoded]:
         """See `Words`: all merges, those of `base` too, are made in the bytes that the tokens spell."""

@@ -4,7 +4,7 @@
         Begin(merges so far)             ─────────▶   encode the words with them
                                          ◀─────────   Begun: how much there is
         Survey(kept), where pairs run out ────────▶   take back what was not kept, add all pairs up in cells by a hash
-                                         ◀─────────   Cells
+                                         ◀─────────   Cells, some at a time
         Collect(hot cells)               ─────────▶   count the pairs of these cells
                                          ◀─────────   PairCounts
         Round(kept, listed, batch)       ─────────▶   take back what was not kept, list what arose, merge the batch
@@ -49,10 +49,15 @@ class Begin:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Survey:
-    """Settle the batch before (`kept`, bool, one a pair of it), then add all pairs up in `cells` (a power of two) cells."""
+    """Settle the batch before (`kept`, bool, one a pair of it), then add all pairs up in `cells` (a power of two) cells.
+
+    The answer holds those from `start` to `stop`; others are asked for next, in order, with nothing to settle.
+    """
 
     kept: npt.NDArray[np.bool_]
     cells: int
+    start: int
+    stop: int
 
     @property
     def nbytes(self) -> int:
@@ -109,7 +114,7 @@ class Begun:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Cells:
-    """The counts of all pairs by cell (int64), 2^63 - 1 where they pass that."""
+    """The counts of all pairs by cell (int64), of the cells that were asked for; 2^63 - 1 where they pass that."""
 
     sums: npt.NDArray[np.int64]
 

@@ -33,16 +33,17 @@ from pairloom.operators.errors import CapacityError
 
 __all__ = ["Partition", "partition_memory"]
 
-_NO_LISTS = np.zeros(0, np.uint32)
+_NO_LISTS, _NO_WEIGHTS = np.zeros(0, np.uint32), np.zeros(0, np.int64)
 
 
 def partition_memory(words: int, symbols: int) -> int:
     """How many bytes a partition of `words` distinct words, `symbols` bytes (or tokens) together, allocates at most.
 
-    A word takes 8 bytes and a symbol 4 in the layout, up to 8 in lists of positions while these grow, and up to 24 in
-    what a batch makes (typically 1); the table of listed pairs is counted with 200 MB.
+    A word takes 8 bytes and a symbol 4 in the layout, 5 in lists of positions (up to 12 while these grow) and up to 12 in
+    what a batch makes (typically 1 or 2): text in natural languages takes 12 bytes a symbol, words of a few letters up to
+    22. The table of listed pairs is counted with 200 MB.
     """
-    return 8 * words + 36 * symbols + 200_000_000
+    return 8 * words + 24 * symbols + 200_000_000
 
 
 class Partition:
@@ -79,19 +80,23 @@ class Partition:
                 )
             encode_words(self._words, message.merges, names, self._lengths, layout.split, layout.symbols)
         self._counted: npt.NDArray[np.uint64] | None = None
+        self._cells: npt.NDArray[np.int64] | None = None
         self._table, self._pool, self._listed, self._paired = np.zeros(4, np.uint64), _NO_LISTS, 0, 0
         self._batch, self._base = np.zeros((0, 2), np.int32), named
-        self._positions, self._weights = np.zeros(0, np.uint32), np.zeros(0, np.int64)
+        self._positions, self._weights = _NO_LISTS, _NO_WEIGHTS
         self._bounds = np.zeros(1, np.int64)
         self._begun = True
         return Begun(slots=len(layout.symbols), weight=layout.weight)
 
     def survey(self, message: Survey) -> Cells:
-        """Settle the batch on trial; all pairs, added up in cells."""
+        """Settle the batch on trial; all pairs, added up in cells, of which some are told."""
         self._settle(message.kept)
-        cells = np.zeros(message.cells, np.int64)
-        self._tally(CELLS, 0, cells, np.zeros(4, np.uint64))
-        return Cells(sums=cells)
+        cells = self._cells
+        if cells is None:
+            cells = np.zeros(message.cells, np.int64)
+            self._tally(CELLS, 0, cells, np.zeros(4, np.uint64))
+        self._cells = cells if message.stop < message.cells else None
+        return Cells(sums=cells[message.start : message.stop].copy())
 
     def collect(self, message: Collect) -> PairCounts:
         """Every pair of the hot cells, ascending; raises CapacityError where a count passes 2^63 - 1."""
@@ -174,7 +179,7 @@ class Partition:
         found = np.zeros(3, np.int64)
         place_lists(self._table, 1, found)
         entries = int(found[0])
-        self._pool = self._empty(entries + entries // 2 + 1024, np.uint32)
+        self._pool = self._empty(entries + entries // 4 + 1024, np.uint32)
         self._tally(FILL, 0, np.zeros(1, np.int64), self._table)
         self._table[2::4] -= self._table[3::4]
         self._listed = entries
@@ -204,13 +209,13 @@ class Partition:
         self._paired += added
 
     def _make_room(self, need: int) -> None:
-        """Take the lists of merged pairs out of the pool; enlarge it where that leaves it fuller than three quarters."""
+        """Take out of the pool what merges have overtaken; enlarge it where that leaves it fuller than seven eighths."""
         table = self._table.reshape(-1, 4)
         slots = np.flatnonzero(table[:, 3])
         order = slots[np.argsort(table[slots, 2])]
-        self._listed = compact_lists(self._table, order, 1, self._pool)
-        if 4 * (self._listed + need) > 3 * len(self._pool):
-            pool = self._empty(2 * self._listed + 2 * need, np.uint32)
+        self._listed = compact_lists(self._table, order, 1, self._layout.symbols, self._lengths, self._pool)
+        if 8 * (self._listed + need) > 7 * len(self._pool):
+            pool = self._empty((self._listed + need) * 5 // 4, np.uint32)
             pool[: self._listed] = self._pool[: self._listed]
             self._pool = pool
 
@@ -221,7 +226,11 @@ class Partition:
             self._lengths, self._around = lengths, np.zeros(2 * len(lengths), np.int64)
         tokens, neighbours = batch_room(batch, base, self._table)
         if tokens > len(self._positions) or 8 * tokens + 8192 < len(self._positions):
-            self._positions, self._weights = np.empty(tokens, np.uint32), np.empty(tokens, np.int64)
+            self._positions, self._weights = (
+                _NO_LISTS,
+                _NO_WEIGHTS,
+            )  # released before their successors are made
+            self._positions, self._weights = self._empty(tokens, np.uint32), self._empty(tokens, np.int64)
         self._batch, self._base, self._bounds = batch, base, np.zeros(len(batch) + 1, np.int64)
         layout = self._layout
         apply_batch(
