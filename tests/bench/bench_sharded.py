@@ -1,9 +1,11 @@
-"""Learning in rounds beside one learner: seconds, rounds, and bytes between coordinator and partitions.
+"""Learning in rounds beside one learner: seconds, where they go, rounds, and bytes between coordinator and partitions.
 
 Run it as `python tests/bench/bench_sharded.py FILE.txt[,FILE.txt …] SIZE [PARTITIONS[,PARTITIONS …]] [RUNS]`. The words of
 all files, each line a document, are counted first and not timed. `here` is processor time in one process, which does all
 partitions' work; `Ray` is wall time with a member for each partition, on this machine, without starting Ray. Every result
-is compared with that of the one learner. Figures are medians; ratios are to the one learner's in the same run.
+is compared with that of the one learner, which learns anew before each run, so that what else the machine does weighs on
+both. Figures are medians; ratios are to the one learner's time of the same kind. What a round takes is the longest that a
+member works, what the coordinator decides in, and the rest, which is the way there and back.
 """
 
 import statistics
@@ -38,7 +40,19 @@ class FilePost:
         with pa.ipc.open_file(self.path) as reader:
             table = reader.read_all().combine_chunks()
         counts = WordCounts(words=table.column("word").chunk(0), counts=table.column("count").to_numpy())
-        return Partition(ByteWords([counts], byte_ids(0), 256))
+        return Timed(Partition(ByteWords([counts], byte_ids(0), 256)))
+
+
+@dataclass(slots=True)
+class Timed:
+    """A partition that says how long it worked, in seconds of wall."""
+
+    partition: Partition
+
+    def answer(self, message):
+        start = time.perf_counter()
+        reply = self.partition.answer(message)
+        return reply, time.perf_counter() - start
 
 
 def words_of(path):
@@ -63,68 +77,82 @@ def posts_of(counts, parts, folder):
 
 
 def learn(crew, size):
-    """Merges, seconds of wall and of this process's processor from the first round on, and what was said."""
+    """Merges, and figures: seconds from the first message on, what they went for, what was said and what was held."""
     coordinator = Coordinator(first=256, merges=size - 256)
     wall, busy = time.perf_counter(), time.process_time()
-    asked, answered, longest = [], [], 0
+    asked, answered, working, away, pairs, held = [], [], 0.0, 0.0, 0, 0
     while (message := coordinator.next()) is not None:
+        start = time.perf_counter()
         replies = crew.ask(message, coordinator.anew)
+        away += time.perf_counter() - start
+        working += max(seconds for _, seconds in replies)
         asked.append(message.nbytes)
-        answered.append(sum(reply.nbytes for reply in replies))
-        longest = max(longest, coordinator.pairs)
-        coordinator.take(replies)
+        answered.append(sum(reply.nbytes for reply, _ in replies))
+        coordinator.take([reply for reply, _ in replies])
+        pairs, held = max(pairs, coordinator.pairs), max(held, coordinator.nbytes)
+    wall = time.perf_counter() - wall
     facts = {
-        "wall": time.perf_counter() - wall,
+        "wall": wall,
         "busy": time.process_time() - busy,
         "rounds": coordinator.rounds,
+        "working": 1000 * working / coordinator.rounds,
+        "deciding": 1000 * (wall - away) / coordinator.rounds,
+        "underway": 1000 * (away - working) / coordinator.rounds,
         "asked": sum(asked) / coordinator.rounds,
         "most asked": max(asked),
         "answered": sum(answered) / coordinator.rounds,
         "most answered": max(answered),
-        "pairs": longest,
-        "bytes a pair": coordinator.nbytes / longest,
+        "pairs": pairs,
+        "held": held,
     }
     return coordinator.merges, facts
+
+
+def one_learner(counts, size):
+    """Its merges, seconds of wall and of processor."""
+    wall, busy = time.perf_counter(), time.process_time()
+    merges = learn_bpe(counts, size).merges
+    return merges, time.perf_counter() - wall, time.process_time() - busy
+
+
+def median(runs, name):
+    return statistics.median(run[name] for run in runs)
 
 
 def main():
     files, size = sys.argv[1].split(","), int(sys.argv[2])
     partitions = [int(n) for n in (sys.argv[3] if len(sys.argv) > 3 else "1,2,8").split(",")]
-    runs = int(sys.argv[4]) if len(sys.argv) > 4 else 3
+    runs = int(sys.argv[4]) if len(sys.argv) > 4 else 5
     counts = merge_counts(words_of(path) for path in files)
     learn_sharded([WordCounts(words=counts.words[:99], counts=counts.counts[:99])], 300)  # loads the kernels
-    single = []
-    for _ in range(runs):
-        start = time.process_time()
-        expected = learn_bpe(counts, size).merges
-        single.append(time.process_time() - start)
-    one = statistics.median(single)
+    learn_bpe(counts, size)
     total = sum(Path(path).stat().st_size for path in files)
-    print(
-        f"{total / 1e6:.0f} MB, {len(counts):,} words, {len(expected):,} merges; one learner {one:.2f} s of processor"
-    )
+    print(f"{total / 1e6:.0f} MB, {len(counts):,} words, {len(counts.words.buffers()[2]):,} symbols")
     ray.init(include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     with tempfile.TemporaryDirectory() as folder:
         for parts in partitions:
             posts = posts_of(counts, parts, folder)
             here, there = [], []
             for _ in range(runs):
-                for results, crew in ((here, LocalCrew(posts)), (there, RayCrew(posts, room=None))):
-                    warm = Coordinator(first=256, merges=9).next()
-                    crew.ask(warm, lambda warm=warm: (warm,))
+                for results, make in ((here, LocalCrew), (there, lambda posts: RayCrew(posts, room=None))):
+                    crew = make(posts)
+                    learn(crew, 300)  # starts the members and loads their kernels
+                    expected, wall, busy = one_learner(counts, size)
                     merges, facts = learn(crew, size)
                     crew.close()
                     assert np.array_equal(merges, expected), "the merges differ"
-                    results.append(facts)
+                    results.append(facts | {"one wall": wall, "one busy": busy})
+            busy, one_busy = median(here, "busy"), median(here, "one busy")
+            wall, one_wall = median(there, "wall"), median(there, "one wall")
             facts = here[0]
-            seconds = statistics.median(run["busy"] for run in here)
-            wall = statistics.median(run["wall"] for run in there)
             print(
-                f"{parts:4} partitions: {facts['rounds']} rounds; here {seconds:.2f} s ({seconds / one:.2f}x), "
-                f"Ray {wall:.2f} s ({wall / one:.2f}x), {1000 * wall / facts['rounds']:.1f} ms a round; a round asks "
-                f"{facts['asked'] / 1e3:.1f} kB (most {facts['most asked'] / 1e3:.0f}) of each partition, and all answer "
-                f"{facts['answered'] / 1e3:.0f} kB (most {facts['most answered'] / 1e3:.0f}); {facts['pairs']:,} pairs, "
-                f"{facts['bytes a pair']:.0f} bytes each"
+                f"{parts:4} partitions: {facts['rounds']} rounds; here {busy:.2f} s, one learner {one_busy:.2f} s "
+                f"({busy / one_busy:.2f}x); Ray {wall:.2f} s, one learner {one_wall:.2f} s ({wall / one_wall:.2f}x)\n"
+                f"     a round on Ray: {median(there, 'working'):.1f} ms of the slowest member, "
+                f"{median(there, 'deciding'):.1f} ms of the coordinator, {median(there, 'underway'):.1f} ms on the way\n"
+                f"     a round asks {facts['asked'] / 1e3:.1f} kB (most {facts['most asked'] / 1e3:.0f}) of each partition, "
+                f"and all answer {facts['answered'] / 1e3:.0f} kB (most {facts['most answered'] / 1e3:.0f}); the coordinator "
+                f"knows {facts['pairs']:,} pairs and holds {facts['held'] / 1e6:.1f} MB"
             )
 
 

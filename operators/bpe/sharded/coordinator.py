@@ -38,7 +38,9 @@ from pairloom.operators.errors import CapacityError, CorruptionError
 
 __all__ = ["LEAST_BATCH", "MOST_BATCH", "Coordinator"]
 
-LEAST_BATCH, MOST_BATCH = 32, 512  # pairs on trial: twice those that were kept last, within these
+# Pairs on trial: 7/4 of those that were kept last, within these. Twice as many from 32 on took 12 % fewer rounds on 123 MB of
+# English, but made 1.4 times as many tokens in them, most of all in the first rounds.
+LEAST_BATCH, MOST_BATCH = 8, 512
 CELLS_TOLD = 1 << 24  # 134 MB
 _MOST = (1 << 63) - 1
 
@@ -290,7 +292,7 @@ class Coordinator:
         arose = self._names[listed[: int(ranking.state[retiring.LISTED])]]
         self._listed = arose[np.argsort(arose.max(axis=1), kind="stable")] if len(arose) else arose
         least, most = self._batch_sizes
-        self._size = min(max(2 * made, least), most)
+        self._size = min(max(made * 7 // 4, least), most)
 
     def _lower(self, sums: npt.NDArray[np.int64] | None) -> None:
         """Choose the count down to which pairs are listed next; `sums` are all partitions' cells, if they were asked.
