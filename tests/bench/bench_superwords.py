@@ -4,10 +4,10 @@
     python tests/bench/bench_superwords.py memory TEXT... SIZE     peak memory and time of learning, each in a process of its own
     python tests/bench/bench_superwords.py encode TEXT SIZE        MB of unseen text a second, held against peers
 
-A .jsonl file is one document a record (key "text"); another text is cut into documents of a hundred lines. Every twentieth is
-held out. `--mb N` takes the first N MB, `--peer-mb N` that much of it for `tokenizers` without a pretokenizer, which is ended
-at 16 GB. With `--deduplicate`, a line that has been there before is left out, wherever it was; with `--ascii`, documents
-with more than 2 % of other bytes are. Times are processor time of one thread.
+A .jsonl file is one document a record (keys "id" and "text"); another text is cut into documents of a hundred lines. One in
+twenty, by a hash of its id or number, is held out. `--mb N` takes the first N MB, `--peer-mb N` that much of it for `tokenizers` without a pretokenizer, which is ended
+at 16 GB. With `--deduplicate`, a line that has been there before is left out, wherever it was; with `--prose`, documents
+of which less than 92 % is words of ASCII letters and one space after each are. Times are processor time of one thread.
 
 Ways of learning: `words`; `superwords T`, with the transition at T; `free T`, the same without limits on what is made;
 `uncut T`, without these and without the weaker cut (lines are one piece each); `none`, no first stage at all, uncut and
@@ -15,7 +15,9 @@ free; `none limited`, the same with the limits of superwords; `supertokens`.
 """
 
 import argparse
+import hashlib
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -50,33 +52,36 @@ WHOLE = Pretokenizer(scheme="none", lines=True)
 LIMIT = 16 << 30
 
 
-def records(path: str, mb: int | None) -> Iterator[str]:
-    """The documents of a file."""
+def records(path: str, mb: int | None) -> Iterator[tuple[str, str]]:
+    """The documents of a file and their ids."""
     most = -1 if mb is None else mb * 1_000_000
     with Path(path).open("rb") as file:
         lines = file.read(most).decode(errors="replace").splitlines(True)
     if path.endswith(".jsonl"):
-        yield from (json.loads(line)["text"] for line in lines if line.endswith("\n"))
+        for line in lines:
+            if line.endswith("\n"):
+                record = json.loads(line)
+                yield record["id"], record["text"]
         return
     for start in range(0, len(lines), 100):
-        yield "".join(lines[start : start + 100])
+        yield str(start), "".join(lines[start : start + 100])
 
 
 def documents(
-    paths: list[str], mb: int | None, *, deduplicate: bool = False, ascii_only: bool = False
+    paths: list[str], mb: int | None, *, deduplicate: bool = False, prose: bool = False
 ) -> tuple[list[str], list[str]]:
     """Documents to learn from, and those held out."""
     learned, held = [], []
     seen: set[str] = set()
     for path in paths:
-        for number, text in enumerate(records(path, mb)):
-            if ascii_only and len(text.encode("ascii", "ignore")) < 0.98 * len(text.encode()):
+        for name, text in records(path, mb):
+            if prose and sum(map(len, re.findall("[A-Za-z]+ ?", text))) <= 0.92 * len(text):
                 continue
+            lines = text.splitlines(True)
             if deduplicate:
-                lines = dict.fromkeys(line for line in text.splitlines(True) if line.strip() not in seen)
-                seen.update(line.strip() for line in lines)
-                text = "".join(lines)  # noqa: PLW2901
-            (held if number % 20 == 0 else learned).append(text)
+                lines = [line for line in lines if not (line.strip() in seen or seen.add(line.strip()))]
+            out = int(hashlib.sha256(name.encode()).hexdigest(), 16) % 20 == 0
+            (held if out else learned).append("".join(lines))
     return learned, held
 
 
@@ -270,7 +275,7 @@ def main() -> None:
     parser.add_argument("--mb", type=int)
     parser.add_argument("--peer-mb", type=int, default=20)
     parser.add_argument("--deduplicate", action="store_true")
-    parser.add_argument("--ascii", action="store_true")
+    parser.add_argument("--prose", action="store_true")
     parser.add_argument("--task")
     given = parser.parse_args()
     if given.what == "memory":
@@ -280,7 +285,7 @@ def main() -> None:
             print(measured(task, [*given.texts, size, *limit]), flush=True)
         print(measured("tokenizers none", [*given.texts, size, "--mb", str(given.peer_mb)]), flush=True)
         return
-    texts, held = documents(given.texts, given.mb, deduplicate=given.deduplicate, ascii_only=given.ascii)
+    texts, held = documents(given.texts, given.mb, deduplicate=given.deduplicate, prose=given.prose)
     if given.what == "child":
         print(json.dumps(child(given.task, texts, given.size)))
     elif given.what == "shape":
