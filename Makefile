@@ -3,7 +3,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: demo test test-consumers lint types imports bench clean
+.PHONY: demo test test-browser test-consumers lint types imports bench clean
 
 .venv/ready: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Pairloom needs Python 3.11 or newer with venv; none was found" >&2; exit 2; }
@@ -35,6 +35,13 @@ test: .venv/ready-dev ## the tests, two files at a time: much of their time is w
 test-consumers: .venv-consumers/ready ## the exports, opened by the libraries that they are for
 	.venv-consumers/bin/python -m pytest -c tests/consumers/pytest.ini tests/consumers
 
+.venv/ready-browser: .venv/ready-dev tests/browser/requirements.txt
+	$(BIN)/python -m pip install --quiet --requirement tests/browser/requirements.txt
+	@touch $@
+
+test-browser: .venv/ready-browser ## the report's page, in a Chromium or Chrome that is there
+	$(BIN)/python -m pytest -c tests/browser/pytest.ini tests/browser
+
 lint: .venv/ready-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -56,6 +63,7 @@ bench: .venv/ready-dev ## figures beside the peers that are installed: pip insta
 	$(BIN)/python tests/bench/bench_loader.py
 	$(BIN)/python tests/bench/bench_readers.py build/bench.jsonl
 	$(BIN)/python tests/bench/bench_pack.py
+	$(BIN)/python tests/bench/bench_report.py build/bench.jsonl --vocabulary 32768
 
 clean:
 	rm -rf .venv .venv-consumers build dist *.egg-info out .mypy_cache .ruff_cache .pytest_cache .hypothesis

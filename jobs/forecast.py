@@ -22,10 +22,12 @@ __all__ = ["cluster_of", "show_forecast"]
 
 NETWORK = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*([MG])b(?:it|ps|/s)?\s*$")
 ADVICE = {
-    "memory": "give the machines more memory, or lower execution.unit_bytes: not every processor gets a task",
+    "memory": "give the machines more memory, lower execution.unit_bytes, or (for learn) raise vocabulary.learn.members: not "
+    "every processor gets a task",
     "network": "use machines with a faster network, or more of them",
     "requests": "raise execution.unit_bytes and pack.file_tokens: their product decides how often the store is asked",
     "one task": "it is one task: more machines do not make it faster, a faster processor does",
+    "rounds": "lower vocabulary.learn.members: every round asks all of them",
     "few tasks": "lower execution.unit_bytes: there are fewer tasks than processors",
 }
 

@@ -2,7 +2,6 @@
 
 import json
 import sys
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -10,10 +9,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from pairloom.jobs.drift import difference_facts, show_drift
 from pairloom.jobs.options import AsJson, Engine, Overrides, RecipeArgument, RootArgument, find_recipe
+from pairloom.jobs.progress import time_text
 from pairloom.jobs.show import show_summary, summary
 from pairloom.jobs.watch import watched
 from pairloom.pipeline.retokenize import Amount, Difference, plan_again, retokenize, rollback
+from pairloom.pipeline.store.coverage import Coverage
 from pairloom.pipeline.store.gc import first_kept
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.manifest import Manifest, latest_manifest, manifest_path, read_manifest
@@ -41,11 +43,14 @@ def retokenize_command(
     with watched(plan) as watch:
         manifest, found = retokenize(loaded, plan=plan, observe=watch.observe, stop=watch.stop)
         watch.log.committed(manifest)
-    result = summary(manifest, loaded.root, watch.progress) | {"difference": asdict(found)}
+        watch.log.warned(found.drift.warnings if found.drift is not None else ())
+    result = summary(manifest, loaded.root, watch.progress) | {"difference": difference_facts(found)}
     if as_json:
         sys.stdout.write(json.dumps(result) + "\n")
         return
     _show_difference(found)
+    if found.drift is not None:
+        show_drift(found.drift)
     show_summary(result)
 
 
@@ -59,17 +64,31 @@ def generations_command(root: RootArgument, as_json: AsJson = False) -> None:
         sys.stdout.write(json.dumps(rows) + "\n")
         return
     table = Table(box=None, pad_edge=False)
-    for name in ("generation", "committed", "documents", "tokens", "rows", "vocabulary", ""):
+    names = (
+        "generation",
+        "committed",
+        "documents",
+        "tokens",
+        "bytes/token",
+        "unknown",
+        "rows",
+        "vocabulary",
+        "",
+    )
+    for name in names:
         table.add_column(
             name, justify="left" if name in ("committed", "vocabulary", "") else "right", no_wrap=True
         )
     for row in rows:
-        cells = [f"{row[name]:,}" for name in ("documents", "tokens", "rows")]
+        cells = [f"{row[name]:,}" for name in ("documents", "tokens")]
+        cells.append("-" if row["bytes_per_token"] is None else f"{row['bytes_per_token']:.3f}")
+        cells.append("-" if row["unknown_words"] is None else f"{row['unknown_words']:.2%}")
+        cells.append(f"{row['rows']:,}")
         state = "" if row["whole"] else "garbage collected"
         table.add_row(
             str(row["generation"]), row["committed"], *cells, (row["vocabulary"] or "-")[:12], state
         )
-    Console(soft_wrap=True, highlight=False, width=max(100, Console().width)).print(table)
+    Console(soft_wrap=True, highlight=False, width=max(120, Console().width)).print(table)
 
 
 def rollback_command(
@@ -84,11 +103,14 @@ def rollback_command(
 def _row(objects: Objects, manifest: Manifest, first: int) -> dict[str, Any]:
     when = datetime.fromtimestamp(objects.modified(manifest_path(manifest.generation)), UTC)
     tokenized, packed = manifest.stages.get("tokenize"), manifest.stages.get("pack")
+    text = Coverage.sum(tokenized.coverage.values()) if tokenized else Coverage()
     return {
         "generation": manifest.generation,
         "committed": when.strftime("%Y-%m-%d %H:%M:%S UTC"),
         "documents": tokenized.ledger.documents_out if tokenized else 0,
         "tokens": tokenized.ledger.tokens if tokenized else 0,
+        "bytes_per_token": text.bytes_per_token,
+        "unknown_words": text.unknown_share,
         "rows": packed.facts["rows"] if packed else 0,
         "vocabulary": manifest.fingerprint,
         "whole": manifest.generation >= first,
@@ -107,3 +129,7 @@ def _show_difference(found: Difference) -> None:
     line("removed", found.removed)
     line("the same", found.same)
     sys.stdout.write(f"{'units':<14}{found.units:,}, {found.units_reused:,} of them as they were\n")
+    effort = found.effort
+    if effort.spent:
+        kept = f"{time_text(effort.tokenize)} of tokenizing and {time_text(effort.pack)} of packing"
+        sys.stdout.write(f"{'worker time':<14}{time_text(effort.spent)}; {kept} not done again\n")

@@ -24,8 +24,10 @@ ROUNDS = ("rounds", "join rounds")  # steps of members that make merges together
 SAYS = {
     "prepare": "prepare",
     "count": "count words",
+    "combine": "add counts",
     "merge": "merge counts",
     "rounds": "learn rounds",
+    "combine pieces": "add pieces",
     "merge pieces": "merge pieces",
     "learn": "learn merges",
     "segment": "segment",
@@ -39,6 +41,10 @@ SAYS = {
     "pack": "pack rows",
     "carry": "pack the rest",
     "export": "export",
+    "report counts": "measure words",
+    "report text": "measure text",
+    "report parallel": "measure premiums",
+    "report tokens": "measure tokens",
 }
 
 

@@ -30,6 +30,8 @@ def show_status(root: str, run: str | None, as_json: bool) -> None:
     sys.stdout.write(_headline(record, now) + "\n")
     if record.message:
         sys.stdout.write(f"  {record.message}\n")
+    for line in record.warnings:
+        sys.stdout.write(f"  warning: {line}\n")
     table = Table("step", "units", "bytes", "documents", "rejected", "retries", box=None, pad_edge=False)
     for name in ("rate", "time", "left", "memory"):
         table.add_column(name)

@@ -6,6 +6,8 @@ import pyarrow as pa
 from pairloom.operators.bpe import extend_bpe, learn_bpe, learn_superwords, replay, segment_words
 from pairloom.operators.bpe.pairs import compact_lists
 from pairloom.operators.bpe.sharded import learn_sharded, learn_superwords_sharded
+from pairloom.operators.evaluate.curve import merge_steps
+from pairloom.operators.evaluate.numbers import count_numbers
 from pairloom.operators.evaluate.tally import tally_words
 from pairloom.operators.evaluate.trace import merge_trace
 from pairloom.operators.pretokenize import Pretokenizer
@@ -42,7 +44,8 @@ def warmup(schemes: tuple[str, ...] = tuple(SCHEMES)) -> None:
     segment_ids([[2, 1]], 4)
     position_ids([[2, 1]], 4)
     labels([[1, 2, 3, 0]], [[2, 1]], shifted=True)
-    tally_words(vocabulary, counts)
+    merge_steps(vocabulary, tally_words(vocabulary, counts).token_counts)
+    count_numbers(column)
     merge_trace(vocabulary, counts, 2)
     # Superwords, supertokens, and going on from a vocabulary that exists.
     counts = count_words(column.fill_null(""), RandomChunks())

@@ -59,7 +59,8 @@ class Job:
     ) -> list[Receipt]:
         """Run the tasks of a step that have no receipt yet; the receipts of all, in the order of the tasks.
 
-        `sizes` are the bytes that each task works on, for progress; `shared` is handed to every task.
+        `sizes` are the bytes that each task works on; `shared` is handed to every task. The largest are begun first, so
+        that no worker is left alone with a large one at the end; which is done when changes nothing of what is made.
         Raises DataError when more records were rejected than the recipe allows.
         """
         units = [task.unit for task in tasks]
@@ -71,6 +72,7 @@ class Job:
             StepStarted(step=step, units=len(units), reused=len(units) - len(missing), bytes=sum(sizes))
         )
         weight = dict(zip(units, sizes, strict=True))
+        missing.sort(key=lambda task: -weight[task.unit])
         for unit in units:
             if (receipt := receipts[unit]) is not None:
                 self._done(step, Done(receipt=receipt), weight[unit])

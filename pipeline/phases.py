@@ -17,7 +17,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-__all__ = ["PHASES", "Usage", "in_phase", "leaving", "phase", "watched"]
+__all__ = ["PHASES", "Usage", "elapsed", "in_phase", "leaving", "phase", "watched"]
 
 PHASES = ("read", "parse", "count", "encode", "sort", "gather", "write", "re-read", "other")
 
@@ -43,6 +43,7 @@ class _Watch:
     usage: Usage
     name: str
     since: float
+    began: float
 
     def turn(self, name: str) -> str:
         """Go over to another phase; the one before."""
@@ -58,7 +59,8 @@ _watch: ContextVar[_Watch | None] = ContextVar("watch", default=None)
 @contextmanager
 def watched() -> Iterator[Usage]:
     """Watch the phases of this thread until the block ends; then the usage is complete."""
-    watch = _Watch(Usage(), "other", time.perf_counter())
+    now = time.perf_counter()
+    watch = _Watch(Usage(), "other", now, now)
     token = _watch.set(watch)
     try:
         yield watch.usage
@@ -66,6 +68,12 @@ def watched() -> Iterator[Usage]:
         _watch.reset(token)
         watch.turn("other")
         watch.usage.memory = _peak_memory()
+
+
+def elapsed() -> float:
+    """Seconds since the task of this thread began; 0 where nobody watches."""
+    watch = _watch.get()
+    return 0.0 if watch is None else time.perf_counter() - watch.began
 
 
 @contextmanager

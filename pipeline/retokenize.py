@@ -7,21 +7,24 @@ A unit whose slices are all known has its receipt; one that has some of them tak
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple, TypeAlias
 
 from pairloom.operators.errors import RecipeError
-from pairloom.pipeline.events import Event
+from pairloom.pipeline.drift import Drift, drift, learned_in
+from pairloom.pipeline.events import Event, UnitDone
 from pairloom.pipeline.execution.base import Executor, never
 from pairloom.pipeline.plan import Plan, make_plan
 from pairloom.pipeline.recipe import Recipe
 from pairloom.pipeline.run import run
+from pairloom.pipeline.store.coverage import Coverage
 from pairloom.pipeline.store.gc import first_kept
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.manifest import Manifest, commit, latest_manifest, read_manifest
 from pairloom.pipeline.store.objects import Objects
-from pairloom.pipeline.store.receipts import Ledger, committed_receipts
+from pairloom.pipeline.store.receipts import Ledger, Piece, committed_receipts
 
-__all__ = ["Amount", "Difference", "difference", "plan_again", "retokenize", "rollback"]
+__all__ = ["Amount", "Difference", "Effort", "difference", "plan_again", "retokenize", "rollback"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,10 +37,25 @@ class Amount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """Seconds of workers. `spent` are those of the run that made the generation, 0 where nothing was left to do.
+
+    `tokenize` and `pack` are what was not spent again: what the slices and packed files that were taken as they are have
+    taken when they were made, on whatever machine that was. What leads up to packing (exchange, duplicates) is not kept, so
+    it counts for nothing here, nor do counting and learning, which a vocabulary that is kept does not need.
+    """
+
+    spent: float = 0.0
+    tokenize: float = 0.0
+    pack: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
     """How a generation's tokens differ from an earlier one's.
 
-    `changed` inputs are those that are in both and not the same: as they are now, and in `replaced` as they were.
+    `changed` inputs are those that are in both and not the same: as they are now, and in `replaced` as they were. `drift`
+    is None for a vocabulary that was learned from these very inputs, or came with them.
     """
 
     added: Amount
@@ -47,6 +65,8 @@ class Difference:
     same: Amount
     units: int
     units_reused: int
+    effort: Effort
+    drift: Drift | None
 
 
 def plan_again(recipe: Recipe, *, relearn: bool = False) -> Plan:
@@ -75,16 +95,25 @@ def retokenize(
     objects = open_objects(recipe.root)
     last = _last(objects)
     plan = plan or plan_again(recipe, relearn=relearn)
-    manifest = run(recipe, observe=observe, executor=executor, plan=plan, stop=stop)
-    return manifest, difference(objects, last, manifest)
+    spent = [0.0]
+
+    def watch(event: Event) -> None:
+        if isinstance(event, UnitDone):
+            spent[0] += sum(event.usage.seconds.values())
+        observe(event)
+
+    manifest = run(recipe, observe=watch, executor=executor, plan=plan, stop=stop)
+    found = difference(objects, last, manifest, recipe)
+    return manifest, replace(found, effort=replace(found.effort, spent=spent[0]))
 
 
-def difference(objects: Objects, before: Manifest, after: Manifest) -> Difference:
-    """How the inputs of two generations differ, by what their units have read."""
+def difference(objects: Objects, before: Manifest, after: Manifest, recipe: Recipe) -> Difference:
+    """How the inputs of two generations differ, by what their units have read; the recipe says which drift is too much."""
     old, new = _inputs(objects, before), _inputs(objects, after)
     both = old.keys() & new.keys()
     same = {uri for uri in both if old[uri].keys() == new[uri].keys()}
     units, earlier = after.stage("tokenize").units, set(before.stage("tokenize").units)
+    since = learned_in(objects, after)
     return Difference(
         added=_amount(new, new.keys() - both),
         changed=_amount(new, both - same),
@@ -93,6 +122,10 @@ def difference(objects: Objects, before: Manifest, after: Manifest) -> Differenc
         same=_amount(new, same),
         units=len(units),
         units_reused=sum(unit in earlier for unit in units),
+        effort=_effort(objects, before, after, old, new),
+        drift=None
+        if since is None
+        else drift(since, after, _coverage(new, new.keys() - same), recipe.retokenize.drift),
     )
 
 
@@ -120,15 +153,57 @@ def _last(objects: Objects) -> Manifest:
     return last
 
 
-def _inputs(objects: Objects, manifest: Manifest) -> dict[str, dict[str, Ledger]]:
-    """What each input became: its slices, by identity."""
-    found: dict[str, dict[str, Ledger]] = {}
-    for receipt in committed_receipts(objects, "tokenize", manifest.stage("tokenize").units):
+class _Slice(NamedTuple):
+    """A slice of an input, and the source that it is of."""
+
+    source: str
+    piece: Piece
+
+
+_Inputs: TypeAlias = Mapping[str, Mapping[str, _Slice]]  # by URI, then by identity
+
+
+def _inputs(objects: Objects, manifest: Manifest) -> _Inputs:
+    """What each input became."""
+    found: dict[str, dict[str, _Slice]] = {}
+    record = manifest.stage("tokenize")
+    sources = record.unit_sources or ("",) * len(record.units)
+    receipts = committed_receipts(objects, "tokenize", record.units)
+    for receipt, source in zip(receipts, sources, strict=True):
         for (uri, _), piece in zip(receipt.slices, receipt.pieces, strict=True):
-            found.setdefault(uri, {})[piece.identity] = piece.ledger
+            found.setdefault(uri, {})[piece.identity] = _Slice(source, piece)
     return found
 
 
-def _amount(inputs: Mapping[str, Mapping[str, Ledger]], uris: set[str]) -> Amount:
-    ledger = Ledger.sum(piece for uri in uris for piece in inputs[uri].values())
+def _coverage(inputs: _Inputs, uris: set[str]) -> dict[str, Coverage]:
+    """How the vocabulary met the text of some inputs, by source."""
+    found: dict[str, list[Coverage]] = {}
+    for uri in sorted(uris):
+        for source, piece in inputs[uri].values():
+            if piece.coverage is not None:
+                found.setdefault(source, []).append(piece.coverage)
+    return {source: Coverage.sum(parts) for source, parts in sorted(found.items())}
+
+
+def _effort(objects: Objects, before: Manifest, after: Manifest, old: _Inputs, new: _Inputs) -> Effort:
+    """What was not done again."""
+    if before.generation == after.generation:
+        return Effort()
+    kept = (
+        one.piece.seconds
+        for uri in new.keys() & old.keys()
+        for name, one in new[uri].items()
+        if name in old[uri]
+    )
+    pack = after.stages.get("pack")
+    earlier = set(before.stages["pack"].units) if "pack" in before.stages else set()
+    packed = [unit for unit in pack.units if unit in earlier] if pack is not None else []
+    return Effort(
+        tokenize=sum(kept),
+        pack=sum(receipt.seconds for receipt in committed_receipts(objects, "pack", packed)),
+    )
+
+
+def _amount(inputs: _Inputs, uris: set[str]) -> Amount:
+    ledger = Ledger.sum(one.piece.ledger for uri in uris for one in inputs[uri].values())
     return Amount(inputs=len(uris), documents=ledger.documents_out, tokens=ledger.tokens)

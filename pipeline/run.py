@@ -18,7 +18,7 @@ from pairloom.pipeline.execution.base import Executor, never
 from pairloom.pipeline.execution.local import LocalExecutor
 from pairloom.pipeline.job import Job
 from pairloom.pipeline.plan import STAGES, Plan, make_plan
-from pairloom.pipeline.recipe import Recipe
+from pairloom.pipeline.recipe import Execution, Recipe
 from pairloom.pipeline.stages.count import count
 from pairloom.pipeline.stages.learn import learn
 from pairloom.pipeline.stages.pack import pack_rows
@@ -30,7 +30,7 @@ from pairloom.pipeline.store.location import check_writable, open_objects
 from pairloom.pipeline.store.manifest import Manifest, StageRecord, commit, latest_manifest
 from pairloom.pipeline.store.receipts import discard_all
 
-__all__ = ["run"]
+__all__ = ["executor_of", "run"]
 
 RUNS: dict[str, Callable[[Job], StageRecord]] = {
     "count": count,
@@ -78,7 +78,7 @@ def run(
         plan=plan,
         objects=objects,
         observe=observe,
-        executor=executor or _executor(recipe, stop),
+        executor=executor or executor_of(recipe.execution, stop),
         last=last,
         records={stage: last.stages[stage] for stage in done} if last else {},
     )
@@ -88,17 +88,27 @@ def run(
             job.records[stage] = RUNS[stage](job)
     check_present(objects, job.records.values(), last)
     vocabulary = job.vocabulary_file()
+    fingerprint = None if vocabulary is None else job.vocabulary().fingerprint
     manifest = Manifest(
         generation=1 if last is None else last.generation + 1,
         recipe=recipe.model_dump(mode="json", by_alias=True),
         vocabulary=vocabulary,
-        fingerprint=None if vocabulary is None else job.vocabulary().fingerprint,
+        fingerprint=fingerprint,
         learned_in=(last.learned_in or last.generation) if plan.kept and last is not None else None,
+        given_in=_given_in(plan, last, fingerprint),
         stages={stage: job.records[stage] for stage in plan.stages if stage in job.records},
     )
     commit(objects, manifest)
     discard_all(objects, job.scratch)
     return manifest
+
+
+def _given_in(plan: Plan, last: Manifest | None, fingerprint: str | None) -> int | None:
+    """The generation that a vocabulary which the recipe brings came with, if the last one had it already."""
+    brought = last is not None and last.vocabulary is not None and "learn" not in last.stages
+    if plan.vocabulary is None or last is None or not brought or last.fingerprint != fingerprint:
+        return None
+    return last.given_in or last.generation
 
 
 def _schemes(plan: Plan) -> tuple[str, ...]:
@@ -110,10 +120,11 @@ def _schemes(plan: Plan) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one.scheme for one in used if isinstance(one, Pretokenizer)))
 
 
-def _executor(recipe: Recipe, stop: Callable[[], bool]) -> Executor:
-    if recipe.execution.engine == "local":
+def executor_of(execution: Execution, stop: Callable[[], bool] = never) -> Executor:
+    """Where work is to run; connects to the Ray cluster, or starts one."""
+    if execution.engine == "local":
         return LocalExecutor(stop=stop)
     from pairloom.pipeline.execution.ray import RayExecutor, connect
 
-    connect(recipe.execution.address)
-    return RayExecutor(max_in_flight=recipe.execution.max_in_flight, stop=stop)
+    connect(execution.address)
+    return RayExecutor(max_in_flight=execution.max_in_flight, stop=stop)

@@ -12,7 +12,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Literal
 
@@ -90,6 +90,7 @@ class RunRecord(BaseModel):
     units: int
     stages: tuple[str, ...]
     steps: list[StepRecord] = []
+    warnings: list[str] = []
 
     def silent(self, now: float) -> float:
         """Seconds since the driver was last known to live, while it should say so; 0 once it has ended."""
@@ -169,6 +170,10 @@ class RunLog:
         """The run has made this generation; the manifest, as it is."""
         self.record.generation = manifest.generation
         return manifest
+
+    def warned(self, lines: Iterable[str]) -> None:
+        """What whoever looks at this run should know."""
+        self.record.warnings += lines
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

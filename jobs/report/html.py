@@ -1,10 +1,14 @@
-"""HTML from values: every text is escaped here, whatever it came from."""
+"""HTML from values: every text is escaped here, whatever it came from, and the frame of a page that loads nothing."""
 
 import html
-from collections.abc import Sequence
-from typing import Any
+import re
+from collections.abc import Iterable, Sequence
+from importlib import resources
 
-__all__ = ["number", "section", "shown", "spans", "table", "tiles", "token"]
+__all__ = ["chips", "details", "document", "figure", "pair", "section", "shown", "spans", "tiles", "token"]
+
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
+LONGEST = 28  # characters shown of a token in a list
 
 
 def shown(text: object) -> str:
@@ -33,52 +37,48 @@ def shown(text: object) -> str:
 
 
 def token(text: str) -> str:
-    """A token for a list of them: escaped, its spaces visible."""
-    return f"<code>{shown(text).replace(' ', chr(0x2423))}</code>"
+    """A token for a list of them: escaped, its spaces visible; of a long one the beginning, with how long it is."""
+    visible = shown(text[:LONGEST]).replace(" ", "\u2423")
+    if len(text) <= LONGEST:
+        return f"<code>{visible}</code>"
+    return f"<code>{visible}\u2026</code> <small>({len(text):,} characters)</small>"
 
 
-def number(value: float | str | None) -> str:
-    """A number for people: integers with commas, others with four figures.
-
-    >>> number(1234567), number(0.123456), number(4.50819)
-    ('1,234,567', '0.1235', '4.508')
-    """
-    if value is None:
+def section(title: str, question: str, *parts: str) -> str:
+    """A card of the page, with the question that it answers; nothing where it would be empty."""
+    filled = [part for part in parts if part]
+    if not filled:
         return ""
-    if isinstance(value, str):
-        return shown(value)
-    if isinstance(value, int):
-        return f"{value:,}"
-    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
-
-
-def table(rows: Sequence[dict[str, Any]], columns: dict[str, str], caption: str = "") -> str:
-    """A sortable table; `columns` maps keys of the rows to headings; a key that ends in `%` is shown as a percentage."""
-    if not rows:
-        return ""
-    heads = "".join(f'<th scope="col">{shown(head)}</th>' for head in columns.values())
-    body = []
-    for row in rows:
-        cells = []
-        for key in columns:
-            value = row.get(key.removesuffix("%"))
-            if isinstance(value, int | float) and not isinstance(value, bool):
-                text = f"{value:.2%}" if key.endswith("%") else number(value)
-                cells.append(f'<td data-v="{value!r}">{text}</td>')
-            else:
-                cells.append(f'<td class="text">{shown("" if value is None else value)}</td>')
-        body.append(f"<tr>{''.join(cells)}</tr>")
-    title = f"<caption>{shown(caption)}</caption>" if caption else ""
+    at = anchor(title)
+    asked = f'<p class="question">{shown(question)}</p>' if question else ""
     return (
-        f'<div class="wide" tabindex="0"><table class="sortable">{title}<thead><tr>{heads}</tr></thead>'
-        f"<tbody>{''.join(body)}</tbody></table></div>"
+        f'<section id="{at}" aria-labelledby="{at}-title"><h2 id="{at}-title">{shown(title)}</h2>'
+        f"{asked}{''.join(filled)}</section>"
     )
 
 
-def section(title: str, *parts: str) -> str:
-    """A card of the page; nothing where it would be empty."""
-    filled = [part for part in parts if part]
-    return f"<section><h2>{shown(title)}</h2>{''.join(filled)}</section>" if filled else ""
+def anchor(title: str) -> str:
+    """What a section is linked by.
+
+    >>> anchor("Numbers and letters")
+    'numbers-and-letters'
+    """
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
+
+
+def figure(svg: str, caption: str) -> str:
+    """A plot and what it shows."""
+    return f"<figure>{svg}<figcaption>{shown(caption)}</figcaption></figure>"
+
+
+def pair(one: str, other: str) -> str:
+    """Two things side by side where there is room, such as a plot and its table."""
+    return f'<div class="pair"><div>{one}</div><div>{other}</div></div>' if one and other else one or other
+
+
+def details(summary: str, content: str) -> str:
+    """What only some readers want, folded."""
+    return f"<details><summary>{shown(summary)}</summary>{content}</details>" if content else ""
 
 
 def tiles(values: dict[str, str]) -> str:
@@ -90,12 +90,49 @@ def tiles(values: dict[str, str]) -> str:
     return f'<div class="tiles">{"".join(made)}</div>'
 
 
-def spans(pieces: Sequence[tuple[str, int]]) -> str:
+def chips(title: str, tokens: Sequence[Sequence[tuple[str, int | None]]]) -> str:
+    """Groups of tokens with their counts, as a list under a heading."""
+    items = (
+        "<li>"
+        + " ".join(token(text) + ("" if n is None else f" <span>{n:,}</span>") for text, n in group)
+        + "</li>"
+        for group in tokens
+    )
+    return f'<h3>{shown(title)}</h3><ul class="chips">{"".join(items)}</ul>' if tokens else ""
+
+
+def spans(pieces: Sequence[tuple[str, int]], label: str = "tokens of a document") -> str:
     """A document's tokens in four colours by turns; pieces of several tokens, cut inside a character, have a border."""
+    return f'<div class="doc" tabindex="0" role="group" aria-label="{shown(label)}">{coloured(pieces)}</div>'
+
+
+def coloured(pieces: Sequence[tuple[str, int]]) -> str:
+    """Tokens in four colours by turns, for a place of their own."""
     made = []
     for i, (text, count) in enumerate(pieces):
         mark = " many" if count > 1 else ""
         title = f' title="{count} tokens"' if count > 1 else ""
         visible = shown(text).replace("\u240a", "\u21b5\n").replace("\u2409", "\u21e5")
         made.append(f'<bdi class="t{i % 4}{mark}"{title}>{visible}</bdi>')
-    return f'<div class="doc" tabindex="0">{"".join(made)}</div>'
+    return "".join(made)
+
+
+def document(title: str, head: str, sections: Iterable[str]) -> str:
+    """The whole file: the head of the page, links to its sections, the sections; style and script are in it."""
+    folder = resources.files("pairloom.jobs.report")
+    style = (folder / "page.css").read_text(encoding="utf-8")
+    script = (folder / "page.js").read_text(encoding="utf-8")
+    filled = [part for part in sections if part]
+    links = "".join(
+        f'<a href="#{at}">{name}</a>'
+        for part in filled
+        for at, name in re.findall(r'^<section id="([^"]+)" [^>]*><h2 [^>]*>(.*?)</h2>', part)
+    )
+    body = "\n".join([head, f'<nav aria-label="sections">{links}</nav>', *filled])
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{shown(title)}</title>\n<style>\n{style}</style>\n</head>\n"
+        f"<body>\n<main>\n{body}\n</main>\n<script>\n{script}</script>\n</body>\n</html>\n"
+    )

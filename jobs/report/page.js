@@ -10,11 +10,17 @@ for (const table of document.querySelectorAll("table.sortable")) {
       const up = head.getAttribute("aria-sort") === "descending";
       heads.forEach((other) => other.removeAttribute("aria-sort"));
       head.setAttribute("aria-sort", up ? "ascending" : "descending");
-      const key = (row) => row.cells[column].dataset.v ?? row.cells[column].textContent;
-      const numeric = [...table.tBodies[0].rows].every((row) => row.cells[column].dataset.v !== undefined);
-      const order = (a, b) => (numeric ? Number(key(a)) - Number(key(b)) : key(a).localeCompare(key(b)));
-      const rows = [...table.tBodies[0].rows].sort((a, b) => (up ? order(a, b) : order(b, a)));
-      table.tBodies[0].append(...rows);
+      const rows = [...table.tBodies[0].rows];
+      const cell = (row) => row.cells[column];
+      const filled = rows.filter((row) => cell(row).textContent !== "");
+      const empty = rows.filter((row) => cell(row).textContent === "");
+      const numeric = filled.every((row) => cell(row).dataset.v !== undefined);
+      const order = (a, b) =>
+        numeric
+          ? Number(cell(a).dataset.v) - Number(cell(b).dataset.v)
+          : cell(a).textContent.localeCompare(cell(b).textContent);
+      filled.sort((a, b) => (up ? order(a, b) : order(b, a)));
+      table.tBodies[0].append(...filled, ...empty);
     });
   });
 }

@@ -5,15 +5,21 @@ with scripts switched off and in print, text stays text, and dark mode is a matt
 variables of CSS. What a drawing in the browser would add, values under the pointer, the tables beside the plots have.
 """
 
+import html
 import io
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import cycle
 from typing import Any
 
 from pairloom.operators.errors import RecipeError
+from pairloom.operators.hashing import hash_bytes
 
-__all__ = ["bars", "histogram", "line", "need_matplotlib", "steps"]
+__all__ = ["bars", "columns", "histogram", "line", "need_matplotlib"]
+
+WIDTH = 4.4  # inches: some 317 units of the drawing, about as many pixels as a phone gives it
 
 # What Matplotlib is told, and what stands there in the end.
 INK, FAINT, PAPER = "#010203", "#a1a2a3", "#fafbfc"
@@ -25,7 +31,7 @@ _STYLE = {
     "svg.fonttype": "none",
     "svg.hashsalt": "pairloom",
     "font.family": "sans-serif",
-    "font.size": 11,
+    "font.size": 10.5,
     "text.color": INK,
     "axes.edgecolor": FAINT,
     "axes.labelcolor": INK,
@@ -55,41 +61,56 @@ def need_matplotlib() -> None:
 
 
 @contextmanager
-def _axes(height: float = 2.9) -> Iterator[tuple[Any, Callable[[str], str]]]:
+def _axes(names: Iterable[str], height: float = 2.6) -> Iterator[tuple[Any, Callable[[str], str]]]:
+    """Axes of a height in inches, below a legend of the series if these are several, and what makes the drawing of them."""
     import matplotlib as mpl
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
-    with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(4.8, height), layout="constrained")
+    with mpl.rc_context(_STYLE), warnings.catch_warnings():
+        # The page's fonts draw the letters that Matplotlib's own does not have; here they are only measured.
+        warnings.filterwarnings("ignore", "Glyph .* missing from")
+        several = [len(name) for name in names]
+        columns = min(len(several), max(1, 58 // (7 + min(24, max(several, default=0)))))
+        lines = -(-len(several) // columns) if len(several) > 1 else 0
+        figure = Figure(figsize=(WIDTH, height + 0.2 * lines), layout="constrained")
         FigureCanvasSVG(figure)
+        axes = figure.subplots()
 
         def svg(label: str) -> str:
+            if lines:
+                figure.legend(loc="outside upper center", ncols=columns, fontsize=9.5)
             out = io.StringIO()
             figure.savefig(
                 out, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
             )
             return _inline(out.getvalue(), label)
 
-        yield figure.subplots(), svg
+        yield axes, svg
 
 
 def _inline(svg: str, label: str) -> str:
     """The `<svg>` element alone, as wide as its place, in the page's colours and font."""
     body = svg[svg.index("<svg") :]
     body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
-    body = re.sub(
-        r'(<svg[^>]*?) width="[^"]*"',
-        r"\1",
-        re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", body, count=1),
-        count=1,
-    )
-    body = re.sub(r'(<svg[^>]*?) xmlns(:xlink)?="[^"]*"', r"\1", body, count=1)
-    body = re.sub(r'(<svg[^>]*?) xmlns(:xlink)?="[^"]*"', r"\1", body, count=1)
-    body = re.sub(r"font: ([0-9.]+)px [^;\"]*", r"font-size: \1px", body)
+    start, rest = body.split(">", 1)
+    start = re.sub(r' (width|height|xmlns|xmlns:xlink)="[^"]*"', "", start)
+    body = re.sub(r"font: ([0-9.]+)px [^;\"]*", r"font-size: \1px", f"{start}>{rest}")
     for told, meant in _COLOURS.items():
         body = body.replace(told, meant)
-    return body.replace("<svg", f'<svg role="img" aria-label="{label}"', 1)
+    body = _own_ids(body, hash_bytes(label.encode()))
+    return body.replace("<svg", f'<svg role="img" aria-label="{html.escape(label)}"', 1)
+
+
+def _own_ids(body: str, salt: int) -> str:
+    """Ids that no other drawing on the page has, where something refers to them; the others are taken away."""
+    known = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', body))
+
+    def own(found: re.Match[str]) -> str:
+        return f' id="{found[1]}-{salt:x}"' if found[1] in known else ""
+
+    body = re.sub(r' id="([^"]*)"', own, body)
+    return re.sub(r'(url\(#|href="#)([^)"]+)', rf"\1\2-{salt:x}", body)
 
 
 def line(
@@ -99,35 +120,46 @@ def line(
     x: str,
     y: str,
     log: tuple[bool, bool] = (True, False),
-    marks: Sequence[float] = (),
 ) -> str:
-    """Lines through points, one a series, with vertical lines at `marks`; axes are logarithmic as `log` says."""
-    with _axes() as (axes, svg):
-        for (name, points), colour in zip(series.items(), _endless(), strict=False):
+    """Lines through points, one a series; axes are logarithmic as `log` says."""
+    with _axes(series) as (axes, svg):
+        for (name, points), colour, marker in zip(series.items(), cycle(SERIES), cycle("osD^vP")):
             xs, ys = zip(*points, strict=True) if points else ((), ())
-            dense = len(points) > 40
-            axes.plot(xs, ys, color=colour, label=name, marker="" if dense else "o", markersize=4)
-        for mark in marks:
-            axes.axvline(mark, color=FAINT, linestyle="--", linewidth=1)
+            marked = marker if len(points) <= 40 else ""
+            axes.plot(xs, ys, color=colour, label=_plain(name), marker=marked, markersize=4)
         _scale(axes, log, x, y)
-        if len(series) > 1:
-            axes.legend(fontsize=9)
         return svg(label)
 
 
-def bars(rows: Sequence[str], series: Mapping[str, Sequence[float]], *, label: str, x: str) -> str:
-    """Horizontal bars, one a row and a series, in the order given, from the top."""
-    with _axes(max(1.8, 0.5 + len(rows) * (0.1 + 0.14 * len(series)))) as (axes, svg):
-        thick = 0.8 / max(1, len(series))
-        for place, ((name, values), colour) in enumerate(zip(series.items(), _endless(), strict=False)):
-            at = [i - 0.4 + thick * (place + 0.5) for i in range(len(rows))]
-            axes.barh(at, values, height=thick * 0.92, color=colour, label=name)
+def bars(
+    rows: Sequence[str],
+    series: Mapping[str, Sequence[float]],
+    *,
+    label: str,
+    x: str,
+    stacked: bool = False,
+    mark: float | None = None,
+) -> str:
+    """Horizontal bars, one a row and a series, in the order given, from the top, with a vertical line at `mark`.
+
+    Stacked, those of a row stand end to end.
+    """
+    each = 1 if stacked else len(series)
+    with _axes(series, max(1.2, 0.6 + len(rows) * (0.1 + 0.14 * each))) as (axes, svg):
+        thick, ends = 0.8 / max(1, each), [0.0] * len(rows)
+        for place, ((name, values), colour) in enumerate(zip(series.items(), cycle(SERIES))):
+            at = [i if stacked else i - 0.4 + thick * (place + 0.5) for i in range(len(rows))]
+            axes.barh(at, values, height=thick * 0.9, left=ends, color=colour, label=_plain(name))
+            if stacked:
+                ends = [end + value for end, value in zip(ends, values, strict=True)]
+        if mark is not None:
+            axes.axvline(mark, color=INK, linewidth=0.8)
         axes.set_yticks(range(len(rows)), [_plain(row) for row in rows])
-        axes.invert_yaxis()
+        axes.set_ylim(len(rows) - 0.4, -0.6)
         axes.set_xlabel(x)
         axes.grid(visible=False, axis="y")
-        if len(series) > 1:
-            axes.legend(fontsize=9, loc="lower right", bbox_to_anchor=(1, 1), ncols=3)
+        axes.tick_params(axis="y", length=0)
+        _ticks(axes.xaxis, x, axes.get_xlim()[1])
         return svg(label)
 
 
@@ -141,7 +173,7 @@ def histogram(
     marks: Sequence[float] = (),
 ) -> str:
     """Bars from each edge to the next, which is twice as far, with vertical lines at `marks`."""
-    with _axes() as (axes, svg):
+    with _axes(()) as (axes, svg):
         shown = [(edge, value) for edge, value in zip(edges, values, strict=True) if edge > 0]
         axes.bar(
             [edge for edge, _ in shown],
@@ -157,29 +189,26 @@ def histogram(
         return svg(label)
 
 
-def steps(
-    places: Sequence[float], series: Mapping[str, Sequence[float]], *, label: str, x: str, y: str
+def columns(
+    places: Sequence[str], series: Mapping[str, Sequence[float]], *, label: str, x: str, y: str
 ) -> str:
-    """Bars side by side at whole numbers, one a series."""
-    with _axes() as (axes, svg):
+    """Columns side by side, one a series, at places with these names; where there are many places, some are named."""
+    with _axes(series) as (axes, svg):
         thick = 0.8 / max(1, len(series))
-        for at, ((name, values), colour) in enumerate(zip(series.items(), _endless(), strict=False)):
-            shifted = [place - 0.4 + thick * (at + 0.5) for place in places]
-            axes.bar(shifted, values, width=thick * 0.95, color=colour, label=name)
+        for at, ((name, values), colour) in enumerate(zip(series.items(), cycle(SERIES))):
+            shifted = [i - 0.4 + thick * (at + 0.5) for i in range(len(places))]
+            axes.bar(shifted, values, width=thick * 0.95, color=colour, label=_plain(name))
         _scale(axes, (False, False), x, y)
-        if len(series) > 1:
-            axes.legend(fontsize=9)
+        every = -(-len(places) // 12)
+        axes.set_xticks(range(0, len(places), every), places[::every])
+        axes.grid(visible=False, axis="x")
         return svg(label)
 
 
-def _endless() -> Iterator[str]:
-    while True:
-        yield from SERIES
-
-
 def _plain(name: str) -> str:
-    # Matplotlib reads $...$ as mathematics; its fonts do not matter, the page's are used.
-    return name.replace("$", r"\$")[:28]
+    # Matplotlib reads $...$ as mathematics and hides what begins with an underscore; the page's fonts are used anyway.
+    text = name.replace("$", r"\$").replace("\n", " ")
+    return f"\u200a{text[:24]}" if text.startswith("_") else text[:24]
 
 
 def _scale(axes: Any, log: tuple[bool, bool], x: str, y: str) -> None:
@@ -198,8 +227,20 @@ def _scale(axes: Any, log: tuple[bool, bool], x: str, y: str) -> None:
     if log[1]:
         axes.set_yscale("log")
         axes.yaxis.set_minor_locator(NullLocator())
-    if log[1] or axes.get_ylim()[1] >= 10_000:
         axes.yaxis.set_major_formatter(thousands)
+    else:
+        axes.set_ylim(bottom=0)
+        _ticks(axes.yaxis, y, axes.get_ylim()[1])
+
+
+def _ticks(axis: Any, what: str, most: float) -> None:
+    """Names of ticks as the tables show such numbers."""
+    from matplotlib.ticker import EngFormatter, FuncFormatter
+
+    if what.startswith("share"):
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.4g}%"))
+    elif most >= 10_000:
+        axis.set_major_formatter(EngFormatter(sep=""))
 
 
 def _binary(value: float) -> str:

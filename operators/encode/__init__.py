@@ -21,6 +21,7 @@ __all__ = ["TABLE_BYTES", "Encoder"]
 TABLE_BYTES = 128 << 20
 # Entries may fill this share of the short table.
 _LOAD = 0.62
+_GROWN = 8  # marks the entries of words that a table did not begin with
 _NO_KINDS = np.zeros(0, np.int32)
 # Buckets and slots of an empty table.
 _SHORT_START = 1 << 10
@@ -41,6 +42,8 @@ _PROGRESS = [
         k.MISSING_AT,
         k.LOOKUPS,
         k.MISSES,
+        k.UNKNOWN,
+        k.MARK,
     ),
     *range(k.CUTS_AT, k.STATE),
 ]
@@ -92,15 +95,21 @@ class Encoder:
         state[k.SCRATCH_LONGEST] = SHORT
         state[k.ARENA_AT] = self._arena.ctypes.data
         state[k.ARENA_SIZE] = table_bytes // 4
+        state[k.MARK] = _GROWN
         self._reset()
 
     @property
     def statistics(self) -> dict[str, int]:
-        """What the table did so far: look-ups, misses, entries, its bytes, and how often it was emptied."""
+        """What the table did of the last text (look-ups, misses, words that the memo does not know) and what it is now.
+
+        That is entries, its bytes, and how often it was emptied so far. Whether the memo knows a word does not depend on
+        what the encoder has met before, as a miss does.
+        """
         state = self._state
         return {
             "lookups": int(state[k.LOOKUPS]),
             "misses": int(state[k.MISSES]),
+            "unknown": int(state[k.UNKNOWN]),
             "entries": int(state[k.SHORT_USED] + state[k.LONG_USED]),
             "bytes": self._short.nbytes + self._slots.nbytes + int(state[k.ARENA_USED]),
             "generations": self._generations,
@@ -128,7 +137,7 @@ class Encoder:
         lists = np.zeros(count + 1, np.int64)
         cuts = text.offsets[1:]
         out = np.empty(text.bytes // 3 + len(cuts) * around + 4096, self._dtype)
-        state[[k.CUT, k.DOCUMENT, k.SKIP, k.MISSING, k.LOOKUPS, k.MISSES]] = 0
+        state[[k.CUT, k.DOCUMENT, k.SKIP, k.MISSING, k.LOOKUPS, k.MISSES, k.UNKNOWN]] = 0
         state[k.BASE] = state[k.OUT] = out.ctypes.data
         self._read(cuts, kinds, prepend, append, lists)
         out = self._room(out, len(cuts) * around)
@@ -281,6 +290,7 @@ class Encoder:
     def remember(self, words: TokenTable) -> None:
         """Encode words, best first, for as long as they fill no more than half of the greatest table."""
         state = self._state
+        state[k.MARK] = 0
         most = min(len(words), self._most_buckets)
         while len(self._short) // 8 < self._most_buckets and most > state[k.SHORT_LIMIT]:
             self._place_short(rehash_short, 2 * len(self._short) // 8)
@@ -294,7 +304,8 @@ class Encoder:
             state[[k.CUT, k.CUTS, k.DOCUMENT, k.SKIP]] = 0
             if not self._run_pieces(words.data.ctypes.data, len(words.data), low, ends, refill=False):
                 break
-        state[[k.MISSING, k.LOOKUPS, k.MISSES]] = 0
+        state[[k.MISSING, k.LOOKUPS, k.MISSES, k.UNKNOWN]] = 0
+        state[k.MARK] = _GROWN
 
     def memo(self) -> Memo:
         """What the table holds now, for other encoders to begin with."""

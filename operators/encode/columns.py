@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,9 +19,22 @@ from pairloom.operators.vocabulary.tokens import TokenTable
 if TYPE_CHECKING:
     from pairloom.operators.vocabulary import Vocabulary
 
-__all__ = ["decode_column", "encode_column", "find_special"]
+__all__ = ["Encoded", "decode_column", "encode_column", "find_special"]
 
 _POLICIES = ("text", "parse", "error")
+
+
+class Encoded(NamedTuple):
+    """A column as ids (LargeList<uint16 | uint32>) and, where they were asked for, the ends of its tokens.
+
+    `words` are the pretokens of its text, `unknown_words` those that are none of the words of the encoder's memo. Both
+    are 0 where another library encodes.
+    """
+
+    ids: pa.LargeListArray
+    ends: pa.LargeListArray | None
+    words: int
+    unknown_words: int
 
 
 def encode_column(
@@ -34,7 +47,7 @@ def encode_column(
     missing_bytes: str = "error",
     offsets: bool = False,
     encoder: Encoder | None = None,
-) -> tuple[pa.LargeListArray, pa.LargeListArray | None]:
+) -> Encoded:
     """Encode a column; see `Vocabulary.encode`. `encoder` is used instead of one of the vocabulary's own."""
     if special_tokens_in_text not in _POLICIES:
         raise ValueError(
@@ -49,26 +62,30 @@ def encode_column(
     if vocabulary.foreign is not None:
         if offsets:
             raise ValueError("offsets are not known of a tokenizer that the `tokenizers` library runs")
-        return _encode_foreign(vocabulary, arrays, before, after, special_tokens_in_text), None
+        foreign = _encode_foreign(vocabulary, arrays, before, after, special_tokens_in_text)
+        return Encoded(foreign, None, 0, 0)
     pool = vocabulary._encoders
     try:
         used = encoder or pool.pop()
     except IndexError:
         used = vocabulary.encoder()
     rows, ends = [], []
+    words = unknown = 0
     try:
         for array in arrays or [pa.array([], pa.large_string())]:
             values, lists, valid = _encode_array(
                 vocabulary, used, array, before, after, special_tokens_in_text == "parse", missing_bytes
             )
             rows.append(_list_array(values, lists, valid))
+            seen = used.statistics
+            words, unknown = words + seen["lookups"], unknown + seen["unknown"]
             if offsets:
                 places = token_ends(TokenTable.of(vocabulary.tokens), values, lists, len(before), len(after))
                 ends.append(_list_array(places, lists, valid))
     finally:
         if encoder is None:
             pool.append(used)
-    return _joined(rows), _joined(ends) if offsets else None
+    return Encoded(_joined(rows), _joined(ends) if offsets else None, words, unknown)
 
 
 def _encode_array(

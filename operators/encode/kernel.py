@@ -2,7 +2,8 @@
 
 For each batch of `BATCH` pretokens, the first loop packs every word into two registers, chooses its bucket and
 prefetches it; the second compares, and copies 16 bytes of ids whatever their number. A word that the table does not
-hold is merged and put there. Between documents, `append` and `prepend` are written and the list's offset is noted.
+hold is merged and put there, marked as one that the table did not begin with: words that the memo does not know are
+counted, however often they have come by then. Between documents, `append` and `prepend` are written and the list's offset is noted.
 
 `state` is int64[STATE], the kernel's memory from one block to the next; its fields are the constants below. The kernel
 returns GROW_SHORT, GROW_LONG or NEED_SCRATCH where the caller has to make room (and calls again to go on from the same
@@ -53,6 +54,7 @@ __all__ = [
 ]
 
 BATCH = 192
+MOST_INLINE = 7  # ids that an entry of the table holds itself
 LONGEST_STORED = 1 << 10
 
 DONE, GROW_SHORT, GROW_LONG, NEED_SCRATCH = 0, 1, 2, 3
@@ -84,6 +86,8 @@ DONE, GROW_SHORT, GROW_LONG, NEED_SCRATCH = 0, 1, 2, 3
     PLAN_AT,  # address of the batch's plan: 24 bytes a pretoken
     LOOKUPS,
     MISSES,
+    UNKNOWN,  # pretokens that are none of the words that the table began with
+    MARK,  # 8 on the entries of such words, 0 on the others
     CUTS_AT,  # int64: the ends of the segments
     CUTS,  # how many segments there are
     KINDS_AT,  # int32, one a segment, or 0 where every segment is a document of text; see `open_documents`
@@ -97,7 +101,7 @@ DONE, GROW_SHORT, GROW_LONG, NEED_SCRATCH = 0, 1, 2, 3
     JOINED_FROM,  # where that piece starts
     WHOLE_AT,  # scratch for the longest piece
     STATE,
-) = range(39)
+) = range(41)
 
 TEXT, TEXT_ENDS, NULL = -1, -2, -3
 
@@ -186,6 +190,7 @@ def _miss_short(state: Any, low: Any, high: Any, start: int, length: int, out: i
     count, missing = encode_word(start, length, pairs, scratch)
     end = _emit(out, width, scratch, count)
     state[MISSES] += 1
+    state[UNKNOWN] += 1
     if missing:
         if state[MISSING] == 0:
             state[MISSING_AT] = state[DOCUMENT]
@@ -198,7 +203,7 @@ def _miss_short(state: Any, low: Any, high: Any, start: int, length: int, out: i
     for probe in range(2 * PROBES):
         place = state[SHORT_AT] + (((bucket + (probe >> 1)) & mask) << 6) + ((probe & 1) << 5)
         if load_u64(place + 8) == np.uint64(0):
-            if (count << width) <= 16:
+            if count <= MOST_INLINE and (count << width) <= 16:
                 store_u64(place + 16, load_u64(out))
                 store_u64(place + 24, load_u64(out + 8))
                 tag = np.uint64(count)
@@ -209,7 +214,8 @@ def _miss_short(state: Any, low: Any, high: Any, start: int, length: int, out: i
                 _emit(room, width, scratch, count)
                 store_u64(place + 16, np.uint64(room - state[ARENA_AT]))
                 store_u64(place + 24, np.uint64(count))
-                tag = np.uint64(15)
+                tag = np.uint64(0)
+            tag |= np.uint64(state[MARK])
             store_u64(place, low)
             store_u64(place + 8, high | (tag << np.uint64(60)))
             state[SHORT_USED] += 1
@@ -225,12 +231,15 @@ def _find_long(state: Any, hashed: Any, start: int, length: int, out: int, pairs
         place, record = find_long(state[LONG_AT], state[LONG_BITS], state[ARENA_AT], hashed, start, length)
         if record:
             count = np.int64(load_u32(record + 4))
+            state[UNKNOWN] += count >> 31
+            count &= 0x7FFFFFFF
             ids = record + 8 + ((length + 7) & ~7)
             for i in range(0, count << width, 8):
                 store_u64(out + i, load_u64(ids + i))
             return out + (count << width)
     scratch = state[SCRATCH_AT]
     state[MISSES] += 1
+    state[UNKNOWN] += 1
     count, missing = encode_word(start, length, pairs, scratch)
     end = _emit(out, width, scratch, count)
     if missing:
@@ -242,7 +251,7 @@ def _find_long(state: Any, hashed: Any, start: int, length: int, out: int, pairs
         room = _spill(state, 8 + padded + (count << width))
         if room:
             store_u32(room, np.uint32(length))
-            store_u32(room + 4, np.uint32(count))
+            store_u32(room + 4, np.uint32(count | (state[MARK] << 28)))
             for i in range(0, length - 8, 8):
                 store_u64(room + 8 + i, load_u64(start + i))
             store_u64(room + length, load_u64(start + length - 8))
@@ -332,14 +341,14 @@ def encode_block(data: int, size: int, at: int, total: int, pairs: Any, joins: A
                     prefetch(state[LONG_AT] + (np.int64(hashed >> np.uint64(64 - state[LONG_BITS])) << 4))
             step += 24
             low_end = high_end
-        done = np.int64(0)
+        done = skipped = unknown = np.int64(0)
         while done < batch and status == DONE:
             step = plan + 24 * done
             end = np.int64(load_u64(at + ((piece + done) << 3)))
             low = load_u64(step)
             high = load_u64(step + 8)
             if skip:
-                pass
+                skipped += 1
             elif high != np.uint64(0):
                 bucket = table + np.int64(load_u64(step + 16))
                 # Which of the two slots it is cannot be guessed, so it is computed and not branched upon.
@@ -357,8 +366,9 @@ def encode_block(data: int, size: int, at: int, total: int, pairs: Any, joins: A
                     else:
                         tag = load_u64(entry + 8)
                 if entry:
-                    count = np.int64(tag >> np.uint64(60))
-                    if count == 15:
+                    count = np.int64(tag >> np.uint64(60)) & MOST_INLINE
+                    unknown += np.int64(tag >> np.uint64(63))
+                    if count == 0:
                         out = _emit_spilled(arena, width, entry, out)
                     else:
                         copy_16(entry + 16, out)
@@ -388,7 +398,8 @@ def encode_block(data: int, size: int, at: int, total: int, pairs: Any, joins: A
                 cut = _open_cut(state)
                 state[JOINED] = out
         piece += done
-        state[LOOKUPS] += done
+        state[LOOKUPS] += done - skipped
+        state[UNKNOWN] += unknown
     state[PIECE] = piece
     state[POSITION] = position
     state[OUT] = out

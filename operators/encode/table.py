@@ -3,8 +3,9 @@
 Words of up to 15 bytes live in `short`, 32 bytes an entry, two entries to a 64-byte bucket:
 
     uint64 low     bytes 0..7 of the word, little-endian, zero-padded
-    uint64 high    bits 63..60 how many ids (15: they are spilled), 59..56 the length, 55..0 bytes 8..14
-    16 bytes       the ids as they are written to the output (8 of uint16 or 4 of uint32),
+    uint64 high    bit 63 set if the table did not begin with the word, 62..60 how many ids (0: they are spilled),
+                   59..56 the length, 55..0 bytes 8..14
+    16 bytes       the ids as they are written to the output (7 of uint16 or 4 of uint32),
                    or of a spilled entry: uint64 offset into the arena, uint64 how many
 
 An entry whose `high` is 0 is free, since no word is empty. Buckets are probed linearly, at most `PROBES` of them,
@@ -12,7 +13,7 @@ so that no text can make a look-up slow: a word that finds no room is merged ane
 
 Longer words live in `slots`, (uint64 hash, uint64 offset + 1), which point into `arena` at
 
-    uint32 length, uint32 how many ids, the bytes (padded to 8), the ids
+    uint32 length, uint32 how many ids (bit 31 as above), the bytes (padded to 8), the ids
 
 and are compared byte for byte. All of it is memory of one worker and of a fixed greatest size; a full table is
 emptied and filled again from the memo.

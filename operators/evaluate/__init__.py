@@ -2,7 +2,7 @@
 
 from pairloom.operators.evaluate.curve import MergeSteps, merge_steps, tokens_at, unreachable
 from pairloom.operators.evaluate.distribution import Documents, entropy, rank_frequency, renyi_efficiency
-from pairloom.operators.evaluate.numbers import chunk_digits, count_numbers, number_facts
+from pairloom.operators.evaluate.numbers import chunk_digits, count_numbers, number_facts, tally_numbers
 from pairloom.operators.evaluate.tally import WordTally, encode_words, tally_words
 from pairloom.operators.evaluate.usage import TokenUse, token_use
 
@@ -19,6 +19,7 @@ __all__ = [
     "number_facts",
     "rank_frequency",
     "renyi_efficiency",
+    "tally_numbers",
     "tally_words",
     "token_use",
     "tokens_at",

@@ -5,55 +5,70 @@ The forms of counting tasks and the covariates of spelling tasks (CharBench) are
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping
+from typing import Any
 
 import pyarrow as pa
 
 from pairloom.operators.vocabulary import Vocabulary
 
-__all__ = ["atomicity", "characters_per_token", "counting_forms", "covariates", "generated_content"]
+__all__ = [
+    "atomicity",
+    "characters_per_token",
+    "counting_forms",
+    "covariates",
+    "generated_content",
+    "random_uuid",
+]
 
 
 def counting_forms(letters: str) -> dict[str, str]:
-    """A string of letters in the four forms of counting tasks.
+    """A string of letters or digits in the forms of counting tasks: the four of the studies, and three more in use.
 
-    >>> counting_forms("ab")
-    {'plain': 'ab', 'spaced': 'a b', 'commas': 'a, b', 'quoted': '"a", "b"'}
+    >>> counting_forms("ab")["commas"], counting_forms("ab")["list"]
+    ('a, b', '["a", "b"]')
     """
+    quoted = ", ".join(f'"{letter}"' for letter in letters)
     return {
         "plain": letters,
         "spaced": " ".join(letters),
         "commas": ", ".join(letters),
-        "quoted": ", ".join(f'"{letter}"' for letter in letters),
+        "quoted": quoted,
+        "list": f"[{quoted}]",
+        "lines": "\n".join(letters),
+        "hyphens": "-".join(letters),
     }
 
 
-def atomicity(vocabulary: Vocabulary, letters: str) -> list[dict[str, float | str]]:
-    """For each form of the letters: characters, tokens, and the share of letters that no token holds with another letter.
+def atomicity(vocabulary: Vocabulary, letters: str) -> list[dict[str, Any]]:
+    """For each form of the letters: characters, tokens, and whether a letter has a token that holds no other letter.
 
-    A letter whose token holds a delimiter besides, as ` b` does, is a token of its own; one that shares it with another
-    letter of the string is not, nor is one that several tokens spell.
+    `own` says so of each letter in turn, `atomic` is the share of those that have one, `all` whether every one has, and
+    `delimited` the share of letters whose token holds a delimiter besides, as ` b` does: that is a token of its own. A
+    letter that shares its token with another letter of the string has none, nor has one that several tokens spell.
     """
-    rows: list[dict[str, float | str]] = []
+    rows: list[dict[str, Any]] = []
     for form, text in counting_forms(letters).items():
         places = _places(text, set(letters))
         ends = _ends(vocabulary, text)
-        holds: dict[int, int] = {}
-        cut: set[int] = set()
-        for place, (start, stop) in enumerate(places):
-            first = _token_at(ends, start)
-            if _token_at(ends, stop - 1) != first:
-                cut.add(place)
-            holds[first] = holds.get(first, 0) + 1
-        own = sum(
-            place not in cut and holds[_token_at(ends, start)] == 1 for place, (start, _) in enumerate(places)
-        )
+        tokens = [(_token_at(ends, start), _token_at(ends, stop - 1)) for start, stop in places]
+        holds = Counter(first for first, _ in tokens)
+        own = [first == last and holds[first] == 1 for first, last in tokens]
+        sizes = [end - begin for begin, end in zip([0, *ends], ends, strict=False)]
+        delimited = [
+            mine and sizes[first] > stop - start
+            for mine, (first, _), (start, stop) in zip(own, tokens, places, strict=True)
+        ]
         rows.append(
             {
                 "form": form,
                 "characters": len(text),
                 "tokens": len(ends),
-                "atomic": own / max(1, len(places)),
+                "atomic": sum(own) / max(1, len(own)),
+                "delimited": sum(delimited) / max(1, len(own)),
+                "all": all(own),
+                "own": own,
             }
         )
     return rows
@@ -98,6 +113,17 @@ def covariates(vocabulary: Vocabulary, word: str, index: int) -> dict[str, float
     }
 
 
+def random_uuid(digest: bytes) -> str:
+    """A UUID of version 4 from 16 bytes or more.
+
+    >>> random_uuid(bytes(16))
+    '00000000-0000-4000-8000-000000000000'
+    """
+    text = digest[:16].hex()
+    variant = "89ab"[int(text[16], 16) % 4]
+    return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{variant}{text[17:20]}-{text[20:]}"
+
+
 def generated_content(characters: int = 20_000, seed: int = 0) -> dict[str, str]:
     """Text of kinds that corpora have little of, always the same for a seed, of at least so many characters each.
 
@@ -116,9 +142,7 @@ def generated_content(characters: int = 20_000, seed: int = 0) -> dict[str, str]
         return f"{int.from_bytes(raw[:4], 'big') % 10_000}.{raw[4] % 100:02}"
 
     def uuid(kind: str, i: int) -> str:
-        text = digest(kind, i)[:16].hex()
-        variant = "89ab"[int(text[16], 16) % 4]
-        return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{variant}{text[17:20]}-{text[20:]}"
+        return random_uuid(digest(kind, i))
 
     count = characters // 2 + 1
     made = {

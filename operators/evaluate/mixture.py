@@ -19,7 +19,7 @@ from pairloom.operators.text import text_of
 from pairloom.operators.vocabulary import Vocabulary
 from pairloom.operators.words import WordCounts
 
-__all__ = ["Mixture", "infer_mixture", "log10_mse"]
+__all__ = ["Mixture", "infer_from_traces", "infer_mixture", "log10_mse"]
 
 COMPETITORS = 10  # pairs added at a step and pass
 TOLERANCE = 1e-7  # of the pairs of the mixture
@@ -59,15 +59,31 @@ def infer_mixture(
     be of the same kind as what was learned from. Raises ValueError for fewer than two categories or an empty one,
     RecipeError where scipy is not installed.
     """
+    _solver()  # before the work
+    traces = {name: merge_trace(vocabulary, counts, merges) for name, counts in categories.items()}
+    sizes = {
+        name: int(np.dot(counts.counts, np.diff(text_of(counts.words).offsets)))
+        for name, counts in categories.items()
+    }
+    return infer_from_traces(vocabulary, traces, sizes)
+
+
+def infer_from_traces(
+    vocabulary: Vocabulary, categories: Mapping[str, Trace], sizes: Mapping[str, int]
+) -> Mixture:
+    """The mixture from the traces of the categories' words, all of the same merges, and their bytes; see `infer_mixture`.
+
+    Traces of parts of a category's words add up (`add_traces`).
+    """
     linprog, sparse = _solver()
     names = list(categories)
     if len(names) < 2:
         raise ValueError(f"a mixture has at least two categories, got {names}")
-    traces = [merge_trace(vocabulary, categories[name], merges) for name in names]
-    for name, trace in zip(names, traces, strict=True):
+    traces = list(categories.values())
+    for name, trace in categories.items():
         if not trace.total:
             raise ValueError(f"category {name!r} has no pairs")
-    replay = _Replay(vocabulary, traces, min(merges, len(vocabulary.merges)))
+    replay = _Replay(vocabulary, traces, len(traces[0].ends))
     weights = np.full(len(names), 1 / len(names))
     rows: list[tuple[int, int]] = []
     values: list[npt.NDArray[np.float64]] = []
@@ -85,13 +101,7 @@ def infer_mixture(
             rows.append((step, pair))
             values.append(difference)
         weights, by_merge, by_pair, loss = _solve(linprog, sparse, rows, values, replay)
-    sizes = [text_of(categories[name].words) for name in names]
-    bytes_of = np.array(
-        [
-            float(np.dot(categories[name].counts, np.diff(text.offsets)))
-            for name, text in zip(names, sizes, strict=True)
-        ]
-    )
+    bytes_of = np.array([float(sizes[name]) for name in names])
     shares = weights * bytes_of / np.array([trace.total for trace in traces])
     shares /= shares.sum()
     return Mixture(

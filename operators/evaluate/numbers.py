@@ -3,17 +3,21 @@
 Singh and Strouse, "Tokenization counts" (2024): models add better when chunks of three digits are cut from the right.
 """
 
-import re
-from collections import Counter
-from collections.abc import Mapping
-
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
+from pairloom.operators.jit import kernel
+from pairloom.operators.pretokenize import Pretokenizer
+from pairloom.operators.text import TextArray, chunks, text_of
 from pairloom.operators.vocabulary import Vocabulary
+from pairloom.operators.vocabulary.tokens import TokenTable
+from pairloom.operators.words import WordCounter, WordCounts
 
-__all__ = ["chunk_digits", "count_numbers", "number_facts"]
+__all__ = ["KINDS", "chunk_digits", "count_numbers", "number_facts", "tally_numbers"]
 
-_DIGITS = re.compile(rb"[0-9]+")
+KINDS = ("single", "l2r3", "r2l3", "whole", "other")
+"""How a vocabulary cuts a number."""
 
 
 def chunk_digits(number: str, direction: str) -> list[str]:
@@ -29,53 +33,93 @@ def chunk_digits(number: str, direction: str) -> list[str]:
     return head + [number[i : i + 3] for i in range(first, len(number), 3)]
 
 
-def count_numbers(texts: pa.Array) -> Counter[bytes]:
-    """How often each longest run of ASCII digits occurs in a text column.
+def count_numbers(texts: TextArray) -> WordCounts:
+    """How often each longest run of ASCII digits occurs in a text column; nulls count as empty documents.
 
-    >>> sorted(count_numbers(pa.array(["v1.20, 1"])).items())
-    [(b'1', 2), (b'20', 1)]
+    >>> numbers = count_numbers(pa.array(["v1.20, 1"]))
+    >>> numbers.words.to_pylist(), numbers.counts.tolist()
+    ([b'1', b'20'], [2, 1])
     """
-    found: Counter[bytes] = Counter()
-    for text in texts.cast(pa.large_binary()).to_pylist():
-        found.update(_DIGITS.findall(text or b""))
-    return found
+    counter = WordCounter(Pretokenizer(scheme="none"))
+    for text in chunks(texts):
+        # Every run but the last of a document is followed by a byte that is none: a run for two bytes at most.
+        digits = np.empty(text.bytes, np.uint8)
+        ends = np.empty((text.bytes + len(text)) // 2 + 1, np.int64)
+        size, runs = _digit_runs(text.data, text.offsets, digits, ends)
+        counter.add_pieces(digits[:size], 0, ends[:runs])
+    return counter.finish()
 
 
-def number_facts(vocabulary: Vocabulary, numbers: Mapping[bytes, int]) -> dict[str, float]:
-    """Shares of the numbers of a text, which are given with their counts.
+def tally_numbers(vocabulary: Vocabulary, numbers: WordCounts) -> npt.NDArray[np.int64]:
+    """Sums over the numbers of a text, int64[9], that add up over texts; see `number_facts` for what they are sums of.
+
+    Numbers, digits, tokens, numbers whose cuts depend on the direction, and how many of these the vocabulary cuts, each
+    number alone, in single digits, in threes from the left, from the right, not at all, otherwise.
+    """
+    lists = vocabulary.encode(numbers.words.cast(pa.large_string()))
+    offsets = lists.offsets.to_numpy()
+    sizes = np.diff(text_of(numbers.words).offsets)
+    tokens = np.diff(offsets)
+    lengths = TokenTable.of(vocabulary.tokens).lengths[lists.values.to_numpy()]
+    threes = np.concatenate([[0], np.cumsum(lengths == 3)])
+    threes = threes[offsets[1:]] - threes[offsets[:-1]]
+    rest = sizes % 3
+    depends = (sizes > 3) & (rest != 0)
+    kinds = np.zeros((5, len(sizes)), np.bool_)
+    if depends.any():
+        first, last = (np.zeros(len(sizes), np.int64) for _ in range(2))
+        some = tokens > 0
+        first[some], last[some] = lengths[offsets[:-1][some]], lengths[offsets[1:][some] - 1]
+        in_threes = (tokens == sizes // 3 + 1) & (threes == sizes // 3)
+        kinds[0] = tokens == sizes
+        kinds[1] = in_threes & (last == rest)
+        kinds[2] = in_threes & (first == rest)
+        kinds[3] = tokens == 1
+        kinds[4] = ~kinds[:4].any(axis=0)
+        kinds &= depends
+    columns = np.vstack([np.ones_like(sizes), sizes, tokens, depends, kinds]).astype(np.int64)
+    sums: npt.NDArray[np.int64] = columns @ numbers.counts
+    return sums
+
+
+def number_facts(sums: npt.NDArray[np.int64]) -> dict[str, float]:
+    """Shares of the numbers of a text, from sums that `tally_numbers` made.
 
     `direction_matters`: more than three digits, and not a multiple of three: the two directions cut at other places.
     Of these, how the vocabulary cuts the number alone: `single` digits, as `l2r3`, as `r2l3`, `whole`, or `other`.
     `tokens_per_number` and `digits_per_token` are of all numbers.
     """
-    kinds = {"single": 0, "l2r3": 0, "r2l3": 0, "whole": 0, "other": 0}
-    total = digits = tokens = depends = 0
-    items = list(numbers.items())
-    column = pa.array([number.decode() for number, _ in items], pa.large_string())
-    rows = vocabulary.encode(column).to_pylist() if items else []
-    for (number, count), ids in zip(items, rows, strict=True):
-        total += count
-        digits += count * len(number)
-        tokens += count * len(ids)
-        if len(number) <= 3 or len(number) % 3 == 0:
-            continue
-        depends += count
-        cut = [vocabulary.tokens[i].decode("latin-1") for i in ids]
-        kinds[_kind(number.decode(), cut)] += count
+    total, digits, tokens, depends, *kinds = sums.tolist()
     return {
         "numbers": total,
         "tokens_per_number": tokens / max(1, total),
         "digits_per_token": digits / max(1, tokens),
         "direction_matters": depends / max(1, total),
-    } | {name: count / max(1, depends) for name, count in kinds.items()}
+    } | {name: count / max(1, depends) for name, count in zip(KINDS, kinds, strict=True)}
 
 
-def _kind(number: str, cut: list[str]) -> str:
-    if len(cut) == len(number):
-        return "single"
-    if len(cut) == 1:
-        return "whole"
-    for direction in ("l2r3", "r2l3"):
-        if cut == chunk_digits(number, direction):
-            return direction
-    return "other"
+@kernel
+def _digit_runs(
+    data: npt.NDArray[np.uint8],
+    offsets: npt.NDArray[np.int64],
+    digits: npt.NDArray[np.uint8],
+    ends: npt.NDArray[np.int64],
+) -> tuple[int, int]:
+    # The runs one after another, and where each ends among them.
+    size = 0
+    runs = 0
+    for i in range(len(offsets) - 1):
+        inside = False
+        for j in range(offsets[i], offsets[i + 1]):
+            if 0x30 <= data[j] <= 0x39:
+                digits[size] = data[j]
+                size += 1
+                inside = True
+            elif inside:
+                ends[runs] = size
+                runs += 1
+                inside = False
+        if inside:
+            ends[runs] = size
+            runs += 1
+    return size, runs

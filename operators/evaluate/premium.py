@@ -8,9 +8,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-__all__ = ["ParallelText", "SizeFit", "fit_sizes", "linear_r_squared", "premium_rows", "target_tokens"]
+from pairloom.operators.evaluate.statistics import nested_models
 
+__all__ = [
+    "ParallelText",
+    "SizeFit",
+    "explained",
+    "fit_sizes",
+    "linear_r_squared",
+    "premium_rows",
+    "target_tokens",
+    "token_overlap",
+]
+
+PREDICTORS = ("byte_premium", "bytes_per_token", "characters_per_token", "whitespace")
+"""Properties of a language's text that may explain its tokens."""
 STEP = 128  # sizes of vocabularies are multiples of it
 # Exponents that are tried; measured curves lie between -0.1 and -1.
 _EXPONENTS = np.linspace(-3.0, -0.01, 600)
@@ -97,24 +111,23 @@ def fit_sizes(sizes: Sequence[int], tokens: Sequence[float]) -> SizeFit:
         )
     v, y = np.log(np.asarray(sizes, np.float64)), np.asarray(tokens, np.float64)
 
-    def fit(b: float) -> tuple[float, float, float]:
-        x = np.exp(b * (v - v[0]))
-        spread = x - x.mean()
-        slope = float(spread @ y) / max(float(spread @ spread), 1e-300)
-        offset = float(y.mean()) - slope * float(x.mean())
-        return float(((slope * x + offset - y) ** 2).sum()), slope, offset
+    def fit(b: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], ...]:
+        """The squared error, slope and offset for each exponent."""
+        x = np.exp(b[:, None] * (v - v[0]))
+        spread = x - x.mean(axis=1, keepdims=True)
+        slope = spread @ y / np.maximum((spread * spread).sum(axis=1), 1e-300)
+        offset = y.mean() - slope * x.mean(axis=1)
+        return ((slope[:, None] * x + offset[:, None] - y) ** 2).sum(axis=1), slope, offset
 
-    best = min(_EXPONENTS.tolist(), key=lambda b: fit(b)[0])
+    best = float(_EXPONENTS[np.argmin(fit(_EXPONENTS)[0])])
     width = float(_EXPONENTS[1] - _EXPONENTS[0])
     low, high = best - width, min(best + width, -1e-4)
     for _ in range(80):  # ternary search: the error has one minimum between the neighbours of the best
         one, two = low + (high - low) / 3, high - (high - low) / 3
-        if fit(one)[0] < fit(two)[0]:
-            high = two
-        else:
-            low = one
+        errors = fit(np.array([one, two]))[0]
+        low, high = (low, two) if errors[0] < errors[1] else (one, high)
     b = (low + high) / 2
-    error, slope, offset = fit(b)
+    error, slope, offset = (float(column[0]) for column in fit(np.array([b])))
     return SizeFit(
         a=slope * float(np.exp(-b * v[0])),
         b=b,
@@ -136,6 +149,42 @@ def target_tokens(fits: Mapping[str, SizeFit], candidates: Sequence[float]) -> t
 
     best = min(candidates, key=variance)
     return best, {name: fit.size(best) for name, fit in fits.items()}
+
+
+def token_overlap(train: npt.NDArray[np.int64], test: npt.NDArray[np.int64]) -> float:
+    """The share of a vocabulary that both texts use, from int64[V] counts of its tokens in each.
+
+    >>> token_overlap(np.array([3, 0, 1, 2]), np.array([1, 5, 0, 1]))
+    0.5
+    """
+    if train.shape != test.shape:
+        raise ValueError(f"counts of {len(train)} and of {len(test)} tokens are not of one vocabulary")
+    return float(((train > 0) & (test > 0)).mean()) if len(train) else 0.0
+
+
+def explained(rows: Sequence[Mapping[str, float | str]]) -> list[dict[str, float | str]]:
+    """How much of the languages' tokens each of their properties explains: rows of predictor, `r_squared`, `f` and `p`.
+
+    `rows` are those of `premium_rows`. f and p are those of adding the predictor to a constant, of `combined` those of adding
+    all. Predictors that do not vary are left out, and everything where there are too few languages to tell.
+    """
+    tokens = [float(row["tokens"]) for row in rows]
+    columns = {name: [float(row[name]) for row in rows] for name in PREDICTORS}
+    columns = {name: values for name, values in columns.items() if len(set(values)) > 1}
+    models = {name: [values] for name, values in columns.items()}
+    if len(columns) > 1:
+        models["combined"] = list(columns.values())
+    found: list[dict[str, float | str]] = []
+    for name, predictors in models.items():
+        try:
+            test = nested_models(tokens, [], predictors)
+        except ValueError:
+            continue  # too few languages, or predictors that follow from each other
+        if not np.isfinite(test.f):
+            continue
+        r_squared = linear_r_squared(tokens, predictors)
+        found.append({"predictor": name, "r_squared": r_squared, "f": test.f, "p": test.p})
+    return found
 
 
 def linear_r_squared(values: Sequence[float], predictors: Sequence[Sequence[float]]) -> float:

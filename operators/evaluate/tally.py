@@ -18,7 +18,7 @@ from pairloom.operators.text import text_of
 from pairloom.operators.vocabulary import Vocabulary
 from pairloom.operators.words import WordCounts
 
-__all__ = ["KINDS", "LONGEST", "WordTally", "encode_words", "tally_words"]
+__all__ = ["KINDS", "LONGEST", "WordTally", "encode_words", "tally_words", "word_encoder"]
 
 KINDS = ("text", "digits", "whitespace", "symbols", "mixed")
 """Kinds of words, by what is left without leading spaces: letters and all beyond ASCII; ASCII digits; nothing or
@@ -31,7 +31,7 @@ _PART = 1 << 18  # distinct words encoded at a time: some 10 MB
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class WordTally:
-    """Words and their tokens, added up.
+    """Words and their tokens, added up. Of parts that share words, `distinct` does not add up: it counts these twice.
 
     `token_counts` is int64[V]. `sums` is int64[len(KINDS), 6], a row for each kind of word: words, bytes, characters,
     tokens, words that are one token, distinct words. `tokens_per_word` is int64[LONGEST + 1]: words by their tokens.
@@ -154,14 +154,15 @@ def word_encoder(vocabulary: Vocabulary) -> Encoder:
     )
 
 
-def tally_words(vocabulary: Vocabulary, counts: WordCounts) -> WordTally:
+def tally_words(vocabulary: Vocabulary, counts: WordCounts, encoder: Encoder | None = None) -> WordTally:
     """Encode every distinct word once and add up; see `WordTally`.
 
     Equal to encoding the text, as long as the words were cut by the vocabulary's pretokenizer after its normalizer.
+    `encoder` is one that `word_encoder` made, to be used again.
     Raises CapacityError where a sum could pass 2^63 - 1, RecipeError as `encode_words` does.
     """
     tally = WordTally.empty(len(vocabulary))
-    encoder = word_encoder(vocabulary)
+    encoder = encoder or word_encoder(vocabulary)
     text = text_of(counts.words)
     weight = float(np.dot(counts.counts.astype(np.float64), np.diff(text.offsets)))
     if weight >= 2.0**62:

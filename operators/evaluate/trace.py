@@ -1,5 +1,6 @@
 """Replaying merges over word counts, with what each does to the counts of pairs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,7 @@ from pairloom.operators.text import text_of
 from pairloom.operators.vocabulary import Vocabulary
 from pairloom.operators.words import WordCounts
 
-__all__ = ["Trace", "merge_trace"]
+__all__ = ["Trace", "add_traces", "merge_trace"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -73,6 +74,30 @@ def merge_trace(vocabulary: Vocabulary, counts: WordCounts, merges: int) -> Trac
         changed=np.concatenate([nothing, *changed]),
         change=np.concatenate([nothing, *change]),
         ends=np.array(ends, np.int64),
+    )
+
+
+def add_traces(traces: Sequence[Trace]) -> Trace:
+    """The trace of all words, from the traces of the same merges over parts of them."""
+    if len({len(trace.ends) for trace in traces}) != 1:
+        raise ValueError(f"traces add up over the same merges, not {[len(trace.ends) for trace in traces]}")
+    pairs, counts = _summed(
+        np.concatenate([trace.pairs for trace in traces]), np.concatenate([trace.counts for trace in traces])
+    )
+    merges = len(traces[0].ends)
+    steps = np.concatenate([np.repeat(np.arange(merges), np.diff(t.ends, prepend=0)) for t in traces])
+    changed, change = (np.concatenate([getattr(t, name) for t in traces]) for name in ("changed", "change"))
+    order = np.lexsort((changed, steps))
+    steps, changed, change = steps[order], changed[order], change[order]
+    starts = np.flatnonzero((np.diff(steps, prepend=-1) != 0) | (np.diff(changed, prepend=changed[:1]) != 0))
+    sums = np.add.reduceat(change, starts) if len(starts) else change
+    starts, sums = starts[sums != 0], sums[sums != 0]
+    return Trace(
+        pairs=pairs,
+        counts=counts,
+        changed=changed[starts],
+        change=sums,
+        ends=np.searchsorted(steps[starts], np.arange(merges), side="right").astype(np.int64),
     )
 
 

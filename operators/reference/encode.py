@@ -1,9 +1,9 @@
 """What encoding means: of a word, merge the pair of the lowest rank, leftmost first, until no pair has a rank."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
-__all__ = ["encode_word", "find_special"]
+__all__ = ["encode_word", "find_special", "unknown_words"]
 
 
 def encode_word(symbols: Sequence[int], ranks: Mapping[tuple[int, int], tuple[int, int]]) -> list[int]:
@@ -39,3 +39,12 @@ def find_special(text: str, tokens: Sequence[str]) -> list[tuple[int, str]]:
             found.append((place, here))
         place += max(1, len(here))
     return found
+
+
+def unknown_words(words: Iterable[bytes], memo: Collection[bytes]) -> int:
+    """How many pretokens are no words of a memo; those of more than 1,024 bytes are never in one.
+
+    >>> unknown_words([b"the", b" cat", b" cat"], {b"the"})
+    2
+    """
+    return sum(len(word) > 1024 or word not in memo for word in words)

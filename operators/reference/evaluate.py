@@ -1,10 +1,11 @@
 """What the measures of `pairloom.operators.evaluate` mean, word by word and document by document."""
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-__all__ = ["document_rows", "kind_of", "renyi", "tally"]
+__all__ = ["count_numbers", "document_rows", "kind_of", "number_shares", "renyi", "tally"]
 
 
 def kind_of(word: bytes) -> str:
@@ -61,3 +62,33 @@ def document_rows(lengths: list[int], size: int) -> dict[str, float]:
         "padding": 1 - kept / (size * len(lengths)),
         "pieces": sum(math.ceil(length / size) for length in lengths) / len(lengths),
     }
+
+
+def count_numbers(texts: Iterable[str]) -> Counter[bytes]:
+    """How often each longest run of ASCII digits occurs."""
+    found: Counter[bytes] = Counter()
+    for text in texts:
+        found.update(re.findall(rb"[0-9]+", text.encode()))
+    return found
+
+
+def number_shares(cuts: list[tuple[list[bytes], int]]) -> dict[str, float]:
+    """Shares of numbers by how they are cut, from the tokens of each and its count."""
+    kinds = dict.fromkeys(("single", "l2r3", "r2l3", "whole", "other"), 0)
+    depends = 0
+    for cut, count in cuts:
+        number = b"".join(cut)
+        if len(number) <= 3 or len(number) % 3 == 0:
+            continue
+        depends += count
+        rest = len(number) % 3
+        right = [number[:rest], *(number[i : i + 3] for i in range(rest, len(number), 3))]
+        left = [number[i : i + 3] for i in range(0, len(number), 3)]
+        known = {"single": [number[i : i + 1] for i in range(len(number))], "l2r3": left, "r2l3": right}
+        known["whole"] = [number]
+        kinds[next((name for name, one in known.items() if one == cut), "other")] += count
+    total = sum(count for _, count in cuts)
+    return {
+        "direction_matters": depends / max(1, total),
+        "tokens_per_number": sum(len(cut) * count for cut, count in cuts) / max(1, total),
+    } | {name: count / max(1, depends) for name, count in kinds.items()}

@@ -245,7 +245,7 @@ class Vocabulary:
         not UTF-8 and for an id outside the vocabulary, DataError for a byte without a token (`missing_bytes="drop"`
         leaves it out).
         """
-        ids, ends = encode_column(
+        ids, ends, *_ = encode_column(
             self,
             texts,
             prepend=prepend,
@@ -297,10 +297,10 @@ class Vocabulary:
 
     def _golden(self, texts: list[str]) -> list[list[int]]:
         encoder = self._encoder(None, 0)
-        ids, _ = encode_column(
+        encoded = encode_column(
             self, pa.array(texts, pa.large_string()), encoder=encoder, missing_bytes="drop"
         )
-        rows: list[list[int]] = ids.to_pylist()
+        rows: list[list[int]] = encoded.ids.to_pylist()
         return rows
 
     @property

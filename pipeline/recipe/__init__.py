@@ -1,6 +1,7 @@
 """The recipe: one YAML file is one run. Frozen, checked whole before anything starts, and hashed by its meaning."""
 
 from pairloom.pipeline.recipe.corpus import CorpusSource, Mixture
+from pairloom.pipeline.recipe.drift import DriftLimits, Retokenize
 from pairloom.pipeline.recipe.reading import load_recipe, parse_recipe
 from pairloom.pipeline.recipe.rows import Pack, Shuffle, Tokenize
 from pairloom.pipeline.recipe.section import fingerprint
@@ -17,12 +18,14 @@ from pairloom.pipeline.recipe.whole import Execution, Recipe
 __all__ = [
     "CorpusSource",
     "Cut",
+    "DriftLimits",
     "Execution",
     "Learn",
     "Mixture",
     "Pack",
     "PretokenizerChoice",
     "Recipe",
+    "Retokenize",
     "Shuffle",
     "Supertokens",
     "Superwords",

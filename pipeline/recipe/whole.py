@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from pairloom.operators.words.weights import whole_weights
 from pairloom.pipeline.recipe.amounts import Size
 from pairloom.pipeline.recipe.corpus import CorpusSource, Mixture
+from pairloom.pipeline.recipe.drift import Retokenize
 from pairloom.pipeline.recipe.rows import Pack, Tokenize
 from pairloom.pipeline.recipe.section import Section
 from pairloom.pipeline.recipe.vocabulary import VocabularyChoice
@@ -36,6 +37,7 @@ class Recipe(Section):
     tokenize: Tokenize = Tokenize()
     pack: Pack = Pack()
     execution: Execution = Execution()
+    retokenize: Retokenize = Retokenize()
     max_rejected: float = Field(
         default=0.0, ge=0.0, le=1.0, description="share of records that may be rejected"
     )

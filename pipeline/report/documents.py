@@ -1,54 +1,130 @@
-"""Documents as they were tokenized: their lengths by source, and those that the vocabulary does worst on."""
+"""Documents as they were tokenized: their lengths by source, and those that the vocabulary does worst on.
 
+A task a token shard: lengths add up, and of the worst documents of all shards the worst are the worst of all.
+"""
+
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from pairloom.operators import Vocabulary
 from pairloom.operators.evaluate.distribution import Documents
 from pairloom.operators.hashing import hash_bytes
 from pairloom.operators.vocabulary.tokens import TokenTable
+from pairloom.pipeline.execution.base import Executor
+from pairloom.pipeline.report.options import Options
+from pairloom.pipeline.report.tasks import found, results
 from pairloom.pipeline.segments import flat, shards
 from pairloom.pipeline.stages.shards import PlacedShard
 from pairloom.pipeline.store.dataset import Dataset
 from pairloom.pipeline.store.files import read_batches
+from pairloom.pipeline.store.location import open_objects
+from pairloom.pipeline.store.receipts import Receipt
 
-__all__ = ["document_facts", "spelled"]
+__all__ = ["ShardTask", "document_facts", "spelled"]
 
-READ_TOKENS = 200_000_000  # in whole shards, of which at least one is read
 WORST = 8
 SHORTEST = 32  # documents of fewer tokens say little
 SHOWN = 240  # tokens shown of a document
+TOKEN_BYTES = 4  # of text, about: how many tokens a sample of text is worth
 
 
-def document_facts(dataset: Dataset, vocabulary: Vocabulary, seq_lens: tuple[int, ...]) -> dict[str, Any]:
-    """The lengths of all documents, a row a source, and the worst-tokenized of the shards that are read.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShardTask:
+    """The lengths of the documents of one token shard, and, where its `values` are read, the worst-tokenized of them."""
 
-    Lengths include the tokens that the recipe puts around a document. Shards are read in a fixed order until they hold 200
-    million tokens.
+    root: str
+    shard: PlacedShard
+    values: bool
+    stage: str = "report"
+
+    @property
+    def unit(self) -> str:
+        """The unit that the shard is of."""
+        return f"tokens {self.shard.receipt.unit}"
+
+    @property
+    def label(self) -> str:
+        """The shard."""
+        return self.shard.stored.path
+
+    @property
+    def memory(self) -> int:
+        """A record batch, and the ends of its tokens."""
+        return 500_000_000
+
+    def run(self, shared: Vocabulary) -> Receipt:
+        """Read, look at lengths, look at tokens."""
+        documents = Documents.of(np.zeros(0, np.int64))
+        worst: list[tuple[float, dict[str, Any]]] = []
+        lengths = TokenTable.of(shared.tokens).lengths.astype(np.int32)
+        lengths[list(shared.special_ids)] = 0
+        for batch in read_batches(open_objects(self.root), self.shard.stored):
+            ids, starts, sizes = flat(batch.column("input_ids"))
+            documents += Documents.of(sizes)
+            if self.values:
+                ratio = _bytes_per_token(ids, starts, sizes, lengths)
+                worst = _worst([*worst, *self._of_batch(shared, batch, ratio)])
+        return found(self, (documents, worst), len(documents))
+
+    def _of_batch(
+        self, vocabulary: Vocabulary, batch: pa.RecordBatch, ratio: npt.NDArray[np.float64]
+    ) -> list[tuple[float, dict[str, Any]]]:
+        """The worst documents of a batch; those as bad as the last of them decide by their names."""
+        limit = np.partition(ratio, WORST - 1)[WORST - 1] if len(ratio) >= WORST else np.inf
+        some = np.flatnonzero((ratio <= limit) & np.isfinite(ratio))
+        names = self.shard.documents(batch.take(pa.array(some)))[0].to_pylist()
+        order = sorted(range(len(some)), key=lambda i: (ratio[some[i]], names[i]))[:WORST]
+        ids, starts, sizes = flat(batch.column("input_ids"))
+        rows = []
+        for i in order:
+            row = int(some[i])
+            head = ids[starts[row] : starts[row] + min(SHOWN, int(sizes[row]))].tolist()
+            about = {
+                "source": self.shard.source,
+                "document": names[i],
+                "tokens": int(sizes[row]),
+                "bytes_per_token": float(ratio[row]),
+                "pieces": spelled(vocabulary, head),
+            }
+            rows.append((float(ratio[row]), about))
+        return rows
+
+
+def document_facts(
+    dataset: Dataset, vocabulary: Vocabulary, options: Options, executor: Executor
+) -> dict[str, Any]:
+    """The lengths of all documents, a row a source, and the worst-tokenized of all, or of some shards for a sample.
+
+    Lengths include the tokens that the recipe puts around a document. For a sample, the values of shards are read in a
+    fixed order until they hold as many tokens as its text may have.
     """
+    made = list(shards(dataset))
+    order = sorted(made, key=lambda one: hash_bytes(one.receipt.unit.encode(), options.seed))
+    limit = np.inf if options.sample_bytes is None else options.sample_bytes / TOKEN_BYTES
+    before = np.cumsum([0, *(one.stored.facts["tokens"] for one in order)])
+    read = {one.receipt.unit for one, tokens in zip(order, before, strict=False) if tokens < limit}
+    tasks = [ShardTask(root=dataset.objects.root, shard=one, values=one.receipt.unit in read) for one in made]
     by_source: dict[str, Documents] = {}
     worst: list[tuple[float, dict[str, Any]]] = []
-    lengths = TokenTable.of(vocabulary.tokens).lengths.astype(np.int32)
-    lengths[list(vocabulary.special_ids)] = 0
-    made = list(shards(dataset))
-    read = 0
-    for shard in sorted(made, key=lambda one: hash_bytes(one.receipt.unit.encode())):
-        source = shard.source
-        values = read < READ_TOKENS
-        for batch in read_batches(dataset.objects, shard.stored):
-            ids, starts, sizes = flat(batch.column("input_ids"))
-            by_source[source] = by_source.get(source, Documents.of(np.zeros(0, np.int64))) + Documents.of(
-                sizes
-            )
-            if values and len(sizes):
-                read += len(ids)
-                worst = _worst(worst, vocabulary, batch, (ids, starts, sizes), lengths, shard)
+    for place, (documents, some) in results(
+        "report tokens",
+        tasks,
+        sizes=[one.stored.bytes for one in made],
+        executor=executor,
+        observe=options.observe,
+        shared=vocabulary,
+    ):
+        source = made[place].source
+        by_source[source] = by_source[source] + documents if source in by_source else documents
+        worst = _worst([*worst, *some])
     whole = sum(by_source.values(), Documents.of(np.zeros(0, np.int64)))
-    rows = [{"source": "all"} | _facts(whole, seq_lens)]
+    rows = [{"source": "all"} | _facts(whole, options.seq_lens)]
     if len(by_source) > 1:
-        rows += [{"source": name} | _facts(one, seq_lens) for name, one in sorted(by_source.items())]
+        rows += [{"source": name} | _facts(one, options.seq_lens) for name, one in sorted(by_source.items())]
     return {"documents": rows, "worst": [row for _, row in worst]}
 
 
@@ -62,34 +138,19 @@ def _facts(documents: Documents, seq_lens: tuple[int, ...]) -> dict[str, Any]:
     }
 
 
-def _worst(
-    worst: list[tuple[float, dict[str, Any]]],
-    vocabulary: Vocabulary,
-    batch: pa.RecordBatch,
-    tokens: tuple[Any, Any, Any],
-    lengths: np.ndarray[Any, np.dtype[np.int32]],
-    shard: PlacedShard,
-) -> list[tuple[float, dict[str, Any]]]:
-    """The documents of fewest bytes a token among those so far and those of a batch, the worst first."""
-    ids, starts, sizes = tokens
-    long = np.flatnonzero(sizes >= SHORTEST)
-    if not len(long):
-        return worst
+def _bytes_per_token(
+    ids: npt.NDArray[Any],
+    starts: npt.NDArray[np.int64],
+    sizes: npt.NDArray[np.int64],
+    lengths: npt.NDArray[np.int32],
+) -> npt.NDArray[np.float64]:
+    """Of each document; infinite for a short one."""
     ends = np.concatenate([[0], np.cumsum(lengths[ids], dtype=np.int64)])
-    ratio = (ends[starts[long] + sizes[long]] - ends[starts[long]]) / sizes[long]
-    names = shard.documents(batch)[0]
-    for at in np.argsort(ratio, kind="stable")[:WORST]:
-        row = int(long[at])
-        head = ids[starts[row] : starts[row] + min(SHOWN, int(sizes[row]))].tolist()
-        found = {
-            "source": shard.source,
-            "document": names[row].as_py(),
-            "tokens": int(sizes[row]),
-            "bytes_per_token": float(ratio[at]),
-            "pieces": spelled(vocabulary, head),
-        }
-        worst = [*worst, (float(ratio[at]), found)]
-    return sorted(worst, key=lambda one: (one[0], one[1]["document"]))[:WORST]
+    return np.where(sizes >= SHORTEST, (ends[starts + sizes] - ends[starts]) / np.maximum(sizes, 1), np.inf)
+
+
+def _worst(rows: list[tuple[float, dict[str, Any]]]) -> list[tuple[float, dict[str, Any]]]:
+    return sorted(rows, key=lambda one: (one[0], one[1]["document"]))[:WORST]
 
 
 def spelled(vocabulary: Vocabulary, ids: list[int]) -> list[tuple[str, int]]:

@@ -1,6 +1,7 @@
 """Documents that exist in several languages, as sums by language: the text that token premiums are of."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -11,50 +12,146 @@ from pairloom.operators.errors import RecipeError
 from pairloom.operators.evaluate.premium import ParallelText
 from pairloom.operators.order import document_keys
 from pairloom.pipeline.corpus import Unit
+from pairloom.pipeline.execution.base import Executor
 from pairloom.pipeline.readers import read
+from pairloom.pipeline.report.options import Options
+from pairloom.pipeline.report.tasks import found, results
+from pairloom.pipeline.store.receipts import Receipt
 
-__all__ = ["read_parallel"]
+__all__ = ["ParallelTask", "read_parallel"]
 
 MOST = 0.9  # a language that has fewer of the documents than this share of the language with most is left out
+ROWS = pa.schema(
+    [("language", pa.large_string()), ("key", pa.large_string())]
+    + [(name, pa.int64()) for name in ("tokens", "bytes", "characters", "whitespace")]
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParallelTask:
+    """Measure the documents of one unit that have a language and a key; the shared value is the vocabulary.
+
+    Those are taken where the upper half of a hash of the key is below `share` of all hashes.
+    """
+
+    input: Unit
+    number: int
+    language: str
+    key: str
+    share: float
+    seed: int
+    max_record_bytes: int
+    stage: str = "report"
+
+    @property
+    def unit(self) -> str:
+        """The unit's number."""
+        return f"parallel {self.number}"
+
+    @property
+    def label(self) -> str:
+        """The first input of the unit."""
+        return self.input.slices[0].file.uri
+
+    @property
+    def memory(self) -> int:
+        """The tables of the encoder, and a few batches of text and tokens."""
+        return 800_000_000
+
+    def run(self, shared: Vocabulary) -> Receipt:
+        """Read, encode, measure."""
+        made = [ROWS.empty_table()]
+        for names, keys, texts in _aligned(self.input, self.language, self.key, self.max_record_bytes):
+            taken = pa.array(
+                document_keys(keys, self.seed) >> np.uint64(32) < np.uint64(int(self.share * 2.0**32))
+            )
+            chosen = texts.filter(taken)
+            columns = [names.filter(taken), keys.filter(taken), *_measured(shared, chosen)]
+            made.append(pa.table(columns, schema=ROWS))
+        rows = pa.concat_tables(made).combine_chunks()
+        return found(self, rows, len(rows))
 
 
 def read_parallel(
     units: Sequence[Unit],
     vocabulary: Vocabulary,
+    options: Options,
+    executor: Executor,
     *,
-    language: str,
-    key: str,
-    limit: int,
-    seed: int,
     max_record_bytes: int = 1 << 30,
 ) -> dict[str, ParallelText]:
-    """Sums over the documents that every language has: those whose field `key` has the same value.
+    """Sums over the documents that every language has: those whose field `options.parallel` has the same value.
 
-    Documents are taken by a seeded hash of the key, so that all the translations of one are taken or none; a language
-    that has less than nine tenths of the documents of the language with most is left out. Of several documents with one
-    key and language, the first counts. Raises RecipeError where no two languages share documents.
+    For a sample, documents are taken by a seeded hash of the key, so that all the translations of one are taken or none; a
+    language that has less than nine tenths of the documents of the language with most is left out. Of several documents
+    with one key and language, the first of the corpus counts. What is held is a row of numbers for each document. Raises
+    RecipeError where no two languages share documents.
     """
-    share = min(1.0, limit / max(1, sum(unit.bytes for unit in units)))
-    found: dict[str, dict[str, tuple[int, int, int, int]]] = {}
-    for unit in units:
-        for names, keys, texts in _aligned(unit, language, key, max_record_bytes):
-            taken = np.ones(len(texts), np.bool_)
-            if share < 1.0:
-                taken = document_keys(keys, seed) >> np.uint64(32) < np.uint64(int(share * 2.0**32))
-            mask = pa.array(taken)
-            rows = _measured(vocabulary, texts.filter(mask))
-            pairs = zip(names.filter(mask).to_pylist(), keys.filter(mask).to_pylist(), strict=True)
-            for (name, value), row in zip(pairs, rows, strict=True):
-                found.setdefault(name, {}).setdefault(value, row)
-    most = max((len(documents) for documents in found.values()), default=0)
-    kept = {name: documents for name, documents in found.items() if len(documents) >= MOST * most}
-    shared = sorted(set.intersection(*(set(documents) for documents in kept.values()))) if kept else []
-    if len(kept) < 2 or not shared:
+    assert options.by is not None
+    assert options.parallel is not None
+    total = max(1, sum(unit.bytes for unit in units))
+    tasks = [
+        ParallelTask(
+            input=unit,
+            number=number,
+            language=options.by,
+            key=options.parallel,
+            share=1.0 if options.sample_bytes is None else min(1.0, options.sample_bytes / total),
+            seed=options.seed,
+            max_record_bytes=max_record_bytes,
+        )
+        for number, unit in enumerate(units)
+    ]
+    made = dict(
+        results(
+            "report parallel",
+            tasks,
+            sizes=[unit.bytes for unit in units],
+            executor=executor,
+            observe=options.observe,
+            shared=vocabulary.prepared(),
+        )
+    )
+    table = pa.concat_tables([ROWS.empty_table(), *(made[i] for i in range(len(tasks)))])
+    firsts = table.group_by(["language", "key"], use_threads=False).aggregate(
+        [(name, "first") for name in ROWS.names[2:]]
+    )
+    firsts = firsts.rename_columns([name.removesuffix("_first") for name in firsts.column_names]).select(
+        ROWS.names
+    )
+    return _shared(firsts, options.parallel)
+
+
+def _shared(rows: pa.Table, key: str) -> dict[str, ParallelText]:
+    """The sums over the documents that all kept languages have."""
+    sizes = {row["values"]: row["counts"] for row in rows.column("language").value_counts().to_pylist()}
+    most = max(sizes.values(), default=0)
+    kept = sorted(name for name, size in sizes.items() if size >= MOST * most)
+    rows = rows.filter(pc.is_in(rows.column("language"), pa.array(kept, pa.large_string())))
+    counts = rows.column("key").value_counts()
+    everywhere = counts.filter(pc.equal(pc.struct_field(counts, "counts"), len(kept)))
+    if len(kept) < 2 or not len(everywhere):
         raise RecipeError(
             f"token premiums need documents in two languages or more that share {key!r}; found "
-            + (", ".join(f"{len(d):,} in {n}" for n, d in sorted(found.items())) or "none with both fields")
+            + (
+                ", ".join(f"{size:,} in {name}" for name, size in sorted(sizes.items()))
+                or "none with both fields"
+            )
         )
-    return {name: _sum([documents[value] for value in shared]) for name, documents in sorted(kept.items())}
+    rows = rows.filter(pc.is_in(rows.column("key"), pc.struct_field(everywhere, "values")))
+    sums = rows.group_by("language").aggregate(
+        [("key", "count"), *((name, "sum") for name in ROWS.names[2:])]
+    )
+    return {
+        row["language"]: ParallelText(
+            documents=row["key_count"],
+            tokens=row["tokens_sum"],
+            bytes=row["bytes_sum"],
+            characters=row["characters_sum"],
+            whitespace=row["whitespace_sum"],
+        )
+        for row in sums.sort_by("language").to_pylist()
+    }
 
 
 def _aligned(
@@ -76,15 +173,9 @@ def _aligned(
             yield batch.ids.filter(both), values.take(pa.array(at)), batch.texts.filter(both)
 
 
-def _measured(vocabulary: Vocabulary, texts: pa.LargeStringArray) -> Iterator[tuple[int, int, int, int]]:
-    tokens = pc.list_value_length(vocabulary.encode(texts)).to_pylist()
-    sizes, characters = pc.binary_length(texts).to_pylist(), pc.utf8_length(texts).to_pylist()
-    spaces = pc.count_substring_regex(texts, r"\s").to_pylist()
-    return zip(tokens, sizes, characters, spaces, strict=True)
-
-
-def _sum(rows: list[tuple[int, int, int, int]]) -> ParallelText:
-    tokens, sizes, characters, spaces = (sum(column) for column in zip(*rows, strict=True))
-    return ParallelText(
-        documents=len(rows), tokens=tokens, bytes=sizes, characters=characters, whitespace=spaces
-    )
+def _measured(vocabulary: Vocabulary, texts: pa.LargeStringArray) -> list[pa.Int64Array]:
+    """Tokens, bytes, characters and white space of each document."""
+    tokens = pc.list_value_length(vocabulary.encode(texts))
+    spaces = pc.count_substring_regex(texts, r"\s")
+    measured = (tokens, pc.binary_length(texts), pc.utf8_length(texts), spaces)
+    return [column.cast(pa.int64()) for column in measured]

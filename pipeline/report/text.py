@@ -1,72 +1,119 @@
-"""A seeded sample of a corpus's documents, as word counts by group: what a report cannot know from what is committed.
+"""The text of a corpus, read as tasks: sums by group that no stored figure has, and a little of the text itself.
 
-The words are counted once for each pretokenizer among the tokenizers to be compared; every tokenizer then encodes the
-same documents, as distinct words. What cannot count words (a tokenizer that another library runs) is given the first
-documents of each group as text.
+    unit ──read──▶ documents ──by group──▶ distinct words ──every tokenizer──▶ sums ──▶ added up
+                            └──those of the least hashes──▶ kept as text
+
+Every sum is one of integers over documents, and what is kept depends on the documents alone: the figures are the same
+whatever the units, their order, and the machines. Each tokenizer encodes the distinct words of some 32 MB at a time, cut
+as it cuts them; a tokenizer that another library runs has no words, and is given the kept text.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pairloom.operators import Pretokenizer, Vocabulary, WordCounter, WordCounts
+from pairloom.operators import Pretokenizer, Vocabulary, count_words
+from pairloom.operators.encode import Encoder
 from pairloom.operators.errors import DataError, RecipeError
-from pairloom.operators.evaluate.numbers import count_numbers
+from pairloom.operators.evaluate.numbers import count_numbers, tally_numbers
+from pairloom.operators.evaluate.tally import WordTally, tally_words, word_encoder
 from pairloom.operators.hashing import hash_bytes
 from pairloom.operators.normalize import normalize
-from pairloom.operators.order import document_ids, document_keys
+from pairloom.operators.order import document_keys
 from pairloom.pipeline.corpus import Unit
+from pairloom.pipeline.execution.base import Executor
+from pairloom.pipeline.phases import in_phase, phase
 from pairloom.pipeline.readers import read
+from pairloom.pipeline.report.options import Options
+from pairloom.pipeline.report.tasks import found, results
 from pairloom.pipeline.stages.reading import slice_identity
+from pairloom.pipeline.store.receipts import Receipt
 
-__all__ = ["Group", "TextSample", "Words", "read_sample"]
+__all__ = ["UNIT_BYTES", "Group", "TextSums", "TextTask", "read_text"]
 
-Words = tuple[Pretokenizer, str]
-"""How words are cut: a pretokenizer after a normalizer."""
-
+UNIT_BYTES = 32 << 20  # stored, of a task
+HELD_BYTES = 32 << 20  # of text whose distinct words are encoded at a time
 KEPT_BYTES = 1 << 20  # of each group, as text
-NUMBER_BYTES = 16 << 20  # of the whole sample, searched for numbers
+KEPT_IN_ALL = 64 << 20  # of the stored bytes that this is chosen from
+OVERREAD = 4  # for a sample, units are read until they hold this many times as much
+MOST_GROUPS = 4096
 _NO_GROUP = ("missing_id", "null_id", "id_not_a_string")
-OVERREAD = 4  # units are read until they hold this many times the sample
+
+Cut: TypeAlias = tuple[Pretokenizer, str]
+"""How words are cut: a pretokenizer after a normalizer."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Group:
-    """The sampled documents of one group: how many, their bytes and characters, their words, and the first as text."""
+    """The documents of one group: how many, their bytes and characters, sums for each tokenizer, and some of the text.
+
+    `sums` are those of `WordTally`; what they say of distinct words is no sum and means nothing here. `hashes` (uint64,
+    ascending) and `texts` are the documents with the least hashes, until they hold a megabyte; longer ones only begin.
+    """
 
     documents: int = 0
     bytes: int = 0
     characters: int = 0
-    counters: dict[Words, WordCounter] = field(default_factory=dict)
-    texts: list[pa.Array] = field(default_factory=list)
-    kept: int = 0
+    sums: dict[str, npt.NDArray[np.int64]] = field(default_factory=dict)
+    hashes: npt.NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64))
+    texts: pa.LargeStringArray = field(default_factory=lambda: pa.array([], pa.large_string()))
 
-    def words(self, cut: Words) -> WordCounts:
-        """The word counts of the group's documents."""
-        return self.counters[cut].finish()
+    def add(self, other: "Group") -> None:
+        """Take in the sums of other documents of the group."""
+        self.documents += other.documents
+        self.bytes += other.bytes
+        self.characters += other.characters
+        for name, sums in other.sums.items():
+            self.sums[name] = self.sums[name] + sums if name in self.sums else sums
+        self.keep(other.hashes, other.texts)
 
-    def text(self) -> pa.LargeStringArray:
-        """The first documents."""
-        return pa.concat_arrays(self.texts) if self.texts else pa.array([], pa.large_string())
+    def keep(self, hashes: npt.NDArray[np.uint64], texts: pa.LargeStringArray) -> None:
+        """Keep those of the least hashes, of these and of what is kept."""
+        if not len(hashes):
+            return
+        hashes = np.concatenate([self.hashes, hashes])
+        order = np.argsort(hashes, kind="stable")
+        texts = pa.concat_arrays([self.texts, texts]).take(pa.array(order))
+        before = np.cumsum(pc.binary_length(texts).to_numpy()) - pc.binary_length(texts).to_numpy()
+        take = int(np.searchsorted(before, KEPT_BYTES))
+        self.hashes, self.texts = hashes[order][:take], texts.take(pa.array(np.arange(take)))
+
+    @property
+    def kept(self) -> int:
+        """Bytes of the text that is kept."""
+        return pc.sum(pc.binary_length(self.texts)).as_py() or 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TextSample:
-    """What was read: groups by name, numbers with their counts, and whether these are all the documents there are.
+@dataclass(slots=True, kw_only=True)
+class TextSums:
+    """What was read: groups by name, sums over numbers by tokenizer, and the tokens of the first tokenizer.
 
-    `without_group` records have no value, or none that is a text, in the field that groups are of; they are left out.
+    `numbers` are those of `tally_numbers`. `tally` is of all groups together; what it says of distinct words means
+    nothing. `without_group` records have no value, or none that is a text, in the field that groups are of; they are left
+    out. `complete` says that these are all the documents there are.
     """
 
-    groups: dict[str, Group]
-    numbers: Counter[bytes]
-    complete: bool
-    units: int
-    of_units: int
-    without_group: int
+    tally: WordTally
+    groups: dict[str, Group] = field(default_factory=dict)
+    numbers: dict[str, npt.NDArray[np.int64]] = field(default_factory=dict)
+    without_group: int = 0
+    complete: bool = True
+    units: int = 0
+    of_units: int = 0
+
+    def add(self, other: "TextSums") -> None:
+        """Take in the sums of other documents."""
+        self.tally = self.tally + other.tally
+        for name, group in other.groups.items():
+            self.groups.setdefault(name, Group()).add(group)
+        for name, sums in other.numbers.items():
+            self.numbers[name] = self.numbers[name] + sums if name in self.numbers else sums
+        self.without_group += other.without_group
 
     @property
     def bytes(self) -> int:
@@ -79,98 +126,205 @@ class TextSample:
         return sum(group.documents for group in self.groups.values())
 
 
-def words_of(vocabulary: Vocabulary) -> Words:
-    """How a vocabulary's words are cut."""
-    return vocabulary.pretokenizer, vocabulary.normalizer
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextTask:
+    """Read one unit and add up; the shared value is the tokenizers by name, the first of which is the vocabulary.
+
+    Documents are taken where the upper half of their hash is below `share` of all hashes, and may be kept where it is
+    below `kept` of them. Words are only looked at where `words` says so.
+    """
+
+    input: Unit
+    number: int
+    share: float
+    kept: float
+    seed: int
+    words: bool
+    max_record_bytes: int
+    stage: str = "report"
+
+    @property
+    def unit(self) -> str:
+        """The unit's number."""
+        return f"text {self.number}"
+
+    @property
+    def label(self) -> str:
+        """The first input of the unit."""
+        return self.input.slices[0].file.uri
+
+    @property
+    def memory(self) -> int:
+        """Text, its distinct words, and what they are encoded to; a few tables."""
+        return 300_000_000 + 8 * HELD_BYTES
+
+    def run(self, shared: Mapping[str, Vocabulary]) -> Receipt:
+        """Read, group, count, encode, add up."""
+        sums = _Sums(shared, words=self.words)
+        for name, texts in self._documents(sums.found):
+            sums.take(name, texts, document_keys(texts, self.seed), self.kept)
+        sums.flush()
+        return found(self, sums.found, sums.found.documents)
+
+    def _documents(self, out: TextSums) -> Iterator[tuple[str, pa.LargeStringArray]]:
+        """(group, documents), of each batch that is read; adds to `out` the records that have no group."""
+        unit = self.input
+        for piece in unit.slices:
+            batches = read(piece, text=unit.text, id=unit.id, max_record_bytes=self.max_record_bytes)
+            for batch in in_phase("parse", batches):
+                texts, groups = batch.texts, batch.ids
+                out.without_group += sum(letter.reason in _NO_GROUP for letter in batch.rejected)
+                keep = pc.greater(pc.binary_length(texts), 0)
+                if self.share < 1.0 and len(texts):
+                    keep = pc.and_(keep, pa.array(_below(document_keys(texts, self.seed), self.share)))
+                if groups is None and unit.id is not None and len(texts):
+                    raise DataError(f"{piece.file.uri}: plain text has no field {unit.id!r} to group by")
+                texts = texts.filter(keep)
+                if groups is None:
+                    yield unit.source, texts
+                    continue
+                groups = groups.filter(keep)
+                for name in pc.unique(groups).to_pylist():
+                    yield name, texts.filter(pc.equal(groups, name))
 
 
-def read_sample(
+class _Sums:
+    """The sums of a unit, and the text that is not in them yet."""
+
+    def __init__(self, tokenizers: Mapping[str, Vocabulary], *, words: bool) -> None:
+        self._tokenizers = tokenizers
+        self._words: dict[str, Encoder] = (
+            {name: word_encoder(one) for name, one in tokenizers.items()} if words else {}
+        )
+        self._held: dict[str, list[pa.LargeStringArray]] = {}
+        self._size = 0
+        first = next(iter(tokenizers.values()))
+        self.found = TextSums(tally=WordTally.empty(len(first)))
+
+    def take(
+        self, name: str, texts: pa.LargeStringArray, hashes: npt.NDArray[np.uint64], kept: float
+    ) -> None:
+        """Documents of a group, with their hashes."""
+        if not len(texts):
+            return
+        groups = self.found.groups
+        if name not in groups and len(groups) == MOST_GROUPS:
+            raise RecipeError(
+                f"the field of --by has more than {MOST_GROUPS:,} values in one unit: name one with fewer, as a language"
+            )
+        group, size = groups.setdefault(name, Group()), pc.sum(pc.binary_length(texts)).as_py()
+        group.documents += len(texts)
+        group.bytes += size
+        group.characters += pc.sum(pc.utf8_length(texts)).as_py()
+        chosen = np.flatnonzero(_below(hashes, kept))
+        group.keep(hashes[chosen], _beginnings(texts.take(pa.array(chosen))))
+        self._held.setdefault(name, []).append(texts)
+        self._size += size
+        if self._size >= HELD_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Add up what is held."""
+        for name, arrays in self._held.items():
+            texts = pa.chunked_array(arrays)
+            with phase("count"):
+                numbers = count_numbers(texts)
+            for key, one in self._tokenizers.items():
+                with phase("encode"):
+                    sums = tally_numbers(one, numbers)
+                self.found.numbers[key] = (
+                    self.found.numbers[key] + sums if key in self.found.numbers else sums
+                )
+            if self._words:
+                self._add_words(self.found.groups[name], arrays)
+        self._held.clear()
+        self._size = 0
+
+    def _add_words(self, group: Group, arrays: Sequence[pa.LargeStringArray]) -> None:
+        """Every tokenizer over the distinct words of a group, which are counted once for each way to cut them."""
+        alike: dict[Cut, list[str]] = {}
+        for key, one in self._tokenizers.items():
+            alike.setdefault((one.pretokenizer, one.normalizer), []).append(key)
+        for (pretokenizer, normalizer), keys in alike.items():
+            with phase("count"):
+                counts = count_words(
+                    pa.chunked_array([normalize(texts, normalizer) for texts in arrays]), pretokenizer
+                )
+            for key in keys:
+                with phase("encode"):
+                    tally = tally_words(self._tokenizers[key], counts, self._words[key])
+                group.sums[key] = group.sums[key] + tally.sums if key in group.sums else tally.sums
+                if key == next(iter(self._tokenizers)):
+                    self.found.tally = self.found.tally + tally
+
+
+def read_text(
     units: Sequence[Unit],
-    cuts: Sequence[Words],
+    tokenizers: Mapping[str, Vocabulary],
+    options: Options,
+    executor: Executor,
     *,
-    by: str | None = None,
-    limit: int = 256_000_000,
-    seed: int = 0,
+    words: bool = True,
     max_record_bytes: int = 1 << 30,
-    say: Callable[[str], None] = lambda _: None,
-) -> TextSample:
-    """Read documents until about `limit` stored bytes are taken; all of them where there are no more.
+) -> TextSums:
+    """Read the documents of all units, or about `options.sample_bytes` stored bytes of them.
 
-    Otherwise units are read in an order by `seed`, until there are four times as many bytes, and of their documents
-    those are taken that a hash of (seed, URI, row) chooses. `by` names a field whose values are the groups; otherwise
-    they are the sources. Records that cannot be used are left out, as they are everywhere. Raises DataError for a broken
-    file and for plain text, which has no fields, RecipeError where no document has the field.
+    For a sample, units are read in an order by the seed until they hold four times as many bytes, and of their documents
+    those are taken that a hash of (seed, text) chooses: of equal ones all or none. `options.by` names a field whose
+    values are the groups; otherwise they are the sources. Records that cannot be used are left out, as they are
+    everywhere. Raises DataError for a broken file and for plain text, which has no fields, RecipeError where no document
+    has the field.
     """
     total = sum(unit.bytes for unit in units)
-    order = sorted(units, key=lambda unit: hash_bytes(repr(_identity(unit)).encode(), seed))
+    limit = total if options.sample_bytes is None else options.sample_bytes
     chosen: list[Unit] = []
-    for unit in order:
-        if sum(one.bytes for one in chosen) < max(1, limit) * OVERREAD:
+    size = 0
+    for unit in sorted(units, key=lambda unit: hash_bytes(repr(_identity(unit)).encode(), options.seed)):
+        if size < limit * OVERREAD:
             chosen.append(unit)
-    share = min(1.0, limit / max(1, sum(unit.bytes for unit in chosen)))
-    groups: dict[str, Group] = {}
-    numbers: Counter[bytes] = Counter()
-    searched, without = 0, [0]
-    for unit in chosen:
-        say(unit.slices[0].file.uri)
-        for name, texts in _documents(replace(unit, id=by), share, seed, max_record_bytes, without):
-            group = groups.setdefault(name, Group())
-            _add(group, texts, cuts)
-            if searched < NUMBER_BYTES:
-                numbers.update(count_numbers(texts))
-                searched += pc.sum(pc.binary_length(texts)).as_py() or 0
-    if by is not None and not groups and without[0]:
-        raise RecipeError(f"no document that was read has the field {by!r}: correct --by")
-    return TextSample(
-        groups=dict(sorted(groups.items())),
-        numbers=numbers,
-        complete=share >= 1.0 and sum(unit.bytes for unit in chosen) == total,
-        units=len(chosen),
-        of_units=len(units),
-        without_group=without[0],
-    )
+            size += unit.bytes
+    share = min(1.0, limit / max(1, size))
+    tasks = [
+        TextTask(
+            input=replace(unit, id=options.by),
+            number=number,
+            share=share,
+            kept=min(1.0, share * KEPT_IN_ALL / max(1, min(limit, total))),
+            seed=options.seed,
+            words=words,
+            max_record_bytes=max_record_bytes,
+        )
+        for number, unit in enumerate(chosen)
+    ]
+    own = {name: one for name, one in tokenizers.items() if one.foreign is None}
+    out = TextSums(tally=WordTally.empty(len(next(iter(own.values())))), of_units=len(units))
+    for _, sums in results(
+        "report text",
+        tasks,
+        sizes=[unit.bytes for unit in chosen],
+        executor=executor,
+        observe=options.observe,
+        shared={name: one.prepared() for name, one in own.items()},
+    ):
+        out.add(sums)
+    if options.by is not None and not out.groups and out.without_group:
+        raise RecipeError(f"no document that was read has the field {options.by!r}: correct --by")
+    out.groups = dict(sorted(out.groups.items()))
+    out.units, out.complete = len(chosen), share >= 1.0 and size == total
+    return out
 
 
 def _identity(unit: Unit) -> list[object]:
     return [unit.source, *(slice_identity(piece) for piece in unit.slices)]
 
 
-def _documents(
-    unit: Unit, share: float, seed: int, max_record_bytes: int, without: list[int]
-) -> Iterator[tuple[str, pa.LargeStringArray]]:
-    """(group, documents), of each batch that is read; adds to `without` the records that have no group."""
-    for piece in unit.slices:
-        for batch in read(piece, text=unit.text, id=unit.id, max_record_bytes=max_record_bytes):
-            texts, groups = batch.texts, batch.ids
-            without[0] += sum(letter.reason in _NO_GROUP for letter in batch.rejected)
-            keep = pc.greater(pc.binary_length(texts), 0)
-            if share < 1.0 and len(texts):
-                uris = pa.array([piece.file.uri] * len(texts), pa.large_string())
-                names = document_ids(pa.nulls(len(texts), pa.large_string()), uris, piece.start + batch.rows)
-                drawn = document_keys(names, seed) >> np.uint64(32) < np.uint64(int(share * 2.0**32))
-                keep = pc.and_(keep, pa.array(drawn))
-            texts = texts.filter(keep)
-            if groups is None:
-                if unit.id is not None and len(texts):
-                    raise DataError(f"{piece.file.uri}: plain text has no field {unit.id!r} to group by")
-                if len(texts):
-                    yield unit.source, texts
-                continue
-            groups = groups.filter(keep)
-            for name in pc.unique(groups).to_pylist():
-                yield name, texts.filter(pc.equal(groups, name))
+def _below(hashes: npt.NDArray[np.uint64], share: float) -> npt.NDArray[np.bool_]:
+    return hashes >> np.uint64(32) < np.uint64(int(share * 2.0**32))
 
 
-def _add(group: Group, texts: pa.LargeStringArray, cuts: Sequence[Words]) -> None:
-    size = pc.sum(pc.binary_length(texts)).as_py() or 0
-    group.documents += len(texts)
-    group.bytes += size
-    group.characters += pc.sum(pc.utf8_length(texts)).as_py() or 0
-    for cut in cuts:
-        pretokenizer, normalizer = cut
-        group.counters.setdefault(cut, WordCounter(pretokenizer)).add(normalize(texts, normalizer))
-    if group.kept < KEPT_BYTES:
-        ends = np.cumsum(pc.binary_length(texts).to_numpy())
-        take = int(np.searchsorted(ends, KEPT_BYTES - group.kept)) + 1
-        group.texts.append(texts.slice(0, take))
-        group.kept += int(ends[min(take, len(ends)) - 1])
+def _beginnings(texts: pa.LargeStringArray) -> pa.LargeStringArray:
+    """The texts, those of more than a megabyte cut there or a little before, between characters."""
+    if not pc.any(pc.greater(pc.binary_length(texts), KEPT_BYTES)).as_py():
+        return texts
+    cut = [text.encode()[:KEPT_BYTES].decode("utf-8", "ignore") for text in texts.to_pylist()]
+    return pa.array(cut, pa.large_string())

@@ -1,9 +1,10 @@
 """count: text to word counts.
 
 Each unit's words are counted and written in partitions by a hash of the word, one record batch a partition. Then each
-partition is merged over all units by a task of its own, which also adds up the partition's pairs of adjacent bytes. No
-process ever holds more than one unit's or one partition's words. A unit is of one source, so that sources get their weights
-in the merge, and other weights need no other counting. For superwords, pieces are counted besides words in the same pass.
+partition is merged over all units by a task of its own (in two steps, where there are very many units), which also adds up
+the partition's pairs of adjacent bytes. No process ever holds more than one unit's or one partition's words. A unit is of one
+source, so that sources get their weights in the merge, and other weights need no other counting. For superwords, pieces are
+counted besides words in the same pass.
 """
 
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from pairloom.pipeline.corpus import Unit
 from pairloom.pipeline.job import Job, dead_letters
 from pairloom.pipeline.phases import in_phase, phase
 from pairloom.pipeline.recipe import Cut, fingerprint
+from pairloom.pipeline.stages.combine import combine
 from pairloom.pipeline.stages.counted import PAIRS, WORDS, word_batch, words_of
 from pairloom.pipeline.stages.reading import Intake, slice_identity
 from pairloom.pipeline.store.files import StoredFile, attempt_path, open_arrow, write_arrow
@@ -205,8 +207,12 @@ def count(job: Job) -> StageRecord:
 
 def _merge(job: Job, role: str, counted: list[Receipt]) -> list[Receipt]:
     weights = job.plan.recipe.count_weights()
-    files = [receipt.file(role) for receipt in counted]
-    factors = [weights[unit.source] for unit in job.plan.units]
+    files, factors = combine(
+        job,
+        role,
+        [receipt.file(role) for receipt in counted],
+        [weights[unit.source] for unit in job.plan.units],
+    )
     size, parts = sum(file.bytes for file in files), job.plan.partitions
     key = fingerprint([[file.sha256, factor] for file, factor in zip(files, factors, strict=True)])
     return job.step(

@@ -5,7 +5,7 @@ the input has one, and `input_ids`, with the tokens that the recipe prepends and
 unit's ledger.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -13,15 +13,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pairloom.operators import Vocabulary
+from pairloom.operators.encode.columns import Encoded, encode_column
 from pairloom.operators.errors import CorruptionError
 from pairloom.pipeline.corpus import Unit
 from pairloom.pipeline.job import Job, dead_letters
-from pairloom.pipeline.phases import phase
+from pairloom.pipeline.phases import elapsed, phase
 from pairloom.pipeline.recipe import Recipe
 from pairloom.pipeline.stages.agreement import SPECIAL_TOKEN_IN_TEXT, check_tokenized
 from pairloom.pipeline.stages.known import Known, earlier_shards, known_slices
 from pairloom.pipeline.stages.learned import read_memo
 from pairloom.pipeline.stages.reading import Documents, Intake, slice_identity
+from pairloom.pipeline.store.coverage import Coverage
 from pairloom.pipeline.store.files import attempt_path, write_arrow
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.manifest import StageRecord
@@ -56,6 +58,7 @@ class TokenizeTask:
     append: tuple[int, ...]
     special_tokens_in_text: str
     max_record_bytes: int
+    memo: str | None = None  # the SHA-256 of the file of the memo that the vocabulary comes with
     known: Mapping[str, Known] = field(
         default_factory=dict
     )  # slices that need not be read, by their identity
@@ -97,7 +100,7 @@ class TokenizeTask:
             files=(writer.stored, *intake.write_rejected(objects, self.stage, self.unit)),
             ledger=intake.ledger(),
             slices=intake.slices(),
-            pieces=tuple(made),
+            pieces=self._finished(made),
         )
         return claim(objects, receipt)
 
@@ -108,15 +111,39 @@ class TokenizeTask:
         with earlier_shards(objects) as earlier:
             for number, identity in enumerate(self.identities()):
                 known, count = self.known.get(identity), 0
+                met, began = [Coverage()], elapsed()
                 if known is None:
-                    batches = self._fresh(intake, number, vocabulary, schema)
+                    batches = self._fresh(intake, number, vocabulary, schema, met)
                 else:
                     intake.take(known.piece.ledger)
                     batches = earlier.batches(known, number)
                 for batch in batches:
                     count += 1
                     yield batch
-                made.append(Piece(identity=identity, ledger=intake.ledgers[number], batches=count))
+                made.append(
+                    Piece(
+                        identity=identity,
+                        ledger=intake.ledgers[number],
+                        batches=count,
+                        coverage=Coverage.sum(met) if known is None else known.piece.coverage,
+                        seconds=elapsed() - began,
+                    )
+                )
+
+    def _finished(self, made: list[Piece]) -> tuple[Piece, ...]:
+        """The pieces, with the seconds since then shared out by documents.
+
+        A slice that was taken over keeps what it took before.
+        """
+        rest = elapsed() - sum(piece.seconds for piece in made)
+        documents = max(1, sum(piece.ledger.documents_in for piece in made))
+        out = []
+        for piece in made:
+            known = self.known.get(piece.identity)
+            seconds = piece.seconds + rest * piece.ledger.documents_in / documents
+            seconds = round(seconds, 4) if known is None else known.piece.seconds
+            out.append(piece.model_copy(update={"seconds": seconds}))
+        return tuple(out)
 
     def identities(self) -> list[str]:
         """A hash for each slice of everything that decides its tokens, whatever unit it is in."""
@@ -134,12 +161,14 @@ class TokenizeTask:
         }
 
     def _fresh(
-        self, intake: Intake, number: int, vocabulary: Vocabulary, schema: pa.Schema
+        self, intake: Intake, number: int, vocabulary: Vocabulary, schema: pa.Schema, met: list[Coverage]
     ) -> Iterator[pa.RecordBatch]:
-        """A slice that is read and encoded."""
+        """A slice that is read and encoded; `met` receives how the vocabulary met its text."""
         for batch in self.documents(intake, number, vocabulary):
             with phase("encode"):
-                encoded = self._encode(batch.texts, vocabulary)
+                found = self._encode(batch.texts, vocabulary)
+            encoded = found.ids
+            met.append(self._coverage(batch.texts, found))
             intake.add_tokens(len(encoded.values))
             ids = batch.ids if batch.ids is not None else pa.nulls(len(batch.texts), pa.large_string())
             where = pa.array(np.full(len(batch.texts), number, np.int32))
@@ -166,16 +195,27 @@ class TokenizeTask:
             rows=batch.rows.filter(keep),
         )
 
-    def _encode(self, texts: pa.LargeStringArray, vocabulary: Vocabulary) -> pa.LargeListArray:
+    def _encode(self, texts: pa.LargeStringArray, vocabulary: Vocabulary) -> Encoded:
         parse = self.special_tokens_in_text == "parse"
-        encoded = vocabulary.encode(
+        encoded = encode_column(
+            vocabulary,
             texts,
             prepend=self.prepend,
             append=self.append,
             special_tokens_in_text="parse" if parse else "text",
         )
-        self._check_range(encoded, vocabulary)
+        self._check_range(encoded.ids, vocabulary)
         return encoded
+
+    def _coverage(self, texts: pa.LargeStringArray, encoded: Encoded) -> Coverage:
+        around = len(texts) * (len(self.prepend) + len(self.append))
+        return Coverage(
+            bytes=pc.sum(pc.binary_length(texts)).as_py(),
+            tokens=len(encoded.ids.values) - around,
+            words=encoded.words,
+            unknown_words=0 if self.memo is None else encoded.unknown_words,
+            memo=self.memo,
+        )
 
     def _check_range(self, encoded: pa.LargeListArray, vocabulary: Vocabulary) -> None:
         values = encoded.values.to_numpy()
@@ -186,9 +226,13 @@ class TokenizeTask:
 
 
 def tokenize_task(
-    recipe: Recipe, unit: Unit, vocabulary: Vocabulary, known: Mapping[str, Known] | None = None
+    recipe: Recipe,
+    unit: Unit,
+    vocabulary: Vocabulary,
+    known: Mapping[str, Known] | None = None,
+    memo: str | None = None,
 ) -> TokenizeTask:
-    """The task of a unit; of what is known, it gets the slices that it has."""
+    """The task of a unit; of what is known, it gets the slices that it has. `memo` is the SHA-256 of the memo's file."""
     task = TokenizeTask(
         root=recipe.root,
         input=unit,
@@ -197,6 +241,7 @@ def tokenize_task(
         append=tuple(vocabulary.special_id(token) for token in recipe.tokenize.append),
         special_tokens_in_text=recipe.tokenize.special_tokens_in_text,
         max_record_bytes=recipe.max_record_bytes,
+        memo=memo,
     )
     if not known:
         return task
@@ -207,9 +252,11 @@ def tokenize(job: Job) -> StageRecord:
     """Tokenize every unit."""
     vocabulary = job.vocabulary()
     known = known_slices(job.objects, None if job.last is None else job.last.stages.get("tokenize"))
-    tasks = [tokenize_task(job.plan.recipe, unit, vocabulary, known) for unit in job.plan.units]
-    if "learn" in job.records:
-        vocabulary = vocabulary.with_memo(read_memo(job.objects, job.records["learn"].file("memo")))
+    memo = job.records["learn"].file("memo") if "learn" in job.records else None
+    label = None if memo is None or vocabulary.foreign is not None else memo.sha256
+    tasks = [tokenize_task(job.plan.recipe, unit, vocabulary, known, label) for unit in job.plan.units]
+    if memo is not None:
+        vocabulary = vocabulary.with_memo(read_memo(job.objects, memo))
     receipts = job.step(
         "tokenize", tasks, shared=vocabulary.prepared(), sizes=[unit.bytes for unit in job.plan.units]
     )
@@ -220,6 +267,19 @@ def tokenize(job: Job) -> StageRecord:
         rejected=dead_letters(receipts),
         ledger=Ledger.sum(receipt.ledger for receipt in receipts),
         unit_sources=tuple(unit.source for unit in job.plan.units),
+        coverage=_coverage(job.plan.units, receipts),
     )
     check_tokenized(job.objects, receipts, None if job.plan.kept else job.records.get("count"))
     return record
+
+
+def _coverage(units: Sequence[Unit], receipts: Sequence[Receipt]) -> dict[str, Coverage]:
+    """How the vocabulary met the text of each source; of one with units from before it was counted, nothing."""
+    found: dict[str, list[Coverage | None]] = {}
+    for unit, receipt in zip(units, receipts, strict=True):
+        found.setdefault(unit.source, []).extend(piece.coverage for piece in receipt.pieces)
+    return {
+        source: Coverage.sum(part for part in parts if part is not None)
+        for source, parts in found.items()
+        if None not in parts
+    }

@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pairloom.operators.errors import ConflictError, CorruptionError, RecipeError
+from pairloom.pipeline.store.coverage import Coverage
 from pairloom.pipeline.store.files import StoredFile
 from pairloom.pipeline.store.objects import Objects
 from pairloom.pipeline.store.receipts import FORMAT_VERSION, Ledger
@@ -60,7 +61,8 @@ class StageRecord(BaseModel):
 
     `splits` are facts about each split of packed rows. `leftovers` are the files in which partitions handed on what did
     not fill a row: no reader needs them, but units that are done are done only with their files. `unit_sources` are the
-    sources of the units, where a unit has one; `sources` is what became of each source.
+    sources of the units, where a unit has one; `sources` is what became of each source, `coverage` how the vocabulary met
+    its text.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -75,6 +77,7 @@ class StageRecord(BaseModel):
     leftovers: tuple[StoredFile, ...] = ()
     unit_sources: tuple[str, ...] = ()
     sources: tuple[SourceRecord, ...] = ()
+    coverage: dict[str, Coverage] = {}
 
     def file(self, role: str) -> StoredFile:
         """The first file of a role; raises KeyError if there is none."""
@@ -88,7 +91,8 @@ class Manifest(BaseModel):
     """One generation of a root: everything that is committed.
 
     `vocabulary` is the `tokenizer.json` that was learned or brought, `fingerprint` that of the vocabulary in it;
-    `learned_in` is the generation that it was learned in, where that is an earlier one with inputs of its own.
+    `learned_in` is the generation that it was learned in, where that is an earlier one with inputs of its own; of a
+    vocabulary that was brought, `given_in` is the first of the generations in a row that have it, where that is an earlier one.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -99,6 +103,7 @@ class Manifest(BaseModel):
     vocabulary: StoredFile | None = None
     fingerprint: str | None = None
     learned_in: int | None = None
+    given_in: int | None = None
     stages: dict[str, StageRecord]
 
     def stage(self, name: str) -> StageRecord:

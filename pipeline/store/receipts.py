@@ -15,7 +15,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pairloom.operators.errors import CorruptionError
+from pairloom.pipeline.phases import elapsed
 from pairloom.pipeline.recipe import fingerprint
+from pairloom.pipeline.store.coverage import Coverage
 from pairloom.pipeline.store.files import StoredFile
 from pairloom.pipeline.store.objects import Objects
 
@@ -95,7 +97,8 @@ class Ledger(BaseModel):
 class Piece(BaseModel):
     """What became of one slice of an input, and how many record batches hold it in the unit's file.
 
-    `identity` is a hash of everything that decided it.
+    `identity` is a hash of everything that decided it. `coverage` is how the vocabulary met its text, `seconds` what
+    tokenizing it took the worker that did it first, with its share of finishing the unit's file.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -103,6 +106,8 @@ class Piece(BaseModel):
     identity: str
     ledger: Ledger
     batches: int
+    coverage: Coverage | None = None
+    seconds: float = 0.0
 
 
 class Receipt(BaseModel):
@@ -110,7 +115,9 @@ class Receipt(BaseModel):
 
     `pieces`, where a stage gives them, say more about each slice: a later unit that has the same slice takes it from here.
 
-    `parts` is what a file that is spread over partitions holds for each of them; see `stages.exchanged`.
+    `parts` is what a file that is spread over partitions holds for each of them; see `stages.exchanged`. A task that
+    stores nothing hands over there what it found; see `report.tasks`. `seconds` is what the unit took its worker, up to
+    the receipt; nothing that is made depends on it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_bytes="base64", val_json_bytes="base64")
@@ -124,6 +131,7 @@ class Receipt(BaseModel):
     pieces: tuple[Piece, ...] = ()
     facts: dict[str, int] = {}
     parts: bytes = b""
+    seconds: float = 0.0
 
     def file(self, role: str) -> StoredFile:
         """The one file of a role; raises KeyError if there is none."""
@@ -193,6 +201,7 @@ def committed_receipts(objects: Objects, stage: str, units: Sequence[str]) -> It
 def claim(objects: Objects, receipt: Receipt) -> Receipt:
     """Publish a receipt; where another attempt was first, discard this one's files and return the winner's."""
     receipt.ledger.check(f"{receipt.stage} {receipt.unit}")
+    receipt = receipt.model_copy(update={"seconds": round(elapsed(), 3)})
     data = receipt.model_dump_json().encode()
     if objects.put_if_absent(receipt_path(receipt.stage, receipt.unit), data):
         return receipt

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pairloom.operators import Pretokenizer, Vocabulary, count_words, learn_bpe
-from pairloom.operators.reference.encode import encode_word, find_special
+from pairloom.operators.reference.encode import encode_word, find_special, unknown_words
 
 SCHEMES = [
     "gpt2",
@@ -122,7 +122,7 @@ def test_equals_the_specification_for_any_table_cut_and_memo(documents, data):
 
     encoder = vocab.encoder(table_bytes=data.draw(st.sampled_from([0, 1 << 14, 1 << 17, 1 << 22])))
     for _ in range(2):  # the second time from the table
-        ids, ends = encode_column(
+        ids, ends, *_ = encode_column(
             vocab, sliced, prepend=prepend, append=append, offsets=True, encoder=encoder
         )
         ids.validate(full=True)
@@ -192,7 +192,7 @@ def test_equals_tiktoken_for_any_set_of_tokens(tokens, word):
     assert vocab.encoder(table_bytes=0)
     from pairloom.operators.encode.columns import encode_column
 
-    ids, _ = encode_column(vocab, pa.array([word]), encoder=vocab.encoder(table_bytes=0))
+    ids = encode_column(vocab, pa.array([word]), encoder=vocab.encoder(table_bytes=0)).ids
     assert ids.to_pylist() == [theirs.encode(word)]
 
 
@@ -213,3 +213,46 @@ def test_special_tokens_are_found_leftmost_and_longest(document):
     if found:
         with pytest.raises(ValueError, match="document 0 spells the special token"):
             vocab.encode_one(document, special_tokens_in_text="error")
+
+
+@functools.cache
+def with_few_known(scheme: str, limit: int) -> tuple[Vocabulary, frozenset[bytes]]:
+    """A vocabulary that knows its `limit` most frequent words, and these words."""
+    vocab = vocabulary(scheme)
+    counts = count_words(sample(), vocab.pretokenizer)
+    best = np.argsort(-counts.counts, kind="stable")[:limit]
+    return vocab.with_memo(counts, limit), frozenset(counts.words.take(pa.array(best)).to_pylist())
+
+
+@given(
+    scheme=st.sampled_from(["gpt2", "superwords"]),
+    limit=st.sampled_from([10, 200, 1 << 20]),
+    columns=st.lists(st.lists(texts, max_size=4), min_size=1, max_size=4),
+    crowd=st.sampled_from([0, 30, 6000]),
+    parse=st.booleans(),
+)
+@settings(max_examples=20, deadline=None)
+def test_words_that_the_memo_does_not_know_are_counted_however_often_they_came_by(
+    scheme: str, limit: int, columns: list[list[str]], crowd: int, parse: bool
+) -> None:
+    from pairloom.operators.encode.columns import encode_column
+
+    vocab, known = with_few_known(scheme, limit)
+    small = 1 << 19 if limit <= 10 else 1 << 24  # the smaller one is emptied by a crowd of words
+    encoder = vocab.encoder(table_bytes=small)
+    columns = [*columns, [" ".join(f"w{i}" + "y" * (i % 30) for i in range(crowd)), "y" * 1500]]
+    for column in [*columns, *columns]:
+        encoded = encode_column(
+            vocab,
+            pa.array(column, pa.large_string()),
+            encoder=encoder,
+            special_tokens_in_text="parse" if parse else "text",
+        )
+        words = []
+        for text in column:
+            at = 0
+            for start, token in [*(find_special(text, SPECIAL) if parse else []), (len(text), "")]:
+                words += [word.encode() for word in vocab.pretokenizer.split_text(text[at:start])]
+                at = start + len(token)
+        assert (encoded.words, encoded.unknown_words) == (len(words), unknown_words(words, known))
+    assert encoder.statistics["generations"] > 0 or crowd < 6000 or limit > 10 or scheme == "superwords"

@@ -16,13 +16,15 @@ from pairloom.operators.evaluate import (
     number_facts,
     rank_frequency,
     renyi_efficiency,
+    tally_numbers,
     tally_words,
     token_use,
     tokens_at,
     unreachable,
 )
 from pairloom.operators.evaluate.tally import KINDS, WordTally
-from pairloom.operators.reference.evaluate import document_rows, renyi, tally
+from pairloom.operators.reference.evaluate import count_numbers as reference_numbers
+from pairloom.operators.reference.evaluate import document_rows, number_shares, renyi, tally
 from tests.corpora import documents
 
 TEXTS = pa.array([text for _, text in documents(120, seed=5)], pa.large_string())
@@ -192,15 +194,38 @@ def test_documents_in_rows(lengths: list[int], size: int) -> None:
         assert sum(x < found for x in lengths) < share * len(lengths)
 
 
+@given(st.lists(st.text("0179,x é", max_size=30), max_size=8))
+def test_numbers_are_counted_as_the_regular_expression_has_them(texts: list[str]) -> None:
+    column = pa.chunked_array(
+        [pa.array([*texts, None], pa.large_string()), pa.array(texts, pa.large_string())]
+    )
+    found = count_numbers(column)
+    expected = reference_numbers([*texts, *texts])
+    assert dict(zip(found.words.to_pylist(), found.counts.tolist(), strict=True)) == expected
+    sliced = pa.array(["77", *texts, "7"], pa.large_string()).slice(1, len(texts))
+    assert count_numbers(sliced).total == sum(reference_numbers(texts).values())
+
+
 def test_numbers_and_their_directions() -> None:
     assert chunk_digits("1234567", "l2r3") == ["123", "456", "7"]
     assert chunk_digits("1234567", "r2l3") == ["1", "234", "567"]
-    numbers = count_numbers(pa.array(["12 1234 1234567x99", "123456", None, "1234"]))
-    assert dict(numbers) == {b"12": 1, b"1234": 2, b"1234567": 1, b"99": 1, b"123456": 1}
-    words = pa.array(["123 456 234 567 1 4 7 12 99 " * 9])
-    for digits in ("single", "l2r3", "r2l3"):
+    words = pa.array(["123 456 234 567 1 4 7 12 99 1234 12345 12345678 " * 9])
+    numbers = count_numbers(
+        pa.array(["1234567 1234567 1234567 12", "123 1234 5 12345678 99999999999 12345 0001 1000000"])
+    )
+    for digits in ("single", "l2r3", "r2l3", "keep"):
         cut = Pretokenizer(scheme="gpt2", digits=digits)
         vocabulary = learn_bpe(count_words(words, cut), 300, pretokenizer=cut)
-        facts = number_facts(vocabulary, {b"1234567": 3, b"12": 1})
+        facts = number_facts(tally_numbers(vocabulary, numbers))
+        items = zip(numbers.words.to_pylist(), numbers.counts.tolist(), strict=True)
+        cuts = [([vocabulary.tokens[i] for i in vocabulary.encode_one(n.decode())], c) for n, c in items]
+        for name, value in number_shares(cuts).items():
+            assert facts[name] == pytest.approx(value), (digits, name)
+    one = count_numbers(pa.array(["1234567 1234567 1234567 12"]))
+    for digits in ("single", "l2r3", "r2l3"):
+        cut = Pretokenizer(scheme="gpt2", digits=digits)
+        facts = number_facts(tally_numbers(learn_bpe(count_words(words, cut), 300, pretokenizer=cut), one))
         assert facts["direction_matters"] == 0.75
         assert facts[digits] == 1.0
+    none = number_facts(tally_numbers(VOCABULARY, count_numbers(pa.array(["none"]))))
+    assert not any(none.values())

@@ -13,7 +13,9 @@ from pairloom.jobs.cli import main
 from pairloom.jobs.forecast import cluster_of
 from pairloom.operators.errors import RecipeError
 from pairloom.pipeline import Plan, make_plan, parse_recipe, run
-from pairloom.pipeline.forecast import Cluster, Requests, Shape, forecast, requests_of, shape_of
+from pairloom.pipeline.forecast import Cluster, forecast
+from pairloom.pipeline.shape import Requests, Shape, requests_of, shape_of
+from pairloom.pipeline.stages import combine
 from pairloom.pipeline.store.receipts import FEW
 from tests.corpora import documents, recipe_for, write_jsonl
 from tests.servers import Proxy
@@ -21,6 +23,7 @@ from tests.servers import Proxy
 TB = 1_000_000_000_000
 STAGES = {
     "count": "count",
+    "combine": "count",
     "merge": "count",
     "learn": "learn",
     "tokenize": "tokenize",
@@ -40,8 +43,17 @@ def plan_of(folder: Path, size: int, **execution: str) -> Plan:
     return make_plan(parse_recipe(text, overrides=settings))
 
 
-@pytest.mark.parametrize("unit_bytes", [5000, 2000])
-def test_requests_are_those_of_a_run(tmp_path: Path, s3_root: str, faulty: Proxy, unit_bytes: int) -> None:
+@pytest.mark.parametrize(("unit_bytes", "combining"), [(5000, False), (2000, True)])
+def test_requests_are_those_of_a_run(
+    tmp_path: Path,
+    s3_root: str,
+    faulty: Proxy,
+    monkeypatch: pytest.MonkeyPatch,
+    unit_bytes: int,
+    combining: bool,
+) -> None:
+    monkeypatch.setattr(combine, "COMBINE_FROM", 100 if combining else 1 << 17)
+    monkeypatch.setattr(combine, "COMBINE_FILES", 6)
     for number in range(3):
         write_jsonl(tmp_path / "in" / f"{number}.jsonl", documents(40))
     settings = [f"execution.unit_bytes={unit_bytes}", "pack.file_tokens=4000", "max_rejected=0"]
@@ -61,13 +73,17 @@ def test_requests_are_those_of_a_run(tmp_path: Path, s3_root: str, faulty: Proxy
             seen["pieces" if spread else kind] += method != "DELETE"
             assert found[1] in STAGES
     leftovers = len(manifest.stages["pack"].leftovers)
-    shape = Shape(units=units, partitions=partitions, files=files, leftovers=leftovers, pieces=0)
-    total = sum(requests_of(shape).values(), Requests())
+    groups = -(-units // 6) if combining else 0
+    shape = Shape(
+        units=units, partitions=partitions, files=files, groups=groups, leftovers=leftovers, pieces=0
+    )
+    asked = {stage: requests for stage, requests in requests_of(shape).items() if stage != "select"}
+    total = sum(asked.values(), Requests())
     # A commit reads and writes the manifest, and the fingerprint of the vocabulary is read for it: not below data/.
     assert seen["writes"] == total.writes - 2
     assert seen["reads"] == total.reads
     # Not every unit has documents for every packed file.
-    most = sum(requests_of(replace(shape, pieces=None)).values(), Requests()).reads - total.reads
+    most = requests_of(replace(shape, pieces=None))["pack"].reads - asked["pack"].reads
     assert 0 < seen["pieces"] <= most
 
 
@@ -84,7 +100,7 @@ def test_large_files_take_more_requests() -> None:
 
 
 def test_what_limits_is_named(tmp_path: Path) -> None:
-    plan = plan_of(tmp_path, 4 * TB, unit_bytes="512MB")
+    plan = _learning(plan_of(tmp_path, 4 * TB, unit_bytes="512MB"), "single")
     limits = {f.stage: f.limit for f in forecast(plan, CLUSTER, remote=False)}
     assert limits == {
         "count": "processors",
@@ -106,6 +122,56 @@ def test_what_limits_is_named(tmp_path: Path) -> None:
     assert shape.units * batches < remote["pack"].requests.reads < shape.units * shape.files
 
 
+def test_learning_in_rounds_needs_less_of_each_machine_and_more_in_all(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, TB, unit_bytes="512MB")
+    small = replace(
+        CLUSTER, memory=32_000_000_000
+    )  # one learner is projected to need a quarter of a terabyte
+    single, auto = (
+        next(f for f in forecast(one, small, remote=False) if f.stage == "learn")
+        for one in (_learning(plan, "single"), plan)
+    )
+    assert single.limit == "one task"
+    assert auto.seconds < single.seconds
+    assert auto.busy > single.busy
+    assert auto.memory < 32_000_000_000 < single.memory
+    assert (
+        next(f for f in forecast(plan, replace(CLUSTER, memory=TB), remote=False) if f.stage == "learn")
+        == single
+    )
+    # So many members on so slow a network that asking them takes longer than their work.
+    crowd = replace(small, machines=4096, network=1e5)
+    assert next(f for f in forecast(plan, crowd, remote=False) if f.stage == "learn").limit == "rounds"
+
+
+def _learning(plan: Plan, mode: str) -> Plan:
+    choice = plan.recipe.vocabulary
+    learn = choice.learn.model_copy(update={"mode": mode})
+    vocabulary = choice.model_copy(update={"learn": learn})
+    return replace(plan, recipe=plan.recipe.model_copy(update={"vocabulary": vocabulary}))
+
+
+def test_word_counts_are_combined_where_their_pieces_are_many(tmp_path: Path) -> None:
+    shape = shape_of(plan_of(tmp_path, TB))
+    assert shape.groups < shape.units / 30
+    plain = requests_of(replace(shape, groups=0))["count"]
+    assert requests_of(shape)["count"].reads < plain.reads / 20
+    (tmp_path / "small").mkdir()
+    assert shape_of(plan_of(tmp_path / "small", TB // 100)).groups == 0
+
+
+def test_every_stage_of_a_recipe_that_selects_is_forecast(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, TB // 10)
+    recipe = plan.recipe.model_copy(
+        update={"pack": plan.recipe.pack.model_copy(update={"deduplicate": "exact"})}
+    )
+    selecting = replace(plan, recipe=recipe)
+    found = {f.stage: f for f in forecast(selecting, CLUSTER, remote=True)}
+    assert list(found) == ["count", "learn", "tokenize", "select", "pack"]
+    assert found["select"].requests.reads > len(plan.units)
+    assert found["select"].written > 0
+
+
 def test_more_machines_are_never_slower(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, TB, unit_bytes="256MB")
     took = [
@@ -124,7 +190,10 @@ def test_from_the_command_line(
 ) -> None:
     plan_of(tmp_path, TB)
     recipe = tmp_path / "recipe.yaml"
-    recipe.write_text(f'root: {tmp_path}/out\ncorpus: [{{name: lines, paths: ["{tmp_path}/in/*"]}}]\n')
+    recipe.write_text(
+        f'root: {tmp_path}/out\ncorpus: [{{name: lines, paths: ["{tmp_path}/in/*"]}}]\n'
+        "vocabulary: {learn: {mode: single}}\n"
+    )
     command = [
         "pairloom",
         "plan",

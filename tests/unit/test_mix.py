@@ -155,7 +155,8 @@ def test_units_do_not_change_a_byte(
             root=tmp_path / str(unit_bytes),
         )
         manifest = run(recipe)
-        assert len(manifest.stages["pack"].files) > 2
+        # Which group of mode block an input is in depends on its path; both may be in one.
+        assert len(manifest.stages["pack"].files) > (1 if mode == "block" else 2)
         assert len(manifest.stages["select"].files) == 3
         made.append(
             ([contents(manifest)[stage] for stage in ("select", "pack")], manifest.stages["pack"].sources)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pairloom.operators import Pretokenizer, WordCounts, count_words, learn_bpe, merge_counts
 from pairloom.operators.evaluate.mixture import infer_mixture, log10_mse
-from pairloom.operators.evaluate.trace import merge_trace
+from pairloom.operators.evaluate.trace import add_traces, merge_trace
 from pairloom.operators.reference.bpe import apply_merge, pair_counts
 from tests.corpora import documents
 
@@ -50,6 +50,19 @@ def test_a_trace_is_what_merging_word_by_word_gives() -> None:
     some = count_words(pa.array([text for _, text in documents(40, 1)]), CUT)
     others = count_words(pa.array([text for _, text in documents(40, 2)]), CUT)
     check_trace(some, others, 360)
+
+
+def test_traces_of_parts_add_up() -> None:
+    counts = count_words(pa.array([text for _, text in documents(40, 1)]), CUT)
+    vocabulary = learn_bpe(counts, 330, pretokenizer=CUT)
+    whole = merge_trace(vocabulary, counts, 60)
+    parts = [merge_trace(vocabulary, part, 60) for part in counts.partition(3)]
+    nothing = merge_trace(vocabulary, counts.partition(2000)[0], 60)
+    added = add_traces([*parts, nothing])
+    for name in ("pairs", "counts", "changed", "change", "ends"):
+        assert np.array_equal(getattr(added, name), getattr(whole, name)), name
+    with pytest.raises(ValueError, match="the same merges"):
+        add_traces([whole, merge_trace(vocabulary, counts, 3)])
 
 
 @settings(max_examples=40)

@@ -1,28 +1,50 @@
 """The report: its figures are those of the corpus, its page is whole, and nothing in it is taken for markup."""
 
+import itertools
 import json
+import pickle
 import re
 import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from pairloom.jobs.cli import main
 from pairloom.jobs.report.command import load_tokenizer
-from pairloom.jobs.report.html import shown, spans, table
-from pairloom.jobs.report.page import compare_page, page
+from pairloom.jobs.report.compare import compare_page
+from pairloom.jobs.report.html import shown, spans
+from pairloom.jobs.report.page import page
+from pairloom.jobs.report.tables import share, table
 from pairloom.operators import Pretokenizer, count_words, learn_bpe
 from pairloom.operators.errors import RecipeError
-from pairloom.pipeline import Dataset, open_dataset, run
-from pairloom.pipeline.report import Options, report_on_root, report_on_vocabulary
+from pairloom.operators.evaluate.content import counting_forms
+from pairloom.pipeline import Dataset, Recipe, open_dataset, run
+from pairloom.pipeline.events import Event, StepStarted, UnitDone
+from pairloom.pipeline.execution.base import Done, Task, perform
+from pairloom.pipeline.execution.local import LocalExecutor
+from pairloom.pipeline.report import Measured, Options, compare, report_on_root, report_on_vocabulary
 from pairloom.pipeline.report.documents import spelled
+from pairloom.pipeline.report.groups import DIGITS, LETTERS
+from pairloom.pipeline.report.text import Group
 from tests.corpora import documents, recipe_for
 
+COUNTS = count_words(pa.array([text for _, text in documents(20)]), Pretokenizer(scheme="llama3"))
 VOID = {"meta", "br", "use", "path", "rect", "line", "circle"}
 NASTY = '</code><script>alert("x")</script><img src=x onerror=alert(1)> \x00\u202e$x_1$ & ' * 30
+
+
+class Backwards(LocalExecutor):
+    """Runs the last task first, and hands each what travels to a worker."""
+
+    def run(self, tasks: Iterable[Task], shared: Any = None) -> Iterator[Done]:
+        for task in reversed(list(tasks)):
+            yield perform(pickle.loads(pickle.dumps(task)), pickle.loads(pickle.dumps(shared)))
 
 
 class Balanced(HTMLParser):
@@ -142,6 +164,15 @@ def test_other_tokenizers_encode_the_same_documents(root: Dataset, report: dict[
         assert row["tokenizers"]["other"]["tokens"] == len(other.encode(pa.array(own)).values)
 
 
+def test_letters_digits_and_additions_are_audited_for_every_tokenizer(report: dict[str, Any]) -> None:
+    for part, text in (("letters", LETTERS), ("digits", DIGITS)):
+        assert set(report[part]) == {"this", "other"}
+        for rows in report[part].values():
+            assert [row["form"] for row in rows] == list(counting_forms(text))
+            assert all(len(row["own"]) == len(text) for row in rows)
+    assert all(0 <= share <= 1 for share in report["additions"].values())
+
+
 def test_the_page_is_whole_and_takes_no_text_for_markup(report: dict[str, Any]) -> None:
     made = page(report)
     found = check_page(made)
@@ -149,9 +180,91 @@ def test_the_page_is_whole_and_takes_no_text_for_markup(report: dict[str, Any]) 
     assert "onerror=alert" not in re.sub(r"&lt;.*?&gt;", "", made)
     assert "\x00" not in made
     assert "\u202e" not in made
-    assert found.tags.count("svg") == 5
+    assert found.tags.count("svg") == 11
     assert made == page(json.loads(json.dumps(report))), "the same report is the same page"
-    check_page(compare_page({"a<b": report, 'c"d': report}))
+    one, two = Measured(name="a<b", report=report), Measured(name='c"d', report=report)
+    both = {"reports": {one.name: report, two.name: report}, "comparison": compare(one, two)}
+    check_page(compare_page(both))
+
+
+def test_the_figures_do_not_depend_on_how_the_work_is_cut(
+    root: Dataset, report: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Path(root.objects.root.removeprefix("file://")).parent / "in"
+    other = learn_bpe(COUNTS, 300, pretokenizer=Pretokenizer(scheme="llama3"))
+    options = Options(against={"other": other}, by="lang")
+    paths = (f"{folder}/*.jsonl",)
+    alone = report_on_vocabulary("v", root.vocabulary(), paths, "text", options)
+    steps: list[Event] = []
+    monkeypatch.setattr("pairloom.pipeline.report.root.UNIT_BYTES", 3000)
+    monkeypatch.setattr("pairloom.pipeline.report.text.HELD_BYTES", 1000)
+    backwards = replace(options, executor=Backwards(), observe=steps.append)
+    assert report_on_root(root, backwards) == report
+    begun = {one.step: one for one in steps if isinstance(one, StepStarted)}
+    assert set(begun) == {"report counts", "report text", "report tokens"}
+    assert begun["report text"].units > 10
+    for name, step in begun.items():
+        done = [one for one in steps if isinstance(one, UnitDone) and one.step == name]
+        assert len(done) == step.units
+        assert sum(one.bytes for one in done) == step.bytes
+    assert report_on_vocabulary("v", root.vocabulary(), paths, "text", backwards) == alone
+
+
+def test_a_report_leaves_nothing_in_the_root(root: Dataset, report: dict[str, Any]) -> None:
+    before = root.objects.list("")
+    assert report_on_root(root, Options(against={}))["summary"] == report["summary"]
+    assert root.objects.list("") == before
+
+
+def test_what_is_kept_of_a_group_is_bounded_and_the_same_in_any_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("pairloom.pipeline.report.text.KEPT_BYTES", 40)
+    made = [(7, "é" * 9), (3, "b" * 15), (5, "c" * 15), (1, "d" * 15), (9, "e")]
+    wanted = [text for _, text in sorted(made)][:3]  # the third begins below 40 bytes, the fourth does not
+    for order in itertools.permutations(made):
+        group = Group()
+        for hashed, text in order:
+            group.keep(np.array([hashed], np.uint64), pa.array([text], pa.large_string()))
+        assert group.texts.to_pylist() == wanted
+        assert group.hashes.tolist() == [1, 3, 5]
+
+
+def test_weights_in_learning_do_not_change_what_the_text_takes(
+    root: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = Recipe.model_validate(root.manifest.recipe)
+    data = recipe.model_dump(mode="json", by_alias=True) | {"root": str(tmp_path / "out")}
+    data["vocabulary"] |= {"weights": {"a": 3, "b": 1}}
+    run(Recipe.model_validate(data), until="learn")
+    weighted = open_dataset(str(tmp_path / "out"))
+    found = report_on_root(weighted, Options(against={}))
+    rows = [row["text"] for row in texts(root) if row["text"]]
+    assert found["summary"]["tokens"] == len(weighted.vocabulary().encode(pa.array(rows)).values)
+    assert found["summary"]["bytes"] == sum(len(text.encode()) for text in rows)
+    monkeypatch.setattr("pairloom.pipeline.report.root._owners", lambda *_: None)
+    unknown = report_on_root(weighted, Options(against={}))
+    assert unknown["summary"] == found["summary"]
+    assert "mixture" not in unknown
+    assert found["mixture"]["reflects"]
+    actual = {row["source"]: row["actual"] for row in found["mixture"]["rows"]}
+    sizes = {row["source"]: row["bytes"] for row in found["sources"]}
+    assert actual["a"] == pytest.approx(3 * sizes["a"] / (3 * sizes["a"] + sizes["b"]))
+
+
+@pytest.mark.parametrize("kind", [{"superwords": {"transition": 0.7}}, {"supertokens": {"seed": 1}}])
+def test_superwords_are_measured_as_text_is_encoded(
+    root: Dataset, tmp_path: Path, kind: dict[str, Any]
+) -> None:
+    recipe = Recipe.model_validate(root.manifest.recipe)
+    data = recipe.model_dump(mode="json", by_alias=True) | {"root": str(tmp_path / "out")}
+    data["vocabulary"] = {"size": 400} | kind
+    run(Recipe.model_validate(data), until="learn")
+    made = open_dataset(str(tmp_path / "out"))
+    found = report_on_root(made, Options(against={}))
+    rows = [row["text"] for row in texts(root) if row["text"]]
+    assert found["summary"]["tokens"] == len(made.vocabulary().encode(pa.array(rows)).values)
+    assert sum(row["tokens"] for row in found["sources"]) == found["summary"]["tokens"]
 
 
 def test_a_smaller_sample_is_the_same_every_time_and_says_so(root: Dataset) -> None:
@@ -174,7 +287,7 @@ def test_a_root_whose_sources_are_gone_is_reported_from_what_is_stored(
     finally:
         moved.rename(folder)
     assert left["summary"] == report["summary"]
-    assert "no text was sampled" in left["notes"][0]
+    assert "no text was read" in left["notes"][0]
     check_page(page(left))
 
 
@@ -183,7 +296,7 @@ def test_a_vocabulary_is_measured_on_text_of_its_own(root: Dataset, report: dict
     found = report_on_vocabulary(
         "v", root.vocabulary(), (f"{folder}/*.jsonl",), "text", Options(against={}, sample_bytes=10**9)
     )
-    assert found["summary"] == report["summary"]
+    assert found["summary"] | {"distinct_words": report["summary"]["distinct_words"]} == report["summary"]
     assert [(row["source"], row["documents"]) for row in found["sources"]] == [
         ("text", sum(row["text"] != "" for row in texts(root)))
     ]
@@ -224,6 +337,86 @@ def test_the_command(
         code, _, said = call(*wrong)
         assert code in (1, 2)
         assert message in said
+
+
+def test_two_vocabularies_are_compared_token_by_token(
+    root: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut = Pretokenizer(scheme="gpt2")
+    words = count_words(pa.array(["ab ab abc xyz xyz xyz"]), cut)
+    one = learn_bpe(words, 262, special_tokens=["<s>"], pretokenizer=cut)
+    two = learn_bpe(count_words(pa.array(["ab ab ab abc xq xq"]), cut), 262, pretokenizer=cut)
+    for name, made in (("one", one), ("two", two)):
+        made.save(tmp_path / f"{name}.json")
+    (tmp_path / "text.jsonl").write_text(json.dumps({"text": "abc ab xyz"}) + "\n")
+    paths = [str(tmp_path / f"{name}.json") for name in ("one", "two")]
+    monkeypatch.setattr(
+        "sys.argv",
+        ["pairloom", "report", "--compare", *paths, "--text", str(tmp_path / "text.jsonl"), "--json"],
+    )
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert not stop.value.code
+    found = json.loads(capsys.readouterr().out)["comparison"]
+    assert found["names"] == paths
+    tokens = [{made.tokens[i] for i in range(len(made)) if made.tokens[i]} - {b"<s>"} for made in (one, two)]
+    both = tokens[0] & tokens[1]
+    assert found["tokens"]["common"] == len(both)
+    only = [
+        {row["token"].encode() for row in found["tokens"][f"only_{side}"]} for side in ("first", "second")
+    ]
+    assert only == [tokens[0] - both, tokens[1] - both]
+    encoded = one.encode_one("abc ab xyz").tolist()
+    assert {row["token"]: row["count"] for row in found["tokens"]["only_first"]} == {
+        one.tokens[i].decode(): encoded.count(i) for i in range(len(one)) if one.tokens[i] in tokens[0] - both
+    }
+    ranks = [sorted(both, key=made.token_to_id) for made in (one, two)]
+    assert {row["token"].encode(): row["by"] for row in found["tokens"]["moved"]} == {
+        token: ranks[1].index(token) - ranks[0].index(token)
+        for token in both
+        if ranks[0].index(token) != ranks[1].index(token)
+    }
+    merges = [[(m.tokens[a], m.tokens[b]) for a, b in m.merges.tolist()] for m in (one, two)]
+    agree = next(i for i, (a, b) in enumerate(zip(*merges, strict=False)) if a != b)
+    assert found["merges"]["agree"] == agree
+    assert found["merges"]["common"] == len(set(merges[0]) & set(merges[1]))
+    for name, made in (("first", one), ("second", two)):
+        left, right = (made.tokens[i].decode() for i in made.merges[agree].tolist())
+        assert found["merges"][name] == {"left": left, "right": right, "token": left + right}
+    sizes = {"first": len(encoded), "second": len(two.encode_one("abc ab xyz"))}
+    about = {"source": "text", "bytes": 10, "change": sizes["second"] / sizes["first"] - 1}
+    assert found["compression"] == [about | sizes | {"text": paths[0]}]
+
+
+def test_generations_are_compared_with_what_was_stored(
+    root: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = tmp_path / "stored.json"
+    stored.write_text(json.dumps(report_on_root(root, Options(against={}))))
+
+    def compared(*what: str) -> dict[str, Any]:
+        monkeypatch.setattr("sys.argv", ["pairloom", "report", "--compare", *what, "--json"])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        assert not stop.value.code
+        found: dict[str, Any] = json.loads(capsys.readouterr().out)["comparison"]
+        return found
+
+    where = root.objects.root.removeprefix("file://")
+    same = compared(where, f"{where}@1")
+    assert same["tokens"]["common"] == len(root.vocabulary()) - len(root.vocabulary().special_ids)
+    assert [same["tokens"][name] for name in ("only_first", "only_second", "moved")] == [[], [], []]
+    assert same["merges"] == {
+        "common": len(root.vocabulary().merges),
+        "agree": len(root.vocabulary().merges),
+        "first": None,
+        "second": None,
+    }
+    assert {row["change"] for row in same["compression"]} == {0}
+    half = compared(str(stored), where)
+    assert half["tokens"] == half["merges"] == {}
+    assert [row["source"] for row in half["compression"]] == ["a", "b"]
+    assert all(row["first"] == row["second"] and row["change"] == 0 for row in half["compression"])
 
 
 def test_a_tokenizer_without_words_encodes_the_text_itself(root: Dataset, tmp_path: Path) -> None:
@@ -268,7 +461,7 @@ def test_what_cannot_be_seen_is_made_visible() -> None:
     assert shown("\x07\u200b\ud800") == "\u2407\\u200b\ufffd"
     assert "<script>" not in spans([("<script>", 1), ("\n", 2)])
     assert table([], {"a": "a"}) == ""
-    assert "12.50%" in table([{"a": 0.125}], {"a%": "share"})
+    assert "12.5%" in table([{"a": 0.125}], {"a": ("share", share)})
 
 
 def test_tokens_that_end_inside_a_character_are_spelled_together(root: Dataset) -> None:

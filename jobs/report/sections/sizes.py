@@ -1,0 +1,76 @@
+"""The size of the vocabulary against what text costs, over all and group by group."""
+
+from typing import Any
+
+from pairloom.jobs.report import plots
+from pairloom.jobs.report.html import figure, pair, section, shown
+from pairloom.jobs.report.tables import Column, compact, share, table
+
+__all__ = ["sizes"]
+
+CURVE: dict[str, Column] = {
+    "size": "vocabulary size",
+    "bytes_per_token": "bytes per token",
+    "tokens": ("tokens", compact),
+    "saved": ("fewer tokens", share),
+}
+MOST_LINES = 6
+
+
+def sizes(report: dict[str, Any]) -> str:
+    """The curve of the whole text, and where there are groups, theirs, with the size at which they cost the same."""
+    curve = report["curve"]
+    if not curve:
+        return ""
+    points = {"": [(point["size"], point["bytes_per_token"]) for point in curve]}
+    svg = plots.line(points, label="bytes per token by size", x="vocabulary size", y="bytes per token")
+    rows = []
+    for before, point in zip([None, *curve], curve, strict=False):
+        gain = None if before is None else 1 - point["tokens"] / max(1, before["tokens"])
+        rows.append(point | {"saved": gain})
+    what = "The same text with the first merges only: exact at every size. Where the curve flattens, more merges buy little."
+    return section(
+        "Vocabulary size",
+        "Is the vocabulary too large or too small?",
+        pair(figure(svg, what), table(rows, CURVE, label="tokens by size of the vocabulary")),
+        _by_group(report),
+    )
+
+
+def _by_group(report: dict[str, Any]) -> str:
+    found = report.get("sizes")
+    if not found:
+        return ""
+    by = found["by"]
+    lines = {
+        row["group"]: [(size, row["bytes"] / tokens) for size, tokens in row["points"]]
+        for row in found["rows"][:MOST_LINES]
+    }
+    svg = plots.line(
+        lines, label=f"bytes per token by size and {by}", x="vocabulary size", y="bytes per token"
+    )
+    columns: dict[str, Column] = {"group": by, "a": "a", "b": "b", "c": "c", "rmse": ("error", share)}
+    what = (
+        f"The tokens of a {by} with the first V tokens of this vocabulary, per byte, are nearly a\u00b7V^b + c (the error is the "
+        "root mean square beside the mean)."
+    )
+    if equal := found.get("equal"):
+        columns = {"group": by, "equal": "size at the same cost"} | columns
+        what += _same_cost(equal)
+    return f'<h3>By {shown(by)}</h3><p class="soft">{shown(what)}</p>' + pair(
+        figure(svg, f"Of each {by} the text that is kept; the largest {min(MOST_LINES, len(lines))}."),
+        table(found["rows"], columns, label=f"fits by {by}"),
+    )
+
+
+def _same_cost(equal: dict[str, Any]) -> str:
+    what = (
+        f" At the sizes here, the same content costs {equal['tokens']:,.0f} tokens everywhere, as near as can be; in "
+        f"{equal['reference']}, the whole vocabulary makes {equal['reference_tokens']:,} of it."
+    )
+    if test := equal["test"]:
+        what += (
+            f" The tokens of the languages then vary {test['f']:.2g} times as much as with the whole vocabulary for each "
+            f"(F({test['first']}, {test['second']}), p = {test['p']:.2g})."
+        )
+    return what

@@ -1,0 +1,166 @@
+"""Items of tasks that tokens make hard or easy: spelling, counting letters, adding numbers; always the same for a seed.
+
+The tasks and their sizes are those of CharBench (spelling), of studies of counting by format, and of Singh and Strouse,
+"Tokenization counts" (addition); wordings are our own. Every item has its `answer`, so that whoever asks can mark it, and
+what an audit of the tokens needs (`content.covariates`, `content.atomicity`, `misaligned`).
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from pairloom.operators.evaluate.content import counting_forms
+from pairloom.operators.evaluate.numbers import chunk_digits
+from pairloom.operators.order import permutation
+from pairloom.operators.vocabulary import Vocabulary
+from pairloom.operators.vocabulary.tokens import TokenTable
+
+__all__ = ["SPELLING", "addition_items", "counting_items", "drawn", "misaligned", "spelling_items"]
+
+SPELLING = {
+    "unique": 'How many different characters are in the word "{word}"?',
+    "frequency": 'How often does the character "{letter}" occur in the word "{word}"?',
+    "first": 'At which place, counted from 0, does the character "{letter}" first occur in the word "{word}"?',
+    "last": 'At which place, counted from 0, does the character "{letter}" last occur in the word "{word}"?',
+}
+"""The spelling tasks and how they are asked."""
+_WORD = re.compile(r"[a-zA-Z]+")
+
+
+def drawn(most: int, seed: int, *what: object) -> int:
+    """A whole number below `most` that depends on the seed and on what it is for, and on nothing else."""
+    digest = hashlib.sha256(" ".join(map(str, (seed, *what))).encode()).digest()
+    return int.from_bytes(digest[:16], "big") % most
+
+
+def spelling_items(
+    words: Iterable[str],
+    *,
+    seed: int = 42,
+    lengths: Sequence[int] = range(4, 11),
+    per_length: int = 25_000,
+) -> Iterator[dict[str, Any]]:
+    """Items about the letters of words: of each length up to `per_length` words, a quarter for each task, none twice.
+
+    Words are the distinct ones of ASCII letters alone; which are taken, and for what, depends on the seed and on the set of
+    them. Letters are told by case. `index` is the place that the answer is about, 0 for `unique`.
+    """
+    by_length: dict[int, list[str]] = {}
+    for word in sorted({word for word in words if _WORD.fullmatch(word)}):
+        by_length.setdefault(len(word), []).append(word)
+    for length in lengths:
+        found = by_length.get(length, [])
+        order = np.argsort(permutation(len(found), seed)).tolist() if found else []
+        share = min(per_length, len(found)) // len(SPELLING)
+        for place, i in enumerate(order[: share * len(SPELLING)]):
+            task, word = list(SPELLING)[place // share], found[i]
+            letter = word[drawn(length, seed, task, word)]
+            answers = {
+                "unique": len(set(word)),
+                "frequency": word.count(letter),
+                "first": word.index(letter),
+                "last": word.rindex(letter),
+            }
+            yield {
+                "task": task,
+                "word": word,
+                "letter": "" if task == "unique" else letter,
+                "question": SPELLING[task].format(word=word, letter=letter),
+                "answer": answers[task],
+                "index": 0 if task == "unique" else answers["last" if task == "last" else "first"],
+            }
+
+
+def counting_items(
+    count: int,
+    *,
+    letters: str = "ab",
+    lengths: Sequence[tuple[int, int]] = ((10, 20), (20, 30), (30, 40)),
+    seed: int = 0,
+) -> Iterator[dict[str, Any]]:
+    """For each range of lengths, `count` random strings over the letters, each in every form, asked for one of the letters.
+
+    A range is from the first length up to and without the second. Digits are letters too: `letters="0123456789"`.
+    """
+    for low, high in lengths:
+        for number in range(count):
+            what = ("counting", letters, low, high, number)
+            length = low + drawn(high - low, seed, *what, "length")
+            text = "".join(letters[drawn(len(letters), seed, *what, i)] for i in range(length))
+            target = letters[drawn(len(letters), seed, *what, "target")]
+            for form, shown in counting_forms(text).items():
+                yield {
+                    "form": form,
+                    "letters": text,
+                    "text": shown,
+                    "target": target,
+                    "question": f'How many times does "{target}" occur in: {shown}',
+                    "answer": text.count(target),
+                }
+
+
+def addition_items(
+    count: int,
+    *,
+    digits: Sequence[int] = (7, 8, 9),
+    shots: int = 8,
+    separator: str = "",
+    direction: str = "r2l3",
+    seed: int = 0,
+) -> Iterator[dict[str, Any]]:
+    """Additions: `count` for each pair of numbers of digits, after `shots` solved ones of the same kind.
+
+    With a separator, digits are written in threes from the right (`r2l3`) or from the left (`l2r3`). `answer` is written as
+    the numbers are, `sum` is the number.
+    """
+
+    def written(number: int) -> str:
+        return separator.join(chunk_digits(str(number), direction)) if separator else str(number)
+
+    def pair(one: int, two: int, *what: object) -> tuple[int, int]:
+        left, right = (
+            10 ** (n - 1) + drawn(9 * 10 ** (n - 1), seed, "addition", one, two, *what, side)
+            for side, n in enumerate((one, two))
+        )
+        return left, right
+
+    for one in digits:
+        for two in digits:
+            for number in range(count):
+                solved = [pair(one, two, number, shot) for shot in range(shots)]
+                left, right = pair(one, two, number, "asked")
+                lines = [f"{written(a)}+{written(b)}={written(a + b)}" for a, b in solved]
+                yield {
+                    "left": left,
+                    "right": right,
+                    "sum": left + right,
+                    "prompt": "\n".join([*lines, f"{written(left)}+{written(right)}="]),
+                    "answer": written(left + right),
+                }
+
+
+def misaligned(vocabulary: Vocabulary, items: Iterable[dict[str, Any]]) -> float:
+    """The share of additions whose numbers are cut, counted from their last digits, in other places than their sum is.
+
+    An addend that is shorter than the sum is compared as far as it goes. Numbers are encoded alone, without separators.
+    """
+    rows = [[str(item[key]) for key in ("left", "right", "sum")] for item in items]
+    if not rows:
+        return 0.0
+    column = pa.array([number for row in rows for number in row], pa.large_string())
+    lengths = TokenTable.of(vocabulary.tokens).lengths
+    cuts = [
+        set(np.cumsum(lengths[np.array(ids, np.int64)][::-1])[:-1].tolist())
+        for ids in vocabulary.encode(column).to_pylist()
+    ]
+    wrong = 0
+    for place, row in enumerate(rows):
+        *addends, total = cuts[3 * place : 3 * place + 3]
+        wrong += any(
+            cut != {at for at in total if at < len(number)} for cut, number in zip(addends, row, strict=False)
+        )
+    return wrong / len(rows)
