@@ -11,10 +11,10 @@ from rich.table import Table
 
 from pairloom.jobs.drift import difference_facts, show_drift
 from pairloom.jobs.options import AsJson, Engine, Overrides, RecipeArgument, RootArgument, find_recipe
-from pairloom.jobs.progress import time_text
+from pairloom.jobs.progress import size_text, time_text
 from pairloom.jobs.show import show_summary, summary
 from pairloom.jobs.watch import watched
-from pairloom.pipeline.retokenize import Amount, Difference, plan_again, retokenize, rollback
+from pairloom.pipeline.retokenize import Amount, Difference, plan_again, retokenize, rollback, unchanged
 from pairloom.pipeline.store.coverage import Coverage
 from pairloom.pipeline.store.gc import first_kept
 from pairloom.pipeline.store.location import open_objects
@@ -36,10 +36,9 @@ def retokenize_command(
 ) -> None:
     """Tokenize and pack only what has changed since the last generation, with its vocabulary."""
     loaded = find_recipe(recipe, overrides, engine)
-    plan = plan_again(loaded, relearn=relearn)
-    last = latest_manifest(open_objects(loaded.root))
-    if if_changed and set(plan.stages) <= set(plan.done(last)):
+    if if_changed and unchanged(loaded, relearn=relearn):
         return
+    plan = plan_again(loaded, relearn=relearn)
     with watched(plan) as watch:
         manifest, found = retokenize(loaded, plan=plan, observe=watch.observe, stop=watch.stop)
         watch.log.committed(manifest)
@@ -129,6 +128,11 @@ def _show_difference(found: Difference) -> None:
     line("removed", found.removed)
     line("the same", found.same)
     sys.stdout.write(f"{'units':<14}{found.units:,}, {found.units_reused:,} of them as they were\n")
+    packed, reused = found.packed, found.packed_reused
+    size = f"{size_text(reused.bytes)} of {size_text(packed.bytes)}"
+    sys.stdout.write(
+        f"{'packed files':<14}{packed.files:,}, {reused.files:,} of them as they were ({size})\n"
+    )
     effort = found.effort
     if effort.spent:
         kept = f"{time_text(effort.tokenize)} of tokenizing and {time_text(effort.pack)} of packing"

@@ -38,6 +38,7 @@ SAYS = {
     "select": "select",
     "exchange": "shuffle",
     "regroup": "shuffle again",
+    "rejoin": "shuffle others",
     "pack": "pack rows",
     "carry": "pack the rest",
     "export": "export",

@@ -17,6 +17,7 @@ from pairloom.operators.jit import kernel
 from pairloom.operators.text import text_of
 
 __all__ = [
+    "BLOCK_BITS",
     "document_ids",
     "document_keys",
     "document_numbers",

@@ -8,7 +8,8 @@ import sysconfig
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import pairwise
+from hashlib import blake2b
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 from pairloom.operators.errors import RecipeError
@@ -123,7 +124,7 @@ def list_inputs(source: Source) -> list[InputFile]:
 
 
 def plan_units(source: Source, files: Sequence[InputFile], unit_bytes: int) -> list[Unit]:
-    """Cut files into slices and group them, in order, into units of about `unit_bytes` stored bytes.
+    """Cut files into slices and group them, in order, into units of at most `unit_bytes` stored bytes, half that on average.
 
     Plain `.jsonl` is cut at multiples of `unit_bytes`, Parquet between row groups, Arrow files between record batches;
     the rest stays whole, so a unit may be larger. Raises RecipeError for `unit_bytes` below one, DataError for a file
@@ -131,34 +132,58 @@ def plan_units(source: Source, files: Sequence[InputFile], unit_bytes: int) -> l
     """
     if unit_bytes < 1:
         raise RecipeError(f"unit_bytes must be at least 1, got {unit_bytes}")
+    asked = [file for file in files if file.format in ("parquet", "arrow")]
     with ThreadPoolExecutor(_FOOTERS_AT_ONCE) as pool:
-        cut = list(pool.map(lambda file: _slices(file, unit_bytes), files))
-    units: list[Unit] = []
-    group: list[Slice] = []
-    size = 0
-    for piece in (piece for pieces in cut for piece in pieces):
-        if group and (size + piece.bytes > unit_bytes or len(group) == _FILES_IN_UNIT):
-            units.append(_unit(source, group))
-            group, size = [], 0
-        group.append(piece)
-        size += piece.bytes
-    return [*units, _unit(source, group)] if group else units
+        blocks = dict(zip((file.uri for file in asked), pool.map(_block_weights, asked), strict=True))
+    cut = [_slices(file, unit_bytes, blocks.get(file.uri)) for file in files]
+    pieces = [piece for slices in cut for piece in slices]
+    edges = [0, *_edges(pieces, unit_bytes), len(pieces)] if pieces else [0]
+    return [_unit(source, pieces[start:stop]) for start, stop in pairwise(edges)]
+
+
+def _edges(pieces: Sequence[Slice], unit_bytes: int) -> list[int]:
+    """Where units begin, but for the first: what is too much for a unit is cut before its slice with the least hash.
+
+    The parts are cut in the same way. So an edge depends on its neighbourhood alone, and an input that comes, goes or
+    changes moves those beside it, if any: the tree of cuts is a treap (Aragon and Seidel, "Randomized search trees", 1989).
+    A slice is where a range is cut if it has the least hash of the range: the widest such range begins after the last
+    smaller hash before it, and ends before the first smaller one behind it.
+    """
+    hashes = [blake2b(f"{one.file.uri} {one.start}".encode(), digest_size=8).digest() for one in pieces]
+    before = [0, *accumulate(piece.bytes for piece in pieces)]
+    first, last = [0] * len(pieces), [len(pieces)] * len(pieces)
+    smaller: list[int] = []  # slices with ascending hashes; the first slice begins a unit anyway
+    for i in range(1, len(pieces)):
+        while smaller and hashes[smaller[-1]] > hashes[i]:
+            last[smaller.pop()] = i
+        first[i] = smaller[-1] if smaller else 0
+        smaller.append(i)
+    return [
+        i
+        for i in range(1, len(pieces))
+        if before[last[i]] - before[first[i]] > unit_bytes or last[i] - first[i] > _FILES_IN_UNIT
+    ]
 
 
 def _unit(source: Source, slices: list[Slice]) -> Unit:
     return Unit(source=source.name, text=source.text, id=source.id, slices=tuple(slices))
 
 
-def _slices(file: InputFile, unit_bytes: int) -> list[Slice]:
+def _block_weights(file: InputFile) -> list[int] | None:
+    """How large the row groups or record batches of a file are, beside each other; None where they cannot be told."""
+    if file.format == "parquet":
+        return row_group_bytes(file)
+    count = record_batches(file)
+    return None if count is None else [1] * count
+
+
+def _slices(file: InputFile, unit_bytes: int, blocks: list[int] | None) -> list[Slice]:
     """The slices of a file; their bytes sum to its size."""
-    if file.compression == "none":
-        if file.format == "jsonl":
-            cuts = [*range(0, file.size, unit_bytes), file.size] if file.size else [0, 0]
-            return [Slice(file=file, start=a, stop=b, bytes=b - a) for a, b in pairwise(cuts)]
-        if file.format == "parquet":
-            return list(_grouped(file, row_group_bytes(file), unit_bytes))
-        if file.format == "arrow" and (count := record_batches(file)) is not None:
-            return list(_grouped(file, [1] * count, unit_bytes))
+    if blocks is not None:
+        return list(_grouped(file, blocks, unit_bytes))
+    if file.format == "jsonl" and file.compression == "none":
+        cuts = [*range(0, file.size, unit_bytes), file.size] if file.size else [0, 0]
+        return [Slice(file=file, start=a, stop=b, bytes=b - a) for a, b in pairwise(cuts)]
     return [Slice(file=file, start=0, stop=1, bytes=file.size)]
 
 

@@ -1,6 +1,6 @@
 """A run in progress: what its stages share, and how a step of one is driven."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +24,8 @@ class Job:
     """One run: its plan, where it stores, where it runs, and the records of the stages that are done.
 
     `last` is the generation before; `scratch` are receipts whose files nobody needs once the run is committed.
+    `tokenized` are receipts of tokenize by unit, of the generation before and of this run, as far as they were read: they
+    never change, and several steps need them.
     """
 
     plan: Plan
@@ -33,6 +35,8 @@ class Job:
     records: dict[str, StageRecord]
     last: Manifest | None = None
     scratch: list[Receipt] = field(default_factory=list)
+    tokenized: dict[str, Receipt] = field(default_factory=dict)
+    learned: Vocabulary | None = None
 
     def vocabulary_file(self) -> StoredFile | None:
         """The `tokenizer.json` of this run: the learned one, or a copy of the one that the recipe brings."""
@@ -45,7 +49,10 @@ class Job:
         """The vocabulary of this run, without a memo."""
         if self.plan.vocabulary is not None:
             return self.plan.vocabulary
-        return Vocabulary.from_json(self.objects.read(self.records["learn"].file("vocabulary").path))
+        if self.learned is None:
+            data = self.objects.read(self.records["learn"].file("vocabulary").path)
+            self.learned = Vocabulary.from_json(data)
+        return self.learned
 
     def prepare(self, task: Task) -> None:
         """Run one task that leaves nothing behind: the first worker starts, and its kernels are compiled or loaded."""
@@ -55,18 +62,26 @@ class Job:
         self.observe(StepFinished(step="prepare", ledger=Ledger()))
 
     def step(
-        self, step: str, tasks: Sequence[Task], *, sizes: Sequence[int], shared: Any = None
+        self,
+        step: str,
+        tasks: Sequence[Task],
+        *,
+        sizes: Sequence[int],
+        shared: Any = None,
+        known: Mapping[str, Receipt] | None = None,
     ) -> list[Receipt]:
         """Run the tasks of a step that have no receipt yet; the receipts of all, in the order of the tasks.
 
-        `sizes` are the bytes that each task works on; `shared` is handed to every task. The largest are begun first, so
-        that no worker is left alone with a large one at the end; which is done when changes nothing of what is made.
+        `sizes` are the bytes that each task works on; `shared` is handed to every task; `known` are receipts by unit that need
+        not be looked for. The largest are begun first, so that no worker is left alone with a large one at the end; which is
+        done when changes nothing of what is made.
         Raises DataError when more records were rejected than the recipe allows.
         """
         units = [task.unit for task in tasks]
-        stages = [task.stage for task in tasks]
-        found = find_receipts(self.objects, list(zip(stages, units, strict=True)))
-        receipts = dict(zip(units, found, strict=True))
+        receipts: dict[str, Receipt | None] = dict(known or {})
+        asked = [(task.stage, unit) for task, unit in zip(tasks, units, strict=True) if unit not in receipts]
+        for (_, unit), receipt in zip(asked, find_receipts(self.objects, asked), strict=True):
+            receipts[unit] = receipt
         missing = [task for task, unit in zip(tasks, units, strict=True) if receipts[unit] is None]
         self.observe(
             StepStarted(step=step, units=len(units), reused=len(units) - len(missing), bytes=sum(sizes))

@@ -110,10 +110,11 @@ class SourceProjection:
     epochs: Fraction
 
 
-def make_plan(recipe: Recipe, *, keep: Manifest | None = None) -> Plan:
+def make_plan(recipe: Recipe, *, keep: Manifest | None = None, cut: bool = True) -> Plan:
     """List the inputs of a recipe and cut them into units; raises RecipeError for a path that leads nowhere.
 
-    With `keep`, the vocabulary that was learned in that generation stays, whatever has become of its inputs: nothing is
+    Without `cut` there are no units: enough to know what is done, and no file is opened to see where it can be cut. With
+    `keep`, the vocabulary that was learned in that generation stays, whatever has become of its inputs: nothing is
     counted or learned. Raises RecipeError where the recipe asks for another vocabulary than that generation has.
     """
     inputs: list[InputFile] = []
@@ -122,7 +123,7 @@ def make_plan(recipe: Recipe, *, keep: Manifest | None = None) -> Plan:
         source = _source(choice)
         files = list_inputs(source)
         inputs += files
-        units += plan_units(source, files, recipe.execution.unit_bytes)
+        units += plan_units(source, files, recipe.execution.unit_bytes) if cut else []
     vocabulary, vocabulary_json = _given_vocabulary(recipe, "from", recipe.vocabulary.from_)
     base, base_json = _given_vocabulary(recipe, "extend", recipe.vocabulary.extend)
     if base is not None:

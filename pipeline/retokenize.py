@@ -3,10 +3,11 @@
     last generation ── its vocabulary ──▶ plan of the inputs as they are now ── slices that are known ──▶ new generation
                                                                              └─ slices that are new ─────▶
 
-A unit whose slices are all known has its receipt; one that has some of them takes those out of their shards.
+A unit whose slices are all known has its receipt; one that has some of them takes those out of their shards. What is packed
+again is decided by what each partition is made of (`stages.contents`).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeAlias
 
@@ -18,13 +19,24 @@ from pairloom.pipeline.plan import Plan, make_plan
 from pairloom.pipeline.recipe import Recipe
 from pairloom.pipeline.run import run
 from pairloom.pipeline.store.coverage import Coverage
+from pairloom.pipeline.store.files import StoredFile
 from pairloom.pipeline.store.gc import first_kept
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.manifest import Manifest, commit, latest_manifest, read_manifest
 from pairloom.pipeline.store.objects import Objects
-from pairloom.pipeline.store.receipts import Ledger, Piece, committed_receipts
+from pairloom.pipeline.store.receipts import Ledger, Piece, Receipt, committed_receipts
 
-__all__ = ["Amount", "Difference", "Effort", "difference", "plan_again", "retokenize", "rollback"]
+__all__ = [
+    "Amount",
+    "Difference",
+    "Effort",
+    "Files",
+    "difference",
+    "plan_again",
+    "retokenize",
+    "rollback",
+    "unchanged",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,12 +49,26 @@ class Amount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """How many files, and their bytes."""
+
+    files: int
+    bytes: int
+
+    @staticmethod
+    def of(stored: Iterable[StoredFile]) -> "Files":
+        """Count files."""
+        sizes = [file.bytes for file in stored]
+        return Files(files=len(sizes), bytes=sum(sizes))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Effort:
     """Seconds of workers. `spent` are those of the run that made the generation, 0 where nothing was left to do.
 
     `tokenize` and `pack` are what was not spent again: what the slices and packed files that were taken as they are have
-    taken when they were made, on whatever machine that was. What leads up to packing (exchange, duplicates) is not kept, so
-    it counts for nothing here, nor do counting and learning, which a vocabulary that is kept does not need.
+    taken when they were made, on whatever machine that was. What leads up to packing (exchange, duplicates) counts for
+    nothing here, nor do counting and learning, which a vocabulary that is kept does not need.
     """
 
     spent: float = 0.0
@@ -54,8 +80,9 @@ class Effort:
 class Difference:
     """How a generation's tokens differ from an earlier one's.
 
-    `changed` inputs are those that are in both and not the same: as they are now, and in `replaced` as they were. `drift`
-    is None for a vocabulary that was learned from these very inputs, or came with them.
+    `changed` inputs are those that are in both and not the same: as they are now, and in `replaced` as they were. `packed`
+    are the packed files, `packed_reused` those of them that the earlier generation has. `drift` is None for a vocabulary
+    that was learned from these very inputs, or came with them.
     """
 
     added: Amount
@@ -65,8 +92,20 @@ class Difference:
     same: Amount
     units: int
     units_reused: int
+    packed: Files
+    packed_reused: Files
     effort: Effort
     drift: Drift | None
+
+
+def unchanged(recipe: Recipe, *, relearn: bool = False) -> bool:
+    """Whether the last generation is what `retokenize` would make: by a listing of the inputs, none is opened.
+
+    Raises what `plan_again` raises.
+    """
+    last = _last(open_objects(recipe.root))
+    plan = make_plan(recipe, keep=None if relearn else last, cut=False)
+    return set(plan.stages) <= set(plan.done(last))
 
 
 def plan_again(recipe: Recipe, *, relearn: bool = False) -> Plan:
@@ -94,7 +133,7 @@ def retokenize(
     """
     objects = open_objects(recipe.root)
     last = _last(objects)
-    plan = plan or plan_again(recipe, relearn=relearn)
+    plan = plan or make_plan(recipe, keep=None if relearn else last)
     spent = [0.0]
 
     def watch(event: Event) -> None:
@@ -109,11 +148,14 @@ def retokenize(
 
 def difference(objects: Objects, before: Manifest, after: Manifest, recipe: Recipe) -> Difference:
     """How the inputs of two generations differ, by what their units have read; the recipe says which drift is too much."""
-    old, new = _inputs(objects, before), _inputs(objects, after)
+    every = tuple(dict.fromkeys((*before.stage("tokenize").units, *after.stage("tokenize").units)))
+    receipts = {receipt.unit: receipt for receipt in committed_receipts(objects, "tokenize", every)}
+    old, new = _inputs(receipts, before), _inputs(receipts, after)
     both = old.keys() & new.keys()
     same = {uri for uri in both if old[uri].keys() == new[uri].keys()}
     units, earlier = after.stage("tokenize").units, set(before.stage("tokenize").units)
     since = learned_in(objects, after)
+    packed, there = _packed(after), {file.path for file in _packed(before)}
     return Difference(
         added=_amount(new, new.keys() - both),
         changed=_amount(new, both - same),
@@ -122,6 +164,8 @@ def difference(objects: Objects, before: Manifest, after: Manifest, recipe: Reci
         same=_amount(new, same),
         units=len(units),
         units_reused=sum(unit in earlier for unit in units),
+        packed=Files.of(packed),
+        packed_reused=Files.of(file for file in packed if file.path in there),
         effort=_effort(objects, before, after, old, new),
         drift=None
         if since is None
@@ -163,16 +207,20 @@ class _Slice(NamedTuple):
 _Inputs: TypeAlias = Mapping[str, Mapping[str, _Slice]]  # by URI, then by identity
 
 
-def _inputs(objects: Objects, manifest: Manifest) -> _Inputs:
+def _inputs(receipts: Mapping[str, Receipt], manifest: Manifest) -> _Inputs:
     """What each input became."""
     found: dict[str, dict[str, _Slice]] = {}
     record = manifest.stage("tokenize")
     sources = record.unit_sources or ("",) * len(record.units)
-    receipts = committed_receipts(objects, "tokenize", record.units)
-    for receipt, source in zip(receipts, sources, strict=True):
+    for unit, source in zip(record.units, sources, strict=True):
+        receipt = receipts[unit]
         for (uri, _), piece in zip(receipt.slices, receipt.pieces, strict=True):
             found.setdefault(uri, {})[piece.identity] = _Slice(source, piece)
     return found
+
+
+def _packed(manifest: Manifest) -> tuple[StoredFile, ...]:
+    return manifest.stages["pack"].files if "pack" in manifest.stages else ()
 
 
 def _coverage(inputs: _Inputs, uris: set[str]) -> dict[str, Coverage]:

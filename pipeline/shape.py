@@ -34,6 +34,7 @@ class Shape:
     groups: int = 0
     digests: int = 0
     leftovers: int = 0  # files of what fills no row of its partition
+    kept: int = 0  # files that spare the next generation work: an index, and what is held out of each unit
     pieces: int | None = (
         None  # units and packed files that have documents in common; all of them, if not said
     )
@@ -65,8 +66,11 @@ def shape_of(plan: Plan) -> Shape:
     recipe, units = plan.recipe, max(1, len(plan.units))
     tokens = int(plan.bytes / BYTES_PER_TOKEN)
     width = 2 if recipe.vocabulary.size <= 1 << 16 else 4
-    splits = Splits.of(tokens, recipe.pack.file_tokens, 0.0, mode=recipe.pack.shuffle.mode)
+    shuffle = recipe.pack.shuffle
+    splits = Splits.of(tokens, recipe.pack.file_tokens, 0.0, mode=shuffle.mode, groups=shuffle.groups)
     files = len(splits)
+    ordered = splits.mode != "document"  # then a slice of an input is in few packed files, mostly in one
+    held = int(recipe.pack.validation > 0)
     words = plan.bytes // units // (WORDS_SHARE if plan.cut.repeats else 1)
     some = max(1, min(COMBINE_FILES, COMBINE_BYTES // max(1, words)))  # files in a group
     groups = -(-units // some) if units * plan.partitions > COMBINE_FROM and some > 1 else 0
@@ -75,6 +79,8 @@ def shape_of(plan: Plan) -> Shape:
         partitions=plan.partitions,
         files=files,
         width=splits.width,
+        pieces=(1 + held) * (files + sum(len(unit.slices) for unit in plan.units)) if ordered else None,
+        kept=1 + held * units if ordered and not recipe.selects else 0,
         leftovers=files if files > 1 and recipe.pack.strategy in ("best_fit", "concat", "first_fit") else 0,
         groups=groups,
         digests=digest_partitions(plan.bytes // BYTES_PER_DOCUMENT)
@@ -108,9 +114,7 @@ def requests_of(shape: Shape) -> Mapping[str, Requests]:
         reads=_reads_of_whole(0) + 1
     )  # receipts of count, memo, vocabulary
     exchange = _written(shape.tokens, units, checked=False) + _looked_up(units)
-    exchange += _committed(units) + Requests(
-        reads=units * _reads_of_whole(shape.tokens) + 1
-    )  # shards, vocabulary
+    exchange += Requests(reads=units * _reads_of_whole(shape.tokens))  # shards
     pack = _written(shape.rows, files) + _looked_up(files)
     batches = -(-files // shape.width)
     pieces = units * batches if shape.pieces is None else shape.pieces
@@ -122,14 +126,16 @@ def requests_of(shape: Shape) -> Mapping[str, Requests]:
         pack += Requests(reads=files * again * _reads_of_piece(size // shape.width, size))
     pack += _written(0, shape.leftovers, receipts=False)
     pack += Requests(reads=shape.leftovers * _reads_of_whole(0))
-    present = shape.leftovers + 2 * parts + 2 + units + files  # every file that is committed is looked for
+    pack += _written(0, shape.kept, receipts=False)
+    # Every file that is committed is looked for.
+    present = shape.leftovers + shape.kept + 2 * parts + 2 + units + files
     return {
         "count": words + merge,
         "learn": learned,
         "tokenize": tokenize,
         "select": _selected(shape),
         "pack": exchange + pack,
-        "commit": Requests(reads=present + 1, writes=2),
+        "commit": Requests(reads=present, writes=2),
     }
 
 
@@ -160,7 +166,7 @@ def _reads_of_whole(size: int) -> int:
 def _selected(shape: Shape) -> Requests:
     """Every shard is read once; where documents are compared, so is each partition of every shard's digests."""
     units, digests = shape.units, shape.digests
-    asked = _committed(units) + Requests(reads=units * _reads_of_batches(shape.tokens)) + _looked_up(units)
+    asked = Requests(reads=units * _reads_of_batches(shape.tokens)) + _looked_up(units)
     if not digests:
         return asked + Requests(writes=units)
     size = shape.tokens // 100  # 33 bytes a document

@@ -88,11 +88,7 @@ def verify(dataset: Dataset, say: Callable[[str], None] = lambda _: None) -> Pro
 def _check_files(dataset: Dataset, proof: Proof) -> None:
     manifest = dataset.manifest
     given = () if manifest.vocabulary is None else (manifest.vocabulary,)
-    stored = {
-        file.path: file
-        for record in manifest.stages.values()
-        for file in (*record.files, *record.rejected, *record.leftovers)
-    }
+    stored = {file.path: file for record in manifest.stages.values() for file in record.stored}
     for file in (stored | {file.path: file for file in given}).values():
         try:
             check_stored(dataset.objects, file)

@@ -22,6 +22,7 @@ __all__ = [
     "check_deduplicated",
     "check_delivered",
     "check_exchanged",
+    "check_indexed",
     "check_surveyed",
     "check_tokenized",
 ]
@@ -65,6 +66,17 @@ def check_exchanged(tokenized: StageRecord, exchanged: Sequence[Receipt]) -> Non
         file = receipt.file("exchange")
         _same(receipt, f"documents of {shard.path}", file.rows, shard.rows)
         _same(receipt, f"tokens of {shard.path}", file.facts["tokens"], shard.facts["tokens"])
+
+
+def check_indexed(tokenized: StageRecord, indexed: Sequence[tuple[str, int, int]]) -> None:
+    """Raise CorruptionError unless the index of every shard, (unit, documents, tokens), has what its shard has."""
+    for shard, (unit, documents, tokens) in zip(tokenized.files, indexed, strict=True):
+        if (documents, tokens) != (shard.rows, shard.facts["tokens"]):
+            raise CorruptionError(
+                f"exchange unit {unit[:12]}: {documents} documents with {tokens} tokens are spread over partitions, and "
+                f"{shard.path} has {shard.rows} with {shard.facts['tokens']}. Nothing is committed; this is a bug, or an "
+                "index was changed"
+            )
 
 
 def check_surveyed(tokenized: StageRecord, surveyed: Sequence[Receipt]) -> None:

@@ -2,8 +2,9 @@
 
 A document's split, partition and place are functions of its id, of the place of its input, or of its position in the
 corpus (`partitions`): nothing depends on how the corpus was cut into units. An exchange file has one record batch a
-partition, so that the second pass reads just its own (`exchanged`). Where there are very many partitions, a batch holds
-several, and `RegroupTask` spreads what many files have in it once more: reads of storage stay few and large.
+partition, so that the second pass reads just its own (`exchanged`). Where every shard has documents for very many
+partitions, a batch holds several, and `RegroupTask` spreads what many files have in it once more: reads of storage stay
+few and large.
 """
 
 from collections.abc import Sequence
@@ -15,12 +16,12 @@ import pyarrow as pa
 
 from pairloom.operators.mixture import copy_keys, expanded
 from pairloom.operators.order import document_keys, document_numbers, in_validation
-from pairloom.operators.pack import Documents, fingerprints
+from pairloom.operators.pack import Documents
 from pairloom.pipeline.job import Job
 from pairloom.pipeline.phases import phase
 from pairloom.pipeline.recipe import fingerprint
 from pairloom.pipeline.stages.duplicates import read_duplicates
-from pairloom.pipeline.stages.exchanged import Exchanged, Spread, write_spread
+from pairloom.pipeline.stages.exchanged import INDEX, Exchanged, Spread, write_spread
 from pairloom.pipeline.stages.partitions import Splits
 from pairloom.pipeline.stages.select import Mixed
 from pairloom.pipeline.stages.selection import Selection, taken_counts
@@ -28,6 +29,7 @@ from pairloom.pipeline.stages.shards import PlacedShard, placed_shards
 from pairloom.pipeline.store.files import StoredFile, open_arrow
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.manifest import StageRecord
+from pairloom.pipeline.store.objects import Objects
 from pairloom.pipeline.store.receipts import Receipt, claim, unit_id
 
 __all__ = ["ExchangeTask", "RegroupTask", "exchange_tasks", "regroup_tasks"]
@@ -39,28 +41,35 @@ REGROUP_BYTES = 512_000_000  # of exchange files in a task that spreads a batch 
 class ExchangeTask:
     """Spread the documents of one token shard over the partitions, as often as its `selection` says.
 
-    Without one, each once. The tasks share the files of duplicates, if there are any.
+    Without one, each once. The tasks share the files of duplicates, if there are any. With `parted`, documents that are
+    held out go to a file of their own, of role `held`, which numbers the partitions for validation from 0 on: the index in
+    the receipt has those of the exchange file and then `facts["held"]` entries of that file. With `only`, just the
+    documents of these partitions for training are spread, and no others are read if that can be told.
     """
 
     root: str
     shard: PlacedShard
     splits: Splits
-    mode: str
     seed: int
     selection: Selection | None
+    parted: bool = False
+    only: tuple[int, ...] | None = None
     stage: str = "exchange"
 
     @property
     def unit(self) -> str:
         """The unit's id."""
-        identity = self.shard.identity() | {
-            "first_token": self.shard.first_token,
-            "splits": [self.splits.train, self.splits.validation, self.splits.share, self.splits.tokens],
-            "width": self.splits.width,
-            "shuffle": [self.mode, self.seed],
+        ordered = self.splits.mode == "none"
+        identity = self.shard.identity(placed=ordered or self.selection is not None) | {
+            "splits": self.splits.identity(self.shard.end_token),
+            "seed": 0 if ordered else self.seed,
+            "parted": self.parted,
         }
         if self.selection is not None:
-            identity["selection"] = self.selection.identity()
+            partitions = [self.splits.train, self.splits.validation]
+            identity["selection"] = [*self.selection.identity(), *partitions]
+        if self.only is not None:
+            identity["only"] = self.only
         return unit_id(self.stage, identity)
 
     @property
@@ -83,13 +92,46 @@ class ExchangeTask:
             duplicates = read_duplicates(objects, shared or (), self.selection.span, first, end)
         with open_arrow(objects, self.shard.stored) as reader:
             with phase("read"):
-                shard = reader.read_all()
+                shard = self._read(reader)
             with phase("sort"):
                 spread, facts = self._spread(shard, duplicates)
-            splits = self.splits
-            stored, parts = write_spread(objects, self.stage, self.unit, spread, len(splits), splits.width)
-        receipt = Receipt(stage=self.stage, unit=self.unit, files=(stored,), parts=parts, facts=facts)
+            files, index, held = self._write(objects, spread)
+        receipt = Receipt(
+            stage=self.stage,
+            unit=self.unit,
+            files=files,
+            parts=index.tobytes() + held.tobytes(),
+            facts=facts | {"held": len(held)},
+        )
         return claim(objects, receipt)
+
+    def _read(self, reader: pa.RecordBatchFileReader) -> pa.Table:
+        """The shard, or of it what can hold documents that are asked for."""
+        if self.only is None or self.splits.mode != "block" or not self.shard.receipt.pieces:
+            return reader.read_all()
+        wanted = np.array(self.only, np.int64)
+
+        def asked_for(blocks: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
+            return np.isin(self.splits.by_hash(blocks, np.zeros(len(blocks), np.bool_)), wanted)
+
+        numbers = self.shard.batches_of(self.shard.slices_of(asked_for))
+        return pa.Table.from_batches([reader.get_batch(i) for i in numbers], schema=reader.schema)
+
+    def _write(
+        self, objects: Objects, spread: Spread
+    ) -> tuple[tuple[StoredFile, ...], npt.NDArray[np.void], npt.NDArray[np.void]]:
+        """The files, and the indexes of the exchange file and of the file of what is held out."""
+        none = np.zeros(0, INDEX)
+        if not self.parted:
+            stored, index = write_spread(objects, self.stage, self.unit, spread, self.splits.width)
+            return (stored,), index, none
+        train = spread.parts(0, self.splits.train)
+        stored, index = write_spread(objects, self.stage, self.unit, train)
+        held = spread.parts(self.splits.train, len(self.splits))
+        if not len(held.part):
+            return (stored,), index, none
+        kept, held_index = write_spread(objects, "held", self.unit, held, role="held")
+        return (stored, kept), index, held_index
 
     def _spread(self, shard: pa.Table, duplicates: npt.NDArray[np.int64]) -> tuple[Spread, dict[str, int]]:
         """Where each document goes, or each copy; and what is taken, where anything is selected."""
@@ -98,7 +140,8 @@ class ExchangeTask:
         held_out = in_validation(ids, self.splits.share)
         number = document_numbers(ids)
         place = self.shard.first_token + np.cumsum(documents.length) - documents.length
-        key = ordinal.astype(np.uint64) if self.mode == "none" else document_keys(ids, self.seed)
+        ordered, mode = ordinal.astype(np.uint64), self.splits.mode
+        key = ordered if mode == "none" else document_keys(ids, self.seed)
         facts: dict[str, int] = {}
         copy = None
         if self.selection is not None:
@@ -109,9 +152,9 @@ class ExchangeTask:
             documents, number, place = documents.take(index), number[index], place[index]
             ordinal, held_out = ordinal[index], held_out[index]
             key = copy_keys(key[index], copy)
-        if self.mode == "document":
+        if mode == "document":
             part = self.splits.by_hash(key, held_out)
-        elif self.mode == "block":
+        elif mode == "block":
             block = self.shard.blocks(shard)
             part = self.splits.by_hash(block if copy is None else block[index], held_out)
         elif self.selection is None or copy is None:
@@ -119,8 +162,10 @@ class ExchangeTask:
         else:
             key = self.selection.keys_in_order(copy, ordinal)
             part = self.selection.parts_in_order(copy, place, held_out, self.splits)
-        prints = fingerprints(documents, key, number)
-        return Spread(documents=documents, key=key, number=number, part=part, prints=prints), facts
+        if self.only is not None:
+            here = np.flatnonzero(np.isin(part, np.array(self.only, np.int64)))
+            documents, key, number, part = documents.take(here), key[here], number[here], part[here]
+        return Spread.of(documents, key, number, part), facts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,16 +200,12 @@ class RegroupTask:
     def run(self, shared: Exchanged) -> Receipt:
         """Read, write."""
         objects = open_objects(self.root)
-        found = shared.read(objects, self.batch, self.start, self.stop)
-        own = Spread(
-            documents=found.documents,
-            key=found.key,
-            number=found.number,
-            part=found.part - self.batch * self.width,
-            prints=found.prints,
+        first = self.batch * self.width
+        found = shared.read(objects, self.batch, self.start, self.stop).parts(first, first + self.width)
+        stored, index = write_spread(objects, self.stage, self.unit, found)
+        return claim(
+            objects, Receipt(stage=self.stage, unit=self.unit, files=(stored,), parts=index.tobytes())
         )
-        stored, parts = write_spread(objects, self.stage, self.unit, own, self.width)
-        return claim(objects, Receipt(stage=self.stage, unit=self.unit, files=(stored,), parts=parts))
 
 
 def regroup_tasks(
@@ -172,8 +213,8 @@ def regroup_tasks(
 ) -> list[list[RegroupTask]]:
     """For each batch of the exchange files, the tasks that spread it again, of about 512 MB each."""
     hashes, tasks = [receipt.file("exchange").sha256 for receipt in receipts], []
-    for batch in range(exchanged.index.shape[1]):
-        size = exchanged.index[:, batch, 1].astype(np.int64) * width
+    for batch in range(len(exchanged.edges) - 1):
+        size = exchanged.tokens(batch) * width
         group = np.cumsum(size) // REGROUP_BYTES
         edges = [0, *(np.flatnonzero(np.diff(group)) + 1).tolist(), len(size)]
         tasks.append(
@@ -194,18 +235,17 @@ def regroup_tasks(
 
 
 def exchange_tasks(
-    job: Job, tokenized: StageRecord, splits: Splits, mixed: Mixed | None
+    job: Job, tokenized: StageRecord, splits: Splits, mixed: Mixed | None, *, parted: bool = False
 ) -> list[ExchangeTask]:
     """One task a shard of tokens, each told how many records and tokens come before it."""
-    choice = job.plan.recipe.pack
     return [
         ExchangeTask(
             root=job.plan.recipe.root,
             shard=shard,
             splits=splits,
-            mode=choice.shuffle.mode,
-            seed=choice.shuffle.seed,
+            seed=job.plan.recipe.pack.shuffle.seed,
             selection=None if mixed is None else mixed.selections[shard.source],
+            parted=parted,
         )
-        for shard in placed_shards(job.objects, tokenized)
+        for shard in placed_shards(job.objects, tokenized, job.tokenized)
     ]

@@ -1,7 +1,7 @@
 """Exchange files: documents on their way to their partitions, and the index that says what each file has for each.
 
 An exchange file has a record batch for each partition that it has documents for. Its index, in the receipt, holds for
-every partition the documents, the tokens and a 128-bit sum over (key, number, tokens) of each document. The sums of all
+each of these the documents, the tokens and a 128-bit sum over (key, number, tokens) of each document. The sums of all
 files add up to what a partition is made of, however the corpus was cut; and whoever reads a batch compares it with its
 sum, so that an exchange file need not be read again when it has been written.
 """
@@ -19,11 +19,11 @@ from pairloom.operators.pack import Documents, fingerprints
 from pairloom.pipeline.phases import phase
 from pairloom.pipeline.store.files import StoredFile, attempt_path, open_arrow_at, write_arrow
 from pairloom.pipeline.store.objects import Objects
-from pairloom.pipeline.store.receipts import Receipt
 
-__all__ = ["Exchanged", "Spread", "write_spread"]
+__all__ = ["INDEX", "Exchanged", "Spread", "write_spread"]
 
-ROWS, TOKENS, SUMS = 0, 1, slice(2, 4)  # the columns of an index
+# What a file has for one batch of partitions, in their order; batches without documents are not mentioned.
+INDEX = np.dtype([("batch", "<u4"), ("rows", "<u4"), ("tokens", "<u8"), ("first", "<u8"), ("second", "<u8")])
 READS_AT_ONCE = 8
 
 
@@ -37,19 +37,42 @@ class Spread:
     part: npt.NDArray[np.int64]
     prints: npt.NDArray[np.uint64]  # their `fingerprints`
 
+    @staticmethod
+    def of(
+        documents: Documents,
+        key: npt.NDArray[np.uint64],
+        number: npt.NDArray[np.int64],
+        part: npt.NDArray[np.int64],
+    ) -> "Spread":
+        """Documents with their fingerprints."""
+        prints = fingerprints(documents, key, number)
+        return Spread(documents=documents, key=key, number=number, part=part, prints=prints)
+
+    def parts(self, start: int, stop: int) -> "Spread":
+        """The documents of the partitions from `start` to before `stop`, which are counted from `start` on."""
+        here = np.flatnonzero((self.part >= start) & (self.part < stop))
+        return Spread(
+            documents=self.documents.take(here),
+            key=self.key[here],
+            number=self.number[here],
+            part=self.part[here] - start,
+            prints=self.prints[here],
+        )
+
 
 def write_spread(
-    objects: Objects, stage: str, unit: str, spread: Spread, parts: int, width: int = 1
-) -> tuple[StoredFile, bytes]:
-    """Write an exchange file with a batch for `width` partitions each, and give its index.
+    objects: Objects, stage: str, unit: str, spread: Spread, width: int = 1, *, role: str = "exchange"
+) -> tuple[StoredFile, npt.NDArray[np.void]]:
+    """Write a file with a batch for `width` partitions each, and give its index, INDEX[batches with documents].
 
-    Documents keep their order within a batch.
+    Documents keep their order within a batch. Exchange files are compared as they are read; those of other roles stay, and
+    are read again at once.
     """
-    batches = -(-parts // width)
     with phase("sort"):
         batch_of = spread.part // width
         order = np.argsort(batch_of, kind="stable")
-        edges = np.searchsorted(batch_of[order], np.arange(batches + 1))
+        batches, starts = np.unique(batch_of[order], return_index=True)
+        edges = [*starts.tolist(), len(order)]
     schema = pa.schema(
         [
             pa.field("key", pa.uint64(), nullable=False),
@@ -58,65 +81,82 @@ def write_spread(
             pa.field("tokens", pa.large_list(pa.from_numpy_dtype(spread.documents.dtype)), nullable=False),
         ]
     )
-    index = np.zeros((batches, 4), np.uint64)
-    with write_arrow(
-        objects, attempt_path(stage, unit, "exchange.arrow"), schema, role="exchange", check=False
-    ) as writer:
-        for b in range(batches):
-            here = order[edges[b] : edges[b + 1]]
-            if not len(here):
-                continue
+    index = np.zeros(len(batches), INDEX)
+    path = attempt_path(stage, unit, f"{role}.arrow")
+    with write_arrow(objects, path, schema, role=role, check=role != "exchange") as writer:
+        for i, batch in enumerate(batches.tolist()):
+            here = order[edges[i] : edges[i + 1]]
             documents = spread.documents.take(here)
             with phase("gather"):
                 tokens = documents.gathered().cast(schema.field("tokens").type)
-            index[b, ROWS], index[b, TOKENS] = len(here), documents.tokens
-            index[b, SUMS] = spread.prints[here, 1:].sum(axis=0, dtype=np.uint64)
+            first, second = spread.prints[here, 1:].sum(axis=0, dtype=np.uint64)
+            index[i] = batch, len(here), documents.tokens, first, second
             columns = [pa.array(spread.key[here]), pa.array(spread.number[here]), pa.array(spread.part[here])]
             columns.append(tokens)
             writer.write(pa.RecordBatch.from_arrays(columns, schema=schema))
-        writer.facts.update(tokens=int(index[:, TOKENS].sum()))
+        writer.facts.update(tokens=int(index["tokens"].sum()))
     assert writer.stored is not None
-    return writer.stored, index.tobytes()
+    return writer.stored, index
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Exchanged:
-    """Exchange files: their paths, and their indexes, uint64[files, batches, 4].
+    """Exchange files: their paths, and what they hold, batch by batch.
 
-    Tasks share this: a corpus may have several 100,000 of these files, and every worker holds all their paths.
+    `index` has the entries of all files, by batch and then by file: those of batch b are [edges[b], edges[b + 1]). Beside
+    each, `file` is the number of the file and `place` which of its record batches it is. Tasks share this: a corpus may
+    have several 100,000 of these files, and every worker holds all their paths.
     """
 
     files: tuple[str, ...]
-    index: npt.NDArray[np.uint64]
+    index: npt.NDArray[np.void]
+    file: npt.NDArray[np.uint32]
+    place: npt.NDArray[np.uint32]
+    edges: npt.NDArray[np.int64]
 
     @staticmethod
-    def of(receipts: Sequence[Receipt], batches: int) -> "Exchanged":
-        """What tasks have exchanged."""
-        rows = [np.frombuffer(receipt.parts, np.uint64).reshape(batches, 4) for receipt in receipts]
+    def of(made: Sequence[tuple[str, npt.NDArray[np.void]]], batches: int) -> "Exchanged":
+        """The files of some tasks, (path, index), for so many batches of partitions."""
+        counts = [len(index) for _, index in made]
+        index = np.concatenate([np.zeros(0, INDEX), *(index for _, index in made)])
+        order = np.argsort(index["batch"], kind="stable")
+        places = [np.arange(count, dtype=np.uint32) for count in counts]
         return Exchanged(
-            files=tuple(receipt.file("exchange").path for receipt in receipts),
-            index=np.stack(rows) if rows else np.zeros((0, batches, 4), np.uint64),
+            files=tuple(path for path, _ in made),
+            index=index[order],
+            file=np.repeat(np.arange(len(made), dtype=np.uint32), counts)[order],
+            place=np.concatenate([np.zeros(0, np.uint32), *places])[order],
+            edges=np.searchsorted(index["batch"][order], np.arange(batches + 1)),
         )
 
     def total(self, batch: int) -> tuple[int, int, str]:
         """Documents and tokens of a batch over all files, and the sum of what they are, in hexadecimal."""
-        rows, tokens, first, second = self.index[:, batch].sum(axis=0, dtype=np.uint64).tolist()
-        return rows, tokens, f"{first:016x}{second:016x}"
+        here = self.index[self.edges[batch] : self.edges[batch + 1]]
+        first, second = (int(here[name].sum(dtype=np.uint64)) for name in ("first", "second"))
+        return int(here["rows"].sum()), int(here["tokens"].sum()), f"{first:016x}{second:016x}"
+
+    def tokens(self, batch: int) -> npt.NDArray[np.int64]:
+        """How many tokens each file has for a batch."""
+        out = np.zeros(len(self.files), np.int64)
+        here = slice(self.edges[batch], self.edges[batch + 1])
+        out[self.file[here]] = self.index["tokens"][here]
+        return out
 
     def read(self, objects: Objects, batch: int, start: int = 0, stop: int | None = None) -> Spread:
         """The documents of a batch, file by file from file `start` to before `stop`, where they were read.
 
         Raises CorruptionError for a file that does not hold what was written to it.
         """
-        wanted = range(start, len(self.files) if stop is None else stop)
-        having = [number for number in wanted if self.index[number, batch, ROWS]]
+        numbers = self.file[self.edges[batch] : self.edges[batch + 1]]
+        first, last = np.searchsorted(numbers, [start, len(self.files) if stop is None else stop])
+        entries = range(self.edges[batch] + first, self.edges[batch] + last)
 
-        def one(number: int) -> pa.RecordBatch:
-            with open_arrow_at(objects, self.files[number]) as reader:
-                return reader.get_batch(int(np.count_nonzero(self.index[number, :batch, ROWS])))
+        def one(entry: int) -> pa.RecordBatch:
+            with open_arrow_at(objects, self.files[self.file[entry]]) as reader:
+                return reader.get_batch(int(self.place[entry]))
 
         with phase("read"), ThreadPoolExecutor(READS_AT_ONCE) as pool:
-            batches = list(pool.map(one, having))
+            batches = list(pool.map(one, entries))
         if not batches:
             return _nothing()
         table = pa.Table.from_batches(batches)
@@ -125,15 +165,21 @@ class Exchanged:
         with phase("re-read"):
             prints = fingerprints(documents, key, number)
         at = 0
-        for file, found in zip(having, batches, strict=True):
+        for entry, found in zip(entries, batches, strict=True):
             here = prints[at : at + len(found), 1:].sum(axis=0, dtype=np.uint64)
-            if not np.array_equal(here, self.index[file, batch, SUMS]):
+            if here.tolist() != [int(self.index[name][entry]) for name in ("first", "second")]:
+                path = self.files[self.file[entry]]
                 raise CorruptionError(
-                    f"{objects.uri(self.files[file])}: batch {batch} is not what was written to it; remove the "
-                    f"receipts of its stage below {objects.uri('receipts')} and run again"
+                    f"{objects.uri(path)}: batch {batch} is not what was written to it; {_advice(objects, path)}"
                 )
             at += len(found)
         return Spread(documents=documents, key=key, number=number, part=part, prints=prints)
+
+
+def _advice(objects: Objects, path: str) -> str:
+    if path.endswith(".exchange.arrow"):
+        return f"remove the receipts of its stage below {objects.uri('receipts')} and run again"
+    return "it is part of the last generation: restore it from a copy, or run the recipe in another root"
 
 
 def _nothing() -> Spread:

@@ -4,7 +4,7 @@ Small inputs share units. When one of them changes, its unit is another one, and
 the shards that they are in.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
@@ -14,9 +14,8 @@ import pyarrow as pa
 from pairloom.operators.errors import CorruptionError
 from pairloom.pipeline.phases import phase
 from pairloom.pipeline.store.files import StoredFile, open_arrow
-from pairloom.pipeline.store.manifest import StageRecord
 from pairloom.pipeline.store.objects import Objects
-from pairloom.pipeline.store.receipts import Piece, committed_receipts
+from pairloom.pipeline.store.receipts import Piece, Receipt
 
 __all__ = ["EarlierShards", "Known", "earlier_shards", "known_slices"]
 
@@ -30,14 +29,13 @@ class Known:
     first_batch: int
 
 
-def known_slices(objects: Objects, tokenized: StageRecord | None) -> dict[str, Known]:
-    """The slices that the units of a generation have tokenized, by identity.
+def known_slices(receipts: Iterable[Receipt]) -> dict[str, Known]:
+    """The slices that units of tokenize have tokenized, by identity.
 
     Those with dead letters are left out: they are read again, so that the new unit has its own.
     """
     known: dict[str, Known] = {}
-    units = () if tokenized is None else tokenized.units
-    for receipt in committed_receipts(objects, "tokenize", units):
+    for receipt in receipts:
         shard, first = receipt.file("tokens"), 0
         for piece in receipt.pieces:
             if not piece.ledger.rejects:

@@ -5,7 +5,8 @@
     what fills no row in any partition ─▶ carry task ─▶ the last packed file of the split
 
 The packed bytes are the same whatever the units and the workers were, and a partition's depend on nothing but the
-documents in it. Memory is bounded by a shard in the first pass and by a partition in the second.
+documents in it: one whose documents are what they were is not packed again (`contents`). Memory is bounded by a shard in
+the first pass and by a partition in the second.
 """
 
 from collections.abc import Sequence
@@ -19,13 +20,12 @@ from pairloom.operators.errors import CorruptionError
 from pairloom.operators.pack import Documents, PackPlan
 from pairloom.pipeline.job import Job
 from pairloom.pipeline.phases import phase
-from pairloom.pipeline.stages.agreement import check_delivered, check_exchanged
 from pairloom.pipeline.stages.carry import carry_tasks, write_leftover
-from pairloom.pipeline.stages.exchange import exchange_tasks, regroup_tasks
+from pairloom.pipeline.stages.contents import known_contents, spread_all
 from pairloom.pipeline.stages.exchanged import Exchanged
 from pairloom.pipeline.stages.partitions import Splits
 from pairloom.pipeline.stages.rows import RowSettings, packed_schema, write_rows
-from pairloom.pipeline.stages.select import Mixed, selections, taken
+from pairloom.pipeline.stages.select import selections, taken
 from pairloom.pipeline.store.files import StoredFile
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.manifest import SourceRecord, StageRecord
@@ -78,7 +78,13 @@ class PackTask:
     def run(self, shared: tuple[Exchanged, ...]) -> Receipt:
         """Read, order, plan, write."""
         objects = open_objects(self.root)
-        documents, numbers = self._documents(objects, shared[self.group])
+        exchanged = shared[self.group]
+        if (there := exchanged.total(self.batch)) != self.documents:
+            raise CorruptionError(
+                f"{self.label}: exchange files have {there}, and the index of the corpus says {self.documents}: a token "
+                "shard or the index was changed, or this is a bug"
+            )
+        documents, numbers = self._documents(objects, exchanged)
         with phase("sort"):
             plans = self.settings.plans(documents.length)
         files = [file for plan in plans for file in self._write(objects, plan, documents, numbers)]
@@ -130,7 +136,7 @@ class PackTask:
 
 
 def pack_rows(job: Job) -> StageRecord:
-    """Exchange every shard, pack every partition, pack what they leave."""
+    """Exchange shards, pack every partition that is not packed yet, pack what they leave."""
     recipe, choice = job.plan.recipe, job.plan.recipe.pack
     tokenized = job.records["tokenize"]
     mixed = selections(recipe, job.records["select"]) if "select" in job.records else None
@@ -145,70 +151,75 @@ def pack_rows(job: Job) -> StageRecord:
         splits = splits.with_validation(mixed.validation_tokens)
     vocabulary = job.vocabulary()
     settings, width = _settings(job, vocabulary), vocabulary.dtype.itemsize
-    groups, sources = _exchange(job, tokenized, splits, width, mixed)
-    tasks = []
-    for part in range(len(splits)):
-        group, batch = (0, part) if splits.width == 1 else divmod(part, splits.width)
-        tasks.append(
-            PackTask(
-                root=recipe.root,
-                split=splits.name(part),
-                number=splits.number(part),
-                group=group,
-                batch=batch,
-                documents=groups[group].total(batch),
-                width=width,
-                carries=not splits.alone(part) and settings.strategy in ("best_fit", "concat", "first_fit"),
-                settings=settings,
-            )
-        )
-    sizes = [width * task.documents[1] for task in tasks]
-    packed = job.step("pack", tasks, shared=groups, sizes=sizes)
+    groups: tuple[Exchanged, ...]
+    kept: dict[str, object] = {}
+    sources: tuple[SourceRecord, ...] = ()
+    if mixed is None and splits.mode != "document":
+        known = known_contents(job, tokenized, splits)
+        tasks = [
+            _task(job, splits, part, known.place(part), known.total(part), settings, width)
+            for part in range(len(splits))
+        ]
+        before = job.last and job.last.stages.get("pack")
+        packed_before = set(before.units if before else ())
+        changed = [part for part, task in enumerate(tasks) if task.unit not in packed_before]
+        groups, kept = known.documents_of(job, changed, width), known.record(job)
+    else:
+        groups, sources = spread_all(job, tokenized, splits, width, mixed)
+        places = [(0, p) if splits.width == 1 else divmod(p, splits.width) for p in range(len(splits))]
+        tasks = [
+            _task(job, splits, part, (group, batch), groups[group].total(batch), settings, width)
+            for part, (group, batch) in enumerate(places)
+        ]
+    made = _pack(job, tasks, groups, splits, settings)
+    wanted = tokenized.ledger.documents_out, tokenized.ledger.tokens
+    if mixed is not None:
+        wanted = taken(sources, "documents"), taken(sources, "tokens")
+    return _record(job, wanted, settings, made).model_copy(update={"sources": sources} | kept)
+
+
+def _task(
+    job: Job,
+    splits: Splits,
+    part: int,
+    place: tuple[int, int],
+    documents: tuple[int, int, str],
+    settings: RowSettings,
+    width: int,
+) -> PackTask:
+    return PackTask(
+        root=job.plan.recipe.root,
+        split=splits.name(part),
+        number=splits.number(part),
+        group=place[0],
+        batch=place[1],
+        documents=documents,
+        width=width,
+        carries=not splits.alone(part) and settings.strategy in ("best_fit", "concat", "first_fit"),
+        settings=settings,
+    )
+
+
+def _pack(
+    job: Job, tasks: list[PackTask], groups: tuple[Exchanged, ...], splits: Splits, settings: RowSettings
+) -> dict[str, list[Receipt]]:
+    """Pack the partitions, and what they leave; the receipts of each split."""
+    packed = job.step("pack", tasks, shared=groups, sizes=[task.width * task.documents[1] for task in tasks])
     made: dict[str, list[Receipt]] = {"train": [], "validation": []}
     for task, receipt in zip(tasks, packed, strict=True):
         made[task.split].append(receipt)
     carries = [
         carry
         for split, receipts in made.items()
-        for carry in carry_tasks(recipe.root, split, _files(receipts, "leftover"), settings, splits.tokens)
+        for carry in carry_tasks(
+            job.plan.recipe.root, split, _files(receipts, "leftover"), settings, splits.tokens
+        )
     ]
     if carries:
         sizes = [sum(file.bytes for file in carry.leftovers) for carry in carries]
         for carry, receipt in zip(carries, job.step("carry", carries, sizes=sizes), strict=True):
             made[carry.split].append(receipt)
-    wanted = tokenized.ledger.documents_out, tokenized.ledger.tokens
-    if mixed is not None:
-        wanted = taken(sources, "documents"), taken(sources, "tokens")
-    return _record(job, wanted, settings, made).model_copy(update={"sources": sources})
-
-
-def _exchange(
-    job: Job, tokenized: StageRecord, splits: Splits, width: int, mixed: Mixed | None
-) -> tuple[tuple[Exchanged, ...], tuple[SourceRecord, ...]]:
-    """Spread every shard over the partitions, in two steps if they are very many; and what became of each source."""
-    tasks = exchange_tasks(job, tokenized, splits, mixed)
-    receipts = job.step(
-        "exchange",
-        tasks,
-        sizes=[file.bytes for file in tokenized.files],
-        shared=None if mixed is None else mixed.duplicates,
-    )
-    sources: tuple[SourceRecord, ...] = ()
-    if mixed is None:
-        check_exchanged(tokenized, receipts)
-    else:
-        sources = mixed.delivered([task.shard.source for task in tasks], receipts)
-        check_delivered(mixed.sources, sources, tokenized.files, receipts)
-    job.scratch += receipts
-    exchanged = Exchanged.of(receipts, -(-len(splits) // splits.width))
-    if splits.width == 1:
-        return (exchanged,), sources
-    again = regroup_tasks(job.plan.recipe.root, receipts, exchanged, splits, width)
-    flat = [task for tasks in again for task in tasks]
-    receipts = job.step("regroup", flat, shared=exchanged, sizes=[task.bytes for task in flat])
-    job.scratch += receipts
-    found = iter(receipts)
-    return tuple(Exchanged.of([next(found) for _ in tasks], splits.width) for tasks in again), sources
+    return made
 
 
 def _record(

@@ -26,10 +26,12 @@ ONE_PASS = 512
 class Splits:
     """How documents are spread: `train` partitions, and `validation` partitions for `share` of the documents.
 
-    `tokens` is how many tokens make a partition where the order of the corpus is kept. `width` is how many neighbouring
-    partitions share a batch of an exchange file: 1, unless there are too many.
+    `mode` is that of the shuffle. `tokens` is how many tokens make a partition where the order of the corpus is kept.
+    `width` is how many neighbouring partitions share a batch of an exchange file: 1, unless every shard has documents for
+    every partition (mode `document`) and these are too many.
     """
 
+    mode: str
     train: int
     validation: int
     share: float
@@ -46,13 +48,25 @@ class Splits:
             train = groups or 1 << max(0, (tokens // most).bit_length() - 1)
         validation = math.ceil(train * share)
         return Splits(
-            train=train, validation=validation, share=share, tokens=most, width=_width(train + validation)
+            mode=mode,
+            train=train,
+            validation=validation,
+            share=share,
+            tokens=most,
+            width=_width(mode, train + validation),
         )
 
     def with_validation(self, tokens: int) -> "Splits":
         """As many partitions for validation as it takes for so many tokens, whatever there is for training."""
         validation = max(1, -(-tokens // self.tokens)) if self.share else 0
-        return replace(self, validation=validation, width=_width(self.train + validation))
+        return replace(self, validation=validation, width=_width(self.mode, self.train + validation))
+
+    def identity(self, end_token: int) -> list[object]:
+        """Everything that decides the partitions of documents that end before token `end_token` of the corpus."""
+        if self.mode == "none":
+            # Where the order is kept, partitions that come later change nothing.
+            return [self.mode, self.share, self.tokens, min(self.train, end_token // self.tokens + 1)]
+        return [self.mode, self.share, self.train, self.validation, self.width]
 
     def __len__(self) -> int:
         return self.train + self.validation
@@ -80,10 +94,14 @@ class Splits:
     def by_place(
         self, places: npt.NDArray[np.int64], held_out: npt.NDArray[np.bool_]
     ) -> npt.NDArray[np.int64]:
-        """The partition of each document, from the tokens that come before it in the corpus."""
+        """The partition of each document, from the tokens that come before it in the corpus.
+
+        Those of a partition that are held out are in the same partition for validation, however the corpus goes on.
+        """
         part = np.minimum(places // self.tokens, self.train - 1)
-        return np.where(held_out, self.train + part * self.validation // self.train, part)
+        held = np.minimum(np.floor(part * self.share).astype(np.int64), self.validation - 1)
+        return np.where(held_out, self.train + held, part)
 
 
-def _width(parts: int) -> int:
-    return 1 if parts <= ONE_PASS else math.isqrt(parts - 1) + 1
+def _width(mode: str, parts: int) -> int:
+    return 1 if mode != "document" or parts <= ONE_PASS else math.isqrt(parts - 1) + 1

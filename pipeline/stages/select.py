@@ -54,7 +54,7 @@ def select(job: Job) -> StageRecord:
         )
     exact = recipe.pack.deduplicate == "exact"
     parts = digest_partitions(tokenized.ledger.documents_out) if exact else 0
-    shards = list(placed_shards(job.objects, tokenized))
+    shards = list(placed_shards(job.objects, tokenized, job.tokenized))
     step = "survey" if exact else "select"
     surveyed = job.step(
         step,

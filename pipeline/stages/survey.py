@@ -58,7 +58,9 @@ class SurveyTask:
     @property
     def unit(self) -> str:
         """The unit's id."""
-        return unit_id(self.stage, self.shard.identity() | {"share": self.share, "parts": self.parts})
+        # Digests name documents by their place in the corpus; without them no place is asked for.
+        shard = self.shard.identity(placed=self.parts > 0)
+        return unit_id(self.stage, shard | {"share": self.share, "parts": self.parts})
 
     @property
     def label(self) -> str:

@@ -28,7 +28,7 @@ from pairloom.pipeline.store.files import attempt_path, write_arrow
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.manifest import StageRecord
 from pairloom.pipeline.store.objects import Objects
-from pairloom.pipeline.store.receipts import Ledger, Piece, Receipt, claim, unit_id
+from pairloom.pipeline.store.receipts import Ledger, Piece, Receipt, claim, committed_receipts, unit_id
 
 __all__ = ["TokenizeTask", "shard_schema", "tokenize", "tokenize_task"]
 
@@ -226,14 +226,10 @@ class TokenizeTask:
 
 
 def tokenize_task(
-    recipe: Recipe,
-    unit: Unit,
-    vocabulary: Vocabulary,
-    known: Mapping[str, Known] | None = None,
-    memo: str | None = None,
+    recipe: Recipe, unit: Unit, vocabulary: Vocabulary, memo: str | None = None
 ) -> TokenizeTask:
-    """The task of a unit; of what is known, it gets the slices that it has. `memo` is the SHA-256 of the memo's file."""
-    task = TokenizeTask(
+    """The task of a unit; `memo` is the SHA-256 of the memo's file."""
+    return TokenizeTask(
         root=recipe.root,
         input=unit,
         vocabulary=vocabulary.fingerprint,
@@ -243,23 +239,30 @@ def tokenize_task(
         max_record_bytes=recipe.max_record_bytes,
         memo=memo,
     )
-    if not known:
-        return task
-    return replace(task, known={name: known[name] for name in task.identities() if name in known})
 
 
 def tokenize(job: Job) -> StageRecord:
-    """Tokenize every unit."""
+    """Tokenize every unit; of what the last generation knows, a unit that is new gets the slices that it has."""
     vocabulary = job.vocabulary()
-    known = known_slices(job.objects, None if job.last is None else job.last.stages.get("tokenize"))
+    last = None if job.last is None else job.last.stages.get("tokenize")
+    before = list(committed_receipts(job.objects, "tokenize", () if last is None else last.units))
+    job.tokenized.update((receipt.unit, receipt) for receipt in before)
+    known = known_slices(before)
     memo = job.records["learn"].file("memo") if "learn" in job.records else None
     label = None if memo is None or vocabulary.foreign is not None else memo.sha256
-    tasks = [tokenize_task(job.plan.recipe, unit, vocabulary, known, label) for unit in job.plan.units]
+    tasks = [tokenize_task(job.plan.recipe, unit, vocabulary, label) for unit in job.plan.units]
+    if known:
+        tasks = [task if task.unit in job.tokenized else _knowing(task, known) for task in tasks]
     if memo is not None:
         vocabulary = vocabulary.with_memo(read_memo(job.objects, memo))
     receipts = job.step(
-        "tokenize", tasks, shared=vocabulary.prepared(), sizes=[unit.bytes for unit in job.plan.units]
+        "tokenize",
+        tasks,
+        shared=vocabulary.prepared(),
+        sizes=[unit.bytes for unit in job.plan.units],
+        known=job.tokenized,
     )
+    job.tokenized.update((receipt.unit, receipt) for receipt in receipts)
     record = StageRecord(
         key=job.plan.keys["tokenize"],
         units=tuple(receipt.unit for receipt in receipts),
@@ -271,6 +274,10 @@ def tokenize(job: Job) -> StageRecord:
     )
     check_tokenized(job.objects, receipts, None if job.plan.kept else job.records.get("count"))
     return record
+
+
+def _knowing(task: TokenizeTask, known: Mapping[str, Known]) -> TokenizeTask:
+    return replace(task, known={name: known[name] for name in task.identities() if name in known})
 
 
 def _coverage(units: Sequence[Unit], receipts: Sequence[Receipt]) -> dict[str, Coverage]:

@@ -141,7 +141,7 @@ def check_present(objects: Objects, records: Iterable[StageRecord], last: Manife
 
 
 def _paths(records: Iterable[StageRecord]) -> set[str]:
-    return {file.path for record in records for file in (*record.files, *record.rejected, *record.leftovers)}
+    return {file.path for record in records for file in record.stored}
 
 
 def _looked_at(objects: Objects, paths: list[str]) -> Iterator[Listed]:

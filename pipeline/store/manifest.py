@@ -60,9 +60,9 @@ class StageRecord(BaseModel):
     """What a stage made: its units and files in order, its ledger, and `key`, the hash of what was asked of it.
 
     `splits` are facts about each split of packed rows. `leftovers` are the files in which partitions handed on what did
-    not fill a row: no reader needs them, but units that are done are done only with their files. `unit_sources` are the
-    sources of the units, where a unit has one; `sources` is what became of each source, `coverage` how the vocabulary met
-    its text.
+    not fill a row: no reader needs them, but units that are done are done only with their files. `index` and `held` are
+    what the next generation need not find out again (`stages.index`). `unit_sources` are the sources of the units, where a
+    unit has one; `sources` is what became of each source, `coverage` how the vocabulary met its text.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -75,9 +75,17 @@ class StageRecord(BaseModel):
     facts: dict[str, int] = {}
     splits: dict[str, dict[str, int]] = {}
     leftovers: tuple[StoredFile, ...] = ()
+    index: StoredFile | None = None
+    held: tuple[StoredFile, ...] = ()
     unit_sources: tuple[str, ...] = ()
     sources: tuple[SourceRecord, ...] = ()
     coverage: dict[str, Coverage] = {}
+
+    @property
+    def stored(self) -> tuple[StoredFile, ...]:
+        """Every file that the stage has made and that stays."""
+        index = () if self.index is None else (self.index,)
+        return (*self.files, *self.rejected, *self.leftovers, *self.held, *index)
 
     def file(self, role: str) -> StoredFile:
         """The first file of a role; raises KeyError if there is none."""

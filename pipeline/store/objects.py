@@ -146,10 +146,11 @@ class LocalObjects:
 
     def list(self, prefix: str) -> list[str]:
         """Paths below a prefix, sorted."""
-        base = Path(self.folder)
-        found = []
+        base, found = Path(self.folder), []
         for parent, _, names in os.walk(self._place(prefix)):
-            found += [(Path(parent) / name).relative_to(base).as_posix() for name in names]
+            if names:
+                folder = Path(parent).relative_to(base).as_posix()
+                found += names if folder == "." else [f"{folder}/{name}" for name in names]
         return sorted(found)
 
     def delete(self, path: str) -> None:

@@ -9,7 +9,7 @@ A unit's id is a hash of everything that changes its bytes, so a receipt never g
 configuration or another format have another id.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -181,15 +181,31 @@ def find_receipts(objects: Objects, units: Sequence[tuple[str, str]]) -> list[Re
     stages = sorted({stage for stage, _ in units})
     listed = {path for stage in stages for path in objects.list(f"receipts/{stage}")}
     there = [one for one in units if receipt_path(*one) in listed]
+    # A few for each look of a thread, which takes as long as reading one from a local disk.
+    several = max(1, min(16, len(there) // (4 * READS_AT_ONCE)))
+    shares = [there[i : i + several] for i in range(0, len(there), several)]
     with ThreadPoolExecutor(READS_AT_ONCE) as pool:
-        found = dict(zip(there, pool.map(lambda one: find_receipt(objects, *one), there), strict=True))
+        read = pool.map(lambda share: [find_receipt(objects, *one) for one in share], shares)
+        found = {
+            one: receipt
+            for share, some in zip(shares, read, strict=True)
+            for one, receipt in zip(share, some, strict=True)
+        }
     return [found.get(one) for one in units]
 
 
-def committed_receipts(objects: Objects, stage: str, units: Sequence[str]) -> Iterator[Receipt]:
-    """The receipts of units that a generation holds, in order; raises CorruptionError where one is gone."""
-    found = find_receipts(objects, [(stage, unit) for unit in units])
-    for unit, listed in zip(units, found, strict=True):
+def committed_receipts(
+    objects: Objects, stage: str, units: Sequence[str], known: Mapping[str, Receipt] | None = None
+) -> Iterator[Receipt]:
+    """The receipts of units that a generation holds, in order; raises CorruptionError where one is gone.
+
+    `known` are receipts that need not be read, by unit.
+    """
+    there = known or {}
+    asked = [unit for unit in units if unit not in there]
+    found = dict(zip(asked, find_receipts(objects, [(stage, unit) for unit in asked]), strict=True))
+    for unit in units:
+        listed = there.get(unit) or found[unit]
         receipt = listed or find_receipt(objects, stage, unit)  # a listing may lag behind
         if receipt is None:
             raise CorruptionError(

@@ -11,6 +11,7 @@ from pairloom.pipeline.stages.agreement import (
     check_deduplicated,
     check_delivered,
     check_exchanged,
+    check_indexed,
     check_surveyed,
     check_tokenized,
 )
@@ -121,6 +122,16 @@ def test_an_exchange_file_holds_its_shard() -> None:
     for wrong in ([receipt(4, 10), receipt(4, 20)], [receipt(3, 11), receipt(5, 19)]):
         with pytest.raises(CorruptionError, match=r"exchange unit e{12}.*of data/tokens"):
             check_exchanged(tokenized, wrong)
+
+
+def test_an_index_has_what_its_shard_has() -> None:
+    tokenized = StageRecord(
+        key="k", units=("u", "v"), files=(stored("tokens", 3, 10), stored("tokens", 5, 20))
+    )
+    check_indexed(tokenized, [("a" * 32, 3, 10), ("b" * 32, 5, 20)])
+    for rows, tokens in ((4, 20), (5, 19)):
+        with pytest.raises(CorruptionError, match=rf"unit b{{12}}: {rows} documents with {tokens} tokens"):
+            check_indexed(tokenized, [("a" * 32, 3, 10), ("b" * 32, rows, tokens)])
 
 
 SURVEY = {"train_documents": 2, "train_tokens": 7, "validation_documents": 1, "validation_tokens": 3}

@@ -2,13 +2,17 @@
 
 import os
 import pickle
+import random
 import sysconfig
+from hashlib import blake2b
 from pathlib import Path
 
 import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pairloom.operators.errors import DataError, RecipeError
 from pairloom.pipeline.corpus import InputFile, Source, list_inputs, plan_units
@@ -216,6 +220,57 @@ def test_formats(tmp_path, name, form, compression):
     assert (file.format, file.compression) == (form, compression)
 
 
+def sized(sizes: dict[int, int]) -> list[InputFile]:
+    """Files that are never cut, by number."""
+    common = {"source": "s", "version": "v", "format": "text", "compression": "none"}
+    return [InputFile(uri=f"file:///in/{i:05}.txt", size=size, **common) for i, size in sorted(sizes.items())]
+
+
+def cut(sizes: dict[int, int], unit_bytes: int) -> list[tuple[str, ...]]:
+    units = plan_units(Source(name="s", paths=("/in/*",)), sized(sizes), unit_bytes)
+    return [tuple(f"{piece.file.uri} {piece.file.size}" for piece in unit.slices) for unit in units]
+
+
+def cut_slowly(files: list[InputFile], unit_bytes: int, most: int) -> list[list[InputFile]]:
+    """What is too much is cut before the file with the least hash, but for the first."""
+    if len(files) < 2 or (sum(file.size for file in files) <= unit_bytes and len(files) <= most):
+        return [files] if files else []
+    at = min(
+        range(1, len(files)), key=lambda i: blake2b(f"{files[i].uri} 0".encode(), digest_size=8).digest()
+    )
+    return cut_slowly(files[:at], unit_bytes, most) + cut_slowly(files[at:], unit_bytes, most)
+
+
+@given(
+    st.dictionaries(st.integers(0, 99), st.integers(0, 60), max_size=60),
+    st.integers(1, 300),
+    st.sampled_from([1, 3, 4096]),
+)
+def test_units_are_cut_at_the_files_with_the_least_hashes(sizes, unit_bytes, most):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pairloom.pipeline.corpus._FILES_IN_UNIT", most)
+        found = cut(sizes, unit_bytes)
+    slow = cut_slowly(sized(sizes), unit_bytes, most)
+    assert found == [tuple(f"{file.uri} {file.size}" for file in files) for files in slow]
+
+
+def test_an_input_that_changes_moves_few_edges():
+    rng = random.Random(5)
+    sizes = {i: rng.randint(1, 60) for i in range(0, 2000, 2)}
+    before = cut(sizes, 200)
+    assert all(sum(int(one.split()[1]) for one in unit) <= 200 for unit in before)
+    assert sum(sizes.values()) / len(before) > 90  # about half of what a unit may have
+    new = {"changed": 0, "removed": 0, "added": 0}
+    for i in rng.sample(sorted(sizes), 50):
+        for what, after in (
+            ("changed", sizes | {i: rng.randint(1, 60)}),
+            ("removed", {k: size for k, size in sizes.items() if k != i}),
+            ("added", sizes | {i + 1: rng.randint(1, 60)}),
+        ):
+            new[what] += len(set(cut(after, 200)) - set(before))
+    assert all(count <= 2 * 50 for count in new.values()), new
+
+
 def test_units_cut_jsonl_at_multiples_and_group_small_files(tmp_path):
     touch(tmp_path / "a.jsonl", b"\n" * 250)
     for k in range(5):
@@ -225,16 +280,23 @@ def test_units_cut_jsonl_at_multiples_and_group_small_files(tmp_path):
     everything = source(tmp_path, "*", text="body", id="key")
     files = list_inputs(everything)
     units = plan_units(everything, files, 100)
-    assert [[(Path(p.file.uri).name, p.start, p.stop) for p in unit.slices] for unit in units] == [
-        [("a.jsonl", 0, 100)],
-        [("a.jsonl", 100, 200)],
-        [("a.jsonl", 200, 250), ("b0.txt", 0, 1)],
-        [("b1.txt", 0, 1), ("b2.txt", 0, 1)],
-        [("b3.txt", 0, 1), ("b4.txt", 0, 1)],
-        [("c.jsonl.gz", 0, 1)],
-        [("d.txt", 0, 1)],
+    slices = [(Path(p.file.uri).name, p.start, p.stop) for unit in units for p in unit.slices]
+    assert slices == [
+        ("a.jsonl", 0, 100),
+        ("a.jsonl", 100, 200),
+        ("a.jsonl", 200, 250),
+        *((f"b{k}.txt", 0, 1) for k in range(5)),
+        ("c.jsonl.gz", 0, 1),
+        ("d.txt", 0, 1),
     ]
-    assert [unit.bytes for unit in units] == [100, 100, 90, 80, 80, 300, 0]
+    sizes = [unit.bytes for unit in units]
+    assert sum(sizes) == 750
+    assert sizes[:2] == [100, 100]
+    assert max(sizes) == 300
+    assert len(units) <= 9
+    assert [[Path(p.file.uri).name for p in unit.slices] for unit in units if unit.bytes > 100] == [
+        ["c.jsonl.gz"]
+    ]
     assert {(unit.source, unit.text, unit.id) for unit in units} == {("s", "body", "key")}
     assert pickle.loads(pickle.dumps(units)) == units
     assert plan_units(everything, [], 100) == []

@@ -219,8 +219,9 @@ def test_two_steps_spread_as_one_does(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr("pairloom.pipeline.store.receipts.FEW", 3)
     events: list[Event] = []
     two = run(recipe_for(tmp_path, *settings, root=tmp_path / "two"), observe=events.append)
-    (regroup,) = [e for e in events if isinstance(e, StepStarted) and e.step == "regroup"]
-    assert regroup.units > 8
+    regroup = [e.units for e in events if isinstance(e, StepStarted) and e.step == "regroup"]
+    # In the other modes a shard has documents for few partitions, however many there are.
+    assert [units > 8 for units in regroup] == [True] * (mode == "document")
     assert contents(two)["pack"] == contents(one)["pack"]
     assert two.stages["pack"].units == one.stages["pack"].units
     assert not list((tmp_path / "two" / "receipts" / "regroup").rglob("*.json"))
