@@ -16,10 +16,11 @@ from pairloom.pipeline.phases import Usage
 from pairloom.pipeline.plan import Plan
 from pairloom.pipeline.store.receipts import Ledger
 
-__all__ = ["SAYS", "Progress", "Step", "progress", "size_text", "time_text", "watching"]
+__all__ = ["ROUNDS", "SAYS", "Progress", "Step", "progress", "size_text", "time_text", "watching"]
 
 LINE_SECONDS = 10.0  # between two lines of a step where there is no terminal
 
+ROUNDS = ("rounds", "join rounds")  # steps of members that make merges together
 SAYS = {
     "prepare": "prepare",
     "count": "count words",
@@ -30,6 +31,7 @@ SAYS = {
     "merge pieces": "merge pieces",
     "learn": "learn merges",
     "segment": "segment",
+    "join rounds": "join rounds",
     "join words": "join words",
     "tokenize": "tokenize",
     "survey": "digest tokens",
@@ -152,7 +154,7 @@ class _Lines(Progress):
             self._say("prepare: start a worker; load its kernels, or compile them once for this machine")
             return
         known = f", {step.reused} done before" if step.reused else ""
-        noun = "member" if step.name == "rounds" else "unit"
+        noun = "member" if step.name in ROUNDS else "unit"
         self._say(f"{SAYS[step.name]}: {_many(step.units, noun)}, {size_text(step.bytes)}{known}")
 
     def advance(self, step: Step, now: float) -> None:

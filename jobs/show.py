@@ -10,7 +10,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from pairloom.jobs.progress import SAYS, Progress, size_text, time_text
+from pairloom.jobs.progress import ROUNDS, SAYS, Progress, size_text, time_text
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.order import document_numbers
 from pairloom.pipeline.phases import PHASES
@@ -131,7 +131,7 @@ def show_summary(result: dict[str, Any]) -> None:
         rate = f", {size_text(step['bytes_per_second'])}/s" if step["bytes_per_second"] else ", done before"
         if "rounds" in step:
             rate = f", {step['merges']:,} merges after {step['rounds']:,} rounds"
-        elif name == "rounds":
+        elif name in ROUNDS:
             rate = ", no merge was left to learn"
         lines.append((SAYS[name], time_text(step["seconds"]) + rate))
     lines.append(("committed", f"generation {result['generation']} of {result['root']}"))

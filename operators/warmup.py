@@ -5,7 +5,7 @@ import pyarrow as pa
 
 from pairloom.operators.bpe import extend_bpe, learn_bpe, learn_superwords, replay, segment_words
 from pairloom.operators.bpe.pairs import compact_lists
-from pairloom.operators.bpe.sharded import learn_sharded
+from pairloom.operators.bpe.sharded import learn_sharded, learn_superwords_sharded
 from pairloom.operators.evaluate.curve import merge_steps
 from pairloom.operators.evaluate.numbers import count_numbers
 from pairloom.operators.evaluate.tally import tally_words
@@ -50,7 +50,10 @@ def warmup(schemes: tuple[str, ...] = tuple(SCHEMES)) -> None:
     # Superwords, supertokens, and going on from a vocabulary that exists.
     counts = count_words(column.fill_null(""), RandomChunks())
     part = segment_words(vocabulary, counts)
-    learn_superwords(vocabulary, [part], len(vocabulary) + 8, pretokenizer=Pretokenizer(scheme="none"))
+    whole = Pretokenizer(scheme="none")
+    joined = learn_superwords(vocabulary, [part], len(vocabulary) + 8, pretokenizer=whole)
+    done = joined.merges[len(vocabulary.merges) :][:2]
+    learn_superwords_sharded(vocabulary, [[part]], len(joined), pretokenizer=whole, merges=done)
     extend_bpe(vocabulary, counts, len(vocabulary) + 8)
     for _ in replay(counts, vocabulary.merges[:2], special_tokens=1):
         pass

@@ -183,7 +183,8 @@ def project(plan: Plan, workers: int) -> list[Projection]:
     learn = (merges, 300_000_000 + size // 4 + symbols, 10 * plan.recipe.vocabulary.size)
     if plan.recipe.vocabulary.learn.mode == "sharded":
         members = min(plan.partitions, plan.recipe.vocabulary.learn.members or workers)
-        learn = (members + merges, 500_000_000 + size // members + symbols, learn[2])
+        stages = 1 if plan.cut.weaker is None else 2
+        learn = (stages * members + merges, 500_000_000 + (size + 2 * symbols) // members, learn[2])
     shape = {
         "count": (len(plan.units) + plan.partitions, *counted),
         "learn": learn,

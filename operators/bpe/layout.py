@@ -1,6 +1,6 @@
 """Words laid out as symbols, from bytes or from tokens that an earlier vocabulary made of them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -37,6 +37,15 @@ class TokenSequences:
                 f"{len(self.counts)} words need {len(self.counts) + 1} offsets within {len(self.ids)} ids, "
                 f"got {len(self.offsets)}"
             )
+
+    def batches(self, tokens: int) -> Iterator[tuple[int, int]]:
+        """Ranges of words (first, last + 1) of some `tokens` tokens each, or one word that has more."""
+        start = 0
+        while start < len(self.counts):
+            stop = int(np.searchsorted(self.offsets, self.offsets[start] + tokens, "right")) - 1
+            stop = min(max(stop, start + 1), len(self.counts))
+            yield start, stop
+            start = stop
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -89,8 +98,21 @@ class Layout:
         return layout
 
     @classmethod
-    def of_tokens(cls, parts: list[TokenSequences]) -> "Layout":
-        """Words of tokens. Takes the parts out of the list, the last one first, so that they can be released."""
+    def of_tokens(cls, parts: Iterable[TokenSequences], empty: Allocate = np.empty) -> "Layout":
+        """Words of tokens, in order; `parts` and `empty` as of `of_bytes`."""
+        layout = cls._for_tokens(parts, empty)
+        layout._write_tokens(parts)
+        return layout
+
+    @classmethod
+    def consuming_tokens(cls, parts: list[TokenSequences]) -> "Layout":
+        """Words of tokens, which are taken out of the list as they are read, so that they can be released."""
+        layout = cls._for_tokens(parts, np.empty)
+        layout._write_tokens(parts.pop() for _ in range(len(parts)))
+        return layout
+
+    @classmethod
+    def _for_tokens(cls, parts: Iterable[TokenSequences], empty: Allocate) -> "Layout":
         sizes = np.zeros(5, np.int64)
         weight = 0.0
         for part in parts:
@@ -99,28 +121,24 @@ class Layout:
             short, long = lengths[(lengths >= 2) & (lengths < LONG)], lengths[lengths >= LONG]
             sizes[:4] += [len(short), short.sum(), len(long), long.sum()]
             sizes[4] = max(sizes[4], lengths.max(initial=0))
-        layout = cls._empty(sizes, "tokens", weight, few=False)
-        cursors = np.array([0, layout.split, 0, 0], np.int64)
-        while parts:
-            part = parts.pop()
-            start = 0
-            while start < len(part.counts):
-                stop = int(np.searchsorted(part.offsets, part.offsets[start] + _AT_A_TIME, "right")) - 1
-                stop = min(max(stop, start + 1), len(part.counts))
+        return cls._empty(sizes, "tokens", weight, few=False, empty=empty)
+
+    def _write_tokens(self, parts: Iterable[TokenSequences]) -> None:
+        cursors = np.array([0, self.split, 0, 0], np.int64)
+        for part in parts:
+            for start, stop in part.batches(_AT_A_TIME):
                 low, high = int(part.offsets[start]), int(part.offsets[stop])
                 lay_out_tokens(
                     part.ids[low:high].astype(np.uint32),
                     part.offsets[start : stop + 1] - low,
                     part.counts[start:stop].copy(),  # which may be read-only, and kernels tell these apart
-                    layout.split,
-                    layout.symbols,
-                    layout.starts,
-                    layout.owners,
-                    layout.long_counts,
+                    self.split,
+                    self.symbols,
+                    self.starts,
+                    self.owners,
+                    self.long_counts,
                     cursors,
                 )
-                start = stop
-        return layout
 
     @classmethod
     def _empty(

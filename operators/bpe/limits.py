@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pairloom.operators.jit import inner, load_u8, load_u32, signed, store_u8, store_u32
+from pairloom.operators.jit import inner, kernel, load_u8, load_u32, signed, store_u8, store_u32
 
-__all__ = ["NO_LIMITS", "PairLimits", "TokenFacts", "adopt", "rejected"]
+__all__ = ["NO_LIMITS", "PairLimits", "TokenFacts", "adopt", "mark_rejected", "rejected"]
 
 _SPACE = 32
 # Bits of a token's flags.
@@ -155,3 +155,10 @@ def adopt(rule: Any, left: int, right: int, product: int) -> None:
             store_u8(here, load_u8(tails + reach * (right + 1) - 1 - i))
         elif i - right_size < left_size:
             store_u8(here, load_u8(tails + reach * (left + 1) - 1 - (i - right_size)))
+
+
+@kernel
+def mark_rejected(rule: Any, pairs: npt.NDArray[np.int32], marks: npt.NDArray[np.bool_]) -> None:
+    """Which of `pairs` (int32[n, 2], ids) make a token that is past the limits; `marks` is bool[n]."""
+    for i in range(len(pairs)):
+        marks[i] = rejected(rule, signed(pairs[i, 0]), signed(pairs[i, 1]))

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from pairloom.operators.bpe.layout import Layout, TokenSequences
 from pairloom.operators.bpe.learner import Learner, memory
@@ -26,7 +27,16 @@ from pairloom.operators.vocabulary import Vocabulary
 from pairloom.operators.vocabulary.tokens import TokenTable
 from pairloom.operators.words import WordCounts
 
-__all__ = ["FORBID", "MAX_WORDS", "learn_superwords", "segment_words", "superwords_memory"]
+__all__ = [
+    "FORBID",
+    "MAX_WORDS",
+    "assemble_superwords",
+    "checked_base",
+    "learn_superwords",
+    "segment_words",
+    "superword_limits",
+    "superwords_memory",
+]
 
 MAX_WORDS = 4
 FORBID = (": ",)
@@ -40,7 +50,7 @@ def segment_words(base: Vocabulary, counts: WordCounts) -> TokenSequences:
     The words take 2 bytes a token where `base` has at most 65,536 tokens, else 4, and 16 a word.
     """
     whole = replace(base, pretokenizer=Pretokenizer(scheme="none"), normalizer="none", memo=None)
-    encoder = whole.encoder(table_bytes=0)
+    encoder = whole.encoder()
     text, none = text_of(counts.words), np.zeros(0, np.uint32)
     ids, offsets = [np.zeros(0, base.dtype)], [np.zeros(1, np.int64)]
     start = 0
@@ -78,18 +88,35 @@ def learn_superwords(
     Raises ValueError where `size` is below that of `base` or a token has the spelling of a special one, CapacityError where
     a pair's count passes 2^63 - 1 or the tokens of the pieces pass what 32 bits address.
     """
+    checked_base(base, size)
+    limits = superword_limits(base, max_words, forbid)
+    learner = Learner(Layout.consuming_tokens(parts), first=len(base), merges=size - len(base), limits=limits)
+    learned = learner.learn(min_count=min_count, progress=progress)
+    return assemble_superwords(base, learned, pretokenizer)
+
+
+def checked_base(base: Vocabulary, size: int) -> None:
+    """ValueError where `size` is below that of `base`, or its merges cannot be gone on with."""
     if size < len(base):
         raise ValueError(f"size {size} is too small: the first stage has {len(base)} tokens already")
     if base.foreign is not None or base.ignore_merges or base.ties_share_rank:
         raise ValueError(
             "superwords go on from merges that are made in the order of their ranks, and base has none"
         )
-    limits = None
-    if max_words is not None or forbid:
-        strings = tuple(string.encode() for string in forbid)
-        limits = PairLimits(tokens=base.tokens, max_words=max_words, forbid=strings)
-    learner = Learner(Layout.of_tokens(parts), first=len(base), merges=size - len(base), limits=limits)
-    learned = learner.learn(min_count=min_count, progress=progress)
+
+
+def superword_limits(base: Vocabulary, max_words: int | None, forbid: Sequence[str]) -> PairLimits | None:
+    """The limits on what merges of the second stage make, if there are any."""
+    if max_words is None and not forbid:
+        return None
+    strings = tuple(string.encode() for string in forbid)
+    return PairLimits(tokens=base.tokens, max_words=max_words, forbid=strings)
+
+
+def assemble_superwords(
+    base: Vocabulary, learned: npt.NDArray[np.int32], pretokenizer: Pretokenizer
+) -> Vocabulary:
+    """`base` with the merges of the second stage (int32[m, 2], ids); ValueError where one spells a special token."""
     tokens = list(base.tokens)
     for left, right in learned.tolist():
         tokens.append(tokens[left] + tokens[right])

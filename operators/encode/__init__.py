@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators.encode import kernel as k
-from pairloom.operators.encode.linear import MEMO_BYTES
+from pairloom.operators.encode.joins import NO_JOINS, JoinTable, cut_words
+from pairloom.operators.encode.linear import MEMO_BYTES, linear_bytes
 from pairloom.operators.encode.memo import Memo
 from pairloom.operators.encode.table import allocate, rehash_long, rehash_short
 from pairloom.operators.encode.word import SHORT, PairTable, scratch_bytes
@@ -25,6 +26,8 @@ _NO_KINDS = np.zeros(0, np.int32)
 # Buckets and slots of an empty table.
 _SHORT_START = 1 << 10
 _LONG_START = 1 << 12
+# Words that pieces are cut into at a time, where merges join words.
+_WORDS = 1 << 16
 # The part of the state that belongs to the text rather than to the table.
 _PROGRESS = [
     *(
@@ -59,6 +62,7 @@ class Encoder:
         self,
         *,
         pairs: PairTable,
+        joins: JoinTable | None = None,
         pretokenizer: Pretokenizer,
         dtype: np.dtype[Any],
         memo: Memo | None = None,
@@ -66,8 +70,9 @@ class Encoder:
     ) -> None:
         if table_bytes < 0:
             raise ValueError(f"table_bytes must not be negative, got {table_bytes}")
-        self._pairs = pairs
-        self._addresses = pairs.addresses
+        self._pairs, self._joins = pairs if joins is None else joins.early, joins
+        self._addresses = self._pairs.addresses
+        self._joined = NO_JOINS if joins is None else joins.addresses
         self._pretokenizer = pretokenizer
         self._dtype = dtype
         self._memo = memo
@@ -80,6 +85,9 @@ class Encoder:
         self._state = np.zeros(k.STATE, np.int64)
         self._short = self._slots = np.zeros(0, np.uint64)
         self._generations = 0
+        self._whole = np.zeros(0 if joins is None else (MEMO_BYTES + linear_bytes(SHORT)) // 8 + 1, np.uint64)
+        self._words = np.zeros(0 if joins is None else _WORDS, np.int64)
+        self._goes_on = np.zeros(len(self._words), np.uint8)
         state = self._state
         state[k.WIDTH] = dtype.itemsize // 2
         state[k.PLAN_AT] = self._plan.ctypes.data
@@ -142,7 +150,7 @@ class Encoder:
             high = int(ends[-1])
             closing = int(np.searchsorted(cuts, high, "right")) - int(state[k.CUT]) + 1
             out = self._room(out, high - low + closing * around)
-            self._run(at, len(text.data), low, np.ascontiguousarray(ends, np.int64))
+            self._run_pieces(at, len(text.data), low, np.ascontiguousarray(ends, np.int64))
         if state[k.MISSING] and missing_bytes != "drop":
             raise DataError(
                 f"{int(state[k.MISSING])} bytes have no token in this vocabulary, the first in document "
@@ -187,15 +195,38 @@ class Encoder:
         state[k.APPEND_AT], state[k.APPENDS] = append.ctypes.data, len(append)
         state[k.LISTS_AT] = lists.ctypes.data
 
-    def _run(self, at: int, size: int, low: int, ends: npt.NDArray[np.int64], *, refill: bool = True) -> None:
+    def _run_pieces(
+        self, at: int, size: int, low: int, ends: npt.NDArray[np.int64], *, refill: bool = True
+    ) -> bool:
+        """Encode a block of pieces; whether all of it was."""
+        state = self._state
+        if self._joins is None:
+            return self._run(at, size, low, ends, refill=refill)
+        longest = int(np.diff(ends, prepend=low).max(initial=0))
+        if MEMO_BYTES + linear_bytes(longest) > self._whole.nbytes:
+            known = self._whole[: MEMO_BYTES // 8]
+            self._whole = np.empty((MEMO_BYTES + linear_bytes(longest * 5 // 4)) // 8 + 1, np.uint64)
+            self._whole[: len(known)] = known
+        state[k.WHOLE_AT] = self._whole.ctypes.data + MEMO_BYTES
+        state[k.GOES_ON_AT] = self._goes_on.ctypes.data
+        state[k.JOINED], state[k.JOINED_FROM] = state[k.OUT], low
+        cursor = np.array([0, low], np.int64)
+        while count := cut_words(at, ends, self._joins.cuts, cursor, self._words, self._goes_on):
+            if not self._run(at, size, low, self._words[:count], refill=refill):
+                return False
+            low = int(self._words[count - 1])
+        return True
+
+    def _run(self, at: int, size: int, low: int, ends: npt.NDArray[np.int64], *, refill: bool = True) -> bool:
+        """Encode pretokens; whether it was all of them."""
         state = self._state
         state[k.PIECE] = 0
         state[k.POSITION] = low
         ends_at, pieces = ends.ctypes.data, len(ends)
         while True:
-            status = k.encode_block(at, size, ends_at, pieces, self._addresses, state)
+            status = k.encode_block(at, size, ends_at, pieces, self._addresses, self._joined, state)
             if status == k.DONE:
-                return
+                return True
             if status == k.NEED_SCRATCH:
                 longest = int(state[k.SCRATCH_LONGEST]) * 5 // 4
                 known = self._scratch[: MEMO_BYTES // 8]
@@ -217,7 +248,7 @@ class Encoder:
                 self._reset()
                 state[_PROGRESS] = saved[_PROGRESS]
             else:
-                return
+                return False
 
     def _place_short(self, move: Any, buckets: int) -> None:
         state = self._state
@@ -271,8 +302,7 @@ class Encoder:
                 discarded = np.empty(2 * (int(ends[-1]) - low) + 64, self._dtype)
             state[k.BASE] = state[k.OUT] = discarded.ctypes.data
             state[[k.CUT, k.CUTS, k.DOCUMENT, k.SKIP]] = 0
-            self._run(words.data.ctypes.data, len(words.data), low, ends, refill=False)
-            if state[k.PIECE] < len(ends):
+            if not self._run_pieces(words.data.ctypes.data, len(words.data), low, ends, refill=False):
                 break
         state[[k.MISSING, k.LOOKUPS, k.MISSES, k.UNKNOWN]] = 0
         state[k.MARK] = _GROWN

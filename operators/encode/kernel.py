@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from pairloom.operators.encode.joins import join_tokens
 from pairloom.operators.encode.table import (
     PROBES,
     bucket_hash,
@@ -28,6 +29,7 @@ from pairloom.operators.jit import (
     copy_16,
     inner,
     kernel,
+    load_u8,
     load_u32,
     load_u64,
     opaque,
@@ -94,8 +96,12 @@ DONE, GROW_SHORT, GROW_LONG, NEED_SCRATCH = 0, 1, 2, 3
     APPEND_AT,  # uint32: ids after each document
     APPENDS,
     LISTS_AT,  # int64: receives how many ids there are before each document
+    GOES_ON_AT,  # uint8: whether a piece of text goes on after each pretoken, or 0 where none ever does; see `joins.py`
+    JOINED,  # address of the first id of the piece that is open
+    JOINED_FROM,  # where that piece starts
+    WHOLE_AT,  # scratch for the longest piece
     STATE,
-) = range(37)
+) = range(41)
 
 TEXT, TEXT_ENDS, NULL = -1, -2, -3
 
@@ -288,11 +294,12 @@ def _open_cut(state: Any) -> Any:
 
 
 @kernel
-def encode_block(data: int, size: int, at: int, total: int, pairs: Any, state: Any) -> Any:
+def encode_block(data: int, size: int, at: int, total: int, pairs: Any, joins: Any, state: Any) -> Any:
     """Encode the `total` pretokens of one block, whose ends are int64 at the address `at`.
 
-    `data` is the address of `size` bytes of text, `pairs` is `PairTable.addresses`. The output has room for one id
-    a byte of the block, for what is put around the documents that end in it, and 16 bytes more.
+    `data` is the address of `size` bytes of text, `pairs` is `PairTable.addresses` and `joins` is `JoinTable.addresses`, or
+    NO_JOINS. The output has room for one id a byte of the block, for what is put around the documents that end in it, and
+    16 bytes more.
     """
     limit = data + size - 16
     plan = state[PLAN_AT]
@@ -305,6 +312,7 @@ def encode_block(data: int, size: int, at: int, total: int, pairs: Any, state: A
     out = state[OUT]
     cut = _open_cut(state)
     skip = state[SKIP]
+    goes_on = state[GOES_ON_AT]
     status = DONE
     while piece < total and status == DONE:
         batch = min(np.int64(BATCH), total - piece)
@@ -377,12 +385,18 @@ def encode_block(data: int, size: int, at: int, total: int, pairs: Any, state: A
                     status = GROW_LONG
             position = end
             done += 1
+            if goes_on and load_u8(goes_on + piece + done - 1) == np.uint8(0):
+                start, held = state[JOINED_FROM], state[JOINED]
+                scratch, whole = state[SCRATCH_AT], state[WHOLE_AT]
+                out = join_tokens(held, out, width, joins, scratch, data + start, end - start, whole)
+                state[JOINED], state[JOINED_FROM] = out, end
             if end >= cut:
                 state[OUT] = out
                 open_documents(state, position, False)
                 out = state[OUT]
                 skip = state[SKIP]
                 cut = _open_cut(state)
+                state[JOINED] = out
         piece += done
         state[LOOKUPS] += done - skipped
         state[UNKNOWN] += unknown

@@ -43,7 +43,7 @@ from pairloom.operators.vocabulary.tokens import TokenTable
 
 Int = int | np.int64
 
-__all__ = ["NO_RANK", "SHORT", "PairTable", "encode_word", "scratch_bytes"]
+__all__ = ["NO_RANK", "SHORT", "PairTable", "encode_word", "fill_ranks", "pair_rank", "scratch_bytes"]
 
 NO_RANK = 0xFFFFFFFF
 SHORT = 256
@@ -103,7 +103,7 @@ class PairTable:
         size = 1 << max(4, (3 * count).bit_length())
         slots = np.zeros(size, np.uint64)
         live = products >= 0
-        _fill(slots, np.ascontiguousarray(merges[live], dtype=np.int32), ranks[live])
+        fill_ranks(slots, np.ascontiguousarray(merges[live], dtype=np.int32), ranks[live])
         ids = np.where(byte_ids < 0, NO_RANK, byte_ids).astype(np.uint32)
         grid = np.full(1 << 16, NO_RANK, np.uint32)
         _fill_grid(grid, ids, slots)
@@ -146,7 +146,8 @@ def scratch_bytes(longest: int) -> int:
 
 
 @inner
-def _pair_rank(slots: Int, mask: Int, shift: Int, left: Int, right: Int) -> Any:
+def pair_rank(slots: Int, mask: Int, shift: Int, left: Int, right: Int) -> Any:
+    """The rank of a pair of ids as uint32, or NO_RANK; `slots` is the address of a table of ranks."""
     key = ((np.uint64(left) + np.uint64(1)) << np.uint64(21)) | np.uint64(right)
     place = np.int64((key * np.uint64(_MIX)) >> np.uint64(shift))
     slot = load_u64(slots + (place << 3))
@@ -159,7 +160,8 @@ def _pair_rank(slots: Int, mask: Int, shift: Int, left: Int, right: Int) -> Any:
 
 
 @kernel
-def _fill(slots: Any, merges: Any, ranks: Any) -> None:
+def fill_ranks(slots: Any, merges: Any, ranks: Any) -> None:
+    """Put pairs of ids (int32[n, 2]) and their ranks (uint32[n]) into `slots` (uint64, a power of two)."""
     mask = np.int64(slots.size - 1)
     bits = 0
     while (np.int64(1) << bits) < slots.size:
@@ -182,7 +184,7 @@ def _fill_grid(grid: Any, ids: Any, slots: Any) -> None:
     for left in range(256):
         for right in range(256):
             if ids[left] != np.uint32(NO_RANK) and ids[right] != np.uint32(NO_RANK):
-                grid[left * 256 + right] = _pair_rank(
+                grid[left * 256 + right] = pair_rank(
                     address(slots), mask, 64 - bits, np.int64(ids[left]), np.int64(ids[right])
                 )
 
@@ -300,13 +302,13 @@ def encode_word(word: Int, length: Int, table: Any, scratch: Int) -> Any:
         rank = none
         if behind < count:
             store_u16(before + (behind << 1), np.uint16(place))
-            rank = _pair_rank(
+            rank = pair_rank(
                 slots, mask, shift, np.int64(product), np.int64(load_u32(scratch + (behind << 2)))
             )
         store_u32(keys + (place << 2), _key(rank, place))
         if place:
             front = np.int64(load_u16(before + (place << 1)))
-            rank = _pair_rank(
+            rank = pair_rank(
                 slots, mask, shift, np.int64(load_u32(scratch + (front << 2))), np.int64(product)
             )
             store_u32(keys + (front << 2), _key(rank, front))
@@ -378,7 +380,7 @@ def _merge_long(
         rank = none
         if i + 1 < count:
             left, right = load_u32(scratch + (i << 2)), load_u32(scratch + ((i + 1) << 2))
-            rank = _pair_rank(slots, mask, shift, np.int64(left), np.int64(right))
+            rank = pair_rank(slots, mask, shift, np.int64(left), np.int64(right))
             if rank != none:
                 store_u64(heap + (size << 3), (np.uint64(rank) << np.uint64(32)) | np.uint64(i))
                 size += 1
@@ -406,14 +408,14 @@ def _merge_long(
         if behind < count:
             store_u32(before + (behind << 2), np.uint32(place))
             right = np.int64(load_u32(scratch + (behind << 2)))
-            rank = _pair_rank(slots, mask, shift, np.int64(product), right)
+            rank = pair_rank(slots, mask, shift, np.int64(product), right)
             if rank != none:
                 size = _push(heap, size, (np.uint64(rank) << np.uint64(32)) | np.uint64(place))
         store_u32(ranks + (place << 2), rank)
         if load_u32(before + (place << 2)) != none:
             front = np.int64(load_u32(before + (place << 2)))
             left = np.int64(load_u32(scratch + (front << 2)))
-            rank = _pair_rank(slots, mask, shift, left, np.int64(product))
+            rank = pair_rank(slots, mask, shift, left, np.int64(product))
             store_u32(ranks + (front << 2), rank)
             if rank != none:
                 size = _push(heap, size, (np.uint64(rank) << np.uint64(32)) | np.uint64(front))

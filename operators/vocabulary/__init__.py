@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from pairloom.operators.encode import TABLE_BYTES, Encoder
 from pairloom.operators.encode.columns import decode_column, encode_column, find_special
+from pairloom.operators.encode.joins import JoinTable
 from pairloom.operators.encode.memo import Memo
 from pairloom.operators.encode.special import SpecialFinder
 from pairloom.operators.encode.word import PairTable
@@ -85,7 +86,7 @@ class Vocabulary:
 
     def __reduce__(self) -> tuple[Any, ...]:
         names = [name for name in self.__dataclass_fields__ if name != "_derived"]
-        travelling = ("pairs", "memo") if self._derived.get("prepared") else ()
+        travelling = ("pairs", "joins", "memo") if self._derived.get("prepared") else ()
         tables = {name: self._derived[name] for name in travelling if name in self._derived}
         return _rebuild, ({name: getattr(self, name) for name in names}, tables)
 
@@ -206,7 +207,7 @@ class Vocabulary:
         low, high = int(words.offsets[0]), int(words.offsets[-1])
         memo = self._memorized(TokenTable(words.data[low:high], words.offsets - low))
         made = replace(self, memo=memo)
-        made._derived["pairs"] = self._pairs
+        made._derived.update(pairs=self._pairs, joins=self._joins)
         return made
 
     def prepared(self) -> "Vocabulary":
@@ -216,7 +217,7 @@ class Vocabulary:
         """
         made = replace(self)
         if self.foreign is None:
-            made._derived.update(pairs=self._pairs, prepared=True)
+            made._derived.update(pairs=self._pairs, joins=self._joins, prepared=True)
             if self.memo is None:
                 made._derived["memo"] = self._own_memo
         return made
@@ -272,6 +273,7 @@ class Vocabulary:
     def _encoder(self, memo: Memo | None, table_bytes: int) -> Encoder:
         return Encoder(
             pairs=self._pairs,
+            joins=self._joins,
             pretokenizer=self.pretokenizer,
             dtype=self.dtype,
             memo=memo,
@@ -341,6 +343,14 @@ class Vocabulary:
             )
         pairs: PairTable = self._derived["pairs"]
         return pairs
+
+    @property
+    def _joins(self) -> JoinTable | None:
+        if "joins" not in self._derived:
+            whole = self.pretokenizer.scheme in ("none", "superwords") and self.pretokenizer.pattern is None
+            self._derived["joins"] = JoinTable.of(self._pairs, self.merges, whole=whole)
+        joins: JoinTable | None = self._derived["joins"]
+        return joins
 
     @property
     def _special_finder(self) -> SpecialFinder:

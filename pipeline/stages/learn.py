@@ -4,6 +4,7 @@ One task learns from all words where their table fits one machine. Where it does
 (`rounds.py`), and one task makes of them what the other would have written, under the same unit.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,12 +13,13 @@ import numpy.typing as npt
 
 from pairloom.operators import Pretokenizer, Vocabulary, WordCounts, learn_bpe, merge_counts
 from pairloom.operators.bpe.assembling import assemble
+from pairloom.operators.bpe.sharded import Coordinator
 from pairloom.operators.errors import CapacityError
 from pairloom.pipeline.job import Job
 from pairloom.pipeline.stages.counted import read_pairs, read_words
 from pairloom.pipeline.stages.extend import ExtendTask
 from pairloom.pipeline.stages.learned import most_frequent, publish
-from pairloom.pipeline.stages.rounds import learn_in_rounds
+from pairloom.pipeline.stages.rounds import WordsPost, in_rounds, learn_in_rounds
 from pairloom.pipeline.stages.superwords import join_words
 from pairloom.pipeline.store.files import StoredFile
 from pairloom.pipeline.store.location import open_objects
@@ -128,16 +130,6 @@ class AssembleTask:
         return learn.publish(objects, vocabulary, top)
 
 
-def in_rounds(job: Job, task: LearnTask) -> bool:
-    """Whether to learn in rounds: as the recipe says, or where one task is projected not to fit the largest machine."""
-    mode = job.plan.recipe.vocabulary.learn.mode
-    if mode != "auto":
-        return mode == "sharded"
-    room = job.executor.room()
-    slots = sum(file.bytes for file in task.words)  # no less than the slots that a single learner addresses
-    return (room is not None and task.memory > room) or slots >= 1 << 32
-
-
 def learn(job: Job) -> StageRecord:
     """Learn the vocabulary; with superwords in two stages, each on the counts that are its own."""
     choice = job.plan.recipe.vocabulary
@@ -173,17 +165,19 @@ def learn(job: Job) -> StageRecord:
 
 def _learned(job: Job, task: LearnTask, size: int) -> list[Receipt]:
     """Learn in one task, or in rounds that another one then makes the same vocabulary of."""
-    if not in_rounds(job, task) or find_receipt(job.objects, "learn", task.unit) is not None:
+    if not in_rounds(job, task, size) or find_receipt(job.objects, "learn", task.unit) is not None:
         return job.step("learn", [task], sizes=[size])
-    learn_in_rounds(
-        job,
-        task.unit,
-        words=task.words,
-        pairs=task.pairs,
-        size=task.size,
-        specials=len(task.special_tokens),
-        min_count=task.min_count,
-    )
+    specials = len(task.special_tokens)
+
+    def post(number: int, share: Sequence[int]) -> WordsPost:
+        words, pairs = (tuple(files[part] for part in share) for files in (task.words, task.pairs))
+        return WordsPost(root=task.root, number=number, words=words, pairs=pairs, specials=specials)
+
+    def coordinator(given: npt.NDArray[np.int32]) -> Coordinator:
+        first = specials + 256
+        return Coordinator(first=first, merges=task.size - first, min_count=task.min_count, given=given)
+
+    learn_in_rounds(job, "rounds", task.unit, coordinator, post, [file.bytes for file in task.words])
     receipts = job.step("learn", [AssembleTask(learn=task)], sizes=[size])
     MergeLog(job.objects, "learn", task.unit).discard()
     return receipts

@@ -18,10 +18,9 @@ __all__ = ["MEMO_WORDS", "most_frequent", "publish", "read_memo"]
 MEMO_WORDS = 1 << 20
 
 
-def most_frequent(counts: WordCounts, limit: int = MEMO_WORDS, *, least: int = 1) -> WordCounts:
-    """The `limit` most frequent words that occur `least` times, in their order; of equally frequent ones the first."""
-    often = np.flatnonzero(counts.counts >= least)
-    top = np.sort(often[np.argsort(-counts.counts[often], kind="stable")[:limit]])
+def most_frequent(counts: WordCounts, limit: int = MEMO_WORDS) -> WordCounts:
+    """The `limit` most frequent words, in their order; of equally frequent ones the first."""
+    top = np.sort(np.argsort(-counts.counts, kind="stable")[:limit])
     return WordCounts(words=counts.words.take(pa.array(top)), counts=counts.counts[top])
 
 

@@ -2,102 +2,53 @@
 
     pieces, by partition ──segment──▶ pieces as tokens of the first stage ──join──▶ vocabulary
 
-Each partition of the pieces is segmented by a task of its own; one task then learns from all of them, at some 17 bytes a token.
+Each partition of the pieces is segmented by a task of its own; one task then learns from all of them, at some 17 bytes a
+token. Where that does not fit one machine, members of a crew share the partitions and the merges are learned in rounds
+(`rounds.py`), and one task makes of them what the other would have written, under the same unit.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
-import pyarrow as pa
+import numpy.typing as npt
 
 from pairloom.operators import (
     Pretokenizer,
     Vocabulary,
     learn_superwords,
-    merge_counts,
-    segment_words,
 )
 from pairloom.operators.bpe import superwords_memory
-from pairloom.operators.bpe.layout import TokenSequences
+from pairloom.operators.bpe.sharded import (
+    Coordinator,
+    superwords_coordinator,
+)
+from pairloom.operators.bpe.superwords import assemble_superwords
 from pairloom.pipeline.job import Job
 from pairloom.pipeline.phases import phase
-from pairloom.pipeline.stages.counted import WORDS, read_words, word_batch
-from pairloom.pipeline.stages.learned import most_frequent, publish
-from pairloom.pipeline.store.files import StoredFile, attempt_path, one_array, open_arrow, write_arrow
+from pairloom.pipeline.stages.learned import publish, read_memo
+from pairloom.pipeline.stages.rounds import in_rounds, learn_in_rounds
+from pairloom.pipeline.stages.segments import SegmentsPost, SegmentTask, read_segments
+from pairloom.pipeline.store.files import StoredFile
 from pairloom.pipeline.store.location import open_objects
+from pairloom.pipeline.store.merge_log import MergeLog
 from pairloom.pipeline.store.objects import Objects
-from pairloom.pipeline.store.receipts import Receipt, claim, unit_id
+from pairloom.pipeline.store.receipts import Receipt, find_receipt, unit_id
 
-__all__ = ["JoinTask", "SegmentTask", "join_words", "read_segments"]
-
-SEGMENT_ROWS = 1 << 16  # pieces in a record batch
-MEMO_PIECES = (
-    1 << 18
-)  # the most frequent pieces, of all partitions, in the memo; one that occurs once is not worth a place
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SegmentTask:
-    """Make the first stage's merges in the pieces of one partition. The tasks share the first stage's vocabulary."""
-
-    root: str
-    pieces: StoredFile
-    base: str  # the fingerprint of the first stage's vocabulary
-    stage: str = "segment"
-
-    @property
-    def unit(self) -> str:
-        """The unit's id."""
-        return unit_id(self.stage, {"pieces": self.pieces.sha256, "base": self.base})
-
-    @property
-    def label(self) -> str:
-        """The file of the pieces."""
-        return self.pieces.path
-
-    @property
-    def memory(self) -> int:
-        """The pieces twice, and at most one id of 4 bytes a byte."""
-        return 400_000_000 + 6 * self.pieces.bytes
-
-    def run(self, shared: Vocabulary) -> Receipt:
-        """Segment; write the pieces as tokens, and the most frequent ones as they are."""
-        objects = open_objects(self.root)
-        with phase("read"):
-            counts = read_words(objects, self.pieces)
-        with phase("encode"):
-            part = segment_words(shared, counts)
-        kind = pa.large_list(pa.from_numpy_dtype(part.ids.dtype))
-        schema = pa.schema(
-            [pa.field("tokens", kind, nullable=False), pa.field("count", pa.int64(), nullable=False)]
-        )
-        rows = pa.LargeListArray.from_arrays(pa.array(part.offsets), pa.array(part.ids))
-        path = attempt_path(self.stage, self.unit, "segments.arrow")
-        with write_arrow(objects, path, schema, role="segments") as writer:
-            for start in range(0, len(counts), SEGMENT_ROWS):
-                columns = [
-                    rows.slice(start, SEGMENT_ROWS),
-                    pa.array(part.counts[start : start + SEGMENT_ROWS]),
-                ]
-                writer.write(pa.RecordBatch.from_arrays(columns, schema=schema))
-            writer.facts.update(words=len(counts), symbols=len(part.ids), pretokens=counts.total)
-        top = most_frequent(counts, MEMO_PIECES, least=2)
-        with write_arrow(
-            objects, attempt_path(self.stage, self.unit, "top.arrow"), WORDS, role="top"
-        ) as most:
-            most.write(word_batch(top))
-        assert writer.stored is not None
-        assert most.stored is not None
-        return claim(objects, Receipt(stage=self.stage, unit=self.unit, files=(writer.stored, most.stored)))
+__all__ = ["AssembleJoinedTask", "JoinTask", "join_words"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JoinTask:
-    """Learn from the segmented pieces. Handed the first stage's vocabulary."""
+    """Learn from the segmented pieces. Handed the first stage's vocabulary.
+
+    Pieces hardly repeat and are encoded word by word, so that the memo of the first stage is that of the last one.
+    """
 
     root: str
     segments: tuple[StoredFile, ...]
-    top: tuple[StoredFile, ...]
+    memo: StoredFile
     base: str
     size: int
     pretokenizer: Pretokenizer
@@ -135,7 +86,7 @@ class JoinTask:
         return 300_000_000 + read + superwords_memory(words, symbols, self.size, forbid=self.forbid)
 
     def run(self, shared: Vocabulary) -> Receipt:
-        """Learn; write `tokenizer.json` and the most frequent pieces."""
+        """Learn; write `tokenizer.json` and the most frequent words."""
         objects = open_objects(self.root)
         with phase("read"):
             parts = [read_segments(objects, file) for file in self.segments]
@@ -148,10 +99,52 @@ class JoinTask:
             forbid=self.forbid,
             min_count=self.min_count,
         )
-        pieces = merge_counts(read_words(objects, file) for file in self.top)
-        top = most_frequent(pieces, MEMO_PIECES, least=2)
+        return self.publish(objects, vocabulary)
+
+    def publish(self, objects: Objects, vocabulary: Vocabulary) -> Receipt:
+        """Write the vocabulary and the memo's words, and claim the unit."""
         facts = {name: sum(file.facts[name] for file in self.segments) for name in ("words", "pretokens")}
-        return publish(objects, self, vocabulary, top, facts)
+        return publish(objects, self, vocabulary, read_memo(objects, self.memo), facts)
+
+    def coordinator(self, base: Vocabulary, given: npt.NDArray[np.int32]) -> Coordinator:
+        """What decides where this is learned in rounds, and `given` (int32[m, 2]) are made already."""
+        return superwords_coordinator(
+            base,
+            self.size,
+            max_words=self.max_words,
+            forbid=self.forbid,
+            min_count=self.min_count,
+            given=given,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssembleJoinedTask:
+    """Make the vocabulary of merges that were learned in rounds: the same unit as learning it in one task."""
+
+    join: JoinTask
+    stage: str = "learn"
+
+    @property
+    def unit(self) -> str:
+        """The unit's id."""
+        return self.join.unit
+
+    @property
+    def label(self) -> str:
+        """The size that is asked for."""
+        return self.join.label
+
+    @property
+    def memory(self) -> int:
+        """The memo's words, several times, and the vocabulary."""
+        return 600_000_000 + 4 * self.join.memo.bytes
+
+    def run(self, shared: Vocabulary) -> Receipt:
+        """Read the merges; write what `JoinTask` writes."""
+        objects = open_objects(self.join.root)
+        merges = MergeLog(objects, self.stage, self.unit).merges
+        return self.join.publish(objects, assemble_superwords(shared, merges, self.join.pretokenizer))
 
 
 def join_words(job: Job, first: Receipt, min_count: int) -> Receipt:
@@ -170,7 +163,7 @@ def join_words(job: Job, first: Receipt, min_count: int) -> Receipt:
     task = JoinTask(
         root=root,
         segments=tuple(receipt.file("segments") for receipt in segmented),
-        top=tuple(receipt.file("top") for receipt in segmented),
+        memo=first.file("memo"),
         base=base.fingerprint,
         size=choice.size,
         pretokenizer=job.plan.cut.last,
@@ -178,23 +171,24 @@ def join_words(job: Job, first: Receipt, min_count: int) -> Receipt:
         forbid=choice.superwords.forbid,
         min_count=min_count,
     )
-    (last,) = job.step("join words", [task], shared=base, sizes=[sum(file.bytes for file in task.segments)])
+    last = _joined(job, task, base, first.file("vocabulary"))
     job.scratch += segmented
     return last
 
 
-def read_segments(objects: Objects, stored: StoredFile) -> TokenSequences:
-    """The pieces of a segmented partition."""
-    with open_arrow(objects, stored) as reader:
-        table = reader.read_all()
-    if table.num_rows == 0:
-        kind = table.schema.field("tokens").type.value_type.to_pandas_dtype()
-        return TokenSequences(
-            ids=np.zeros(0, kind), offsets=np.zeros(1, np.int64), counts=np.zeros(0, np.int64)
-        )
-    rows = one_array(table.column("tokens"))
-    return TokenSequences(
-        ids=rows.values.to_numpy(),
-        offsets=rows.offsets.to_numpy(),
-        counts=one_array(table.column("count")).to_numpy(),
-    )
+def _joined(job: Job, task: JoinTask, base: Vocabulary, stored: StoredFile) -> Receipt:
+    """Learn in one task, or in rounds that another one then makes the same vocabulary of."""
+    sizes = [file.bytes for file in task.segments]
+    symbols = sum(file.facts["symbols"] + 2 * file.facts["words"] for file in task.segments)
+    if not in_rounds(job, task, symbols) or find_receipt(job.objects, "learn", task.unit) is not None:
+        (last,) = job.step("join words", [task], shared=base, sizes=[sum(sizes)])
+        return last
+
+    def post(number: int, share: Sequence[int]) -> SegmentsPost:
+        segments = tuple(task.segments[part] for part in share)
+        return SegmentsPost(root=task.root, number=number, segments=segments, base=stored)
+
+    learn_in_rounds(job, "join rounds", task.unit, partial(task.coordinator, base), post, sizes)
+    (last,) = job.step("join words", [AssembleJoinedTask(join=task)], shared=base, sizes=[sum(sizes)])
+    MergeLog(job.objects, "learn", task.unit).discard()
+    return last

@@ -20,7 +20,7 @@ import pyarrow as pa
 import ray
 
 from pairloom.operators import Pretokenizer, WordCounts, count_words, learn_bpe, merge_counts
-from pairloom.operators.bpe.sharded import Coordinator, Partition, byte_ids, learn_sharded
+from pairloom.operators.bpe.sharded import ByteWords, Coordinator, Partition, byte_ids, learn_sharded
 from pairloom.pipeline.execution.crew import LocalCrew
 from pairloom.pipeline.execution.ray_crew import RayCrew
 
@@ -40,7 +40,7 @@ class FilePost:
         with pa.ipc.open_file(self.path) as reader:
             table = reader.read_all().combine_chunks()
         counts = WordCounts(words=table.column("word").chunk(0), counts=table.column("count").to_numpy())
-        return Timed(Partition([counts], byte_ids(0), 256))
+        return Timed(Partition(ByteWords([counts], byte_ids(0), 256)))
 
 
 @dataclass(slots=True)

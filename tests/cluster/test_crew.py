@@ -134,9 +134,14 @@ def corpus(folder: Path) -> None:
 SETTINGS = ["vocabulary.size=900", "vocabulary.learn.mode=sharded", "vocabulary.learn.checkpoint_seconds=0"]
 
 
-def whole(folder: Path) -> object:
+# How many members are killed after which round.
+STRIKES = {("rounds", 2): 1, ("rounds", 5): 2, ("join rounds", 3): 1, ("join rounds", 6): 2}
+
+
+def whole(folder: Path, *settings: str) -> object:
     """What one learner makes."""
-    return contents(run(recipe_for(folder, "vocabulary.size=900", root=folder / "single"), until="learn"))
+    recipe = recipe_for(folder, "vocabulary.size=900", *settings, root=folder / "single")
+    return contents(run(recipe, until="learn"))
 
 
 def hosts() -> list[int]:
@@ -150,20 +155,21 @@ def hosts() -> list[int]:
 
 def test_learning_survives_the_members_that_are_killed(tmp_path: Path, cluster: str) -> None:
     corpus(tmp_path)
-    expected = whole(tmp_path)
+    superwords = "vocabulary.superwords={transition: 0.6}"  # two stages, each in rounds
+    expected = whole(tmp_path, superwords)
     killed: list[int] = []
 
     def strike(event: Event) -> None:
-        if isinstance(event, RoundDone) and event.rounds in {2, 5}:
-            victims = sorted(hosts())[: 1 + len(killed)]  # at last more than one at a time
+        if isinstance(event, RoundDone) and (event.step, event.rounds) in STRIKES:
+            victims = sorted(hosts())[: STRIKES[event.step, event.rounds]]
             for process in victims:
                 os.kill(process, signal.SIGKILL)
             killed.extend(victims)
 
-    recipe = recipe_for(tmp_path, *SETTINGS, "execution.engine=ray", root=tmp_path / "killed")
+    recipe = recipe_for(tmp_path, *SETTINGS, superwords, "execution.engine=ray", root=tmp_path / "killed")
     executor = RayExecutor(retries=Retries(first_wait=0.05))
     assert contents(run(recipe, until="learn", executor=executor, observe=strike)) == expected
-    assert len(killed) == 3
+    assert len(killed) == sum(STRIKES.values())
 
 
 def drive(folder: Path, engine: str, last_round: int) -> None:

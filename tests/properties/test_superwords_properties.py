@@ -114,6 +114,25 @@ def test_parts_may_be_cut_and_ordered_in_any_way(pieces, parts, merges):
     assert cut != []
 
 
+@given(
+    words_within,
+    pieces_of_few_letters,
+    st.integers(0, 25),
+    st.integers(0, 30),
+    st.integers(0, 30),
+    st.sampled_from([None, 1, 4]),
+)
+@settings(max_examples=60, deadline=None)
+def test_learning_goes_on_from_superwords_as_if_it_had_not_stopped(words, pieces, first, more, rest, most):
+    base = learn_bpe(counts_of(words), 256 + first)
+    counts, options = counts_of(pieces), {"pretokenizer": STAGE_2, "max_words": most}
+    size = len(base) + more
+    stopped = learn_superwords(base, [segment_words(base, counts)], size, **options)
+    size = len(stopped) + rest
+    resumed = learn_superwords(stopped, [segment_words(stopped, counts)], size, **options)
+    assert resumed == learn_superwords(base, [segment_words(base, counts)], size, **options)
+
+
 def test_the_first_stage_is_hugging_faces():
     tokenizer = Tokenizer(models.BPE())
     splits = [pre_tokenizers.Split(Regex(p), "isolated") for p in STAGE_1.patterns]

@@ -11,6 +11,7 @@ import pytest
 
 from pairloom.operators import Pretokenizer, WordCounts, count_words, learn_bpe
 from pairloom.operators.bpe.sharded import (
+    ByteWords,
     Coordinator,
     Partition,
     byte_ids,
@@ -104,7 +105,7 @@ def test_options_are_refused_as_by_one_learner():
 
 def test_partitions_refuse_what_is_out_of_turn():
     counts = counts_of({b"abc": 1})
-    partition = Partition([counts], byte_ids(0), 256)
+    partition = Partition(ByteWords([counts], byte_ids(0), 256))
     nothing = np.zeros((0, 2), np.int32)
     message = Round(kept=np.ones(3, np.bool_), listed=nothing, hot=None, batch=nothing, base=256)
     with pytest.raises(ValueError, match="where to begin"):

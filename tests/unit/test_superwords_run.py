@@ -23,7 +23,8 @@ from pairloom.operators.order import document_numbers
 from pairloom.operators.pretokenize.chunks import RandomChunks
 from pairloom.operators.words.weights import whole_weights
 from pairloom.pipeline import open_dataset, parse_recipe, run
-from pairloom.pipeline.events import Event, StepStarted, UnitDone
+from pairloom.pipeline.events import Event, RoundDone, StepStarted, UnitDone
+from pairloom.pipeline.execution.local import LocalExecutor
 from pairloom.pipeline.plan import make_plan, project
 from tests.corpora import contents, documents, texts_of, write_jsonl
 
@@ -128,6 +129,47 @@ def test_lines_may_be_joined_if_asked_for(folder):
     vocabulary = vocabulary_of(joined)
     assert vocabulary == expected_superwords(300, lines=False)
     assert any(b"\n" in token[:-1] and len(token) > 3 for token in vocabulary.tokens[300:])
+
+
+def test_both_stages_in_rounds_give_the_same_bytes_begun_and_continued_anywhere(folder):
+    settings = ("vocabulary.superwords={transition: 0.8}",)
+    sharded = (*settings, "vocabulary.learn={mode: sharded, members: 3, checkpoint_seconds: 0}")
+    expected = contents(run(recipe(folder, *settings, root="one"), until="learn"))
+    seen: list[RoundDone] = []
+
+    def interrupted(event: Event) -> None:
+        if isinstance(event, RoundDone):
+            seen.append(event)
+            if (event.step, event.rounds) == ("join rounds", 3):
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(recipe(folder, *sharded, root="rounds"), until="learn", observe=interrupted)
+    stored = seen[-1].merges
+    assert stored > 0
+    assert {event.step for event in seen} == {"rounds", "join rounds"}
+    again: list[Event] = []
+    assert (
+        contents(run(recipe(folder, *sharded, root="rounds"), until="learn", observe=again.append))
+        == expected
+    )
+    rounds = [event for event in again if isinstance(event, RoundDone)]
+    assert {event.step for event in rounds} == {"join rounds"}  # the first stage is there
+    assert rounds[0].merges >= stored
+    assert rounds[-1].merges == rounds[-1].wanted == 100
+    assert not list((folder / "rounds").rglob("*merges*"))
+
+
+def test_pieces_that_fit_no_machine_are_learned_from_in_rounds(folder, monkeypatch):
+    settings = ("vocabulary.superwords={transition: 0.8}",)
+    expected = contents(run(recipe(folder, *settings, root="whole-room"), until="learn"))
+    monkeypatch.setattr(LocalExecutor, "room", lambda self, members=1: 302_000_000)
+    events: list[Event] = []
+    assert (
+        contents(run(recipe(folder, *settings, root="small-room"), until="learn", observe=events.append))
+        == expected
+    )
+    assert {event.step for event in events if isinstance(event, RoundDone)} == {"join rounds"}
 
 
 def test_weights_are_as_good_as_repeating_a_source(folder):

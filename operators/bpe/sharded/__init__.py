@@ -17,20 +17,27 @@ import numpy.typing as npt
 from pairloom.operators.bpe.assembling import alphabet, assemble, byte_ids, check_options, spell_tokens
 from pairloom.operators.bpe.merges import checked_merges
 from pairloom.operators.bpe.sharded.coordinator import LEAST_BATCH, MOST_BATCH, Coordinator
+from pairloom.operators.bpe.sharded.driving import drive
+from pairloom.operators.bpe.sharded.encoded import ByteWords, TokenWords
 from pairloom.operators.bpe.sharded.messages import Message, Reply
 from pairloom.operators.bpe.sharded.partition import Partition, partition_memory
+from pairloom.operators.bpe.sharded.superwords import learn_superwords_sharded, superwords_coordinator
 from pairloom.operators.pretokenize import Pretokenizer
 from pairloom.operators.vocabulary import Vocabulary
 from pairloom.operators.words import WordCounts
 
 __all__ = [
+    "ByteWords",
     "Coordinator",
     "Message",
     "Partition",
     "Reply",
+    "TokenWords",
     "byte_ids",
     "learn_sharded",
+    "learn_superwords_sharded",
     "partition_memory",
+    "superwords_coordinator",
 ]
 
 
@@ -64,7 +71,7 @@ def learn_sharded(
     )
     first = len(specials) + 256
     ids = alphabet(parts, len(specials), limit_alphabet)
-    partitions = [Partition([part], ids, first) for part in parts]
+    partitions = [Partition(ByteWords([part], ids, first)) for part in parts]
     coordinator = Coordinator(
         first=first,
         merges=size - first,
@@ -76,8 +83,5 @@ def learn_sharded(
     )
     if merges is not None:
         spell_tokens(coordinator.merges, specials)  # refuses merges that make one token twice
-    while (message := coordinator.next()) is not None:
-        coordinator.take([partition.answer(message) for partition in partitions])
-        if progress is not None:
-            progress(len(coordinator.merges), coordinator.wanted)
+    drive(coordinator, partitions, progress)
     return assemble(coordinator.merges, specials, pretokenizer=pretokenizer, normalizer=normalizer)

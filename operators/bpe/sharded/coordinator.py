@@ -11,13 +11,14 @@ kept; when the others run out, the partitions count again, down to a lower thres
 how many pairs it lists at a time, not on how many words there are.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 
+from pairloom.operators.bpe.limits import NO_LIMITS, PairLimits, TokenFacts, mark_rejected
 from pairloom.operators.bpe.sharded import retiring
 from pairloom.operators.bpe.sharded.messages import (
     Begin,
@@ -55,7 +56,8 @@ class Coordinator:
         min_count: int = 1,
         max_token_length: int | None = None,
         given: npt.NDArray[np.int32] | None = None,
-        veto: Callable[[int, int], bool] | None = None,
+        limits: PairLimits | None = None,
+        few: bool = True,
         least_batch: int = LEAST_BATCH,
         most_batch: int = MOST_BATCH,
         threshold: int | None = None,
@@ -64,10 +66,10 @@ class Coordinator:
     ) -> None:
         """Make up to `merges` merges, the first of which makes the id `first`; `given` (int32[m, 2]) are made already.
 
-        `min_count` and `max_token_length` are those of `learn_bpe`. `veto(left, right)`, asked about a pair of ids before
-        it is tried, says that it is never merged. The rest decides how fast the result comes, not which: how many pairs
-        are on trial, the count from which pairs are listed at first, how many are listed at a time if there is a choice, how
-        many cells all partitions together tell at a time.
+        `min_count` and `max_token_length` are those of `learn_bpe`, `limits` are on what merges make and know the tokens
+        below `first`. The rest decides how fast the result comes, not which: whether the words are of bytes, of which there
+        are `few` pairs, how many pairs are on trial, the count from which pairs are listed at first, how many are listed
+        at a time if there is a choice, how many cells all partitions together tell at a time.
         """
         if first + merges >= HOLE:
             raise CapacityError(
@@ -87,7 +89,15 @@ class Coordinator:
             assert given is not None
             self._merges[k] = given[k]
             self._sizes[first + k] = self._sizes[given[k]].sum()
-        self._ranking = Ranking(self._most_hot, veto)
+        self._few = few
+        self._facts = None
+        if limits is not None:
+            tokens = list(limits.tokens)
+            for left, right in self._merges[:done].tolist():
+                tokens.append(tokens[left] + tokens[right])
+            self._facts = TokenFacts.of(replace(limits, tokens=tokens), ids)
+        self._rule = NO_LIMITS if self._facts is None else self._facts.rule
+        self._ranking = Ranking(self._most_hot)
         self._ranking.state[retiring.MADE] = done
         self._heads = np.arange(first + done + 4 * most_batch, dtype=np.int32)
         self._tails = self._heads.copy()
@@ -188,7 +198,7 @@ class Coordinator:
             return Collect(hot=self._hot_cells)
         if self._counted_at >= 0 and self._threshold == self._floor:
             return None
-        if not len(self.merges):  # pairs of bytes are few
+        if self._few and not len(self.merges):
             self._lower(None)
             return Collect(hot=np.ones(1, np.uint8))
         kept, self._kept = self._kept, np.zeros(0, np.bool_)
@@ -270,6 +280,7 @@ class Coordinator:
             self._merges,
             self._kept,
             listed,
+            self._rule,
             ranking.state,
         )
         if status == retiring.DIFFERS:
@@ -322,6 +333,8 @@ class Coordinator:
         for k, named in enumerate(pairs):
             short = self._sizes[named].sum(axis=1, dtype=np.int64) < self._longest
             short |= (named < self._first).all(axis=1)
-            pairs[k], counts[k] = named[short], counts[k][short]
+            beyond = np.empty(len(named), np.bool_)
+            mark_rejected(self._rule, named, beyond)
+            pairs[k], counts[k] = named[short & ~beyond], counts[k][short & ~beyond]
         self._threshold = self._ranking.begin(pairs, counts, self._threshold)
         self._counted_at, self._hot_cells, self._listing = len(self.merges), None, True

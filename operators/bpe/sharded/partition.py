@@ -1,11 +1,9 @@
 """One partition's words, and the merges made in them: a worker's part of a sharded learner."""
 
-from collections.abc import Iterable
-
 import numpy as np
 import numpy.typing as npt
 
-from pairloom.operators.bpe.layout import Allocate, Layout
+from pairloom.operators.bpe.layout import Allocate
 from pairloom.operators.bpe.limits import NO_LIMITS
 from pairloom.operators.bpe.pairs import (
     CELLS,
@@ -17,7 +15,7 @@ from pairloom.operators.bpe.pairs import (
     tally,
 )
 from pairloom.operators.bpe.sharded.applying import apply_batch, batch_room, count_neighbours, take_back
-from pairloom.operators.bpe.sharded.encoded import encode_words
+from pairloom.operators.bpe.sharded.encoded import Words, encode_words
 from pairloom.operators.bpe.sharded.listing import choose_pairs, list_new, mark_cells
 from pairloom.operators.bpe.sharded.messages import (
     Begin,
@@ -32,7 +30,6 @@ from pairloom.operators.bpe.sharded.messages import (
     Survey,
 )
 from pairloom.operators.errors import CapacityError
-from pairloom.operators.words import WordCounts
 
 __all__ = ["Partition", "partition_memory"]
 
@@ -40,7 +37,7 @@ _NO_LISTS, _NO_WEIGHTS = np.zeros(0, np.uint32), np.zeros(0, np.int64)
 
 
 def partition_memory(words: int, symbols: int) -> int:
-    """How many bytes a partition of `words` distinct words, `symbols` bytes together, allocates at most.
+    """How many bytes a partition of `words` distinct words, `symbols` bytes (or tokens) together, allocates at most.
 
     A word takes 8 bytes and a symbol 4 in the layout, 5 in lists of positions (up to 12 while these grow) and up to 12 in
     what a batch makes (typically 1 or 2): text in natural languages takes 12 bytes a symbol, words of a few letters up to
@@ -52,21 +49,9 @@ def partition_memory(words: int, symbols: int) -> int:
 class Partition:
     """Words as symbols (see `bpe/symbols.py`), the lists of the pairs worth one, and the batch that is on trial."""
 
-    def __init__(
-        self,
-        parts: Iterable[WordCounts],
-        ids: npt.NDArray[np.int32],
-        first: int,
-        *,
-        empty: Allocate = np.empty,
-    ) -> None:
-        """Remember where the words are.
-
-        `parts` are distinct words and how often each occurs; they are gone through at each `Begin`, after which none of
-        what they gave is kept. `ids` (int32[256]) are the ids of the bytes, negative for bytes to leave out, and `first`
-        the id of the first merge. `empty` makes the arrays that grow with the words.
-        """
-        self._parts, self._ids, self._first, self._empty = parts, ids, first, empty
+    def __init__(self, words: Words, *, empty: Allocate = np.empty) -> None:
+        """Remember where the words are; `empty` makes the arrays that grow with them."""
+        self._words, self._first, self._empty = words, words.first, empty
         self._begun = False
 
     def answer(self, message: Message) -> Reply:
@@ -83,7 +68,7 @@ class Partition:
 
     def begin(self, message: Begin) -> Begun:
         """Lay the words out with the merges so far; CapacityError where they need more than 2^32 slots."""
-        self._layout = layout = Layout.of_bytes(self._parts, self._ids, self._empty)
+        self._layout = layout = self._words.laid_out(self._empty)
         named = int(message.symbols.max(initial=self._first - 1)) + 1
         self._lengths = np.ones(named + 1024, np.int32)
         self._around = np.zeros(2 * len(self._lengths), np.int64)
@@ -93,16 +78,7 @@ class Partition:
                 self._lengths[names[self._first + k]] = (
                     self._lengths[names[left]] + self._lengths[names[right]]
                 )
-            encode_words(
-                self._parts,
-                self._ids,
-                self._first,
-                message.merges,
-                names,
-                self._lengths,
-                layout.split,
-                layout.symbols,
-            )
+            encode_words(self._words, message.merges, names, self._lengths, layout.split, layout.symbols)
         self._counted: npt.NDArray[np.uint64] | None = None
         self._cells: npt.NDArray[np.int64] | None = None
         self._table, self._pool, self._listed, self._paired = np.zeros(4, np.uint64), _NO_LISTS, 0, 0

@@ -1,6 +1,6 @@
 """The pairs that may be merged soon, best first: the coordinator's table of counts, and the heap over it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -27,9 +27,8 @@ def pairs_of(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.int32]:
 class Ranking:
     """Pairs of ids and their counts; `table`, `heap` and `state` are those of the kernels in `retiring`."""
 
-    def __init__(self, most_hot: int, veto: Callable[[int, int], bool] | None) -> None:
-        self._most_hot, self._veto = most_hot, veto
-        self._vetoed: list[int] = []  # keys
+    def __init__(self, most_hot: int) -> None:
+        self._most_hot = most_hot
         self.table, self.heap = np.zeros(2 << 10, np.uint64), np.zeros(2 << 10, np.uint64)
         self.state = np.zeros(4, np.int64)
 
@@ -71,24 +70,11 @@ class Ranking:
         return self._keep(threshold)
 
     def best(self, wanted: int, threshold: int) -> npt.NDArray[np.int32]:
-        """The best pairs at or above the threshold, int32[n, 2], without those that are vetoed; they stay in the heap."""
-        chosen = [np.zeros((0, 2), np.uint64)]
-        room = wanted
-        while room:
-            best = np.empty((room, 2), np.uint64)
-            best = best[: retiring.pop_best(best, threshold, self.table, self.heap, self.state)]
-            if not len(best):
-                break
-            if self._veto is not None:
-                pairs = pairs_of(best[:, 1]).tolist()
-                vetoed = np.array([self._veto(left, right) for left, right in pairs], np.bool_)
-                self._vetoed += best[vetoed, 1].tolist()
-                best = best[~vetoed]
-            chosen.append(best)
-            room -= len(best)
-        found = np.concatenate(chosen)
-        retiring.push_back(found, self.heap, self.state)
-        return pairs_of(found[:, 1])
+        """The best pairs at or above the threshold, int32[n, 2]; they stay in the heap."""
+        best = np.empty((wanted, 2), np.uint64)
+        best = best[: retiring.pop_best(best, threshold, self.table, self.heap, self.state)]
+        retiring.push_back(best, self.heap, self.state)
+        return pairs_of(best[:, 1])
 
     def hot(self) -> npt.NDArray[np.int32]:
         """The pairs of the heap, int32[n, 2]."""
@@ -121,8 +107,6 @@ class Ranking:
         self.table = np.zeros(2 << max(10, (2 * len(hot)).bit_length()), np.uint64)
         add_pairs(keys, held, self.table)
         self.state[retiring.PAIRED] = len(hot)
-        free = ~np.isin(keys, np.array(self._vetoed, np.uint64))
-        keys, held = keys[free], held[free]
         self.heap = np.empty(4 * len(keys) + 2048, np.uint64)
         self.heap[0 : 2 * len(keys) : 2], self.heap[1 : 2 * len(keys) : 2] = held, keys
         retiring.heapify(self.heap, len(keys))

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators.bpe.heap import push, sift_down
+from pairloom.operators.bpe.limits import adopt, rejected
 from pairloom.operators.bpe.sharded.counting import find_count
 from pairloom.operators.jit import address, kernel, load_u32, load_u64, signed, store_u32, store_u64
 
@@ -198,6 +199,7 @@ def retire(
     merges: npt.NDArray[np.int32],
     kept: npt.NDArray[np.bool_],
     listed: npt.NDArray[np.int32],
+    rule: tuple[int, ...],
     state: npt.NDArray[np.int64],
 ) -> int:
     """Make merges for as long as the best pair is one on trial whose trial is exact.
@@ -206,9 +208,9 @@ def retire(
     `order` their places in the batch. The partitions' answers: `symbols`, `counts` and `ends` (int64[parts, 2k + 1]), as
     `Neighbours`, one after another. Of the partitions' symbols, `heads` and `tails` are the ids of the first and last part
     as far as merges are made. By id: `names`, the symbol; `sizes`, bytes (int32); `around` (int64, zero) and `touched`
-    (uint32). Pairs that arise go to `table`, `heap` and `listed` (int32[n, 2], ids) where they reach `threshold` and their
-    product has fewer than `longest` bytes. Table, heap and `listed` have room for
-    one pair for each entry of `symbols`. `merges` and `kept` (bool[k]) are written.
+    (uint32). Pairs that arise go to `table`, `heap` and `listed` (int32[n, 2], ids) where they reach `threshold`, their
+    product has fewer than `longest` bytes and `rule` (`bpe/limits.py`) does not reject it. Table, heap and `listed` have
+    room for one pair for each entry of `symbols`. `merges` and `kept` (bool[k]) are written.
     """
     slots, top, hist, found = address(table), address(heap), address(around), address(touched)
     mask = len(table) // 2 - 1
@@ -236,6 +238,7 @@ def retire(
         merges[made, 0], merges[made, 1] = a, b
         size = signed(sizes[a]) + signed(sizes[b])
         sizes[product] = size
+        adopt(rule, a, b, product)
         heads[base + j] = tails[base + j] = product
         names[product] = base + j
         kept[j] = True
@@ -264,8 +267,13 @@ def retire(
                     if rest < 0:
                         return DIFFERS
                     store_u64(loser + 8, np.uint64(rest))
-                if weight >= threshold and size + signed(sizes[other]) < longest:
-                    pair = other << 32 | product if side == 0 else product << 32 | other
+                left, right = (other, product) if side == 0 else (product, other)
+                if (
+                    weight >= threshold
+                    and size + signed(sizes[other]) < longest
+                    and not rejected(rule, left, right)
+                ):
+                    pair = left << 32 | right
                     fresh = find_count(slots, mask, np.uint64(pair + 1))
                     store_u64(fresh, np.uint64(pair + 1))
                     store_u64(fresh + 8, np.uint64(weight))
