@@ -240,6 +240,10 @@ def _check_extensible(base: Vocabulary, choice: VocabularyChoice) -> None:
         raise RecipeError(
             f"vocabulary.size is {choice.size}, but {choice.extend} has {len(base)} tokens already: choose a larger size"
         )
+    if choice.superwords is not None and base.pretokenizer.scheme != "superwords":
+        raise RecipeError(
+            f"vocabulary.superwords: {choice.extend} has no superwords, and extending it makes none; remove the key"
+        )
     try:
         ordinal_merges(base)
     except ValueError as error:

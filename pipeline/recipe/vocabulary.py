@@ -80,7 +80,8 @@ class Cut:
     @property
     def repeats(self) -> bool:
         """Whether what is counted repeats, as words do; pieces of superwords, chunks and whole documents hardly do."""
-        return self.weaker is None and (self.last.scheme != "none" or self.last.pattern is not None)
+        whole = self.last.scheme in ("none", "superwords") and self.last.pattern is None
+        return self.weaker is None and not whole
 
     @property
     def counted(self) -> list[Any]:
@@ -88,8 +89,9 @@ class Cut:
         return [self.first.identity, None if self.weaker is None else self.weaker.identity]
 
 
-# What a vocabulary that is extended brings with it.
-_BROUGHT = {"pretokenizer", "normalizer", "special_tokens", "superwords", "supertokens"}
+# What a vocabulary that is extended brings with it; and what of superwords is no part of the file.
+_BROUGHT = {"pretokenizer", "normalizer", "special_tokens", "supertokens"}
+_LIMITS = {"max_words", "forbid"}
 
 
 class Learn(Section):
@@ -142,7 +144,10 @@ class VocabularyChoice(Section):
         if self.supertokens is not None and "pretokenizer" in self.model_fields_set:
             raise ValueError("supertokens are learned and used without a pretokenizer: remove it")
         if self.extend is not None:
-            if named := self.model_fields_set & _BROUGHT:
+            named = self.model_fields_set & _BROUGHT
+            if self.superwords is not None:
+                named |= {f"superwords.{name}" for name in self.superwords.model_fields_set - _LIMITS}
+            if named:
                 raise ValueError(f"`extend` brings these with it: remove {', '.join(sorted(named))}")
         elif self.from_ is None and self.size < least:
             raise ValueError(
@@ -177,7 +182,10 @@ class VocabularyChoice(Section):
         if self.from_ is not None:
             return {k: v for k, v in data.items() if k in ("from", "from_")}
         if self.extend is not None:
-            return {k: v for k, v in data.items() if k not in _BROUGHT}
+            data = {k: v for k, v in data.items() if k not in _BROUGHT}
+            if self.superwords is not None:
+                data["superwords"] = {k: v for k, v in data["superwords"].items() if k in _LIMITS}
+            return data
         if self.supertokens is not None:
             data.pop("pretokenizer", None)
         return data

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from pairloom.operators import Vocabulary, extend_bpe, merge_counts
+from pairloom.operators import Vocabulary, extend_bpe, learn_superwords, merge_counts, segment_words
+from pairloom.pipeline.recipe import Superwords
 from pairloom.pipeline.stages.counted import read_words
 from pairloom.pipeline.stages.learned import most_frequent, publish
 from pairloom.pipeline.store.files import StoredFile
@@ -22,20 +23,21 @@ class ExtendTask:
     base_size: int
     size: int
     min_count: int
+    limits: Superwords | None  # on what is made, where the base has superwords
     stage: str = "learn"
 
     @property
     def unit(self) -> str:
         """The unit's id."""
-        return unit_id(
-            self.stage,
-            {
-                "words": [file.sha256 for file in self.words],
-                "extend": self.base,
-                "size": self.size,
-                "min_count": self.min_count,
-            },
-        )
+        identity: dict[str, object] = {
+            "words": [file.sha256 for file in self.words],
+            "extend": self.base,
+            "size": self.size,
+            "min_count": self.min_count,
+        }
+        if self.limits is not None:
+            identity["limits"] = [self.limits.max_words, self.limits.forbid]
+        return unit_id(self.stage, identity)
 
     @property
     def label(self) -> str:
@@ -48,9 +50,21 @@ class ExtendTask:
         return 300_000_000 + 16 * sum(file.bytes for file in self.words)
 
     def run(self, shared: Vocabulary) -> Receipt:
-        """Learn; write `tokenizer.json` and the most frequent words."""
+        """Learn; write `tokenizer.json` and the most frequent words, which superwords have none of."""
         objects = open_objects(self.root)
         counts = merge_counts(read_words(objects, file) for file in self.words)
-        vocabulary = extend_bpe(shared, counts, self.size, min_count=self.min_count)
         facts = {"words": len(counts), "pretokens": counts.total}
-        return publish(objects, self, vocabulary, most_frequent(counts), facts)
+        if self.limits is None:
+            vocabulary = extend_bpe(shared, counts, self.size, min_count=self.min_count)
+            return publish(objects, self, vocabulary, most_frequent(counts), facts)
+        vocabulary = learn_superwords(
+            shared,
+            [segment_words(shared, counts)],
+            self.size,
+            pretokenizer=shared.pretokenizer,
+            max_words=self.limits.max_words,
+            forbid=self.limits.forbid,
+            min_count=self.min_count,
+        )
+        # What was counted are pieces, which hardly repeat; the words in them were counted with the base.
+        return publish(objects, self, vocabulary, merge_counts([]), facts)

@@ -16,6 +16,7 @@ from pairloom.operators.bpe.assembling import assemble
 from pairloom.operators.bpe.sharded import Coordinator
 from pairloom.operators.errors import CapacityError
 from pairloom.pipeline.job import Job
+from pairloom.pipeline.recipe import Superwords
 from pairloom.pipeline.stages.counted import read_pairs, read_words
 from pairloom.pipeline.stages.extend import ExtendTask
 from pairloom.pipeline.stages.learned import most_frequent, publish
@@ -148,11 +149,12 @@ def learn(job: Job) -> StageRecord:
             base_size=len(base),
             size=choice.size,
             min_count=min_count,
+            limits=(choice.superwords or Superwords()) if base.pretokenizer.scheme == "superwords" else None,
         )
         receipts = job.step("learn", [extend], shared=base, sizes=[size])
     else:
         receipts = _learned(job, _task(job, words, min_count), size)
-    if choice.superwords is not None:
+    if base is None and choice.superwords is not None:
         receipts.append(join_words(job, receipts[0], min_count))
     last = receipts[-1]
     return StageRecord(

@@ -252,9 +252,10 @@ def test_the_learned_tokenizer_gives_the_same_ids_elsewhere(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.jsonl.gz", gzip.compress(b'{"text": "abc"}\n' * 1000)[:-9], r"a\.jsonl\.gz"),
+        ("a.jsonl.gz", gzip.compress(b'{"text": "abc"}\n' * 1000, mtime=0)[:-9], r"a\.jsonl\.gz"),
         ("a.parquet", b"PAR1 this is no footer", r"a\.parquet"),
     ],
+    ids=["gzip", "parquet"],
 )
 def test_truncated_inputs_fail_the_run(tmp_path: Path, name: str, content: bytes, message: str) -> None:
     (tmp_path / "in").mkdir()

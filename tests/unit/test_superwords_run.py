@@ -268,6 +268,36 @@ def test_a_vocabulary_is_extended(folder):
         run(small)
 
 
+def test_superwords_are_extended_within_their_limits(folder):
+    first = recipe(folder, "vocabulary.superwords={transition: 0.9}", root="superwords-base")
+    run(first)
+    base = vocabulary_of(first)
+    base.save(folder / "superwords.json")
+    extend = [f"vocabulary.extend={folder}/superwords.json", "vocabulary.size=560"]
+    limits = {"max_words": 2, "forbid": ("self",)}
+    extended = recipe(folder, *extend, "vocabulary.superwords={max_words: 2, forbid: [self]}", root="further")
+    assert parse_recipe(json.dumps(run(extended).recipe)) == extended
+    pieces = count_words(texts(web(), code()), base.pretokenizer)
+    expected = learn_superwords(
+        base, [segment_words(base, pieces)], 560, pretokenizer=base.pretokenizer, **limits
+    )
+    assert vocabulary_of(extended) == expected
+    made = vocabulary_of(extended).tokens[len(base) :]
+    assert len(made) > 50
+    assert all(len(token.split()) <= 2 and b"self" not in token for token in made)
+    by_default = recipe(folder, *extend, root="further-by-default")
+    run(by_default)
+    made = vocabulary_of(by_default).tokens[len(base) :]
+    assert all(len(token.split()) <= 4 and b": " not in token for token in made)
+    assert any(len(token.split()) > 2 or b"self" in token for token in made)
+    with pytest.raises(RecipeError, match=r"brings these with it: remove superwords\.transition"):
+        recipe(folder, *extend, "vocabulary.superwords={transition: 0.5}")
+    words = learn_bpe(count_words(texts(code()), Pretokenizer()), 300, special_tokens=SPECIAL)
+    words.save(folder / "words.json")
+    with pytest.raises(RecipeError, match="has no superwords"):
+        make_plan(recipe(folder, f"vocabulary.extend={folder}/words.json", "vocabulary.superwords={}"))
+
+
 @pytest.mark.parametrize("key", ["superwords", "supertokens"])
 def test_pieces_that_hardly_repeat_are_projected_to_take_their_room(folder, key):
     words, pieces = (
