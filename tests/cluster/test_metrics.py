@@ -6,9 +6,10 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,8 @@ class Scraper(threading.Thread):
 
     def run(self) -> None:
         while not self.over.wait(0.2):
-            self.seen |= scraped(self.url)
+            with suppress(urllib.error.URLError):  # it listens a moment after the cluster has started
+                self.seen |= scraped(self.url)
 
 
 @contextmanager
@@ -132,14 +134,20 @@ def check(tmp_path: Path, scraper: Scraper) -> None:
             stage="tokenize",
         ),
     ]
+    memory = ("ray_pairloom_worker_memory_bytes", (("stage", "pack"),))
+
+    def all_there() -> bool:
+        seen = dict(scraper.seen)
+        return memory in seen and all(seen.get(key) == value for key, value in expected)
+
     deadline = time.monotonic() + 60
-    while any(scraper.seen.get(key) != value for key, value in expected) and time.monotonic() < deadline:
+    while not all_there() and time.monotonic() < deadline:
         time.sleep(0.1)
     found = dict(scraper.seen)
     assert {key: found.get(key) for key, _ in expected} == dict(expected)
     encoding = found["ray_pairloom_phase_seconds_total", (("phase", "encode"), ("stage", "tokenize"))]
     assert encoding > 0
-    assert found["ray_pairloom_worker_memory_bytes", (("stage", "pack"),)] > 10e6
+    assert found[memory] > 10e6
     names = {name for name, _ in found}
     for name in METRICS:
         assert any(one.startswith(f"ray_pairloom_{name}") for one in names), name

@@ -282,7 +282,7 @@ def test_rows_go_everywhere_equally_often() -> None:
 
 def test_documents_go_everywhere_equally_often() -> None:
     ids = pa.array([f"file:///data/part-{i // 100:05}.jsonl#{i % 100}" for i in range(40_000)])
-    splits = Splits(train=16, validation=0, share=0.0, tokens=1, width=1)
+    splits = Splits(train=16, validation=0, share=0.0, tokens=1, width=1, mode="document")
     first, second = document_keys(ids, 0), document_keys(ids, 1)
     none = np.zeros(len(ids), np.bool_)
     assert abs(chi_square(np.bincount(splits.by_hash(first, none), minlength=16))) < 5

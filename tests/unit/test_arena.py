@@ -10,7 +10,7 @@ import pytest
 
 from pairloom.operators import WordCounts, learn_bpe
 from pairloom.operators.bpe.layout import Allocate
-from pairloom.operators.bpe.sharded import Coordinator, Partition, byte_ids, partition_memory
+from pairloom.operators.bpe.sharded import ByteWords, Coordinator, Partition, byte_ids, partition_memory
 from pairloom.operators.errors import CapacityError
 from pairloom.pipeline.execution.arena import arena
 
@@ -27,7 +27,7 @@ def learned(counts: WordCounts, empty: Allocate, folder: Path) -> tuple[list[lis
     mapped = 0
     coordinator = Coordinator(first=256, merges=1500)
     tracemalloc.start()
-    partition = Partition([counts], byte_ids(0), 256, empty=empty)
+    partition = Partition(ByteWords([counts], byte_ids(0), 256), empty=empty)
     while (message := coordinator.next()) is not None:
         coordinator.take([partition.answer(message)])
         mapped = max(mapped, bytes_mapped(folder))
