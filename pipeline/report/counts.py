@@ -16,7 +16,7 @@ from pairloom.pipeline.recipe import Recipe
 from pairloom.pipeline.report.options import Options
 from pairloom.pipeline.report.tasks import found, results
 from pairloom.pipeline.segments import receipt_of
-from pairloom.pipeline.stages.counted import read_words
+from pairloom.pipeline.stages.counted import read_words, words_of
 from pairloom.pipeline.store.dataset import Dataset
 from pairloom.pipeline.store.files import StoredFile, open_arrow
 from pairloom.pipeline.store.location import open_objects
@@ -177,8 +177,7 @@ def counted_role(recipe: Recipe) -> str | None:
 
 def _part(objects: Objects, file: StoredFile, part: int) -> WordCounts:
     with open_arrow(objects, file) as reader:
-        batch = reader.get_batch(part)
-    return WordCounts(words=batch.column("word"), counts=batch.column("count").to_numpy())
+        return words_of(reader.get_batch(part))
 
 
 def _units_of_sources(
