@@ -1,6 +1,6 @@
 """Freeze the character classes that pretokenizers need, as the `tokenizers` library sees them.
 
-    python infra/make_unicode_classes.py          write operators/pretokenize/unicode16.bin
+    python infra/make_unicode_classes.py          write operators/text/pretokenize/unicode16.bin
     python infra/make_unicode_classes.py --check  exit 1 if the file differs from what would be written
 
 Every scalar value is put to `tokenizers` (Oniguruma, Unicode 16.0), because its answers, not those of the
@@ -35,7 +35,7 @@ CLASSES = (
 VERSION = "16.0"
 MAGIC = b"pairloom classes"
 CODE_POINTS = 0x110000
-TARGET = Path(__file__).parent.parent / "operators" / "pretokenize" / "unicode16.bin"
+TARGET = Path(__file__).parent.parent / "operators" / "text" / "pretokenize" / "unicode16.bin"
 
 
 def members(pattern: str) -> np.ndarray:

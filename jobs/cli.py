@@ -13,11 +13,9 @@ from typing import Annotated
 
 import typer
 
-from pairloom.jobs.care import seconds_of, show_collection, show_proof, show_rejected
-from pairloom.jobs.export import export_dataset, export_vocabulary
-from pairloom.jobs.forecast import cluster_of, show_forecast
-from pairloom.jobs.generations import generations_command, retokenize_command, rollback_command
-from pairloom.jobs.options import (
+from pairloom.jobs.commands.export import export_dataset, export_vocabulary
+from pairloom.jobs.commands.generations import generations_command, retokenize_command, rollback_command
+from pairloom.jobs.commands.options import (
     AsJson,
     Engine,
     Overrides,
@@ -26,19 +24,21 @@ from pairloom.jobs.options import (
     RootArgument,
     find_recipe,
 )
-from pairloom.jobs.report.command import register as register_report
-from pairloom.jobs.show import show_plan, show_profile, show_rows, show_summary, summary
-from pairloom.jobs.status import show_status
-from pairloom.jobs.watch import watched
+from pairloom.jobs.commands.report import register as register_report
+from pairloom.jobs.show.care import seconds_of, show_collection, show_proof, show_rejected
+from pairloom.jobs.show.forecast import cluster_of, show_forecast
+from pairloom.jobs.show.status import show_status
+from pairloom.jobs.show.summary import show_plan, show_profile, show_rows, show_summary, summary
+from pairloom.jobs.show.watch import watched
 from pairloom.operators.errors import PairloomError, RecipeError
-from pairloom.operators.jit_cache import cache_folders
-from pairloom.operators.pretokenize.schemes import SCHEMES
+from pairloom.operators.kernels.cache import cache_folders
+from pairloom.operators.text.pretokenize.schemes import SCHEMES
 from pairloom.pipeline import make_plan, open_dataset, run
+from pairloom.pipeline.audit.roundtrip import round_trip
+from pairloom.pipeline.audit.verify import verify
 from pairloom.pipeline.execution.base import PreemptedError
-from pairloom.pipeline.roundtrip import round_trip
-from pairloom.pipeline.stages.prepare import PrepareTask
+from pairloom.pipeline.flow.prepare import PrepareTask
 from pairloom.pipeline.store.gc import collect
-from pairloom.pipeline.verify import verify
 
 __all__ = ["app", "main"]
 

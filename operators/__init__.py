@@ -5,7 +5,8 @@ if __name__ != "pairloom.operators":
         "import this package as pairloom.operators (install the project with `pip install -e .`)"
     )
 
-from pairloom.operators.bpe import (
+from pairloom.operators.counts import WordCounter, WordCounts, count_words, merge_counts
+from pairloom.operators.models.bpe import (
     append_tokens,
     count_pairs,
     extend_bpe,
@@ -14,9 +15,8 @@ from pairloom.operators.bpe import (
     replay,
     segment_words,
 )
-from pairloom.operators.pretokenize import Pretokenizer
+from pairloom.operators.text.pretokenize import Pretokenizer
 from pairloom.operators.vocabulary import Vocabulary
-from pairloom.operators.words import WordCounter, WordCounts, count_words, merge_counts
 
 __all__ = [
     "Pretokenizer",

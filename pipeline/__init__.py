@@ -5,9 +5,9 @@ if __name__ != "pairloom.pipeline":
         "import this package as pairloom.pipeline (install the project with `pip install -e .`)"
     )
 
-from pairloom.pipeline.plan import Plan, make_plan
+from pairloom.pipeline.dataset.dataset import Dataset, open_dataset
+from pairloom.pipeline.flow.plan import Plan, make_plan
 from pairloom.pipeline.recipe import Recipe, load_recipe, parse_recipe
 from pairloom.pipeline.run import run
-from pairloom.pipeline.store.dataset import Dataset, open_dataset
 
 __all__ = ["Dataset", "Plan", "Recipe", "load_recipe", "make_plan", "open_dataset", "parse_recipe", "run"]

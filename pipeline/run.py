@@ -13,18 +13,18 @@ from collections.abc import Callable
 
 from pairloom.operators import Pretokenizer
 from pairloom.operators.errors import RecipeError
-from pairloom.pipeline.events import Event
 from pairloom.pipeline.execution.base import Executor, never
 from pairloom.pipeline.execution.local import LocalExecutor
-from pairloom.pipeline.job import Job
-from pairloom.pipeline.plan import STAGES, Plan, make_plan
+from pairloom.pipeline.flow.events import Event
+from pairloom.pipeline.flow.job import Job
+from pairloom.pipeline.flow.plan import STAGES, Plan, make_plan
+from pairloom.pipeline.flow.prepare import PrepareTask
 from pairloom.pipeline.recipe import Execution, Recipe
-from pairloom.pipeline.stages.count import count
-from pairloom.pipeline.stages.learn import learn
-from pairloom.pipeline.stages.pack import pack_rows
-from pairloom.pipeline.stages.prepare import PrepareTask
-from pairloom.pipeline.stages.select import select
-from pairloom.pipeline.stages.tokenize import tokenize
+from pairloom.pipeline.stages.count.stage import count
+from pairloom.pipeline.stages.learn.stage import learn
+from pairloom.pipeline.stages.pack.stage import pack_rows
+from pairloom.pipeline.stages.select.stage import select
+from pairloom.pipeline.stages.tokenize.stage import tokenize
 from pairloom.pipeline.store.gc import check_present
 from pairloom.pipeline.store.location import check_writable, open_objects
 from pairloom.pipeline.store.manifest import Manifest, StageRecord, commit, latest_manifest
@@ -124,7 +124,7 @@ def executor_of(execution: Execution, stop: Callable[[], bool] = never) -> Execu
     """Where work is to run; connects to the Ray cluster, or starts one."""
     if execution.engine == "local":
         return LocalExecutor(stop=stop)
-    from pairloom.pipeline.execution.ray import RayExecutor, connect
+    from pairloom.pipeline.execution.ray.tasks import RayExecutor, connect
 
     connect(execution.address)
     return RayExecutor(max_in_flight=execution.max_in_flight, stop=stop)

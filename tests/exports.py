@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pairloom.operators import Vocabulary
-from pairloom.operators.order import in_validation
+from pairloom.operators.selection.order import in_validation
 from pairloom.pipeline import Dataset, open_dataset, run
 from tests.corpora import documents, recipe_for, rows_of, write_jsonl
 

@@ -16,8 +16,9 @@ from typing import Any
 import fsspec
 import pytest
 
-from pairloom.pipeline.store import remote_faults, remote_s3
-from pairloom.pipeline.store.remote import forget_connections
+from pairloom.pipeline.store.remote import faults as remote_faults
+from pairloom.pipeline.store.remote import s3 as remote_s3
+from pairloom.pipeline.store.remote.objects import forget_connections
 
 SLOW_DOWN = b"<?xml version='1.0'?><Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
 DENIED = b"<?xml version='1.0'?><Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"

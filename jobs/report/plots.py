@@ -15,7 +15,7 @@ from itertools import cycle
 from typing import Any
 
 from pairloom.operators.errors import RecipeError
-from pairloom.operators.hashing import hash_bytes
+from pairloom.operators.kernels.hashing import hash_bytes
 
 __all__ = ["bars", "columns", "histogram", "line", "need_matplotlib"]
 

@@ -6,14 +6,14 @@ import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators.encode import kernel as k
-from pairloom.operators.encode.joins import NO_JOINS, JoinTable, cut_words
-from pairloom.operators.encode.linear import MEMO_BYTES, linear_bytes
 from pairloom.operators.encode.memo import Memo
 from pairloom.operators.encode.table import allocate, rehash_long, rehash_short
-from pairloom.operators.encode.word import SHORT, PairTable, scratch_bytes
 from pairloom.operators.errors import DataError
-from pairloom.operators.pretokenize import Pretokenizer
-from pairloom.operators.text import Text
+from pairloom.operators.models.bpe.joins import NO_JOINS, JoinTable, cut_words
+from pairloom.operators.models.bpe.linear import MEMO_BYTES, linear_bytes
+from pairloom.operators.models.bpe.word import SHORT, PairTable, scratch_bytes
+from pairloom.operators.text.arrays import Text
+from pairloom.operators.text.pretokenize import Pretokenizer
 from pairloom.operators.vocabulary.tokens import TokenTable
 
 __all__ = ["TABLE_BYTES", "Encoder"]

@@ -11,9 +11,9 @@ import pyarrow as pa
 from pairloom.operators.encode import Encoder
 from pairloom.operators.encode.decode import decode_lists, flat_lists, token_ends
 from pairloom.operators.encode.kernel import NULL, TEXT_ENDS
-from pairloom.operators.normalize import normalize
-from pairloom.operators.text import Text, TextArray, text_of
-from pairloom.operators.vocabulary.foreign import decode_foreign, encode_foreign
+from pairloom.operators.models.foreign import decode_foreign, encode_foreign
+from pairloom.operators.text.arrays import Text, TextArray, text_of
+from pairloom.operators.text.normalize import normalize
 from pairloom.operators.vocabulary.tokens import TokenTable
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pairloom.operators.errors import DataError
-from pairloom.operators.jit import kernel
+from pairloom.operators.kernels.jit import kernel
 from pairloom.operators.vocabulary.tokens import TokenTable
 
 __all__ = ["decode_lists", "flat_lists", "token_ends"]

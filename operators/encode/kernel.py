@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from pairloom.operators.encode.joins import join_tokens
 from pairloom.operators.encode.table import (
     PROBES,
     bucket_hash,
@@ -24,8 +23,7 @@ from pairloom.operators.encode.table import (
     low_of,
     pack_at_end,
 )
-from pairloom.operators.encode.word import encode_word
-from pairloom.operators.jit import (
+from pairloom.operators.kernels.jit import (
     copy_16,
     inner,
     kernel,
@@ -38,6 +36,8 @@ from pairloom.operators.jit import (
     store_u32,
     store_u64,
 )
+from pairloom.operators.models.bpe.joins import join_tokens
+from pairloom.operators.models.bpe.word import encode_word
 
 __all__ = [
     "BATCH",

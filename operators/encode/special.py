@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators.encode.kernel import NULL, TEXT, TEXT_ENDS
-from pairloom.operators.jit import kernel
-from pairloom.operators.text import Text
+from pairloom.operators.kernels.jit import kernel
+from pairloom.operators.text.arrays import Text
 
 __all__ = ["Matches", "SpecialFinder"]
 

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pairloom.operators.jit import (
+from pairloom.operators.kernels.jit import (
     address,
     fold_multiply,
     inner,

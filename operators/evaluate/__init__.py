@@ -3,8 +3,8 @@
 from pairloom.operators.evaluate.curve import MergeSteps, merge_steps, tokens_at, unreachable
 from pairloom.operators.evaluate.distribution import Documents, entropy, rank_frequency, renyi_efficiency
 from pairloom.operators.evaluate.numbers import chunk_digits, count_numbers, number_facts, tally_numbers
-from pairloom.operators.evaluate.tally import WordTally, encode_words, tally_words
 from pairloom.operators.evaluate.usage import TokenUse, token_use
+from pairloom.operators.evaluate.word_tally import WordTally, encode_words, tally_words
 
 __all__ = [
     "Documents",

@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pairloom.operators.evaluate.tally import encode_words
-from pairloom.operators.jit import kernel
+from pairloom.operators.counts import WordCounts
+from pairloom.operators.evaluate.word_tally import encode_words
+from pairloom.operators.kernels.jit import kernel
 from pairloom.operators.vocabulary import Vocabulary
 from pairloom.operators.vocabulary.tokens import TokenTable
-from pairloom.operators.words import WordCounts
 
 __all__ = ["MergeSteps", "merge_products", "merge_steps", "prefix", "tokens_at", "unreachable"]
 

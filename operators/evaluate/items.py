@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from pairloom.operators.evaluate.content import counting_forms
 from pairloom.operators.evaluate.numbers import chunk_digits
-from pairloom.operators.order import permutation
+from pairloom.operators.selection.order import permutation
 from pairloom.operators.vocabulary import Vocabulary
 from pairloom.operators.vocabulary.tokens import TokenTable
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from pairloom.operators.evaluate.content import random_uuid
 from pairloom.operators.evaluate.items import drawn
-from pairloom.operators.order import permutation
+from pairloom.operators.selection.order import permutation
 
 __all__ = ["DIRECTIONS", "PAIR", "TASKS", "follow", "needle_item"]
 

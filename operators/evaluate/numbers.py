@@ -7,12 +7,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pairloom.operators.jit import kernel
-from pairloom.operators.pretokenize import Pretokenizer
-from pairloom.operators.text import TextArray, chunks, text_of
+from pairloom.operators.counts import WordCounter, WordCounts
+from pairloom.operators.kernels.jit import kernel
+from pairloom.operators.text.arrays import TextArray, chunks, text_of
+from pairloom.operators.text.pretokenize import Pretokenizer
 from pairloom.operators.vocabulary import Vocabulary
 from pairloom.operators.vocabulary.tokens import TokenTable
-from pairloom.operators.words import WordCounter, WordCounts
 
 __all__ = ["KINDS", "chunk_digits", "count_numbers", "number_facts", "tally_numbers"]
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from pairloom.operators.counts import WordCounts
 from pairloom.operators.errors import CapacityError
-from pairloom.operators.evaluate.tally import frozen
-from pairloom.operators.jit import kernel
-from pairloom.operators.text import text_of
+from pairloom.operators.evaluate.word_tally import frozen
+from pairloom.operators.kernels.jit import kernel
+from pairloom.operators.text.arrays import text_of
 from pairloom.operators.vocabulary import Vocabulary
-from pairloom.operators.words import WordCounts
 
 __all__ = ["Trace", "add_traces", "merge_trace"]
 

@@ -9,15 +9,15 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from pairloom.operators.jit import kernel
+from pairloom.operators.kernels.jit import kernel
 from pairloom.operators.pack.best_fit import best_fit
 from pairloom.operators.pack.buckets import decompose, widths
-from pairloom.operators.pack.documents import Documents, fingerprints
+from pairloom.operators.pack.counting_sort import layout
 from pairloom.operators.pack.first_fit import first_fit
 from pairloom.operators.pack.gather import gather
-from pairloom.operators.pack.layout import layout
 from pairloom.operators.pack.overflow import OVERFLOWS, kept_lengths
 from pairloom.operators.pack.plan import PackPlan
+from pairloom.operators.tokens import Documents, fingerprints
 
 __all__ = [
     "OVERFLOWS",

@@ -7,7 +7,7 @@ algorithms" (1973), and Ding et al., "Fewer truncations improve language modelin
 import numpy as np
 import numpy.typing as npt
 
-from pairloom.operators.jit import kernel
+from pairloom.operators.kernels.jit import kernel
 
 __all__ = ["best_fit"]
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from pairloom.operators.jit import kernel
+from pairloom.operators.kernels.jit import kernel
 from pairloom.operators.pack.overflow import OVERFLOWS, kept_lengths
 from pairloom.operators.pack.plan import PackPlan
 

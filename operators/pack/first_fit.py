@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from pairloom.operators.jit import kernel
+from pairloom.operators.kernels.jit import kernel
 
 __all__ = ["OPEN_ROWS", "first_fit"]
 

@@ -4,9 +4,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pairloom.operators.jit import address, copy_bytes, kernel
-from pairloom.operators.pack.documents import Documents
+from pairloom.operators.kernels.jit import address, copy_bytes, kernel
 from pairloom.operators.pack.plan import PackPlan
+from pairloom.operators.tokens import Documents
 
 __all__ = ["gather"]
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pairloom.operators.hashing import hash_bytes
+from pairloom.operators.kernels.hashing import hash_bytes
 
 __all__ = ["split"]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pairloom.operators.hashing import hash_bytes
+from pairloom.operators.kernels.hashing import hash_bytes
 
 __all__ = ["best_fit", "buckets", "concat", "fingerprint", "first_fit", "layout", "padded", "pieces_of"]
 

@@ -11,22 +11,22 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from pairloom.operators.counts import WordCounts
 from pairloom.operators.encode import TABLE_BYTES, Encoder
 from pairloom.operators.encode.columns import decode_column, encode_column, find_special
-from pairloom.operators.encode.joins import JoinTable
 from pairloom.operators.encode.memo import Memo
 from pairloom.operators.encode.special import SpecialFinder
-from pairloom.operators.encode.word import PairTable
 from pairloom.operators.errors import CorruptionError
-from pairloom.operators.normalize import NORMALIZERS
-from pairloom.operators.pretokenize import UNICODE_VERSION, Pretokenizer
-from pairloom.operators.text import TextArray, text_of
-from pairloom.operators.vocabulary.foreign import open_foreign
+from pairloom.operators.models.bpe.joins import JoinTable
+from pairloom.operators.models.bpe.word import PairTable
+from pairloom.operators.models.foreign import open_foreign
+from pairloom.operators.text.arrays import TextArray, text_of
+from pairloom.operators.text.normalize import NORMALIZERS
+from pairloom.operators.text.pretokenize import UNICODE_VERSION, Pretokenizer
 from pairloom.operators.vocabulary.golden import GOLDEN
 from pairloom.operators.vocabulary.tiktoken_file import read_tiktoken, write_tiktoken
 from pairloom.operators.vocabulary.tokenizer_json import read_tokenizer_json, write_tokenizer_json
 from pairloom.operators.vocabulary.tokens import TokenTable, byte_order
-from pairloom.operators.words import WordCounts
 
 __all__ = ["Vocabulary", "byte_order"]
 

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pairloom.operators.errors import DataError, RecipeError
-from pairloom.operators.normalize import NORMALIZERS
-from pairloom.operators.pretokenize import UNICODE_VERSION, Pretokenizer
-from pairloom.operators.pretokenize.schemes import DIGITS, SCHEMES
-from pairloom.operators.vocabulary.foreign import foreign_tokens, open_foreign
+from pairloom.operators.models.foreign import foreign_tokens, open_foreign
+from pairloom.operators.text.normalize import NORMALIZERS
+from pairloom.operators.text.pretokenize import UNICODE_VERSION, Pretokenizer
+from pairloom.operators.text.pretokenize.schemes import DIGITS, SCHEMES
 from pairloom.operators.vocabulary.tokens import TokenTable, from_alphabet, to_alphabet
 
 if TYPE_CHECKING:

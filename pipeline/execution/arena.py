@@ -13,8 +13,8 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from pairloom.operators.bpe.layout import Allocate
 from pairloom.operators.errors import CapacityError
+from pairloom.operators.models.bpe.layout import Allocate
 
 __all__ = ["arena"]
 

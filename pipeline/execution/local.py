@@ -8,8 +8,8 @@ from typing import Any
 
 from pairloom.operators.errors import PairloomError, StorageError
 from pairloom.pipeline.execution.base import Done, Post, PreemptedError, Task, never, perform
-from pairloom.pipeline.execution.crew import LocalCrew
 from pairloom.pipeline.execution.retries import RETRIES, Retries, located
+from pairloom.pipeline.execution.workers import LocalCrew
 
 __all__ = ["LocalExecutor"]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pairloom.operators.errors import RecipeError, StorageError
-from pairloom.pipeline.events import Event
+from pairloom.pipeline.dataset.dataset import Dataset
 from pairloom.pipeline.export.flat import write_bin, write_npy
 from pairloom.pipeline.export.mds import write_mds
 from pairloom.pipeline.export.megatron import write_megatron
@@ -16,8 +16,8 @@ from pairloom.pipeline.export.tables import write_hf, write_parquet
 from pairloom.pipeline.export.target import Target, finished
 from pairloom.pipeline.export.webdataset import write_webdataset
 from pairloom.pipeline.export.whole_documents import Documents
+from pairloom.pipeline.flow.events import Event
 from pairloom.pipeline.recipe import Recipe
-from pairloom.pipeline.store.dataset import Dataset
 from pairloom.pipeline.store.location import open_objects
 
 __all__ = ["FORMATS", "Format", "export"]

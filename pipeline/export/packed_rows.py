@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pairloom.operators.errors import CorruptionError, RecipeError
-from pairloom.pipeline.events import Event
+from pairloom.pipeline.dataset.dataset import Dataset
 from pairloom.pipeline.export.source import Batch, StoredSource
-from pairloom.pipeline.store.dataset import Dataset
+from pairloom.pipeline.flow.events import Event
 from pairloom.pipeline.store.files import StoredFile, open_arrow
 
 __all__ = ["Rows"]

@@ -16,8 +16,8 @@ import pyarrow as pa
 
 from pairloom.operators.errors import CorruptionError, RecipeError
 from pairloom.operators.vocabulary.tokenizer_json import read_tokenizer_json
-from pairloom.pipeline.events import Event, StepFinished, StepStarted, UnitDone
-from pairloom.pipeline.store.dataset import Dataset
+from pairloom.pipeline.dataset.dataset import Dataset
+from pairloom.pipeline.flow.events import Event, StepFinished, StepStarted, UnitDone
 from pairloom.pipeline.store.files import StoredFile, check_stored
 from pairloom.pipeline.store.receipts import Ledger
 

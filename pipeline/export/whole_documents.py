@@ -10,11 +10,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pairloom.operators.errors import CorruptionError, RecipeError
-from pairloom.pipeline.events import Event
+from pairloom.pipeline.audit.expected import Taken, shards
+from pairloom.pipeline.dataset.dataset import Dataset
 from pairloom.pipeline.export.source import Batch, StoredSource
-from pairloom.pipeline.segments import Taken, shards
-from pairloom.pipeline.stages.shards import PlacedShard
-from pairloom.pipeline.store.dataset import Dataset
+from pairloom.pipeline.flow.events import Event
+from pairloom.pipeline.stages.tokenize.shards import PlacedShard
 from pairloom.pipeline.store.files import open_arrow
 
 __all__ = ["Documents"]

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from pairloom.operators import Pretokenizer
-from pairloom.operators.pretokenize.chunks import BELL, RandomChunks
+from pairloom.operators.text.pretokenize.chunks import BELL, RandomChunks
 from pairloom.pipeline.recipe.amounts import Exact
 from pairloom.pipeline.recipe.section import Section
 

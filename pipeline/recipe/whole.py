@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from pairloom.operators.words.weights import whole_weights
+from pairloom.operators.counts.weights import whole_weights
 from pairloom.pipeline.recipe.amounts import Size
 from pairloom.pipeline.recipe.corpus import CorpusSource, Mixture
 from pairloom.pipeline.recipe.drift import Retokenize

@@ -8,16 +8,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pairloom.operators import Vocabulary, WordCounts, merge_counts
-from pairloom.operators.evaluate.tally import WordTally, tally_words
 from pairloom.operators.evaluate.trace import Trace, add_traces, merge_trace
+from pairloom.operators.evaluate.word_tally import WordTally, tally_words
+from pairloom.pipeline.audit.expected import receipt_of
+from pairloom.pipeline.dataset.dataset import Dataset
 from pairloom.pipeline.execution.base import Executor
 from pairloom.pipeline.phases import phase
 from pairloom.pipeline.recipe import Recipe
 from pairloom.pipeline.report.options import Options
 from pairloom.pipeline.report.tasks import found, results
-from pairloom.pipeline.segments import receipt_of
-from pairloom.pipeline.stages.counted import read_words, words_of
-from pairloom.pipeline.store.dataset import Dataset
+from pairloom.pipeline.stages.count.files import read_words, words_of
 from pairloom.pipeline.store.files import StoredFile, open_arrow
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.objects import Objects

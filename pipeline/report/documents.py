@@ -12,14 +12,14 @@ import pyarrow as pa
 
 from pairloom.operators import Vocabulary
 from pairloom.operators.evaluate.distribution import Documents
-from pairloom.operators.hashing import hash_bytes
+from pairloom.operators.kernels.hashing import hash_bytes
 from pairloom.operators.vocabulary.tokens import TokenTable
+from pairloom.pipeline.audit.expected import flat, shards
+from pairloom.pipeline.dataset.dataset import Dataset
 from pairloom.pipeline.execution.base import Executor
 from pairloom.pipeline.report.options import Options
 from pairloom.pipeline.report.tasks import found, results
-from pairloom.pipeline.segments import flat, shards
-from pairloom.pipeline.stages.shards import PlacedShard
-from pairloom.pipeline.store.dataset import Dataset
+from pairloom.pipeline.stages.tokenize.shards import PlacedShard
 from pairloom.pipeline.store.files import read_batches
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.receipts import Receipt

@@ -11,10 +11,10 @@ from pairloom.operators import Vocabulary
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.evaluate.content import atomicity, characters_per_token, generated_content
 from pairloom.operators.evaluate.items import addition_items, misaligned
-from pairloom.operators.evaluate.mixture import infer_from_traces, log10_mse
+from pairloom.operators.evaluate.mixture_inference import infer_from_traces, log10_mse
 from pairloom.operators.evaluate.numbers import number_facts
-from pairloom.operators.evaluate.tally import WordTally
 from pairloom.operators.evaluate.theory import order_entropy, unigram_bits
+from pairloom.operators.evaluate.word_tally import WordTally
 from pairloom.pipeline.report.counts import Counted
 from pairloom.pipeline.report.options import Options
 from pairloom.pipeline.report.text import Group, TextSums

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from pairloom.operators import Vocabulary
-from pairloom.pipeline.events import Event
 from pairloom.pipeline.execution.base import Executor
+from pairloom.pipeline.flow.events import Event
 from pairloom.pipeline.recipe import Execution
 from pairloom.pipeline.run import executor_of
 

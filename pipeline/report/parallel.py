@@ -10,10 +10,10 @@ import pyarrow.compute as pc
 from pairloom.operators import Vocabulary
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.evaluate.premium import ParallelText
-from pairloom.operators.order import document_keys
-from pairloom.pipeline.corpus import Unit
+from pairloom.operators.selection.order import document_keys
 from pairloom.pipeline.execution.base import Executor
-from pairloom.pipeline.readers import read
+from pairloom.pipeline.inputs.readers import read
+from pairloom.pipeline.inputs.units import Unit
 from pairloom.pipeline.report.options import Options
 from pairloom.pipeline.report.tasks import found, results
 from pairloom.pipeline.store.receipts import Receipt

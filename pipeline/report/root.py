@@ -15,9 +15,11 @@ from typing import Any
 from pairloom.operators import Vocabulary
 from pairloom.operators.errors import PairloomError, RecipeError
 from pairloom.operators.evaluate.premium import explained, premium_rows
-from pairloom.operators.evaluate.tally import WordTally
-from pairloom.pipeline.corpus import Source, Unit, list_inputs, plan_units
+from pairloom.operators.evaluate.word_tally import WordTally
+from pairloom.pipeline.audit.expected import shards
+from pairloom.pipeline.dataset.dataset import Dataset
 from pairloom.pipeline.execution.base import Executor
+from pairloom.pipeline.inputs.units import Source, Unit, list_inputs, plan_units
 from pairloom.pipeline.recipe import Execution, Recipe
 from pairloom.pipeline.report.compare import Measured
 from pairloom.pipeline.report.counts import Counted, counted_role, read_counts
@@ -30,8 +32,6 @@ from pairloom.pipeline.report.probes import about_probes
 from pairloom.pipeline.report.sizes import about_sizes
 from pairloom.pipeline.report.text import UNIT_BYTES, TextSums, read_text
 from pairloom.pipeline.report.tokens import about_tokens
-from pairloom.pipeline.segments import shards
-from pairloom.pipeline.store.dataset import Dataset
 
 __all__ = ["measure_root", "measure_vocabulary", "report_on_root", "report_on_vocabulary"]
 

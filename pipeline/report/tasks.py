@@ -8,8 +8,8 @@ import pickle
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from pairloom.pipeline.events import Event, StepFinished, StepStarted, UnitDone
 from pairloom.pipeline.execution.base import Executor, Task
+from pairloom.pipeline.flow.events import Event, StepFinished, StepStarted, UnitDone
 from pairloom.pipeline.store.receipts import Ledger, Receipt
 
 __all__ = ["found", "results"]

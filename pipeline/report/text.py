@@ -21,17 +21,17 @@ from pairloom.operators import Pretokenizer, Vocabulary, count_words
 from pairloom.operators.encode import Encoder
 from pairloom.operators.errors import DataError, RecipeError
 from pairloom.operators.evaluate.numbers import count_numbers, tally_numbers
-from pairloom.operators.evaluate.tally import WordTally, tally_words, word_encoder
-from pairloom.operators.hashing import hash_bytes
-from pairloom.operators.normalize import normalize
-from pairloom.operators.order import document_keys
-from pairloom.pipeline.corpus import Unit
+from pairloom.operators.evaluate.word_tally import WordTally, tally_words, word_encoder
+from pairloom.operators.kernels.hashing import hash_bytes
+from pairloom.operators.selection.order import document_keys
+from pairloom.operators.text.normalize import normalize
 from pairloom.pipeline.execution.base import Executor
+from pairloom.pipeline.inputs.intake import slice_identity
+from pairloom.pipeline.inputs.readers import read
+from pairloom.pipeline.inputs.units import Unit
 from pairloom.pipeline.phases import in_phase, phase
-from pairloom.pipeline.readers import read
 from pairloom.pipeline.report.options import Options
 from pairloom.pipeline.report.tasks import found, results
-from pairloom.pipeline.stages.reading import slice_identity
 from pairloom.pipeline.store.receipts import Receipt
 
 __all__ = ["UNIT_BYTES", "Group", "TextSums", "TextTask", "read_text"]

@@ -7,8 +7,8 @@ import numpy as np
 from pairloom.operators import Vocabulary
 from pairloom.operators.evaluate.curve import merge_products, merge_steps, ordinary_ids
 from pairloom.operators.evaluate.distribution import rank_frequency, renyi_efficiency, token_lengths
-from pairloom.operators.evaluate.tally import WordTally
 from pairloom.operators.evaluate.usage import token_use
+from pairloom.operators.evaluate.word_tally import WordTally
 from pairloom.operators.vocabulary.tokens import TokenTable
 from pairloom.pipeline.report.options import Options
 

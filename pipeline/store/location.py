@@ -9,7 +9,7 @@ from fsspec.core import split_protocol
 
 from pairloom.operators.errors import PairloomError, RecipeError
 from pairloom.pipeline.store.objects import LocalObjects, Objects
-from pairloom.pipeline.store.remote import EXTRAS, RemoteObjects
+from pairloom.pipeline.store.remote.objects import EXTRAS, RemoteObjects
 
 __all__ = ["check_writable", "open_objects"]
 

@@ -61,7 +61,7 @@ class StageRecord(BaseModel):
 
     `splits` are facts about each split of packed rows. `leftovers` are the files in which partitions handed on what did
     not fill a row: no reader needs them, but units that are done are done only with their files. `index` and `held` are
-    what the next generation need not find out again (`stages.index`). `unit_sources` are the sources of the units, where a
+    what the next generation need not find out again (`stages.exchange.index`). `unit_sources` are the sources of the units, where a
     unit has one; `sources` is what became of each source, `coverage` how the vocabulary met its text.
     """
 

@@ -115,7 +115,7 @@ class Receipt(BaseModel):
 
     `pieces`, where a stage gives them, say more about each slice: a later unit that has the same slice takes it from here.
 
-    `parts` is what a file that is spread over partitions holds for each of them; see `stages.exchanged`. A task that
+    `parts` is what a file that is spread over partitions holds for each of them; see `stages.exchange.files`. A task that
     stores nothing hands over there what it found; see `report.tasks`. `seconds` is what the unit took its worker, up to
     the receipt; nothing that is made depends on it.
     """

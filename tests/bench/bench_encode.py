@@ -27,7 +27,7 @@ import numpy as np
 import pyarrow as pa
 
 from pairloom.operators import Pretokenizer, Vocabulary, count_words, learn_bpe
-from pairloom.operators.text import text_of
+from pairloom.operators.text.arrays import text_of
 
 
 def documents(path: Path | None, limit: int) -> list[str]:

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pairloom.pipeline.loader import Loader
-from pairloom.pipeline.rows import rows_a_block
-from pairloom.pipeline.stages.rows import packed_schema
+from pairloom.pipeline.dataset.loader import Loader
+from pairloom.pipeline.dataset.stream import rows_a_block
+from pairloom.pipeline.stages.pack.rows import packed_schema
 from pairloom.pipeline.store.files import StoredFile, open_arrow, write_arrow
 from pairloom.pipeline.store.objects import LocalObjects
 
@@ -105,7 +105,7 @@ def cases(
     try:
         from torch.utils.data import DataLoader
 
-        from pairloom.pipeline.torch import TorchRows
+        from pairloom.pipeline.dataset.torch import TorchRows
     except ImportError:
         return out
 

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from pairloom.operators import Pretokenizer, WordCounts, count_words, learn_bpe, merge_counts
-from pairloom.operators.evaluate.mixture import infer_mixture, log10_mse
+from pairloom.operators.evaluate.mixture_inference import infer_mixture, log10_mse
 
 CUT = Pretokenizer(scheme="gpt2")
 PIECE = 4000

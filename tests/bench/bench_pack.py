@@ -23,11 +23,11 @@ from pairloom.operators import Pretokenizer, Vocabulary
 from pairloom.operators.pack import Documents, gather, pack
 from pairloom.pipeline import parse_recipe
 from pairloom.pipeline.execution.base import Done
-from pairloom.pipeline.job import Job
-from pairloom.pipeline.plan import Plan
-from pairloom.pipeline.stages.pack import pack_rows
-from pairloom.pipeline.stages.prepare import PrepareTask
-from pairloom.pipeline.stages.tokenize import shard_schema
+from pairloom.pipeline.flow.job import Job
+from pairloom.pipeline.flow.plan import Plan
+from pairloom.pipeline.flow.prepare import PrepareTask
+from pairloom.pipeline.stages.pack.stage import pack_rows
+from pairloom.pipeline.stages.tokenize.stage import shard_schema
 from pairloom.pipeline.store.files import attempt_path, write_arrow
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.manifest import StageRecord

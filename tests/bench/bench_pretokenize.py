@@ -21,9 +21,9 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Regex, pre_tokenizers
 
-from pairloom.operators.pretokenize import Pretokenizer
-from pairloom.operators.pretokenize.schemes import SCHEMES
-from pairloom.operators.text import Text
+from pairloom.operators.text.arrays import Text
+from pairloom.operators.text.pretokenize import Pretokenizer
+from pairloom.operators.text.pretokenize.schemes import SCHEMES
 
 # The first article of the Universal Declaration of Human Rights.
 ARTICLE = {

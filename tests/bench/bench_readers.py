@@ -13,8 +13,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.json
 
-from pairloom.pipeline.corpus import Source, list_inputs, plan_units
-from pairloom.pipeline.readers import read
+from pairloom.pipeline.inputs.readers import read
+from pairloom.pipeline.inputs.units import Source, list_inputs, plan_units
 
 BLOCK = 16 << 20
 

@@ -19,11 +19,11 @@ from typing import Any
 
 from pairloom.operators import merge_counts
 from pairloom.operators.evaluate import merge_steps, tally_words, tokens_at
-from pairloom.operators.warmup import warmup
+from pairloom.operators.kernels.warmup import warmup
 from pairloom.pipeline import Dataset, open_dataset, parse_recipe, run
-from pairloom.pipeline.events import Event, StepFinished, StepStarted
+from pairloom.pipeline.flow.events import Event, StepFinished, StepStarted
 from pairloom.pipeline.report import Options, report_on_root, report_on_vocabulary
-from pairloom.pipeline.stages.counted import read_words
+from pairloom.pipeline.stages.count.files import read_words
 
 ROUNDS = 5
 

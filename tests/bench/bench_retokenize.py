@@ -29,9 +29,9 @@ import ray
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from pairloom.pipeline import Recipe, open_dataset, parse_recipe, run
-from pairloom.pipeline.events import Event, StepFinished, StepStarted
-from pairloom.pipeline.execution.ray import connect
-from pairloom.pipeline.retokenize import retokenize
+from pairloom.pipeline.execution.ray.tasks import connect
+from pairloom.pipeline.flow.events import Event, StepFinished, StepStarted
+from pairloom.pipeline.generations.retokenize import retokenize
 from pairloom.pipeline.store.manifest import Manifest
 
 T = TypeVar("T")

@@ -20,8 +20,8 @@ import psutil
 import ray
 
 from pairloom.pipeline import parse_recipe, run
-from pairloom.pipeline.events import Event, UnitDone
-from pairloom.pipeline.execution.ray import connect
+from pairloom.pipeline.execution.ray.tasks import connect
+from pairloom.pipeline.flow.events import Event, UnitDone
 from pairloom.pipeline.phases import Usage
 
 GIGATOKEN = """

@@ -17,8 +17,8 @@ from typing import TypeVar
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from pairloom.jobs.progress import Progress
-from pairloom.pipeline.job import Job
+from pairloom.jobs.show.progress import Progress
+from pairloom.pipeline.flow.job import Job
 from pairloom.pipeline.store.manifest import Manifest, StageRecord, commit, latest_manifest
 from pairloom.pipeline.store.receipts import Ledger
 from tests.simulation import MemoryObjects, Returning, count_tasks, simulated_plan

@@ -24,7 +24,7 @@ import psutil
 import ray
 
 from pairloom.pipeline import parse_recipe, run
-from pairloom.pipeline.events import Event, StepFinished, StepStarted, UnitDone
+from pairloom.pipeline.flow.events import Event, StepFinished, StepStarted, UnitDone
 
 CAREFUL = {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 

@@ -20,9 +20,9 @@ import pyarrow as pa
 import ray
 
 from pairloom.operators import Pretokenizer, WordCounts, count_words, learn_bpe, merge_counts
-from pairloom.operators.bpe.sharded import ByteWords, Coordinator, Partition, byte_ids, learn_sharded
-from pairloom.pipeline.execution.crew import LocalCrew
-from pairloom.pipeline.execution.ray_crew import RayCrew
+from pairloom.operators.models.bpe.sharded import ByteWords, Coordinator, Partition, byte_ids, learn_sharded
+from pairloom.pipeline.execution.ray.actors import RayCrew
+from pairloom.pipeline.execution.workers import LocalCrew
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

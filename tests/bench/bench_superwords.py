@@ -41,10 +41,10 @@ from pairloom.operators import (
     merge_counts,
     segment_words,
 )
-from pairloom.operators.bpe.sharded import learn_sharded, learn_superwords_sharded
-from pairloom.operators.pretokenize.chunks import RandomChunks
+from pairloom.operators.kernels.warmup import warmup
+from pairloom.operators.models.bpe.sharded import learn_sharded, learn_superwords_sharded
 from pairloom.operators.reference.superwords import passed_over
-from pairloom.operators.warmup import warmup
+from pairloom.operators.text.pretokenize.chunks import RandomChunks
 
 FIRST = Pretokenizer(scheme="superbpe", lines=True)
 WEAKER = Pretokenizer(scheme="superwords", lines=True)

@@ -15,12 +15,12 @@ import ray
 
 from pairloom.operators.errors import DataError, StorageError
 from pairloom.pipeline import run
-from pairloom.pipeline.events import Event, RoundDone
 from pairloom.pipeline.execution.base import Crew, PreemptedError, never
-from pairloom.pipeline.execution.crew import LocalCrew
-from pairloom.pipeline.execution.ray import RayExecutor
-from pairloom.pipeline.execution.ray_crew import RayCrew
+from pairloom.pipeline.execution.ray.actors import RayCrew
+from pairloom.pipeline.execution.ray.tasks import RayExecutor
 from pairloom.pipeline.execution.retries import Retries
+from pairloom.pipeline.execution.workers import LocalCrew
+from pairloom.pipeline.flow.events import Event, RoundDone
 from pairloom.pipeline.store.merge_log import MergeLog
 from tests.corpora import contents, open_objects_of, recipe_for, write_jsonl
 from tests.posts import AdderPost

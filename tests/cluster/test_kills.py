@@ -19,12 +19,12 @@ import ray
 from ray.cluster_utils import Cluster
 
 from pairloom.pipeline import open_dataset, run
-from pairloom.pipeline.events import Event, StepStarted
-from pairloom.pipeline.execution.ray import RayExecutor
+from pairloom.pipeline.audit.roundtrip import round_trip
+from pairloom.pipeline.audit.verify import verify
+from pairloom.pipeline.execution.ray.tasks import RayExecutor
 from pairloom.pipeline.execution.retries import Retries
-from pairloom.pipeline.roundtrip import round_trip
+from pairloom.pipeline.flow.events import Event, StepStarted
 from pairloom.pipeline.store.gc import collect
-from pairloom.pipeline.verify import verify
 from tests.corpora import contents, documents, recipe_for, write_jsonl
 
 KILLS = int(os.environ.get("PAIRLOOM_KILLS", "4"))

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from pairloom.pipeline import open_dataset, run
-from pairloom.pipeline.runlog import RunRecord, list_runs, read_run
+from pairloom.pipeline.flow.log import RunRecord, list_runs, read_run
 from pairloom.pipeline.store.location import open_objects
 from tests.corpora import contents, documents, recipe_for, write_jsonl
 from tests.machines import RAY_FOLDER, Network, network

@@ -16,8 +16,8 @@ import pytest
 import ray
 
 from pairloom.pipeline import run
-from pairloom.pipeline.execution.ray import RayExecutor
-from pairloom.pipeline.execution.ray_metrics import METRICS
+from pairloom.pipeline.execution.ray.metrics import METRICS
+from pairloom.pipeline.execution.ray.tasks import RayExecutor
 from pairloom.pipeline.execution.retries import Retries
 from pairloom.pipeline.store.receipts import Ledger
 from tests.corpora import documents, recipe_for, write_jsonl

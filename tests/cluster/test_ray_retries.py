@@ -8,7 +8,7 @@ import ray
 
 from pairloom.operators.errors import DataError, StorageError
 from pairloom.pipeline.execution.base import PreemptedError
-from pairloom.pipeline.execution.ray import RayExecutor
+from pairloom.pipeline.execution.ray.tasks import RayExecutor
 from pairloom.pipeline.execution.retries import Retries
 from pairloom.pipeline.store.receipts import Receipt
 from tests.tasks import Scripted

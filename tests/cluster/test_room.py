@@ -9,7 +9,7 @@ import ray
 from ray.cluster_utils import Cluster
 
 from pairloom.operators.errors import RecipeError
-from pairloom.pipeline.execution.ray import RayExecutor, _largest_machine
+from pairloom.pipeline.execution.ray.tasks import RayExecutor, _largest_machine
 from pairloom.pipeline.execution.retries import Retries
 from pairloom.pipeline.store.receipts import Receipt
 from tests.tasks import Scripted
@@ -38,7 +38,7 @@ def test_tasks_shrink_to_the_machines_that_are_left(
     large = cluster.add_node(num_cpus=1, memory=1000 * MB)
     cluster.wait_for_nodes()
     ray.init(address=cluster.address, log_to_driver=False)
-    monkeypatch.setattr(sys.modules["pairloom.pipeline.execution.ray"], "SURVEY_SECONDS", 1.0)
+    monkeypatch.setattr(sys.modules["pairloom.pipeline.execution.ray.tasks"], "SURVEY_SECONDS", 1.0)
     tasks = [
         Scripted(folder=str(tmp_path), name=f"t{i}", script=("slow",), memory=900 * MB) for i in range(3)
     ]
@@ -82,7 +82,7 @@ def test_a_cluster_that_grows_is_given_more_to_do(
     tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ray.init(address=cluster.address, log_to_driver=False)
-    monkeypatch.setattr(sys.modules["pairloom.pipeline.execution.ray"], "SURVEY_SECONDS", 0.5)
+    monkeypatch.setattr(sys.modules["pairloom.pipeline.execution.ray.tasks"], "SURVEY_SECONDS", 0.5)
     tasks = iter(
         [Scripted(folder=str(tmp_path), name=f"t{i}", script=("slow",), memory=10 * MB) for i in range(12)]
     )

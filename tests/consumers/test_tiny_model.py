@@ -14,7 +14,7 @@ import torch
 from torch.nn import functional as F  # noqa: N812
 
 from pairloom.pipeline import Dataset, open_dataset, run
-from pairloom.pipeline.torch import TorchRows, mask_mod
+from pairloom.pipeline.dataset.torch import TorchRows, mask_mod
 from tests.corpora import documents, recipe_for, write_jsonl
 
 WIDTH = 32

@@ -14,12 +14,12 @@ from torch.nn.attention.flex_attention import create_block_mask, create_mask
 from torch.utils.data import DataLoader
 from torchdata.stateful_dataloader import StatefulDataLoader
 
-from pairloom.operators import segments
 from pairloom.operators.errors import RecipeError
+from pairloom.operators.pack import derive as segments
 from pairloom.pipeline import Dataset, open_dataset, run
+from pairloom.pipeline.dataset.torch import COLUMNS, TorchRows, mask_mod, stream_state
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.objects import LocalObjects
-from pairloom.pipeline.torch import COLUMNS, TorchRows, mask_mod, stream_state
 from tests.corpora import documents, recipe_for, write_jsonl
 
 # More workers than processors are what some of the tests are about.
@@ -68,7 +68,7 @@ def expected(dataset: Dataset) -> list[Batch]:
 
 
 def test_nothing_but_this_module_imports_torch() -> None:
-    code = "import sys, pairloom.jobs.cli, pairloom.pipeline, pairloom.operators.segments; sys.exit('torch' in sys.modules)"
+    code = "import sys, pairloom.jobs.cli, pairloom.pipeline, pairloom.operators.pack.derive; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
-from pairloom.jobs.progress import size_text
 from pairloom.jobs.report.html import shown, tiles
 from pairloom.jobs.report.tables import change, number, share
+from pairloom.jobs.show.progress import size_text
 
 __all__ = ["head"]
 

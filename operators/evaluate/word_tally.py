@@ -1,0 +1,246 @@
+"""What the words of a corpus cost in tokens: sums over distinct words that add up over partitions and sources.
+
+Each distinct word is encoded once, whatever its count; everything else here is a weighted sum.
+"""
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pairloom.operators.counts import WordCounts
+from pairloom.operators.encode import Encoder
+from pairloom.operators.errors import CapacityError, RecipeError
+from pairloom.operators.kernels.jit import kernel
+from pairloom.operators.text.arrays import text_of
+from pairloom.operators.text.pretokenize import Pretokenizer
+from pairloom.operators.vocabulary import Vocabulary
+
+__all__ = ["KINDS", "LONGEST", "WordTally", "encode_words", "tally_words", "word_encoder"]
+
+KINDS = ("text", "digits", "whitespace", "symbols", "mixed")
+"""Kinds of words, by what is left without leading spaces: letters and all beyond ASCII; ASCII digits; nothing or
+ASCII white space; other ASCII; several of these."""
+LONGEST = 16  # words of this many tokens or more share the last bin
+_WORDS, _BYTES, _CHARACTERS, _TOKENS, _WHOLE, _DISTINCT = range(6)
+Scalar = TypeVar("Scalar", bound=np.generic)
+_PART = 1 << 18  # distinct words encoded at a time: some 10 MB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class WordTally:
+    """Words and their tokens, added up. Of parts that share words, `distinct` does not add up: it counts these twice.
+
+    `token_counts` is int64[V]. `sums` is int64[len(KINDS), 6], a row for each kind of word: words, bytes, characters,
+    tokens, words that are one token, distinct words. `tokens_per_word` is int64[LONGEST + 1]: words by their tokens.
+    """
+
+    token_counts: npt.NDArray[np.int64]
+    sums: npt.NDArray[np.int64]
+    tokens_per_word: npt.NDArray[np.int64]
+
+    def __add__(self, other: "WordTally") -> "WordTally":
+        return WordTally(
+            token_counts=self.token_counts + other.token_counts,
+            sums=self.sums + other.sums,
+            tokens_per_word=self.tokens_per_word + other.tokens_per_word,
+        )
+
+    @classmethod
+    def empty(cls, size: int) -> "WordTally":
+        """Nothing, for a vocabulary of `size` tokens."""
+        sums = np.zeros((len(KINDS), 6), np.int64)
+        return cls(
+            token_counts=np.zeros(size, np.int64),
+            sums=sums,
+            tokens_per_word=np.zeros(LONGEST + 1, np.int64),
+        )
+
+    @property
+    def words(self) -> int:
+        """Words, repetitions included."""
+        return int(self.sums[:, _WORDS].sum())
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of all words: of the text."""
+        return int(self.sums[:, _BYTES].sum())
+
+    @property
+    def characters(self) -> int:
+        """Unicode code points of all words."""
+        return int(self.sums[:, _CHARACTERS].sum())
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of all words."""
+        return int(self.sums[:, _TOKENS].sum())
+
+    @property
+    def whole(self) -> int:
+        """Words that are one token."""
+        return int(self.sums[:, _WHOLE].sum())
+
+    @property
+    def distinct(self) -> int:
+        """Distinct words."""
+        return int(self.sums[:, _DISTINCT].sum())
+
+    def facts(self) -> dict[str, float]:
+        """The ratios that tokenizers are compared by; a ratio of nothing is 0.
+
+        `fertility` is tokens per word of letters, the word as the pretokenizer cuts it, `tokens_per_word` that of all words.
+        """
+        text = self.sums[KINDS.index("text")]
+        return {
+            "bytes": self.bytes,
+            "characters": self.characters,
+            "words": self.words,
+            "distinct_words": self.distinct,
+            "tokens": self.tokens,
+            "bytes_per_token": self.bytes / max(1, self.tokens),
+            "characters_per_token": self.characters / max(1, self.tokens),
+            "words_per_token": self.words / max(1, self.tokens),
+            "tokens_per_word": self.tokens / max(1, self.words),
+            "fertility": int(text[_TOKENS]) / max(1, int(text[_WORDS])),
+            "single_token_words": self.whole / max(1, self.words),
+        }
+
+    def by_kind(self) -> list[dict[str, float | str]]:
+        """A row for each kind of word: its share of the words and of the tokens, bytes per token, tokens per word."""
+        rows: list[dict[str, float | str]] = []
+        for kind, row in zip(KINDS, self.sums.tolist(), strict=True):
+            rows.append(
+                {
+                    "kind": kind,
+                    "words": row[_WORDS],
+                    "tokens": row[_TOKENS],
+                    "share_of_tokens": row[_TOKENS] / max(1, self.tokens),
+                    "bytes_per_token": row[_BYTES] / max(1, row[_TOKENS]),
+                    "tokens_per_word": row[_TOKENS] / max(1, row[_WORDS]),
+                    "single_token_words": row[_WHOLE] / max(1, row[_WORDS]),
+                }
+            )
+        return rows
+
+
+def encode_words(
+    vocabulary: Vocabulary, words: pa.LargeBinaryArray, encoder: Encoder | None = None
+) -> tuple[npt.NDArray[np.unsignedinteger], npt.NDArray[np.int64]]:
+    """The ids of words one after another and where each word's begin (int64, one more than words).
+
+    A word is taken as a pretoken, whatever it holds; a byte without a token is left out. `encoder` is one that
+    `word_encoder` made, to be used again. Raises RecipeError for a tokenizer that another library runs: it has no words.
+    """
+    encoder = encoder or word_encoder(vocabulary)
+    none = np.zeros(0, np.uint32)
+    ids, offsets = encoder.encode(text_of(words), prepend=none, append=none, missing_bytes="drop")
+    return ids, offsets
+
+
+def word_encoder(vocabulary: Vocabulary) -> Encoder:
+    """An encoder that takes every document for one word, and keeps none: distinct words never come again."""
+    if vocabulary.foreign is not None:
+        raise RecipeError(
+            f"this tokenizer has no words to count: it is {vocabulary.slow_path}; measure it on documents instead"
+        )
+    return Encoder(
+        pairs=vocabulary._pairs,
+        pretokenizer=Pretokenizer(scheme="none"),
+        dtype=vocabulary.dtype,
+        table_bytes=0,
+    )
+
+
+def tally_words(vocabulary: Vocabulary, counts: WordCounts, encoder: Encoder | None = None) -> WordTally:
+    """Encode every distinct word once and add up; see `WordTally`.
+
+    Equal to encoding the text, as long as the words were cut by the vocabulary's pretokenizer after its normalizer.
+    `encoder` is one that `word_encoder` made, to be used again.
+    Raises CapacityError where a sum could pass 2^63 - 1, RecipeError as `encode_words` does.
+    """
+    tally = WordTally.empty(len(vocabulary))
+    encoder = encoder or word_encoder(vocabulary)
+    text = text_of(counts.words)
+    weight = float(np.dot(counts.counts.astype(np.float64), np.diff(text.offsets)))
+    if weight >= 2.0**62:
+        raise CapacityError(f"the words hold some {weight:.3g} bytes; their sums need not fit 63 bits")
+    for low in range(0, len(counts), _PART):
+        words = counts.words.slice(low, _PART)
+        ids, offsets = encode_words(vocabulary, words, encoder)
+        part = text_of(words)
+        _add(
+            frozen(part.data),
+            frozen(part.offsets),
+            frozen(counts.counts[low : low + _PART]),
+            frozen(ids.astype(np.uint32, copy=False)),  # one type for the kernel
+            frozen(offsets),
+            tally.token_counts,
+            tally.sums,
+            tally.tokens_per_word,
+        )
+    return tally
+
+
+def frozen(array: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
+    """A read-only, contiguous view, so that kernels are compiled for one type of array whoever owns the memory."""
+    view = np.ascontiguousarray(array).view()
+    view.setflags(write=False)
+    return view
+
+
+@kernel
+def _add(
+    data: npt.NDArray[np.uint8],
+    words: npt.NDArray[np.int64],
+    counts: npt.NDArray[np.int64],
+    ids: npt.NDArray[np.uint32],
+    offsets: npt.NDArray[np.int64],
+    token_counts: npt.NDArray[np.int64],
+    sums: npt.NDArray[np.int64],
+    tokens_per_word: npt.NDArray[np.int64],
+) -> None:
+    for i in range(len(words) - 1):
+        start = words[i]
+        stop = words[i + 1]
+        characters = 0
+        seen = 0  # bit 0 text, 1 digits, 2 white space, 3 symbols
+        body = start
+        while body < stop and data[body] == 0x20:
+            body += 1
+            characters += 1
+        for j in range(body, stop):
+            byte = data[j]
+            if byte & 0xC0 != 0x80:
+                characters += 1
+            if byte >= 0x80 or 0x41 <= byte <= 0x5A or 0x61 <= byte <= 0x7A:
+                seen |= 1
+            elif 0x30 <= byte <= 0x39:
+                seen |= 2
+            elif byte == 0x20 or 0x09 <= byte <= 0x0D:
+                seen |= 4
+            else:
+                seen |= 8
+        kind = 4
+        if seen == 1:
+            kind = 0
+        elif seen == 2:
+            kind = 1
+        elif seen == 4 or seen == 0:
+            kind = 2
+        elif seen == 8:
+            kind = 3
+        count = counts[i]
+        tokens = offsets[i + 1] - offsets[i]
+        for j in range(offsets[i], offsets[i + 1]):
+            token_counts[ids[j]] += count
+        sums[kind, 0] += count
+        sums[kind, 1] += (stop - start) * count
+        sums[kind, 2] += characters * count
+        sums[kind, 3] += tokens * count
+        if tokens == 1:
+            sums[kind, 4] += count
+        sums[kind, 5] += 1
+        tokens_per_word[min(tokens, 16)] += count

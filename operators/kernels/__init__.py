@@ -1,0 +1,1 @@
+"""How kernels are compiled and kept, and what all of them share: machine instructions, hashes."""

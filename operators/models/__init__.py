@@ -1,0 +1,1 @@
+"""Tokenizer families: how text becomes tokens, and how such a model is learned."""

@@ -1,0 +1,155 @@
+"""Extending a vocabulary that exists: new tokens come after the old ones, which keep their ids.
+
+Two ways lead there. `extend_bpe` goes on learning from other text where the vocabulary's merges end, as if it had been
+interrupted. `append_tokens` takes over the tokens of another vocabulary in their order (as Cabrita did: Larcher et al.,
+"Cabrita: closing the gap for foreign languages", 2023), each by one new merge, and tells which ones cannot be had.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from pairloom.operators.counts import WordCounts
+from pairloom.operators.errors import DataError
+from pairloom.operators.models.bpe.layout import Layout
+from pairloom.operators.models.bpe.learner import Learner
+from pairloom.operators.models.bpe.merges import ordinal_merges
+from pairloom.operators.reference.encode import encode_word
+from pairloom.operators.text.arrays import Text
+from pairloom.operators.text.pretokenize import Pretokenizer
+from pairloom.operators.vocabulary import Vocabulary
+from pairloom.operators.vocabulary.tokens import TokenTable
+
+__all__ = ["Extension", "append_tokens", "extend_bpe", "unreachable_tokens"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extension:
+    """A vocabulary with appended tokens, and the tokens that could not be appended because no text would reach them."""
+
+    vocabulary: Vocabulary
+    unreachable: tuple[bytes, ...]
+
+
+def extend_bpe(
+    vocabulary: Vocabulary,
+    counts: WordCounts,
+    size: int,
+    *,
+    min_count: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> Vocabulary:
+    """Go on learning until the vocabulary has `size` tokens: its merges are made first, then the most frequent pairs.
+
+    The words have to be cut by the vocabulary's own pretokenizer. Ids of `vocabulary` never move, and text in which no new
+    merge applies is encoded as before. A merge that spells a token which the vocabulary has, but never reached, makes that
+    token and takes no new id.
+
+    Raises ValueError where the vocabulary is as large already or its merges cannot be gone on with (`ordinal_merges`), and
+    DataError where a new token is not what its own bytes encode to.
+    """
+    if size < len(vocabulary):
+        raise ValueError(f"size {size} is too small: the vocabulary has {len(vocabulary)} tokens already")
+    given, ids = ordinal_merges(vocabulary)
+    symbols = np.empty(256, np.int32)
+    for place, token in enumerate(ids[:256].tolist()):
+        symbols[vocabulary.tokens[token][0]] = place
+    layout = Layout.of_bytes([counts], symbols)
+    more = size - len(vocabulary)
+    learner = Learner(layout, first=256, merges=len(given) + more)
+    learned = learner.learn(min_count=min_count, given=given, progress=progress)[len(given) :]
+    index = vocabulary._index
+    tokens, known = list(vocabulary.tokens), ids.tolist()
+    merges = []
+    for left, right in learned.tolist():
+        spelled = tokens[known[left]] + tokens[known[right]]
+        merges.append((known[left], known[right]))
+        known.append(index.get(spelled, len(tokens)))
+        if known[-1] == len(tokens):
+            tokens.append(spelled)
+    extended = _with(vocabulary, tokens, merges)
+    lost = unreachable_tokens(extended, np.arange(len(vocabulary), len(tokens)))
+    if len(lost):
+        raise DataError(
+            f"{len(lost)} new tokens would never be used, the first is {tokens[lost[0]]!r}: "
+            "the vocabulary's merges contradict each other"
+        )
+    return extended
+
+
+def append_tokens(vocabulary: Vocabulary, tokens: Sequence[bytes], size: int) -> Extension:
+    """Append `tokens`, best first, as long as the vocabulary has fewer than `size`; those that it has are passed over.
+
+    A token that the merges so far leave in two parts gets the merge of these two, after all others. One that they leave
+    in more parts, or that the pretokenizer cuts, is reported as unreachable and not appended: no single merge leads there.
+    """
+    if vocabulary.foreign is not None or vocabulary.ties_share_rank:
+        raise ValueError(
+            "tokens can be appended to a vocabulary with a list of merges, and this one has none"
+        )
+    index = dict(vocabulary._index)
+    spelled = list(vocabulary.tokens)
+    special = set(vocabulary.special_tokens)
+    ranks = {
+        (left, right): (rank, index.get(spelled[left] + spelled[right], -1))
+        for rank, (left, right) in enumerate(vocabulary.merges.tolist())
+    }
+    merges: list[tuple[int, int]] = []
+    unreachable = []
+    for token in tokens:
+        if len(spelled) >= size:
+            break
+        if not token or token in index or token in {name.encode() for name in special}:
+            continue
+        parts = encode_word([index.get(bytes([byte]), -1) for byte in token], ranks)
+        if len(parts) != 2 or -1 in parts or _pieces(vocabulary.pretokenizer, token) > 1:
+            unreachable.append(token)
+            continue
+        index[token] = len(spelled)
+        ranks[parts[0], parts[1]] = (len(vocabulary.merges) + len(merges), len(spelled))
+        merges.append((parts[0], parts[1]))
+        spelled.append(token)
+    extended = _with(vocabulary, spelled, merges)
+    return Extension(vocabulary=extended, unreachable=tuple(unreachable))
+
+
+def unreachable_tokens(
+    vocabulary: Vocabulary, ids: npt.NDArray[np.int64] | None = None
+) -> npt.NDArray[np.int64]:
+    """Which of the tokens `ids` (all ordinary ones by default) their own bytes, as one word, do not encode to; ascending."""
+    if ids is None:
+        special = set(vocabulary.special_ids)
+        ids = np.array([i for i, t in enumerate(vocabulary.tokens) if t and i not in special], np.int64)
+    plain = replace(
+        vocabulary,
+        pretokenizer=Pretokenizer(scheme="none"),
+        normalizer="none",
+        ignore_merges=False,
+        memo=None,
+    )
+    words = TokenTable.of(vocabulary.tokens[int(i)] for i in ids)
+    none = np.zeros(0, np.uint32)
+    values, lists = plain._encoder(None, 0).encode(
+        Text(data=words.data, offsets=words.offsets), prepend=none, append=none, missing_bytes="drop"
+    )
+    alone = np.diff(lists) == 1
+    right = np.zeros(len(ids), np.bool_)
+    right[alone] = values[lists[:-1][alone]] == ids[alone]
+    return ids[~right]
+
+
+def _pieces(pretokenizer: Pretokenizer, token: bytes) -> int:
+    text = Text(data=np.frombuffer(token, np.uint8), offsets=np.array([0, len(token)], np.int64))
+    return sum(len(ends) for _, ends in pretokenizer.blocks(text))
+
+
+def _with(vocabulary: Vocabulary, tokens: list[bytes], merges: list[tuple[int, int]]) -> Vocabulary:
+    added = np.array(merges, np.int32).reshape(-1, 2)
+    return replace(
+        vocabulary,
+        tokens=TokenTable.of(tokens),
+        merges=np.concatenate([vocabulary.merges, added]),
+        memo=None,
+    )

@@ -1,0 +1,272 @@
+"""One partition's words, and the merges made in them: a worker's part of a sharded learner."""
+
+import numpy as np
+import numpy.typing as npt
+
+from pairloom.operators.errors import CapacityError
+from pairloom.operators.models.bpe.layout import Allocate
+from pairloom.operators.models.bpe.limits import NO_LIMITS
+from pairloom.operators.models.bpe.pairs import (
+    CELLS,
+    COUNT,
+    FILL,
+    compact_lists,
+    enlarge_pairs,
+    place_lists,
+    tally,
+)
+from pairloom.operators.models.bpe.sharded.applying import (
+    apply_batch,
+    batch_room,
+    count_neighbours,
+    take_back,
+)
+from pairloom.operators.models.bpe.sharded.encoded import Words, encode_words
+from pairloom.operators.models.bpe.sharded.listing import choose_pairs, list_new, mark_cells
+from pairloom.operators.models.bpe.sharded.messages import (
+    Begin,
+    Begun,
+    Cells,
+    Collect,
+    Message,
+    Neighbours,
+    PairCounts,
+    Reply,
+    Round,
+    Survey,
+)
+
+__all__ = ["Partition", "partition_memory"]
+
+_NO_LISTS, _NO_WEIGHTS = np.zeros(0, np.uint32), np.zeros(0, np.int64)
+
+
+def partition_memory(words: int, symbols: int) -> int:
+    """How many bytes a partition of `words` distinct words, `symbols` bytes (or tokens) together, allocates at most.
+
+    A word takes 8 bytes and a symbol 4 in the layout, 5 in lists of positions (up to 12 while these grow) and up to 12 in
+    what a batch makes (typically 1 or 2): text in natural languages takes 12 bytes a symbol, words of a few letters up to
+    22. The table of listed pairs is counted with 200 MB.
+    """
+    return 8 * words + 24 * symbols + 200_000_000
+
+
+class Partition:
+    """Words as symbols (see `bpe/symbols.py`), the lists of the pairs worth one, and the batch that is on trial."""
+
+    def __init__(self, words: Words, *, empty: Allocate = np.empty) -> None:
+        """Remember where the words are; `empty` makes the arrays that grow with them."""
+        self._words, self._first, self._empty = words, words.first, empty
+        self._begun = False
+
+    def answer(self, message: Message) -> Reply:
+        """Do what the coordinator asks; see `messages`. Raises CapacityError where a count passes 2^63 - 1."""
+        match message:
+            case Begin():
+                return self.begin(message)
+            case Survey():
+                return self.survey(message)
+            case Collect():
+                return self.collect(message)
+            case Round():
+                return self.merge(message)
+
+    def begin(self, message: Begin) -> Begun:
+        """Lay the words out with the merges so far; CapacityError where they need more than 2^32 slots."""
+        self._layout = layout = self._words.laid_out(self._empty)
+        named = int(message.symbols.max(initial=self._first - 1)) + 1
+        self._lengths = np.ones(named + 1024, np.int32)
+        self._around = np.zeros(2 * len(self._lengths), np.int64)
+        if len(message.merges):
+            names = np.concatenate([np.arange(self._first, dtype=np.int32), message.symbols])
+            for k, (left, right) in enumerate(message.merges.tolist()):
+                self._lengths[names[self._first + k]] = (
+                    self._lengths[names[left]] + self._lengths[names[right]]
+                )
+            encode_words(self._words, message.merges, names, self._lengths, layout.split, layout.symbols)
+        self._counted: npt.NDArray[np.uint64] | None = None
+        self._cells: npt.NDArray[np.int64] | None = None
+        self._table, self._pool, self._listed, self._paired = np.zeros(4, np.uint64), _NO_LISTS, 0, 0
+        self._batch, self._base = np.zeros((0, 2), np.int32), named
+        self._positions, self._weights = _NO_LISTS, _NO_WEIGHTS
+        self._bounds = np.zeros(1, np.int64)
+        self._begun = True
+        return Begun(slots=len(layout.symbols), weight=layout.weight)
+
+    def survey(self, message: Survey) -> Cells:
+        """Settle the batch on trial; all pairs, added up in cells, of which some are told."""
+        self._settle(message.kept)
+        cells = self._cells
+        if cells is None:
+            cells = np.zeros(message.cells, np.int64)
+            self._tally(CELLS, 0, cells, np.zeros(4, np.uint64))
+        self._cells = cells if message.stop < message.cells else None
+        return Cells(sums=cells[message.start : message.stop].copy())
+
+    def collect(self, message: Collect) -> PairCounts:
+        """Every pair of the hot cells, ascending; raises CapacityError where a count passes 2^63 - 1."""
+        self._settle(np.zeros(0, np.bool_))
+        self._counted = self._count(message.hot.astype(np.int64))
+        rows = self._counted.reshape(-1, 4)
+        rows = rows[np.flatnonzero(rows[:, 0])]
+        keys = rows[:, 0] - np.uint64(1)
+        order = np.argsort(keys)
+        pairs = np.empty((len(keys), 2), np.int32)
+        pairs[:, 0], pairs[:, 1] = keys[order] >> np.uint64(32), keys[order] & np.uint64(0xFFFFFFFF)
+        return PairCounts(pairs=pairs, counts=rows[order, 1].astype(np.int64))
+
+    def _count(self, cells: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:
+        """The table, as in `bpe/pairs.py`, of all pairs whose cell is not zero."""
+        slots = 1 << 14
+        while True:
+            table = np.zeros(4 * slots, np.uint64)
+            paired = self._tally(COUNT, 1, cells, table)
+            if paired == -2:
+                raise CapacityError("the count of a pair passes 2^63 - 1")
+            if paired >= 0:
+                return table
+            del table
+            slots *= 4
+
+    def _tally(
+        self, walk: int, threshold: int, cells: npt.NDArray[np.int64], table: npt.NDArray[np.uint64]
+    ) -> int:
+        """`tally`, of pairs of whatever length: the coordinator knows which are too long."""
+        return tally(
+            walk,
+            self._layout.symbols,
+            self._lengths,
+            self._first,
+            1 << 40,
+            threshold,
+            cells,
+            NO_LIMITS,
+            table,
+            self._pool,
+        )
+
+    def merge(self, message: Round) -> Neighbours:
+        """Settle the batch on trial and merge the next one; what stands next to the new symbols."""
+        self._settle(message.kept)
+        if message.hot is not None:
+            self._list_hot(message.hot)
+        elif len(message.listed):
+            self._list_new(message.listed)
+        return self._apply(message.batch, message.base)
+
+    def _settle(self, kept: npt.NDArray[np.bool_]) -> None:
+        """Take back what is on trial and not kept; the positions of what is kept stay known."""
+        if not self._begun:
+            raise ValueError("a partition answers to nothing before it was told where to begin")
+        if len(kept) != len(self._batch):
+            raise ValueError(f"{len(kept)} pairs are settled, but {len(self._batch)} are on trial")
+        take_back(
+            self._batch,
+            kept,
+            self._layout.symbols,
+            self._lengths,
+            self._table,
+            self._positions,
+            self._bounds,
+        )
+        self._batch = self._batch[:0]
+
+    def _list_hot(self, hot: npt.NDArray[np.int32]) -> None:
+        self._pool = _NO_LISTS  # released before its successor is made
+        counted, self._counted = self._counted, None
+        if counted is None:  # begun anew meanwhile
+            cells = np.zeros(1 << (16 * len(hot) + 1024).bit_length(), np.int64)
+            mark_cells(hot, cells)
+            counted = self._count(cells)
+        self._table = np.zeros(4 << (2 * len(hot) + 16).bit_length(), np.uint64)
+        self._paired = choose_pairs(hot, counted, self._table)
+        del counted
+        found = np.zeros(3, np.int64)
+        place_lists(self._table, 1, found)
+        entries = int(found[0])
+        self._pool = self._empty(entries + entries // 4 + 1024, np.uint32)
+        self._tally(FILL, 0, np.zeros(1, np.int64), self._table)
+        self._table[2::4] -= self._table[3::4]
+        self._listed = entries
+
+    def _list_new(self, pairs: npt.NDArray[np.int32]) -> None:
+        later = np.unique(pairs.max(axis=1)) - self._base
+        need = 2 * int((self._bounds[later + 1] - self._bounds[later]).sum())
+        if self._listed + need > len(self._pool):
+            self._make_room(need)
+        while 4 * (self._paired + len(pairs)) > 3 * (len(self._table) // 4):
+            larger = np.zeros(2 * len(self._table), np.uint64)
+            enlarge_pairs(self._table, larger)
+            self._table = larger
+        self._listed, added = list_new(
+            pairs,
+            self._base,
+            self._layout.symbols,
+            self._lengths,
+            self._positions,
+            self._bounds,
+            self._around,
+            np.empty(len(pairs), np.int64),
+            self._table,
+            self._pool,
+            self._listed,
+        )
+        self._paired += added
+
+    def _make_room(self, need: int) -> None:
+        """Take out of the pool what merges have overtaken; enlarge it where that leaves it fuller than seven eighths."""
+        table = self._table.reshape(-1, 4)
+        slots = np.flatnonzero(table[:, 3])
+        order = slots[np.argsort(table[slots, 2])]
+        self._listed = compact_lists(self._table, order, 1, self._layout.symbols, self._lengths, self._pool)
+        if 8 * (self._listed + need) > 7 * len(self._pool):
+            pool = self._empty((self._listed + need) * 5 // 4, np.uint32)
+            pool[: self._listed] = self._pool[: self._listed]
+            self._pool = pool
+
+    def _apply(self, batch: npt.NDArray[np.int32], base: int) -> Neighbours:
+        if base + len(batch) >= len(self._lengths):
+            lengths = np.ones(2 * (base + len(batch)), np.int32)
+            lengths[: len(self._lengths)] = self._lengths
+            self._lengths, self._around = lengths, np.zeros(2 * len(lengths), np.int64)
+        tokens, neighbours = batch_room(batch, base, self._table)
+        if tokens > len(self._positions) or 8 * tokens + 8192 < len(self._positions):
+            self._positions, self._weights = (
+                _NO_LISTS,
+                _NO_WEIGHTS,
+            )  # released before their successors are made
+            self._positions, self._weights = self._empty(tokens, np.uint32), self._empty(tokens, np.int64)
+        self._batch, self._base, self._bounds = batch, base, np.zeros(len(batch) + 1, np.int64)
+        layout = self._layout
+        apply_batch(
+            batch,
+            base,
+            layout.split,
+            layout.symbols,
+            self._lengths,
+            layout.starts,
+            layout.owners,
+            layout.long_counts,
+            self._table,
+            self._pool,
+            self._positions,
+            self._weights,
+            self._bounds,
+        )
+        ids, counts = np.empty(neighbours, np.uint32), np.empty(neighbours, np.int64)
+        ends, totals = np.zeros(2 * len(batch) + 1, np.int64), np.zeros(len(batch), np.int64)
+        count_neighbours(
+            base,
+            self._layout.symbols,
+            self._lengths,
+            self._positions,
+            self._weights,
+            self._bounds,
+            self._around,
+            ids,
+            counts,
+            ends,
+            totals,
+        )
+        found = int(ends[-1])
+        return Neighbours(symbols=ids[:found].copy(), counts=counts[:found].copy(), ends=ends, totals=totals)

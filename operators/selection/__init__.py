@@ -1,0 +1,1 @@
+"""Which documents are taken, how often, and in which order."""

@@ -1,0 +1,1 @@
+"""Text as Arrow columns: views, Unicode normalization, pretokenizers."""

@@ -1,0 +1,134 @@
+"""Supertokens: cutting text into chunks of random lengths, for learning tokens that pay no heed to words.
+
+A chunk's length is drawn in two steps, a range of lengths by its share and then a length inside it, all alike; the last chunk
+of a document is what is left of it. By default shares are a bell over 4 to 23 characters
+(Sharthak et al., "Achieving Tokenizer Flexibility in Language Models through Heuristic Adaptation and Supertoken Learning",
+2025). Nothing is taken out of the text. The draws of a document are functions of the seed and of its bytes, so that it is cut
+the same way wherever it stands.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pairloom.operators.kernels.hashing import GOLDEN, hash_text, mix64
+from pairloom.operators.kernels.jit import address, kernel, load_u8
+from pairloom.operators.text.arrays import Text
+
+__all__ = ["BELL", "RandomChunks"]
+
+# (least, most characters, share)
+BELL = (
+    (4, 5, 0.044),
+    (6, 7, 0.091),
+    (8, 9, 0.146),
+    (10, 11, 0.171),
+    (12, 13, 0.185),
+    (14, 15, 0.171),
+    (16, 17, 0.146),
+    (18, 19, 0.091),
+    (20, 21, 0.044),
+    (22, 23, 0.011),
+)
+_BLOCK = 1 << 17
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RandomChunks:
+    """Cuts documents into chunks of random lengths, counted in characters; the pieces tile them.
+
+    `lengths` are (least, most, share) with any positive shares, of which only the ratios matter.
+    Raises ValueError for lengths that are not 1 <= least <= most or shares that are not positive.
+
+    >>> text = Text(data=np.frombuffer(b"abcdefgh", np.uint8), offsets=np.array([0, 8]))
+    >>> [ends.tolist() for _, ends in RandomChunks(lengths=((3, 3, 1.0),)).blocks(text)]
+    [[3, 6, 8]]
+    """
+
+    seed: int = 0
+    lengths: tuple[tuple[int, int, float], ...] = BELL
+
+    def __post_init__(self) -> None:
+        if not self.lengths:
+            raise ValueError("chunks need at least one range of lengths")
+        for least, most, share in self.lengths:
+            if not 1 <= least <= most < 1 << 31 or not 0 < share < float("inf"):
+                raise ValueError(f"lengths from {least} to {most} with a share of {share} cannot be drawn")
+
+    @property
+    def identity(self) -> list[Any]:
+        """Everything that decides a cut, for hashes of what was cut."""
+        return ["chunks", self.seed, [list(one) for one in self.lengths]]
+
+    def blocks(self, text: Text) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
+        """Cut documents, some at a time; as `Pretokenizer.blocks`. A byte that is no UTF-8 may join any character."""
+        ranges = np.array([(least, most) for least, most, _ in self.lengths], np.int64)
+        shares = np.array([share for _, _, share in self.lengths])
+        # The upper bounds of the ranges' parts of [0, 2^32).
+        bounds = np.round(np.cumsum(shares) / shares.sum() * 2.0**32).astype(np.uint64)
+        bounds[-1] = 1 << 32
+        keys = hash_text(text, self.seed & ((1 << 64) - 1))
+        data, offsets = _frozen(text.data), _frozen(text.offsets)
+        state = np.array([0, text.offsets[0], 0], np.int64)
+        ends = np.empty(min(_BLOCK, max(1, text.bytes)) + 1, np.int64)
+        while True:
+            start = int(state[1])
+            count = _cut(data, offsets, keys, ranges, bounds, state, ends)
+            if count == 0:
+                return
+            yield start, ends[:count]
+
+
+def _frozen(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    # Kernels tell read-only arrays from others; these are all the former.
+    view = np.ascontiguousarray(array).view()
+    view.setflags(write=False)
+    return view
+
+
+@kernel
+def _cut(
+    data: npt.NDArray[np.uint8],
+    offsets: npt.NDArray[np.int64],
+    keys: npt.NDArray[np.uint64],
+    ranges: npt.NDArray[np.int64],
+    bounds: npt.NDArray[np.uint64],
+    state: npt.NDArray[np.int64],
+    ends: npt.NDArray[np.int64],
+) -> int:
+    """Write the ends of the next chunks and return how many; `state` is [document, position, draws in the document].
+
+    Draw i of a document is SplitMix64 of its key (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014):
+    the upper 32 bits choose the range, the lower ones the length.
+    """
+    base = address(data)
+    document, position, draws = state[0], state[1], state[2]
+    count = 0
+    while document < len(keys) and count < len(ends):
+        stop = offsets[document + 1]
+        if position >= stop:
+            document += 1
+            draws = 0
+            continue
+        draws += 1
+        z = mix64(keys[document] + np.uint64(draws) * GOLDEN)
+        chosen = 0
+        while z >> np.uint64(32) >= bounds[chosen]:
+            chosen += 1
+        least, most = ranges[chosen, 0], ranges[chosen, 1]
+        within = (z & np.uint64(0xFFFFFFFF)) * np.uint64(most - least + 1) >> np.uint64(32)
+        left = least + np.int64(within)
+        while position < stop:
+            # A character begins with a byte that continues none.
+            if np.int64(load_u8(base + position)) & 0xC0 != 0x80:
+                if left == 0:
+                    break
+                left -= 1
+            position += 1
+        ends[count] = position
+        count += 1
+    state[0], state[1], state[2] = document, position, draws
+    return count

@@ -1,0 +1,1 @@
+"""Proofs about what is committed: that it is whole, agrees with itself, and is what the sources say."""

@@ -1,0 +1,155 @@
+"""What is committed, as segments of tokens: of the documents in token shards, and of the documents in packed rows."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pairloom.operators.errors import CorruptionError
+from pairloom.operators.pack import kept_lengths
+from pairloom.operators.selection.mixture import expanded
+from pairloom.operators.selection.order import in_validation
+from pairloom.pipeline.dataset.dataset import Dataset
+from pairloom.pipeline.recipe import Recipe
+from pairloom.pipeline.stages.select.copies import taken_counts
+from pairloom.pipeline.stages.select.duplicates import read_duplicates
+from pairloom.pipeline.stages.select.stage import selections
+from pairloom.pipeline.stages.tokenize.shards import PlacedShard, placed_shards
+from pairloom.pipeline.store.files import read_batches
+from pairloom.pipeline.store.receipts import Receipt, find_receipt
+
+__all__ = [
+    "Expected",
+    "Segments",
+    "Taken",
+    "flat",
+    "receipt_of",
+    "segments",
+    "shard_segments",
+    "shards",
+    "without_repeats",
+]
+
+
+class Segments(NamedTuple):
+    """Segments, all int64: where each starts among the tokens, how many it has, of which document, from which of its tokens."""
+
+    start: npt.NDArray[np.int64]
+    length: npt.NDArray[np.int64]
+    document: npt.NDArray[np.int64]
+    offset: npt.NDArray[np.int64]
+
+
+class Expected(NamedTuple):
+    """What the rows must hold of a record batch of a shard.
+
+    `whole` has a segment for each document that the recipe takes, as often as it takes it; `held_out` says of each whether
+    it is for validation. `left_out` tokens of them are not in rows. `counts` are those of SourceRecord.
+    """
+
+    shard: PlacedShard
+    values: npt.NDArray[Any]
+    whole: Segments
+    held_out: npt.NDArray[np.bool_]
+    left_out: int
+    counts: dict[str, int]
+
+
+class Taken:
+    """How often the rows of a dataset must hold each document: once, or as its mixture and its duplicates say."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._objects = dataset.objects
+        recipe = Recipe.model_validate(dataset.manifest.recipe)
+        self.choice = recipe.pack
+        selected = dataset.manifest.stages.get("select")
+        self.mixed = None if selected is None else selections(recipe, selected)
+
+    def duplicates(self, shard: PlacedShard) -> npt.NDArray[np.int64]:
+        """The places in the corpus of the documents of a shard that are left out as duplicates."""
+        if self.mixed is None:
+            return np.zeros(0, np.int64)
+        span = self.mixed.selections[shard.source].span
+        return read_duplicates(
+            self._objects, self.mixed.duplicates, span, shard.first_record, shard.end_record
+        )
+
+    def splits(
+        self, shard: PlacedShard, batch: pa.RecordBatch, duplicates: npt.NDArray[np.int64]
+    ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
+        """Of each document of a batch of a shard: whether it is held out, whether a duplicate, how often it is taken."""
+        ids, ordinal = shard.documents(batch)
+        held_out = in_validation(ids, self.choice.validation)
+        duplicate = np.isin(ordinal, duplicates)
+        if self.mixed is None:
+            return held_out, duplicate, np.ones(len(ids), np.int64)
+        return held_out, duplicate, self.mixed.selections[shard.source].copies(ids, held_out, duplicate)
+
+
+def shards(dataset: Dataset) -> Iterator[PlacedShard]:
+    """The token shards of a dataset, in the order of the corpus."""
+    return placed_shards(dataset.objects, dataset.manifest.stage("tokenize"))
+
+
+def receipt_of(dataset: Dataset, stage: str, unit: str) -> Receipt:
+    """The receipt of a committed unit; raises CorruptionError where it is gone."""
+    receipt = find_receipt(dataset.objects, stage, unit)
+    if receipt is None:
+        raise CorruptionError(
+            f"the receipt of {stage} {unit} is committed but missing below {dataset.objects.root}"
+        )
+    return receipt
+
+
+def segments(batch: pa.RecordBatch) -> tuple[npt.NDArray[np.int64], Segments]:
+    """The segments of a batch of packed rows, and the row of each."""
+    lists = batch.column("segment_lengths")
+    counts = lists.value_lengths().to_numpy()
+    length = lists.flatten().to_numpy().astype(np.int64)
+    row = np.repeat(np.arange(len(batch)), counts)
+    ends = np.cumsum(length)
+    before = np.concatenate([np.zeros(1, np.int64), ends])[
+        np.cumsum(counts) - counts
+    ]  # tokens before each row
+    start = row * batch.column("input_ids").type.list_size + (ends - length) - before[row]
+    document, offset = (batch.column(name).flatten().to_numpy() for name in ("document", "offset"))
+    return row, Segments(start, length, document, offset)
+
+
+def shard_segments(dataset: Dataset, taken: Taken) -> Iterator[Expected]:
+    """What the rows must hold, batch by batch of the shards."""
+    choice = taken.choice
+    for shard in shards(dataset):
+        duplicates = taken.duplicates(shard)
+        for batch in read_batches(dataset.objects, shard.stored):
+            values, starts, lengths = flat(batch.column("input_ids"))
+            kept = kept_lengths(lengths, choice.seq_len, choice.overflow)
+            held_out, duplicate, copies = taken.splits(shard, batch, duplicates)
+            index, _ = expanded(copies)
+            numbers = shard.numbers(batch)[index]
+            whole = Segments(starts[index], kept[index], numbers, np.zeros(len(index), np.int64))
+            left_out = int((copies * (lengths - kept)).sum())
+            counts = taken_counts(lengths, held_out, duplicate, copies)
+            yield Expected(shard, values, whole, held_out[index], left_out, counts)
+
+
+def without_repeats(all_of_them: Segments, singles: npt.NDArray[np.int64]) -> tuple[Segments, int]:
+    """Segments without the token that each repeats (`predict_every_token`), and how many repeat one.
+
+    A segment that goes on with a document begins with the last token of the one before. One that begins a document with a
+    single token is repeated whole, unless the document has no other (`singles`).
+    """
+    start, length, document, offset = all_of_them
+    again = (offset > 0).astype(np.int64)
+    whole = (offset == 0) & (length == 1) & ~np.isin(document, singles)
+    keep = ~whole
+    rest = Segments((start + again)[keep], (length - again)[keep], document[keep], (offset + again)[keep])
+    return rest, int(again.sum() + whole.sum())
+
+
+def flat(lists: pa.LargeListArray) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The values of a column of lists, and where each list starts in them and how long it is."""
+    offsets = lists.offsets.to_numpy()
+    return lists.values.to_numpy(), offsets[:-1], np.diff(offsets)

@@ -1,0 +1,249 @@
+"""The round trip: units are read again from their sources, and compared with what was made of them, byte for byte.
+
+    source ── read, normalize ──▶ text ═══ decoded tokens of the unit's shard        every unit that is looked at
+                                   text ═══ decoded tokens of the packed rows         the sampled units
+
+Documents are found in rows by their number and put together by their offsets. Memory is bounded by a unit.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pairloom.operators import Vocabulary
+from pairloom.operators.errors import CorruptionError, RecipeError
+from pairloom.operators.kernels.hashing import hash_bytes
+from pairloom.operators.pack import kept_lengths
+from pairloom.operators.text.normalize import normalize
+from pairloom.pipeline.audit.expected import Taken, flat, segments, shards
+from pairloom.pipeline.audit.verify import Proof
+from pairloom.pipeline.dataset.dataset import Dataset
+from pairloom.pipeline.inputs.intake import Documents, Intake
+from pairloom.pipeline.inputs.units import Source, list_inputs, plan_units
+from pairloom.pipeline.recipe import Recipe
+from pairloom.pipeline.stages.tokenize.shards import PlacedShard
+from pairloom.pipeline.stages.tokenize.stage import TokenizeTask, tokenize_task
+from pairloom.pipeline.store.files import open_arrow, read_batches
+
+__all__ = ["round_trip"]
+
+
+def round_trip(
+    dataset: Dataset,
+    proof: Proof,
+    *,
+    sample: int,
+    seed: int = 0,
+    everything: bool = False,
+    say: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Compare `sample` units, chosen by `seed`, with their sources, through their shards and through the rows.
+
+    With `everything`, the shards of all the other units are compared too. Adds to `proof` what was proved. Raises
+    CorruptionError for the first document that differs, DataError or RecipeError for a source that is not as it was.
+    """
+    made = list(shards(dataset))
+    order = sorted(made, key=lambda shard: hash_bytes(shard.receipt.unit.encode(), seed))
+    chosen = {shard.receipt.unit for shard in order[:sample]}
+    recipe, vocabulary = Recipe.model_validate(dataset.manifest.recipe), dataset.vocabulary()
+    tasks = _tasks(dataset, recipe, vocabulary)
+    for shard in made:
+        if not everything and shard.receipt.unit not in chosen:
+            continue
+        say(f"round trip of {shard.receipt.slices[0][0]}")
+        _Unit(dataset, recipe, vocabulary, tasks, shard).check(proof, rows=shard.receipt.unit in chosen)
+
+
+def _tasks(dataset: Dataset, recipe: Recipe, vocabulary: Vocabulary) -> dict[str, TokenizeTask]:
+    """The tasks that made the shards, by their units; raises RecipeError for sources that are not as they were."""
+    wanted = dataset.manifest.stage("tokenize").units
+    tasks: dict[str, TokenizeTask] = {}
+    for choice in recipe.corpus:
+        source = Source(
+            name=choice.name, paths=choice.paths, exclude=choice.exclude, text=choice.text, id=choice.id
+        )
+        for unit in plan_units(source, list_inputs(source), recipe.execution.unit_bytes):
+            task = tokenize_task(recipe, unit, vocabulary)
+            tasks[task.unit] = task
+    if missing := [unit for unit in wanted if unit not in tasks]:
+        raise RecipeError(
+            f"{len(missing)} of {len(wanted)} units cannot be read again: the inputs are not those of generation "
+            f"{dataset.manifest.generation}, or its tokens were made with another execution.unit_bytes. Verify the rest with "
+            "--sample 0, or run the recipe again"
+        )
+    return tasks
+
+
+class _Unit:
+    """One unit on its way from its source to its rows."""
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        recipe: Recipe,
+        vocabulary: Vocabulary,
+        tasks: dict[str, TokenizeTask],
+        shard: PlacedShard,
+    ) -> None:
+        self._dataset, self._recipe, self._vocabulary, self._shard = dataset, recipe, vocabulary, shard
+        self._task = tasks[shard.receipt.unit]
+        self._uri = dataset.objects.uri(shard.stored.path)
+
+    def check(self, proof: Proof, *, rows: bool) -> None:
+        """Compare source and shard, and source and rows if asked."""
+        with open_arrow(self._dataset.objects, self._shard.stored) as reader:
+            table = reader.read_all().combine_chunks()
+            batches = table.to_batches() or [pa.RecordBatch.from_pylist([], schema=table.schema)]
+        (shard,) = batches
+        packed = self._packed(shard) if rows and "pack" in self._dataset.manifest.stages else None
+        done = 0
+        intake = Intake(self._task.input, self._task.max_record_bytes)
+        for read in self._documents(intake):
+            part = shard.slice(done, len(read.texts))
+            where = np.full(len(read.texts), read.slice, np.int32)
+            if len(part) < len(read.texts) or not (
+                np.array_equal(part.column("slice").to_numpy(), where)
+                and part.column("row").equals(read.rows.cast(pa.int64()))
+            ):
+                raise CorruptionError(
+                    f"{self._uri}, from row {done} on: these are not the documents of {self._task.label}"
+                )
+            texts = normalize(read.texts, self._vocabulary.normalizer)
+            ids = part.column("input_ids")
+            proof.source_bytes += self._compare(texts, ids, done, self._uri)
+            proof.source_documents += len(texts)
+            if packed is not None:
+                lists, complete = packed
+                _, _, full = flat(ids)
+                kept = lists.slice(done, len(part))
+                whole = np.flatnonzero(complete[done : done + len(part)] & (flat(kept)[2] == full))
+                pick = pa.array(whole)
+                what = f"packed rows of {self._dataset.objects.root}, document"
+                proof.row_bytes += self._compare(texts.take(pick), kept.take(pick), done, what)
+                proof.row_documents += len(whole)
+            done += len(read.texts)
+        if done != len(shard):
+            raise CorruptionError(f"{self._uri} has {len(shard)} documents, {self._task.label} has {done}")
+        tokens = self._shard.receipt.ledger.tokens
+        if intake.ledger().model_copy(update={"tokens": tokens}) != self._shard.receipt.ledger:
+            raise CorruptionError(
+                f"{self._uri}: {self._task.label} reads with another ledger than when it was tokenized"
+            )
+        proof.source_units += 1
+
+    def _documents(self, intake: Intake) -> Iterator[Documents]:
+        for number in range(len(self._task.input.slices)):
+            yield from self._task.documents(intake, number, self._vocabulary)
+
+    def _compare(self, texts: pa.Array, ids: pa.LargeListArray, first: int, what: str) -> int:
+        """Compare texts with decoded ids, the tokens around each document included; the bytes that were equal."""
+        if not len(texts):
+            return 0
+        vocabulary, task = self._vocabulary, self._task
+        if vocabulary.foreign is not None:  # whose decoding need not give back the text
+            again = vocabulary.encode(
+                texts, prepend=task.prepend, append=task.append, special_tokens_in_text=self._policy
+            )
+            equal = [a == b for a, b in zip(again.to_pylist(), ids.to_pylist(), strict=True)]
+        else:
+            before, after = (
+                pa.scalar(b"".join(vocabulary.tokens[i] for i in around), pa.large_binary())
+                for around in (task.prepend, task.append)
+            )
+            bare = pa.scalar(b"", pa.large_binary())
+            wanted = pc.binary_join_element_wise(before, texts.cast(pa.large_binary()), after, bare)
+            decoded = vocabulary.decode(ids)
+            equal = pc.equal(wanted, decoded).to_numpy(zero_copy_only=False) & self._surrounded(ids)
+        if not np.all(equal):
+            at = int(np.flatnonzero(~np.asarray(equal))[0])
+            raise CorruptionError(f"{what} {first + at}: does not decode to its text in {self._task.label}")
+        return int(pc.sum(pc.binary_length(texts)).as_py())
+
+    @property
+    def _policy(self) -> str:
+        return "parse" if self._task.special_tokens_in_text == "parse" else "text"
+
+    def _surrounded(self, ids: pa.LargeListArray) -> npt.NDArray[np.bool_]:
+        """Which documents begin and end with the tokens that the recipe puts around them."""
+        values, starts, lengths = flat(ids)
+        out = lengths >= len(self._task.prepend) + len(self._task.append)
+        for place, token in enumerate(self._task.prepend):
+            out[out] = values[(starts + place)[out]] == token
+        for place, token in enumerate(reversed(self._task.append), start=1):
+            out[out] = values[(starts + lengths - place)[out]] == token
+        return out
+
+    def _packed(self, shard: pa.RecordBatch) -> tuple[pa.LargeListArray, npt.NDArray[np.bool_]]:
+        """What the rows hold of each document of the shard, and whether its number is its own and it is taken."""
+        numbers = self._shard.numbers(shard)
+        values, starts, lengths = flat(shard.column("input_ids"))
+        choice = self._recipe.pack
+        kept = kept_lengths(lengths, self._dataset.manifest.stage("pack").facts["seq_len"], choice.overflow)
+        taken = Taken(self._dataset)
+        _, _, copies = taken.splits(self._shard, shard, taken.duplicates(self._shard))
+        unique, index, count = np.unique(numbers, return_index=True, return_counts=True)
+        count[self._elsewhere(unique)] += 1
+        own = np.zeros(len(numbers), np.bool_)
+        own[index[count == 1]] = True
+        begins = np.zeros(len(numbers) + 1, np.int64)
+        np.cumsum(np.where(own, kept, 0), out=begins[1:])
+        out, seen = np.zeros(begins[-1], values.dtype), np.zeros(begins[-1], np.int32)
+        for path, row, tokens, length, document, offset in self._segments(unique[count == 1]):
+            at = index[np.searchsorted(unique, document)]
+            for s in range(len(at)):
+                place = begins[at[s]] + offset[s]
+                piece = tokens[s]
+                if offset[s] + length[s] > kept[at[s]]:
+                    raise CorruptionError(
+                        f"{path}, row {row[s]}: document {document[s]} has {kept[at[s]]} tokens to pack, a segment ends at "
+                        f"{offset[s] + length[s]}"
+                    )
+                source = values[starts[at[s]] + offset[s] : starts[at[s]] + offset[s] + length[s]]
+                if not np.array_equal(piece, source):
+                    raise CorruptionError(
+                        f"{path}, row {row[s]}: the segment of document {document[s]} from its token {offset[s]} on is not "
+                        f"that of {self._task.label}"
+                    )
+                out[place : place + length[s]] = piece
+                seen[place : place + length[s]] += 1
+        # A row's end may fall right behind the repeated token of a leftover, which then stands in a third row.
+        most = 1 if not choice.predict_every_token else 3 if choice.strategy == "concat" else 2
+        times = np.repeat(copies, np.diff(begins))
+        if len(wrong := np.flatnonzero((seen < times) | (seen > most * times))):
+            at_fault = int(np.searchsorted(begins, wrong[0], side="right")) - 1
+            raise CorruptionError(
+                f"document {numbers[at_fault]} of {self._task.label}: its token {wrong[0] - begins[at_fault]} is "
+                f"{seen[wrong[0]]} times in rows, the recipe takes it {copies[at_fault]} times"
+            )
+        return pa.LargeListArray.from_arrays(pa.array(begins), pa.array(out)), own & (copies > 0)
+
+    def _elsewhere(self, unique: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """Which of these numbers documents of other shards have too: documents with one id cannot be told apart in rows."""
+        found = np.zeros(len(unique), np.bool_)
+        for shard in shards(self._dataset):
+            if shard.first_record != self._shard.first_record:
+                for batch in read_batches(self._dataset.objects, shard.stored):
+                    found |= np.isin(unique, shard.numbers(batch))
+        return found
+
+    def _segments(
+        self, wanted: npt.NDArray[np.int64]
+    ) -> Iterator[
+        tuple[str, npt.NDArray[Any], Sequence[Any], npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]
+    ]:
+        """The segments of the wanted documents, batch by batch of the packed files."""
+        for stored in self._dataset.manifest.stage("pack").files:
+            first = 0
+            for batch in read_batches(self._dataset.objects, stored):
+                row, (start, length, document, offset) = segments(batch)
+                hits = np.flatnonzero(np.isin(document, wanted))
+                if len(hits):
+                    values = batch.column("input_ids").flatten().to_numpy()
+                    pieces = [values[a : a + n] for a, n in zip(start[hits], length[hits], strict=True)]
+                    path = self._dataset.objects.uri(stored.path)
+                    yield path, first + row[hits], pieces, length[hits], document[hits], offset[hits]
+                first += batch.num_rows

@@ -1,0 +1,276 @@
+"""Verifying a root: that what is committed is whole, agrees with itself, and is what the sources say.
+
+    manifest, checksums         every committed file has the bytes that it must have
+    ledgers                     every unit balances and agrees with the stage before it
+    vocabulary                  its golden documents encode as when it was made; every id is in it
+    rows                        segments fit, padding is padding
+    tokens                      the rows of each split hold every token of every document exactly once, or as often as the
+                                mixture and its duplicates say, or it is counted as left out
+    round trip (`roundtrip`)    the rows of sampled units decode to the text of their sources, byte for byte
+
+Memory is bounded by a record batch here and by a unit in the round trip. The first thing that is wrong raises
+CorruptionError with the file, and the row where there is one.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pairloom.operators import Vocabulary
+from pairloom.operators.errors import CorruptionError
+from pairloom.operators.pack.tally import tally_tokens
+from pairloom.pipeline.audit.expected import (
+    Segments,
+    Taken,
+    receipt_of,
+    segments,
+    shard_segments,
+    without_repeats,
+)
+from pairloom.pipeline.dataset.dataset import Dataset
+from pairloom.pipeline.stages.agreement import check_deduplicated, check_tokenized
+from pairloom.pipeline.stages.select.stage import TAKEN
+from pairloom.pipeline.store.files import StoredFile, check_stored, read_batches
+from pairloom.pipeline.store.receipts import Ledger
+
+__all__ = ["Proof", "verify"]
+
+BUCKETS = 1 << 12  # of the tally: a difference is looked for among a 4096th of the documents
+
+
+@dataclass(slots=True, kw_only=True)
+class Proof:
+    """What was proved: how many of each were found to be right."""
+
+    generation: int
+    files: int = 0
+    bytes: int = 0
+    units: int = 0
+    documents: int = 0
+    tokens: int = 0
+    selected: bool = False
+    taken_documents: int = 0
+    taken_tokens: int = 0
+    rows: int = 0
+    left_out_tokens: int = 0
+    source_units: int = 0
+    source_documents: int = 0
+    source_bytes: int = 0
+    row_documents: int = 0
+    row_bytes: int = 0
+
+    def facts(self) -> dict[str, Any]:
+        """The numbers, for JSON."""
+        return asdict(self)
+
+
+def verify(dataset: Dataset, say: Callable[[str], None] = lambda _: None) -> Proof:
+    """Prove everything that does not need the sources; `say` is told what is being looked at."""
+    proof = Proof(generation=dataset.manifest.generation)
+    say("checksums")
+    _check_files(dataset, proof)
+    say("ledgers")
+    _check_ledgers(dataset, proof)
+    stages = dataset.manifest.stages
+    if dataset.manifest.vocabulary is not None:
+        say("vocabulary")
+        vocabulary = dataset.vocabulary()  # its golden documents are encoded again
+        if vocabulary.fingerprint != dataset.manifest.fingerprint:
+            raise CorruptionError(
+                f"{dataset.objects.uri(dataset.manifest.vocabulary.path)} has the fingerprint {vocabulary.fingerprint}, the "
+                f"manifest says {dataset.manifest.fingerprint}"
+            )
+        if "pack" in stages and "tokenize" in stages:
+            say("rows")
+            _Tokens(dataset=dataset, taken=Taken(dataset)).check(vocabulary, proof)
+    return proof
+
+
+def _check_files(dataset: Dataset, proof: Proof) -> None:
+    manifest = dataset.manifest
+    given = () if manifest.vocabulary is None else (manifest.vocabulary,)
+    stored = {file.path: file for record in manifest.stages.values() for file in record.stored}
+    for file in (stored | {file.path: file for file in given}).values():
+        try:
+            check_stored(dataset.objects, file)
+        except FileNotFoundError as error:
+            raise CorruptionError(f"{dataset.objects.uri(file.path)} is missing") from error
+        proof.files += 1
+        proof.bytes += file.bytes
+
+
+def _check_ledgers(dataset: Dataset, proof: Proof) -> None:
+    stages = dataset.manifest.stages
+    for stage, record in stages.items():
+        receipts = [receipt_of(dataset, stage, unit) for unit in record.units]
+        for receipt in receipts:
+            receipt.ledger.check(f"{stage} unit {receipt.unit}")
+        if Ledger.sum(receipt.ledger for receipt in receipts) != record.ledger:
+            raise CorruptionError(
+                f"the ledgers of {len(receipts)} units of {stage} do not add up to that of the stage"
+            )
+        proof.units += len(receipts)
+        if stage != "count":  # whose files are merged ones
+            made = {file.sha256 for receipt in receipts for file in receipt.files}
+            for file in (*record.files, *record.rejected, *record.leftovers):
+                if file.sha256 not in made:
+                    raise CorruptionError(
+                        f"{dataset.objects.uri(file.path)} is in the manifest but in no receipt of {stage}"
+                    )
+        if stage == "tokenize":
+            counted = stages.get("count") if dataset.manifest.learned_in is None else None
+            check_tokenized(dataset.objects, receipts, counted)
+            proof.documents = record.ledger.documents_out
+            proof.tokens = record.ledger.tokens
+        if stage == "select" and record.files:
+            check_deduplicated(stages["tokenize"], record)
+
+
+def _check_ids(dataset: Dataset, stored: StoredFile, values: npt.NDArray[Any], size: int) -> None:
+    if len(values) and int(values.max()) >= size:
+        raise CorruptionError(
+            f"{dataset.objects.uri(stored.path)} holds id {values.max()}, the vocabulary has {size} tokens"
+        )
+
+
+def _check_rows(dataset: Dataset, stored: StoredFile, batch: pa.RecordBatch, first: int) -> None:
+    """Segments are as many as their documents and offsets, not empty, and fit; what they leave is padding."""
+    facts = json.loads(batch.schema.metadata[b"pairloom"])
+    seq_len = batch.column("input_ids").type.list_size
+    counts = [batch.column(n).value_lengths().to_numpy() for n in ("segment_lengths", "document", "offset")]
+    wrong = (counts[0] != counts[1]) | (counts[0] != counts[2]) | (counts[0] < 1)
+    if not wrong.any():
+        row, (_, length, _, offset) = segments(batch)
+        used = np.bincount(row, length, len(batch)).astype(np.int64)
+        wrong = used > seq_len
+        wrong[row[(length < 1) | (offset < 0)]] = True
+        ids = batch.column("input_ids").flatten().to_numpy().reshape(-1, seq_len)
+        padding = np.arange(seq_len) >= used[:, None]
+        wrong |= (padding & (ids != facts["pad_id"])).any(axis=1)
+    if wrong.any():
+        at = first + int(np.flatnonzero(wrong)[0])
+        raise CorruptionError(
+            f"{dataset.objects.uri(stored.path)}, row {at}: its segments are not positive, do not fit {seq_len} tokens, do "
+            f"not match their documents and offsets, or leave something else than padding (id {facts['pad_id']})"
+        )
+
+
+@dataclass(slots=True, kw_only=True)
+class _Tokens:
+    """The tally of the rows against that of the shards, less what the recipe leaves out or repeats."""
+
+    dataset: Dataset
+    taken: Taken
+    singles: list[npt.NDArray[np.int64]] = field(default_factory=lambda: [np.zeros(0, np.int64)])
+
+    def check(self, vocabulary: Vocabulary, proof: Proof) -> None:
+        """Raise CorruptionError unless every token is in the rows of its split exactly as often as it must be."""
+        record = self.dataset.manifest.stage("pack")
+        expected, found = np.zeros((2, BUCKETS), np.uint64), np.zeros((2, BUCKETS), np.uint64)
+        left_out = repeated = 0
+        counts: dict[str, Counter[str]] = {}
+        for one in shard_segments(self.dataset, self.taken):
+            _check_ids(self.dataset, one.shard.stored, one.values, len(vocabulary))
+            self.singles.append(one.whole.document[one.whole.length == 1])
+            for side in (0, 1):
+                tally_tokens(expected[side], one.values, *_some(one.whole, one.held_out == side))
+            left_out += one.left_out
+            counts.setdefault(one.shard.source, Counter()).update(one.counts)
+        for stored, first, batch in _batches(self.dataset):
+            values = batch.column("input_ids").flatten().to_numpy()
+            _check_ids(self.dataset, stored, values, len(vocabulary))
+            _check_rows(self.dataset, stored, batch, first)
+            once, again = self._once(batch)
+            tally_tokens(found[_side(stored)], values, *once)
+            repeated += again
+            proof.rows += batch.num_rows
+        if proof.rows != record.facts["rows"]:
+            raise CorruptionError(f"there are {proof.rows} rows, the manifest says {record.facts['rows']}")
+        counted = [record.facts[name] for name in ("truncated_tokens", "dropped_tokens", "repeated_tokens")]
+        if [left_out, repeated] != [counted[0] + counted[1], counted[2]]:
+            raise CorruptionError(
+                f"{left_out} tokens are left out and {repeated} repeated, but {counted[0]} were counted as truncated, "
+                f"{counted[1]} as dropped and {counted[2]} as repeated"
+            )
+        proof.left_out_tokens = left_out
+        self._check_sources(counts, proof)
+        if not np.array_equal(expected, found):
+            self._name(expected != found)
+
+    def _check_sources(self, counts: Mapping[str, Counter[str]], proof: Proof) -> None:
+        """What the manifest says of each source is what its shards hold, and what is taken of them."""
+        proof.selected = self.taken.mixed is not None
+        for what in ("documents", "tokens"):
+            total = sum(c[f"validation_{what}"] + c[f"delivered_{what}"] for c in counts.values())
+            setattr(proof, f"taken_{what}", total)
+        for source in self.dataset.manifest.stage("pack").sources:
+            there = counts.get(source.name, Counter())
+            for name in TAKEN:
+                if getattr(source, name) != there[name]:
+                    raise CorruptionError(
+                        f"source {source.name} has {there[name]} {name.replace('_', ' ')}, the manifest says "
+                        f"{getattr(source, name)}"
+                    )
+
+    def _once(self, batch: pa.RecordBatch) -> tuple[Segments, int]:
+        _, found = segments(batch)
+        if not self.taken.choice.predict_every_token:
+            return found, 0
+        return without_repeats(found, np.concatenate(self.singles))
+
+    def _name(self, buckets: npt.NDArray[np.bool_]) -> None:
+        """Find the first row with a document whose tokens are not its shard's, or else the first document in no row."""
+        tallies: dict[tuple[int, int], list[npt.NDArray[np.uint64]]] = {}
+
+        def add(end: int, values: npt.NDArray[Any], some: Segments, side: npt.NDArray[np.int64]) -> None:
+            for i in np.flatnonzero(buckets[side, some.document & (BUCKETS - 1)]):
+                empty = [np.zeros(1, np.uint64), np.zeros(1, np.uint64)]
+                one = tallies.setdefault((int(side[i]), int(some.document[i])), empty)
+                tally_tokens(one[end], values, *(column[i : i + 1] for column in some))
+
+        for expected in shard_segments(self.dataset, self.taken):
+            add(0, expected.values, expected.whole, expected.held_out.astype(np.int64))
+        for stored, _, batch in _batches(self.dataset):
+            once = self._once(batch)[0]
+            side = np.full(len(once.start), _side(stored))
+            add(1, batch.column("input_ids").flatten().to_numpy(), once, side)
+        wrong = [
+            np.array(sorted(n for (s, n), (a, b) in tallies.items() if s == side and a[0] != b[0]), np.int64)
+            for side in (0, 1)
+        ]
+        many = len(np.union1d(*wrong))
+        often = ", as often as the recipe takes it" if self.taken.mixed is not None else ""
+        for stored, first, batch in _batches(self.dataset):
+            row, (_, _, document, _) = segments(batch)
+            if len(hits := np.flatnonzero(np.isin(document, wrong[_side(stored)]))):
+                raise CorruptionError(
+                    f"{self.dataset.objects.uri(stored.path)}, row {first + int(row[hits[0]])}: the tokens of document "
+                    f"{document[hits[0]]} are not exactly those of its token shard{often} ({many} such documents in all)"
+                )
+        raise CorruptionError(
+            f"document {np.concatenate(wrong)[0]} is in a token shard but in no row ({many} such documents in all)"
+        )
+
+
+def _side(stored: StoredFile) -> int:
+    """0 for training, 1 for validation."""
+    return int(stored.role == "validation")
+
+
+def _some(segments: Segments, which: npt.NDArray[np.bool_]) -> Segments:
+    return segments if which.all() else Segments(*(column[which] for column in segments))
+
+
+def _batches(dataset: Dataset) -> Iterator[tuple[StoredFile, int, pa.RecordBatch]]:
+    """Every record batch of packed rows, with its file and the number of its first row in it."""
+    for stored in dataset.manifest.stage("pack").files:
+        first = 0
+        for batch in read_batches(dataset.objects, stored):
+            yield stored, first, batch
+            first += batch.num_rows

@@ -1,0 +1,1 @@
+"""Reading what is committed: tables, streams of rows, loaders."""

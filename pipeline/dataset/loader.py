@@ -1,0 +1,148 @@
+"""Rows for training: a stream whose place is three numbers, whatever the ranks, workers and batch sizes.
+
+The rows of a split, epoch after epoch, are one endless stream. Its place is (generation, epoch, row). A step takes
+`batch_size * world_size` consecutive rows, of which each rank takes its share: so every rank gets the same number of
+rows, and a stream that is stopped anywhere goes on with the very next row on any number of ranks.
+
+With a seed, each epoch has an order of its own: the blocks (of 1,024 rows) that files consist of are permuted, and the rows
+within each block, by seeded bijections. (Packed rows are in a shuffled order to begin with; blocks keep reads together.)
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+
+from pairloom.operators.errors import RecipeError
+from pairloom.pipeline.dataset.stream import RowStream
+from pairloom.pipeline.store.files import StoredFile
+from pairloom.pipeline.store.objects import Objects
+
+__all__ = ["Loader"]
+
+
+class Loader:
+    """Iterates over the batches of one rank; see `Dataset.loader`.
+
+    Each batch is an Arrow table of `batch_size` rows. `state_dict()` is the place of the first row that no rank has got
+    yet, and is the same on every rank; `load_state_dict()` goes there. A loader can be pickled.
+    """
+
+    def __init__(
+        self,
+        *,
+        objects: Objects,
+        files: tuple[StoredFile, ...],
+        identity: dict[str, Any],
+        batch_size: int,
+        rank: int,
+        world_size: int,
+        seed: int | None,
+        epoch: int,
+        epochs: int | None,
+        prefetch: int,
+    ) -> None:
+        if batch_size < 1 or world_size < 1 or not 0 <= rank < world_size or prefetch < 0:
+            raise RecipeError(
+                f"batch_size {batch_size}, rank {rank} of world_size {world_size}, prefetch {prefetch}: "
+                "need batch_size >= 1, 0 <= rank < world_size, prefetch >= 0"
+            )
+        if epoch < 0 or (epochs is not None and epochs < 1):
+            raise RecipeError(f"epoch {epoch}, epochs {epochs}: need epoch >= 0, epochs >= 1 or None")
+        widths = sorted({file.facts["seq_len"] for file in files})
+        if len(widths) > 1:
+            raise RecipeError(
+                f"these files have rows of {' and '.join(map(str, widths))} tokens: make a loader for each length"
+            )
+        self.stream = RowStream(
+            objects=objects,
+            files=files,
+            batch_size=batch_size,
+            rank=rank,
+            world_size=world_size,
+            seed=seed,
+            prefetch=prefetch,
+        )
+        if self.rows == 0:
+            raise RecipeError(f"there are no rows in split {identity['split']!r}")
+        self._identity = identity | {"seed": seed}
+        self._place, self.epochs = epoch * self.rows, epochs
+        self._end = None if epochs is None else (epoch + epochs) * self.rows
+
+    @property
+    def rows(self) -> int:
+        """Rows in an epoch, over all ranks."""
+        return self.stream.rows
+
+    @property
+    def place(self) -> int:
+        """The next row, counted from the start of epoch 0."""
+        return self._place
+
+    @property
+    def end(self) -> int | None:
+        """Where the stream ends, counted as `place`; None for one that does not."""
+        return self._end
+
+    def __len__(self) -> int:
+        """Batches from here to the end; raises TypeError for a stream without an end."""
+        if self._end is None:
+            raise TypeError("this loader has no end (epochs=None)")
+        return (self._end - self._place) // self.stream.step
+
+    def __iter__(self) -> Iterator[pa.Table]:
+        """The batches from the present place on; a last step that has not enough rows for all ranks is left out."""
+        for after, batch in self.stream.batches(self._place, self._end):
+            self._place = after
+            yield pa.Table.from_batches([batch])
+
+    def state_dict(self) -> dict[str, Any]:
+        """The place of the next row: the generation, the epoch and the row, with what they are of."""
+        return self.state_at(self._place)
+
+    def load_state_dict(self, state: dict[str, Any], *, force: bool = False) -> None:
+        """Go to a place. Raises RecipeError, naming what differs, when it is a place in other rows.
+
+        `force` goes to the same epoch and row whatever the rows are: some may come again and others never.
+        """
+        place = self.place_of(state, force=force)
+        if self._end is not None and place > self._end:
+            raise RecipeError(
+                f"the state is at epoch {state['epoch']} row {state['row']}, past the end of this loader, which is epoch "
+                f"{self._end // self.rows}: make it with a later epoch, or with epochs=None"
+            )
+        self._place = place
+
+    def state_at(self, place: int) -> dict[str, Any]:
+        """The state of a stream whose next row is at a place."""
+        epoch, row = divmod(place, self.rows)
+        return self._identity | {"epoch": epoch, "row": row}
+
+    def place_of(self, state: dict[str, Any], *, force: bool = False) -> int:
+        """The place of a state; raises RecipeError as `load_state_dict` does."""
+        if "worker" in state:
+            raise RecipeError(
+                f"this state is that of worker {state['worker']} of {state['workers']} alone: "
+                "pairloom.pipeline.dataset.torch.stream_state gives the place of the stream"
+            )
+        missing = [key for key in ("epoch", "row") if not isinstance(state.get(key), int)]
+        if missing:
+            raise RecipeError(
+                f"this is no state of a loader: it has no number {' and no number '.join(missing)}"
+            )
+        differs = [
+            f"{key} is {self._identity[key]!r} here and {state.get(key)!r} in the state"
+            for key in self._identity
+            if self._identity[key] != state.get(key)
+        ]
+        if differs and not force:
+            raise RecipeError(
+                "this state is of another stream of rows: "
+                + "; ".join(differs)
+                + "; open_dataset(root, generation=...) opens the generation of a state, if it is kept"
+            )
+        if state["epoch"] < 0 or not 0 <= state["row"] < self.rows:
+            raise RecipeError(
+                f"the state is at epoch {state['epoch']} row {state['row']}, but an epoch has {self.rows} rows"
+            )
+        return int(state["epoch"] * self.rows + state["row"])

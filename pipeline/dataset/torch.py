@@ -1,0 +1,239 @@
+"""Packed rows as PyTorch wants them: an iterable dataset whose place is that of the loader, with any number of workers.
+
+    step:            0   1   2   3   4   5 ...      of the stream, for all ranks
+    worker of 2:     0   1   0   1   0   1          each reads every second one; DataLoader takes them in turns
+
+So a `DataLoader` gives the same batches in the same order with 0, 1 or n workers, and where it stands is one place.
+What a worker saves for torchdata's `StatefulDataLoader` is its own next step; `stream_state` gives the stream's.
+
+Needs the extra `torch`, which nothing else in Pairloom does.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+try:
+    import torch
+    from torch.utils.data import IterableDataset, get_worker_info
+except ImportError as error:
+    raise ImportError(
+        "pairloom.pipeline.dataset.torch needs PyTorch: pip install 'pairloom[torch]'"
+    ) from error
+
+from pairloom.operators.errors import RecipeError
+from pairloom.operators.pack import derive as segments
+from pairloom.pipeline.dataset.loader import Loader
+
+__all__ = ["COLUMNS", "TorchRows", "mask_mod", "stream_state"]
+
+COLUMNS = (
+    "input_ids",
+    "labels",
+    "position_ids",
+    "segment_ids",
+    "segment_lengths",
+    "cu_seqlens",
+    "max_seqlen",
+    "document",
+    "offset",
+    "place",
+)
+
+
+class TorchRows(IterableDataset):  # type: ignore[misc]
+    """A dataset of whole batches, for `DataLoader(rows, batch_size=None, num_workers=...)` or by itself.
+
+    A batch is a dict of what is in `columns`, for `b` rows of `seq_len` tokens:
+
+    - `input_ids` int64[b, seq_len]; int64 because it is what every index, embedding and loss of PyTorch takes, while
+      uint16 has next to no operators
+    - `labels` int64[b, seq_len], -100 where there is nothing to predict; see `labels` in `operators.segments` for
+      `shifted` and `across_documents`
+    - `position_ids`, `segment_ids` int32[b, seq_len]: from 0 in each segment, and which segment of its row, -1 on padding
+    - `segment_lengths` int32[n] of all `n` segments one after another, with `segments_per_row` int32[b], so that
+      `segment_lengths.split(segments_per_row.tolist())` are the rows; `document` and `offset`, int64[n], are cut alike
+    - `cu_seqlens` int32, `max_seqlen` an int: what flash_attn's variable-length functions take
+    - `place` int64[2]: epoch and row of the first row that no rank has got after this batch; see `state_at`
+
+    An iteration begins at the place that was loaded, once; any other begins where `set_epoch` says, at first the
+    loader's own place. Copies in workers move on their own, so that in this process `state_dict` does not move with them:
+    keep the `place` of the last batch that was trained on, or use `StatefulDataLoader`.
+    """
+
+    def __init__(
+        self,
+        loader: Loader,
+        *,
+        columns: tuple[str, ...] = ("input_ids", "labels", "position_ids"),
+        shifted: bool = False,
+        across_documents: bool = False,
+    ) -> None:
+        unknown = [name for name in columns if name not in COLUMNS]
+        if unknown or not columns:
+            raise RecipeError(f"there are no columns {unknown}; choose from {', '.join(COLUMNS)}")
+        super().__init__()
+        self._loader = loader
+        self._columns, self._shifted, self._across = tuple(columns), shifted, across_documents
+        self._begin, self._end = loader.place, loader.end
+        self._loaded: int | None = None  # the stream's place, where the next iteration begins
+        self._own: int | None = None  # or this worker's own
+        self._next: int | None = None  # where the latest iteration in this process is
+
+    def set_epoch(self, epoch: int) -> None:
+        """Begin the next iterations at an epoch; forgets a place that was loaded. Not seen by workers that persist."""
+        if epoch < 0:
+            raise RecipeError(f"epoch {epoch}: need epoch >= 0")
+        self._begin = epoch * self._loader.rows
+        epochs = self._loader.epochs
+        self._end = None if epochs is None else (epoch + epochs) * self._loader.rows
+        self._loaded = self._own = self._next = None
+
+    def __len__(self) -> int:
+        """Batches of the next iteration; raises TypeError for a stream without an end."""
+        if self._end is None:
+            raise TypeError("this loader has no end (epochs=None)")
+        begin = self._begin if self._loaded is None else self._loaded
+        return (self._end - begin) // self._loader.stream.step
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """The batches from the place that was loaded, else from the beginning; in a worker, its share of the steps."""
+        worker, workers = _worker()
+        step = self._loader.stream.step
+        place = (self._begin if self._loaded is None else self._loaded) + worker * step
+        if self._own is not None:
+            place = self._own
+        self._loaded = self._own = None
+        self._next = place
+        return self._batches(place, workers)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The place of the next row; in a worker, of its own next step, and which worker of how many it is."""
+        place = self._begin if self._loaded is None else self._loaded
+        if self._own is not None:
+            place = self._own
+        elif self._next is not None:
+            place = self._next
+        state = self._loader.state_at(place)
+        worker, workers = _worker()
+        if get_worker_info() is None:
+            return state
+        step = self._loader.stream.step
+        return state | {"worker": worker, "workers": workers, "step": step, "rows": self._loader.rows}
+
+    def load_state_dict(self, state: dict[str, Any], *, force: bool = False) -> None:
+        """Begin the next iteration at a place; raises RecipeError as the loader's `load_state_dict` does.
+
+        A worker takes the place that the same worker has saved, if there are as many as then and steps are as large.
+        """
+        worker, workers = _worker()
+        self._loaded = self._own = self._next = None
+        if "worker" in state and get_worker_info() is not None:
+            here = {"worker": worker, "workers": workers, "step": self._loader.stream.step}
+            differs = [
+                f"{key} is {value} here and {state.get(key)} in the state"
+                for key, value in here.items()
+                if value != state.get(key)
+            ]
+            if differs:
+                raise RecipeError(
+                    "this state is of other workers or ranks or of another batch size: "
+                    + "; ".join(differs)
+                    + "; load stream_state(state) into the dataset instead, which goes on with any of them"
+                )
+            plain = {key: value for key, value in state.items() if key not in {*here, "rows"}}
+            self._own = self._loader.place_of(plain, force=force)
+        else:
+            self._loaded = self._loader.place_of(state, force=force)
+            if self._end is not None and self._loaded > self._end:
+                raise RecipeError(
+                    f"the state is at epoch {state['epoch']} row {state['row']}, past the end of this dataset: "
+                    "set_epoch first, or make the loader with epochs=None"
+                )
+
+    def state_at(self, place: Any) -> dict[str, Any]:
+        """The state of a stream at the `place` of a batch: that of `load_state_dict`, for any number of workers and ranks."""
+        epoch, row = (int(number) for number in place)
+        return self._loader.state_at(epoch * self._loader.rows + row)
+
+    def _batches(self, place: int, every: int) -> Iterator[dict[str, Any]]:
+        skipped = (every - 1) * self._loader.stream.step
+        for after, rows in self._loader.stream.batches(place, self._end, every=every):
+            self._next = after + skipped
+            yield self._batch(rows, after)
+
+    def _batch(self, rows: pa.RecordBatch, after: int) -> dict[str, Any]:
+        lengths = rows.column("segment_lengths")
+        width = rows.schema.field("input_ids").type.list_size
+        ids = rows.column("input_ids").flatten().to_numpy().reshape(-1, width).astype(np.int64)
+        batch: dict[str, Any] = {}
+        for name in self._columns:
+            match name:
+                case "input_ids":
+                    batch[name] = torch.from_numpy(ids)
+                case "labels":
+                    found = segments.labels(
+                        ids, lengths, shifted=self._shifted, across_documents=self._across
+                    )
+                    batch[name] = torch.from_numpy(found)
+                case "position_ids":
+                    batch[name] = torch.from_numpy(segments.position_ids(lengths, width))
+                case "segment_ids":
+                    batch[name] = torch.from_numpy(segments.segment_ids(lengths, width))
+                case "cu_seqlens":
+                    batch[name] = torch.from_numpy(segments.cu_seqlens(lengths, width))
+                case "max_seqlen":
+                    batch[name] = segments.max_seqlen(lengths, width)
+                case "place":
+                    batch[name] = torch.tensor(divmod(after, self._loader.rows))
+                case _:
+                    batch[name] = torch.from_numpy(rows.column(name).flatten().to_numpy().copy())
+                    batch["segments_per_row"] = torch.from_numpy(lengths.value_lengths().to_numpy().copy())
+        return batch
+
+
+def mask_mod(segment_ids: Any) -> Callable[[Any, Any, Any, Any], Any]:
+    """What FlexAttention's `create_block_mask` takes, from `segment_ids` int[b, seq_len] on the device of the model.
+
+    A position sees itself and what stands before it in its own segment. Padding sees padding, so that no row of the
+    attention is empty.
+    """
+
+    def documents(batch: Any, _head: Any, query: Any, key: Any) -> Any:
+        return (query >= key) & (segment_ids[batch, query] == segment_ids[batch, key])
+
+    return documents
+
+
+def stream_state(state: dict[str, Any]) -> dict[str, Any]:
+    """The place of the stream in what `StatefulDataLoader.state_dict()` gave: for any number of workers and ranks.
+
+    The worker whose turn is next holds it. Raises RecipeError for anything else than the state of a `StatefulDataLoader`
+    over `TorchRows`.
+    """
+    skipped = 0
+    if "_snapshot" in state:
+        snapshot = state["_snapshot"]
+        workers = snapshot["_main_snapshot"]["_num_workers"]
+        turn = (snapshot["_last_yielded_worker_id"] + 1) % workers
+        found = (snapshot["_worker_snapshots"].get(f"worker_{turn}") or {}).get("dataset_state")
+        skipped = state["_steps_since_snapshot"]
+    else:
+        found = state.get("dataset_state")
+    if not isinstance(found, dict) or "row" not in found:
+        raise RecipeError(
+            f"this is no state of a StatefulDataLoader over TorchRows: it has {', '.join(state)}"
+        )
+    out = {key: value for key, value in found.items() if key not in {"worker", "workers", "step", "rows"}}
+    if skipped:
+        place = found["epoch"] * found["rows"] + found["row"] + skipped * found["step"]
+        out["epoch"], out["row"] = divmod(place, found["rows"])
+    return out
+
+
+def _worker() -> tuple[int, int]:
+    """Which of how many workers this is."""
+    info = get_worker_info()
+    return (0, 1) if info is None else (info.id, info.num_workers)

@@ -1,0 +1,338 @@
+"""Tasks on a Ray cluster. The only file of the pipeline that knows Ray, but for its metrics and the crews.
+
+Ray retries nothing by itself here (`max_retries=0`): a unit that fails comes back to the driver, which knows the budgets
+(`retries`), waits, and submits it again. Running a unit twice is harmless: the first receipt wins.
+"""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any
+
+import ray
+
+from pairloom.operators.errors import PairloomError, RecipeError, StorageError
+from pairloom.pipeline.execution.base import Done, Post, PreemptedError, Task, never, perform
+from pairloom.pipeline.execution.ray.actors import RayCrew
+from pairloom.pipeline.execution.ray.metrics import Metrics
+from pairloom.pipeline.execution.retries import RETRIES, Retries, located
+
+__all__ = ["RayExecutor", "connect"]
+
+POLL_SECONDS = 0.5  # between two looks at whether the run was asked to stop
+SURVEY_SECONDS = 10.0  # without any result, until the machines are counted anew
+LEAST_MEMORY = 64 << 20  # a machine that offers Ray less than this runs nothing
+
+
+def connect(address: str | None) -> None:
+    """Join the cluster at an address, or start one on this machine; a process that is connected stays so.
+
+    A cluster that is started here has no dashboard and no client server, and what Ray binds for people to look at is
+    bound to this machine. Raises RecipeError when there is no cluster at the address.
+    """
+    if ray.is_initialized():
+        return
+    # Workers that run tasks of a few seconds each should not be told how Ray used to treat accelerators.
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    main = threading.current_thread() is threading.main_thread()
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        if address is None:
+            ray.init(
+                include_dashboard=False,
+                dashboard_host="127.0.0.1",
+                log_to_driver=False,
+                logging_level="ERROR",
+                configure_logging=False,
+            )
+        else:
+            ray.init(address=address, log_to_driver=False, logging_level="ERROR", configure_logging=False)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        raise RecipeError(f"cannot reach a Ray cluster at {address or 'this machine'}: {error}") from error
+    finally:
+        if main and handler is not None:
+            signal.signal(signal.SIGTERM, handler)  # Ray puts one of its own there
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RayExecutor:
+    """Runs tasks on the cluster that this process is connected to.
+
+    At most `max_in_flight` tasks are submitted at a time, so that neither the driver nor the scheduler holds more than
+    that, however large the corpus. By default that is twice the processors that the cluster has by then: as many tasks
+    wait as run, and a cluster that grows on demand doubles until it has all that it may have.
+
+    When `stop` says so, no further task is
+    submitted, those in flight have `grace` seconds to end, and PreemptedError is raised.
+    """
+
+    max_in_flight: int | None = None
+    retries: Retries = RETRIES
+    stop: Callable[[], bool] = never
+    grace: float = 20.0
+
+    def run(self, tasks: Iterable[Task], shared: Any = None) -> Iterator[Done]:
+        """Run every task on the cluster; yields in the order of completion."""
+        flight = _Flight(
+            queue=iter(tasks),
+            reference=None if shared is None else ray.put(shared),
+            most=self.max_in_flight,
+            retries=self.retries,
+        )
+        try:
+            while not self.stop():
+                flight.submit()
+                if flight.over:
+                    return
+                yield from flight.results(POLL_SECONDS)
+            deadline = time.monotonic() + self.grace
+            while flight.pending and time.monotonic() < deadline:
+                yield from flight.results(POLL_SECONDS)
+            if flight.over:
+                return
+            raise PreemptedError(
+                f"asked to stop; {len(flight.pending)} units were given up after {self.grace:g} s. What is finished is kept, "
+                "and the same command goes on from there"
+                if flight.pending
+                else "asked to stop; what is finished is kept, and the same command goes on from there"
+            )
+        finally:
+            for handle in flight.pending:
+                ray.cancel(handle, force=True)
+
+    def crew(self, posts: Sequence[Post]) -> RayCrew:
+        """Members on the cluster, an actor each."""
+        return RayCrew(posts, room=_largest_machine(), retries=self.retries, stop=self.stop)
+
+    def places(self) -> int:
+        """The cluster's processors."""
+        return max(1, int(ray.cluster_resources().get("CPU", 1)))
+
+    def room(self, members: int = 1) -> int | None:
+        """What the largest machine offers to tasks, and no more than a share of what all machines offer."""
+        largest = _largest_machine()
+        whole = int(ray.cluster_resources().get("memory", 0))
+        return largest if largest is None or members == 1 else min(largest, whole // members)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Try:
+    """A unit on its way: how often each kind of failure has met it, and the memory that was declared for it."""
+
+    task: Task
+    worker_deaths: int = 0
+    node_deaths: int = 0
+    storage_failures: int = 0
+    starved: int = 0
+    due: float = 0.0
+    memory: int = 0
+    submitted: float = 0.0
+    doubled: bool = False
+
+    @property
+    def failures(self) -> int:
+        """Failures of every kind."""
+        return self.worker_deaths + self.node_deaths + self.storage_failures
+
+
+@dataclass(slots=True, kw_only=True)
+class _Flight:
+    """The tasks of one step: those in the queue, those submitted, those that wait to be submitted again."""
+
+    queue: Iterator[Task]
+    reference: "ray.ObjectRef | None"
+    most: int | None
+    retries: Retries
+    pending: "dict[ray.ObjectRef, _Try]" = field(default_factory=dict)
+    waiting: list[_Try] = field(default_factory=list)
+    drained: bool = False
+    room: int | None = None  # bytes of the largest machine, None where none is known
+    limit: int = 2
+    surveyed: float = -SURVEY_SECONDS
+    machines: frozenset[str] = frozenset()
+    lost: float = -1.0  # when a machine was last seen to be gone
+    ended: float = field(default_factory=time.monotonic)  # when a task last ended
+    metrics: Metrics = field(default_factory=Metrics)
+
+    @property
+    def over(self) -> bool:
+        """Whether every task has given its receipt."""
+        return self.drained and not self.pending and not self.waiting
+
+    def submit(self) -> None:
+        """Submit as many as may be in flight: those whose wait is over first."""
+        now = time.monotonic()
+        if now - self.surveyed > SURVEY_SECONDS:
+            self._survey()
+            self._make_room()
+            if now - self.ended > SURVEY_SECONDS:
+                self._double()
+        due = sorted((one for one in self.waiting if one.due <= now), key=lambda one: one.due)
+        while len(self.pending) < self.limit:
+            if due:
+                one = due.pop(0)
+                self.waiting.remove(one)
+            elif not self.drained and (task := next(self.queue, None)) is not None:
+                one = _Try(task=task)
+            else:
+                self.drained = True
+                return
+            self._start(one)
+
+    def results(self, seconds: float) -> Iterator[Done]:
+        """Wait a while for tasks to end; the receipts of those that did. Failures within the budget are put to wait."""
+        if not self.pending:
+            time.sleep(min(seconds, max(0.0, min(one.due for one in self.waiting) - time.monotonic())))
+            return
+        handles = list(self.pending)
+        ended, _ = ray.wait(handles, num_returns=1, timeout=seconds)
+        if ended:  # all that have ended by now: a look at every handle for each of them would be quadratic
+            ended, _ = ray.wait(handles, num_returns=len(handles), timeout=0)
+            self.ended = time.monotonic()
+        for handle in ended:
+            one = self.pending.pop(handle, None)
+            if one is None:
+                continue  # its twin was quicker
+            twins = [twin for twin, other in self.pending.items() if other is one] if one.doubled else []
+            try:
+                done: Done = ray.get(handle)
+            except (ray.exceptions.RayError, StorageError) as error:
+                if not twins:
+                    self._failed(one, error)
+            else:
+                for twin in twins:
+                    del self.pending[twin]
+                    ray.cancel(twin, force=True)
+                self.metrics.done(done, time.monotonic() - one.submitted)
+                yield replace(done, retries=one.failures)
+        self.metrics.in_flight(len(self.pending), len(self.waiting))
+
+    def _start(self, one: _Try) -> None:
+        if self.room is None:
+            self._survey()
+        wanted = one.task.memory << one.starved
+        one.memory = min(wanted, self.room) if self.room is not None else 0
+        # Inside a list a reference is not resolved for each task, but once in each worker.
+        handle = _perform.options(
+            name=f"{type(one.task).__name__} {one.task.label}", memory=one.memory or None
+        ).remote(one.task, [self.reference])
+        one.submitted = time.monotonic()
+        self.pending[handle] = one
+
+    def _survey(self) -> None:
+        self.surveyed = time.monotonic()
+        machines = frozenset(node["NodeID"] for node in ray.nodes() if node["Alive"])
+        if self.machines - machines:
+            self.lost = self.surveyed
+        self.machines = machines
+        self.room = _largest_machine()
+        self.limit = self.most or max(2, 2 * int(ray.cluster_resources().get("CPU", 0)))
+
+    def _make_room(self) -> None:
+        """Take back what only a machine that is gone could have run; it is submitted again for what there is."""
+        if self.room is None:
+            return
+        for handle, one in list(self.pending.items()):
+            if one.memory > self.room:
+                del self.pending[handle]
+                ray.cancel(handle, force=True)
+                if not any(other is one for other in self.waiting):
+                    self.waiting.append(one)
+
+    def _double(self) -> None:
+        """Submit once more what may have been on a machine that is gone, where that goes unnoticed.
+
+        A machine that drops off the network closes no connection: Ray knows that it is dead, and yet waits minutes for
+        the tasks on it. Which these are is not known here. So where processors idle and nothing ends, everything that
+        was submitted before a machine was lost is submitted once more, and the first receipt wins.
+        """
+        if self.lost < 0 or ray.available_resources().get("CPU", 0) < 1:
+            return
+        for one in {id(one): one for one in self.pending.values() if one.submitted < self.lost}.values():
+            one.doubled = True
+            one.node_deaths += 1
+            self.metrics.retried(one.task.stage, "machine")
+            self._start(one)
+
+    def _failed(self, one: _Try, error: Exception) -> None:
+        """Decide about a failure: wait and try again, or raise."""
+        task, retries, cause = one.task, self.retries, _cause(error)
+        if isinstance(cause, StorageError):
+            one.storage_failures += 1
+            self.metrics.retried(task.stage, "storage")
+            if one.storage_failures > retries.storage_failures:
+                raise located(cause, task) from None
+        elif isinstance(cause, PairloomError):
+            raise located(cause, task) from None
+        elif isinstance(cause, (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError)):
+            one.worker_deaths += 1
+            self.metrics.retried(task.stage, "worker")
+            one.starved += isinstance(cause, ray.exceptions.OutOfMemoryError)
+            if one.worker_deaths > retries.worker_deaths:
+                raise StorageError(_killer(one, cause)) from None
+        elif isinstance(
+            cause,
+            (
+                ray.exceptions.NodeDiedError,
+                ray.exceptions.LocalRayletDiedError,
+                ray.exceptions.ObjectLostError,
+                ray.exceptions.TaskCancelledError,  # taken back because its machine is gone
+            ),
+        ):
+            one.node_deaths += 1
+            self.metrics.retried(task.stage, "machine")
+            self.surveyed = -SURVEY_SECONDS
+            if one.node_deaths > retries.node_deaths:
+                raise StorageError(
+                    f"{task.stage} unit {task.unit[:12]}, {task.label}: {one.node_deaths} machines died under it: {cause}"
+                ) from None
+        else:
+            raise RuntimeError(
+                f"{task.stage} unit {task.unit[:12]}, {task.label} failed: {cause!r}"
+            ) from error
+        one.due = time.monotonic() + retries.wait(task.unit, one.failures)
+        self.waiting.append(one)
+
+
+def _cause(error: Exception) -> BaseException:
+    """What a task raised, or what Ray says became of it."""
+    cause = error.cause if isinstance(error, ray.exceptions.RayTaskError) else error
+    return cause if isinstance(cause, BaseException) else error
+
+
+def _killer(one: _Try, cause: BaseException) -> str:
+    task = one.task
+    return (
+        f"{task.stage} unit {task.unit[:12]}, {task.label} killed its worker {one.worker_deaths} times, most likely for "
+        f"want of memory (it is projected to need {task.memory / 1e9:.1f} GB): lower execution.unit_bytes, leave the input "
+        f"out, or give the machines more memory. {cause}"
+    )
+
+
+def _largest_machine() -> int | None:
+    """Bytes of memory that the largest machine with a processor offers to tasks; None while there is no such machine."""
+    machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    rooms = [int(has.get("memory", 0)) for has in machines if has.get("CPU", 0) >= 1]
+    if not rooms:
+        return None  # a cluster that grows on demand may have none yet
+    if max(rooms) < LEAST_MEMORY:
+        raise RecipeError(
+            f"the largest machine of the Ray cluster offers {max(rooms) / 1e6:.0f} MB of memory to tasks, and no task can do "
+            "with that: start Ray with more (`ray start --memory`)"
+        )
+    return max(rooms)
+
+
+@ray.remote(max_retries=0, num_cpus=1)
+def _perform(task: Task, shared: "list[ray.ObjectRef | None]") -> Done:
+    return perform(task, _resolve(shared[0]) if shared[0] is not None else None)
+
+
+@lru_cache(maxsize=1)
+def _resolve(reference: "ray.ObjectRef") -> Any:
+    """The shared value, fetched once in each worker: its arrays are mapped, not copied."""
+    return ray.get(reference)

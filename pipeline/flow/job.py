@@ -1,0 +1,132 @@
+"""A run in progress: what its stages share, and how a step of one is driven."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pairloom.operators import Vocabulary
+from pairloom.operators.errors import DataError
+from pairloom.pipeline.execution.base import Done, Executor, Task
+from pairloom.pipeline.flow.events import Event, StepFinished, StepStarted, UnitDone
+from pairloom.pipeline.flow.plan import Plan
+from pairloom.pipeline.store.files import StoredFile, attempt_path, read_batches, write_bytes
+from pairloom.pipeline.store.manifest import Manifest, StageRecord
+from pairloom.pipeline.store.objects import Objects
+from pairloom.pipeline.store.receipts import Ledger, Receipt, find_receipts
+
+__all__ = ["EXAMPLES", "Job", "dead_letters"]
+
+EXAMPLES = 3  # dead letters shown when a run fails because of them
+
+
+@dataclass(slots=True, kw_only=True)
+class Job:
+    """One run: its plan, where it stores, where it runs, and the records of the stages that are done.
+
+    `last` is the generation before; `scratch` are receipts whose files nobody needs once the run is committed.
+    `tokenized` are receipts of tokenize by unit, of the generation before and of this run, as far as they were read: they
+    never change, and several steps need them.
+    """
+
+    plan: Plan
+    objects: Objects
+    observe: Callable[[Event], None]
+    executor: Executor
+    records: dict[str, StageRecord]
+    last: Manifest | None = None
+    scratch: list[Receipt] = field(default_factory=list)
+    tokenized: dict[str, Receipt] = field(default_factory=dict)
+    learned: Vocabulary | None = None
+
+    def vocabulary_file(self) -> StoredFile | None:
+        """The `tokenizer.json` of this run: the learned one, or a copy of the one that the recipe brings."""
+        if self.plan.vocabulary_json is not None:
+            path = attempt_path("vocabulary", "given", "tokenizer.json")
+            return write_bytes(self.objects, path, self.plan.vocabulary_json, role="vocabulary")
+        return self.records["learn"].file("vocabulary") if "learn" in self.records else None
+
+    def vocabulary(self) -> Vocabulary:
+        """The vocabulary of this run, without a memo."""
+        if self.plan.vocabulary is not None:
+            return self.plan.vocabulary
+        if self.learned is None:
+            data = self.objects.read(self.records["learn"].file("vocabulary").path)
+            self.learned = Vocabulary.from_json(data)
+        return self.learned
+
+    def prepare(self, task: Task) -> None:
+        """Run one task that leaves nothing behind: the first worker starts, and its kernels are compiled or loaded."""
+        self.observe(StepStarted(step="prepare", units=1, reused=0, bytes=0))
+        for done in self.executor.run([task]):
+            self._done("prepare", done, 0)
+        self.observe(StepFinished(step="prepare", ledger=Ledger()))
+
+    def step(
+        self,
+        step: str,
+        tasks: Sequence[Task],
+        *,
+        sizes: Sequence[int],
+        shared: Any = None,
+        known: Mapping[str, Receipt] | None = None,
+    ) -> list[Receipt]:
+        """Run the tasks of a step that have no receipt yet; the receipts of all, in the order of the tasks.
+
+        `sizes` are the bytes that each task works on; `shared` is handed to every task; `known` are receipts by unit that need
+        not be looked for. The largest are begun first, so that no worker is left alone with a large one at the end; which is
+        done when changes nothing of what is made.
+        Raises DataError when more records were rejected than the recipe allows.
+        """
+        units = [task.unit for task in tasks]
+        receipts: dict[str, Receipt | None] = dict(known or {})
+        asked = [(task.stage, unit) for task, unit in zip(tasks, units, strict=True) if unit not in receipts]
+        for (_, unit), receipt in zip(asked, find_receipts(self.objects, asked), strict=True):
+            receipts[unit] = receipt
+        missing = [task for task, unit in zip(tasks, units, strict=True) if receipts[unit] is None]
+        self.observe(
+            StepStarted(step=step, units=len(units), reused=len(units) - len(missing), bytes=sum(sizes))
+        )
+        weight = dict(zip(units, sizes, strict=True))
+        missing.sort(key=lambda task: -weight[task.unit])
+        for unit in units:
+            if (receipt := receipts[unit]) is not None:
+                self._done(step, Done(receipt=receipt), weight[unit])
+        for done in self.executor.run(missing, shared) if missing else ():
+            receipts[done.receipt.unit] = done.receipt
+            self._done(step, done, weight[done.receipt.unit])
+        complete = [receipt for unit in units if (receipt := receipts[unit]) is not None]
+        ledger = Ledger.sum(receipt.ledger for receipt in complete)
+        self._check_rejected(step, complete, ledger)
+        self.observe(StepFinished(step=step, ledger=ledger))
+        return complete
+
+    def _done(self, step: str, done: Done, size: int) -> None:
+        ledger = done.receipt.ledger
+        if self.plan.recipe.max_rejected == 0:
+            self._check_rejected(step, [done.receipt], ledger)
+        self.observe(UnitDone(step=step, bytes=size, ledger=ledger, usage=done.usage, retries=done.retries))
+
+    def _check_rejected(self, step: str, receipts: Sequence[Receipt], ledger: Ledger) -> None:
+        limit = self.plan.recipe.max_rejected
+        if step == "pack" or ledger.rejects <= limit * ledger.documents_in:
+            return  # what pack leaves out, the recipe asked for
+        letters: list[str] = []
+        for stored in dead_letters(receipts):
+            for batch in read_batches(self.objects, stored):
+                letters += [
+                    f"  {row['uri']}, {row['position']}: {row['reason']}: {row['detail']}"
+                    for row in batch.slice(0, EXAMPLES - len(letters)).to_pylist()
+                ]
+            if len(letters) >= EXAMPLES:
+                break
+        raise DataError(
+            f"{ledger.rejects} of {ledger.documents_in} records were rejected, more than max_rejected = {limit:g} "
+            f"allows:\n"
+            + "\n".join(letters)
+            + "\nCorrect the input, or set max_rejected to the share to leave out"
+        )
+
+
+def dead_letters(receipts: Sequence[Receipt]) -> tuple[StoredFile, ...]:
+    """The dead-letter files of units."""
+    return tuple(file for receipt in receipts for file in receipt.files if file.role == "rejected")

@@ -1,0 +1,54 @@
+"""prepare: the first step of a run, in which a worker starts and its kernels are loaded, or compiled once a machine."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from pairloom.operators.kernels.warmup import warmup
+from pairloom.operators.pack import STRATEGIES, Documents, decompose, fingerprints, gather, pack
+from pairloom.operators.selection.order import document_numbers, permutation
+from pairloom.operators.text.pretokenize.schemes import SCHEMES
+from pairloom.pipeline.store.receipts import Receipt
+
+__all__ = ["PrepareTask"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrepareTask:
+    """Run every kernel once on a few words, so that no later step compiles. There is nothing to keep of it."""
+
+    schemes: tuple[str, ...] = tuple(SCHEMES)
+    stage: str = "prepare"
+
+    @property
+    def unit(self) -> str:
+        """There is one."""
+        return "kernels"
+
+    @property
+    def label(self) -> str:
+        """The schemes."""
+        return ", ".join(self.schemes)
+
+    @property
+    def memory(self) -> int:
+        """What compiling takes."""
+        return 600_000_000
+
+    def run(self, shared: Any = None) -> Receipt:
+        """Count, learn, encode, decode, order and pack next to nothing."""
+        warmup(self.schemes)
+        document_numbers(pa.array(["a"]))
+        for dtype in (pa.uint16(), pa.uint32()):
+            tokens = pa.array([[1, 2, 3], [4]], pa.large_list(dtype))
+            documents = Documents.of(tokens)
+            documents.gathered()
+            fingerprints(documents, np.zeros(2, np.uint64), np.zeros(2, np.int64))
+            for strategy in STRATEGIES:
+                plan = pack(np.array([3, 1]), 2, strategy=strategy)
+                gather(plan.reordered(permutation(len(plan), 0)), documents, pad=0)
+            for plan in decompose(np.array([3, 1]), 2, 1):
+                gather(plan.part(0, len(plan)), documents, pad=0)
+        return Receipt(stage=self.stage, unit=self.unit, files=())

@@ -1,0 +1,1 @@
+"""From stored bytes to documents: listing, cutting into units, reading."""

@@ -1,0 +1,156 @@
+"""CSV and TSV with a header row, by the standard library's parser.
+
+The parser works on text, the rules are about bytes: every byte is given to it as the character of the same number, and
+cells are taken back to bytes and decoded one by one, so that bad UTF-8 costs one row.
+"""
+
+import csv
+import io
+from collections.abc import Iterator
+
+from pairloom.operators.errors import DataError
+from pairloom.pipeline.inputs.readers.batch import Batch, DeadLetter, batch_of, excerpt_of
+from pairloom.pipeline.inputs.readers.text_lines import line_blocks, too_long
+from pairloom.pipeline.inputs.slices import Slice
+
+__all__ = ["read_delimited"]
+
+
+class _Lines:
+    """The lines of a file for the parser, and what it took of them for the row at hand."""
+
+    def __init__(self, piece: Slice, block_bytes: int, longest: int) -> None:
+        self._piece, self._block_bytes, self._longest = piece, block_bytes, longest
+        self.row = ""  # the first line of the row
+        self.start = 0  # the position of the row
+        self.size = 0  # its bytes so far
+        self.consumed = 0
+
+    def begin(self) -> None:
+        """The next line starts a row."""
+        self.size = 0
+
+    def __iter__(self) -> Iterator[str]:
+        for block in line_blocks(self._piece, self._block_bytes, self._longest):
+            self.consumed += block.consumed
+            position = block.position + block.start
+            for line in io.StringIO(block.data[block.start : block.stop].decode("latin-1"), newline="\n"):
+                if self.size == 0:
+                    self.row, self.start = line, position
+                self.size += len(line)
+                position += len(line)
+                if self.size > self._longest:
+                    raise too_long(self._piece.file, f"byte {self.start}", self._longest)
+                yield line
+
+
+def read_delimited(
+    piece: Slice,
+    text: str,
+    id_field: str | None,
+    batch_bytes: int,
+    max_record_bytes: int,
+) -> Iterator[Batch]:
+    """The rows below the header; lines without any character are none.
+
+    A row with another number of cells than the header, with quotes out of place or with bytes that are not UTF-8 is
+    rejected. Raises DataError for a header without the columns, and for a quote that is never closed, since nobody
+    knows how many rows are behind it.
+    """
+    file = piece.file
+    lines = _Lines(piece, batch_bytes, max_record_bytes)
+    # The limit on a cell belongs to the process: it is only ever raised, and `longest` bounds the record.
+    csv.field_size_limit(max(csv.field_size_limit(), max_record_bytes + 1))
+    path = file.uri.lower().removesuffix(".gz").removesuffix(".zst")
+    rows = csv.reader(iter(lines), delimiter="\t" if path.endswith(".tsv") else ",", strict=True)
+    width, wanted = _header(rows, lines, piece, [text] if id_field is None else [text, id_field])
+    texts: list[str] = []
+    ids: list[str] | None = None if id_field is None else []
+    taken: list[int] = []
+    rejected: list[DeadLetter] = []
+    row, held, reported = 0, 0, 0
+    while True:
+        lines.begin()
+        outcome = _next(rows, lines, piece, width, wanted)
+        if outcome is None:
+            break
+        if isinstance(outcome, list):
+            if not outcome:
+                continue
+            texts.append(outcome[0])
+            taken.append(row)
+            if ids is not None:
+                ids.append(outcome[1])
+        else:
+            rejected.append(_letter(outcome, lines, piece, row))
+        row += 1
+        held += lines.size
+        if held >= batch_bytes:
+            yield batch_of(texts, ids, taken, rejected, lines.consumed - reported)
+            texts, ids, taken, rejected, held = [], None if id_field is None else [], [], [], 0
+            reported = lines.consumed
+    if taken or rejected or lines.consumed > reported:
+        yield batch_of(texts, ids, taken, rejected, lines.consumed - reported)
+
+
+def _header(
+    rows: Iterator[list[str]], lines: _Lines, piece: Slice, wanted: list[str]
+) -> tuple[int, list[int]]:
+    """How many columns there are, and where the wanted ones are."""
+    uri = piece.file.uri
+    names: list[str] = []
+    try:
+        while not names:
+            lines.begin()
+            cells = next(rows)
+            names = [cell.encode("latin-1").decode("utf-8") for cell in cells]
+    except StopIteration:
+        raise DataError(f"{uri}: no header row; the first line must name the columns") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{uri}: the header row cannot be read: {error}") from error
+    for name in wanted:
+        if names.count(name) != 1:
+            many = f"{names.count(name)} columns" if name in names else "no column"
+            raise DataError(f"{uri}: {many} named {name!r}; the header row has {names}")
+    return len(names), [names.index(name) for name in wanted]
+
+
+def _next(
+    rows: Iterator[list[str]], lines: _Lines, piece: Slice, width: int, wanted: list[int]
+) -> list[str] | tuple[str, str] | None:
+    """The wanted cells of the next row (none of a blank line), a reason and a detail, or None at the end."""
+    try:
+        cells = next(rows)
+    except StopIteration:
+        return None
+    except csv.Error as error:
+        if "unexpected end of data" in str(error):
+            raise DataError(
+                f"{piece.file.uri}: a quote that is opened in the row at byte {lines.start} is never closed; "
+                "repair the row or fetch the file again"
+            ) from error
+        return "invalid_csv", str(error)
+    if not cells:
+        return []
+    if len(cells) != width:
+        return "ragged_row", f"{len(cells)} cells, the header has {width}"
+    found = []
+    for index in wanted:
+        raw = cells[index].encode("latin-1")
+        try:
+            found.append(raw.decode("utf-8"))
+        except UnicodeDecodeError as error:
+            return "invalid_utf8", f"byte {error.start} of cell {index + 1}: {error.reason}"
+    return found
+
+
+def _letter(outcome: tuple[str, str], lines: _Lines, piece: Slice, row: int) -> DeadLetter:
+    reason, detail = outcome
+    return DeadLetter(
+        uri=piece.file.uri,
+        position=f"byte {lines.start}",
+        row=row,
+        reason=reason,
+        detail=detail,
+        excerpt=excerpt_of(lines.row.encode("latin-1")),
+    )

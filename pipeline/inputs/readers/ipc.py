@@ -1,0 +1,116 @@
+"""Arrow IPC: files by record batches, streams (which have no footer) as a whole."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+
+from pairloom.operators.errors import DataError
+from pairloom.pipeline.inputs.readers.batch import Batch
+from pairloom.pipeline.inputs.readers.text_columns import Rows, batches, pick, reading
+from pairloom.pipeline.inputs.slices import InputFile, Slice
+from pairloom.pipeline.inputs.storage import open_input
+
+__all__ = ["read_ipc", "record_batches"]
+
+_MAGIC = b"ARROW1"
+_END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"
+
+
+def record_batches(file: InputFile) -> int | None:
+    """How many record batches a file has, from its footer; None for a stream. Raises DataError if it is cut short."""
+    with open_input(file) as handle, reading(file):
+        return None if _is_stream(handle, file) else int(pa.ipc.open_file(handle).num_record_batches)
+
+
+def read_ipc(
+    piece: Slice,
+    text: str,
+    id_field: str | None,
+    batch_bytes: int,
+    max_record_bytes: int,
+) -> Iterator[Batch]:
+    """The rows of the slice's record batches."""
+    wanted = [text] if id_field is None else [text, id_field]
+    with open_input(piece.file) as handle:
+        with reading(piece.file):
+            stream = _is_stream(handle, piece.file)
+        rows = _stream_rows(handle, piece, wanted) if stream else _file_rows(handle, piece, wanted)
+        yield from batches(rows, piece.file, batch_bytes, max_record_bytes)
+
+
+def _is_stream(handle: Any, file: InputFile) -> bool:
+    """Whether an Arrow file is the streaming format, checking that either is there up to its last byte."""
+    head = handle.read(8)
+    handle.seek(max(0, file.size - 8))
+    tail = handle.read(8)
+    handle.seek(0)
+    if head[:6] == _MAGIC:
+        if tail[-6:] != _MAGIC:
+            raise DataError(
+                f"{file.uri}: the Arrow file is cut short: no footer before byte {file.size}; fetch it again"
+            )
+        return False
+    if head[:4] == b"FEA1":
+        raise DataError(f"{file.uri}: Feather version 1 is not read; write it as Arrow IPC or Parquet")
+    if head[:4] != _END_OF_STREAM[:4]:
+        raise DataError(
+            f"{file.uri}: neither an Arrow file nor a stream: it starts with {head!r}; rename or exclude it"
+        )
+    if tail != _END_OF_STREAM:
+        raise DataError(
+            f"{file.uri}: the Arrow stream is cut short: no end-of-stream mark before byte {file.size}; "
+            "fetch or write it again"
+        )
+    return True
+
+
+def _file_rows(handle: Any, piece: Slice, wanted: list[str]) -> Iterator[Rows]:
+    file = piece.file
+    with reading(file):
+        indices = pick(pa.ipc.open_file(handle).schema, wanted, file)
+        handle.seek(0)
+        options = pa.ipc.IpcReadOptions(included_fields=sorted(set(indices)))
+        reader = pa.ipc.open_file(handle, options=options)
+        if piece.stop > reader.num_record_batches:
+            raise DataError(
+                f"{file.uri}: it has {reader.num_record_batches} record batches, [{piece.start}, {piece.stop}) were "
+                "planned; plan the run again"
+            )
+    done, count = 0, piece.stop - piece.start
+    for number in range(piece.start, piece.stop):
+        with reading(file):
+            batch = reader.get_batch(number)
+        now = piece.bytes * (number + 1 - piece.start) // count
+        yield _rows_of(batch, wanted, number, now - done)
+        done = now
+    if done < piece.bytes:
+        yield Rows([pa.array([], pa.string()) for _ in wanted], str, piece.bytes - done)
+
+
+def _stream_rows(handle: Any, piece: Slice, wanted: list[str]) -> Iterator[Rows]:
+    file = piece.file
+    with reading(file):
+        reader = pa.ipc.open_stream(handle)
+        pick(reader.schema, wanted, file)
+    done = number = 0
+    while True:
+        with reading(file):
+            batch = next(reader, None)
+        if batch is None:
+            break
+        now = min(handle.tell(), piece.bytes)
+        yield _rows_of(batch, wanted, number, now - done)
+        done, number = now, number + 1
+    if handle.tell() != file.size:
+        raise DataError(
+            f"{file.uri}: the Arrow stream ends at byte {handle.tell()} of {file.size}, something follows it; "
+            "give every stream a file of its own"
+        )
+    if done < piece.bytes:
+        yield Rows([pa.array([], pa.string()) for _ in wanted], str, piece.bytes - done)
+
+
+def _rows_of(batch: pa.RecordBatch, wanted: list[str], number: int, stored: int) -> Rows:
+    columns = [batch.column(batch.schema.get_field_index(name)) for name in wanted]
+    return Rows(columns, lambda i: f"record batch {number}, row {i}", stored)

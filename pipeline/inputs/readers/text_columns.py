@@ -1,0 +1,187 @@
+"""Columns of text: checked once as a whole, and row by row only where that fails."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pairloom.operators.errors import DataError
+from pairloom.pipeline.inputs.readers.batch import Batch, DeadLetter, excerpt_of
+from pairloom.pipeline.inputs.readers.text_lines import too_long
+from pairloom.pipeline.inputs.slices import InputFile
+
+__all__ = ["Rows", "batches", "pick", "reading"]
+
+
+class Rows(NamedTuple):
+    """Some rows of the wanted columns (text, then perhaps the id), and the stored bytes that they took.
+
+    `place(i)` says where the row of index `i` is, for a message.
+    """
+
+    columns: list[pa.Array]
+    place: Callable[[int], str]
+    stored: int
+
+
+@contextmanager
+def reading(file: InputFile) -> Iterator[None]:
+    """Turn what Arrow says about a broken file into a DataError; errors of the operating system pass.
+
+    A damaged length often shows as a request for more memory than there is.
+    """
+    try:
+        yield
+    except (pa.ArrowException, OSError, EOFError, ValueError, MemoryError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        raise DataError(
+            f"{file.uri}: not a whole {file.format} file of {file.size} bytes: {said}; fetch or write it again"
+        ) from error
+
+
+def pick(schema: pa.Schema, wanted: list[str], file: InputFile) -> list[int]:
+    """The indices of the wanted columns. Raises DataError if one is missing, doubled or of a type without text."""
+    indices = []
+    for place, name in enumerate(wanted):
+        found = schema.get_all_field_indices(name)
+        if len(found) != 1:
+            many = f"{len(found)} columns" if found else "no column"
+            raise DataError(f"{file.uri}: {many} named {name!r}; it has {', '.join(map(repr, schema.names))}")
+        kind = schema.field(found[0]).type
+        if not _is_text(kind) and not (place > 0 and pa.types.is_integer(kind)):
+            allowed = "strings or binaries" + (" or integers" if place > 0 else "")
+            raise DataError(f"{file.uri}: column {name!r} is of type {kind}; it must hold {allowed}")
+        indices.append(found[0])
+    return indices
+
+
+def batches(rows: Iterator[Rows], file: InputFile, batch_bytes: int, longest: int) -> Iterator[Batch]:
+    """Clean the rows, in batches of at most `batch_bytes` of text or one row."""
+    seen = 0
+    for part in rows:
+        columns = [_large_binary(column, file) for column in part.columns]
+        sizes = [np.diff(_offsets(column)) for column in columns]
+        for size in sizes:
+            if len(size) and size.max() > longest:
+                raise too_long(file, part.place(int(size.argmax())), longest)
+        offsets = _offsets(columns[0])
+        start, stored = 0, part.stored
+        while start < len(columns[0]) or stored:
+            stop = int(np.searchsorted(offsets, offsets[start] + batch_bytes, side="right")) - 1
+            stop = min(max(stop, start + 1), len(columns[0]))
+            window = [column.slice(start, stop - start) for column in columns]
+            yield _clean(window, part.place, start, seen + start, file, stored)
+            start, stored = stop, 0
+        seen += len(columns[0])
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        return _is_text(kind.value_type)
+    return bool(
+        pa.types.is_string(kind)
+        or pa.types.is_large_string(kind)
+        or pa.types.is_string_view(kind)
+        or pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+        or pa.types.is_binary_view(kind)
+    )
+
+
+def _large_binary(column: pa.Array, file: InputFile) -> pa.LargeBinaryArray:
+    """The bytes of a column, its offsets checked before anything follows them; nothing is said about UTF-8."""
+    kind = column.type
+    with reading(file):
+        if pa.types.is_dictionary(kind):
+            column.indices.validate(full=True)
+            column.validate()
+            values = _large_binary(column.dictionary, file)
+            return values.take(column.indices)
+        if pa.types.is_integer(kind):
+            return column.cast(pa.large_string()).view(pa.large_binary())
+        if pa.types.is_large_string(kind) or pa.types.is_large_binary(kind):
+            column = column.view(pa.large_binary())
+        elif pa.types.is_string(kind) or pa.types.is_binary(kind):
+            column = column.view(pa.binary())
+        else:
+            column = column.view(pa.binary_view())
+        column.validate(full=True)
+        return column.cast(pa.large_binary())
+
+
+def _offsets(column: pa.LargeBinaryArray) -> npt.NDArray[np.int64]:
+    stored = column.buffers()[1]
+    if len(column) == 0 or stored is None:
+        return np.zeros(1, np.int64)
+    return np.frombuffer(stored, dtype=np.int64)[column.offset : column.offset + len(column) + 1]
+
+
+def _clean(
+    columns: list[pa.LargeBinaryArray],
+    place: Callable[[int], str],
+    start: int,
+    row: int,
+    file: InputFile,
+    stored: int,
+) -> Batch:
+    """The batch of some rows: the first is `place(start)` of the file and record `row` of the slice."""
+    bad: dict[int, tuple[str, str]] = {}
+    for column, field in reversed(list(zip(columns, ("text", "id"), strict=False))):
+        bad |= _faults(column, field)  # of two faults in a row, that of the text counts
+    keep = np.ones(len(columns[0]), dtype=bool)
+    keep[list(bad)] = False
+    strings = [_as_strings(column if not bad else column.filter(pa.array(keep))) for column in columns]
+    letters = tuple(
+        DeadLetter(
+            uri=file.uri,
+            position=place(start + i),
+            row=row + i,
+            reason=bad[i][0],
+            detail=bad[i][1],
+            excerpt=excerpt_of(columns[0][i].as_py() or b""),
+        )
+        for i in sorted(bad)
+    )
+    return Batch(
+        texts=strings[0],
+        ids=strings[1] if len(strings) > 1 else None,
+        rows=np.flatnonzero(keep).astype(np.int64) + row,
+        rejected=letters,
+        bytes_read=stored,
+    )
+
+
+def _faults(column: pa.LargeBinaryArray, field: str) -> dict[int, tuple[str, str]]:
+    """Reason and detail of each row that is null or not UTF-8."""
+    try:
+        _as_strings(column).validate(full=True)
+    except pa.ArrowInvalid:
+        rows: Any = range(len(column))
+    else:
+        rows = np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False)) if column.null_count else ()
+    bad = {}
+    for i in map(int, rows):
+        value = column[i].as_py()
+        if value is None:
+            bad[i] = (f"null_{field}", f"the {field} is null")
+            continue
+        try:
+            value.decode("utf-8")
+        except UnicodeDecodeError as error:
+            bad[i] = ("invalid_utf8", f"byte {error.start} of the {field}: {error.reason}")
+    return bad
+
+
+def _as_strings(column: pa.LargeBinaryArray) -> pa.LargeStringArray:
+    """The same buffers, called text."""
+    valid, offsets, data = column.buffers()
+    if offsets is None or len(column) == 0:
+        return pa.array([], pa.large_string())
+    return pa.LargeStringArray.from_buffers(
+        len(column), offsets, data, valid if column.null_count else None, column.null_count, column.offset
+    )

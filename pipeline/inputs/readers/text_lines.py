@@ -1,0 +1,148 @@
+"""Whole lines out of a range of bytes or out of a stream, in blocks of bounded size."""
+
+import sys
+from collections.abc import Callable, Iterator
+from typing import BinaryIO, NamedTuple
+
+from pairloom.operators.errors import DataError
+from pairloom.pipeline.inputs.slices import InputFile, Slice
+from pairloom.pipeline.inputs.storage import ended_early, open_input, open_stream
+from pairloom.pipeline.phases import phase
+
+__all__ = ["PADDING", "Block", "line_blocks", "too_long"]
+
+PADDING = 16
+_BOM = b"\xef\xbb\xbf"
+_STEP = 1 << 20
+_SMALLEST = 64
+
+
+class Block(NamedTuple):
+    """Whole lines, `data[start:stop]`; only the last line of a file may lack its newline.
+
+    At least `PADDING` newlines follow. `data[0]` is byte `position` of the decompressed file; `consumed` stored bytes
+    were used since the block before. The next block is written over this one.
+    """
+
+    data: bytearray
+    start: int
+    stop: int
+    position: int
+    consumed: int
+
+
+def too_long(file: InputFile, place: str, limit: int) -> DataError:
+    """The error for a record that memory was not meant for."""
+    return DataError(
+        f"{file.uri}: the record at {place} is longer than {limit} bytes (max_record_bytes); "
+        "split the document, raise the limit, or exclude the file"
+    )
+
+
+def line_blocks(piece: Slice, block_bytes: int, longest: int) -> Iterator[Block]:
+    """The lines that start in the slice, in blocks of `block_bytes` or of twice a line that is longer than that.
+
+    The byte order mark at the start of a file is left out. A line of more than `longest` bytes raises DataError if it
+    does not fit in a block (a shorter one is for the caller to check).
+    """
+    if piece.file.format == "jsonl" and piece.file.compression == "none":
+        with open_input(piece.file) as handle:
+            stop = min(piece.stop, piece.file.size)
+            position = _first_line(handle, piece.start, stop, piece.file)
+
+            def fill_range(view: memoryview) -> int:
+                with phase("read"):
+                    got: int = handle.readinto(view)  # type: ignore[attr-defined]
+                if not got and handle.tell() < piece.file.size:
+                    raise ended_early(piece.file, handle.tell())
+                return got
+
+            if position is None:
+                yield Block(bytearray(b"\n" * PADDING), 0, 0, stop, stop - piece.start)
+                return
+            yield from _blocks(
+                piece.file,
+                fill_range,
+                lambda at: min(at, stop) - piece.start,
+                position,
+                stop,
+                block_bytes,
+                longest,
+            )
+    else:
+        with open_stream(piece.file) as stream:
+
+            def fill(view: memoryview) -> int:
+                part = stream.read(len(view))
+                view[: len(part)] = part
+                return len(part)
+
+            yield from _blocks(
+                piece.file, fill, lambda _: stream.consumed, 0, sys.maxsize, block_bytes, longest
+            )
+
+
+def _first_line(handle: BinaryIO, start: int, stop: int, file: InputFile) -> int | None:
+    """Where the first line that starts in [start, stop) does, the file set to it; None if there is none."""
+    handle.seek(max(start - 1, 0))
+    if start == 0:
+        return 0
+    at = start - 1
+    while at < stop - 1:  # a line starts behind each newline of [start - 1, stop - 1)
+        part = handle.read(min(_STEP, stop - 1 - at))
+        if not part:
+            raise ended_early(file, at)
+        newline = part.find(b"\n")
+        if newline >= 0:
+            handle.seek(at + newline + 1)
+            return at + newline + 1
+        at += len(part)
+    return None
+
+
+def _blocks(
+    file: InputFile,
+    fill: Callable[[memoryview], int],
+    consumed: Callable[[int], int],
+    at: int,
+    stop: int,
+    block_bytes: int,
+    longest: int,
+) -> Iterator[Block]:
+    """The lines that start in [at, stop), where `at` is the start of a line and the next byte that `fill` gives.
+
+    `consumed(at)` is how many stored bytes were used for everything before byte `at`.
+    """
+    block_bytes = max(block_bytes, _SMALLEST)
+    buffer = bytearray(block_bytes + PADDING)
+    filled = reported = 0
+    ended = False
+    while not ended and at < stop:
+        if filled == len(buffer) - PADDING:
+            buffer += bytes(filled)
+        room = block_bytes if filled < block_bytes else len(buffer) - PADDING  # more only for a long line
+        if at + filled < stop:
+            room = min(room, stop - at)
+        with memoryview(buffer) as view:
+            got = fill(view[filled:room])
+        fresh, filled = filled, filled + got
+        if at + filled >= stop:  # the last line ends at the first newline from the last byte of the range on
+            cut = buffer.find(b"\n", max(fresh, stop - 1 - at), filled) + 1
+            ended = cut > 0 or not got
+        else:
+            cut = buffer.rfind(b"\n", fresh, filled) + 1
+            ended = not got
+        if not got:
+            cut = filled
+        if not ended and filled - (line := buffer.rfind(b"\n", 0, filled) + 1) > longest:
+            raise too_long(file, f"byte {at + line}", longest)
+        if cut == 0 and not ended:
+            continue
+        carry = bytes(buffer[cut:filled])
+        buffer[cut : cut + PADDING] = b"\n" * PADDING
+        used = consumed(at + cut)
+        start = len(_BOM) if at == 0 and buffer.startswith(_BOM) else 0
+        yield Block(buffer, start, cut, at, used - reported)
+        reported = used
+        buffer[: len(carry)] = carry
+        at, filled = at + cut, len(carry)

@@ -1,0 +1,1 @@
+"""count: the words of every unit, merged into exact counts."""

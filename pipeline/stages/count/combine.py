@@ -1,0 +1,127 @@
+"""combine: the word counts of neighbouring units become one file, where merging would ask for too many small pieces.
+
+    units' counts ── combine, a group of files a task ──▶ fewer files ── merge, a partition a task ──▶ merged partitions
+
+Every merge task reads one record batch of every file, so that files times partitions are asked for one by one: 30 million
+for a terabyte in units of 128 MB. Each combine task reads some files from start to end, partition after partition, and
+writes one with the same partitions. Counts are sums, so the merged partitions have the same bytes either way. Only files
+that count alike (sources have weights) are combined, and weights are left to the merge.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import pyarrow as pa
+
+from pairloom.operators import WordCounts, merge_counts
+from pairloom.pipeline.flow.job import Job
+from pairloom.pipeline.phases import phase
+from pairloom.pipeline.stages.count.files import WORDS, word_batch, words_of
+from pairloom.pipeline.store.files import StoredFile, attempt_path, open_arrow, write_arrow
+from pairloom.pipeline.store.location import open_objects
+from pairloom.pipeline.store.receipts import Receipt, claim, unit_id
+
+__all__ = ["COMBINE_BYTES", "COMBINE_FILES", "COMBINE_FROM", "CombineTask", "combine", "grouped"]
+
+# Pieces from which on files are combined: in an object store, at three requests of 30 ms for each, workers would wait three
+# hours in all for so many.
+COMBINE_FROM = 1 << 17
+COMBINE_BYTES = 512_000_000  # stored bytes of a group; each file may be held as a whole, as it is read ahead
+COMBINE_FILES = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CombineTask:
+    """Add up files of word counts, partition by partition."""
+
+    root: str
+    role: str
+    parts: int
+    files: tuple[StoredFile, ...]
+    stage: str = "combine"
+
+    @property
+    def unit(self) -> str:
+        """The unit's id."""
+        files = [file.sha256 for file in self.files]
+        return unit_id(self.stage, {"role": self.role, "parts": self.parts, "files": files})
+
+    @property
+    def label(self) -> str:
+        """The first file."""
+        return f"{self.role} of {len(self.files)} units, {self.files[0].path}"
+
+    @property
+    def bytes(self) -> int:
+        """Stored bytes of its files."""
+        return sum(file.bytes for file in self.files)
+
+    @property
+    def memory(self) -> int:
+        """The files, as they are read ahead, and a partition of them, twice."""
+        return 300_000_000 + self.bytes + 4 * self.bytes // self.parts
+
+    def run(self, shared: Any = None) -> Receipt:
+        """Read side by side, merge, write."""
+        objects = open_objects(self.root)
+        with ExitStack() as opened:
+            readers = [opened.enter_context(open_arrow(objects, file)) for file in self.files]
+            path = attempt_path(self.stage, self.unit, f"{self.role}.arrow")
+            with write_arrow(objects, path, WORDS, role=self.role) as writer:
+                words = pretokens = 0
+                for part in range(self.parts):
+                    with phase("sort"):
+                        counts = merge_counts(_parts(readers, part))
+                    words, pretokens = words + len(counts), pretokens + counts.total
+                    writer.write(word_batch(counts))
+                writer.facts.update(words=words, pretokens=pretokens)
+        assert writer.stored is not None
+        return claim(objects, Receipt(stage=self.stage, unit=self.unit, files=(writer.stored,)))
+
+
+def combine(
+    job: Job, role: str, files: Sequence[StoredFile], factors: Sequence[int]
+) -> tuple[list[StoredFile], list[int]]:
+    """The files that merging reads, and how often each counts: as they are, or fewer; those that count 0 are left out."""
+    parts = job.plan.partitions
+    counted = [(file, factor) for file, factor in zip(files, factors, strict=True) if factor]
+    if len(counted) * parts <= COMBINE_FROM:
+        return list(files), list(factors)
+    groups = list(grouped(counted))
+    tasks = {
+        number: CombineTask(root=job.plan.recipe.root, role=role, parts=parts, files=group)
+        for number, (group, _) in enumerate(groups)
+        if len(group) > 1
+    }
+    receipts = job.step(
+        "combine" if role == "words" else "combine pieces",
+        list(tasks.values()),
+        sizes=[task.bytes for task in tasks.values()],
+    )
+    job.scratch += receipts
+    made = {number: receipt.file(role) for number, receipt in zip(tasks, receipts, strict=True)}
+    return [made.get(number, group[0]) for number, (group, _) in enumerate(groups)], [f for _, f in groups]
+
+
+def grouped(counted: Sequence[tuple[StoredFile, int]]) -> Iterator[tuple[tuple[StoredFile, ...], int]]:
+    """Neighbours with one factor, as many as fit a task, and that factor."""
+    for factor, alike in groupby(counted, key=lambda one: one[1]):
+        group: list[StoredFile] = []
+        size = 0
+        for file, _ in alike:
+            if group and (size + file.bytes > COMBINE_BYTES or len(group) == COMBINE_FILES):
+                yield tuple(group), factor
+                group, size = [], 0
+            group.append(file)
+            size += file.bytes
+        yield tuple(group), factor
+
+
+def _parts(readers: Sequence[pa.RecordBatchFileReader], part: int) -> Iterator[WordCounts]:
+    for reader in readers:
+        with phase("read"):
+            batch = reader.get_batch(part)
+        yield words_of(batch)

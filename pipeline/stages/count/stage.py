@@ -1,0 +1,228 @@
+"""count: text to word counts.
+
+Each unit's words are counted and written in partitions by a hash of the word, one record batch a partition. Then each
+partition is merged over all units by a task of its own (in two steps, where there are very many units), which also adds up
+the partition's pairs of adjacent bytes. No process ever holds more than one unit's or one partition's words. A unit is of one
+source, so that sources get their weights in the merge, and other weights need no other counting. For superwords, pieces are
+counted besides words in the same pass.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+
+from pairloom.operators import WordCounter, WordCounts, count_pairs, merge_counts
+from pairloom.operators.text.normalize import normalize
+from pairloom.pipeline.flow.job import Job, dead_letters
+from pairloom.pipeline.inputs.intake import Intake, slice_identity
+from pairloom.pipeline.inputs.units import Unit
+from pairloom.pipeline.phases import in_phase, phase
+from pairloom.pipeline.recipe import Cut, fingerprint
+from pairloom.pipeline.stages.count.combine import combine
+from pairloom.pipeline.stages.count.files import PAIRS, WORDS, word_batch, words_of
+from pairloom.pipeline.store.files import StoredFile, attempt_path, open_arrow, write_arrow
+from pairloom.pipeline.store.location import open_objects
+from pairloom.pipeline.store.manifest import StageRecord
+from pairloom.pipeline.store.objects import Objects
+from pairloom.pipeline.store.receipts import Ledger, Receipt, claim, unit_id
+
+__all__ = ["CountTask", "MergeTask", "count"]
+
+MERGED_ROWS = 1 << 20  # words in a record batch of a merged partition
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountTask:
+    """Count the words of one unit into `parts` partitions."""
+
+    root: str
+    input: Unit
+    cut: Cut
+    normalizer: str
+    parts: int
+    max_record_bytes: int
+    stage: str = "count"
+
+    @property
+    def unit(self) -> str:
+        """The unit's id."""
+        return unit_id(
+            self.stage,
+            {
+                "slices": [slice_identity(piece) for piece in self.input.slices],
+                "text": self.input.text,
+                "cut": self.cut.counted,
+                "normalizer": self.normalizer,
+                "parts": self.parts,
+            },
+        )
+
+    @property
+    def label(self) -> str:
+        """The first input of the unit."""
+        return self.input.slices[0].file.uri
+
+    @property
+    def memory(self) -> int:
+        """A table of words and a few batches of text; pieces hardly repeat and are held whole."""
+        return 600_000_000 + (2 if self.cut.repeats else 8) * self.input.bytes
+
+    def run(self, shared: Any = None) -> Receipt:
+        """Read, normalize, count, partition, write."""
+        objects = open_objects(self.root)
+        intake = Intake(self.input, self.max_record_bytes)
+        counters = {"words": WordCounter(self.cut.first)}
+        if self.cut.weaker is not None:
+            counters["pieces"] = WordCounter(self.cut.weaker)
+        for batch in intake.documents():
+            with phase("count"):
+                texts = normalize(batch.texts, self.normalizer)
+                for counter in counters.values():
+                    counter.add(texts)
+        files = tuple(self._write(objects, role, counters.pop(role)) for role in list(counters))
+        receipt = Receipt(
+            stage=self.stage,
+            unit=self.unit,
+            files=(*files, *intake.write_rejected(objects, self.stage, self.unit)),
+            ledger=intake.ledger(),
+            slices=intake.slices(),
+        )
+        return claim(objects, receipt)
+
+    def _write(self, objects: Objects, role: str, counter: WordCounter) -> StoredFile:
+        with phase("count"):
+            counts = counter.finish()
+        path = attempt_path(self.stage, self.unit, f"{role}.arrow")
+        with write_arrow(objects, path, WORDS, role=role) as writer:
+            for part in counts.partition(self.parts):
+                writer.write(word_batch(part))
+            writer.facts.update(words=len(counts), pretokens=counts.total)
+        assert writer.stored is not None
+        return writer.stored
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergeTask:
+    """Merge one partition of the counts over all units, weighted, and count its pairs of adjacent bytes.
+
+    `role` is words, or pieces, of which no pairs are counted. The tasks of a role share (file, weight) of the units.
+    """
+
+    root: str
+    role: str
+    part: int
+    counts: str  # the fingerprint of all units' files and weights
+    expected_bytes: int
+    stage: str = "merge"
+
+    @property
+    def unit(self) -> str:
+        """The unit's id."""
+        return unit_id(self.stage, {"role": self.role, "part": self.part, "counts": self.counts})
+
+    @property
+    def label(self) -> str:
+        """The partition."""
+        return f"partition {self.part} of {self.role}"
+
+    @property
+    def memory(self) -> int:
+        """The partition's words, twice."""
+        return 200_000_000 + 4 * self.expected_bytes
+
+    def run(self, shared: "Weighted") -> Receipt:
+        """Merge, write the words, write the pairs."""
+        objects = open_objects(self.root)
+        with phase("sort"):
+            counts = merge_counts(in_phase("read", self._parts(objects, shared)))
+        path = attempt_path(self.stage, self.unit, f"{self.role}.arrow")
+        with write_arrow(objects, path, WORDS, role=self.role) as words:
+            whole = word_batch(counts)
+            for start in range(0, len(counts), MERGED_ROWS):
+                words.write(whole.slice(start, MERGED_ROWS))
+            words.facts.update(words=len(counts), pretokens=counts.total)
+        assert words.stored is not None
+        files = [words.stored]
+        if self.role == "words":
+            files.append(self._write_pairs(objects, counts))
+        return claim(objects, Receipt(stage=self.stage, unit=self.unit, files=tuple(files)))
+
+    def _write_pairs(self, objects: Objects, counts: WordCounts) -> StoredFile:
+        with write_arrow(
+            objects, attempt_path(self.stage, self.unit, "pairs.arrow"), PAIRS, role="pairs"
+        ) as pairs:
+            table = count_pairs(counts)
+            left, right = np.nonzero(table)
+            columns = [left.astype(np.uint8), right.astype(np.uint8), table[left, right]]
+            pairs.write(pa.RecordBatch.from_arrays([pa.array(c) for c in columns], schema=PAIRS))
+        assert pairs.stored is not None
+        return pairs.stored
+
+    def _parts(self, objects: Objects, inputs: "Weighted") -> Iterator[WordCounts]:
+        for stored, weight in inputs:
+            if weight:
+                with open_arrow(objects, stored) as reader:
+                    yield words_of(reader.get_batch(self.part)).times(weight)
+
+
+# The units' files, and how often each one's counts are taken.
+Weighted: TypeAlias = tuple[tuple[StoredFile, int], ...]
+
+
+def count(job: Job) -> StageRecord:
+    """Count every unit, then merge every partition with the weights of its sources."""
+    recipe, parts = job.plan.recipe, job.plan.partitions
+    counted = job.step(
+        "count",
+        [
+            CountTask(
+                root=recipe.root,
+                input=unit,
+                cut=job.plan.cut,
+                normalizer=job.plan.normalizer,
+                parts=parts,
+                max_record_bytes=recipe.max_record_bytes,
+            )
+            for unit in job.plan.units
+        ],
+        sizes=[unit.bytes for unit in job.plan.units],
+    )
+    words = _merge(job, "words", counted)
+    pieces = [] if job.plan.cut.weaker is None else _merge(job, "pieces", counted)
+    return StageRecord(
+        key=job.plan.keys["count"],
+        units=tuple(receipt.unit for receipt in counted),
+        files=tuple(file for receipt in (*words, *pieces) for file in receipt.files),
+        rejected=dead_letters(counted),
+        ledger=Ledger.sum(receipt.ledger for receipt in counted),
+        facts={
+            "words": sum(receipt.file("words").facts["words"] for receipt in words),
+            "pretokens": sum(receipt.file("words").facts["pretokens"] for receipt in counted),
+        },
+    )
+
+
+def _merge(job: Job, role: str, counted: list[Receipt]) -> list[Receipt]:
+    weights = job.plan.recipe.count_weights()
+    files, factors = combine(
+        job,
+        role,
+        [receipt.file(role) for receipt in counted],
+        [weights[unit.source] for unit in job.plan.units],
+    )
+    size, parts = sum(file.bytes for file in files), job.plan.partitions
+    key = fingerprint([[file.sha256, factor] for file, factor in zip(files, factors, strict=True)])
+    return job.step(
+        "merge" if role == "words" else "merge pieces",
+        [
+            MergeTask(
+                root=job.plan.recipe.root, role=role, part=part, counts=key, expected_bytes=size // parts
+            )
+            for part in range(parts)
+        ],
+        shared=tuple(zip(files, factors, strict=True)),
+        sizes=[size // parts] * parts,
+    )

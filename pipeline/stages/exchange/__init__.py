@@ -1,0 +1,1 @@
+"""exchange: each document of a token shard to its split and partition."""

@@ -1,0 +1,1 @@
+"""learn: merged word counts to a vocabulary."""

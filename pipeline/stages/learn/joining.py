@@ -1,0 +1,194 @@
+"""superwords: the second stage of learning, whose merges may join words.
+
+    pieces, by partition ──segment──▶ pieces as tokens of the first stage ──join──▶ vocabulary
+
+Each partition of the pieces is segmented by a task of its own; one task then learns from all of them, at some 17 bytes a
+token. Where that does not fit one machine, members of a crew share the partitions and the merges are learned in rounds
+(`rounds.py`), and one task makes of them what the other would have written, under the same unit.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+
+from pairloom.operators import (
+    Pretokenizer,
+    Vocabulary,
+    learn_superwords,
+)
+from pairloom.operators.models.bpe import superwords_memory
+from pairloom.operators.models.bpe.sharded import (
+    Coordinator,
+    superwords_coordinator,
+)
+from pairloom.operators.models.bpe.superwords import assemble_superwords
+from pairloom.pipeline.flow.job import Job
+from pairloom.pipeline.phases import phase
+from pairloom.pipeline.stages.learn.files import publish, read_memo
+from pairloom.pipeline.stages.learn.pieces import SegmentsPost, SegmentTask, read_segments
+from pairloom.pipeline.stages.learn.rounds import in_rounds, learn_in_rounds
+from pairloom.pipeline.store.files import StoredFile
+from pairloom.pipeline.store.location import open_objects
+from pairloom.pipeline.store.merge_log import MergeLog
+from pairloom.pipeline.store.objects import Objects
+from pairloom.pipeline.store.receipts import Receipt, find_receipt, unit_id
+
+__all__ = ["AssembleJoinedTask", "JoinTask", "join_words"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JoinTask:
+    """Learn from the segmented pieces. Handed the first stage's vocabulary.
+
+    Pieces hardly repeat and are encoded word by word, so that the memo of the first stage is that of the last one.
+    """
+
+    root: str
+    segments: tuple[StoredFile, ...]
+    memo: StoredFile
+    base: str
+    size: int
+    pretokenizer: Pretokenizer
+    max_words: int | None
+    forbid: tuple[str, ...]
+    min_count: int
+    stage: str = "learn"
+
+    @property
+    def unit(self) -> str:
+        """The unit's id."""
+        return unit_id(
+            self.stage,
+            {
+                "segments": [file.sha256 for file in self.segments],
+                "base": self.base,
+                "size": self.size,
+                "pretokenizer": self.pretokenizer.identity,
+                "max_words": self.max_words,
+                "forbid": self.forbid,
+                "min_count": self.min_count,
+            },
+        )
+
+    @property
+    def label(self) -> str:
+        """The size that is asked for."""
+        return f"{self.size} tokens"
+
+    @property
+    def memory(self) -> int:
+        """The pieces as they are read, and what learning allocates."""
+        words, symbols = (sum(file.facts[name] for file in self.segments) for name in ("words", "symbols"))
+        read = sum(file.bytes for file in self.segments)
+        return 300_000_000 + read + superwords_memory(words, symbols, self.size, forbid=self.forbid)
+
+    def run(self, shared: Vocabulary) -> Receipt:
+        """Learn; write `tokenizer.json` and the most frequent words."""
+        objects = open_objects(self.root)
+        with phase("read"):
+            parts = [read_segments(objects, file) for file in self.segments]
+        vocabulary = learn_superwords(
+            shared,
+            parts,
+            self.size,
+            pretokenizer=self.pretokenizer,
+            max_words=self.max_words,
+            forbid=self.forbid,
+            min_count=self.min_count,
+        )
+        return self.publish(objects, vocabulary)
+
+    def publish(self, objects: Objects, vocabulary: Vocabulary) -> Receipt:
+        """Write the vocabulary and the memo's words, and claim the unit."""
+        facts = {name: sum(file.facts[name] for file in self.segments) for name in ("words", "pretokens")}
+        return publish(objects, self, vocabulary, read_memo(objects, self.memo), facts)
+
+    def coordinator(self, base: Vocabulary, given: npt.NDArray[np.int32]) -> Coordinator:
+        """What decides where this is learned in rounds, and `given` (int32[m, 2]) are made already."""
+        return superwords_coordinator(
+            base,
+            self.size,
+            max_words=self.max_words,
+            forbid=self.forbid,
+            min_count=self.min_count,
+            given=given,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssembleJoinedTask:
+    """Make the vocabulary of merges that were learned in rounds: the same unit as learning it in one task."""
+
+    join: JoinTask
+    stage: str = "learn"
+
+    @property
+    def unit(self) -> str:
+        """The unit's id."""
+        return self.join.unit
+
+    @property
+    def label(self) -> str:
+        """The size that is asked for."""
+        return self.join.label
+
+    @property
+    def memory(self) -> int:
+        """The memo's words, several times, and the vocabulary."""
+        return 600_000_000 + 4 * self.join.memo.bytes
+
+    def run(self, shared: Vocabulary) -> Receipt:
+        """Read the merges; write what `JoinTask` writes."""
+        objects = open_objects(self.join.root)
+        merges = MergeLog(objects, self.stage, self.unit).merges
+        return self.join.publish(objects, assemble_superwords(shared, merges, self.join.pretokenizer))
+
+
+def join_words(job: Job, first: Receipt, min_count: int) -> Receipt:
+    """Go on from the vocabulary of the first stage; the receipt of the last one."""
+    choice = job.plan.recipe.vocabulary
+    assert choice.superwords is not None
+    base = Vocabulary.from_json(job.objects.read(first.file("vocabulary").path))
+    pieces = [file for file in job.records["count"].files if file.role == "pieces"]
+    root = job.plan.recipe.root
+    segmented = job.step(
+        "segment",
+        [SegmentTask(root=root, pieces=file, base=base.fingerprint) for file in pieces],
+        shared=base,
+        sizes=[file.bytes for file in pieces],
+    )
+    task = JoinTask(
+        root=root,
+        segments=tuple(receipt.file("segments") for receipt in segmented),
+        memo=first.file("memo"),
+        base=base.fingerprint,
+        size=choice.size,
+        pretokenizer=job.plan.cut.last,
+        max_words=choice.superwords.max_words,
+        forbid=choice.superwords.forbid,
+        min_count=min_count,
+    )
+    last = _joined(job, task, base, first.file("vocabulary"))
+    job.scratch += segmented
+    return last
+
+
+def _joined(job: Job, task: JoinTask, base: Vocabulary, stored: StoredFile) -> Receipt:
+    """Learn in one task, or in rounds that another one then makes the same vocabulary of."""
+    sizes = [file.bytes for file in task.segments]
+    symbols = sum(file.facts["symbols"] + 2 * file.facts["words"] for file in task.segments)
+    if not in_rounds(job, task, symbols) or find_receipt(job.objects, "learn", task.unit) is not None:
+        (last,) = job.step("join words", [task], shared=base, sizes=[sum(sizes)])
+        return last
+
+    def post(number: int, share: Sequence[int]) -> SegmentsPost:
+        segments = tuple(task.segments[part] for part in share)
+        return SegmentsPost(root=task.root, number=number, segments=segments, base=stored)
+
+    learn_in_rounds(job, "join rounds", task.unit, partial(task.coordinator, base), post, sizes)
+    (last,) = job.step("join words", [AssembleJoinedTask(join=task)], shared=base, sizes=[sum(sizes)])
+    MergeLog(job.objects, "learn", task.unit).discard()
+    return last

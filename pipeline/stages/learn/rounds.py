@@ -1,0 +1,243 @@
+"""learn, sharded: the partitions stay with members of a crew, and the driver learns from all of them in rounds.
+
+    words of partitions ─▶ members ◀── rounds ──▶ driver ── segments of merges ──▶ store ─▶ one task: vocabulary, memo
+
+For superwords that happens twice: with words as bytes, then with pieces as tokens of the first stage.
+
+A member that is lost reads its words again and encodes them with the merges so far; a driver that is lost is continued from
+the segments that it has stored. Members whose words the machines' memory does not hold keep them in files (`arena`). The
+vocabulary is that of one learner (`stage.py`), byte for byte, under the same receipt.
+"""
+
+import time
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from pairloom.operators import WordCounts, count_pairs
+from pairloom.operators.errors import CorruptionError, StorageError
+from pairloom.operators.models.bpe.layout import Allocate
+from pairloom.operators.models.bpe.sharded import (
+    ByteWords,
+    Coordinator,
+    Partition,
+    byte_ids,
+    partition_memory,
+)
+from pairloom.pipeline.execution.arena import arena
+from pairloom.pipeline.execution.base import Crew, Executor, PreemptedError, Task
+from pairloom.pipeline.flow.events import RoundDone, StepFinished, StepStarted, UnitDone
+from pairloom.pipeline.flow.job import Job
+from pairloom.pipeline.stages.count.files import read_pairs, read_words
+from pairloom.pipeline.store.files import StoredFile
+from pairloom.pipeline.store.location import open_objects
+from pairloom.pipeline.store.merge_log import MergeLog
+from pairloom.pipeline.store.objects import Objects
+from pairloom.pipeline.store.receipts import Ledger
+
+__all__ = ["MemberPost", "WordsPost", "in_rounds", "learn_in_rounds", "share_out"]
+
+# What all members tell is added up by one driver: some 120 kB a round each.
+MEMBERS = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberPost:
+    """A member that holds some partitions.
+
+    Where it is projected to need more than `allowed` bytes of memory, what grows with the words lies in files in `folder`
+    of its machine (by default the folder for temporary files).
+    """
+
+    root: str
+    number: int
+    allowed: int | None = None
+    folder: str | None = None
+
+    @property
+    @abstractmethod
+    def label(self) -> str:
+        """The member."""
+
+    @property
+    @abstractmethod
+    def held(self) -> tuple[int, int]:
+        """Words and symbols of all partitions."""
+
+    @property
+    @abstractmethod
+    def least(self) -> int:
+        """Bytes of memory besides the partition: the process, and one file as it is read."""
+
+    @property
+    def projected(self) -> int:
+        """Bytes that the member takes at most."""
+        return self.least + partition_memory(*self.held)
+
+    @property
+    def spills(self) -> bool:
+        """Whether the partition lies in files."""
+        return self.allowed is not None and self.projected > self.allowed
+
+    @property
+    def memory(self) -> int:
+        """What the member takes of its machine's memory at most."""
+        return self.least + partition_memory(0, 0) if self.spills else self.projected
+
+    @property
+    def empty(self) -> Allocate:
+        """What makes the arrays that grow with the words."""
+        return arena(self.folder) if self.spills else np.empty
+
+    @abstractmethod
+    def start(self) -> Partition:
+        """See that the words can be read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WordsPost(MemberPost):
+    """A member that holds the words of some merged partitions."""
+
+    words: tuple[StoredFile, ...]
+    pairs: tuple[StoredFile, ...]
+    specials: int
+
+    @property
+    def label(self) -> str:
+        """The member."""
+        return f"learn member {self.number} ({len(self.words)} partitions)"
+
+    @property
+    def held(self) -> tuple[int, int]:
+        """Distinct words, and their bytes."""
+        words = sum(file.facts["words"] for file in self.words)
+        return words, max(0, sum(file.bytes for file in self.words) - 16 * words)
+
+    @property
+    def least(self) -> int:
+        """The process, and one file of words as it is read."""
+        return 300_000_000 + 2 * max((file.bytes for file in self.words), default=0)
+
+    def start(self) -> Partition:
+        """Read the words once; CorruptionError where they are not those whose pairs were counted."""
+        objects = open_objects(self.root)
+        words = StoredWords(objects=objects, files=self.words)
+        for counts, file in zip(words, self.pairs, strict=True):
+            if not np.array_equal(read_pairs(objects, file), count_pairs(counts)):
+                raise CorruptionError(
+                    f"{objects.uri(file.path)}: the stored pair counts are not those of the words: words were lost or added "
+                    "on the way"
+                )
+        held = ByteWords(words, byte_ids(self.specials), self.specials + 256)
+        return Partition(held, empty=self.empty)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredWords:
+    """The words of some files, read anew whenever they are gone through, one file after another."""
+
+    objects: Objects
+    files: tuple[StoredFile, ...]
+
+    def __iter__(self) -> Iterator[WordCounts]:
+        for file in self.files:
+            yield read_words(self.objects, file)
+
+
+def share_out(sizes: Sequence[int], members: int) -> list[list[int]]:
+    """Which partitions each member gets, as even as giving the largest first to who has least makes it.
+
+    >>> share_out([5, 1, 4, 2], 2)
+    [[0, 1], [2, 3]]
+    """
+    shares: list[list[int]] = [[] for _ in range(members)]
+    loads = [0] * members
+    for part in sorted(range(len(sizes)), key=lambda part: (-sizes[part], part)):
+        least = loads.index(min(loads))
+        shares[least].append(part)
+        loads[least] += sizes[part]
+    return [sorted(share) for share in shares]
+
+
+def _members(whole: int, executor: Executor) -> int:
+    """One member a processor, up to what a driver asks quickly; more where that makes each fit a machine.
+
+    `whole` is the memory of one member with all partitions.
+    """
+    few = min(executor.places(), MEMBERS)
+    room = executor.room()
+    return few if room is None else max(few, -(-whole // room))
+
+
+def in_rounds(job: Job, task: Task, slots: int) -> bool:
+    """Whether to learn in rounds: as the recipe says, or where one task is projected not to fit the largest machine.
+
+    `slots` are no fewer than a single learner would address.
+    """
+    mode = job.plan.recipe.vocabulary.learn.mode
+    if mode == "auto":
+        room = job.executor.room()
+        return (room is not None and task.memory > room) or slots >= 1 << 32
+    return mode == "sharded"
+
+
+def learn_in_rounds(
+    job: Job,
+    step: str,
+    unit: str,
+    coordinator: Callable[[npt.NDArray[np.int32]], Coordinator],
+    post: Callable[[int, Sequence[int]], MemberPost],
+    sizes: Sequence[int],
+) -> None:
+    """Learn the merges of the unit `unit`, as the step `step`, and store them all as segments; goes on from those that are stored.
+
+    `coordinator` is given the merges (int32[m, 2]) that are stored, `post` the number of a member and which partitions
+    it holds; `sizes` are the bytes of all partitions.
+    """
+    log = MergeLog(job.objects, "learn", unit)
+    choice = job.plan.recipe.vocabulary.learn
+    decides = coordinator(log.merges)
+    members = choice.members or _members(post(0, range(len(sizes))).projected, job.executor)
+    members = max(1, min(len(sizes), members))
+    shares = share_out(sizes, members)
+    job.observe(StepStarted(step=step, units=members, reused=0, bytes=sum(sizes)))
+    allowed = job.executor.room(members)
+    crew = job.executor.crew(
+        [
+            replace(post(number, share), allowed=allowed, folder=choice.spill)
+            for number, share in enumerate(shares)
+        ]
+    )
+    try:
+        _rounds(job, step, decides, crew, log, choice.checkpoint_seconds)
+    except (PreemptedError, StorageError, KeyboardInterrupt):
+        log.extend(decides.merges)
+        raise
+    finally:
+        crew.close()
+    log.extend(decides.merges)
+    for share in shares:
+        job.observe(UnitDone(step=step, bytes=sum(sizes[part] for part in share), ledger=Ledger()))
+    job.observe(StepFinished(step=step, ledger=Ledger()))
+
+
+def _rounds(job: Job, step: str, coordinator: Coordinator, crew: Crew, log: MergeLog, seconds: float) -> None:
+    stored = time.monotonic()
+    while (message := coordinator.next()) is not None:
+        coordinator.take(crew.ask(message, coordinator.anew))
+        if not coordinator.rounds:
+            continue
+        job.observe(
+            RoundDone(
+                step=step,
+                rounds=coordinator.rounds,
+                merges=len(coordinator.merges),
+                wanted=coordinator.wanted,
+            )
+        )
+        if time.monotonic() - stored >= seconds:
+            log.extend(coordinator.merges)
+            stored = time.monotonic()

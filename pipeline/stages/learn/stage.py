@@ -1,0 +1,210 @@
+"""learn: merged word counts to a vocabulary; the same bytes whatever the partitions were.
+
+One task learns from all words where their table fits one machine. Where it does not, the merges are learned in rounds
+(`rounds.py`), and one task makes of them what the other would have written, under the same unit.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pairloom.operators import Pretokenizer, Vocabulary, WordCounts, learn_bpe, merge_counts
+from pairloom.operators.errors import CapacityError
+from pairloom.operators.models.bpe.assembling import assemble
+from pairloom.operators.models.bpe.sharded import Coordinator
+from pairloom.pipeline.flow.job import Job
+from pairloom.pipeline.recipe import Superwords
+from pairloom.pipeline.stages.count.files import read_pairs, read_words
+from pairloom.pipeline.stages.learn.extend import ExtendTask
+from pairloom.pipeline.stages.learn.files import most_frequent, publish
+from pairloom.pipeline.stages.learn.joining import join_words
+from pairloom.pipeline.stages.learn.rounds import WordsPost, in_rounds, learn_in_rounds
+from pairloom.pipeline.store.files import StoredFile
+from pairloom.pipeline.store.location import open_objects
+from pairloom.pipeline.store.manifest import StageRecord
+from pairloom.pipeline.store.merge_log import MergeLog
+from pairloom.pipeline.store.objects import Objects
+from pairloom.pipeline.store.receipts import Receipt, find_receipt, unit_id
+
+__all__ = ["AssembleTask", "LearnTask", "learn"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LearnTask:
+    """Learn the vocabulary from the merged partitions."""
+
+    root: str
+    words: tuple[StoredFile, ...]
+    pairs: tuple[StoredFile, ...]
+    size: int
+    pretokenizer: Pretokenizer
+    normalizer: str
+    special_tokens: tuple[str, ...]
+    min_count: int
+    stage: str = "learn"
+
+    @property
+    def unit(self) -> str:
+        """The unit's id."""
+        return unit_id(
+            self.stage,
+            {
+                "words": [file.sha256 for file in self.words],
+                "size": self.size,
+                "pretokenizer": self.pretokenizer.identity,
+                "normalizer": self.normalizer,
+                "special_tokens": self.special_tokens,
+                "min_count": self.min_count,
+            },
+        )
+
+    @property
+    def label(self) -> str:
+        """The size that is asked for."""
+        return f"{self.size} tokens"
+
+    @property
+    def memory(self) -> int:
+        """The words and their symbols."""
+        return 300_000_000 + 12 * sum(file.bytes for file in self.words)
+
+    def run(self, shared: Any = None) -> Receipt:
+        """Learn; write `tokenizer.json` and the most frequent words."""
+        objects = open_objects(self.root)
+        counts = merge_counts(read_words(objects, file) for file in self.words)
+        vocabulary = learn_bpe(
+            counts,
+            self.size,
+            special_tokens=self.special_tokens,
+            pretokenizer=self.pretokenizer,
+            normalizer=self.normalizer,
+            min_count=self.min_count,
+            pairs=_sum_pairs(objects, self.pairs),
+        )
+        return self.publish(objects, vocabulary, most_frequent(counts))
+
+    def publish(self, objects: Objects, vocabulary: Vocabulary, top: WordCounts) -> Receipt:
+        """Write the vocabulary and the memo's words, and claim the unit."""
+        facts = {name: sum(file.facts[name] for file in self.words) for name in ("words", "pretokens")}
+        return publish(objects, self, vocabulary, top, facts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssembleTask:
+    """Make the vocabulary of merges that were learned in rounds: the same unit as learning it in one task."""
+
+    learn: LearnTask
+    stage: str = "learn"
+
+    @property
+    def unit(self) -> str:
+        """The unit's id."""
+        return self.learn.unit
+
+    @property
+    def label(self) -> str:
+        """The size that is asked for."""
+        return self.learn.label
+
+    @property
+    def memory(self) -> int:
+        """The words of one partition and the memo's, twice."""
+        return 600_000_000 + 4 * max((file.bytes for file in self.learn.words), default=0)
+
+    def run(self, shared: Any = None) -> Receipt:
+        """Read the merges and, one partition after another, the words; write what `LearnTask` writes."""
+        learn = self.learn
+        objects = open_objects(learn.root)
+        vocabulary = assemble(
+            MergeLog(objects, self.stage, self.unit).merges,
+            learn.special_tokens,
+            pretokenizer=learn.pretokenizer,
+            normalizer=learn.normalizer,
+        )
+        top = merge_counts([])
+        for file in learn.words:
+            part = most_frequent(read_words(objects, file))
+            top = most_frequent(merge_counts([top, part]))
+        return learn.publish(objects, vocabulary, top)
+
+
+def learn(job: Job) -> StageRecord:
+    """Learn the vocabulary; with superwords in two stages, each on the counts that are its own."""
+    choice = job.plan.recipe.vocabulary
+    words = tuple(file for file in job.records["count"].files if file.role == "words")
+    size = sum(file.bytes for file in words)
+    # Of the lightest source that counts at all, a pair is seen as often as it is.
+    min_count = choice.min_count * min(
+        weight for weight in job.plan.recipe.count_weights().values() if weight
+    )
+    base = job.plan.base
+    if base is not None:
+        extend = ExtendTask(
+            root=job.plan.recipe.root,
+            words=words,
+            base=base.fingerprint,
+            base_size=len(base),
+            size=choice.size,
+            min_count=min_count,
+            limits=(choice.superwords or Superwords()) if base.pretokenizer.scheme == "superwords" else None,
+        )
+        receipts = job.step("learn", [extend], shared=base, sizes=[size])
+    else:
+        receipts = _learned(job, _task(job, words, min_count), size)
+    if base is None and choice.superwords is not None:
+        receipts.append(join_words(job, receipts[0], min_count))
+    last = receipts[-1]
+    return StageRecord(
+        key=job.plan.keys["learn"],
+        units=tuple(receipt.unit for receipt in receipts),
+        files=last.files,
+        facts=last.facts,
+    )
+
+
+def _learned(job: Job, task: LearnTask, size: int) -> list[Receipt]:
+    """Learn in one task, or in rounds that another one then makes the same vocabulary of."""
+    if not in_rounds(job, task, size) or find_receipt(job.objects, "learn", task.unit) is not None:
+        return job.step("learn", [task], sizes=[size])
+    specials = len(task.special_tokens)
+
+    def post(number: int, share: Sequence[int]) -> WordsPost:
+        words, pairs = (tuple(files[part] for part in share) for files in (task.words, task.pairs))
+        return WordsPost(root=task.root, number=number, words=words, pairs=pairs, specials=specials)
+
+    def coordinator(given: npt.NDArray[np.int32]) -> Coordinator:
+        first = specials + 256
+        return Coordinator(first=first, merges=task.size - first, min_count=task.min_count, given=given)
+
+    learn_in_rounds(job, "rounds", task.unit, coordinator, post, [file.bytes for file in task.words])
+    receipts = job.step("learn", [AssembleTask(learn=task)], sizes=[size])
+    MergeLog(job.objects, "learn", task.unit).discard()
+    return receipts
+
+
+def _task(job: Job, words: tuple[StoredFile, ...], min_count: int) -> LearnTask:
+    choice, cut = job.plan.recipe.vocabulary, job.plan.cut
+    first = cut.first if isinstance(cut.first, Pretokenizer) else cut.last
+    return LearnTask(
+        root=job.plan.recipe.root,
+        words=words,
+        pairs=tuple(file for file in job.records["count"].files if file.role == "pairs"),
+        size=choice.size if choice.superwords is None else choice.transition,
+        pretokenizer=first,
+        normalizer=choice.normalizer,
+        special_tokens=choice.special_tokens,
+        min_count=min_count,
+    )
+
+
+def _sum_pairs(objects: Objects, files: tuple[StoredFile, ...]) -> npt.NDArray[np.int64]:
+    total = np.zeros((256, 256), np.int64)
+    for file in files:
+        pairs = read_pairs(objects, file)
+        if np.any(total > np.iinfo(np.int64).max - pairs):
+            raise CapacityError("the count of a pair of bytes passes 2^63 - 1")
+        total += pairs
+    return total

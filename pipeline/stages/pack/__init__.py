@@ -1,0 +1,1 @@
+"""pack: the documents of a partition to rows."""

@@ -1,0 +1,117 @@
+"""Leftovers: what fills no row of its partition is packed with what fills none of the others.
+
+    partition ─▶ rows that are full enough ─▶ its packed file
+             └─▶ the segments of the others ─▶ its leftover file ─▶ carry task ─▶ the last packed file of the split
+
+So a split has as few rows with much padding as if it had been packed in one piece, and a partition that has not changed
+keeps its files.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pairloom.operators.pack import Documents, PackPlan
+from pairloom.pipeline.stages.pack.rows import RowSettings, write_rows
+from pairloom.pipeline.store.files import StoredFile, attempt_path, open_arrow, write_arrow
+from pairloom.pipeline.store.location import open_objects
+from pairloom.pipeline.store.objects import Objects
+from pairloom.pipeline.store.receipts import Receipt, claim, unit_id
+
+__all__ = ["CarryTask", "carry_tasks", "write_leftover"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarryTask:
+    """Pack the leftovers of some partitions of a split, in their order."""
+
+    root: str
+    split: str
+    number: int
+    leftovers: tuple[StoredFile, ...]
+    settings: RowSettings
+    stage: str = "pack"
+
+    @property
+    def unit(self) -> str:
+        """The unit's id."""
+        identity = {
+            "carry": [self.split, self.number],
+            "leftovers": [file.sha256 for file in self.leftovers],
+            "rows": self.settings.identity(),
+        }
+        return unit_id(self.stage, identity)
+
+    @property
+    def label(self) -> str:
+        """The split."""
+        return f"leftovers {self.number} of {self.split}"
+
+    @property
+    def memory(self) -> int:
+        """The leftovers, and a batch of rows."""
+        return 300_000_000 + 2 * sum(file.bytes for file in self.leftovers)
+
+    def run(self, shared: Any = None) -> Receipt:
+        """Read, plan, write."""
+        objects = open_objects(self.root)
+        tables = []
+        for stored in self.leftovers:
+            with open_arrow(objects, stored) as reader:
+                tables.append(reader.read_all())
+        table = pa.concat_tables(tables)
+        pieces = Documents.of(table.column("tokens"))
+        number, offset = (table.column(name).to_numpy() for name in ("document", "offset"))
+        (plan,) = self.settings.plans(pieces.length, "split")
+        plan = self.settings.shuffled(plan, f"{self.split} carry {self.number}")
+        stored = write_rows(objects, self.unit, plan, pieces, number, offset, self.settings, self.split)
+        facts = {
+            "splits": plan.splits,
+            "repeated_tokens": plan.repeated_tokens,
+            "carried_tokens": pieces.tokens,
+        }
+        return claim(objects, Receipt(stage=self.stage, unit=self.unit, files=(stored,), facts=facts))
+
+
+def carry_tasks(
+    root: str, split: str, leftovers: Sequence[StoredFile], settings: RowSettings, file_tokens: int
+) -> list[CarryTask]:
+    """The tasks for the leftovers of a split: one, unless that is more than a packed file."""
+    ends = np.cumsum([file.facts["tokens"] for file in leftovers], dtype=np.int64)
+    group = (ends - 1) // max(file_tokens, settings.seq_len)
+    return [
+        CarryTask(
+            root=root,
+            split=split,
+            number=number,
+            leftovers=tuple(leftovers[i] for i in np.flatnonzero(group == value).tolist()),
+            settings=settings,
+        )
+        for number, value in enumerate(np.unique(group))
+    ]
+
+
+def write_leftover(
+    objects: Objects, unit: str, plan: PackPlan, documents: Documents, numbers: npt.NDArray[np.int64]
+) -> StoredFile:
+    """Write the segments of a plan as pieces: of which document, from which of its tokens on, and the tokens."""
+    pieces = Documents(
+        column=documents.column,
+        dtype=documents.dtype,
+        start=documents.start[plan.document] + plan.offset * documents.dtype.itemsize,
+        length=plan.length.astype(np.int64),
+    )
+    columns = [pa.array(numbers[plan.document]), pa.array(plan.offset), pieces.gathered()]
+    names = ("document", "offset", "tokens")
+    schema = pa.schema([pa.field(n, c.type, nullable=False) for n, c in zip(names, columns, strict=True)])
+    with write_arrow(
+        objects, attempt_path("pack", unit, "leftover.arrow"), schema, role="leftover"
+    ) as writer:
+        writer.write(pa.RecordBatch.from_arrays(columns, schema=schema))
+        writer.facts.update(tokens=plan.tokens)
+    assert writer.stored is not None
+    return writer.stored

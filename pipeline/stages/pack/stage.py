@@ -1,0 +1,281 @@
+"""pack: token shards to packed rows, in two passes through storage.
+
+    shard ─▶ exchange task: each document to its split and partition ─▶ one record batch a partition
+    partition p of every exchange file ─▶ pack task: the order, the rows ─▶ a packed file, and what fills no row of it
+    what fills no row in any partition ─▶ carry task ─▶ the last packed file of the split
+
+The packed bytes are the same whatever the units and the workers were, and a partition's depend on nothing but the
+documents in it: one whose documents are what they were is not packed again (`contents`). Memory is bounded by a shard in
+the first pass and by a partition in the second.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pairloom.operators import Vocabulary
+from pairloom.operators.errors import CorruptionError
+from pairloom.operators.pack import Documents, PackPlan
+from pairloom.pipeline.flow.job import Job
+from pairloom.pipeline.phases import phase
+from pairloom.pipeline.stages.exchange.contents import known_contents, spread_all
+from pairloom.pipeline.stages.exchange.files import Exchanged
+from pairloom.pipeline.stages.exchange.partitions import Splits
+from pairloom.pipeline.stages.pack.carry import carry_tasks, write_leftover
+from pairloom.pipeline.stages.pack.rows import RowSettings, packed_schema, write_rows
+from pairloom.pipeline.stages.select.stage import selections, taken
+from pairloom.pipeline.store.files import StoredFile
+from pairloom.pipeline.store.location import open_objects
+from pairloom.pipeline.store.manifest import SourceRecord, StageRecord
+from pairloom.pipeline.store.objects import Objects
+from pairloom.pipeline.store.receipts import Ledger, Receipt, claim, unit_id
+
+__all__ = ["PackTask", "pack_rows", "packed_schema"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackTask:
+    """Pack one partition: the documents that exchange files have for it. The tasks share those files.
+
+    The unit depends on the split, the number of the partition in it and the documents: not on the rest of the corpus.
+    """
+
+    root: str
+    split: str
+    number: int
+    group: int  # of the exchange files that are shared
+    batch: int
+    documents: tuple[int, int, str]  # how many, their tokens, and the sum of what they are
+    width: int  # bytes a token
+    carries: bool  # whether what fills no row is left to a carry task
+    settings: RowSettings
+    stage: str = "pack"
+
+    @property
+    def unit(self) -> str:
+        """The unit's id."""
+        identity = {
+            "partition": [self.split, self.number],
+            "documents": self.documents,
+            "carries": self.carries,
+            "rows": self.settings.identity(),
+        }
+        return unit_id(self.stage, identity)
+
+    @property
+    def label(self) -> str:
+        """The partition."""
+        return f"{self.split} partition {self.number}"
+
+    @property
+    def memory(self) -> int:
+        """The partition as it is read, the plan, and a batch of rows."""
+        documents, tokens, _ = self.documents
+        return 300_000_000 + 5 * tokens * self.width // 2 + 200 * documents
+
+    def run(self, shared: tuple[Exchanged, ...]) -> Receipt:
+        """Read, order, plan, write."""
+        objects = open_objects(self.root)
+        exchanged = shared[self.group]
+        if (there := exchanged.total(self.batch)) != self.documents:
+            raise CorruptionError(
+                f"{self.label}: exchange files have {there}, and the index of the corpus says {self.documents}: a token "
+                "shard or the index was changed, or this is a bug"
+            )
+        documents, numbers = self._documents(objects, exchanged)
+        with phase("sort"):
+            plans = self.settings.plans(documents.length)
+        files = [file for plan in plans for file in self._write(objects, plan, documents, numbers)]
+        dropped = sum(plan.dropped_documents for plan in plans)
+        segments, begun = sum(len(plan.length) for plan in plans), np.zeros(len(documents), np.bool_)
+        for plan in plans:
+            begun[plan.document] = True
+        names = ("truncated_tokens", "dropped_tokens", "dropped_documents", "repeated_tokens")
+        facts = {name: sum(getattr(plan, name) for plan in plans) for name in names}
+        ledger = Ledger(
+            documents_in=len(documents),
+            documents_out=len(documents) - dropped,
+            rejected={"dropped_by_overflow": dropped} if dropped else {},
+            tokens=sum(plan.tokens for plan in plans) - facts["repeated_tokens"],
+        )
+        receipt = Receipt(
+            stage=self.stage,
+            unit=self.unit,
+            files=tuple(files),
+            ledger=ledger,
+            facts=facts | {"splits": segments - int(np.count_nonzero(begun))},
+        )
+        return claim(objects, receipt)
+
+    def _documents(self, objects: Objects, exchanged: Exchanged) -> tuple[Documents, npt.NDArray[np.int64]]:
+        """The partition's documents in their final order, and their numbers.
+
+        Documents with one key, which only those with one id have, are ordered by a hash of their tokens.
+        """
+        found = exchanged.read(objects, self.batch)
+        key = found.key
+        with phase("sort"):
+            order = np.argsort(key, kind="stable")
+            if len(key) and (np.diff(key[order].view(np.int64)) == 0).any():
+                order = np.lexsort((found.prints[:, 0], key))
+        return found.documents.take(order), found.number[order]
+
+    def _write(
+        self, objects: Objects, plan: PackPlan, documents: Documents, numbers: npt.NDArray[np.int64]
+    ) -> list[StoredFile]:
+        settings, files = self.settings, []
+        full, rest = plan.parted(settings.strategy) if self.carries else (plan, None)
+        if len(full):
+            full = settings.shuffled(full, f"{self.split} {self.number}")
+            files.append(write_rows(objects, self.unit, full, documents, numbers, None, settings, self.split))
+        if rest is not None and len(rest):
+            files.append(write_leftover(objects, self.unit, rest, documents, numbers))
+        return files
+
+
+def pack_rows(job: Job) -> StageRecord:
+    """Exchange shards, pack every partition that is not packed yet, pack what they leave."""
+    recipe, choice = job.plan.recipe, job.plan.recipe.pack
+    tokenized = job.records["tokenize"]
+    mixed = selections(recipe, job.records["select"]) if "select" in job.records else None
+    splits = Splits.of(
+        tokenized.ledger.tokens if mixed is None else mixed.train_tokens,
+        choice.file_tokens,
+        choice.validation,
+        mode=choice.shuffle.mode,
+        groups=choice.shuffle.groups,
+    )
+    if mixed is not None:
+        splits = splits.with_validation(mixed.validation_tokens)
+    vocabulary = job.vocabulary()
+    settings, width = _settings(job, vocabulary), vocabulary.dtype.itemsize
+    groups: tuple[Exchanged, ...]
+    kept: dict[str, object] = {}
+    sources: tuple[SourceRecord, ...] = ()
+    if mixed is None and splits.mode != "document":
+        known = known_contents(job, tokenized, splits)
+        tasks = [
+            _task(job, splits, part, known.place(part), known.total(part), settings, width)
+            for part in range(len(splits))
+        ]
+        before = job.last and job.last.stages.get("pack")
+        packed_before = set(before.units if before else ())
+        changed = [part for part, task in enumerate(tasks) if task.unit not in packed_before]
+        groups, kept = known.documents_of(job, changed, width), known.record(job)
+    else:
+        groups, sources = spread_all(job, tokenized, splits, width, mixed)
+        places = [(0, p) if splits.width == 1 else divmod(p, splits.width) for p in range(len(splits))]
+        tasks = [
+            _task(job, splits, part, (group, batch), groups[group].total(batch), settings, width)
+            for part, (group, batch) in enumerate(places)
+        ]
+    made = _pack(job, tasks, groups, splits, settings)
+    wanted = tokenized.ledger.documents_out, tokenized.ledger.tokens
+    if mixed is not None:
+        wanted = taken(sources, "documents"), taken(sources, "tokens")
+    return _record(job, wanted, settings, made).model_copy(update={"sources": sources} | kept)
+
+
+def _task(
+    job: Job,
+    splits: Splits,
+    part: int,
+    place: tuple[int, int],
+    documents: tuple[int, int, str],
+    settings: RowSettings,
+    width: int,
+) -> PackTask:
+    return PackTask(
+        root=job.plan.recipe.root,
+        split=splits.name(part),
+        number=splits.number(part),
+        group=place[0],
+        batch=place[1],
+        documents=documents,
+        width=width,
+        carries=not splits.alone(part) and settings.strategy in ("best_fit", "concat", "first_fit"),
+        settings=settings,
+    )
+
+
+def _pack(
+    job: Job, tasks: list[PackTask], groups: tuple[Exchanged, ...], splits: Splits, settings: RowSettings
+) -> dict[str, list[Receipt]]:
+    """Pack the partitions, and what they leave; the receipts of each split."""
+    packed = job.step("pack", tasks, shared=groups, sizes=[task.width * task.documents[1] for task in tasks])
+    made: dict[str, list[Receipt]] = {"train": [], "validation": []}
+    for task, receipt in zip(tasks, packed, strict=True):
+        made[task.split].append(receipt)
+    carries = [
+        carry
+        for split, receipts in made.items()
+        for carry in carry_tasks(
+            job.plan.recipe.root, split, _files(receipts, "leftover"), settings, splits.tokens
+        )
+    ]
+    if carries:
+        sizes = [sum(file.bytes for file in carry.leftovers) for carry in carries]
+        for carry, receipt in zip(carries, job.step("carry", carries, sizes=sizes), strict=True):
+            made[carry.split].append(receipt)
+    return made
+
+
+def _record(
+    job: Job, wanted: tuple[int, int], settings: RowSettings, made: dict[str, list[Receipt]]
+) -> StageRecord:
+    """What was made, split by split; raises CorruptionError unless it accounts for the documents and tokens `wanted`."""
+    facts = {split: _facts(split, receipts) for split, receipts in made.items()}
+    total = {name: sum(fact[name] for fact in facts.values()) for name in facts["train"]}
+    receipts = [receipt for some in made.values() for receipt in some]
+    ledger = Ledger.sum(receipt.ledger for receipt in receipts)
+    tokens = ledger.tokens
+    if (
+        wanted != (ledger.documents_in, tokens + total["truncated_tokens"] + total["dropped_tokens"])
+        or total["tokens"] - total["repeated_tokens"] != tokens
+    ):
+        raise CorruptionError(
+            f"pack got {wanted[0]} documents with {wanted[1]} tokens, and made rows of "
+            f"{ledger.documents_in} documents with {tokens} tokens: {total}: this is a bug"
+        )
+    return StageRecord(
+        key=job.plan.keys["pack"],
+        units=tuple(receipt.unit for receipt in receipts),
+        files=tuple(file for split, some in made.items() for file in _files(some, split)),
+        leftovers=tuple(_files(receipts, "leftover")),
+        ledger=ledger,
+        facts=total | {"seq_len": settings.seq_len},
+        splits={split: fact for split, fact in facts.items() if fact["rows"]},
+    )
+
+
+def _facts(split: str, receipts: Sequence[Receipt]) -> dict[str, int]:
+    """How well a split is packed. `splits` are cuts inside documents, `segments` the documents of each row, added up."""
+    files = _files(receipts, split)
+    out = {"rows": sum(file.rows for file in files)}
+    out |= {name: sum(file.facts[name] for file in files) for name in ("tokens", "padding", "segments")}
+    out["documents"] = sum(receipt.ledger.documents_out for receipt in receipts)
+    for name in ("splits", "truncated_tokens", "dropped_tokens", "dropped_documents", "repeated_tokens"):
+        out[name] = sum(receipt.facts.get(name, 0) for receipt in receipts)
+    return out
+
+
+def _files(receipts: Sequence[Receipt], role: str) -> list[StoredFile]:
+    return [file for receipt in receipts for file in receipt.files if file.role == role]
+
+
+def _settings(job: Job, vocabulary: Vocabulary) -> RowSettings:
+    recipe, choice = job.plan.recipe, job.plan.recipe.pack
+    pad = choice.pad or (recipe.tokenize.append[-1] if recipe.tokenize.append else None)
+    return RowSettings(
+        vocabulary=vocabulary.fingerprint,
+        seq_len=choice.seq_len,
+        strategy=choice.strategy,
+        overflow=choice.overflow,
+        predict_every_token=choice.predict_every_token,
+        min_bucket=choice.smallest_bucket,
+        pad_id=0 if pad is None else vocabulary.special_id(pad),
+        mode=choice.shuffle.mode,
+        seed=choice.shuffle.seed,
+    )

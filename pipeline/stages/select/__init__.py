@@ -1,0 +1,1 @@
+"""select: which documents there are to take, and how often each is taken."""

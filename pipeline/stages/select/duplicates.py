@@ -1,0 +1,138 @@
+"""duplicates: of the documents with one digest, the first in the corpus is kept; the others are listed.
+
+Each task takes one partition of the digests of all shards. Its file lists the places in the corpus of the documents that
+are left out, ascending, in one record batch for every `span` records of the corpus, so that whoever reads a shard finds
+those of the shard without the others. No byte of it depends on how the corpus was cut into units.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pairloom.operators.selection.duplicates import later_duplicates
+from pairloom.pipeline.stages.select.survey import split_counts
+from pairloom.pipeline.store.files import StoredFile, attempt_path, open_arrow, write_arrow
+from pairloom.pipeline.store.location import open_objects
+from pairloom.pipeline.store.objects import Objects
+from pairloom.pipeline.store.receipts import Ledger, Receipt, claim, unit_id
+
+__all__ = ["DuplicatesTask", "digest_partitions", "read_duplicates"]
+
+PARTITION_DOCUMENTS = 1 << 23  # whose digests a task sorts, in about a gigabyte
+DUPLICATES = pa.schema([pa.field("ordinal", pa.int64(), nullable=False)])
+
+
+def digest_partitions(documents: int) -> int:
+    """Into how many partitions the digests of so many documents go."""
+    return max(1, -(-documents // PARTITION_DOCUMENTS))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DuplicatesTask:
+    """Find the duplicates of one partition; the tasks share the list of the shards' digests.
+
+    `sources` are the names of the sources, and up to which record of the corpus each goes.
+    """
+
+    root: str
+    part: int
+    parts: int
+    digests: str  # the fingerprint of all files of digests
+    sources: tuple[tuple[str, int], ...]
+    span: int
+    expected_documents: int
+    stage: str = "select"
+
+    @property
+    def unit(self) -> str:
+        """The unit's id."""
+        return unit_id(
+            self.stage,
+            {
+                "part": [self.part, self.parts],
+                "digests": self.digests,
+                "sources": self.sources,
+                "span": self.span,
+            },
+        )
+
+    @property
+    def label(self) -> str:
+        """The partition."""
+        return f"partition {self.part}"
+
+    @property
+    def memory(self) -> int:
+        """The partition's digests as read and as sorted."""
+        return 200_000_000 + 120 * self.expected_documents
+
+    def run(self, shared: tuple[StoredFile, ...]) -> Receipt:
+        """Read, compare, list."""
+        objects = open_objects(self.root)
+        batches = []
+        for stored in shared:
+            with open_arrow(objects, stored) as reader:
+                batches.append(reader.get_batch(self.part))
+        table = pa.Table.from_batches(batches).combine_chunks()
+        ordinal, length, held_out = (
+            table.column(name).to_numpy() for name in ("ordinal", "tokens", "validation")
+        )
+        digest = np.column_stack([table.column("high").to_numpy(), table.column("low").to_numpy()])
+        later = later_duplicates(digest, ordinal)
+        left_out = np.sort(ordinal[later])
+        records = self.sources[-1][1]
+        spans = max(1, -(-records // self.span))
+        edges = np.searchsorted(left_out, np.arange(spans + 1) * self.span)
+        with write_arrow(
+            objects, attempt_path(self.stage, self.unit, "duplicates.arrow"), DUPLICATES, role="duplicates"
+        ) as writer:
+            for a, b in zip(edges[:-1], edges[1:], strict=True):
+                writer.write(pa.RecordBatch.from_arrays([pa.array(left_out[a:b])], schema=DUPLICATES))
+        assert writer.stored is not None
+        dropped = int(length[later].sum())
+        ledger = Ledger(
+            documents_in=len(ordinal),
+            documents_out=len(ordinal) - len(left_out),
+            tokens=int(length.sum()) - dropped,
+            deduplicated=len(left_out),
+            deduplicated_tokens=dropped,
+        )
+        facts = self._facts(ordinal[later], length[later], held_out[later])
+        return claim(
+            objects,
+            Receipt(stage=self.stage, unit=self.unit, files=(writer.stored,), ledger=ledger, facts=facts),
+        )
+
+    def _facts(
+        self,
+        ordinal: npt.NDArray[np.int64],
+        length: npt.NDArray[np.int64],
+        held_out: npt.NDArray[np.bool_],
+    ) -> dict[str, int]:
+        """What is left out of each source, as `<source>/<split>_<documents or tokens>`."""
+        ends = np.array([end for _, end in self.sources], np.int64)
+        of = np.searchsorted(ends, ordinal, side="right")
+        facts: dict[str, int] = {}
+        for number, (name, _) in enumerate(self.sources):
+            mine = of == number
+            if mine.any():
+                counts = split_counts(length[mine], held_out[mine])
+                facts |= {f"{name}/{what}": count for what, count in counts.items()}
+        return facts
+
+
+def read_duplicates(
+    objects: Objects, files: Sequence[StoredFile], span: int, first: int, end: int
+) -> npt.NDArray[np.int64]:
+    """The places of the duplicates among the records [`first`, `end`) of the corpus, ascending; int64."""
+    found = [np.zeros(0, np.int64)]
+    for stored in files if first < end else ():
+        with open_arrow(objects, stored) as reader:
+            for number in range(first // span, (end - 1) // span + 1):
+                ordinal = reader.get_batch(number).column("ordinal").to_numpy()
+                low, high = np.searchsorted(ordinal, [first, end])
+                found.append(ordinal[low:high].copy())
+    return np.sort(np.concatenate(found))

@@ -1,0 +1,208 @@
+"""select: which documents there are to take, of each source; then how often each is taken.
+
+    shard ─▶ survey task: tokens of each split, digests in partitions ─▶ one record batch a partition
+    partition p of all digests ─▶ duplicates task: the first of each stays ─▶ the places of the others in the corpus
+
+The stage does not know the mixture: other weights take what it has found as it is. `selections` does the mixture's
+arithmetic, when the rows are to be packed. A recipe that neither mixes nor deduplicates has no such stage.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+from pairloom.operators.errors import CapacityError, RecipeError
+from pairloom.operators.selection.mixture import passes, source_epochs
+from pairloom.pipeline.flow.job import Job
+from pairloom.pipeline.recipe import Recipe, fingerprint
+from pairloom.pipeline.stages.agreement import check_deduplicated, check_surveyed
+from pairloom.pipeline.stages.select.copies import ORDINAL_BITS, Selection
+from pairloom.pipeline.stages.select.duplicates import DuplicatesTask, digest_partitions
+from pairloom.pipeline.stages.select.survey import SurveyTask
+from pairloom.pipeline.stages.tokenize.shards import PlacedShard, placed_shards
+from pairloom.pipeline.store.files import StoredFile
+from pairloom.pipeline.store.manifest import SourceRecord, StageRecord
+from pairloom.pipeline.store.receipts import Ledger, Receipt
+
+__all__ = ["TAKEN", "Mixed", "select", "selections", "taken"]
+
+# What is counted of each shard as it is exchanged.
+TAKEN = tuple(
+    f"{which}_{what}"
+    for which in ("duplicate", "validation", "train", "delivered")
+    for what in ("documents", "tokens")
+)
+SPANS = 1024  # record batches in a file of duplicates, at most
+SPAN_RECORDS = 1 << 16
+
+
+def span_of(records: int) -> int:
+    """The records of the corpus that share a record batch in a file of duplicates."""
+    return max(SPAN_RECORDS, -(-records // SPANS))
+
+
+def select(job: Job) -> StageRecord:
+    """Survey every shard and, if asked, find the duplicates among all of them."""
+    recipe, tokenized = job.plan.recipe, job.records["tokenize"]
+    if len(tokenized.unit_sources) != len(tokenized.units):
+        raise RecipeError(
+            f"the tokens below {job.objects.root} are of an earlier version and do not say of which sources they are: use "
+            "another root"
+        )
+    exact = recipe.pack.deduplicate == "exact"
+    parts = digest_partitions(tokenized.ledger.documents_out) if exact else 0
+    shards = list(placed_shards(job.objects, tokenized, job.tokenized))
+    step = "survey" if exact else "select"
+    surveyed = job.step(
+        step,
+        [
+            SurveyTask(root=recipe.root, shard=shard, share=recipe.pack.validation, parts=parts, stage=step)
+            for shard in shards
+        ],
+        sizes=[shard.stored.bytes for shard in shards],
+    )
+    check_surveyed(tokenized, surveyed)
+    found = _duplicates(job, shards, surveyed, parts) if exact else []
+    units = found or surveyed
+    sources = _sources(recipe, shards, surveyed, found)
+    record = StageRecord(
+        key=job.plan.keys["select"],
+        units=tuple(receipt.unit for receipt in units),
+        files=tuple(receipt.file("duplicates") for receipt in found),
+        ledger=Ledger.sum(receipt.ledger for receipt in units),
+        facts={"span": span_of(tokenized.ledger.documents_in), "records": tokenized.ledger.documents_in},
+        sources=sources,
+    )
+    if exact:
+        check_deduplicated(tokenized, record)
+        job.scratch += surveyed
+    return record
+
+
+def _duplicates(job: Job, shards: list[PlacedShard], surveyed: list[Receipt], parts: int) -> list[Receipt]:
+    tokenized = job.records["tokenize"]
+    files = tuple(receipt.file("digests") for receipt in surveyed)
+    size = sum(file.bytes for file in files) // parts
+    ends = {shard.source: shard.end_record for shard in shards}
+    tasks = [
+        DuplicatesTask(
+            root=job.plan.recipe.root,
+            part=part,
+            parts=parts,
+            digests=fingerprint([file.sha256 for file in files]),
+            sources=tuple(ends.items()),
+            span=span_of(tokenized.ledger.documents_in),
+            expected_documents=tokenized.ledger.documents_out // parts,
+        )
+        for part in range(parts)
+    ]
+    return job.step("select", tasks, shared=files, sizes=[size] * parts)
+
+
+def _sources(
+    recipe: Recipe, shards: list[PlacedShard], surveyed: list[Receipt], found: list[Receipt]
+) -> tuple[SourceRecord, ...]:
+    """What each source has, less its duplicates."""
+    names = ("train_documents", "train_tokens", "validation_documents", "validation_tokens")
+    have: dict[str, Counter[str]] = {source.name: Counter() for source in recipe.corpus}
+    for shard, receipt in zip(shards, surveyed, strict=True):
+        have[shard.source].update(receipt.facts)
+    lose = sum((Counter(receipt.facts) for receipt in found), Counter())
+    out = []
+    for source in recipe.corpus:
+        there = {name: have[source.name][name] for name in names}
+        gone = {name: lose[f"{source.name}/{name}"] for name in names}
+        sums = {
+            f"{which}{what}": counts[f"train_{what}"] + counts[f"validation_{what}"]
+            for which, counts in (("", there), ("duplicate_", gone))
+            for what in ("documents", "tokens")
+        }
+        left = {name: there[name] - gone[name] for name in names}
+        out.append(SourceRecord.model_validate({"name": source.name} | sums | left))
+    return tuple(out)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mixed:
+    """The mixture of a recipe: what is taken of each source, and the tokens that are to come of it.
+
+    `duplicates` are the files that list what is left out. `train_tokens` are expected, rounded up.
+    """
+
+    selections: Mapping[str, Selection]
+    sources: tuple[SourceRecord, ...]
+    duplicates: tuple[StoredFile, ...]
+    train_tokens: int
+
+    @property
+    def validation_tokens(self) -> int:
+        """Tokens for validation."""
+        return sum(source.validation_tokens for source in self.sources)
+
+    def delivered(self, of: Sequence[str], receipts: Sequence[Receipt]) -> tuple[SourceRecord, ...]:
+        """The sources as shards were found to hold them, with what is delivered of each; `of` is each shard's source."""
+        found: dict[str, Counter[str]] = {source.name: Counter() for source in self.sources}
+        for name, receipt in zip(of, receipts, strict=True):
+            found[name].update(receipt.facts)
+        return tuple(
+            source.model_copy(update={name: found[source.name][name] for name in TAKEN})
+            for source in self.sources
+        )
+
+
+def selections(recipe: Recipe, selected: StageRecord) -> Mixed:
+    """Mix what was selected as a recipe says; raises RecipeError where that cannot be."""
+    asked = [source.asked for source in recipe.corpus]
+    sources = {source.name: source for source in selected.sources}
+    if missing := [one.name for one in asked if one.name not in sources]:
+        raise RecipeError(f"nothing is known of the sources {', '.join(missing)}")
+    ordered = [sources[one.name] for one in asked]
+    epochs = source_epochs(asked, [source.train_tokens for source in ordered], recipe.mixture.tokens)
+    corpus_tokens = sum(source.tokens for source in ordered)
+    made: dict[str, Selection] = {}
+    records = []
+    rank = token = 0
+    base = Fraction(0)
+    for one, e, source in zip(asked, epochs, ordered, strict=True):
+        made[source.name] = Selection(
+            source=source.name,
+            epochs=e,
+            seed=recipe.mixture.seed,
+            duplicates=fingerprint([file.sha256 for file in selected.files]) if selected.files else "",
+            span=selected.facts["span"],
+            rank=rank,
+            base=base,
+            corpus_tokens=corpus_tokens,
+            first_token=token,
+            tokens=source.tokens,
+            train_tokens=source.train_tokens,
+        )
+        records.append(
+            source.model_copy(
+                update={"epochs": str(e), "asked_tokens": one.tokens or int(e * source.train_tokens)}
+            )
+        )
+        widths = passes(e, source.train_tokens)
+        rank, base, token = rank + max(1, len(widths)), base + sum(widths), token + source.tokens
+    if rank >> (63 - ORDINAL_BITS) or selected.facts["records"] >> ORDINAL_BITS:
+        raise CapacityError(
+            f"{rank} passes over sources of {selected.facts['records']} records cannot be told apart in 63 bits"
+        )
+    return Mixed(
+        selections=made,
+        sources=tuple(records),
+        duplicates=selected.files,
+        train_tokens=math.ceil(base),
+    )
+
+
+def taken(sources: Sequence[SourceRecord], what: Literal["documents", "tokens"]) -> int:
+    """The documents or tokens that go into rows, copies and all."""
+    return sum(
+        count
+        for source in sources
+        for count in (getattr(source, f"validation_{what}"), getattr(source, f"delivered_{what}"))
+    )

@@ -1,0 +1,292 @@
+"""tokenize: text to token shards, one a unit, documents in the order of the input.
+
+A shard is an Arrow file with a row for each document that holds text: which record it is (`slice`, `row`), its `id` if
+the input has one, and `input_ids`, with the tokens that the recipe prepends and appends. What no shard holds is in the
+unit's ledger.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pairloom.operators import Vocabulary
+from pairloom.operators.encode.columns import Encoded, encode_column
+from pairloom.operators.errors import CorruptionError
+from pairloom.pipeline.flow.job import Job, dead_letters
+from pairloom.pipeline.inputs.intake import Documents, Intake, slice_identity
+from pairloom.pipeline.inputs.units import Unit
+from pairloom.pipeline.phases import elapsed, phase
+from pairloom.pipeline.recipe import Recipe
+from pairloom.pipeline.stages.agreement import SPECIAL_TOKEN_IN_TEXT, check_tokenized
+from pairloom.pipeline.stages.learn.files import read_memo
+from pairloom.pipeline.stages.tokenize.reuse import Known, earlier_shards, known_slices
+from pairloom.pipeline.store.coverage import Coverage
+from pairloom.pipeline.store.files import attempt_path, write_arrow
+from pairloom.pipeline.store.location import open_objects
+from pairloom.pipeline.store.manifest import StageRecord
+from pairloom.pipeline.store.objects import Objects
+from pairloom.pipeline.store.receipts import Ledger, Piece, Receipt, claim, committed_receipts, unit_id
+
+__all__ = ["TokenizeTask", "shard_schema", "tokenize", "tokenize_task"]
+
+
+def shard_schema(vocabulary: Vocabulary) -> pa.Schema:
+    """The columns of a token shard."""
+    ids = pa.large_list(pa.field("item", pa.from_numpy_dtype(vocabulary.dtype)))
+    return pa.schema(
+        [
+            pa.field("slice", pa.int32(), nullable=False),
+            pa.field("row", pa.int64(), nullable=False),
+            pa.field("id", pa.large_string()),
+            pa.field("input_ids", ids, nullable=False),
+        ],
+        metadata={"pairloom.vocabulary": vocabulary.fingerprint},
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenizeTask:
+    """Tokenize one unit with the vocabulary that all tasks share."""
+
+    root: str
+    input: Unit
+    vocabulary: str  # its fingerprint
+    prepend: tuple[int, ...]
+    append: tuple[int, ...]
+    special_tokens_in_text: str
+    max_record_bytes: int
+    memo: str | None = None  # the SHA-256 of the file of the memo that the vocabulary comes with
+    known: Mapping[str, Known] = field(
+        default_factory=dict
+    )  # slices that need not be read, by their identity
+    stage: str = "tokenize"
+
+    @property
+    def unit(self) -> str:
+        """The unit's id."""
+        return unit_id(
+            self.stage,
+            {"slices": [slice_identity(piece) for piece in self.input.slices], **self._settings()},
+        )
+
+    @property
+    def label(self) -> str:
+        """The first input of the unit."""
+        return self.input.slices[0].file.uri
+
+    @property
+    def memory(self) -> int:
+        """The memo, the table of further words, and a few batches of text and tokens."""
+        return 800_000_000
+
+    def run(self, shared: Vocabulary) -> Receipt:
+        """Read, encode, write."""
+        objects = open_objects(self.root)
+        intake = Intake(self.input, self.max_record_bytes)
+        made: list[Piece] = []
+        path = attempt_path(self.stage, self.unit, "tokens.arrow")
+        schema = shard_schema(shared)
+        with write_arrow(objects, path, schema, role="tokens") as writer:
+            for batch in self._batches(objects, intake, shared, schema, made):
+                writer.write(batch)
+            writer.facts.update(tokens=intake.ledger().tokens)
+        assert writer.stored is not None
+        receipt = Receipt(
+            stage=self.stage,
+            unit=self.unit,
+            files=(writer.stored, *intake.write_rejected(objects, self.stage, self.unit)),
+            ledger=intake.ledger(),
+            slices=intake.slices(),
+            pieces=self._finished(made),
+        )
+        return claim(objects, receipt)
+
+    def _batches(
+        self, objects: Objects, intake: Intake, vocabulary: Vocabulary, schema: pa.Schema, made: list[Piece]
+    ) -> Iterator[pa.RecordBatch]:
+        """The record batches of the shard, each of one slice; `made` receives what they are of."""
+        with earlier_shards(objects) as earlier:
+            for number, identity in enumerate(self.identities()):
+                known, count = self.known.get(identity), 0
+                met, began = [Coverage()], elapsed()
+                if known is None:
+                    batches = self._fresh(intake, number, vocabulary, schema, met)
+                else:
+                    intake.take(known.piece.ledger)
+                    batches = earlier.batches(known, number)
+                for batch in batches:
+                    count += 1
+                    yield batch
+                made.append(
+                    Piece(
+                        identity=identity,
+                        ledger=intake.ledgers[number],
+                        batches=count,
+                        coverage=Coverage.sum(met) if known is None else known.piece.coverage,
+                        seconds=elapsed() - began,
+                    )
+                )
+
+    def _finished(self, made: list[Piece]) -> tuple[Piece, ...]:
+        """The pieces, with the seconds since then shared out by documents.
+
+        A slice that was taken over keeps what it took before.
+        """
+        rest = elapsed() - sum(piece.seconds for piece in made)
+        documents = max(1, sum(piece.ledger.documents_in for piece in made))
+        out = []
+        for piece in made:
+            known = self.known.get(piece.identity)
+            seconds = piece.seconds + rest * piece.ledger.documents_in / documents
+            seconds = round(seconds, 4) if known is None else known.piece.seconds
+            out.append(piece.model_copy(update={"seconds": seconds}))
+        return tuple(out)
+
+    def identities(self) -> list[str]:
+        """A hash for each slice of everything that decides its tokens, whatever unit it is in."""
+        settings = self._settings()
+        return [unit_id("slice", [slice_identity(piece), settings]) for piece in self.input.slices]
+
+    def _settings(self) -> dict[str, object]:
+        return {
+            "text": self.input.text,
+            "id": self.input.id,
+            "vocabulary": self.vocabulary,
+            "prepend": self.prepend,
+            "append": self.append,
+            "special_tokens_in_text": self.special_tokens_in_text,
+        }
+
+    def _fresh(
+        self, intake: Intake, number: int, vocabulary: Vocabulary, schema: pa.Schema, met: list[Coverage]
+    ) -> Iterator[pa.RecordBatch]:
+        """A slice that is read and encoded; `met` receives how the vocabulary met its text."""
+        for batch in self.documents(intake, number, vocabulary):
+            with phase("encode"):
+                found = self._encode(batch.texts, vocabulary)
+            encoded = found.ids
+            met.append(self._coverage(batch.texts, found))
+            intake.add_tokens(len(encoded.values))
+            ids = batch.ids if batch.ids is not None else pa.nulls(len(batch.texts), pa.large_string())
+            where = pa.array(np.full(len(batch.texts), number, np.int32))
+            columns = [where, batch.rows, ids, encoded.cast(schema.field("input_ids").type)]
+            yield pa.RecordBatch.from_arrays(columns, schema=schema)
+
+    def documents(self, intake: Intake, number: int, vocabulary: Vocabulary) -> Iterator[Documents]:
+        """The documents of a slice that are tokenized, batch by batch; the others go to the intake's ledger."""
+        for batch in intake.slice(number):
+            refusing = self.special_tokens_in_text == "error"
+            kept = self._without_special_tokens(batch, vocabulary, intake) if refusing else batch
+            if len(kept.texts):
+                yield kept
+
+    def _without_special_tokens(self, batch: Documents, vocabulary: Vocabulary, intake: Intake) -> Documents:
+        found = vocabulary.find_special_tokens(batch.texts)
+        for index in np.flatnonzero(found.to_numpy(zero_copy_only=False)):
+            intake.reject(batch, int(index), SPECIAL_TOKEN_IN_TEXT, "the text spells a special token")
+        keep = pc.invert(found)
+        return Documents(
+            slice=batch.slice,
+            texts=batch.texts.filter(keep),
+            ids=None if batch.ids is None else batch.ids.filter(keep),
+            rows=batch.rows.filter(keep),
+        )
+
+    def _encode(self, texts: pa.LargeStringArray, vocabulary: Vocabulary) -> Encoded:
+        parse = self.special_tokens_in_text == "parse"
+        encoded = encode_column(
+            vocabulary,
+            texts,
+            prepend=self.prepend,
+            append=self.append,
+            special_tokens_in_text="parse" if parse else "text",
+        )
+        self._check_range(encoded.ids, vocabulary)
+        return encoded
+
+    def _coverage(self, texts: pa.LargeStringArray, encoded: Encoded) -> Coverage:
+        around = len(texts) * (len(self.prepend) + len(self.append))
+        return Coverage(
+            bytes=pc.sum(pc.binary_length(texts)).as_py(),
+            tokens=len(encoded.ids.values) - around,
+            words=encoded.words,
+            unknown_words=0 if self.memo is None else encoded.unknown_words,
+            memo=self.memo,
+        )
+
+    def _check_range(self, encoded: pa.LargeListArray, vocabulary: Vocabulary) -> None:
+        values = encoded.values.to_numpy()
+        if len(values) and int(values.max()) >= len(vocabulary):
+            raise CorruptionError(
+                f"{self.label}: id {values.max()} is not in the vocabulary of {len(vocabulary)} tokens: this is a bug"
+            )
+
+
+def tokenize_task(
+    recipe: Recipe, unit: Unit, vocabulary: Vocabulary, memo: str | None = None
+) -> TokenizeTask:
+    """The task of a unit; `memo` is the SHA-256 of the memo's file."""
+    return TokenizeTask(
+        root=recipe.root,
+        input=unit,
+        vocabulary=vocabulary.fingerprint,
+        prepend=tuple(vocabulary.special_id(token) for token in recipe.tokenize.prepend),
+        append=tuple(vocabulary.special_id(token) for token in recipe.tokenize.append),
+        special_tokens_in_text=recipe.tokenize.special_tokens_in_text,
+        max_record_bytes=recipe.max_record_bytes,
+        memo=memo,
+    )
+
+
+def tokenize(job: Job) -> StageRecord:
+    """Tokenize every unit; of what the last generation knows, a unit that is new gets the slices that it has."""
+    vocabulary = job.vocabulary()
+    last = None if job.last is None else job.last.stages.get("tokenize")
+    before = list(committed_receipts(job.objects, "tokenize", () if last is None else last.units))
+    job.tokenized.update((receipt.unit, receipt) for receipt in before)
+    known = known_slices(before)
+    memo = job.records["learn"].file("memo") if "learn" in job.records else None
+    label = None if memo is None or vocabulary.foreign is not None else memo.sha256
+    tasks = [tokenize_task(job.plan.recipe, unit, vocabulary, label) for unit in job.plan.units]
+    if known:
+        tasks = [task if task.unit in job.tokenized else _knowing(task, known) for task in tasks]
+    if memo is not None:
+        vocabulary = vocabulary.with_memo(read_memo(job.objects, memo))
+    receipts = job.step(
+        "tokenize",
+        tasks,
+        shared=vocabulary.prepared(),
+        sizes=[unit.bytes for unit in job.plan.units],
+        known=job.tokenized,
+    )
+    job.tokenized.update((receipt.unit, receipt) for receipt in receipts)
+    record = StageRecord(
+        key=job.plan.keys["tokenize"],
+        units=tuple(receipt.unit for receipt in receipts),
+        files=tuple(receipt.file("tokens") for receipt in receipts),
+        rejected=dead_letters(receipts),
+        ledger=Ledger.sum(receipt.ledger for receipt in receipts),
+        unit_sources=tuple(unit.source for unit in job.plan.units),
+        coverage=_coverage(job.plan.units, receipts),
+    )
+    check_tokenized(job.objects, receipts, None if job.plan.kept else job.records.get("count"))
+    return record
+
+
+def _knowing(task: TokenizeTask, known: Mapping[str, Known]) -> TokenizeTask:
+    return replace(task, known={name: known[name] for name in task.identities() if name in known})
+
+
+def _coverage(units: Sequence[Unit], receipts: Sequence[Receipt]) -> dict[str, Coverage]:
+    """How the vocabulary met the text of each source; of one with units from before it was counted, nothing."""
+    found: dict[str, list[Coverage | None]] = {}
+    for unit, receipt in zip(units, receipts, strict=True):
+        found.setdefault(unit.source, []).extend(piece.coverage for piece in receipt.pieces)
+    return {
+        source: Coverage.sum(part for part in parts if part is not None)
+        for source, parts in found.items()
+        if None not in parts
+    }

@@ -1,0 +1,1 @@
+"""Objects in a bucket: S3 and what speaks it, Google Cloud Storage, Azure Blob Storage."""

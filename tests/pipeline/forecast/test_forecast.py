@@ -1,0 +1,242 @@
+"""The forecast for a cluster: requests are those that a run makes, and the limit is what really limits."""
+
+import json
+import re
+import sys
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pairloom.jobs.cli import main
+from pairloom.jobs.show.forecast import cluster_of
+from pairloom.operators.errors import RecipeError
+from pairloom.pipeline import Plan, make_plan, parse_recipe, run
+from pairloom.pipeline.forecast.cluster import Cluster, forecast
+from pairloom.pipeline.forecast.shape import Requests, Shape, requests_of, shape_of
+from pairloom.pipeline.stages.count import combine
+from pairloom.pipeline.store.receipts import FEW
+from tests.corpora import documents, recipe_for, write_jsonl
+from tests.servers import Proxy
+
+TB = 1_000_000_000_000
+STAGES = {
+    "count": "count",
+    "combine": "count",
+    "merge": "count",
+    "learn": "learn",
+    "tokenize": "tokenize",
+    "exchange": "pack",
+    "index": "pack",
+    "pack": "pack",
+}
+CLUSTER = Cluster(machines=64, processors=16, memory=64_000_000_000, network=5e9)
+
+
+def plan_of(folder: Path, size: int, **execution: str) -> Plan:
+    (folder / "in").mkdir()
+    for number in range(10):
+        with (folder / "in" / f"{number}.jsonl").open("wb") as file:
+            file.truncate(size // 10)
+    settings = [f"execution.{name}={value}" for name, value in execution.items()]
+    text = f'root: {folder}/out\ncorpus: [{{name: lines, paths: ["{folder}/in/*"]}}]\n'
+    return make_plan(parse_recipe(text, overrides=settings))
+
+
+@pytest.mark.parametrize(
+    ("unit_bytes", "combining", "mode"), [(5000, False, "none"), (2000, True, "document")]
+)
+def test_requests_are_those_of_a_run(
+    tmp_path: Path,
+    s3_root: str,
+    faulty: Proxy,
+    monkeypatch: pytest.MonkeyPatch,
+    unit_bytes: int,
+    combining: bool,
+    mode: str,
+) -> None:
+    monkeypatch.setattr(combine, "COMBINE_FROM", 100 if combining else 1 << 17)
+    monkeypatch.setattr(combine, "COMBINE_FILES", 6)
+    for number in range(3):
+        write_jsonl(tmp_path / "in" / f"{number}.jsonl", documents(40))
+    settings = [f"execution.unit_bytes={unit_bytes}", "pack.file_tokens=4000", "max_rejected=0"]
+    if mode == "none":
+        settings += ["pack.shuffle.mode=none", "pack.validation=0"]
+    manifest = run(recipe_for(tmp_path, *settings, f"root={s3_root}"))
+    units = len(manifest.stages["tokenize"].units)
+    assert (units > FEW) == (unit_bytes == 2000)
+    files = len(manifest.stages["pack"].units)
+    assert files == len(manifest.stages["pack"].files)  # none without rows
+    partitions = len(manifest.stages["count"].files) // 2
+    seen: Counter[str] = Counter()
+    before: tuple[str, str, str | None] | None = None
+    for method, path, headers in faulty.requests:
+        request = method, path, headers.get("Range")
+        if "attempt=1" not in headers["amz-sdk-request"] or request == before:
+            continue  # what a busy machine was too slow to answer
+        before = request
+        if found := re.search(r"(?:/|prefix=[^&]*(?:/|%2F))(?:data|receipts)(?:/|%2F)(\w+)", path):
+            kind = "writes" if method == "PUT" or "list-type" in path else "reads"
+            spread = kind == "reads" and "/data/exchange/" in path
+            seen["pieces" if spread else kind] += method != "DELETE"
+            assert found[1] in STAGES
+    leftovers = len(manifest.stages["pack"].leftovers)
+    groups = -(-units // 6) if combining else 0
+    shape = Shape(
+        units=units,
+        partitions=partitions,
+        files=files,
+        groups=groups,
+        leftovers=leftovers,
+        kept=int(mode == "none"),
+        pieces=0,
+    )
+    asked = {stage: requests for stage, requests in requests_of(shape).items() if stage != "select"}
+    total = sum(asked.values(), Requests())
+    # A commit writes the manifest and the hint to it: not below data/.
+    assert seen["writes"] == total.writes - 2
+    assert seen["reads"] == total.reads
+    # Not every unit has documents for every packed file.
+    most = requests_of(replace(shape, pieces=None))["pack"].reads - asked["pack"].reads
+    assert 0 < seen["pieces"] <= most
+
+
+def test_large_files_take_more_requests() -> None:
+    small = requests_of(Shape(units=100, partitions=8, files=10))
+    large = requests_of(
+        Shape(units=100, partitions=8, files=10, words=50 << 20, tokens=200 << 20, rows=1 << 30)
+    )
+    for stage in ("count", "tokenize", "pack"):
+        assert large[stage].reads > small[stage].reads
+        assert large[stage].writes > small[stage].writes
+    # 200 MiB are 13 parts, one request to begin and one to end.
+    assert large["tokenize"].writes - small["tokenize"].writes == 100 * 14
+
+
+def test_what_limits_is_named(tmp_path: Path) -> None:
+    plan = _learning(plan_of(tmp_path, 4 * TB, unit_bytes="512MB"), "single")
+    limits = {f.stage: f.limit for f in forecast(plan, CLUSTER, remote=False)}
+    assert limits == {
+        "count": "processors",
+        "learn": "one task",
+        "tokenize": "processors",
+        "pack": "processors",
+    }
+    tight = replace(CLUSTER, memory=8_000_000_000)
+    assert {f.stage: f.limit for f in forecast(plan, tight, remote=False)}["tokenize"] == "memory"
+    slow = replace(CLUSTER, network=1e6)
+    assert {f.limit for f in forecast(plan, slow, remote=False) if f.stage != "learn"} == {"network"}
+    vast = replace(CLUSTER, machines=4096)
+    assert {f.stage: f.limit for f in forecast(plan, vast, remote=False)}["tokenize"] == "few tasks"
+    remote = {f.stage: f for f in forecast(plan, CLUSTER, remote=True)}
+    assert remote["pack"].limit == "requests"
+    shape = shape_of(plan)
+    assert shape.width > 1  # in two steps, so that not every packed file reads of every unit
+    batches = -(-shape.files // shape.width)
+    assert shape.units * batches < remote["pack"].requests.reads < shape.units * shape.files
+
+
+def test_learning_in_rounds_needs_less_of_each_machine_and_more_in_all(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, TB, unit_bytes="512MB")
+    small = replace(
+        CLUSTER, memory=32_000_000_000
+    )  # one learner is projected to need a quarter of a terabyte
+    single, auto = (
+        next(f for f in forecast(one, small, remote=False) if f.stage == "learn")
+        for one in (_learning(plan, "single"), plan)
+    )
+    assert single.limit == "one task"
+    assert auto.seconds < single.seconds
+    assert auto.busy > single.busy
+    assert auto.memory < 32_000_000_000 < single.memory
+    assert (
+        next(f for f in forecast(plan, replace(CLUSTER, memory=TB), remote=False) if f.stage == "learn")
+        == single
+    )
+    # So many members on so slow a network that asking them takes longer than their work.
+    crowd = replace(small, machines=4096, network=1e5)
+    assert next(f for f in forecast(plan, crowd, remote=False) if f.stage == "learn").limit == "rounds"
+
+
+def _learning(plan: Plan, mode: str) -> Plan:
+    choice = plan.recipe.vocabulary
+    learn = choice.learn.model_copy(update={"mode": mode})
+    vocabulary = choice.model_copy(update={"learn": learn})
+    return replace(plan, recipe=plan.recipe.model_copy(update={"vocabulary": vocabulary}))
+
+
+def test_word_counts_are_combined_where_their_pieces_are_many(tmp_path: Path) -> None:
+    shape = shape_of(plan_of(tmp_path, TB))
+    assert shape.groups < shape.units / 30
+    plain = requests_of(replace(shape, groups=0))["count"]
+    assert requests_of(shape)["count"].reads < plain.reads / 20
+    (tmp_path / "small").mkdir()
+    assert shape_of(plan_of(tmp_path / "small", TB // 100)).groups == 0
+
+
+def test_every_stage_of_a_recipe_that_selects_is_forecast(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, TB // 10)
+    recipe = plan.recipe.model_copy(
+        update={"pack": plan.recipe.pack.model_copy(update={"deduplicate": "exact"})}
+    )
+    selecting = replace(plan, recipe=recipe)
+    found = {f.stage: f for f in forecast(selecting, CLUSTER, remote=True)}
+    assert list(found) == ["count", "learn", "tokenize", "select", "pack"]
+    assert found["select"].requests.reads > len(plan.units)
+    assert found["select"].written > 0
+
+
+def test_more_machines_are_never_slower(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, TB, unit_bytes="256MB")
+    took = [
+        sum(f.seconds for f in forecast(plan, replace(CLUSTER, machines=machines), remote=True))
+        for machines in (1, 2, 8, 64, 1024)
+    ]
+    assert took == sorted(took, reverse=True)
+    busy = {
+        round(sum(f.busy for f in forecast(plan, replace(CLUSTER, machines=n), remote=True))) for n in (1, 64)
+    }
+    assert len(busy) == 1
+
+
+def test_from_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan_of(tmp_path, TB)
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(
+        f'root: {tmp_path}/out\ncorpus: [{{name: lines, paths: ["{tmp_path}/in/*"]}}]\n'
+        "vocabulary: {learn: {mode: single}}\n"
+    )
+    command = [
+        "pairloom",
+        "plan",
+        str(recipe),
+        "--workers",
+        "256",
+        "--machine-memory",
+        "64GB",
+        "--network",
+        "10Gb",
+    ]
+    monkeypatch.setattr(sys, "argv", command)
+    with pytest.raises(SystemExit, match=r"^0$"):
+        main()
+    said = capsys.readouterr().out
+    assert "16 machines with 16 processors, 64.0 GB and 10 Gb/s each" in said
+    assert "learn, limited by one task" in said
+    monkeypatch.setattr(sys, "argv", [*command, "--json"])
+    with pytest.raises(SystemExit, match=r"^0$"):
+        main()
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["cluster"] == {"machines": 16, "processors": 16, "memory": 64_000_000_000, "network": 1.25e9}
+    assert [stage["stage"] for stage in facts["stages"]] == ["count", "learn", "tokenize", "pack"]
+    assert facts["seconds"] == pytest.approx(sum(stage["seconds"] for stage in facts["stages"]), abs=0.1)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("memory", "network"), [("lots", "10Gb"), ("64GB", "fast"), ("64GB", "10GB")])
+def test_what_is_no_cluster_is_named(memory: str, network: str) -> None:
+    with pytest.raises(RecipeError, match="write for example"):
+        cluster_of(8, 16, memory, network)

@@ -1,0 +1,51 @@
+"""The package as it is installed and imported."""
+
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FOLDERS = ("operators", "pipeline", "jobs")
+
+
+def tracked(*folders: str) -> list[str]:
+    command = ["git", "ls-files", *folders]
+    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.split()
+
+
+def test_the_wheel_holds_exactly_the_tree(tmp_path: Path) -> None:
+    # From a copy of what git tracks: setuptools packs what an earlier build left behind.
+    tree = tmp_path / "tree"
+    for name in tracked():
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tree / name)
+    command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--quiet", "--wheel-dir", tmp_path, tree]
+    subprocess.run(command, check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    packed = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    assert packed == {f"pairloom/{name}" for name in tracked(*FOLDERS)}
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_folder_cannot_be_imported_under_a_second_name(folder: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", f"import {folder}"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert f"import this package as pairloom.{folder}" in done.stderr
+
+
+@pytest.mark.parametrize("package", ["pairloom.operators", "pairloom.pipeline"])
+def test_all_is_what_is_there(package: str) -> None:
+    module = __import__(package, fromlist=["__all__"])
+    assert sorted(module.__all__) == module.__all__
+    assert all(hasattr(module, name) for name in module.__all__)
+
+
+def test_the_command_starts_without_ray_and_without_compiling() -> None:
+    code = "import pairloom.jobs.cli, sys; sys.exit('ray' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
