@@ -1,10 +1,10 @@
 """Where compiled kernels are kept on disk, and when they are still good.
 
-Numba's own cache looks at the file that a kernel is defined in and no further: a change in a helper that was
-compiled into the kernel goes unnoticed, and so does a copied installation whose files have other times. It also
-gives up on a folder that it can read and not write, so that an image warmed by root compiles everything again under
-another user. Here the kernels of one state of the package (a hash of its sources) share a folder, which is looked
-for in
+Numba's own cache looks at the file that a kernel is defined in and no further: a change in a helper that was compiled into
+the kernel goes unnoticed, and so does a copied installation whose files have other times. It also gives up on a folder that
+it can read and not write, so that an image warmed by root compiles everything again under another user. Here a kernel is
+kept under a hash of what it was compiled from (`stamp`): its file, the files of all kernels that it calls, and the
+constants that it takes from elsewhere. It is looked for in
 
 1. `NUMBA_CACHE_DIR`, where it is set, else `PAIRLOOM_CACHE_DIR`,
 2. `__pycache__` beside the sources,
@@ -20,33 +20,96 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
+from uuid import uuid4
 
+import numpy as np
 from numba.core.caching import CompileResultCacheImpl, FunctionCache
 
-__all__ = ["KernelCache", "cache_folders"]
+__all__ = ["KernelCache", "cache_folders", "stamp"]
 
 
 def cache_folders() -> Iterator[Path]:
     """The folders in which kernels are looked for, best first; none of them need exist."""
     named = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("PAIRLOOM_CACHE_DIR")
     if named:
-        yield Path(named) / _package_stamp()
-    yield Path(__file__).parents[1] / "__pycache__" / _package_stamp()
+        yield Path(named) / "kernels"
+    yield Path(__file__).parent / "__pycache__" / "kernels"
     try:
         home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        yield home / "pairloom" / _package_stamp()
+        yield home / "pairloom" / "kernels"
     except RuntimeError:  # a user without a home
         pass
 
 
-@functools.cache
-def _package_stamp(root: Path = Path(__file__).parents[1]) -> str:
-    """A hash of a package's sources: what any kernel in it may have been compiled from."""
+def stamp(function: Callable[..., Any]) -> str:
+    """A hash of everything that a kernel is compiled from: 16 hexadecimal digits.
+
+    That is its source file, those of the kernels and intrinsics that it calls, directly or not, and the constants that it
+    names.
+    """
+    files: set[str] = set()
+    constants: dict[str, str] = {}
+    seen: set[int] = set()
+    todo: list[Any] = [function]
+    while todo:
+        one = todo.pop()
+        one = getattr(one, "py_func", None) or getattr(one, "_defn", None) or one
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        if isinstance(one, ModuleType):
+            files.add(_source_of(one.__name__))
+        elif isinstance(one, FunctionType):
+            files.add(one.__code__.co_filename)
+            cells = zip(one.__code__.co_freevars, one.__closure__ or (), strict=True)
+            known = one.__globals__ | {name: cell.cell_contents for name, cell in cells}
+            for name in _names(one.__code__):
+                value = known.get(name)
+                if isinstance(value, _CONSTANTS):
+                    constants[f"{one.__module__}.{name}"] = repr(value)
+                elif _is_ours(value):
+                    todo.append(value)
     digest = hashlib.sha256()
-    for file in sorted(root.rglob("*.py")):
-        digest.update(str(file.relative_to(root)).encode() + b"\0" + file.read_bytes())
-    return f"kernels-{digest.hexdigest()[:16]}"
+    for file in sorted(files, key=_relative):
+        digest.update(_relative(file).encode() + b"\0" + _hash_of(file))
+    digest.update(repr(sorted(constants.items())).encode())
+    return digest.hexdigest()[:16]
+
+
+_CONSTANTS = (bool, int, float, str, bytes, tuple, np.generic)
+_PACKAGE = Path(__file__).parents[2]
+
+
+def _is_ours(value: Any) -> bool:
+    """Whether a name in a kernel leads to code of this package, or of whoever wrote a kernel of their own."""
+    if isinstance(value, ModuleType):
+        return value.__name__.startswith("pairloom.")
+    return hasattr(value, "py_func") or hasattr(value, "_defn")
+
+
+def _names(code: CodeType) -> Iterator[str]:
+    """Every name that a function and those within it look up."""
+    yield from code.co_names
+    yield from code.co_freevars
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names(constant)
+
+
+def _source_of(module: str) -> str:
+    return str(sys.modules[module].__file__)
+
+
+def _relative(file: str) -> str:
+    """A path that two installations of the package share."""
+    return str(Path(file).relative_to(_PACKAGE)) if Path(file).is_relative_to(_PACKAGE) else file
+
+
+@functools.cache
+def _hash_of(file: str) -> bytes:
+    return hashlib.sha256(Path(file).read_bytes()).digest()
 
 
 class _Locator:
@@ -65,8 +128,8 @@ class _Locator:
         return str(self._folder)
 
     def get_source_stamp(self) -> str:
-        """The same for as long as no source beside the kernel's own changes."""
-        return _package_stamp(Path(self._function.__code__.co_filename).parent)
+        """The same for as long as nothing changes that the kernel is compiled from."""
+        return stamp(self._function)
 
     def get_disambiguator(self) -> str:
         """What tells functions of one name apart."""
@@ -80,13 +143,17 @@ def _folder_cache(function: Callable[..., Any], folder: Path) -> Any:
         def __init__(self, py_func: Callable[..., Any]) -> None:
             self._lineno = py_func.__code__.co_firstlineno
             self._locator = _Locator(py_func, folder)
-            name = f"{py_func.__module__}.{py_func.__qualname__}"
+            name = f"{py_func.__module__}.{py_func.__qualname__}-{stamp(py_func)}"
             self._filename_base = self.get_filename_base(name, getattr(sys, "abiflags", ""))
 
     class Cache(FunctionCache):  # type: ignore[misc]
         _impl_class = Implementation
 
-    return Cache(function)
+    cache = Cache(function)
+    # Of two processes that compile at once, neither may write over the other's kernel and leave the index to name it.
+    file = cache._cache_file
+    file._data_name_pattern = f"{file._index_name.removesuffix('.nbi')}.{uuid4().hex[:8]}.{{number:d}}.nbc"
+    return cache
 
 
 class KernelCache:
