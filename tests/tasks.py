@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from pairloom.operators.errors import DataError, StorageError
-from pairloom.pipeline.store.receipts import Receipt, unit_id
+from pairloom.pipeline.identity import unit_id
+from pairloom.pipeline.store.receipts import Receipt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,13 +12,13 @@ from pairloom.operators import Vocabulary
 from pairloom.operators.errors import PairloomError, RecipeError
 from pairloom.operators.models.bpe import ordinal_merges
 from pairloom.operators.selection.mixture import source_epochs
+from pairloom.pipeline.identity import FORMAT_VERSION, fingerprint
 from pairloom.pipeline.inputs.storage import resolve
 from pairloom.pipeline.inputs.units import InputFile, Source, Unit, list_inputs, plan_units
-from pairloom.pipeline.recipe import CorpusSource, Cut, Recipe, VocabularyChoice, fingerprint
+from pairloom.pipeline.recipe import CorpusSource, Cut, Recipe, VocabularyChoice
 from pairloom.pipeline.stages.exchange.partitions import Splits
 from pairloom.pipeline.stages.select.duplicates import digest_partitions
 from pairloom.pipeline.store.manifest import Manifest
-from pairloom.pipeline.store.receipts import FORMAT_VERSION
 
 __all__ = ["STAGES", "Plan", "Projection", "SourceProjection", "make_plan", "project", "project_sources"]
 

@@ -4,7 +4,6 @@ from pairloom.pipeline.recipe.corpus import CorpusSource, Mixture
 from pairloom.pipeline.recipe.drift import DriftLimits, Retokenize
 from pairloom.pipeline.recipe.reading import load_recipe, parse_recipe
 from pairloom.pipeline.recipe.rows import Pack, Shuffle, Tokenize
-from pairloom.pipeline.recipe.section import fingerprint
 from pairloom.pipeline.recipe.vocabulary import (
     Cut,
     Learn,
@@ -31,7 +30,6 @@ __all__ = [
     "Superwords",
     "Tokenize",
     "VocabularyChoice",
-    "fingerprint",
     "load_recipe",
     "parse_recipe",
 ]

@@ -15,10 +15,11 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pairloom.operators.errors import ConflictError, CorruptionError, RecipeError
+from pairloom.pipeline.identity import FORMAT_VERSION
 from pairloom.pipeline.store.coverage import Coverage
 from pairloom.pipeline.store.files import StoredFile
 from pairloom.pipeline.store.objects import Objects
-from pairloom.pipeline.store.receipts import FORMAT_VERSION, Ledger
+from pairloom.pipeline.store.receipts import Ledger
 
 __all__ = [
     "Manifest",

@@ -15,14 +15,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pairloom.operators.errors import CorruptionError
+from pairloom.pipeline.identity import FORMAT_VERSION
 from pairloom.pipeline.phases import elapsed
-from pairloom.pipeline.recipe import fingerprint
 from pairloom.pipeline.store.coverage import Coverage
 from pairloom.pipeline.store.files import StoredFile
 from pairloom.pipeline.store.objects import Objects
 
 __all__ = [
-    "FORMAT_VERSION",
     "Ledger",
     "Piece",
     "Receipt",
@@ -32,10 +31,8 @@ __all__ = [
     "discard_all",
     "find_receipt",
     "find_receipts",
-    "unit_id",
 ]
 
-FORMAT_VERSION = 1
 FEW = 32  # units that are asked for one by one; for more, one listing says which are worth asking for
 READS_AT_ONCE = 32
 
@@ -139,11 +136,6 @@ class Receipt(BaseModel):
             if file.role == role:
                 return file
         raise KeyError(role)
-
-
-def unit_id(stage: str, identity: object) -> str:
-    """The id of a unit of work: 32 hexadecimal digits of a hash of everything that changes its bytes."""
-    return fingerprint({"format": FORMAT_VERSION, "stage": stage, "identity": identity})[:32]
 
 
 def receipt_path(stage: str, unit: str) -> str:

@@ -18,11 +18,12 @@ import pyarrow as pa
 
 from pairloom.operators import WordCounts, merge_counts
 from pairloom.pipeline.flow.job import Job
+from pairloom.pipeline.identity import unit_id
 from pairloom.pipeline.phases import phase
 from pairloom.pipeline.stages.count.files import WORDS, word_batch, words_of
 from pairloom.pipeline.store.files import StoredFile, attempt_path, open_arrow, write_arrow
 from pairloom.pipeline.store.location import open_objects
-from pairloom.pipeline.store.receipts import Receipt, claim, unit_id
+from pairloom.pipeline.store.receipts import Receipt, claim
 
 __all__ = ["COMBINE_BYTES", "COMBINE_FILES", "COMBINE_FROM", "CombineTask", "combine", "grouped"]
 

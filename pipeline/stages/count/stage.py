@@ -17,17 +17,18 @@ import pyarrow as pa
 from pairloom.operators import WordCounter, WordCounts, count_pairs, merge_counts
 from pairloom.operators.text.normalize import normalize
 from pairloom.pipeline.flow.job import Job, dead_letters
+from pairloom.pipeline.identity import fingerprint, unit_id
 from pairloom.pipeline.inputs.intake import Intake, slice_identity
 from pairloom.pipeline.inputs.units import Unit
 from pairloom.pipeline.phases import in_phase, phase
-from pairloom.pipeline.recipe import Cut, fingerprint
+from pairloom.pipeline.recipe import Cut
 from pairloom.pipeline.stages.count.combine import combine
 from pairloom.pipeline.stages.count.files import PAIRS, WORDS, word_batch, words_of
 from pairloom.pipeline.store.files import StoredFile, attempt_path, open_arrow, write_arrow
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.manifest import StageRecord
 from pairloom.pipeline.store.objects import Objects
-from pairloom.pipeline.store.receipts import Ledger, Receipt, claim, unit_id
+from pairloom.pipeline.store.receipts import Ledger, Receipt, claim
 
 __all__ = ["CountTask", "MergeTask", "count"]
 

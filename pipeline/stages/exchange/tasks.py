@@ -18,8 +18,8 @@ from pairloom.operators.pack import Documents
 from pairloom.operators.selection.mixture import copy_keys, expanded
 from pairloom.operators.selection.order import document_keys, document_numbers, in_validation
 from pairloom.pipeline.flow.job import Job
+from pairloom.pipeline.identity import fingerprint, unit_id
 from pairloom.pipeline.phases import phase
-from pairloom.pipeline.recipe import fingerprint
 from pairloom.pipeline.stages.exchange.files import INDEX, Exchanged, Spread, write_spread
 from pairloom.pipeline.stages.exchange.partitions import Splits
 from pairloom.pipeline.stages.select.copies import Selection, taken_counts
@@ -30,7 +30,7 @@ from pairloom.pipeline.store.files import StoredFile, open_arrow
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.manifest import StageRecord
 from pairloom.pipeline.store.objects import Objects
-from pairloom.pipeline.store.receipts import Receipt, claim, unit_id
+from pairloom.pipeline.store.receipts import Receipt, claim
 
 __all__ = ["ExchangeTask", "RegroupTask", "exchange_tasks", "regroup_tasks"]
 

@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 
 from pairloom.operators import Vocabulary, extend_bpe, learn_superwords, merge_counts, segment_words
+from pairloom.pipeline.identity import unit_id
 from pairloom.pipeline.recipe import Superwords
 from pairloom.pipeline.stages.count.files import read_words
 from pairloom.pipeline.stages.learn.files import most_frequent, publish
 from pairloom.pipeline.store.files import StoredFile
 from pairloom.pipeline.store.location import open_objects
-from pairloom.pipeline.store.receipts import Receipt, unit_id
+from pairloom.pipeline.store.receipts import Receipt
 
 __all__ = ["ExtendTask"]
 

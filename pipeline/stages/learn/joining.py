@@ -26,6 +26,7 @@ from pairloom.operators.models.bpe.sharded import (
 )
 from pairloom.operators.models.bpe.superwords import assemble_superwords
 from pairloom.pipeline.flow.job import Job
+from pairloom.pipeline.identity import unit_id
 from pairloom.pipeline.phases import phase
 from pairloom.pipeline.stages.learn.files import publish, read_memo
 from pairloom.pipeline.stages.learn.pieces import SegmentsPost, SegmentTask, read_segments
@@ -34,7 +35,7 @@ from pairloom.pipeline.store.files import StoredFile
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.merge_log import MergeLog
 from pairloom.pipeline.store.objects import Objects
-from pairloom.pipeline.store.receipts import Receipt, find_receipt, unit_id
+from pairloom.pipeline.store.receipts import Receipt, find_receipt
 
 __all__ = ["AssembleJoinedTask", "JoinTask", "join_words"]
 

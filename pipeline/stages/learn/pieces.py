@@ -12,13 +12,14 @@ import pyarrow as pa
 from pairloom.operators import Vocabulary, segment_words
 from pairloom.operators.models.bpe.layout import TokenSequences
 from pairloom.operators.models.bpe.sharded import Partition, TokenWords
+from pairloom.pipeline.identity import unit_id
 from pairloom.pipeline.phases import phase
 from pairloom.pipeline.stages.count.files import read_words
 from pairloom.pipeline.stages.learn.rounds import MemberPost
 from pairloom.pipeline.store.files import StoredFile, attempt_path, one_array, open_arrow, write_arrow
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.objects import Objects
-from pairloom.pipeline.store.receipts import Receipt, claim, unit_id
+from pairloom.pipeline.store.receipts import Receipt, claim
 
 __all__ = ["SegmentTask", "SegmentsPost", "read_segments"]
 

@@ -16,6 +16,7 @@ from pairloom.operators.errors import CapacityError
 from pairloom.operators.models.bpe.assembling import assemble
 from pairloom.operators.models.bpe.sharded import Coordinator
 from pairloom.pipeline.flow.job import Job
+from pairloom.pipeline.identity import unit_id
 from pairloom.pipeline.recipe import Superwords
 from pairloom.pipeline.stages.count.files import read_pairs, read_words
 from pairloom.pipeline.stages.learn.extend import ExtendTask
@@ -27,7 +28,7 @@ from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.manifest import StageRecord
 from pairloom.pipeline.store.merge_log import MergeLog
 from pairloom.pipeline.store.objects import Objects
-from pairloom.pipeline.store.receipts import Receipt, find_receipt, unit_id
+from pairloom.pipeline.store.receipts import Receipt, find_receipt
 
 __all__ = ["AssembleTask", "LearnTask", "learn"]
 

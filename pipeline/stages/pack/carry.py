@@ -16,11 +16,12 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pairloom.operators.pack import Documents, PackPlan
+from pairloom.pipeline.identity import unit_id
 from pairloom.pipeline.stages.pack.rows import RowSettings, write_rows
 from pairloom.pipeline.store.files import StoredFile, attempt_path, open_arrow, write_arrow
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.objects import Objects
-from pairloom.pipeline.store.receipts import Receipt, claim, unit_id
+from pairloom.pipeline.store.receipts import Receipt, claim
 
 __all__ = ["CarryTask", "carry_tasks", "write_leftover"]
 

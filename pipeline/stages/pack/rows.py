@@ -13,10 +13,10 @@ from pairloom.operators.kernels.hashing import hash_bytes
 from pairloom.operators.pack import Documents, PackPlan, decompose, gather, pack
 from pairloom.operators.selection.order import permutation
 from pairloom.pipeline.dataset.stream import rows_a_block
+from pairloom.pipeline.identity import FORMAT_VERSION
 from pairloom.pipeline.phases import in_phase
 from pairloom.pipeline.store.files import StoredFile, attempt_path, write_arrow
 from pairloom.pipeline.store.objects import Objects
-from pairloom.pipeline.store.receipts import FORMAT_VERSION
 
 __all__ = ["RowSettings", "packed_schema", "write_rows"]
 

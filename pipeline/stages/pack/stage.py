@@ -19,6 +19,7 @@ from pairloom.operators import Vocabulary
 from pairloom.operators.errors import CorruptionError
 from pairloom.operators.pack import Documents, PackPlan
 from pairloom.pipeline.flow.job import Job
+from pairloom.pipeline.identity import unit_id
 from pairloom.pipeline.phases import phase
 from pairloom.pipeline.stages.exchange.contents import known_contents, spread_all
 from pairloom.pipeline.stages.exchange.files import Exchanged
@@ -30,7 +31,7 @@ from pairloom.pipeline.store.files import StoredFile
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.manifest import SourceRecord, StageRecord
 from pairloom.pipeline.store.objects import Objects
-from pairloom.pipeline.store.receipts import Ledger, Receipt, claim, unit_id
+from pairloom.pipeline.store.receipts import Ledger, Receipt, claim
 
 __all__ = ["PackTask", "pack_rows", "packed_schema"]
 

@@ -13,11 +13,12 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pairloom.operators.selection.duplicates import later_duplicates
+from pairloom.pipeline.identity import unit_id
 from pairloom.pipeline.stages.select.survey import split_counts
 from pairloom.pipeline.store.files import StoredFile, attempt_path, open_arrow, write_arrow
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.objects import Objects
-from pairloom.pipeline.store.receipts import Ledger, Receipt, claim, unit_id
+from pairloom.pipeline.store.receipts import Ledger, Receipt, claim
 
 __all__ = ["DuplicatesTask", "digest_partitions", "read_duplicates"]
 

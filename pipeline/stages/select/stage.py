@@ -17,7 +17,8 @@ from typing import Literal
 from pairloom.operators.errors import CapacityError, RecipeError
 from pairloom.operators.selection.mixture import passes, source_epochs
 from pairloom.pipeline.flow.job import Job
-from pairloom.pipeline.recipe import Recipe, fingerprint
+from pairloom.pipeline.identity import fingerprint
+from pairloom.pipeline.recipe import Recipe
 from pairloom.pipeline.stages.agreement import check_deduplicated, check_surveyed
 from pairloom.pipeline.stages.select.copies import ORDINAL_BITS, Selection
 from pairloom.pipeline.stages.select.duplicates import DuplicatesTask, digest_partitions

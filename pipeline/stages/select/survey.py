@@ -13,11 +13,12 @@ import pyarrow as pa
 
 from pairloom.operators.selection.duplicates import digest_parts, digests
 from pairloom.operators.selection.order import in_validation
+from pairloom.pipeline.identity import unit_id
 from pairloom.pipeline.stages.tokenize.shards import PlacedShard
 from pairloom.pipeline.store.files import StoredFile, attempt_path, open_arrow, write_arrow
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.objects import Objects
-from pairloom.pipeline.store.receipts import Ledger, Receipt, claim, unit_id
+from pairloom.pipeline.store.receipts import Ledger, Receipt, claim
 
 __all__ = ["DIGESTS", "SurveyTask", "split_counts"]
 

@@ -16,6 +16,7 @@ from pairloom.operators import Vocabulary
 from pairloom.operators.encode.columns import Encoded, encode_column
 from pairloom.operators.errors import CorruptionError
 from pairloom.pipeline.flow.job import Job, dead_letters
+from pairloom.pipeline.identity import unit_id
 from pairloom.pipeline.inputs.intake import Documents, Intake, slice_identity
 from pairloom.pipeline.inputs.units import Unit
 from pairloom.pipeline.phases import elapsed, phase
@@ -28,7 +29,7 @@ from pairloom.pipeline.store.files import attempt_path, write_arrow
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.manifest import StageRecord
 from pairloom.pipeline.store.objects import Objects
-from pairloom.pipeline.store.receipts import Ledger, Piece, Receipt, claim, committed_receipts, unit_id
+from pairloom.pipeline.store.receipts import Ledger, Piece, Receipt, claim, committed_receipts
 
 __all__ = ["TokenizeTask", "shard_schema", "tokenize", "tokenize_task"]
 

@@ -8,7 +8,7 @@ from pairloom.operators.errors import DataError, StorageError
 from pairloom.pipeline.execution.base import Done, PreemptedError
 from pairloom.pipeline.execution.local import LocalExecutor
 from pairloom.pipeline.execution.retries import Retries
-from pairloom.pipeline.store.receipts import unit_id
+from pairloom.pipeline.identity import unit_id
 from tests.tasks import Scripted
 
 QUICK = Retries(storage_failures=2, first_wait=0.001)

@@ -3,7 +3,8 @@
 import pytest
 
 from pairloom.operators.errors import RecipeError
-from pairloom.pipeline.recipe import Recipe, fingerprint, load_recipe, parse_recipe
+from pairloom.pipeline.identity import fingerprint
+from pairloom.pipeline.recipe import Recipe, load_recipe, parse_recipe
 
 MINIMAL = 'corpus:\n  - name: a\n    paths: ["*.txt"]\n'
 

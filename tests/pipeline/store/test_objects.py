@@ -14,10 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pairloom.operators.errors import CorruptionError
+from pairloom.pipeline.identity import unit_id
 from pairloom.pipeline.store.files import attempt_path, open_arrow, read_batches, write_arrow, write_bytes
 from pairloom.pipeline.store.location import check_writable, open_objects
 from pairloom.pipeline.store.objects import Objects
-from pairloom.pipeline.store.receipts import Receipt, claim, unit_id
+from pairloom.pipeline.store.receipts import Receipt, claim
 from pairloom.pipeline.store.remote import files as remote_files
 from pairloom.pipeline.store.remote.files import RangeReader
 

@@ -8,11 +8,12 @@ import pyarrow as pa
 import pytest
 
 from pairloom.operators.errors import ConflictError, CorruptionError, RecipeError
+from pairloom.pipeline.identity import unit_id
 from pairloom.pipeline.store.files import attempt_path, check_stored, open_arrow, write_arrow, write_bytes
 from pairloom.pipeline.store.location import check_writable, open_objects
 from pairloom.pipeline.store.manifest import Manifest, StageRecord, commit, latest_manifest, read_manifest
 from pairloom.pipeline.store.objects import LocalObjects
-from pairloom.pipeline.store.receipts import Ledger, Receipt, claim, discard, find_receipt, unit_id
+from pairloom.pipeline.store.receipts import Ledger, Receipt, claim, discard, find_receipt
 
 SCHEMA = pa.schema([("n", pa.int64())])
 

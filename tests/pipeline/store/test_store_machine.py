@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, precondition, rule
 
 from pairloom.operators.errors import ConflictError
+from pairloom.pipeline.identity import unit_id
 from pairloom.pipeline.store.files import attempt_path, check_stored, write_bytes
 from pairloom.pipeline.store.gc import check_present, collect, first_kept
 from pairloom.pipeline.store.manifest import Manifest, StageRecord, commit, latest_manifest, read_manifest
 from pairloom.pipeline.store.objects import LocalObjects
-from pairloom.pipeline.store.receipts import Receipt, claim, discard, find_receipt, receipt_path, unit_id
+from pairloom.pipeline.store.receipts import Receipt, claim, discard, find_receipt, receipt_path
 
 GRACE = 1_000.0
 START = 1_000_000_000.0

@@ -8,9 +8,10 @@ from types import SimpleNamespace
 import pytest
 
 from pairloom.operators.errors import RecipeError, StorageError
+from pairloom.pipeline.identity import unit_id
 from pairloom.pipeline.store.files import write_bytes
 from pairloom.pipeline.store.location import check_writable, open_objects
-from pairloom.pipeline.store.receipts import Receipt, claim, find_receipt, unit_id
+from pairloom.pipeline.store.receipts import Receipt, claim, find_receipt
 from pairloom.pipeline.store.remote import faults as remote_faults
 from pairloom.pipeline.store.remote import files as remote_files
 from tests.servers import FAULTS, S3, Proxy, fresh_connections

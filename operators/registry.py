@@ -1,0 +1,109 @@
+"""Where things of one kind are found by name: a file of a package each, or an entry point of another distribution.
+
+A kind (a reader, a document step, a model …) is a base class with a folder of its own. `fim` is the class in
+`operators/transforms/fim.py` that names itself `fim`; whoever adds a file has added the thing. From outside, an entry point
+of the kind's group names the class:
+
+    [project.entry-points."pairloom.steps"]
+    shout = "my_package.shout:Shout"
+
+Names are known without importing anything, so that a recipe is checked, and help is shown, before any kernel is loaded.
+"""
+
+import difflib
+import functools
+import pkgutil
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Generic, TypeVar
+
+from pairloom.operators.errors import RecipeError
+
+__all__ = ["Registry"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Registry(Generic[T]):
+    """The things of one kind, by name.
+
+    `kind` is what people call one ("token step"), `package` the folder whose modules define them, one each, `base` the path
+    "module:Class" of what they all are, `group` the entry points that bring others. A module that starts with an underscore
+    is none of them.
+    """
+
+    kind: str
+    package: str
+    base: str
+    group: str
+
+    def names(self) -> tuple[str, ...]:
+        """Every name, ascending: those of the package and those that other distributions bring."""
+        return tuple(sorted({*self._modules, *self._points}))
+
+    def get(self, name: str) -> type[T]:
+        """The class of a name.
+
+        Raises RecipeError for a name that nobody has, with the nearest one, and for one that cannot be loaded.
+        """
+        point = self._points.get(name)
+        if name in self._modules:
+            if point is not None:
+                raise RecipeError(
+                    f"the {self.kind} {name!r} is Pairloom's own, and {_owner(point)} brings another: rename that one"
+                )
+            return self._own(name)
+        if point is None:
+            near = difflib.get_close_matches(name, self.names(), n=1, cutoff=0.0)
+            hint = f"; did you mean {near[0]!r}? (there are: {', '.join(self.names())})" if near else ""
+            raise RecipeError(f"there is no {self.kind} {name!r}{hint}")
+        try:
+            found = point.load()
+        except Exception as error:
+            raise RecipeError(
+                f"the {self.kind} {name!r} of {_owner(point)} ({point.value}) cannot be loaded: {error!r}"
+            ) from error
+        return self._checked(found, name, f"{point.value} of {_owner(point)}")
+
+    def all(self) -> dict[str, type[T]]:
+        """Every class, by name; imports them all."""
+        return {name: self.get(name) for name in self.names()}
+
+    @functools.cached_property
+    def _modules(self) -> frozenset[str]:
+        path = import_module(self.package).__path__
+        return frozenset(info.name for info in pkgutil.iter_modules(path) if not info.name.startswith("_"))
+
+    @functools.cached_property
+    def _points(self) -> dict[str, EntryPoint]:
+        return {point.name: point for point in entry_points(group=self.group)}
+
+    def _own(self, name: str) -> type[T]:
+        module = import_module(f"{self.package}.{name}")
+        base = self._base()
+        for value in vars(module).values():
+            if isinstance(value, type) and issubclass(value, base) and getattr(value, "name", None) == name:
+                return value
+        raise TypeError(f"{module.__name__} defines no {self.kind} with name = {name!r}: this is a bug")
+
+    def _checked(self, found: Any, name: str, where: str) -> type[T]:
+        base = self._base()
+        if not (isinstance(found, type) and issubclass(found, base)):
+            raise RecipeError(f"{where} is no {self.kind}: it must be a subclass of {base.__name__}")
+        if getattr(found, "name", None) != name:
+            raise RecipeError(
+                f"{where} is the {self.kind} {name!r} by its entry point, and {getattr(found, 'name', None)!r} by itself: give "
+                "both one name"
+            )
+        return found
+
+    def _base(self) -> type[T]:
+        module, _, name = self.base.partition(":")
+        base: type[T] = getattr(import_module(module), name)
+        return base
+
+
+def _owner(point: EntryPoint) -> str:
+    return point.dist.name if point.dist is not None else "another distribution"
