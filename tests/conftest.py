@@ -8,4 +8,4 @@ settings.register_profile(
 )
 settings.load_profile("pairloom")
 
-pytest_plugins = ["tests.servers"]
+pytest_plugins = ["tests.support.servers"]

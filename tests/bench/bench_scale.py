@@ -21,7 +21,7 @@ from pairloom.jobs.show.progress import Progress
 from pairloom.pipeline.flow.job import Job
 from pairloom.pipeline.store.manifest import Manifest, StageRecord, commit, latest_manifest
 from pairloom.pipeline.store.receipts import Ledger
-from tests.simulation import MemoryObjects, Returning, count_tasks, simulated_plan
+from tests.support.simulation import MemoryObjects, Returning, count_tasks, simulated_plan
 
 T = TypeVar("T")
 

@@ -23,7 +23,7 @@ from pairloom.pipeline.report import (
     report_on_vocabulary,
 )
 from tests.browser.conftest import WIDTHS, Opened, open_page
-from tests.corpora import WORDS, documents, recipe_for
+from tests.support.corpora import WORDS, documents, recipe_for
 
 PAGES = ("root", "sources", "bare", "compared")
 NASTY = '</code><script>alert("x")</script><img src=x onerror=alert(1)> \x00\u202e$x_1$ & '

@@ -22,8 +22,8 @@ from pairloom.pipeline.execution.retries import Retries
 from pairloom.pipeline.execution.workers import LocalCrew
 from pairloom.pipeline.flow.events import Event, RoundDone
 from pairloom.pipeline.store.merge_log import MergeLog
-from tests.corpora import contents, open_objects_of, recipe_for, write_jsonl
-from tests.posts import AdderPost
+from tests.support.corpora import contents, open_objects_of, recipe_for, write_jsonl
+from tests.support.posts import AdderPost
 
 pytestmark = [
     pytest.mark.ray,

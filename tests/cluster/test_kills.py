@@ -25,7 +25,7 @@ from pairloom.pipeline.execution.ray.tasks import RayExecutor
 from pairloom.pipeline.execution.retries import Retries
 from pairloom.pipeline.flow.events import Event, StepStarted
 from pairloom.pipeline.store.gc import collect
-from tests.corpora import contents, documents, recipe_for, write_jsonl
+from tests.support.corpora import contents, documents, recipe_for, write_jsonl
 
 KILLS = int(os.environ.get("PAIRLOOM_KILLS", "4"))
 DRIVER_KILLS = int(os.environ.get("PAIRLOOM_DRIVER_KILLS", "2"))

@@ -18,9 +18,9 @@ import pytest
 from pairloom.pipeline import open_dataset, run
 from pairloom.pipeline.flow.log import RunRecord, list_runs, read_run
 from pairloom.pipeline.store.location import open_objects
-from tests.corpora import contents, documents, recipe_for, write_jsonl
-from tests.machines import RAY_FOLDER, Network, network
-from tests.servers import fresh_connections, s3_client, s3_server
+from tests.support.corpora import contents, documents, recipe_for, write_jsonl
+from tests.support.machines import RAY_FOLDER, Network, network
+from tests.support.servers import fresh_connections, s3_client, s3_server
 
 pytestmark = [
     pytest.mark.ray,

@@ -20,8 +20,8 @@ from pairloom.pipeline.execution.ray.metrics import METRICS
 from pairloom.pipeline.execution.ray.tasks import RayExecutor
 from pairloom.pipeline.execution.retries import Retries
 from pairloom.pipeline.store.receipts import Ledger
-from tests.corpora import documents, recipe_for, write_jsonl
-from tests.tasks import Scripted
+from tests.support.corpora import documents, recipe_for, write_jsonl
+from tests.support.tasks import Scripted
 
 pytestmark = [
     pytest.mark.ray,

@@ -10,7 +10,7 @@ import ray
 from pairloom.operators.errors import DataError
 from pairloom.pipeline import open_dataset, run
 from pairloom.pipeline.report import Options, report_on_root
-from tests.corpora import contents, documents, recipe_for, write_jsonl
+from tests.support.corpora import contents, documents, recipe_for, write_jsonl
 
 pytestmark = [
     pytest.mark.ray,

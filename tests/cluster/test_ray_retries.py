@@ -11,7 +11,7 @@ from pairloom.pipeline.execution.base import PreemptedError
 from pairloom.pipeline.execution.ray.tasks import RayExecutor
 from pairloom.pipeline.execution.retries import Retries
 from pairloom.pipeline.store.receipts import Receipt
-from tests.tasks import Scripted
+from tests.support.tasks import Scripted
 
 pytestmark = [
     pytest.mark.ray,

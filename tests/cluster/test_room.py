@@ -12,7 +12,7 @@ from pairloom.operators.errors import RecipeError
 from pairloom.pipeline.execution.ray.tasks import RayExecutor, _largest_machine
 from pairloom.pipeline.execution.retries import Retries
 from pairloom.pipeline.store.receipts import Receipt
-from tests.tasks import Scripted
+from tests.support.tasks import Scripted
 
 MB = 1 << 20
 

@@ -8,7 +8,7 @@ import pytest
 
 from pairloom.pipeline import Dataset
 from pairloom.pipeline.export import FORMATS, export
-from tests.exports import expected, made, used, wide_vocabulary
+from tests.support.exports import expected, made, used, wide_vocabulary
 
 BOTH = ("rows", "documents")
 SIZES = (400, 65510, 70000)  # uint16 everywhere, int32 in Megatron alone, int32 or uint32 everywhere

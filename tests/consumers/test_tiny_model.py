@@ -15,7 +15,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from pairloom.pipeline import Dataset, open_dataset, run
 from pairloom.pipeline.dataset.torch import TorchRows, mask_mod
-from tests.corpora import documents, recipe_for, write_jsonl
+from tests.support.corpora import documents, recipe_for, write_jsonl
 
 WIDTH = 32
 CLOSE = 1e-10

@@ -20,7 +20,7 @@ from pairloom.pipeline import Dataset, open_dataset, run
 from pairloom.pipeline.dataset.torch import COLUMNS, TorchRows, mask_mod, stream_state
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.objects import LocalObjects
-from tests.corpora import documents, recipe_for, write_jsonl
+from tests.support.corpora import documents, recipe_for, write_jsonl
 
 # More workers than processors are what some of the tests are about.
 pytestmark = [

@@ -23,7 +23,7 @@ import yaml
 from pairloom.jobs.cli import app
 from pairloom.pipeline import make_plan, parse_recipe
 from pairloom.pipeline.flow.plan import project
-from tests.kuberay import SCHEMAS
+from tests.infra.kuberay import SCHEMAS
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 

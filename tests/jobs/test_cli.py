@@ -10,7 +10,7 @@ import tiktoken.load
 
 from pairloom.jobs.cli import main
 from pairloom.pipeline import open_dataset
-from tests.corpora import documents, write_jsonl
+from tests.support.corpora import documents, write_jsonl
 
 RECIPE = """
 root: {folder}/out

@@ -7,7 +7,7 @@ from pathlib import Path
 from pairloom.pipeline import run
 from pairloom.pipeline.flow.events import Event, UnitDone
 from pairloom.pipeline.phases import PHASES, Usage, in_phase, leaving, phase, watched
-from tests.corpora import documents, recipe_for, write_jsonl
+from tests.support.corpora import documents, recipe_for, write_jsonl
 
 
 def _busy(seconds: float) -> None:

@@ -22,7 +22,14 @@ from pairloom.pipeline.stages.pack.rows import RowSettings
 from pairloom.pipeline.stages.pack.stage import PackTask
 from pairloom.pipeline.store.gc import collect
 from pairloom.pipeline.store.manifest import Manifest
-from tests.corpora import contents, documents, mixed_recipe_for, open_objects_of, recipe_for, write_jsonl
+from tests.support.corpora import (
+    contents,
+    documents,
+    mixed_recipe_for,
+    open_objects_of,
+    recipe_for,
+    write_jsonl,
+)
 
 GROUPS = 8
 BLOCK = (f"pack.shuffle={{mode: block, groups: {GROUPS}}}", "execution.unit_bytes=1000", "pack.seq_len=32")

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from pairloom.pipeline import open_dataset, run
-from tests.corpora import contents, documents, recipe_for, write_jsonl
+from tests.support.corpora import contents, documents, recipe_for, write_jsonl
 
 KILLS = 6
 CODE = "import sys; from pathlib import Path; from tests.runs.test_kill import job; job(Path(sys.argv[1]))"

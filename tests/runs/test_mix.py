@@ -19,7 +19,7 @@ from pairloom.pipeline.stages.exchange import partitions
 from pairloom.pipeline.stages.select import duplicates
 from pairloom.pipeline.stages.select import stage as select
 from pairloom.pipeline.store.manifest import Manifest, SourceRecord
-from tests.corpora import contents, copies_of, documents, mixed_recipe_for, rows_of, write_jsonl
+from tests.support.corpora import contents, copies_of, documents, mixed_recipe_for, rows_of, write_jsonl
 
 Corpus = dict[str, list[tuple[str, str]]]
 SMALL = ("execution.unit_bytes=12000", "pack.file_tokens=6000", "pack.shuffle.seed=5")

@@ -17,7 +17,7 @@ from pairloom.pipeline.audit.verify import verify
 from pairloom.pipeline.flow.events import Event, StepStarted
 from pairloom.pipeline.stages.exchange import partitions
 from pairloom.pipeline.store.manifest import Manifest
-from tests.corpora import contents, documents, recipe_for, rows_of, texts_of, write_jsonl
+from tests.support.corpora import contents, documents, recipe_for, rows_of, texts_of, write_jsonl
 
 
 def proved(dataset: Dataset) -> None:

@@ -18,7 +18,7 @@ from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.manifest import Manifest
 from pairloom.pipeline.store.objects import LocalObjects
 from pairloom.pipeline.store.remote.objects import RemoteObjects
-from tests.corpora import contents, documents, mixed_recipe_for, write_jsonl
+from tests.support.corpora import contents, documents, mixed_recipe_for, write_jsonl
 
 When = Literal["before", "after", "within"]
 CALLS = ("read", "exists", "open", "put", "put_if_absent", "list", "delete")

@@ -15,8 +15,8 @@ from pairloom.pipeline import Recipe, open_dataset, run
 from pairloom.pipeline.store import location
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.remote.objects import RemoteObjects
-from tests.corpora import contents, documents, recipe_for, texts_of, write_jsonl
-from tests.servers import S3, Proxy, fresh_connections, s3_client
+from tests.support.corpora import contents, documents, recipe_for, texts_of, write_jsonl
+from tests.support.servers import S3, Proxy, fresh_connections, s3_client
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from pairloom.pipeline.generations.retokenize import Amount, plan_again, retoken
 from pairloom.pipeline.inputs import intake as reading
 from pairloom.pipeline.store.gc import collect
 from pairloom.pipeline.store.receipts import find_receipt
-from tests.corpora import contents, documents, open_objects_of, recipe_for, write_jsonl
+from tests.support.corpora import contents, documents, open_objects_of, recipe_for, write_jsonl
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from pairloom.operators.errors import ConflictError, DataError, RecipeError
 from pairloom.operators.selection.order import document_numbers
 from pairloom.pipeline import Recipe, open_dataset, run
 from pairloom.pipeline.flow.events import Event, StepStarted
-from tests.corpora import contents, documents, recipe_for, rows_of, texts_of, write_jsonl
+from tests.support.corpora import contents, documents, recipe_for, rows_of, texts_of, write_jsonl
 
 
 @pytest.mark.parametrize("repeated", [0, 1])

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from pairloom.operators.selection.order import document_numbers
 from pairloom.pipeline import open_dataset, parse_recipe, run
-from tests.corpora import texts_of
+from tests.support.corpora import texts_of
 
 RECIPE = """
 root: {root}

@@ -10,7 +10,7 @@ import pytest
 
 from pairloom.pipeline import run
 from pairloom.pipeline.store.manifest import latest_manifest
-from tests.corpora import contents, documents, open_objects_of, recipe_for, write_jsonl
+from tests.support.corpora import contents, documents, open_objects_of, recipe_for, write_jsonl
 
 RECIPE = """
 root: {folder}/stopped

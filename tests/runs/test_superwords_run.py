@@ -26,7 +26,7 @@ from pairloom.pipeline import open_dataset, parse_recipe, run
 from pairloom.pipeline.execution.local import LocalExecutor
 from pairloom.pipeline.flow.events import Event, RoundDone, StepStarted, UnitDone
 from pairloom.pipeline.flow.plan import make_plan, project
-from tests.corpora import contents, documents, texts_of, write_jsonl
+from tests.support.corpora import contents, documents, texts_of, write_jsonl
 
 SPECIAL = ["<|endoftext|>"]
 

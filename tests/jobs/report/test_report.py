@@ -32,7 +32,7 @@ from pairloom.pipeline.report import Measured, Options, compare, report_on_root,
 from pairloom.pipeline.report.documents import spelled
 from pairloom.pipeline.report.groups import DIGITS, LETTERS
 from pairloom.pipeline.report.text import Group
-from tests.corpora import documents, recipe_for
+from tests.support.corpora import documents, recipe_for
 
 COUNTS = count_words(pa.array([text for _, text in documents(20)]), Pretokenizer(scheme="llama3"))
 VOID = {"meta", "br", "use", "path", "rect", "line", "circle"}

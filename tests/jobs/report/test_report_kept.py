@@ -17,7 +17,7 @@ from pairloom.operators.evaluate.curve import prefix
 from pairloom.operators.evaluate.morphology import morphology_facts
 from pairloom.pipeline.report import Lexicon, Options, report_on_vocabulary
 from pairloom.pipeline.report.probes import PROBES
-from tests.corpora import documents
+from tests.support.corpora import documents
 
 LANGUAGES = ("en", "de", "fr")
 

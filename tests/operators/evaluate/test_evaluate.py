@@ -25,7 +25,7 @@ from pairloom.operators.evaluate import (
 from pairloom.operators.evaluate.word_tally import KINDS, WordTally
 from pairloom.operators.reference.evaluate import count_numbers as reference_numbers
 from pairloom.operators.reference.evaluate import document_rows, number_shares, renyi, tally
-from tests.corpora import documents
+from tests.support.corpora import documents
 
 TEXTS = pa.array([text for _, text in documents(120, seed=5)], pa.large_string())
 CUT = Pretokenizer(scheme="gpt2")

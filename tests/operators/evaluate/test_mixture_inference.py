@@ -12,7 +12,7 @@ from pairloom.operators import Pretokenizer, WordCounts, count_words, learn_bpe,
 from pairloom.operators.evaluate.mixture_inference import infer_mixture, log10_mse
 from pairloom.operators.evaluate.trace import add_traces, merge_trace
 from pairloom.operators.reference.bpe import apply_merge, pair_counts
-from tests.corpora import documents
+from tests.support.corpora import documents
 
 CUT = Pretokenizer(scheme="gpt2")
 

@@ -16,7 +16,7 @@ from pairloom.pipeline.audit.verify import Proof, verify
 from pairloom.pipeline.store.files import StoredFile, attempt_path, write_arrow
 from pairloom.pipeline.store.manifest import commit
 from pairloom.pipeline.store.receipts import find_receipt, receipt_path
-from tests.corpora import documents, mixed_recipe_for, recipe_for, write_jsonl
+from tests.support.corpora import documents, mixed_recipe_for, recipe_for, write_jsonl
 
 Rows = list[dict[str, Any]]
 

@@ -21,7 +21,7 @@ from pairloom.pipeline.dataset.loader import Loader
 from pairloom.pipeline.dataset.stream import BLOCK_ROWS, RowStream, block_sizes, rows_a_block
 from pairloom.pipeline.store.files import StoredFile, write_arrow
 from pairloom.pipeline.store.objects import LocalObjects
-from tests.corpora import documents, recipe_for, write_jsonl
+from tests.support.corpora import documents, recipe_for, write_jsonl
 
 Row = tuple[int, ...]
 

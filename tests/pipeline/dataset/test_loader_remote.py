@@ -14,8 +14,8 @@ from pairloom.pipeline.dataset.stream import BLOCK_ROWS, block_sizes
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.objects import LocalObjects
 from pairloom.pipeline.store.remote import files as remote_files
-from tests.corpora import documents, recipe_for, write_jsonl
-from tests.servers import Proxy
+from tests.support.corpora import documents, recipe_for, write_jsonl
+from tests.support.servers import Proxy
 
 
 @pytest.fixture(scope="module")

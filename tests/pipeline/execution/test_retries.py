@@ -9,7 +9,7 @@ from pairloom.pipeline.execution.base import Done, PreemptedError
 from pairloom.pipeline.execution.local import LocalExecutor
 from pairloom.pipeline.execution.retries import Retries
 from pairloom.pipeline.identity import unit_id
-from tests.tasks import Scripted
+from tests.support.tasks import Scripted
 
 QUICK = Retries(storage_failures=2, first_wait=0.001)
 

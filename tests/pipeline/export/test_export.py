@@ -28,8 +28,8 @@ from pairloom.pipeline.export.target import DONE, STARTED, Target
 from pairloom.pipeline.export.whole_documents import Documents
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.manifest import Manifest, commit
-from tests.corpora import documents, recipe_for, write_jsonl
-from tests.exports import (
+from tests.support.corpora import documents, recipe_for, write_jsonl
+from tests.support.exports import (
     expected,
     made,
     read_flat,

@@ -17,7 +17,7 @@ from pairloom.pipeline.export.target import Target
 from pairloom.pipeline.store.files import attempt_path, open_arrow, write_arrow
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.manifest import Manifest, commit
-from tests.exports import made
+from tests.support.exports import made
 
 SEQ_LEN = 2048
 BATCHES, ROWS = 400, 16

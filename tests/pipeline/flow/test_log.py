@@ -21,9 +21,9 @@ from pairloom.pipeline.phases import Usage
 from pairloom.pipeline.store.gc import LOGS_KEPT, collect
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.receipts import Ledger
-from tests.corpora import documents, open_objects_of, recipe_for, write_jsonl
-from tests.simulation import MemoryObjects, simulated_plan
-from tests.tasks import Scripted
+from tests.support.corpora import documents, open_objects_of, recipe_for, write_jsonl
+from tests.support.simulation import MemoryObjects, simulated_plan
+from tests.support.tasks import Scripted
 
 LEDGER = Ledger(documents_in=12, documents_out=10, rejected={"null_text": 2}, tokens=70)
 

@@ -17,8 +17,8 @@ from pairloom.pipeline.forecast.cluster import Cluster, forecast
 from pairloom.pipeline.forecast.shape import Requests, Shape, requests_of, shape_of
 from pairloom.pipeline.stages.count import combine
 from pairloom.pipeline.store.receipts import FEW
-from tests.corpora import documents, recipe_for, write_jsonl
-from tests.servers import Proxy
+from tests.support.corpora import documents, recipe_for, write_jsonl
+from tests.support.servers import Proxy
 
 TB = 1_000_000_000_000
 STAGES = {

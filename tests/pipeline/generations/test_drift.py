@@ -20,7 +20,7 @@ from pairloom.pipeline.recipe import DriftLimits
 from pairloom.pipeline.stages.learn.files import read_memo
 from pairloom.pipeline.store.coverage import Coverage
 from pairloom.pipeline.store.manifest import read_manifest
-from tests.corpora import mixed_recipe_for, open_objects_of
+from tests.support.corpora import mixed_recipe_for, open_objects_of
 
 ENGLISH = [
     "the",

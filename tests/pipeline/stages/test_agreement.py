@@ -19,7 +19,7 @@ from pairloom.pipeline.store.files import StoredFile
 from pairloom.pipeline.store.manifest import SourceRecord, StageRecord, latest_manifest
 from pairloom.pipeline.store.objects import LocalObjects
 from pairloom.pipeline.store.receipts import Ledger, Receipt, claim
-from tests.corpora import documents, open_objects_of, recipe_for, write_jsonl
+from tests.support.corpora import documents, open_objects_of, recipe_for, write_jsonl
 
 
 def stored(role: str, rows: int, tokens: int) -> StoredFile:

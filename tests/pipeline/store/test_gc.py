@@ -15,7 +15,7 @@ from pairloom.pipeline.store.gc import Listed, collect, garbage
 from pairloom.pipeline.store.manifest import Manifest
 from pairloom.pipeline.store.objects import LocalObjects, Objects
 from pairloom.pipeline.store.receipts import Receipt, claim, find_receipt
-from tests.corpora import contents, documents, open_objects_of, recipe_for, write_jsonl
+from tests.support.corpora import contents, documents, open_objects_of, recipe_for, write_jsonl
 
 LATER = 4e9  # the year 2096: whatever was written in a test is old by then
 DAY = 86_400.0

@@ -10,7 +10,7 @@ from pairloom.pipeline.flow.events import Event, StepStarted
 from pairloom.pipeline.stages.count import combine
 from pairloom.pipeline.stages.count.combine import grouped
 from pairloom.pipeline.store.files import StoredFile
-from tests.corpora import contents, documents, mixed_recipe_for, write_jsonl
+from tests.support.corpora import contents, documents, mixed_recipe_for, write_jsonl
 
 SOURCES: dict[str, dict[str, Any]] = {"one": {}, "two": {}, "three": {}}
 

@@ -9,7 +9,7 @@ from pairloom.pipeline.flow.events import Event, StepFinished
 from pairloom.pipeline.flow.job import Job
 from pairloom.pipeline.flow.plan import Plan
 from pairloom.pipeline.store.receipts import FEW, Receipt, find_receipts
-from tests.simulation import DOCUMENTS, MemoryObjects, Returning, count_tasks, simulated_plan
+from tests.support.simulation import DOCUMENTS, MemoryObjects, Returning, count_tasks, simulated_plan
 
 UNITS = 3000
 

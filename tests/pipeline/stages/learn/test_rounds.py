@@ -16,7 +16,7 @@ from pairloom.pipeline.flow.log import RunLog, list_runs, read_run
 from pairloom.pipeline.flow.plan import project
 from pairloom.pipeline.stages.learn.rounds import WordsPost, share_out
 from pairloom.pipeline.store.merge_log import MergeLog
-from tests.corpora import contents, open_objects_of, recipe_for, write_jsonl
+from tests.support.corpora import contents, open_objects_of, recipe_for, write_jsonl
 
 UNIT = "0123456789abcdef"
 

@@ -14,7 +14,7 @@ from pairloom.pipeline.store.location import check_writable, open_objects
 from pairloom.pipeline.store.receipts import Receipt, claim, find_receipt
 from pairloom.pipeline.store.remote import faults as remote_faults
 from pairloom.pipeline.store.remote import files as remote_files
-from tests.servers import FAULTS, S3, Proxy, fresh_connections
+from tests.support.servers import FAULTS, S3, Proxy, fresh_connections
 
 MIB = 1 << 20
 

@@ -12,8 +12,8 @@ from pairloom.pipeline import open_dataset, run
 from pairloom.pipeline.store.location import check_writable, open_objects
 from pairloom.pipeline.store.remote import files as remote_files
 from pairloom.pipeline.store.remote.faults import http_status, is_transient, persist, scrub
-from tests import stand_ins
-from tests.corpora import contents, documents, recipe_for, write_jsonl
+from tests.support import stand_ins
+from tests.support.corpora import contents, documents, recipe_for, write_jsonl
 
 pytestmark = pytest.mark.filterwarnings("ignore:Sending a large body directly:ResourceWarning")
 

@@ -297,7 +297,7 @@ def _forget() -> None:
 def gcs_root(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A root on a stand-in for Google Cloud Storage; skipped where gcsfs is not installed."""
     pytest.importorskip("gcsfs")
-    from tests.stand_ins import Gcs, stand_in
+    from tests.support.stand_ins import Gcs, stand_in
 
     monkeypatch.setattr(remote_faults, "FIRST_PAUSE", 0.001)
     with stand_in(Gcs) as url, fresh_connections():
@@ -310,7 +310,7 @@ def gcs_root(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 def azure_root(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A root on a stand-in for Azure Blob Storage; skipped where adlfs is not installed."""
     pytest.importorskip("adlfs")
-    from tests.stand_ins import Azure, stand_in
+    from tests.support.stand_ins import Azure, stand_in
 
     monkeypatch.setattr(remote_faults, "FIRST_PAUSE", 0.001)
     with stand_in(Azure) as url, fresh_connections():

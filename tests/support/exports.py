@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from pairloom.operators import Vocabulary
 from pairloom.operators.selection.order import in_validation
 from pairloom.pipeline import Dataset, open_dataset, run
-from tests.corpora import documents, recipe_for, rows_of, write_jsonl
+from tests.support.corpora import documents, recipe_for, rows_of, write_jsonl
 
 SHARE = 0.1
 END = "<|endoftext|>"
