@@ -3,7 +3,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: demo test test-browser test-consumers lint types imports bench clean
+.PHONY: demo test test-browser test-consumers lint tree types imports bench clean
 
 .venv/ready: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Pairloom needs Python 3.11 or newer with venv; none was found" >&2; exit 2; }
@@ -46,13 +46,17 @@ lint: .venv/ready-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: .venv/ready-dev
+tree: ## the folders under the names they are imported by, for tools that look for files
+	rm -rf build/types
 	mkdir -p build/types/pairloom
 	for f in operators pipeline jobs; do ln -sfn ../../../$$f build/types/pairloom/$$f; done
+	for f in jobs/pairloom/*.*; do ln -sfn ../../../$$f build/types/pairloom/; done
+
+types: .venv/ready-dev tree
 	$(BIN)/mypy
 
-imports: .venv/ready-dev
-	$(BIN)/lint-imports --no-cache
+imports: .venv/ready-dev tree
+	PYTHONPATH=build/types $(BIN)/lint-imports --no-cache
 
 bench: .venv/ready-dev ## figures beside the peers that are installed: pip install gigatoken gigabpe tokie
 	$(BIN)/python tests/bench/stdlib_text.py build/bench.txt

@@ -27,7 +27,7 @@ def test_the_wheel_holds_exactly_the_tree(tmp_path: Path) -> None:
     subprocess.run(command, check=True)
     (wheel,) = tmp_path.glob("*.whl")
     packed = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    assert packed == {f"pairloom/{name}" for name in tracked(*FOLDERS)}
+    assert packed == {f"pairloom/{name.removeprefix('jobs/pairloom/')}" for name in tracked(*FOLDERS)}
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
@@ -37,6 +37,13 @@ def test_a_folder_cannot_be_imported_under_a_second_name(folder: str) -> None:
     )
     assert done.returncode == 1
     assert f"import this package as pairloom.{folder}" in done.stderr
+
+
+def test_the_face_is_no_part_of_the_jobs() -> None:
+    code = "import pairloom.jobs.pairloom"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "import this package as pairloom " in done.stderr
 
 
 @pytest.mark.parametrize("package", ["pairloom.operators", "pairloom.pipeline"])
