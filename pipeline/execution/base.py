@@ -1,10 +1,10 @@
 """The protocol between what is to be done and where it is done.
 
-A task is data: a frozen, picklable value that knows how to run itself and returns a small receipt. Bulk goes from the
-worker to storage. One value (the vocabulary with its memo) may be shared by all tasks of a stage; an executor hands it
-to every worker once.
+A task is data: a frozen, picklable value that knows how to run itself and returns a small result, mostly a receipt. Bulk
+goes from the worker to storage. One value (the vocabulary with its memo) may be shared by all tasks of a stage; an
+executor hands it to every worker once.
 
-    Executor.run(tasks)      many units, each on its own: data in, a receipt out
+    Executor.run(tasks)      many units, each on its own: data in, a result out
     Executor.crew(posts)     a few members with a state, one a post: Crew.ask(message) gives each member's answer
 
 A post is data, as a task is: it knows how to become a member, anywhere, as often as need be. Members remember what they
@@ -17,7 +17,6 @@ from typing import Any, Protocol, runtime_checkable
 
 from pairloom.operators.errors import PairloomError
 from pairloom.pipeline.phases import Usage, watched
-from pairloom.pipeline.store.receipts import Receipt
 
 __all__ = ["Crew", "Done", "Executor", "Member", "Post", "PreemptedError", "Task", "never", "perform"]
 
@@ -36,7 +35,7 @@ class Task(Protocol):
     """One unit of work. Running it twice, anywhere, is harmless: the first receipt wins."""
 
     @property
-    def stage(self) -> str:
+    def step(self) -> str:
         """The step that the unit is of."""
 
     @property
@@ -47,19 +46,20 @@ class Task(Protocol):
     def label(self) -> str:
         """What the task works on, for messages: an input, a partition."""
 
-    @property
-    def memory(self) -> int:
+    def need(self) -> int:
         """Bytes of memory that the task needs at most, projected."""
 
-    def run(self, shared: Any) -> Receipt:
-        """Do the work, publish the receipt, and return it."""
+    def run(self, shared: Any) -> Any:
+        """Do the work and return its result, which is small: a receipt, or a value that can be pickled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """A task that is done: its receipt, what it took, and how often it failed before. Only the receipt is kept."""
+    """A task that is done: its step and unit, its result, what it took, and how often it failed before."""
 
-    receipt: Receipt
+    step: str
+    unit: str
+    result: Any
     usage: Usage = field(default_factory=Usage)
     retries: int = 0
 
@@ -67,8 +67,8 @@ class Done:
 def perform(task: Task, shared: Any) -> Done:
     """Run a task here, and watch where its time goes."""
     with watched() as usage:
-        receipt = task.run(shared)
-    return Done(receipt=receipt, usage=usage)
+        result = task.run(shared)
+    return Done(step=task.step, unit=task.unit, result=result, usage=usage)
 
 
 class Member(Protocol):
@@ -114,7 +114,7 @@ class Executor(Protocol):
     """Runs tasks somewhere."""
 
     def run(self, tasks: Iterable[Task], shared: Any = None) -> Iterator[Done]:
-        """Run every task and yield its receipt as it is done, in any order.
+        """Run every task and yield its result as it is done, in any order.
 
         Only a bounded number is in flight. An exception that a task raises is not retried: it is raised here with the
         stage and unit in front, and no further task is started. A StorageError, or a worker or machine that dies, is

@@ -26,7 +26,7 @@ class LocalExecutor:
         for task in tasks:
             if self.stop():
                 raise PreemptedError(
-                    f"asked to stop before {task.stage} unit {task.unit[:12]}; what is finished is kept, and the same "
+                    f"asked to stop before {task.step} unit {task.unit[:12]}; what is finished is kept, and the same "
                     "command goes on from there"
                 )
             yield self._perform(task, shared)
@@ -56,5 +56,5 @@ class LocalExecutor:
             except PairloomError as error:
                 raise located(error, task) from error
             except Exception as error:
-                error.add_note(f"in {task.stage} unit {task.unit[:12]}, {task.label}")
+                error.add_note(f"in {task.step} unit {task.unit[:12]}, {task.label}")
                 raise

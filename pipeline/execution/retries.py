@@ -45,4 +45,4 @@ def located(error: PairloomError, task: Task) -> PairloomError:
     """The same kind of error, its message led by the stage, the unit and, where it is not named yet, the input."""
     message = str(error)
     about = "" if task.label in message else f", {task.label}"
-    return type(error)(f"{task.stage} unit {task.unit[:12]}{about}: {message}")
+    return type(error)(f"{task.step} unit {task.unit[:12]}{about}: {message}")

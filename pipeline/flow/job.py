@@ -58,7 +58,9 @@ class Job:
         """Run one task that leaves nothing behind: the first worker starts, and its kernels are compiled or loaded."""
         self.observe(StepStarted(step="prepare", units=1, reused=0, bytes=0))
         for done in self.executor.run([task]):
-            self._done("prepare", done, 0)
+            self.observe(
+                UnitDone(step="prepare", bytes=0, ledger=Ledger(), usage=done.usage, retries=done.retries)
+            )
         self.observe(StepFinished(step="prepare", ledger=Ledger()))
 
     def step(
@@ -79,7 +81,7 @@ class Job:
         """
         units = [task.unit for task in tasks]
         receipts: dict[str, Receipt | None] = dict(known or {})
-        asked = [(task.stage, unit) for task, unit in zip(tasks, units, strict=True) if unit not in receipts]
+        asked = [(task.step, unit) for task, unit in zip(tasks, units, strict=True) if unit not in receipts]
         for (_, unit), receipt in zip(asked, find_receipts(self.objects, asked), strict=True):
             receipts[unit] = receipt
         missing = [task for task, unit in zip(tasks, units, strict=True) if receipts[unit] is None]
@@ -90,10 +92,10 @@ class Job:
         missing.sort(key=lambda task: -weight[task.unit])
         for unit in units:
             if (receipt := receipts[unit]) is not None:
-                self._done(step, Done(receipt=receipt), weight[unit])
+                self._done(step, Done(step=receipt.stage, unit=unit, result=receipt), weight[unit])
         for done in self.executor.run(missing, shared) if missing else ():
-            receipts[done.receipt.unit] = done.receipt
-            self._done(step, done, weight[done.receipt.unit])
+            receipts[done.unit] = done.result
+            self._done(step, done, weight[done.unit])
         complete = [receipt for unit in units if (receipt := receipts[unit]) is not None]
         ledger = Ledger.sum(receipt.ledger for receipt in complete)
         self._check_rejected(step, complete, ledger)
@@ -101,9 +103,9 @@ class Job:
         return complete
 
     def _done(self, step: str, done: Done, size: int) -> None:
-        ledger = done.receipt.ledger
+        ledger = done.result.ledger
         if self.plan.recipe.max_rejected == 0:
-            self._check_rejected(step, [done.receipt], ledger)
+            self._check_rejected(step, [done.result], ledger)
         self.observe(UnitDone(step=step, bytes=size, ledger=ledger, usage=done.usage, retries=done.retries))
 
     def _check_rejected(self, step: str, receipts: Sequence[Receipt], ledger: Ledger) -> None:

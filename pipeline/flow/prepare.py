@@ -10,7 +10,6 @@ from pairloom.operators.kernels.warmup import warmup
 from pairloom.operators.pack import STRATEGIES, Documents, decompose, fingerprints, gather, pack
 from pairloom.operators.selection.order import document_numbers, permutation
 from pairloom.operators.text.pretokenize.schemes import SCHEMES
-from pairloom.pipeline.store.receipts import Receipt
 
 __all__ = ["PrepareTask"]
 
@@ -20,7 +19,7 @@ class PrepareTask:
     """Run every kernel once on a few words, so that no later step compiles. There is nothing to keep of it."""
 
     schemes: tuple[str, ...] = tuple(SCHEMES)
-    stage: str = "prepare"
+    step = "prepare"
 
     @property
     def unit(self) -> str:
@@ -32,12 +31,11 @@ class PrepareTask:
         """The schemes."""
         return ", ".join(self.schemes)
 
-    @property
-    def memory(self) -> int:
+    def need(self) -> int:
         """What compiling takes."""
         return 600_000_000
 
-    def run(self, shared: Any = None) -> Receipt:
+    def run(self, shared: Any = None) -> None:
         """Count, learn, encode, decode, order and pack next to nothing."""
         warmup(self.schemes)
         document_numbers(pa.array(["a"]))
@@ -51,4 +49,3 @@ class PrepareTask:
                 gather(plan.reordered(permutation(len(plan), 0)), documents, pad=0)
             for plan in decompose(np.array([3, 1]), 2, 1):
                 gather(plan.part(0, len(plan)), documents, pad=0)
-        return Receipt(stage=self.stage, unit=self.unit, files=())

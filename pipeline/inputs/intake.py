@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pairloom.pipeline.flow.attempt import Attempt
 from pairloom.pipeline.inputs.readers import DeadLetter, read
 from pairloom.pipeline.inputs.units import Slice, Unit
 from pairloom.pipeline.phases import in_phase
-from pairloom.pipeline.store.files import StoredFile, attempt_path, write_arrow
-from pairloom.pipeline.store.objects import Objects
 from pairloom.pipeline.store.receipts import Ledger
 
 __all__ = ["DEAD_LETTERS", "Documents", "Intake", "slice_identity"]
@@ -112,19 +111,16 @@ class Intake:
         uris = [piece.file.uri for piece in self.unit.slices]
         return tuple(zip(uris, (ledger.documents_in for ledger in self.ledgers), strict=True))
 
-    def write_rejected(self, objects: Objects, stage: str, unit: str) -> tuple[StoredFile, ...]:
-        """The unit's dead-letter file, if it has any dead letters."""
+    def write_rejected(self, attempt: Attempt) -> None:
+        """Write the unit's dead-letter file, if it has any dead letters."""
         if not self.rejected:
-            return ()
-        path = attempt_path(stage, unit, "rejected.arrow")
-        with write_arrow(objects, path, DEAD_LETTERS, role="rejected") as writer:
+            return
+        with attempt.arrow("rejected", DEAD_LETTERS) as writer:
             columns = [
                 pa.array([getattr(letter, name) for letter in self.rejected], DEAD_LETTERS.field(name).type)
                 for name in DEAD_LETTERS.names
             ]
             writer.write(pa.RecordBatch.from_arrays(columns, schema=DEAD_LETTERS))
-        assert writer.stored is not None
-        return (writer.stored,)
 
 
 def slice_identity(piece: Slice) -> list[object]:

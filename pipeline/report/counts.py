@@ -16,12 +16,11 @@ from pairloom.pipeline.execution.base import Executor
 from pairloom.pipeline.phases import phase
 from pairloom.pipeline.recipe import Recipe
 from pairloom.pipeline.report.options import Options
-from pairloom.pipeline.report.tasks import found, results
+from pairloom.pipeline.report.tasks import Found, results
 from pairloom.pipeline.stages.count.files import read_words, words_of
 from pairloom.pipeline.store.files import StoredFile, open_arrow
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.objects import Objects
-from pairloom.pipeline.store.receipts import Receipt
 
 __all__ = ["Counted", "CountsTask", "counted_role", "read_counts"]
 
@@ -61,7 +60,7 @@ class CountsTask:
     merged: StoredFile | None
     merges: int
     expected_bytes: int
-    stage: str = "report"
+    step = "report"
 
     @property
     def unit(self) -> str:
@@ -73,12 +72,11 @@ class CountsTask:
         """The partition."""
         return f"partition {self.part} of the {self.role}"
 
-    @property
-    def memory(self) -> int:
+    def need(self) -> int:
         """The partition's words, twice, and their symbols."""
         return 300_000_000 + 12 * self.expected_bytes
 
-    def run(self, shared: _Files) -> Receipt:
+    def run(self, shared: _Files) -> Found:
         """Read, merge by source, encode, trace."""
         objects = open_objects(self.root)
         sources: dict[str, WordTally] = {}
@@ -102,7 +100,7 @@ class CountsTask:
         whole = merge_counts(everything) if self.merged is None else read_words(objects, self.merged)
         with phase("encode"):
             tally = tally_words(shared.vocabulary, whole)
-        return found(self, Counted(tally=tally, sources=sources, traces=traces))
+        return Found(value=Counted(tally=tally, sources=sources, traces=traces))
 
     def _read(self, objects: Objects, files: list[StoredFile]) -> WordCounts:
         with phase("read"):

@@ -18,11 +18,10 @@ from pairloom.pipeline.audit.expected import flat, shards
 from pairloom.pipeline.dataset.dataset import Dataset
 from pairloom.pipeline.execution.base import Executor
 from pairloom.pipeline.report.options import Options
-from pairloom.pipeline.report.tasks import found, results
+from pairloom.pipeline.report.tasks import Found, results
 from pairloom.pipeline.stages.tokenize.shards import PlacedShard
 from pairloom.pipeline.store.files import read_batches
 from pairloom.pipeline.store.location import open_objects
-from pairloom.pipeline.store.receipts import Receipt
 
 __all__ = ["ShardTask", "document_facts", "spelled"]
 
@@ -39,7 +38,7 @@ class ShardTask:
     root: str
     shard: PlacedShard
     values: bool
-    stage: str = "report"
+    step = "report"
 
     @property
     def unit(self) -> str:
@@ -51,12 +50,11 @@ class ShardTask:
         """The shard."""
         return self.shard.stored.path
 
-    @property
-    def memory(self) -> int:
+    def need(self) -> int:
         """A record batch, and the ends of its tokens."""
         return 500_000_000
 
-    def run(self, shared: Vocabulary) -> Receipt:
+    def run(self, shared: Vocabulary) -> Found:
         """Read, look at lengths, look at tokens."""
         documents = Documents.of(np.zeros(0, np.int64))
         worst: list[tuple[float, dict[str, Any]]] = []
@@ -68,7 +66,7 @@ class ShardTask:
             if self.values:
                 ratio = _bytes_per_token(ids, starts, sizes, lengths)
                 worst = _worst([*worst, *self._of_batch(shared, batch, ratio)])
-        return found(self, (documents, worst), len(documents))
+        return Found(value=(documents, worst), documents=len(documents))
 
     def _of_batch(
         self, vocabulary: Vocabulary, batch: pa.RecordBatch, ratio: npt.NDArray[np.float64]

@@ -15,8 +15,7 @@ from pairloom.pipeline.execution.base import Executor
 from pairloom.pipeline.inputs.readers import read
 from pairloom.pipeline.inputs.units import Unit
 from pairloom.pipeline.report.options import Options
-from pairloom.pipeline.report.tasks import found, results
-from pairloom.pipeline.store.receipts import Receipt
+from pairloom.pipeline.report.tasks import Found, results
 
 __all__ = ["ParallelTask", "read_parallel"]
 
@@ -41,7 +40,7 @@ class ParallelTask:
     share: float
     seed: int
     max_record_bytes: int
-    stage: str = "report"
+    step = "report"
 
     @property
     def unit(self) -> str:
@@ -53,12 +52,11 @@ class ParallelTask:
         """The first input of the unit."""
         return self.input.slices[0].file.uri
 
-    @property
-    def memory(self) -> int:
+    def need(self) -> int:
         """The tables of the encoder, and a few batches of text and tokens."""
         return 800_000_000
 
-    def run(self, shared: Vocabulary) -> Receipt:
+    def run(self, shared: Vocabulary) -> Found:
         """Read, encode, measure."""
         made = [ROWS.empty_table()]
         for names, keys, texts in _aligned(self.input, self.language, self.key, self.max_record_bytes):
@@ -69,7 +67,7 @@ class ParallelTask:
             columns = [names.filter(taken), keys.filter(taken), *_measured(shared, chosen)]
             made.append(pa.table(columns, schema=ROWS))
         rows = pa.concat_tables(made).combine_chunks()
-        return found(self, rows, len(rows))
+        return Found(value=rows, documents=len(rows))
 
 
 def read_parallel(

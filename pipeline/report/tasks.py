@@ -1,24 +1,26 @@
 """The tasks of a report: what they find is a small value that adds up, so they leave nothing in any store.
 
-A report only reads: it writes no receipts, no files and no generation. What a task found comes back inside the receipt that
-the executor hands over, which nobody claims. A task that is done twice is counted once.
+A report only reads: it writes no receipts, no files and no generation. What a task found is what its `run` returns. A task
+that is done twice is counted once.
 """
 
-import pickle
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pairloom.pipeline.execution.base import Executor, Task
 from pairloom.pipeline.flow.events import Event, StepFinished, StepStarted, UnitDone
-from pairloom.pipeline.store.receipts import Ledger, Receipt
+from pairloom.pipeline.store.receipts import Ledger
 
-__all__ = ["found", "results"]
+__all__ = ["Found", "results"]
 
 
-def found(task: Task, value: Any, documents: int = 0) -> Receipt:
-    """What a task hands over: a value that can be pickled, and of how many documents it is."""
-    ledger = Ledger(documents_in=documents, documents_out=documents)
-    return Receipt(stage=task.stage, unit=task.unit, files=(), ledger=ledger, parts=pickle.dumps(value))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a task of a report returns: a value that can be pickled, and of how many documents it is."""
+
+    value: Any
+    documents: int = 0
 
 
 def results(
@@ -35,9 +37,10 @@ def results(
     total = Ledger()
     observe(StepStarted(step=step, units=len(tasks), reused=0, bytes=sum(sizes)))
     for done in executor.run(tasks, shared) if tasks else ():
-        place, ledger = places[done.receipt.unit], done.receipt.ledger
+        place, found = places[done.unit], done.result
+        ledger = Ledger(documents_in=found.documents, documents_out=found.documents)
         total = total + ledger
-        yield place, pickle.loads(done.receipt.parts)  # noqa: S301  (made by `found`, in this report)
+        yield place, found.value
         observe(
             UnitDone(step=step, bytes=sizes[place], ledger=ledger, usage=done.usage, retries=done.retries)
         )

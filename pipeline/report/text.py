@@ -31,8 +31,7 @@ from pairloom.pipeline.inputs.readers import read
 from pairloom.pipeline.inputs.units import Unit
 from pairloom.pipeline.phases import in_phase, phase
 from pairloom.pipeline.report.options import Options
-from pairloom.pipeline.report.tasks import found, results
-from pairloom.pipeline.store.receipts import Receipt
+from pairloom.pipeline.report.tasks import Found, results
 
 __all__ = ["UNIT_BYTES", "Group", "TextSums", "TextTask", "read_text"]
 
@@ -141,7 +140,7 @@ class TextTask:
     seed: int
     words: bool
     max_record_bytes: int
-    stage: str = "report"
+    step = "report"
 
     @property
     def unit(self) -> str:
@@ -153,18 +152,17 @@ class TextTask:
         """The first input of the unit."""
         return self.input.slices[0].file.uri
 
-    @property
-    def memory(self) -> int:
+    def need(self) -> int:
         """Text, its distinct words, and what they are encoded to; a few tables."""
         return 300_000_000 + 8 * HELD_BYTES
 
-    def run(self, shared: Mapping[str, Vocabulary]) -> Receipt:
+    def run(self, shared: Mapping[str, Vocabulary]) -> Found:
         """Read, group, count, encode, add up."""
         sums = _Sums(shared, words=self.words)
         for name, texts in self._documents(sums.found):
             sums.take(name, texts, document_keys(texts, self.seed), self.kept)
         sums.flush()
-        return found(self, sums.found, sums.found.documents)
+        return Found(value=sums.found, documents=sums.found.documents)
 
     def _documents(self, out: TextSums) -> Iterator[tuple[str, pa.LargeStringArray]]:
         """(group, documents), of each batch that is read; adds to `out` the records that have no group."""

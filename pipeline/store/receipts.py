@@ -12,7 +12,7 @@ configuration or another format have another id.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from pairloom.operators.errors import CorruptionError
 from pairloom.pipeline.identity import FORMAT_VERSION
@@ -112,8 +112,8 @@ class Receipt(BaseModel):
 
     `pieces`, where a stage gives them, say more about each slice: a later unit that has the same slice takes it from here.
 
-    `parts` is what a file that is spread over partitions holds for each of them; see `stages.exchange.files`. A task that
-    stores nothing hands over there what it found; see `report.tasks`. `seconds` is what the unit took its worker, up to
+    `payload` are bytes that whoever reads the receipt needs besides, as what a file that is spread over partitions holds for
+    each of them (`stages.exchange.files`); it was called `parts` once. `seconds` is what the unit took its worker, up to
     the receipt; nothing that is made depends on it.
     """
 
@@ -127,7 +127,7 @@ class Receipt(BaseModel):
     slices: tuple[tuple[str, int], ...] = ()
     pieces: tuple[Piece, ...] = ()
     facts: dict[str, int] = {}
-    parts: bytes = b""
+    payload: bytes = Field(default=b"", validation_alias=AliasChoices("payload", "parts"))
     seconds: float = 0.0
 
     def file(self, role: str) -> StoredFile:

@@ -37,7 +37,7 @@ def test_deaths_and_storage_failures_are_survived(tmp_path: Path, cluster: None)
         "both": ("killed", "storage", "killed", "storage"),
     }
     tasks = [Scripted(folder=str(tmp_path), name=name, script=script) for name, script in scripts.items()]
-    receipts = [done.receipt for done in RayExecutor(retries=QUICK).run(tasks, 5)]
+    receipts = [done.result for done in RayExecutor(retries=QUICK).run(tasks, 5)]
     assert sorted(receipt.unit for receipt in receipts) == sorted(task.unit for task in tasks)
     assert {receipt.facts["shared"] for receipt in receipts} == {5}
     assert [task.invocations() for task in tasks] == [len(script) + 1 for script in scripts.values()]
@@ -80,7 +80,7 @@ def test_a_run_that_is_asked_to_stop_keeps_what_is_done(tmp_path: Path, cluster:
     )
     receipts: list[Receipt] = []
     with pytest.raises(PreemptedError, match="1 units were given up"):
-        receipts.extend(done.receipt for done in executor.run([endless, *slow]))
+        receipts.extend(done.result for done in executor.run([endless, *slow]))
     assert len(receipts) < len(slow)
     assert sorted(receipt.unit for receipt in receipts) == sorted(
         task.unit for task in slow if task.invocations()

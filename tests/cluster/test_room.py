@@ -46,7 +46,7 @@ def test_tasks_shrink_to_the_machines_that_are_left(
     for done in RayExecutor(max_in_flight=3, retries=Retries(first_wait=0.01)).run(tasks):
         if not receipts:
             cluster.remove_node(large, allow_graceful=False)
-        receipts.append(done.receipt)
+        receipts.append(done.result)
     assert sorted(receipt.unit for receipt in receipts) == sorted(task.unit for task in tasks)
 
 

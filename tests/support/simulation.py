@@ -118,23 +118,24 @@ class Returning:
             if number == self.fail_after:
                 raise KeyboardInterrupt
             usage = Usage(seconds={"read": 0.1, "count": 1.0, "write": 0.2}, memory=1 << 29)
-            yield Done(receipt=claim(self.objects, simulated_receipt(task)), usage=usage)
+            receipt = claim(self.objects, simulated_receipt(task))
+            yield Done(step=task.step, unit=task.unit, result=receipt, usage=usage)
 
 
 def simulated_receipt(task: Task) -> Receipt:
     """The receipt of a task over text of which every unit has as much."""
     slices = getattr(task, "input").slices if isinstance(task, (CountTask, TokenizeTask)) else ()  # noqa: B009
-    role = {"count": "words", "tokenize": "tokens"}.get(task.stage, task.stage)
+    role = {"count": "words", "tokenize": "tokens"}.get(task.step, task.step)
     stored = StoredFile(
         role=role,
-        path=f"data/{task.stage}/{task.unit[:2]}/{task.unit}-{'0' * 12}.arrow",
+        path=f"data/{task.step}/{task.unit[:2]}/{task.unit}-{'0' * 12}.arrow",
         bytes=UNIT_BYTES // 2,
         sha256=task.unit * 2,
         rows=DOCUMENTS,
         facts={"tokens": TOKENS, "words": 30_000, "pretokens": 200_000},
     )
     return Receipt(
-        stage=task.stage,
+        stage=task.step,
         unit=task.unit,
         files=(stored,),
         ledger=Ledger(

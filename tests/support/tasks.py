@@ -20,15 +20,18 @@ class Scripted:
     name: str
     script: tuple[str, ...] = ()
     memory: int = 1_000_000
-    stage: str = "scripted"
+    step = "scripted"
 
     @property
     def unit(self) -> str:
-        return unit_id(self.stage, self.name)
+        return unit_id(self.step, self.name)
 
     @property
     def label(self) -> str:
         return f"file:///{self.name}.txt"
+
+    def need(self) -> int:
+        return self.memory
 
     def run(self, shared: Any) -> Receipt:
         number = self.invocations()
@@ -46,7 +49,7 @@ class Scripted:
                 time.sleep(1)
             case "endless":
                 time.sleep(600)
-        return Receipt(stage=self.stage, unit=self.unit, files=(), facts={"shared": shared or 0})
+        return Receipt(stage=self.step, unit=self.unit, files=(), facts={"shared": shared or 0})
 
     def invocations(self) -> int:
         return len(list(Path(self.folder).glob(f"{self.name}.*")))

@@ -10,6 +10,7 @@ from functools import partial
 from ray.util.metrics import Counter, Gauge, Histogram
 
 from pairloom.pipeline.execution.base import Done
+from pairloom.pipeline.store.receipts import Receipt
 
 __all__ = ["METRICS", "Metrics"]
 
@@ -49,16 +50,10 @@ class Metrics:
 
     def done(self, done: Done, seconds: float) -> None:
         """A unit is done, so many seconds after it was submitted."""
-        receipt, ledger = done.receipt, done.receipt.ledger
-        tags = {"stage": receipt.stage}
+        tags = {"stage": done.step}
         self._add("units", 1, tags)
-        self._add("input_bytes", ledger.bytes_in, tags)
-        self._add("text_bytes", ledger.text_bytes, tags)
-        self._add("written_bytes", sum(file.bytes for file in receipt.files), tags)
-        self._add("documents", ledger.documents_in, tags)
-        self._add("tokens", ledger.tokens, tags)
-        for reason, count in ledger.rejected.items():
-            self._add("rejected_documents", count, tags | {"reason": reason})
+        if isinstance(done.result, Receipt):
+            self._made(done.result, tags)
         for phase, spent in done.usage.seconds.items():
             self._add("phase_seconds", spent, tags | {"phase": phase})
         self._metrics["unit_seconds"].observe(seconds, tags)
@@ -73,6 +68,17 @@ class Metrics:
         """So many units are submitted, and so many wait to be submitted again."""
         self._metrics["units_in_flight"].set(pending)
         self._metrics["units_waiting"].set(waiting)
+
+    def _made(self, receipt: Receipt, tags: dict[str, str]) -> None:
+        """What a receipt says."""
+        ledger = receipt.ledger
+        self._add("input_bytes", ledger.bytes_in, tags)
+        self._add("text_bytes", ledger.text_bytes, tags)
+        self._add("written_bytes", sum(file.bytes for file in receipt.files), tags)
+        self._add("documents", ledger.documents_in, tags)
+        self._add("tokens", ledger.tokens, tags)
+        for reason, count in ledger.rejected.items():
+            self._add("rejected_documents", count, tags | {"reason": reason})
 
     def _add(self, name: str, amount: float, tags: dict[str, str]) -> None:
         if amount > 0:

@@ -214,7 +214,7 @@ class _Flight:
     def _start(self, one: _Try) -> None:
         if self.room is None:
             self._survey()
-        wanted = one.task.memory << one.starved
+        wanted = one.task.need() << one.starved
         one.memory = min(wanted, self.room) if self.room is not None else 0
         # Inside a list a reference is not resolved for each task, but once in each worker.
         handle = _perform.options(
@@ -255,7 +255,7 @@ class _Flight:
         for one in {id(one): one for one in self.pending.values() if one.submitted < self.lost}.values():
             one.doubled = True
             one.node_deaths += 1
-            self.metrics.retried(one.task.stage, "machine")
+            self.metrics.retried(one.task.step, "machine")
             self._start(one)
 
     def _failed(self, one: _Try, error: Exception) -> None:
@@ -263,14 +263,14 @@ class _Flight:
         task, retries, cause = one.task, self.retries, _cause(error)
         if isinstance(cause, StorageError):
             one.storage_failures += 1
-            self.metrics.retried(task.stage, "storage")
+            self.metrics.retried(task.step, "storage")
             if one.storage_failures > retries.storage_failures:
                 raise located(cause, task) from None
         elif isinstance(cause, PairloomError):
             raise located(cause, task) from None
         elif isinstance(cause, (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError)):
             one.worker_deaths += 1
-            self.metrics.retried(task.stage, "worker")
+            self.metrics.retried(task.step, "worker")
             one.starved += isinstance(cause, ray.exceptions.OutOfMemoryError)
             if one.worker_deaths > retries.worker_deaths:
                 raise StorageError(_killer(one, cause)) from None
@@ -284,15 +284,15 @@ class _Flight:
             ),
         ):
             one.node_deaths += 1
-            self.metrics.retried(task.stage, "machine")
+            self.metrics.retried(task.step, "machine")
             self.surveyed = -SURVEY_SECONDS
             if one.node_deaths > retries.node_deaths:
                 raise StorageError(
-                    f"{task.stage} unit {task.unit[:12]}, {task.label}: {one.node_deaths} machines died under it: {cause}"
+                    f"{task.step} unit {task.unit[:12]}, {task.label}: {one.node_deaths} machines died under it: {cause}"
                 ) from None
         else:
             raise RuntimeError(
-                f"{task.stage} unit {task.unit[:12]}, {task.label} failed: {cause!r}"
+                f"{task.step} unit {task.unit[:12]}, {task.label} failed: {cause!r}"
             ) from error
         one.due = time.monotonic() + retries.wait(task.unit, one.failures)
         self.waiting.append(one)
@@ -307,8 +307,8 @@ def _cause(error: Exception) -> BaseException:
 def _killer(one: _Try, cause: BaseException) -> str:
     task = one.task
     return (
-        f"{task.stage} unit {task.unit[:12]}, {task.label} killed its worker {one.worker_deaths} times, most likely for "
-        f"want of memory (it is projected to need {task.memory / 1e9:.1f} GB): lower execution.unit_bytes, leave the input "
+        f"{task.step} unit {task.unit[:12]}, {task.label} killed its worker {one.worker_deaths} times, most likely for "
+        f"want of memory (it is projected to need {task.need() / 1e9:.1f} GB): lower execution.unit_bytes, leave the input "
         f"out, or give the machines more memory. {cause}"
     )
 

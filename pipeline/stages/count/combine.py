@@ -17,13 +17,11 @@ from typing import Any
 import pyarrow as pa
 
 from pairloom.operators import WordCounts, merge_counts
+from pairloom.pipeline.flow.attempt import Attempt, UnitTask
 from pairloom.pipeline.flow.job import Job
-from pairloom.pipeline.identity import unit_id
 from pairloom.pipeline.phases import phase
 from pairloom.pipeline.stages.count.files import WORDS, word_batch, words_of
-from pairloom.pipeline.store.files import StoredFile, attempt_path, open_arrow, write_arrow
-from pairloom.pipeline.store.location import open_objects
-from pairloom.pipeline.store.receipts import Receipt, claim
+from pairloom.pipeline.store.files import StoredFile, open_arrow
 
 __all__ = ["COMBINE_BYTES", "COMBINE_FILES", "COMBINE_FROM", "CombineTask", "combine", "grouped"]
 
@@ -35,20 +33,18 @@ COMBINE_FILES = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CombineTask:
+class CombineTask(UnitTask):
     """Add up files of word counts, partition by partition."""
 
-    root: str
     role: str
     parts: int
     files: tuple[StoredFile, ...]
-    stage: str = "combine"
+    step = "combine"
 
-    @property
-    def unit(self) -> str:
-        """The unit's id."""
+    def identity(self) -> object:
+        """Everything that decides the bytes."""
         files = [file.sha256 for file in self.files]
-        return unit_id(self.stage, {"role": self.role, "parts": self.parts, "files": files})
+        return {"role": self.role, "parts": self.parts, "files": files}
 
     @property
     def label(self) -> str:
@@ -60,18 +56,15 @@ class CombineTask:
         """Stored bytes of its files."""
         return sum(file.bytes for file in self.files)
 
-    @property
-    def memory(self) -> int:
+    def need(self) -> int:
         """The files, as they are read ahead, and a partition of them, twice."""
         return 300_000_000 + self.bytes + 4 * self.bytes // self.parts
 
-    def run(self, shared: Any = None) -> Receipt:
+    def work(self, attempt: Attempt, shared: Any) -> None:
         """Read side by side, merge, write."""
-        objects = open_objects(self.root)
         with ExitStack() as opened:
-            readers = [opened.enter_context(open_arrow(objects, file)) for file in self.files]
-            path = attempt_path(self.stage, self.unit, f"{self.role}.arrow")
-            with write_arrow(objects, path, WORDS, role=self.role) as writer:
+            readers = [opened.enter_context(open_arrow(attempt.objects, file)) for file in self.files]
+            with attempt.arrow(self.role, WORDS) as writer:
                 words = pretokens = 0
                 for part in range(self.parts):
                     with phase("sort"):
@@ -79,8 +72,6 @@ class CombineTask:
                     words, pretokens = words + len(counts), pretokens + counts.total
                     writer.write(word_batch(counts))
                 writer.facts.update(words=words, pretokens=pretokens)
-        assert writer.stored is not None
-        return claim(objects, Receipt(stage=self.stage, unit=self.unit, files=(writer.stored,)))
 
 
 def combine(

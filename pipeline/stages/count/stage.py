@@ -16,19 +16,19 @@ import pyarrow as pa
 
 from pairloom.operators import WordCounter, WordCounts, count_pairs, merge_counts
 from pairloom.operators.text.normalize import normalize
+from pairloom.pipeline.flow.attempt import Attempt, UnitTask
 from pairloom.pipeline.flow.job import Job, dead_letters
-from pairloom.pipeline.identity import fingerprint, unit_id
+from pairloom.pipeline.identity import fingerprint
 from pairloom.pipeline.inputs.intake import Intake, slice_identity
 from pairloom.pipeline.inputs.units import Unit
 from pairloom.pipeline.phases import in_phase, phase
 from pairloom.pipeline.recipe import Cut
 from pairloom.pipeline.stages.count.combine import combine
 from pairloom.pipeline.stages.count.files import PAIRS, WORDS, word_batch, words_of
-from pairloom.pipeline.store.files import StoredFile, attempt_path, open_arrow, write_arrow
-from pairloom.pipeline.store.location import open_objects
+from pairloom.pipeline.store.files import StoredFile, open_arrow
 from pairloom.pipeline.store.manifest import StageRecord
 from pairloom.pipeline.store.objects import Objects
-from pairloom.pipeline.store.receipts import Ledger, Receipt, claim
+from pairloom.pipeline.store.receipts import Ledger, Receipt
 
 __all__ = ["CountTask", "MergeTask", "count"]
 
@@ -36,44 +36,37 @@ MERGED_ROWS = 1 << 20  # words in a record batch of a merged partition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CountTask:
+class CountTask(UnitTask):
     """Count the words of one unit into `parts` partitions."""
 
-    root: str
     input: Unit
     cut: Cut
     normalizer: str
     parts: int
     max_record_bytes: int
-    stage: str = "count"
+    step = "count"
 
-    @property
-    def unit(self) -> str:
-        """The unit's id."""
-        return unit_id(
-            self.stage,
-            {
-                "slices": [slice_identity(piece) for piece in self.input.slices],
-                "text": self.input.text,
-                "cut": self.cut.counted,
-                "normalizer": self.normalizer,
-                "parts": self.parts,
-            },
-        )
+    def identity(self) -> object:
+        """Everything that decides the bytes."""
+        return {
+            "slices": [slice_identity(piece) for piece in self.input.slices],
+            "text": self.input.text,
+            "cut": self.cut.counted,
+            "normalizer": self.normalizer,
+            "parts": self.parts,
+        }
 
     @property
     def label(self) -> str:
         """The first input of the unit."""
         return self.input.slices[0].file.uri
 
-    @property
-    def memory(self) -> int:
+    def need(self) -> int:
         """A table of words and a few batches of text; pieces hardly repeat and are held whole."""
         return 600_000_000 + (2 if self.cut.repeats else 8) * self.input.bytes
 
-    def run(self, shared: Any = None) -> Receipt:
+    def work(self, attempt: Attempt, shared: Any) -> None:
         """Read, normalize, count, partition, write."""
-        objects = open_objects(self.root)
         intake = Intake(self.input, self.max_record_bytes)
         counters = {"words": WordCounter(self.cut.first)}
         if self.cut.weaker is not None:
@@ -83,84 +76,64 @@ class CountTask:
                 texts = normalize(batch.texts, self.normalizer)
                 for counter in counters.values():
                     counter.add(texts)
-        files = tuple(self._write(objects, role, counters.pop(role)) for role in list(counters))
-        receipt = Receipt(
-            stage=self.stage,
-            unit=self.unit,
-            files=(*files, *intake.write_rejected(objects, self.stage, self.unit)),
-            ledger=intake.ledger(),
-            slices=intake.slices(),
-        )
-        return claim(objects, receipt)
+        for role in list(counters):
+            self._write(attempt, role, counters.pop(role))
+        intake.write_rejected(attempt)
+        attempt.ledger, attempt.slices = intake.ledger(), intake.slices()
 
-    def _write(self, objects: Objects, role: str, counter: WordCounter) -> StoredFile:
+    def _write(self, attempt: Attempt, role: str, counter: WordCounter) -> None:
         with phase("count"):
             counts = counter.finish()
-        path = attempt_path(self.stage, self.unit, f"{role}.arrow")
-        with write_arrow(objects, path, WORDS, role=role) as writer:
+        with attempt.arrow(role, WORDS) as writer:
             for part in counts.partition(self.parts):
                 writer.write(word_batch(part))
             writer.facts.update(words=len(counts), pretokens=counts.total)
-        assert writer.stored is not None
-        return writer.stored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MergeTask:
+class MergeTask(UnitTask):
     """Merge one partition of the counts over all units, weighted, and count its pairs of adjacent bytes.
 
     `role` is words, or pieces, of which no pairs are counted. The tasks of a role share (file, weight) of the units.
     """
 
-    root: str
     role: str
     part: int
     counts: str  # the fingerprint of all units' files and weights
     expected_bytes: int
-    stage: str = "merge"
+    step = "merge"
 
-    @property
-    def unit(self) -> str:
-        """The unit's id."""
-        return unit_id(self.stage, {"role": self.role, "part": self.part, "counts": self.counts})
+    def identity(self) -> object:
+        """Everything that decides the bytes."""
+        return {"role": self.role, "part": self.part, "counts": self.counts}
 
     @property
     def label(self) -> str:
         """The partition."""
         return f"partition {self.part} of {self.role}"
 
-    @property
-    def memory(self) -> int:
+    def need(self) -> int:
         """The partition's words, twice."""
         return 200_000_000 + 4 * self.expected_bytes
 
-    def run(self, shared: "Weighted") -> Receipt:
+    def work(self, attempt: Attempt, shared: "Weighted") -> None:
         """Merge, write the words, write the pairs."""
-        objects = open_objects(self.root)
         with phase("sort"):
-            counts = merge_counts(in_phase("read", self._parts(objects, shared)))
-        path = attempt_path(self.stage, self.unit, f"{self.role}.arrow")
-        with write_arrow(objects, path, WORDS, role=self.role) as words:
+            counts = merge_counts(in_phase("read", self._parts(attempt.objects, shared)))
+        with attempt.arrow(self.role, WORDS) as words:
             whole = word_batch(counts)
             for start in range(0, len(counts), MERGED_ROWS):
                 words.write(whole.slice(start, MERGED_ROWS))
             words.facts.update(words=len(counts), pretokens=counts.total)
-        assert words.stored is not None
-        files = [words.stored]
         if self.role == "words":
-            files.append(self._write_pairs(objects, counts))
-        return claim(objects, Receipt(stage=self.stage, unit=self.unit, files=tuple(files)))
+            self._write_pairs(attempt, counts)
 
-    def _write_pairs(self, objects: Objects, counts: WordCounts) -> StoredFile:
-        with write_arrow(
-            objects, attempt_path(self.stage, self.unit, "pairs.arrow"), PAIRS, role="pairs"
-        ) as pairs:
+    def _write_pairs(self, attempt: Attempt, counts: WordCounts) -> None:
+        with attempt.arrow("pairs", PAIRS) as pairs:
             table = count_pairs(counts)
             left, right = np.nonzero(table)
             columns = [left.astype(np.uint8), right.astype(np.uint8), table[left, right]]
             pairs.write(pa.RecordBatch.from_arrays([pa.array(c) for c in columns], schema=PAIRS))
-        assert pairs.stored is not None
-        return pairs.stored
 
     def _parts(self, objects: Objects, inputs: "Weighted") -> Iterator[WordCounts]:
         for stored, weight in inputs:

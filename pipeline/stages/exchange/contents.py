@@ -138,4 +138,4 @@ def known_contents(job: Job, tokenized: StageRecord, splits: Splits) -> KnownCon
 
 
 def _made(receipts: Sequence[Receipt]) -> list[tuple[str, npt.NDArray[np.void]]]:
-    return [(r.file("exchange").path, np.frombuffer(r.parts, INDEX)) for r in receipts]
+    return [(r.file("exchange").path, np.frombuffer(r.payload, INDEX)) for r in receipts]

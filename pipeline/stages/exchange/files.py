@@ -16,8 +16,9 @@ import pyarrow as pa
 
 from pairloom.operators.errors import CorruptionError
 from pairloom.operators.pack import Documents, fingerprints
+from pairloom.pipeline.flow.attempt import Attempt
 from pairloom.pipeline.phases import phase
-from pairloom.pipeline.store.files import StoredFile, attempt_path, open_arrow_at, write_arrow
+from pairloom.pipeline.store.files import open_arrow_at
 from pairloom.pipeline.store.objects import Objects
 
 __all__ = ["INDEX", "Exchanged", "Spread", "write_spread"]
@@ -61,8 +62,8 @@ class Spread:
 
 
 def write_spread(
-    objects: Objects, stage: str, unit: str, spread: Spread, width: int = 1, *, role: str = "exchange"
-) -> tuple[StoredFile, npt.NDArray[np.void]]:
+    attempt: Attempt, spread: Spread, width: int = 1, *, role: str = "exchange", folder: str | None = None
+) -> npt.NDArray[np.void]:
     """Write a file with a batch for `width` partitions each, and give its index, INDEX[batches with documents].
 
     Documents keep their order within a batch. Exchange files are compared as they are read; those of other roles stay, and
@@ -82,8 +83,7 @@ def write_spread(
         ]
     )
     index = np.zeros(len(batches), INDEX)
-    path = attempt_path(stage, unit, f"{role}.arrow")
-    with write_arrow(objects, path, schema, role=role, check=role != "exchange") as writer:
+    with attempt.arrow(role, schema, folder=folder, check=role != "exchange") as writer:
         for i, batch in enumerate(batches.tolist()):
             here = order[edges[i] : edges[i + 1]]
             documents = spread.documents.take(here)
@@ -95,8 +95,7 @@ def write_spread(
             columns.append(tokens)
             writer.write(pa.RecordBatch.from_arrays(columns, schema=schema))
         writer.facts.update(tokens=int(index["tokens"].sum()))
-    assert writer.stored is not None
-    return writer.stored, index
+    return index
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -60,7 +60,7 @@ class ShardIndex:
 
 def index_of(receipt: Receipt) -> ShardIndex:
     """The index of a shard that has been exchanged, in two parts."""
-    entries = np.frombuffer(receipt.parts, INDEX)
+    entries = np.frombuffer(receipt.payload, INDEX)
     edge = len(entries) - receipt.facts["held"]
     held = [file for file in receipt.files if file.role == "held"]
     return ShardIndex(

@@ -17,8 +17,9 @@ import pyarrow as pa
 from pairloom.operators.pack import Documents
 from pairloom.operators.selection.mixture import copy_keys, expanded
 from pairloom.operators.selection.order import document_keys, document_numbers, in_validation
+from pairloom.pipeline.flow.attempt import Attempt, UnitTask
 from pairloom.pipeline.flow.job import Job
-from pairloom.pipeline.identity import fingerprint, unit_id
+from pairloom.pipeline.identity import fingerprint
 from pairloom.pipeline.phases import phase
 from pairloom.pipeline.stages.exchange.files import INDEX, Exchanged, Spread, write_spread
 from pairloom.pipeline.stages.exchange.partitions import Splits
@@ -27,10 +28,8 @@ from pairloom.pipeline.stages.select.duplicates import read_duplicates
 from pairloom.pipeline.stages.select.stage import Mixed
 from pairloom.pipeline.stages.tokenize.shards import PlacedShard, placed_shards
 from pairloom.pipeline.store.files import StoredFile, open_arrow
-from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.manifest import StageRecord
-from pairloom.pipeline.store.objects import Objects
-from pairloom.pipeline.store.receipts import Receipt, claim
+from pairloom.pipeline.store.receipts import Receipt
 
 __all__ = ["ExchangeTask", "RegroupTask", "exchange_tasks", "regroup_tasks"]
 
@@ -38,7 +37,7 @@ REGROUP_BYTES = 512_000_000  # of exchange files in a task that spreads a batch 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExchangeTask:
+class ExchangeTask(UnitTask):
     """Spread the documents of one token shard over the partitions, as often as its `selection` says.
 
     Without one, each once. The tasks share the files of duplicates, if there are any. With `parted`, documents that are
@@ -47,18 +46,16 @@ class ExchangeTask:
     documents of these partitions for training are spread, and no others are read if that can be told.
     """
 
-    root: str
     shard: PlacedShard
     splits: Splits
     seed: int
     selection: Selection | None
     parted: bool = False
     only: tuple[int, ...] | None = None
-    stage: str = "exchange"
+    step = "exchange"
 
-    @property
-    def unit(self) -> str:
-        """The unit's id."""
+    def identity(self) -> object:
+        """Everything that decides the bytes."""
         ordered = self.splits.mode == "none"
         identity = self.shard.identity(placed=ordered or self.selection is not None) | {
             "splits": self.splits.identity(self.shard.end_token),
@@ -70,40 +67,31 @@ class ExchangeTask:
             identity["selection"] = [*self.selection.identity(), *partitions]
         if self.only is not None:
             identity["only"] = self.only
-        return unit_id(self.stage, identity)
+        return identity
 
     @property
     def label(self) -> str:
         """The first input of the shard."""
         return self.shard.slices[0].uri
 
-    @property
-    def memory(self) -> int:
+    def need(self) -> int:
         """The shard, a partition of it, and what is known of each copy."""
         copies = 0 if self.selection is None else 120 * self.selection.most * self.shard.stored.rows
         return 300_000_000 + 2 * self.shard.stored.bytes + copies
 
-    def run(self, shared: tuple[StoredFile, ...] | None = None) -> Receipt:
+    def work(self, attempt: Attempt, shared: tuple[StoredFile, ...] | None) -> None:
         """Read, find out where each document goes, write."""
-        objects = open_objects(self.root)
         duplicates = np.zeros(0, np.int64)
         if self.selection is not None:
             first, end = self.shard.first_record, self.shard.end_record
-            duplicates = read_duplicates(objects, shared or (), self.selection.span, first, end)
-        with open_arrow(objects, self.shard.stored) as reader:
+            duplicates = read_duplicates(attempt.objects, shared or (), self.selection.span, first, end)
+        with open_arrow(attempt.objects, self.shard.stored) as reader:
             with phase("read"):
                 shard = self._read(reader)
             with phase("sort"):
                 spread, facts = self._spread(shard, duplicates)
-            files, index, held = self._write(objects, spread)
-        receipt = Receipt(
-            stage=self.stage,
-            unit=self.unit,
-            files=files,
-            parts=index.tobytes() + held.tobytes(),
-            facts=facts | {"held": len(held)},
-        )
-        return claim(objects, receipt)
+            index, held = self._write(attempt, spread)
+        attempt.payload, attempt.facts = index.tobytes() + held.tobytes(), facts | {"held": len(held)}
 
     def _read(self, reader: pa.RecordBatchFileReader) -> pa.Table:
         """The shard, or of it what can hold documents that are asked for."""
@@ -117,21 +105,14 @@ class ExchangeTask:
         numbers = self.shard.batches_of(self.shard.slices_of(asked_for))
         return pa.Table.from_batches([reader.get_batch(i) for i in numbers], schema=reader.schema)
 
-    def _write(
-        self, objects: Objects, spread: Spread
-    ) -> tuple[tuple[StoredFile, ...], npt.NDArray[np.void], npt.NDArray[np.void]]:
-        """The files, and the indexes of the exchange file and of the file of what is held out."""
+    def _write(self, attempt: Attempt, spread: Spread) -> tuple[npt.NDArray[np.void], npt.NDArray[np.void]]:
+        """Write the files; the indexes of the exchange file and of the file of what is held out."""
         none = np.zeros(0, INDEX)
         if not self.parted:
-            stored, index = write_spread(objects, self.stage, self.unit, spread, self.splits.width)
-            return (stored,), index, none
-        train = spread.parts(0, self.splits.train)
-        stored, index = write_spread(objects, self.stage, self.unit, train)
+            return write_spread(attempt, spread, self.splits.width), none
+        index = write_spread(attempt, spread.parts(0, self.splits.train))
         held = spread.parts(self.splits.train, len(self.splits))
-        if not len(held.part):
-            return (stored,), index, none
-        kept, held_index = write_spread(objects, "held", self.unit, held, role="held")
-        return (stored, kept), index, held_index
+        return index, write_spread(attempt, held, role="held", folder="held") if len(held.part) else none
 
     def _spread(self, shard: pa.Table, duplicates: npt.NDArray[np.int64]) -> tuple[Spread, dict[str, int]]:
         """Where each document goes, or each copy; and what is taken, where anything is selected."""
@@ -169,22 +150,20 @@ class ExchangeTask:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RegroupTask:
+class RegroupTask(UnitTask):
     """Spread one batch of some exchange files over the partitions that it holds. The tasks share the exchange files."""
 
-    root: str
     batch: int
     width: int
     start: int  # the first file
     stop: int  # and the one after the last
     files: str  # the fingerprint of the files from `start` to `stop`
     bytes: int
-    stage: str = "regroup"
+    step = "regroup"
 
-    @property
-    def unit(self) -> str:
-        """The unit's id."""
-        return unit_id(self.stage, {"batch": self.batch, "width": self.width, "files": self.files})
+    def identity(self) -> object:
+        """Everything that decides the bytes."""
+        return {"batch": self.batch, "width": self.width, "files": self.files}
 
     @property
     def label(self) -> str:
@@ -192,20 +171,17 @@ class RegroupTask:
         first = self.batch * self.width
         return f"partitions {first} to {first + self.width - 1} of exchange files {self.start} to {self.stop - 1}"
 
-    @property
-    def memory(self) -> int:
+    def need(self) -> int:
         """The documents of the batch, and a partition of them."""
         return 300_000_000 + 2 * self.bytes
 
-    def run(self, shared: Exchanged) -> Receipt:
-        """Read, write."""
-        objects = open_objects(self.root)
+    def work(self, attempt: Attempt, shared: Exchanged) -> None:
+        """Read what the files have of the batch, write it partition by partition."""
         first = self.batch * self.width
-        found = shared.read(objects, self.batch, self.start, self.stop).parts(first, first + self.width)
-        stored, index = write_spread(objects, self.stage, self.unit, found)
-        return claim(
-            objects, Receipt(stage=self.stage, unit=self.unit, files=(stored,), parts=index.tobytes())
+        found = shared.read(attempt.objects, self.batch, self.start, self.stop).parts(
+            first, first + self.width
         )
+        attempt.payload = write_spread(attempt, found).tobytes()
 
 
 def regroup_tasks(

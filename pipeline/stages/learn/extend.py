@@ -3,33 +3,29 @@
 from dataclasses import dataclass
 
 from pairloom.operators import Vocabulary, extend_bpe, learn_superwords, merge_counts, segment_words
-from pairloom.pipeline.identity import unit_id
+from pairloom.pipeline.flow.attempt import Attempt, UnitTask
 from pairloom.pipeline.recipe import Superwords
 from pairloom.pipeline.stages.count.files import read_words
 from pairloom.pipeline.stages.learn.files import most_frequent, publish
 from pairloom.pipeline.store.files import StoredFile
-from pairloom.pipeline.store.location import open_objects
-from pairloom.pipeline.store.receipts import Receipt
 
 __all__ = ["ExtendTask"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExtendTask:
+class ExtendTask(UnitTask):
     """Go on learning from the merged partitions. Handed the vocabulary that is extended."""
 
-    root: str
     words: tuple[StoredFile, ...]
     base: str  # its fingerprint
     base_size: int
     size: int
     min_count: int
     limits: Superwords | None  # on what is made, where the base has superwords
-    stage: str = "learn"
+    step = "learn"
 
-    @property
-    def unit(self) -> str:
-        """The unit's id."""
+    def identity(self) -> object:
+        """Everything that decides the bytes."""
         identity: dict[str, object] = {
             "words": [file.sha256 for file in self.words],
             "extend": self.base,
@@ -38,26 +34,25 @@ class ExtendTask:
         }
         if self.limits is not None:
             identity["limits"] = [self.limits.max_words, self.limits.forbid]
-        return unit_id(self.stage, identity)
+        return identity
 
     @property
     def label(self) -> str:
         """The sizes before and after."""
         return f"{self.base_size} to {self.size} tokens"
 
-    @property
-    def memory(self) -> int:
+    def need(self) -> int:
         """The words and their symbols."""
         return 300_000_000 + 16 * sum(file.bytes for file in self.words)
 
-    def run(self, shared: Vocabulary) -> Receipt:
+    def work(self, attempt: Attempt, shared: Vocabulary) -> None:
         """Learn; write `tokenizer.json` and the most frequent words, which superwords have none of."""
-        objects = open_objects(self.root)
-        counts = merge_counts(read_words(objects, file) for file in self.words)
+        counts = merge_counts(read_words(attempt.objects, file) for file in self.words)
         facts = {"words": len(counts), "pretokens": counts.total}
         if self.limits is None:
             vocabulary = extend_bpe(shared, counts, self.size, min_count=self.min_count)
-            return publish(objects, self, vocabulary, most_frequent(counts), facts)
+            publish(attempt, vocabulary, most_frequent(counts), facts)
+            return
         vocabulary = learn_superwords(
             shared,
             [segment_words(shared, counts)],
@@ -68,4 +63,4 @@ class ExtendTask:
             min_count=self.min_count,
         )
         # What was counted are pieces, which hardly repeat; the words in them were counted with the base.
-        return publish(objects, self, vocabulary, merge_counts([]), facts)
+        publish(attempt, vocabulary, merge_counts([]), facts)

@@ -25,29 +25,26 @@ from pairloom.operators.models.bpe.sharded import (
     superwords_coordinator,
 )
 from pairloom.operators.models.bpe.superwords import assemble_superwords
+from pairloom.pipeline.flow.attempt import Attempt, UnitTask
 from pairloom.pipeline.flow.job import Job
-from pairloom.pipeline.identity import unit_id
 from pairloom.pipeline.phases import phase
 from pairloom.pipeline.stages.learn.files import publish, read_memo
 from pairloom.pipeline.stages.learn.pieces import SegmentsPost, SegmentTask, read_segments
 from pairloom.pipeline.stages.learn.rounds import in_rounds, learn_in_rounds
 from pairloom.pipeline.store.files import StoredFile
-from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.merge_log import MergeLog
-from pairloom.pipeline.store.objects import Objects
 from pairloom.pipeline.store.receipts import Receipt, find_receipt
 
 __all__ = ["AssembleJoinedTask", "JoinTask", "join_words"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JoinTask:
+class JoinTask(UnitTask):
     """Learn from the segmented pieces. Handed the first stage's vocabulary.
 
     Pieces hardly repeat and are encoded word by word, so that the memo of the first stage is that of the last one.
     """
 
-    root: str
     segments: tuple[StoredFile, ...]
     memo: StoredFile
     base: str
@@ -56,41 +53,35 @@ class JoinTask:
     max_words: int | None
     forbid: tuple[str, ...]
     min_count: int
-    stage: str = "learn"
+    step = "learn"
 
-    @property
-    def unit(self) -> str:
-        """The unit's id."""
-        return unit_id(
-            self.stage,
-            {
-                "segments": [file.sha256 for file in self.segments],
-                "base": self.base,
-                "size": self.size,
-                "pretokenizer": self.pretokenizer.identity,
-                "max_words": self.max_words,
-                "forbid": self.forbid,
-                "min_count": self.min_count,
-            },
-        )
+    def identity(self) -> object:
+        """Everything that decides the bytes."""
+        return {
+            "segments": [file.sha256 for file in self.segments],
+            "base": self.base,
+            "size": self.size,
+            "pretokenizer": self.pretokenizer.identity,
+            "max_words": self.max_words,
+            "forbid": self.forbid,
+            "min_count": self.min_count,
+        }
 
     @property
     def label(self) -> str:
         """The size that is asked for."""
         return f"{self.size} tokens"
 
-    @property
-    def memory(self) -> int:
+    def need(self) -> int:
         """The pieces as they are read, and what learning allocates."""
         words, symbols = (sum(file.facts[name] for file in self.segments) for name in ("words", "symbols"))
         read = sum(file.bytes for file in self.segments)
         return 300_000_000 + read + superwords_memory(words, symbols, self.size, forbid=self.forbid)
 
-    def run(self, shared: Vocabulary) -> Receipt:
+    def work(self, attempt: Attempt, shared: Vocabulary) -> None:
         """Learn; write `tokenizer.json` and the most frequent words."""
-        objects = open_objects(self.root)
         with phase("read"):
-            parts = [read_segments(objects, file) for file in self.segments]
+            parts = [read_segments(attempt.objects, file) for file in self.segments]
         vocabulary = learn_superwords(
             shared,
             parts,
@@ -100,12 +91,12 @@ class JoinTask:
             forbid=self.forbid,
             min_count=self.min_count,
         )
-        return self.publish(objects, vocabulary)
+        self.publish(attempt, vocabulary)
 
-    def publish(self, objects: Objects, vocabulary: Vocabulary) -> Receipt:
-        """Write the vocabulary and the memo's words, and claim the unit."""
+    def publish(self, attempt: Attempt, vocabulary: Vocabulary) -> None:
+        """Write the vocabulary and the memo's words."""
         facts = {name: sum(file.facts[name] for file in self.segments) for name in ("words", "pretokens")}
-        return publish(objects, self, vocabulary, read_memo(objects, self.memo), facts)
+        publish(attempt, vocabulary, read_memo(attempt.objects, self.memo), facts)
 
     def coordinator(self, base: Vocabulary, given: npt.NDArray[np.int32]) -> Coordinator:
         """What decides where this is learned in rounds, and `given` (int32[m, 2]) are made already."""
@@ -120,32 +111,29 @@ class JoinTask:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AssembleJoinedTask:
+class AssembleJoinedTask(UnitTask):
     """Make the vocabulary of merges that were learned in rounds: the same unit as learning it in one task."""
 
     join: JoinTask
-    stage: str = "learn"
+    step = "learn"
 
-    @property
-    def unit(self) -> str:
-        """The unit's id."""
-        return self.join.unit
+    def identity(self) -> object:
+        """Everything that decides the bytes."""
+        return self.join.identity()
 
     @property
     def label(self) -> str:
         """The size that is asked for."""
         return self.join.label
 
-    @property
-    def memory(self) -> int:
+    def need(self) -> int:
         """The memo's words, several times, and the vocabulary."""
         return 600_000_000 + 4 * self.join.memo.bytes
 
-    def run(self, shared: Vocabulary) -> Receipt:
+    def work(self, attempt: Attempt, shared: Vocabulary) -> None:
         """Read the merges; write what `JoinTask` writes."""
-        objects = open_objects(self.join.root)
-        merges = MergeLog(objects, self.stage, self.unit).merges
-        return self.join.publish(objects, assemble_superwords(shared, merges, self.join.pretokenizer))
+        merges = MergeLog(attempt.objects, attempt.step, attempt.unit).merges
+        self.join.publish(attempt, assemble_superwords(shared, merges, self.join.pretokenizer))
 
 
 def join_words(job: Job, first: Receipt, min_count: int) -> Receipt:
@@ -190,6 +178,8 @@ def _joined(job: Job, task: JoinTask, base: Vocabulary, stored: StoredFile) -> R
         return SegmentsPost(root=task.root, number=number, segments=segments, base=stored)
 
     learn_in_rounds(job, "join rounds", task.unit, partial(task.coordinator, base), post, sizes)
-    (last,) = job.step("join words", [AssembleJoinedTask(join=task)], shared=base, sizes=[sum(sizes)])
+    (last,) = job.step(
+        "join words", [AssembleJoinedTask(root=task.root, join=task)], shared=base, sizes=[sum(sizes)]
+    )
     MergeLog(job.objects, "learn", task.unit).discard()
     return last

@@ -12,14 +12,13 @@ import pyarrow as pa
 from pairloom.operators import Vocabulary, segment_words
 from pairloom.operators.models.bpe.layout import TokenSequences
 from pairloom.operators.models.bpe.sharded import Partition, TokenWords
-from pairloom.pipeline.identity import unit_id
+from pairloom.pipeline.flow.attempt import Attempt, UnitTask
 from pairloom.pipeline.phases import phase
 from pairloom.pipeline.stages.count.files import read_words
 from pairloom.pipeline.stages.learn.rounds import MemberPost
-from pairloom.pipeline.store.files import StoredFile, attempt_path, one_array, open_arrow, write_arrow
+from pairloom.pipeline.store.files import StoredFile, one_array, open_arrow
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.objects import Objects
-from pairloom.pipeline.store.receipts import Receipt, claim
 
 __all__ = ["SegmentTask", "SegmentsPost", "read_segments"]
 
@@ -27,34 +26,30 @@ SEGMENT_ROWS = 1 << 16  # pieces in a record batch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SegmentTask:
+class SegmentTask(UnitTask):
     """Make the first stage's merges in the pieces of one partition. The tasks share the first stage's vocabulary."""
 
-    root: str
     pieces: StoredFile
     base: str  # the fingerprint of the first stage's vocabulary
-    stage: str = "segment"
+    step = "segment"
 
-    @property
-    def unit(self) -> str:
-        """The unit's id."""
-        return unit_id(self.stage, {"pieces": self.pieces.sha256, "base": self.base})
+    def identity(self) -> object:
+        """Everything that decides the bytes."""
+        return {"pieces": self.pieces.sha256, "base": self.base}
 
     @property
     def label(self) -> str:
         """The file of the pieces."""
         return self.pieces.path
 
-    @property
-    def memory(self) -> int:
+    def need(self) -> int:
         """The pieces twice, and at most one id of 4 bytes a byte."""
         return 400_000_000 + 6 * self.pieces.bytes
 
-    def run(self, shared: Vocabulary) -> Receipt:
+    def work(self, attempt: Attempt, shared: Vocabulary) -> None:
         """Segment; write the pieces as tokens."""
-        objects = open_objects(self.root)
         with phase("read"):
-            counts = read_words(objects, self.pieces)
+            counts = read_words(attempt.objects, self.pieces)
         with phase("encode"):
             part = segment_words(shared, counts)
         kind = pa.large_list(pa.from_numpy_dtype(part.ids.dtype))
@@ -62,8 +57,7 @@ class SegmentTask:
             [pa.field("tokens", kind, nullable=False), pa.field("count", pa.int64(), nullable=False)]
         )
         rows = pa.LargeListArray.from_arrays(pa.array(part.offsets), pa.array(part.ids))
-        path = attempt_path(self.stage, self.unit, "segments.arrow")
-        with write_arrow(objects, path, schema, role="segments") as writer:
+        with attempt.arrow("segments", schema) as writer:
             for start in range(0, len(counts), SEGMENT_ROWS):
                 columns = [
                     rows.slice(start, SEGMENT_ROWS),
@@ -71,8 +65,6 @@ class SegmentTask:
                 ]
                 writer.write(pa.RecordBatch.from_arrays(columns, schema=schema))
             writer.facts.update(words=len(counts), symbols=len(part.ids), pretokens=counts.total)
-        assert writer.stored is not None
-        return claim(objects, Receipt(stage=self.stage, unit=self.unit, files=(writer.stored,)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -180,7 +180,7 @@ def in_rounds(job: Job, task: Task, slots: int) -> bool:
     mode = job.plan.recipe.vocabulary.learn.mode
     if mode == "auto":
         room = job.executor.room()
-        return (room is not None and task.memory > room) or slots >= 1 << 32
+        return (room is not None and task.need() > room) or slots >= 1 << 32
     return mode == "sharded"
 
 

@@ -15,8 +15,8 @@ from pairloom.operators import Pretokenizer, Vocabulary, WordCounts, learn_bpe, 
 from pairloom.operators.errors import CapacityError
 from pairloom.operators.models.bpe.assembling import assemble
 from pairloom.operators.models.bpe.sharded import Coordinator
+from pairloom.pipeline.flow.attempt import Attempt, UnitTask
 from pairloom.pipeline.flow.job import Job
-from pairloom.pipeline.identity import unit_id
 from pairloom.pipeline.recipe import Superwords
 from pairloom.pipeline.stages.count.files import read_pairs, read_words
 from pairloom.pipeline.stages.learn.extend import ExtendTask
@@ -24,7 +24,6 @@ from pairloom.pipeline.stages.learn.files import most_frequent, publish
 from pairloom.pipeline.stages.learn.joining import join_words
 from pairloom.pipeline.stages.learn.rounds import WordsPost, in_rounds, learn_in_rounds
 from pairloom.pipeline.store.files import StoredFile
-from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.manifest import StageRecord
 from pairloom.pipeline.store.merge_log import MergeLog
 from pairloom.pipeline.store.objects import Objects
@@ -34,10 +33,9 @@ __all__ = ["AssembleTask", "LearnTask", "learn"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LearnTask:
+class LearnTask(UnitTask):
     """Learn the vocabulary from the merged partitions."""
 
-    root: str
     words: tuple[StoredFile, ...]
     pairs: tuple[StoredFile, ...]
     size: int
@@ -45,37 +43,31 @@ class LearnTask:
     normalizer: str
     special_tokens: tuple[str, ...]
     min_count: int
-    stage: str = "learn"
+    step = "learn"
 
-    @property
-    def unit(self) -> str:
-        """The unit's id."""
-        return unit_id(
-            self.stage,
-            {
-                "words": [file.sha256 for file in self.words],
-                "size": self.size,
-                "pretokenizer": self.pretokenizer.identity,
-                "normalizer": self.normalizer,
-                "special_tokens": self.special_tokens,
-                "min_count": self.min_count,
-            },
-        )
+    def identity(self) -> object:
+        """Everything that decides the bytes."""
+        return {
+            "words": [file.sha256 for file in self.words],
+            "size": self.size,
+            "pretokenizer": self.pretokenizer.identity,
+            "normalizer": self.normalizer,
+            "special_tokens": self.special_tokens,
+            "min_count": self.min_count,
+        }
 
     @property
     def label(self) -> str:
         """The size that is asked for."""
         return f"{self.size} tokens"
 
-    @property
-    def memory(self) -> int:
+    def need(self) -> int:
         """The words and their symbols."""
         return 300_000_000 + 12 * sum(file.bytes for file in self.words)
 
-    def run(self, shared: Any = None) -> Receipt:
+    def work(self, attempt: Attempt, shared: Any) -> None:
         """Learn; write `tokenizer.json` and the most frequent words."""
-        objects = open_objects(self.root)
-        counts = merge_counts(read_words(objects, file) for file in self.words)
+        counts = merge_counts(read_words(attempt.objects, file) for file in self.words)
         vocabulary = learn_bpe(
             counts,
             self.size,
@@ -83,53 +75,50 @@ class LearnTask:
             pretokenizer=self.pretokenizer,
             normalizer=self.normalizer,
             min_count=self.min_count,
-            pairs=_sum_pairs(objects, self.pairs),
+            pairs=_sum_pairs(attempt.objects, self.pairs),
         )
-        return self.publish(objects, vocabulary, most_frequent(counts))
+        self.publish(attempt, vocabulary, most_frequent(counts))
 
-    def publish(self, objects: Objects, vocabulary: Vocabulary, top: WordCounts) -> Receipt:
-        """Write the vocabulary and the memo's words, and claim the unit."""
+    def publish(self, attempt: Attempt, vocabulary: Vocabulary, top: WordCounts) -> None:
+        """Write the vocabulary and the memo's words."""
         facts = {name: sum(file.facts[name] for file in self.words) for name in ("words", "pretokens")}
-        return publish(objects, self, vocabulary, top, facts)
+        publish(attempt, vocabulary, top, facts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AssembleTask:
+class AssembleTask(UnitTask):
     """Make the vocabulary of merges that were learned in rounds: the same unit as learning it in one task."""
 
     learn: LearnTask
-    stage: str = "learn"
+    step = "learn"
 
-    @property
-    def unit(self) -> str:
-        """The unit's id."""
-        return self.learn.unit
+    def identity(self) -> object:
+        """Everything that decides the bytes."""
+        return self.learn.identity()
 
     @property
     def label(self) -> str:
         """The size that is asked for."""
         return self.learn.label
 
-    @property
-    def memory(self) -> int:
+    def need(self) -> int:
         """The words of one partition and the memo's, twice."""
         return 600_000_000 + 4 * max((file.bytes for file in self.learn.words), default=0)
 
-    def run(self, shared: Any = None) -> Receipt:
+    def work(self, attempt: Attempt, shared: Any) -> None:
         """Read the merges and, one partition after another, the words; write what `LearnTask` writes."""
         learn = self.learn
-        objects = open_objects(learn.root)
         vocabulary = assemble(
-            MergeLog(objects, self.stage, self.unit).merges,
+            MergeLog(attempt.objects, attempt.step, attempt.unit).merges,
             learn.special_tokens,
             pretokenizer=learn.pretokenizer,
             normalizer=learn.normalizer,
         )
         top = merge_counts([])
         for file in learn.words:
-            part = most_frequent(read_words(objects, file))
+            part = most_frequent(read_words(attempt.objects, file))
             top = most_frequent(merge_counts([top, part]))
-        return learn.publish(objects, vocabulary, top)
+        learn.publish(attempt, vocabulary, top)
 
 
 def learn(job: Job) -> StageRecord:
@@ -181,7 +170,7 @@ def _learned(job: Job, task: LearnTask, size: int) -> list[Receipt]:
         return Coordinator(first=first, merges=task.size - first, min_count=task.min_count, given=given)
 
     learn_in_rounds(job, "rounds", task.unit, coordinator, post, [file.bytes for file in task.words])
-    receipts = job.step("learn", [AssembleTask(learn=task)], sizes=[size])
+    receipts = job.step("learn", [AssembleTask(root=task.root, learn=task)], sizes=[size])
     MergeLog(job.objects, "learn", task.unit).discard()
     return receipts
 

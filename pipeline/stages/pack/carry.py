@@ -16,66 +16,57 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pairloom.operators.pack import Documents, PackPlan
-from pairloom.pipeline.identity import unit_id
+from pairloom.pipeline.flow.attempt import Attempt, UnitTask
 from pairloom.pipeline.stages.pack.rows import RowSettings, write_rows
-from pairloom.pipeline.store.files import StoredFile, attempt_path, open_arrow, write_arrow
-from pairloom.pipeline.store.location import open_objects
-from pairloom.pipeline.store.objects import Objects
-from pairloom.pipeline.store.receipts import Receipt, claim
+from pairloom.pipeline.store.files import StoredFile, open_arrow
 
 __all__ = ["CarryTask", "carry_tasks", "write_leftover"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CarryTask:
+class CarryTask(UnitTask):
     """Pack the leftovers of some partitions of a split, in their order."""
 
-    root: str
     split: str
     number: int
     leftovers: tuple[StoredFile, ...]
     settings: RowSettings
-    stage: str = "pack"
+    step = "pack"
 
-    @property
-    def unit(self) -> str:
-        """The unit's id."""
-        identity = {
+    def identity(self) -> object:
+        """Everything that decides the bytes."""
+        return {
             "carry": [self.split, self.number],
             "leftovers": [file.sha256 for file in self.leftovers],
             "rows": self.settings.identity(),
         }
-        return unit_id(self.stage, identity)
 
     @property
     def label(self) -> str:
         """The split."""
         return f"leftovers {self.number} of {self.split}"
 
-    @property
-    def memory(self) -> int:
+    def need(self) -> int:
         """The leftovers, and a batch of rows."""
         return 300_000_000 + 2 * sum(file.bytes for file in self.leftovers)
 
-    def run(self, shared: Any = None) -> Receipt:
+    def work(self, attempt: Attempt, shared: Any) -> None:
         """Read, plan, write."""
-        objects = open_objects(self.root)
         tables = []
         for stored in self.leftovers:
-            with open_arrow(objects, stored) as reader:
+            with open_arrow(attempt.objects, stored) as reader:
                 tables.append(reader.read_all())
         table = pa.concat_tables(tables)
         pieces = Documents.of(table.column("tokens"))
         number, offset = (table.column(name).to_numpy() for name in ("document", "offset"))
         (plan,) = self.settings.plans(pieces.length, "split")
         plan = self.settings.shuffled(plan, f"{self.split} carry {self.number}")
-        stored = write_rows(objects, self.unit, plan, pieces, number, offset, self.settings, self.split)
-        facts = {
+        write_rows(attempt, plan, pieces, number, offset, self.settings, self.split)
+        attempt.facts = {
             "splits": plan.splits,
             "repeated_tokens": plan.repeated_tokens,
             "carried_tokens": pieces.tokens,
         }
-        return claim(objects, Receipt(stage=self.stage, unit=self.unit, files=(stored,), facts=facts))
 
 
 def carry_tasks(
@@ -97,8 +88,8 @@ def carry_tasks(
 
 
 def write_leftover(
-    objects: Objects, unit: str, plan: PackPlan, documents: Documents, numbers: npt.NDArray[np.int64]
-) -> StoredFile:
+    attempt: Attempt, plan: PackPlan, documents: Documents, numbers: npt.NDArray[np.int64]
+) -> None:
     """Write the segments of a plan as pieces: of which document, from which of its tokens on, and the tokens."""
     pieces = Documents(
         column=documents.column,
@@ -109,10 +100,6 @@ def write_leftover(
     columns = [pa.array(numbers[plan.document]), pa.array(plan.offset), pieces.gathered()]
     names = ("document", "offset", "tokens")
     schema = pa.schema([pa.field(n, c.type, nullable=False) for n, c in zip(names, columns, strict=True)])
-    with write_arrow(
-        objects, attempt_path("pack", unit, "leftover.arrow"), schema, role="leftover"
-    ) as writer:
+    with attempt.arrow("leftover", schema) as writer:
         writer.write(pa.RecordBatch.from_arrays(columns, schema=schema))
         writer.facts.update(tokens=plan.tokens)
-    assert writer.stored is not None
-    return writer.stored

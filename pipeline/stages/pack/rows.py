@@ -13,10 +13,9 @@ from pairloom.operators.kernels.hashing import hash_bytes
 from pairloom.operators.pack import Documents, PackPlan, decompose, gather, pack
 from pairloom.operators.selection.order import permutation
 from pairloom.pipeline.dataset.stream import rows_a_block
+from pairloom.pipeline.flow.attempt import Attempt
 from pairloom.pipeline.identity import FORMAT_VERSION
 from pairloom.pipeline.phases import in_phase
-from pairloom.pipeline.store.files import StoredFile, attempt_path, write_arrow
-from pairloom.pipeline.store.objects import Objects
 
 __all__ = ["RowSettings", "packed_schema", "write_rows"]
 
@@ -85,15 +84,14 @@ def packed_schema(
 
 
 def write_rows(
-    objects: Objects,
-    unit: str,
+    attempt: Attempt,
     plan: PackPlan,
     documents: Documents,
     numbers: npt.NDArray[np.int64],
     first: npt.NDArray[np.int64] | None,
     settings: RowSettings,
     split: str,
-) -> StoredFile:
+) -> None:
     """Write the rows of a plan, in its order.
 
     `numbers` are the numbers of the documents; `first` says from which token of theirs on we have them, if not the first.
@@ -106,14 +104,12 @@ def write_rows(
         strategy=settings.strategy,
         split=split,
     )
-    with write_arrow(objects, attempt_path("pack", unit, "rows.arrow"), schema, role=split) as writer:
+    with attempt.arrow(split, schema, name="rows.arrow") as writer:
         for rows in in_phase("gather", _batches(plan, documents, numbers, first, settings.pad_id, schema)):
             writer.write(rows)
         writer.facts.update(
             seq_len=plan.seq_len, tokens=plan.tokens, padding=plan.padding, segments=len(plan.length)
         )
-    assert writer.stored is not None
-    return writer.stored
 
 
 def _batches(

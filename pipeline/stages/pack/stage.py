@@ -18,8 +18,8 @@ import numpy.typing as npt
 from pairloom.operators import Vocabulary
 from pairloom.operators.errors import CorruptionError
 from pairloom.operators.pack import Documents, PackPlan
+from pairloom.pipeline.flow.attempt import Attempt, UnitTask
 from pairloom.pipeline.flow.job import Job
-from pairloom.pipeline.identity import unit_id
 from pairloom.pipeline.phases import phase
 from pairloom.pipeline.stages.exchange.contents import known_contents, spread_all
 from pairloom.pipeline.stages.exchange.files import Exchanged
@@ -28,22 +28,20 @@ from pairloom.pipeline.stages.pack.carry import carry_tasks, write_leftover
 from pairloom.pipeline.stages.pack.rows import RowSettings, packed_schema, write_rows
 from pairloom.pipeline.stages.select.stage import selections, taken
 from pairloom.pipeline.store.files import StoredFile
-from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.manifest import SourceRecord, StageRecord
 from pairloom.pipeline.store.objects import Objects
-from pairloom.pipeline.store.receipts import Ledger, Receipt, claim
+from pairloom.pipeline.store.receipts import Ledger, Receipt
 
 __all__ = ["PackTask", "pack_rows", "packed_schema"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PackTask:
+class PackTask(UnitTask):
     """Pack one partition: the documents that exchange files have for it. The tasks share those files.
 
     The unit depends on the split, the number of the partition in it and the documents: not on the rest of the corpus.
     """
 
-    root: str
     split: str
     number: int
     group: int  # of the exchange files that are shared
@@ -52,63 +50,53 @@ class PackTask:
     width: int  # bytes a token
     carries: bool  # whether what fills no row is left to a carry task
     settings: RowSettings
-    stage: str = "pack"
+    step = "pack"
 
-    @property
-    def unit(self) -> str:
-        """The unit's id."""
-        identity = {
+    def identity(self) -> object:
+        """Everything that decides the bytes."""
+        return {
             "partition": [self.split, self.number],
             "documents": self.documents,
             "carries": self.carries,
             "rows": self.settings.identity(),
         }
-        return unit_id(self.stage, identity)
 
     @property
     def label(self) -> str:
         """The partition."""
         return f"{self.split} partition {self.number}"
 
-    @property
-    def memory(self) -> int:
+    def need(self) -> int:
         """The partition as it is read, the plan, and a batch of rows."""
         documents, tokens, _ = self.documents
         return 300_000_000 + 5 * tokens * self.width // 2 + 200 * documents
 
-    def run(self, shared: tuple[Exchanged, ...]) -> Receipt:
+    def work(self, attempt: Attempt, shared: tuple[Exchanged, ...]) -> None:
         """Read, order, plan, write."""
-        objects = open_objects(self.root)
         exchanged = shared[self.group]
         if (there := exchanged.total(self.batch)) != self.documents:
             raise CorruptionError(
                 f"{self.label}: exchange files have {there}, and the index of the corpus says {self.documents}: a token "
                 "shard or the index was changed, or this is a bug"
             )
-        documents, numbers = self._documents(objects, exchanged)
+        documents, numbers = self._documents(attempt.objects, exchanged)
         with phase("sort"):
             plans = self.settings.plans(documents.length)
-        files = [file for plan in plans for file in self._write(objects, plan, documents, numbers)]
+        for plan in plans:
+            self._write(attempt, plan, documents, numbers)
         dropped = sum(plan.dropped_documents for plan in plans)
         segments, begun = sum(len(plan.length) for plan in plans), np.zeros(len(documents), np.bool_)
         for plan in plans:
             begun[plan.document] = True
         names = ("truncated_tokens", "dropped_tokens", "dropped_documents", "repeated_tokens")
         facts = {name: sum(getattr(plan, name) for plan in plans) for name in names}
-        ledger = Ledger(
+        attempt.ledger = Ledger(
             documents_in=len(documents),
             documents_out=len(documents) - dropped,
             rejected={"dropped_by_overflow": dropped} if dropped else {},
             tokens=sum(plan.tokens for plan in plans) - facts["repeated_tokens"],
         )
-        receipt = Receipt(
-            stage=self.stage,
-            unit=self.unit,
-            files=tuple(files),
-            ledger=ledger,
-            facts=facts | {"splits": segments - int(np.count_nonzero(begun))},
-        )
-        return claim(objects, receipt)
+        attempt.facts = facts | {"splits": segments - int(np.count_nonzero(begun))}
 
     def _documents(self, objects: Objects, exchanged: Exchanged) -> tuple[Documents, npt.NDArray[np.int64]]:
         """The partition's documents in their final order, and their numbers.
@@ -124,16 +112,15 @@ class PackTask:
         return found.documents.take(order), found.number[order]
 
     def _write(
-        self, objects: Objects, plan: PackPlan, documents: Documents, numbers: npt.NDArray[np.int64]
-    ) -> list[StoredFile]:
-        settings, files = self.settings, []
+        self, attempt: Attempt, plan: PackPlan, documents: Documents, numbers: npt.NDArray[np.int64]
+    ) -> None:
+        settings = self.settings
         full, rest = plan.parted(settings.strategy) if self.carries else (plan, None)
         if len(full):
             full = settings.shuffled(full, f"{self.split} {self.number}")
-            files.append(write_rows(objects, self.unit, full, documents, numbers, None, settings, self.split))
+            write_rows(attempt, full, documents, numbers, None, settings, self.split)
         if rest is not None and len(rest):
-            files.append(write_leftover(objects, self.unit, rest, documents, numbers))
-        return files
+            write_leftover(attempt, rest, documents, numbers)
 
 
 def pack_rows(job: Job) -> StageRecord:

@@ -13,12 +13,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pairloom.operators.selection.duplicates import later_duplicates
-from pairloom.pipeline.identity import unit_id
+from pairloom.pipeline.flow.attempt import Attempt, UnitTask
 from pairloom.pipeline.stages.select.survey import split_counts
-from pairloom.pipeline.store.files import StoredFile, attempt_path, open_arrow, write_arrow
-from pairloom.pipeline.store.location import open_objects
+from pairloom.pipeline.store.files import StoredFile, open_arrow
 from pairloom.pipeline.store.objects import Objects
-from pairloom.pipeline.store.receipts import Ledger, Receipt, claim
+from pairloom.pipeline.store.receipts import Ledger
 
 __all__ = ["DuplicatesTask", "digest_partitions", "read_duplicates"]
 
@@ -32,50 +31,43 @@ def digest_partitions(documents: int) -> int:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DuplicatesTask:
+class DuplicatesTask(UnitTask):
     """Find the duplicates of one partition; the tasks share the list of the shards' digests.
 
     `sources` are the names of the sources, and up to which record of the corpus each goes.
     """
 
-    root: str
     part: int
     parts: int
     digests: str  # the fingerprint of all files of digests
     sources: tuple[tuple[str, int], ...]
     span: int
     expected_documents: int
-    stage: str = "select"
+    step = "select"
 
-    @property
-    def unit(self) -> str:
-        """The unit's id."""
-        return unit_id(
-            self.stage,
-            {
-                "part": [self.part, self.parts],
-                "digests": self.digests,
-                "sources": self.sources,
-                "span": self.span,
-            },
-        )
+    def identity(self) -> object:
+        """Everything that decides the bytes."""
+        return {
+            "part": [self.part, self.parts],
+            "digests": self.digests,
+            "sources": self.sources,
+            "span": self.span,
+        }
 
     @property
     def label(self) -> str:
         """The partition."""
         return f"partition {self.part}"
 
-    @property
-    def memory(self) -> int:
+    def need(self) -> int:
         """The partition's digests as read and as sorted."""
         return 200_000_000 + 120 * self.expected_documents
 
-    def run(self, shared: tuple[StoredFile, ...]) -> Receipt:
+    def work(self, attempt: Attempt, shared: tuple[StoredFile, ...]) -> None:
         """Read, compare, list."""
-        objects = open_objects(self.root)
         batches = []
         for stored in shared:
-            with open_arrow(objects, stored) as reader:
+            with open_arrow(attempt.objects, stored) as reader:
                 batches.append(reader.get_batch(self.part))
         table = pa.Table.from_batches(batches).combine_chunks()
         ordinal, length, held_out = (
@@ -87,25 +79,18 @@ class DuplicatesTask:
         records = self.sources[-1][1]
         spans = max(1, -(-records // self.span))
         edges = np.searchsorted(left_out, np.arange(spans + 1) * self.span)
-        with write_arrow(
-            objects, attempt_path(self.stage, self.unit, "duplicates.arrow"), DUPLICATES, role="duplicates"
-        ) as writer:
+        with attempt.arrow("duplicates", DUPLICATES) as writer:
             for a, b in zip(edges[:-1], edges[1:], strict=True):
                 writer.write(pa.RecordBatch.from_arrays([pa.array(left_out[a:b])], schema=DUPLICATES))
-        assert writer.stored is not None
         dropped = int(length[later].sum())
-        ledger = Ledger(
+        attempt.ledger = Ledger(
             documents_in=len(ordinal),
             documents_out=len(ordinal) - len(left_out),
             tokens=int(length.sum()) - dropped,
             deduplicated=len(left_out),
             deduplicated_tokens=dropped,
         )
-        facts = self._facts(ordinal[later], length[later], held_out[later])
-        return claim(
-            objects,
-            Receipt(stage=self.stage, unit=self.unit, files=(writer.stored,), ledger=ledger, facts=facts),
-        )
+        attempt.facts = self._facts(ordinal[later], length[later], held_out[later])
 
     def _facts(
         self,

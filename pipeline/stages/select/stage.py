@@ -60,7 +60,7 @@ def select(job: Job) -> StageRecord:
     surveyed = job.step(
         step,
         [
-            SurveyTask(root=recipe.root, shard=shard, share=recipe.pack.validation, parts=parts, stage=step)
+            SurveyTask(root=recipe.root, shard=shard, share=recipe.pack.validation, parts=parts)
             for shard in shards
         ],
         sizes=[shard.stored.bytes for shard in shards],

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from pairloom.operators import Vocabulary
 from pairloom.operators.encode.columns import Encoded, encode_column
 from pairloom.operators.errors import CorruptionError
+from pairloom.pipeline.flow.attempt import Attempt, UnitTask
 from pairloom.pipeline.flow.job import Job, dead_letters
 from pairloom.pipeline.identity import unit_id
 from pairloom.pipeline.inputs.intake import Documents, Intake, slice_identity
@@ -25,11 +26,9 @@ from pairloom.pipeline.stages.agreement import SPECIAL_TOKEN_IN_TEXT, check_toke
 from pairloom.pipeline.stages.learn.files import read_memo
 from pairloom.pipeline.stages.tokenize.reuse import Known, earlier_shards, known_slices
 from pairloom.pipeline.store.coverage import Coverage
-from pairloom.pipeline.store.files import attempt_path, write_arrow
-from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.manifest import StageRecord
 from pairloom.pipeline.store.objects import Objects
-from pairloom.pipeline.store.receipts import Ledger, Piece, Receipt, claim, committed_receipts
+from pairloom.pipeline.store.receipts import Ledger, Piece, Receipt, committed_receipts
 
 __all__ = ["TokenizeTask", "shard_schema", "tokenize", "tokenize_task"]
 
@@ -49,10 +48,9 @@ def shard_schema(vocabulary: Vocabulary) -> pa.Schema:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TokenizeTask:
+class TokenizeTask(UnitTask):
     """Tokenize one unit with the vocabulary that all tasks share."""
 
-    root: str
     input: Unit
     vocabulary: str  # its fingerprint
     prepend: tuple[int, ...]
@@ -63,47 +61,33 @@ class TokenizeTask:
     known: Mapping[str, Known] = field(
         default_factory=dict
     )  # slices that need not be read, by their identity
-    stage: str = "tokenize"
+    step = "tokenize"
 
-    @property
-    def unit(self) -> str:
-        """The unit's id."""
-        return unit_id(
-            self.stage,
-            {"slices": [slice_identity(piece) for piece in self.input.slices], **self._settings()},
-        )
+    def identity(self) -> object:
+        """Everything that decides the bytes."""
+        return {"slices": [slice_identity(piece) for piece in self.input.slices], **self._settings()}
 
     @property
     def label(self) -> str:
         """The first input of the unit."""
         return self.input.slices[0].file.uri
 
-    @property
-    def memory(self) -> int:
+    def need(self) -> int:
         """The memo, the table of further words, and a few batches of text and tokens."""
         return 800_000_000
 
-    def run(self, shared: Vocabulary) -> Receipt:
+    def work(self, attempt: Attempt, shared: Vocabulary) -> None:
         """Read, encode, write."""
-        objects = open_objects(self.root)
         intake = Intake(self.input, self.max_record_bytes)
         made: list[Piece] = []
-        path = attempt_path(self.stage, self.unit, "tokens.arrow")
         schema = shard_schema(shared)
-        with write_arrow(objects, path, schema, role="tokens") as writer:
-            for batch in self._batches(objects, intake, shared, schema, made):
+        with attempt.arrow("tokens", schema) as writer:
+            for batch in self._batches(attempt.objects, intake, shared, schema, made):
                 writer.write(batch)
             writer.facts.update(tokens=intake.ledger().tokens)
-        assert writer.stored is not None
-        receipt = Receipt(
-            stage=self.stage,
-            unit=self.unit,
-            files=(writer.stored, *intake.write_rejected(objects, self.stage, self.unit)),
-            ledger=intake.ledger(),
-            slices=intake.slices(),
-            pieces=self._finished(made),
-        )
-        return claim(objects, receipt)
+        intake.write_rejected(attempt)
+        attempt.ledger, attempt.slices = intake.ledger(), intake.slices()
+        attempt.pieces = self._finished(made)
 
     def _batches(
         self, objects: Objects, intake: Intake, vocabulary: Vocabulary, schema: pa.Schema, made: list[Piece]

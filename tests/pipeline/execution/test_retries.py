@@ -17,7 +17,7 @@ QUICK = Retries(storage_failures=2, first_wait=0.001)
 def test_storage_is_tried_again_as_often_as_the_budget_says(tmp_path: Path) -> None:
     task = Scripted(folder=str(tmp_path), name="a", script=("storage", "storage", "ok"))
     (done,) = LocalExecutor(retries=QUICK).run([task], 7)
-    assert done.receipt.facts == {"shared": 7}
+    assert done.result.facts == {"shared": 7}
     assert task.invocations() == 3
     task = Scripted(folder=str(tmp_path), name="b", script=("storage",) * 9)
     with pytest.raises(
@@ -45,7 +45,7 @@ def test_a_run_that_is_asked_to_stop_stops_between_units(tmp_path: Path) -> None
     executor = LocalExecutor(stop=lambda: len(done) == 2)
     with pytest.raises(PreemptedError, match=rf"asked to stop before scripted unit {tasks[2].unit[:12]}"):
         done.extend(executor.run(tasks))
-    assert [one.receipt.unit for one in done] == [task.unit for task in tasks[:2]]
+    assert [one.unit for one in done] == [task.unit for task in tasks[:2]]
     assert [task.invocations() for task in tasks] == [1, 1, 0, 0]
 
 
