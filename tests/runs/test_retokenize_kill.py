@@ -14,8 +14,8 @@ from pairloom.pipeline.store.files import check_stored
 from pairloom.pipeline.store.gc import collect
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.objects import LocalObjects
-from tests.runs.test_remote_kill import ONCE, Fate, Killed, fated
 from tests.support.corpora import contents, documents, recipe_for, write_jsonl
+from tests.support.fates import ONCE, Fate, Killed, fated
 
 EVERY = 8  # of the calls; which of them, each case chooses for itself
 

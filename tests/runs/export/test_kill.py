@@ -12,8 +12,8 @@ from pairloom.pipeline.export import FORMATS, export
 from pairloom.pipeline.export.target import DONE, STARTED
 from pairloom.pipeline.store.objects import LocalObjects
 from pairloom.pipeline.store.remote.objects import RemoteObjects
-from tests.runs.test_remote_kill import Fate, Killed, When, fated
 from tests.support.corpora import documents, recipe_for, write_jsonl
+from tests.support.fates import Fate, Killed, When, fated
 from tests.support.servers import Proxy
 
 INDEX = {"train_text_document.idx", "train.idx.npy", "index.json", "dataset_info.json", "state.json", DONE}

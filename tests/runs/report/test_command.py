@@ -1,0 +1,128 @@
+"""`pairloom report`, alone and comparing two of anything."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from pairloom.jobs.cli import main
+from pairloom.operators import Pretokenizer, count_words, learn_bpe
+from pairloom.pipeline import Dataset
+from pairloom.pipeline.report import Options, report_on_root
+from tests.runs.report.checks import check_page
+
+
+def test_the_command(
+    root: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["pairloom", "report", *arguments])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        said = capsys.readouterr()
+        return int(stop.value.code or 0), said.out, said.err
+
+    where, out = root.objects.root, tmp_path / "page.html"
+    code, said, _ = call(where, "--out", str(out), "--seq-len", "64", "--seq-len", "128")
+    assert code == 0
+    assert f"{out.stat().st_size:,} bytes" in said
+    check_page(out.read_text(encoding="utf-8"))
+    code, said, _ = call(where, "--json")
+    assert code == 0
+    (tmp_path / "one.json").write_text(said)
+    assert json.loads(said)["summary"]["vocabulary"] == len(root.vocabulary())
+    code, said, _ = call("--compare", str(tmp_path / "one.json"), where, "--out", str(out))
+    assert code == 0
+    check_page(out.read_text(encoding="utf-8"))
+    for wrong, message in (
+        ((), "name a root or a vocabulary"),
+        ((str(tmp_path / "nothing"),), "nothing is committed below"),
+        ((where, "--against", "nowhere.json"), "cannot read nowhere.json"),
+        ((where, "--by", "nofield"), "nofield"),
+        (("--compare", str(out), where), "is no JSON"),
+    ):
+        code, _, said = call(*wrong)
+        assert code in (1, 2)
+        assert message in said
+
+
+def test_two_vocabularies_are_compared_token_by_token(
+    root: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut = Pretokenizer(scheme="gpt2")
+    words = count_words(pa.array(["ab ab abc xyz xyz xyz"]), cut)
+    one = learn_bpe(words, 262, special_tokens=["<s>"], pretokenizer=cut)
+    two = learn_bpe(count_words(pa.array(["ab ab ab abc xq xq"]), cut), 262, pretokenizer=cut)
+    for name, made in (("one", one), ("two", two)):
+        made.save(tmp_path / f"{name}.json")
+    (tmp_path / "text.jsonl").write_text(json.dumps({"text": "abc ab xyz"}) + "\n")
+    paths = [str(tmp_path / f"{name}.json") for name in ("one", "two")]
+    monkeypatch.setattr(
+        "sys.argv",
+        ["pairloom", "report", "--compare", *paths, "--text", str(tmp_path / "text.jsonl"), "--json"],
+    )
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert not stop.value.code
+    found = json.loads(capsys.readouterr().out)["comparison"]
+    assert found["names"] == paths
+    tokens = [{made.tokens[i] for i in range(len(made)) if made.tokens[i]} - {b"<s>"} for made in (one, two)]
+    both = tokens[0] & tokens[1]
+    assert found["tokens"]["common"] == len(both)
+    only = [
+        {row["token"].encode() for row in found["tokens"][f"only_{side}"]} for side in ("first", "second")
+    ]
+    assert only == [tokens[0] - both, tokens[1] - both]
+    encoded = one.encode_one("abc ab xyz").tolist()
+    assert {row["token"]: row["count"] for row in found["tokens"]["only_first"]} == {
+        one.tokens[i].decode(): encoded.count(i) for i in range(len(one)) if one.tokens[i] in tokens[0] - both
+    }
+    ranks = [sorted(both, key=made.token_to_id) for made in (one, two)]
+    assert {row["token"].encode(): row["by"] for row in found["tokens"]["moved"]} == {
+        token: ranks[1].index(token) - ranks[0].index(token)
+        for token in both
+        if ranks[0].index(token) != ranks[1].index(token)
+    }
+    merges = [[(m.tokens[a], m.tokens[b]) for a, b in m.merges.tolist()] for m in (one, two)]
+    agree = next(i for i, (a, b) in enumerate(zip(*merges, strict=False)) if a != b)
+    assert found["merges"]["agree"] == agree
+    assert found["merges"]["common"] == len(set(merges[0]) & set(merges[1]))
+    for name, made in (("first", one), ("second", two)):
+        left, right = (made.tokens[i].decode() for i in made.merges[agree].tolist())
+        assert found["merges"][name] == {"left": left, "right": right, "token": left + right}
+    sizes = {"first": len(encoded), "second": len(two.encode_one("abc ab xyz"))}
+    about = {"source": "text", "bytes": 10, "change": sizes["second"] / sizes["first"] - 1}
+    assert found["compression"] == [about | sizes | {"text": paths[0]}]
+
+
+def test_generations_are_compared_with_what_was_stored(
+    root: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = tmp_path / "stored.json"
+    stored.write_text(json.dumps(report_on_root(root, Options(against={}))))
+
+    def compared(*what: str) -> dict[str, Any]:
+        monkeypatch.setattr("sys.argv", ["pairloom", "report", "--compare", *what, "--json"])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        assert not stop.value.code
+        found: dict[str, Any] = json.loads(capsys.readouterr().out)["comparison"]
+        return found
+
+    where = root.objects.root.removeprefix("file://")
+    same = compared(where, f"{where}@1")
+    assert same["tokens"]["common"] == len(root.vocabulary()) - len(root.vocabulary().special_ids)
+    assert [same["tokens"][name] for name in ("only_first", "only_second", "moved")] == [[], [], []]
+    assert same["merges"] == {
+        "common": len(root.vocabulary().merges),
+        "agree": len(root.vocabulary().merges),
+        "first": None,
+        "second": None,
+    }
+    assert {row["change"] for row in same["compression"]} == {0}
+    half = compared(str(stored), where)
+    assert half["tokens"] == half["merges"] == {}
+    assert [row["source"] for row in half["compression"]] == ["a", "b"]
+    assert all(row["first"] == row["second"] and row["change"] == 0 for row in half["compression"])
