@@ -1,0 +1,284 @@
+"""The columns of everything that holds tokens: their names, their types, and the schemas of the files.
+
+    token shard      slice, row, id, columns of the shard                      one row a document, in the order of the input
+    exchange file    key, document, copy, part, columns                        one row a document, by partition
+    leftover         document, copy, offset, columns                           one row a segment that fills no row
+    packed rows      input_ids, segment_lengths, document, offset, columns     one row of `seq_len` tokens
+
+Two kinds of columns go with a document on the whole way. A *token* column has a value for each of its tokens: `input_ids`
+is the first. A *document* column has one value a document: `source` is the first. Each field of such a column says in its
+metadata what it is, so that whoever reads a file takes the columns that it has (`columns_of`). Only `input_ids` says
+nothing about itself: it is everywhere.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+
+__all__ = [
+    "COPY",
+    "DOCUMENT",
+    "DOCUMENT_DTYPES",
+    "ID",
+    "INPUT_IDS",
+    "KEY",
+    "OFFSET",
+    "PART",
+    "ROW",
+    "SEGMENT_LENGTHS",
+    "SLICE",
+    "SOURCE",
+    "SOURCE_COLUMN",
+    "STRUCTURE",
+    "TOKEN_DTYPES",
+    "Column",
+    "columns_of",
+    "document_columns",
+    "exchange_schema",
+    "export_schema",
+    "file_facts",
+    "ids_column",
+    "ids_dtype",
+    "is_packed",
+    "leftover_schema",
+    "row_field",
+    "row_schema",
+    "seq_len_of",
+    "shard_schema",
+    "token_columns",
+]
+
+INPUT_IDS = "input_ids"
+"""The ids of tokens."""
+SOURCE = "source"
+"""Which source of the corpus a document is of: its place in the recipe."""
+
+SLICE = "slice"
+"""Which slice of its unit a document of a shard is of."""
+ROW = "row"
+"""Which record of the slice it is."""
+ID = "id"
+"""Its id, if its source gives one."""
+
+KEY = "key"
+"""The place of a document among those of its partition."""
+DOCUMENT = "document"
+"""The number of a document: a hash of its id."""
+COPY = "copy"
+"""Which copy of the document it is, from 0 on; a mixture takes some several times."""
+PART = "part"
+"""The partition that a document goes to."""
+
+SEGMENT_LENGTHS = "segment_lengths"
+"""The tokens of each segment of a row."""
+OFFSET = "offset"
+"""From which token of its document on a segment has them."""
+
+STRUCTURE = frozenset({SLICE, ROW, ID, KEY, DOCUMENT, COPY, PART, SEGMENT_LENGTHS, OFFSET})
+"""Names that no column of tokens or documents can have."""
+
+TOKEN_DTYPES = ("uint8", "uint16", "uint32", "float16", "float32")
+"""What a value beside each token can be; everybody reads these, as numpy, Arrow and PyTorch do."""
+DOCUMENT_DTYPES = (*TOKEN_DTYPES, "int8", "int16", "int32", "int64", "uint64", "float64")
+
+METADATA = b"pairloom"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column that goes with a document on its whole way into rows.
+
+    `of` says what it has a value for: each token, or the document. `pad` is what a column of tokens holds in a row behind
+    the last segment. `doc` is a sentence for people. Raises ValueError for a name that is taken or no identifier, and for a
+    dtype that not everybody reads.
+
+    >>> Column(name="loss_mask", dtype=np.dtype(np.uint8), pad=0, doc="1 where a token is to be predicted")
+    Column(name='loss_mask', dtype=dtype('uint8'), pad=0, of='token', doc='1 where a token is to be predicted')
+    """
+
+    name: str
+    dtype: np.dtype[Any]
+    pad: int | float = 0
+    of: Literal["token", "document"] = "token"
+    doc: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "dtype", np.dtype(self.dtype))
+        if not self.name.isidentifier() or self.name in STRUCTURE:
+            raise ValueError(f"a column cannot be named {self.name!r}")
+        allowed = TOKEN_DTYPES if self.of == "token" else DOCUMENT_DTYPES
+        if self.dtype.name not in allowed:
+            raise ValueError(
+                f"column {self.name} has {self.dtype} for each {self.of}; it can have {', '.join(allowed)}"
+            )
+
+    def identity(self) -> list[object]:
+        """Everything that decides what files hold of it."""
+        return [self.name, self.dtype.name, self.pad, self.of]
+
+    @property
+    def values(self) -> pa.DataType:
+        """The type of its values."""
+        return pa.from_numpy_dtype(self.dtype)
+
+    @property
+    def metadata(self) -> dict[bytes, bytes] | None:
+        """What its field says about it."""
+        if self.name == INPUT_IDS:
+            return None
+        return {METADATA: json.dumps({"of": self.of, "pad": self.pad, "doc": self.doc}).encode()}
+
+
+SOURCE_COLUMN = Column(
+    name=SOURCE,
+    dtype=np.dtype(np.uint16),
+    of="document",
+    doc="which source of the recipe a document is of; the schema's metadata has their names",
+)
+
+
+def ids_column(dtype: np.dtype[Any], pad: int = 0) -> Column:
+    """The column `input_ids` of a vocabulary whose ids have this dtype."""
+    return Column(name=INPUT_IDS, dtype=dtype, pad=pad, doc="the ids of tokens")
+
+
+def token_columns(columns: Iterable[Column]) -> tuple[Column, ...]:
+    """Those that have a value for each token."""
+    return tuple(column for column in columns if column.of == "token")
+
+
+def document_columns(columns: Iterable[Column]) -> tuple[Column, ...]:
+    """Those that have one value a document."""
+    return tuple(column for column in columns if column.of == "document")
+
+
+def columns_of(schema: pa.Schema) -> tuple[Column, ...]:
+    """The columns of tokens and documents that a file has, in its order: `input_ids`, and those that say so themselves.
+
+    >>> [column.name for column in columns_of(exchange_schema([ids_column(np.dtype(np.uint16)), SOURCE_COLUMN]))]
+    ['source', 'input_ids']
+    """
+    found = []
+    for field in schema:
+        said = json.loads((field.metadata or {}).get(METADATA, b"null"))
+        kind = field.type
+        while hasattr(kind, "value_type") and not pa.types.is_dictionary(kind):
+            kind = kind.value_type
+        if field.name == INPUT_IDS:
+            pad = file_facts(schema).get("pad_id", 0)
+            found.append(ids_column(np.dtype(kind.to_pandas_dtype()), pad))
+        elif said is not None:
+            found.append(Column(name=field.name, dtype=np.dtype(kind.to_pandas_dtype()), **said))
+    return tuple(found)
+
+
+def shard_schema(dtype: np.dtype[Any], vocabulary: str, columns: Sequence[Column] = ()) -> pa.Schema:
+    """A token shard: `dtype` is that of ids, `vocabulary` its fingerprint, `columns` what there is beside `input_ids`."""
+    return pa.schema(
+        [
+            pa.field(SLICE, pa.int32(), nullable=False),
+            pa.field(ROW, pa.int64(), nullable=False),
+            pa.field(ID, pa.large_string()),
+            *_fields([ids_column(dtype), *columns]),
+        ],
+        metadata={"pairloom.vocabulary": vocabulary},
+    )
+
+
+def exchange_schema(columns: Sequence[Column]) -> pa.Schema:
+    """An exchange file, or one of documents that are held out, with `input_ids` among the columns."""
+    return pa.schema(
+        [
+            pa.field(KEY, pa.uint64(), nullable=False),
+            pa.field(DOCUMENT, pa.int64(), nullable=False),
+            pa.field(COPY, pa.int32(), nullable=False),
+            pa.field(PART, pa.int64(), nullable=False),
+            *_fields([*document_columns(columns), *token_columns(columns)]),
+        ]
+    )
+
+
+def leftover_schema(columns: Sequence[Column], facts: Mapping[str, Any]) -> pa.Schema:
+    """The segments that fill no row of their partition, with `input_ids` among the columns."""
+    return pa.schema(
+        [
+            pa.field(DOCUMENT, pa.int64(), nullable=False),
+            pa.field(COPY, pa.int32(), nullable=False),
+            pa.field(OFFSET, pa.int64(), nullable=False),
+            *_fields([*document_columns(columns), *token_columns(columns)]),
+        ],
+        metadata={METADATA: json.dumps(facts, sort_keys=True).encode()},
+    )
+
+
+def row_schema(columns: Sequence[Column], seq_len: int, facts: Mapping[str, Any]) -> pa.Schema:
+    """Packed rows, with `input_ids` among the columns; `facts` are what a trainer must know and cannot see."""
+    (ids,) = (column for column in columns if column.name == INPUT_IDS)
+    further = [column for column in token_columns(columns) if column.name != INPUT_IDS]
+    return pa.schema(
+        [
+            row_field(ids, seq_len),
+            pa.field(SEGMENT_LENGTHS, _list(pa.int32()), nullable=False),
+            pa.field(DOCUMENT, _list(pa.int64()), nullable=False),
+            pa.field(OFFSET, _list(pa.int64()), nullable=False),
+            *(row_field(column, seq_len) for column in (*document_columns(columns), *further)),
+        ],
+        metadata={METADATA: json.dumps(facts, sort_keys=True).encode()},
+    )
+
+
+def row_field(column: Column, seq_len: int) -> pa.Field:
+    """A column in packed rows: `seq_len` values a row, or one for each of its segments."""
+    kind = (
+        pa.list_(pa.field("item", column.values), seq_len) if column.of == "token" else _list(column.values)
+    )
+    return pa.field(column.name, kind, nullable=False, metadata=column.metadata)
+
+
+def export_schema(dtype: np.dtype[Any], columns: Sequence[Column] = ()) -> pa.Schema:
+    """Whole documents as they are exported: `columns` are what there is beside `input_ids`."""
+    fields = [pa.field(ID, pa.large_string(), nullable=False), *_fields([ids_column(dtype), *columns])]
+    return pa.schema(fields)
+
+
+def file_facts(schema: pa.Schema) -> dict[str, Any]:
+    """What the metadata of packed rows or leftovers says; nothing where there is none."""
+    found: dict[str, Any] = json.loads((schema.metadata or {}).get(METADATA, b"{}"))
+    return found
+
+
+def is_packed(schema: pa.Schema) -> bool:
+    """Whether a schema is that of rows with segments, and not of whole documents."""
+    return SEGMENT_LENGTHS in schema.names
+
+
+def seq_len_of(schema: pa.Schema) -> int:
+    """The tokens in a row."""
+    return int(schema.field(INPUT_IDS).type.list_size)
+
+
+def ids_dtype(schema: pa.Schema) -> np.dtype[Any]:
+    """The dtype of ids."""
+    dtype: np.dtype[Any] = np.dtype(schema.field(INPUT_IDS).type.value_type.to_pandas_dtype())
+    return dtype
+
+
+def _fields(columns: Iterable[Column]) -> list[pa.Field]:
+    """A large list for each column of tokens, a plain value for each of documents."""
+    return [
+        pa.field(
+            column.name,
+            pa.large_list(pa.field("item", column.values)) if column.of == "token" else column.values,
+            nullable=False,
+            metadata=column.metadata,
+        )
+        for column in columns
+    ]
+
+
+def _list(values: pa.DataType) -> pa.DataType:
+    return pa.list_(pa.field("item", values))
