@@ -20,11 +20,11 @@ from pairloom.pipeline.flow.job import Job
 from pairloom.pipeline.flow.plan import STAGES, Plan, make_plan
 from pairloom.pipeline.flow.prepare import PrepareTask
 from pairloom.pipeline.recipe import Execution, Recipe
-from pairloom.pipeline.stages.count.stage import count
-from pairloom.pipeline.stages.learn.stage import learn
-from pairloom.pipeline.stages.pack.stage import pack_rows
-from pairloom.pipeline.stages.select.stage import select
-from pairloom.pipeline.stages.tokenize.stage import tokenize
+from pairloom.pipeline.stages.count.tasks import count
+from pairloom.pipeline.stages.learn.tasks import learn
+from pairloom.pipeline.stages.pack.tasks import pack_rows
+from pairloom.pipeline.stages.select.mixed import select
+from pairloom.pipeline.stages.tokenize.task import tokenize
 from pairloom.pipeline.store.gc import check_present
 from pairloom.pipeline.store.location import check_writable, open_objects
 from pairloom.pipeline.store.manifest import Manifest, StageRecord, commit, latest_manifest

@@ -15,7 +15,7 @@ from pairloom.pipeline.dataset.dataset import Dataset
 from pairloom.pipeline.recipe import Recipe
 from pairloom.pipeline.stages.select.copies import taken_counts
 from pairloom.pipeline.stages.select.duplicates import read_duplicates
-from pairloom.pipeline.stages.select.stage import selections
+from pairloom.pipeline.stages.select.mixed import selections
 from pairloom.pipeline.stages.tokenize.shards import PlacedShard, placed_shards
 from pairloom.pipeline.store.files import read_batches
 from pairloom.pipeline.store.receipts import Receipt, find_receipt

@@ -26,7 +26,7 @@ from pairloom.pipeline.inputs.intake import Documents, Intake
 from pairloom.pipeline.inputs.units import Source, list_inputs, plan_units
 from pairloom.pipeline.recipe import Recipe
 from pairloom.pipeline.stages.tokenize.shards import PlacedShard
-from pairloom.pipeline.stages.tokenize.stage import TokenizeTask, tokenize_task
+from pairloom.pipeline.stages.tokenize.task import TokenizeTask, tokenize_task
 from pairloom.pipeline.store.files import open_arrow, read_batches
 
 __all__ = ["round_trip"]

@@ -35,7 +35,7 @@ from pairloom.pipeline.audit.expected import (
 )
 from pairloom.pipeline.dataset.dataset import Dataset
 from pairloom.pipeline.stages.agreement import check_deduplicated, check_tokenized
-from pairloom.pipeline.stages.select.stage import TAKEN
+from pairloom.pipeline.stages.select.mixed import TAKEN
 from pairloom.pipeline.store.files import StoredFile, check_stored, read_batches
 from pairloom.pipeline.store.receipts import Ledger
 

@@ -26,8 +26,8 @@ from pairloom.pipeline.execution.base import Done
 from pairloom.pipeline.flow.job import Job
 from pairloom.pipeline.flow.plan import Plan
 from pairloom.pipeline.flow.prepare import PrepareTask
-from pairloom.pipeline.stages.pack.stage import pack_rows
-from pairloom.pipeline.stages.tokenize.stage import shard_schema
+from pairloom.pipeline.stages.pack.tasks import pack_rows
+from pairloom.pipeline.stages.tokenize.task import shard_schema
 from pairloom.pipeline.store.files import attempt_path, write_arrow
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.manifest import StageRecord

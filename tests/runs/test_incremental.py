@@ -19,7 +19,7 @@ from pairloom.pipeline.generations.retokenize import retokenize, rollback, uncha
 from pairloom.pipeline.stages.exchange.files import Exchanged
 from pairloom.pipeline.stages.exchange.partitions import Splits
 from pairloom.pipeline.stages.pack.rows import RowSettings
-from pairloom.pipeline.stages.pack.stage import PackTask
+from pairloom.pipeline.stages.pack.tasks import PackTask
 from pairloom.pipeline.store.gc import collect
 from pairloom.pipeline.store.manifest import Manifest
 from tests.support.corpora import (

@@ -17,7 +17,7 @@ from pairloom.pipeline.audit.verify import Proof, verify
 from pairloom.pipeline.flow.events import Event, StepStarted
 from pairloom.pipeline.stages.exchange import partitions
 from pairloom.pipeline.stages.select import duplicates
-from pairloom.pipeline.stages.select import stage as select
+from pairloom.pipeline.stages.select import mixed as select
 from pairloom.pipeline.store.manifest import Manifest, SourceRecord
 from tests.support.corpora import contents, copies_of, documents, mixed_recipe_for, rows_of, write_jsonl
 

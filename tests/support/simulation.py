@@ -13,8 +13,8 @@ import pyarrow as pa
 from pairloom.pipeline import Plan, make_plan, parse_recipe
 from pairloom.pipeline.execution.base import Done, Task
 from pairloom.pipeline.phases import Usage
-from pairloom.pipeline.stages.count.stage import CountTask
-from pairloom.pipeline.stages.tokenize.stage import TokenizeTask
+from pairloom.pipeline.stages.count.tasks import CountTask
+from pairloom.pipeline.stages.tokenize.task import TokenizeTask
 from pairloom.pipeline.store.files import StoredFile
 from pairloom.pipeline.store.receipts import Ledger, Receipt, claim
 

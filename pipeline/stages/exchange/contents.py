@@ -21,7 +21,7 @@ from pairloom.pipeline.stages.exchange.files import INDEX, Exchanged
 from pairloom.pipeline.stages.exchange.index import ShardIndex, earlier_indexes, index_of, write_index
 from pairloom.pipeline.stages.exchange.partitions import Splits
 from pairloom.pipeline.stages.exchange.tasks import ExchangeTask, exchange_tasks, regroup_tasks
-from pairloom.pipeline.stages.select.stage import Mixed
+from pairloom.pipeline.stages.select.mixed import Mixed
 from pairloom.pipeline.store.files import StoredFile
 from pairloom.pipeline.store.manifest import SourceRecord, StageRecord
 from pairloom.pipeline.store.receipts import Receipt

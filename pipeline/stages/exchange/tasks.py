@@ -25,7 +25,7 @@ from pairloom.pipeline.stages.exchange.files import INDEX, Exchanged, Spread, wr
 from pairloom.pipeline.stages.exchange.partitions import Splits
 from pairloom.pipeline.stages.select.copies import Selection, taken_counts
 from pairloom.pipeline.stages.select.duplicates import read_duplicates
-from pairloom.pipeline.stages.select.stage import Mixed
+from pairloom.pipeline.stages.select.mixed import Mixed
 from pairloom.pipeline.stages.tokenize.shards import PlacedShard, placed_shards
 from pairloom.pipeline.store.files import StoredFile, open_arrow
 from pairloom.pipeline.store.manifest import StageRecord

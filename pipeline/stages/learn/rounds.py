@@ -6,7 +6,7 @@ For superwords that happens twice: with words as bytes, then with pieces as toke
 
 A member that is lost reads its words again and encodes them with the merges so far; a driver that is lost is continued from
 the segments that it has stored. Members whose words the machines' memory does not hold keep them in files (`arena`). The
-vocabulary is that of one learner (`stage.py`), byte for byte, under the same receipt.
+vocabulary is that of one learner (`tasks.py`), byte for byte, under the same receipt.
 """
 
 import time

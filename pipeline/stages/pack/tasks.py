@@ -26,7 +26,7 @@ from pairloom.pipeline.stages.exchange.files import Exchanged
 from pairloom.pipeline.stages.exchange.partitions import Splits
 from pairloom.pipeline.stages.pack.carry import carry_tasks, write_leftover
 from pairloom.pipeline.stages.pack.rows import RowSettings, packed_schema, write_rows
-from pairloom.pipeline.stages.select.stage import selections, taken
+from pairloom.pipeline.stages.select.mixed import selections, taken
 from pairloom.pipeline.store.files import StoredFile
 from pairloom.pipeline.store.manifest import SourceRecord, StageRecord
 from pairloom.pipeline.store.objects import Objects
