@@ -5,18 +5,23 @@ if __name__ != "pairloom.operators":
         "import this package as pairloom.operators (install the project with `pip install -e .`)"
     )
 
-from pairloom.operators.counts import WordCounter, WordCounts, count_words, merge_counts
-from pairloom.operators.models.bpe import (
-    append_tokens,
-    count_pairs,
-    extend_bpe,
-    learn_bpe,
-    learn_superwords,
-    replay,
-    segment_words,
-)
-from pairloom.operators.text.pretokenize import Pretokenizer
-from pairloom.operators.vocabulary import Vocabulary
+from typing import TYPE_CHECKING
+
+from pairloom.operators.lazy import lazily
+
+if TYPE_CHECKING:
+    from pairloom.operators.counts import WordCounter, WordCounts, count_words, merge_counts
+    from pairloom.operators.models.bpe import (
+        append_tokens,
+        count_pairs,
+        extend_bpe,
+        learn_bpe,
+        learn_superwords,
+        replay,
+        segment_words,
+    )
+    from pairloom.operators.text.pretokenize import Pretokenizer
+    from pairloom.operators.vocabulary import Vocabulary
 
 __all__ = [
     "Pretokenizer",
@@ -33,3 +38,26 @@ __all__ = [
     "replay",
     "segment_words",
 ]
+
+__getattr__, __dir__ = lazily(
+    __name__,
+    {
+        "pairloom.operators.counts": (
+            "WordCounter",
+            "WordCounts",
+            "count_words",
+            "merge_counts",
+        ),
+        "pairloom.operators.models.bpe": (
+            "append_tokens",
+            "count_pairs",
+            "extend_bpe",
+            "learn_bpe",
+            "learn_superwords",
+            "replay",
+            "segment_words",
+        ),
+        "pairloom.operators.text.pretokenize": ("Pretokenizer",),
+        "pairloom.operators.vocabulary": ("Vocabulary",),
+    },
+)

@@ -1,5 +1,8 @@
 """The package as it is installed and imported."""
 
+import ast
+import importlib
+import pkgutil
 import shutil
 import subprocess
 import sys
@@ -46,11 +49,40 @@ def test_the_face_is_no_part_of_the_jobs() -> None:
     assert "import this package as pairloom " in done.stderr
 
 
-@pytest.mark.parametrize("package", ["pairloom.operators", "pairloom.pipeline"])
-def test_all_is_what_is_there(package: str) -> None:
-    module = __import__(package, fromlist=["__all__"])
+LAZY = [
+    "pairloom.operators",
+    "pairloom.operators.models.bpe",
+    "pairloom.pipeline",
+]
+
+
+@pytest.mark.parametrize("package", LAZY)
+def test_all_is_what_is_there_and_what_editors_see(package: str) -> None:
+    module = importlib.import_module(package)
     assert sorted(module.__all__) == module.__all__
+    assert set(module.__all__) <= set(dir(module))
     assert all(hasattr(module, name) for name in module.__all__)
+    # Types are checked by the imports below TYPE_CHECKING; names are found by what `lazily` is told.
+    tree = ast.parse(Path(str(module.__file__)).read_text("utf-8"))
+    (block,) = (
+        node for node in tree.body if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+    )
+    imported = {
+        (one.module, alias.asname or alias.name)
+        for one in ast.walk(block)
+        if isinstance(one, ast.ImportFrom)
+        for alias in one.names
+    }
+    assert {name for _, name in imported} <= set(module.__all__)
+    assert all(
+        getattr(importlib.import_module(str(home)), name) is getattr(module, name) for home, name in imported
+    )
+
+
+@pytest.mark.parametrize("package", LAZY)
+def test_no_lazy_name_is_that_of_a_submodule_which_would_take_its_place(package: str) -> None:
+    module = importlib.import_module(package)
+    assert not {info.name for info in pkgutil.iter_modules(module.__path__)} & set(module.__all__)
 
 
 def test_the_command_starts_without_ray_and_without_compiling() -> None:

@@ -15,9 +15,9 @@ from pairloom.operators.errors import RecipeError
 from pairloom.pipeline.execution.base import Executor, never
 from pairloom.pipeline.flow.events import Event, UnitDone
 from pairloom.pipeline.flow.plan import Plan, make_plan
+from pairloom.pipeline.flow.run import run
 from pairloom.pipeline.generations.drift import Drift, drift, learned_in
 from pairloom.pipeline.recipe import Recipe
-from pairloom.pipeline.run import run
 from pairloom.pipeline.store.coverage import Coverage
 from pairloom.pipeline.store.files import StoredFile
 from pairloom.pipeline.store.gc import first_kept

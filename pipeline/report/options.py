@@ -7,8 +7,8 @@ from typing import Literal
 from pairloom.operators import Vocabulary
 from pairloom.pipeline.execution.base import Executor
 from pairloom.pipeline.flow.events import Event
+from pairloom.pipeline.flow.run import executor_of
 from pairloom.pipeline.recipe import Execution
-from pairloom.pipeline.run import executor_of
 
 __all__ = ["SEQ_LENS", "Lexicon", "Options"]
 

@@ -137,7 +137,7 @@ def test_shuffled_scratch_of_a_run_killed_after_its_commit_goes(
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sys.modules["pairloom.pipeline.run"], "discard_all", killed)
+    monkeypatch.setattr(sys.modules["pairloom.pipeline.flow.run"], "discard_all", killed)
     with pytest.raises(KeyboardInterrupt):
         run(recipe_for(tmp_path))
     objects = open_objects_of(tmp_path / "out")

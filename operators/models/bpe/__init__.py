@@ -1,23 +1,15 @@
-"""Learning byte-pair merges from word counts, id for id as Hugging Face's `BpeTrainer` in byte-level mode."""
+"""Byte-level BPE: merges learned from word counts, id for id as Hugging Face's `BpeTrainer` in byte-level mode."""
 
-from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
+from pairloom.operators.lazy import lazily
 
-from pairloom.operators.counts import WordCounts
-from pairloom.operators.errors import CapacityError, CorruptionError
-from pairloom.operators.models.bpe.assembling import alphabet, assemble, check_options
-from pairloom.operators.models.bpe.extend import Extension, append_tokens, extend_bpe, unreachable_tokens
-from pairloom.operators.models.bpe.layout import Layout
-from pairloom.operators.models.bpe.learner import Learner, memory
-from pairloom.operators.models.bpe.merges import checked_merges, ordinal_merges
-from pairloom.operators.models.bpe.pairs import count_byte_pairs
-from pairloom.operators.models.bpe.replay import ReplayStep, replay
-from pairloom.operators.models.bpe.superwords import learn_superwords, segment_words, superwords_memory
-from pairloom.operators.text.arrays import text_of
-from pairloom.operators.text.pretokenize import Pretokenizer
-from pairloom.operators.vocabulary import Vocabulary
+if TYPE_CHECKING:
+    from pairloom.operators.models.bpe.extend import Extension, append_tokens, extend_bpe, unreachable_tokens
+    from pairloom.operators.models.bpe.learning import count_pairs, learn_bpe, learn_memory
+    from pairloom.operators.models.bpe.merges import ordinal_merges
+    from pairloom.operators.models.bpe.replaying import ReplayStep, replay
+    from pairloom.operators.models.bpe.superwords import learn_superwords, segment_words, superwords_memory
 
 __all__ = [
     "Extension",
@@ -35,80 +27,22 @@ __all__ = [
     "unreachable_tokens",
 ]
 
-
-def count_pairs(counts: WordCounts) -> npt.NDArray[np.int64]:
-    """How often each pair of adjacent bytes occurs: int64[256, 256], weighted by the words' counts.
-
-    Raises CapacityError where a count would pass 2^63 - 1.
-    """
-    text = text_of(counts.words)
-    pairs = np.zeros(1 << 16, np.int64)
-    word = count_byte_pairs(text.data, text.offsets, counts.counts, pairs)
-    if word >= 0:
-        raise CapacityError(
-            f"the count of a pair of bytes passes 2^63 - 1 at word {word}, {counts.words[word].as_py()!r}"
-        )
-    return pairs.reshape(256, 256)
-
-
-def learn_bpe(
-    counts: WordCounts,
-    size: int,
-    *,
-    special_tokens: Sequence[str] = (),
-    pretokenizer: Pretokenizer | None = None,
-    normalizer: str = "none",
-    min_count: int = 1,
-    max_token_length: int | None = None,
-    limit_alphabet: int | None = None,
-    merges: npt.NDArray[np.int32] | None = None,
-    pairs: npt.NDArray[np.int64] | None = None,
-    progress: Callable[[int, int], None] | None = None,
-) -> Vocabulary:
-    """Learn a vocabulary of at most `size` tokens: the special tokens, the 256 bytes, then merges.
-
-    The most frequent pair is merged first, among equal counts the one of smaller ids; a pair is counted at every position
-    ("aaa" holds (a, a) twice). Learning ends early, without an error, when no pair occurs `min_count` times.
-
-    `max_token_length`: merges make tokens of fewer bytes than this, except that two bytes are always merged (as Hugging
-    Face has it). `limit_alphabet`: of the bytes that occur, only this many of the most frequent take part (of equally
-    frequent ones those of smaller id); the others are taken out of the words, which makes their neighbours adjacent, but
-    stay in the vocabulary, so that every text can be encoded.
-    `merges`, int32[m, 2] in final ids, are made first, without being questioned; learning goes on from there, so that
-    what was interrupted after any number of merges ends in the same vocabulary.
-    `pairs`, if given, must equal `count_pairs(counts)`; a difference means that words were lost on the way.
-    `progress` is called now and then with (merges learned, merges wanted).
-
-    Raises ValueError where an option is wrong or a special token spells a token of the vocabulary (they would share an id),
-    CapacityError where a pair's count passes 2^63 - 1 or the words pass what 32 bits address, CorruptionError where
-    `pairs` disagree.
-    """
-    specials = check_options(
-        size,
-        special_tokens,
-        min_count=min_count,
-        max_token_length=max_token_length,
-        limit_alphabet=limit_alphabet,
-    )
-    first = len(specials) + 256
-    if pairs is not None and not np.array_equal(pairs, count_pairs(counts)):
-        raise CorruptionError(
-            "the given pair counts are not those of the words: words were lost or added on the way"
-        )
-    ids = alphabet([counts], len(specials), limit_alphabet)
-    given = None if merges is None else checked_merges(merges, first, size)
-    layout = Layout.of_bytes([counts], ids)
-    learner = Learner(layout, first=first, merges=size - first, max_token_length=max_token_length)
-    learned = learner.learn(min_count=min_count, given=given, progress=progress)
-    return assemble(learned, specials, pretokenizer=pretokenizer, normalizer=normalizer)
-
-
-def learn_memory(words: int, symbols: int, merges: int) -> int:
-    """How many bytes learning allocates at most, besides the word counts it is given.
-
-    `words` and `symbols` are the distinct words and the bytes that they hold together, `merges` how many are wanted.
-    A word takes 8 bytes, a symbol 4 for itself and up to 12 for the lists of positions (typically 6), a merge 256, and
-    the tables of pairs 384 for each pair that is listed at a time, of which there are at most 2^18 + 2 * merges (more
-    only where more pairs than that tie for the next merge).
-    """
-    return memory(words, symbols, merges)
+__getattr__, __dir__ = lazily(
+    __name__,
+    {
+        "pairloom.operators.models.bpe.extend": (
+            "Extension",
+            "append_tokens",
+            "extend_bpe",
+            "unreachable_tokens",
+        ),
+        "pairloom.operators.models.bpe.learning": ("count_pairs", "learn_bpe", "learn_memory"),
+        "pairloom.operators.models.bpe.merges": ("ordinal_merges",),
+        "pairloom.operators.models.bpe.replaying": ("ReplayStep", "replay"),
+        "pairloom.operators.models.bpe.superwords": (
+            "learn_superwords",
+            "segment_words",
+            "superwords_memory",
+        ),
+    },
+)
