@@ -25,7 +25,7 @@ from pairloom.operators.text.arrays import TextArray, chunks, text_of
 from pairloom.operators.text.pretokenize import Pretokenizer
 from pairloom.operators.text.pretokenize.chunks import RandomChunks
 
-__all__ = ["WordCounter", "WordCounts", "count_words", "merge_counts"]
+__all__ = ["KeyCounter", "WordCounter", "WordCounts", "count_words", "merge_counts"]
 
 _PARTITION_SEED = 0x77_6F_72_64  # part of the format: stored partitions of one run must meet those of another
 
@@ -89,26 +89,19 @@ class WordCounts:
         ]
 
 
-class WordCounter:
-    """Counts words batch by batch; `finish` returns what was counted so far.
+class KeyCounter:
+    """Counts keys, which are any bytes; `finish` returns what was counted so far, keys as words.
 
-    Pieces go from the column's own buffers into a hash table (`table.py`), about 32 to 64 bytes for each distinct
-    word of up to 15 bytes, whatever the number of documents.
+    Keys go from the caller's own buffer into a hash table (`table.py`), about 32 to 64 bytes for each distinct key of up to
+    15 bytes, however often it occurs.
     """
 
-    def __init__(self, pretokenizer: Pretokenizer | RandomChunks) -> None:
-        self._pretokenizer = pretokenizer
+    def __init__(self) -> None:
         self._table = np.zeros(3 << 14, np.uint64)
         self._arena = np.empty(1 << 16, np.uint8)
         self._seeds = np.array([secrets.randbits(64), secrets.randbits(64)], np.uint64)
         self._scratch = np.empty(3 * BATCH, np.uint64)
         self._state = np.zeros(4, np.int64)
-
-    def add(self, texts: TextArray) -> None:
-        """Count the words of a text column; nulls count as empty documents."""
-        for text in chunks(texts):
-            for start, ends in self._pretokenizer.blocks(text):
-                self.add_pieces(text.data, start, ends)
 
     def add_pieces(self, data: npt.NDArray[np.uint8], start: int, ends: npt.NDArray[np.int64]) -> None:
         """Count consecutive pieces of `data` (uint8): the first from `start`, each up to its entry of `ends` (int64).
@@ -142,6 +135,20 @@ class WordCounter:
         """The counts so far; the counter may go on."""
         data, offsets, counts = sorted_words(self._table, self._arena, int(self._state[0]))
         return WordCounts(words=_array(data, offsets), counts=counts)
+
+
+class WordCounter(KeyCounter):
+    """Counts the words of texts, batch by batch."""
+
+    def __init__(self, pretokenizer: Pretokenizer | RandomChunks) -> None:
+        super().__init__()
+        self._pretokenizer = pretokenizer
+
+    def add(self, texts: TextArray) -> None:
+        """Count the words of a text column; nulls count as empty documents."""
+        for text in chunks(texts):
+            for start, ends in self._pretokenizer.blocks(text):
+                self.add_pieces(text.data, start, ends)
 
 
 def count_words(texts: TextArray, pretokenizer: Pretokenizer | RandomChunks) -> WordCounts:

@@ -1,0 +1,1 @@
+"""statistics: exact tables about the corpus, from its token shards."""

@@ -1,0 +1,63 @@
+"""N-grams: equal to their definition, however the corpus is cut."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pairloom.operators.counts import KeyCounter, WordCounts, merge_counts
+from pairloom.operators.errors import RecipeError
+from pairloom.operators.reference.statistics import ngrams
+from pairloom.operators.statistics import STATISTICS
+from pairloom.operators.statistics.ngrams import Ngrams
+from pairloom.operators.tokens import TokenBatch
+
+DOCUMENTS = st.lists(st.lists(st.sampled_from([0, 1, 2, 300, 70_000]), max_size=12), max_size=8)
+
+
+def counted(statistic: Ngrams, documents: Sequence[Sequence[int]]) -> WordCounts:
+    counter = KeyCounter()
+    lists = [np.array(document, np.uint32) for document in documents]
+    statistic.add(TokenBatch.from_lists({"input_ids": lists}), counter)
+    return counter.finish()
+
+
+def table(statistic: Ngrams, units: Sequence[Sequence[Sequence[int]]], parts: int) -> pa.Table:
+    spread = [counted(statistic, unit).partition(parts) for unit in units]
+    merged = [merge_counts(unit[part] for unit in spread) for part in range(parts)]
+    return pa.Table.from_batches(list(statistic.finish(lambda: iter(merged))), schema=statistic.schema)
+
+
+@given(DOCUMENTS, st.integers(1, 4), st.integers(1, 4), st.sampled_from([None, 1, 3]))
+def test_it_is_the_definition_however_the_corpus_is_cut(
+    documents: list[list[int]], cut: int, parts: int, top: int | None
+) -> None:
+    statistic = Ngrams(n=(3, 2), top=top)
+    found = table(statistic, [documents[i::cut] for i in range(cut)], parts)
+    expected = ngrams(documents, [2, 3], top)
+    rows = list(zip(*(found.column(i).to_pylist() for i in range(3)), strict=True))
+    assert [(n, tuple(gram), count) for n, gram, count in rows] == [row[:3] for row in expected]
+    np.testing.assert_allclose(found.column("t").to_numpy(), [row[3] for row in expected], rtol=1e-9)
+    whole = table(statistic, [documents], 1)
+    assert found.equals(whole)
+
+
+def test_no_ngram_crosses_the_end_of_a_document() -> None:
+    found = table(Ngrams(n=(2,), top=None), [[[1, 2], [3]]], 1)
+    assert found.column("ngram").to_pylist() == [[1, 2]]
+
+
+@pytest.mark.parametrize("wrong", [{"n": ()}, {"n": (1,)}, {"n": (2, 2)}, {"n": (9,)}, {"top": 0}])
+def test_what_makes_no_sense_is_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"n lists lengths|top must be"):
+        Ngrams(**wrong)
+
+
+def test_statistics_are_found_by_name() -> None:
+    assert "ngrams" in STATISTICS.names()
+    assert STATISTICS.get("ngrams") is Ngrams
+    with pytest.raises(RecipeError, match="did you mean 'ngrams'"):
+        STATISTICS.get("ngram")
