@@ -8,17 +8,21 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pairloom.operators.counts.merge import NOT_ASCENDING, OVERFLOW, merge_sorted
-from pairloom.operators.counts.sort import sorted_words
-from pairloom.operators.counts.table import (
+from pairloom.operators.counts.kernels.merge import NOT_ASCENDING, OVERFLOW, merge_sorted
+from pairloom.operators.counts.kernels.table import (
     ARENA_FULL,
     BAD_ENDS,
     BATCH,
     DONE,
+    FILLED,
+    MISSING,
+    NEXT,
     TABLE_FULL,
+    USED,
     count_pieces,
     rehash,
 )
+from pairloom.operators.counts.sort import sorted_words
 from pairloom.operators.errors import CapacityError, CorruptionError
 from pairloom.operators.kernels.hashing import hash_text
 from pairloom.operators.text.arrays import TextArray, chunks, text_of
@@ -110,7 +114,7 @@ class KeyCounter:
         """
         data, ends = np.ascontiguousarray(data, np.uint8), np.ascontiguousarray(ends, np.int64)
         state = self._state
-        state[2] = 0
+        state[NEXT] = 0
         while True:
             status = count_pieces(
                 data, start, ends, self._table, self._arena, self._seeds, self._scratch, state
@@ -119,21 +123,21 @@ class KeyCounter:
                 return
             if status == BAD_ENDS:
                 raise ValueError(
-                    f"pieces {state[2]} to {state[2] + BATCH} end out of order or outside of {len(data)} bytes of text"
+                    f"pieces {state[NEXT]} to {state[NEXT] + BATCH} end out of order or outside of {len(data)} bytes of text"
                 )
             if status == TABLE_FULL:
                 larger = np.zeros(2 * len(self._table), np.uint64)
                 rehash(self._table, larger, self._seeds)
                 self._table = larger
             elif status == ARENA_FULL:
-                filled = int(state[1])
-                arena = np.empty(max(2 * len(self._arena), filled + int(state[3])), np.uint8)
+                filled = int(state[FILLED])
+                arena = np.empty(max(2 * len(self._arena), filled + int(state[MISSING])), np.uint8)
                 arena[:filled] = self._arena[:filled]
                 self._arena = arena
 
     def finish(self) -> WordCounts:
         """The counts so far; the counter may go on."""
-        data, offsets, counts = sorted_words(self._table, self._arena, int(self._state[0]))
+        data, offsets, counts = sorted_words(self._table, self._arena, int(self._state[USED]))
         return WordCounts(words=_array(data, offsets), counts=counts)
 
 

@@ -3,8 +3,9 @@
 Numba's own cache looks at the file that a kernel is defined in and no further: a change in a helper that was compiled into
 the kernel goes unnoticed, and so does a copied installation whose files have other times. It also gives up on a folder that
 it can read and not write, so that an image warmed by root compiles everything again under another user. Here a kernel is
-kept under a hash of what it was compiled from (`stamp`): its file, the files of all kernels that it calls, and the
-constants that it takes from elsewhere. It is looked for in
+kept under a hash of what it was compiled from (`stamp`): its file, the files of all kernels that it calls and of the named
+tuples that these take, the constants that it takes from elsewhere, and whether numba was told to check bounds. It is
+looked for in
 
 1. `NUMBA_CACHE_DIR`, where it is set, else `PAIRLOOM_CACHE_DIR`,
 2. `__pycache__` beside the sources,
@@ -25,6 +26,7 @@ from typing import Any
 from uuid import uuid4
 
 import numpy as np
+from numba.core import config
 from numba.core.caching import CompileResultCacheImpl, FunctionCache
 
 __all__ = ["KernelCache", "cache_folders", "stamp"]
@@ -46,8 +48,8 @@ def cache_folders() -> Iterator[Path]:
 def stamp(function: Callable[..., Any]) -> str:
     """A hash of everything that a kernel is compiled from: 16 hexadecimal digits.
 
-    That is its source file, those of the kernels and intrinsics that it calls, directly or not, and the constants that it
-    names.
+    That is its source file, those of the kernels and intrinsics that it calls, directly or not, and of the named tuples that
+    these take or make, the constants that it names, and the value of NUMBA_BOUNDSCHECK.
     """
     files: set[str] = set()
     constants: dict[str, str] = {}
@@ -61,8 +63,12 @@ def stamp(function: Callable[..., Any]) -> str:
         seen.add(id(one))
         if isinstance(one, ModuleType):
             files.add(_source_of(one.__name__))
+        elif isinstance(one, type):
+            files.add(_source_of(one.__module__))
+            constants[f"{one.__module__}.{one.__qualname__}"] = repr(one._fields)  # type: ignore[attr-defined]
         elif isinstance(one, FunctionType):
             files.add(one.__code__.co_filename)
+            todo += [kind for kind in one.__annotations__.values() if _is_named_tuple(kind)]
             cells = zip(one.__code__.co_freevars, one.__closure__ or (), strict=True)
             known = one.__globals__ | {name: cell.cell_contents for name, cell in cells}
             for name in _names(one.__code__):
@@ -71,6 +77,7 @@ def stamp(function: Callable[..., Any]) -> str:
                     constants[f"{one.__module__}.{name}"] = repr(value)
                 elif _is_ours(value):
                     todo.append(value)
+    constants["NUMBA_BOUNDSCHECK"] = repr(bool(config.BOUNDSCHECK))
     digest = hashlib.sha256()
     for file in sorted(files, key=_relative):
         digest.update(_relative(file).encode() + b"\0" + _hash_of(file))
@@ -86,7 +93,13 @@ def _is_ours(value: Any) -> bool:
     """Whether a name in a kernel leads to code of this package, or of whoever wrote a kernel of their own."""
     if isinstance(value, ModuleType):
         return value.__name__.startswith("pairloom.")
+    if isinstance(value, type):
+        return _is_named_tuple(value)
     return hasattr(value, "py_func") or hasattr(value, "_defn")
+
+
+def _is_named_tuple(value: Any) -> bool:
+    return isinstance(value, type) and issubclass(value, tuple) and hasattr(value, "_fields")
 
 
 def _names(code: CodeType) -> Iterator[str]:

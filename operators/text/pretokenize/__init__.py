@@ -12,7 +12,7 @@ import regex
 from pairloom.operators.reference.pretokenize import split_bytes
 from pairloom.operators.text.arrays import Text
 from pairloom.operators.text.pretokenize.classes import UNICODE_VERSION, classes
-from pairloom.operators.text.pretokenize.scan import SCANS, SLACK
+from pairloom.operators.text.pretokenize.kernels.scan import POSITION, SCANS, SLACK
 from pairloom.operators.text.pretokenize.schemes import DIGITS, LINES, SCHEMES, Rules, patterns, rules
 
 __all__ = ["BLOCK_BYTES", "UNICODE_VERSION", "Pretokenizer"]
@@ -112,13 +112,13 @@ def _scan(text: Text, found: Rules, size: int) -> Iterator[Block]:
     scan = SCANS[found.family]
     table = classes(found.profile)
     data, offsets = _frozen(text.data), _frozen(text.offsets)
-    numbers = found.numbers()
+    rule = found.rule()
     state = np.array([0, offsets[0], 0], np.int64)
-    window = np.zeros(64, np.uint8)
+    room = np.zeros(64, np.uint8)
     ends = np.empty(min(size, text.bytes) + 2 * SLACK, np.int64)
     while True:
-        start = int(state[1])
-        count = scan(data, offsets, table.index, table.blocks, table.bits, numbers, state, size, window, ends)
+        start = int(state[POSITION])
+        count = scan(data, offsets, table, rule, state, size, room, ends)
         if count == 0:
             return
         yield start, ends[:count]

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pairloom.operators.kernels.hashing import GOLDEN, hash_text, mix64
-from pairloom.operators.kernels.jit import address, kernel, load_u8
+from pairloom.operators.kernels.hashing import hash_text
 from pairloom.operators.text.arrays import Text
+from pairloom.operators.text.pretokenize.kernels.chunks import POSITION, cut_chunks
 
 __all__ = ["BELL", "RandomChunks"]
 
@@ -75,8 +75,8 @@ class RandomChunks:
         state = np.array([0, text.offsets[0], 0], np.int64)
         ends = np.empty(min(_BLOCK, max(1, text.bytes)) + 1, np.int64)
         while True:
-            start = int(state[1])
-            count = _cut(data, offsets, keys, ranges, bounds, state, ends)
+            start = int(state[POSITION])
+            count = cut_chunks(data, offsets, keys, ranges, bounds, state, ends)
             if count == 0:
                 return
             yield start, ends[:count]
@@ -87,48 +87,3 @@ def _frozen(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     view = np.ascontiguousarray(array).view()
     view.setflags(write=False)
     return view
-
-
-@kernel
-def _cut(
-    data: npt.NDArray[np.uint8],
-    offsets: npt.NDArray[np.int64],
-    keys: npt.NDArray[np.uint64],
-    ranges: npt.NDArray[np.int64],
-    bounds: npt.NDArray[np.uint64],
-    state: npt.NDArray[np.int64],
-    ends: npt.NDArray[np.int64],
-) -> int:
-    """Write the ends of the next chunks and return how many; `state` is [document, position, draws in the document].
-
-    Draw i of a document is SplitMix64 of its key (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014):
-    the upper 32 bits choose the range, the lower ones the length.
-    """
-    base = address(data)
-    document, position, draws = state[0], state[1], state[2]
-    count = 0
-    while document < len(keys) and count < len(ends):
-        stop = offsets[document + 1]
-        if position >= stop:
-            document += 1
-            draws = 0
-            continue
-        draws += 1
-        z = mix64(keys[document] + np.uint64(draws) * GOLDEN)
-        chosen = 0
-        while z >> np.uint64(32) >= bounds[chosen]:
-            chosen += 1
-        least, most = ranges[chosen, 0], ranges[chosen, 1]
-        within = (z & np.uint64(0xFFFFFFFF)) * np.uint64(most - least + 1) >> np.uint64(32)
-        left = least + np.int64(within)
-        while position < stop:
-            # A character begins with a byte that continues none.
-            if np.int64(load_u8(base + position)) & 0xC0 != 0x80:
-                if left == 0:
-                    break
-                left -= 1
-            position += 1
-        ends[count] = position
-        count += 1
-    state[0], state[1], state[2] = document, position, draws
-    return count

@@ -2,14 +2,14 @@
 
 `unicode16.bin` (written by `infra/make_unicode_classes.py`, which describes its layout) numbers ten classes
 of the Unicode Character Database. A scheme looks at coarser ones, so each `profile` maps them to one byte a
-code point, whose bits are the constants below, in two levels: `blocks[index[point // 64], point % 64]`, some
+code point, whose bits are the constants below, in two levels: `blocks[block_of[point // 64], point % 64]`, some
 60 KB that stay in a core's cache. For a UTF-8 sequence `point // 64` is what all its bytes but the last
 spell, and `point % 64` is its last byte's low six bits.
 """
 
-from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -76,11 +76,10 @@ PROFILES: dict[str, dict[int, int]] = {
 _CJK_RANGES = ((0x4E00, 0x9FA5), (0x3040, 0x309F), (0x30A0, 0x30FF))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Classes:
-    """A two-level table: `blocks[index[point // 64] * 64 + point % 64]` is the class byte of a code point.
+class Classes(NamedTuple):
+    """A two-level table: `blocks[block_of[point // 64] * 64 + point % 64]` is the class byte of a code point.
 
-    `index` is uint16[17408], `blocks` uint8, all read-only; the first 128 entries of `blocks` are ASCII.
+    `block_of` is uint16[17408], `blocks` uint8, all read-only; the first 128 entries of `blocks` are ASCII.
 
     `bits` is uint64, the same by planes: word `24 + 8 * block + k` holds bit `k` of the class bytes of a
     block, a bit a code point. Word `lead - 0xE0` below 16 has a bit for each second byte after that first
@@ -88,13 +87,13 @@ class Classes:
     the ideographs.
     """
 
-    index: npt.NDArray[np.uint16]
+    block_of: npt.NDArray[np.uint16]
     blocks: npt.NDArray[np.uint8]
     bits: npt.NDArray[np.uint64]
 
     def expand(self) -> npt.NDArray[np.uint8]:
         """The class byte of every code point: uint8[0x110000]."""
-        return self.blocks.reshape(-1, 64)[self.index].reshape(-1)
+        return self.blocks.reshape(-1, 64)[self.block_of].reshape(-1)
 
 
 @lru_cache(maxsize=1)
@@ -144,7 +143,7 @@ def classes(profile: str) -> Classes:
     index.setflags(write=False)
     planes = _planes(index, blocks.reshape(-1, 64), points)
     planes.setflags(write=False)
-    return Classes(index=index, blocks=blocks, bits=planes)
+    return Classes(block_of=index, blocks=blocks, bits=planes)
 
 
 def _planes(

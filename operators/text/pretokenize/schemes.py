@@ -12,16 +12,18 @@ Qwen 2 and 3.5, DeepSeek-V3, and SuperBPE's training scripts.
 
 from dataclasses import dataclass, replace
 
-import numpy as np
-import numpy.typing as npt
-
-from pairloom.operators.text.pretokenize.characters import (
+from pairloom.operators.text.pretokenize.kernels.characters import (
     DIGITS_LEFT,
     DIGITS_RIGHT,
     DIGITS_RUN,
     DIGITS_SINGLE,
+    DIGITS_TAKE_BLANK,
     EXACT,
     FOLDED,
+    SPACES_JOIN,
+    SYMBOLS_JOIN,
+    WHOLE_TAIL,
+    Rule,
 )
 
 __all__ = ["DIGITS", "LINES", "SCHEMES", "Rules", "patterns", "rules"]
@@ -124,7 +126,7 @@ def patterns(scheme: str, digits: str = "keep") -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """How the scanner of `scan.py` cuts as a scheme's patterns do: a profile of character classes and three numbers."""
+    """A scheme as the scanner (`kernels/scan.py`) knows it: a profile of character classes, a family, and its `Rule`."""
 
     profile: str
     family: str
@@ -132,14 +134,16 @@ class Rules:
     option: int = 0
     digits: int = DIGITS_RUN
 
-    def numbers(self) -> npt.NDArray[np.int64]:
-        """[contractions, option, digits] as the kernel wants them."""
-        return np.array([self.contractions, self.option, self.digits], np.int64)
+    def rule(self) -> Rule:
+        """The three numbers, as the kernel wants them."""
+        return Rule(self.contractions, self.option, self.digits)
 
 
 _RULES = {
-    "gpt2": Rules(profile="words", family="spaced", contractions=EXACT, option=1),
-    "cl100k": Rules(profile="words", family="prefixed", contractions=FOLDED, option=1, digits=DIGITS_LEFT),
+    "gpt2": Rules(profile="words", family="spaced", contractions=EXACT, option=DIGITS_TAKE_BLANK),
+    "cl100k": Rules(
+        profile="words", family="prefixed", contractions=FOLDED, option=WHOLE_TAIL, digits=DIGITS_LEFT
+    ),
     "cl100k_2023": Rules(profile="words", family="prefixed", contractions=FOLDED, digits=DIGITS_LEFT),
     "llama3": Rules(profile="words", family="prefixed", contractions=FOLDED, digits=DIGITS_LEFT),
     "o200k": Rules(profile="cased", family="cased", contractions=FOLDED, digits=DIGITS_LEFT),
@@ -148,14 +152,14 @@ _RULES = {
     "deepseek_v3": Rules(profile="segmented", family="segmented", digits=DIGITS_LEFT),
     "superbpe": Rules(profile="cased", family="cased", digits=DIGITS_LEFT),
     "superwords": Rules(profile="words", family="isolated", digits=DIGITS_LEFT),
-    "whitespace": Rules(profile="spaces", family="spaced", option=2),
+    "whitespace": Rules(profile="spaces", family="spaced", option=SYMBOLS_JOIN),
 }
 
 
 def rules(scheme: str, digits: str = "keep") -> Rules | None:
-    """What the scanner needs to cut as `patterns(scheme, digits)` does; None where a document stays whole."""
+    """The rules by which the scanner cuts as `patterns(scheme, digits)` do; None where a document stays whole."""
     if scheme == "none":
-        found = Rules(profile="digits", family="spaced", option=6)
+        found = Rules(profile="digits", family="spaced", option=SYMBOLS_JOIN | SPACES_JOIN)
         if digits == "keep":
             return None
     else:
@@ -165,5 +169,5 @@ def rules(scheme: str, digits: str = "keep") -> Rules | None:
     if scheme == "whitespace":
         found = replace(found, profile="spaces_digits")
     if found.family == "spaced":
-        found = replace(found, option=found.option & ~1)
+        found = replace(found, option=found.option & ~DIGITS_TAKE_BLANK)
     return replace(found, digits={"single": DIGITS_SINGLE, "l2r3": DIGITS_LEFT, "r2l3": DIGITS_RIGHT}[digits])

@@ -186,7 +186,7 @@ def test_blocks_of_nothing_are_refused():
 
 
 def test_arrays_of_any_owner_share_one_compiled_kernel():
-    from pairloom.operators.text.pretokenize.scan import SCANS
+    from pairloom.operators.text.pretokenize.kernels.scan import SCANS
 
     for data in (b"a b", bytearray(b"a b")):
         owned = np.frombuffer(data, np.uint8)
@@ -265,7 +265,7 @@ def test_processors_without_wide_vectors_cut_alike(tmp_path):
 def test_planes_and_bytes_of_a_class_table_agree(profile):
     table = classes(profile)
     points = table.expand()
-    planes = table.bits[24:].reshape(-1, 8)[table.index]
+    planes = table.bits[24:].reshape(-1, 8)[table.block_of]
     for bit in range(8):
         plane = np.unpackbits(np.ascontiguousarray(planes[:, bit]).view(np.uint8), bitorder="little")
         assert np.array_equal(plane, points >> bit & 1)

@@ -7,6 +7,8 @@ own, of class "other". So any bytes at all are cut into pieces that tile them.
 Pointers are int64 addresses; `stop` is the document's end and no function reads at or past it.
 """
 
+from typing import NamedTuple
+
 from pairloom.operators.kernels.jit import inner, load_u8, load_u16
 from pairloom.operators.text.pretokenize.classes import DIGIT, NEWLINE, SPACE
 
@@ -15,8 +17,14 @@ __all__ = [
     "DIGITS_RIGHT",
     "DIGITS_RUN",
     "DIGITS_SINGLE",
+    "DIGITS_TAKE_BLANK",
     "EXACT",
     "FOLDED",
+    "SPACES_JOIN",
+    "SYMBOLS_JOIN",
+    "WHOLE_TAIL",
+    "Rule",
+    "Tables",
     "class_end",
     "contraction",
     "digits_end",
@@ -30,22 +38,42 @@ DIGITS_RUN, DIGITS_SINGLE, DIGITS_LEFT, DIGITS_RIGHT = range(4)
 # How it recognises 's 't 're 've 'm 'll 'd: not at all (0), as written, or in any case, U+017F for s
 # included.
 EXACT, FOLDED = 1, 2
+# What else tells the schemes of a family apart, a bit each. Of the spaced ones: a blank belongs to the digits after it; what
+# is neither a space nor a digit is a letter; spaces are letters as well. Of the prefixed ones: white space that ends a
+# document is one piece, newlines or not.
+DIGITS_TAKE_BLANK, SYMBOLS_JOIN, SPACES_JOIN, WHOLE_TAIL = 1, 2, 4, 8
+
+
+class Tables(NamedTuple):
+    """The addresses of a `Classes`' arrays."""
+
+    block_of: int
+    blocks: int
+    bits: int
+
+
+class Rule(NamedTuple):
+    """What tells the schemes of a family apart: how contractions and digits are cut, and the bits of `option`."""
+
+    contractions: int
+    option: int
+    digits: int
 
 
 @inner
-def symbol(p: int, stop: int, index: int, blocks: int) -> int:
+def symbol(p: int, stop: int, tables: Tables) -> int:
     """The symbol at `p` < `stop`: its length in bytes << 8 | its class byte."""
     lead = int(load_u8(p))
     if lead < 0x80:
-        return 256 | int(load_u8(blocks + lead))
+        return 256 | int(load_u8(tables.blocks + lead))
     if lead < 0xC2 or lead > 0xF4 or p + 1 >= stop:
         return 256
     second = int(load_u8(p + 1))
     if second & 0xC0 != 0x80:
         return 256
     if lead < 0xE0:
-        row = int(load_u16(index + 2 * (lead & 31)))
-        return 512 | int(load_u8(blocks + (row << 6) + (second & 63)))
+        row = int(load_u16(tables.block_of + 2 * (lead & 31)))
+        return 512 | int(load_u8(tables.blocks + (row << 6) + (second & 63)))
     if p + 2 >= stop:
         return 256
     third = int(load_u8(p + 2))
@@ -55,29 +83,30 @@ def symbol(p: int, stop: int, index: int, blocks: int) -> int:
         block = (lead & 15) << 6 | second & 63
         if block < 0x800 >> 6 or (block >= 0xD800 >> 6 and block < 0xE000 >> 6):
             return 256
-        row = int(load_u16(index + 2 * block))
-        return 768 | int(load_u8(blocks + (row << 6) + (third & 63)))
+        row = int(load_u16(tables.block_of + 2 * block))
+        return 768 | int(load_u8(tables.blocks + (row << 6) + (third & 63)))
     if p + 3 >= stop:
         return 256
     fourth = int(load_u8(p + 3))
     block = (lead & 7) << 12 | (second & 63) << 6 | third & 63
     if fourth & 0xC0 != 0x80 or block < 0x10000 >> 6 or block >= 0x110000 >> 6:
         return 256
-    row = int(load_u16(index + 2 * block))
-    return 1024 | int(load_u8(blocks + (row << 6) + (fourth & 63)))
+    row = int(load_u16(tables.block_of + 2 * block))
+    return 1024 | int(load_u8(tables.blocks + (row << 6) + (fourth & 63)))
 
 
 @inner
-def class_end(p: int, stop: int, index: int, blocks: int, mask: int, value: int) -> int:
+def class_end(p: int, stop: int, tables: Tables, mask: int, value: int) -> int:
     """The end of the run of symbols at `p` whose class byte & `mask` equals `value`; `p` itself if there is none."""
     while p < stop:
         byte = int(load_u8(p))
-        if byte < 0x80:  # apart, so that the next position need not wait for the class
-            if int(load_u8(blocks + byte)) & mask != value:
+        # Apart, so that the next position need not wait for the class.
+        if byte < 0x80:
+            if int(load_u8(tables.blocks + byte)) & mask != value:
                 break
             p += 1
             continue
-        s = symbol(p, stop, index, blocks)
+        s = symbol(p, stop, tables)
         if s & mask != value:
             break
         p += s >> 8
@@ -102,25 +131,29 @@ def contraction(p: int, stop: int, rule: int) -> int:
         return 0
     fold = 0x20 if rule == FOLDED else 0
     first = int(load_u8(p + 1)) | fold
-    if first == 115 or first == 116 or first == 109 or first == 100:  # s t m d
+    # s t m d
+    if first == 115 or first == 116 or first == 109 or first == 100:
         return 2
     if p + 2 >= stop:
         return 0
     second = int(load_u8(p + 2)) | fold
-    if first == 108 and second == 108:  # ll
+    # ll
+    if first == 108 and second == 108:
         return 3
-    if second == 101 and (first == 118 or first == 114):  # ve re
+    # ve re
+    if second == 101 and (first == 118 or first == 114):
         return 3
-    if rule == FOLDED and int(load_u8(p + 1)) == 0xC5 and int(load_u8(p + 2)) == 0xBF:  # U+017F, a long s
+    # U+017F, a long s
+    if rule == FOLDED and int(load_u8(p + 1)) == 0xC5 and int(load_u8(p + 2)) == 0xBF:
         return 3
     return 0
 
 
 @inner
-def digits_end(p: int, stop: int, index: int, blocks: int, count: int) -> int:
+def digits_end(p: int, stop: int, tables: Tables, count: int) -> int:
     """The position after at most `count` digits from `p`."""
     while count > 0 and p < stop:
-        s = symbol(p, stop, index, blocks)
+        s = symbol(p, stop, tables)
         if s & DIGIT == 0:
             break
         p += s >> 8
@@ -129,7 +162,7 @@ def digits_end(p: int, stop: int, index: int, blocks: int, count: int) -> int:
 
 
 @inner
-def space_end(p: int, stop: int, index: int, blocks: int, newlines: int, whole_tail: int, edges: int) -> int:
+def space_end(p: int, stop: int, tables: Tables, newlines: int, whole_tail: int, edges: int) -> int:
     r"""The end of the piece that begins with white space at `p`.
 
     The piece goes through the last newline of the run (`\s*[\r\n]+`, if `newlines`); else to the run's end if
@@ -145,7 +178,7 @@ def space_end(p: int, stop: int, index: int, blocks: int, newlines: int, whole_t
         q += 1
         last = q
     while q < stop:
-        s = symbol(q, stop, index, blocks)
+        s = symbol(q, stop, tables)
         if s & SPACE == 0:
             following = s
             break

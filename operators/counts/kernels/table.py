@@ -8,6 +8,8 @@ seeded, so that no corpus can be written to make words collide; nothing that lea
 Sources: the packed 16-byte key is gigatoken's (github.com/marcelroed/gigatoken); the folded multiplication wyhash's.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
@@ -15,6 +17,7 @@ from pairloom.operators.kernels.hashing import xxh64
 from pairloom.operators.kernels.jit import (
     address,
     fold_multiply,
+    inner,
     kernel,
     load_u8,
     load_u64,
@@ -28,18 +31,28 @@ __all__ = [
     "BAD_ENDS",
     "BATCH",
     "DONE",
+    "FILLED",
+    "HEADER",
     "LONG",
+    "MISSING",
+    "NEXT",
     "SLOT",
     "TABLE_FULL",
+    "USED",
     "count_pieces",
     "rehash",
-    "same_bytes",
 ]
 
-SLOT = 24  # bytes a slot
-BATCH = 128  # pieces hashed ahead of their probes: long enough to hide memory, short enough for the first-level cache
-LONG = 0xFF  # the topmost byte of `high` where the word lies in the arena
-HEADER = 8  # bytes before a word in the arena: its length
+# Bytes a slot.
+SLOT = 24
+# Pieces hashed ahead of their probes: long enough to hide memory, short enough for the first-level cache.
+BATCH = 128
+# The topmost byte of `high` where the word lies in the arena.
+LONG = 0xFF
+# Bytes before a word in the arena: its length.
+HEADER = 8
+# Words of more bytes than this are long.
+SHORT = 15
 
 # How `count_pieces` ends.
 DONE, TABLE_FULL, ARENA_FULL, BAD_ENDS = 0, 1, 2, 3
@@ -54,8 +67,8 @@ _LONG = np.uint64(LONG)
 _PLACE = np.uint64((1 << 56) - 1)
 
 
-@kernel
-def same_bytes(left: int, right: int, length: int) -> bool:
+@inner
+def _same_bytes(left: int, right: int, length: int) -> bool:
     """Whether `length` bytes at two addresses are equal."""
     i = 0
     while i + 8 <= length:
@@ -69,7 +82,7 @@ def same_bytes(left: int, right: int, length: int) -> bool:
     return True
 
 
-@kernel
+@inner
 def _pack_bytes(start: int, length: int) -> tuple[np.uint64, np.uint64]:
     """The key of a short word, read byte by byte: for the last 15 bytes of the data."""
     low = _ZERO
@@ -83,30 +96,30 @@ def _pack_bytes(start: int, length: int) -> tuple[np.uint64, np.uint64]:
     return low, high
 
 
-@kernel
-def _insert_long(
-    table: int,
-    mask: int,
-    place: int,
-    digest: np.uint64,
-    word: int,
-    length: int,
-    arena: int,
-    state: int,
-    room: int,
-) -> bool:
+class _Store(NamedTuple):
+    """Where the table (of `mask` + 1 slots), the arena (of `room` bytes) and the state are: addresses."""
+
+    table: int
+    mask: int
+    arena: int
+    room: int
+    state: int
+
+
+@inner
+def _insert_long(store: _Store, place: int, digest: np.uint64, word: int, length: int) -> bool:
     """Count one long word; False where the arena has no room for it."""
     while True:
-        slot = table + SLOT * place
+        slot = store.table + SLOT * place
         high = load_u64(slot + 8)
         if high == _ZERO:
-            filled = signed(load_u64(state + 8))
+            filled = signed(load_u64(store.state + 8 * FILLED))
             need = HEADER + ((length + 7) & ~7)
-            if filled + need > room:
-                store_u64(state + 24, np.uint64(need))
+            if filled + need > store.room:
+                store_u64(store.state + 8 * MISSING, np.uint64(need))
                 return False
-            store_u64(arena + filled, np.uint64(length))
-            target = arena + filled + HEADER
+            store_u64(store.arena + filled, np.uint64(length))
+            target = store.arena + filled + HEADER
             i = 0
             while i + 8 <= length:
                 store_u64(target + i, load_u64(word + i))
@@ -119,15 +132,15 @@ def _insert_long(
             store_u64(slot, digest)
             store_u64(slot + 8, (_LONG << _TOP) | np.uint64(filled))
             store_u64(slot + 16, _ONE)
-            store_u64(state + 8, np.uint64(filled + need))
-            store_u64(state, load_u64(state) + _ONE)
+            store_u64(store.state + 8 * FILLED, np.uint64(filled + need))
+            store_u64(store.state + 8 * USED, load_u64(store.state + 8 * USED) + _ONE)
             return True
         if high >> _TOP == _LONG and load_u64(slot) == digest:
-            held = arena + signed(high & _PLACE)
-            if signed(load_u64(held)) == length and same_bytes(held + HEADER, word, length):
+            held = store.arena + signed(high & _PLACE)
+            if signed(load_u64(held)) == length and _same_bytes(held + HEADER, word, length):
                 store_u64(slot + 16, load_u64(slot + 16) + _ONE)
                 return True
-        place = (place + 1) & mask
+        place = (place + 1) & store.mask
 
 
 @kernel
@@ -150,9 +163,9 @@ def count_pieces(
     """
     base, size = address(data), len(data)
     slots, capacity = address(table), len(table) // 3
-    held, room = address(arena), len(arena)
-    ahead, status, stops = address(scratch), address(state), address(ends)
+    ahead, stops = address(scratch), address(ends)
     mask = capacity - 1
+    store = _Store(slots, mask, address(arena), len(arena), address(state))
     shift = np.uint64(64)
     rest = capacity
     while rest > 1:
@@ -160,12 +173,12 @@ def count_pieces(
         shift -= _ONE
     seed_low, seed_high = seeds[0], seeds[1]
     limit = capacity - capacity // 4
-    i, n = state[2], len(ends)
+    i, n = state[NEXT], len(ends)
     low_end = start if i == 0 else ends[i - 1]
     while i < n:
         m = min(BATCH, n - i)
-        state[2] = i
-        if state[0] + m > limit:
+        state[NEXT] = i
+        if state[USED] + m > limit:
             return TABLE_FULL
         first = low_end
         for k in range(m):
@@ -175,7 +188,7 @@ def count_pieces(
                 return BAD_ENDS
             p = base + low_end
             low_end = end
-            if length <= 15:
+            if length <= SHORT:
                 if p + 16 <= base + size:
                     bits = 8 * length
                     low = load_u64(p) & (_ONES >> np.uint64(min(max(64 - bits, 0), 63)))
@@ -200,12 +213,10 @@ def count_pieces(
             place = signed(load_u64(ahead + 24 * k + 16))
             if high >> _TOP == _LONG:
                 word = first if k == 0 else ends[i + k - 1]
-                state[0] += added
+                state[USED] += added
                 added = 0
-                if not _insert_long(
-                    slots, mask, place, low, base + word, ends[i + k] - word, held, status, room
-                ):
-                    state[2] = i + k
+                if not _insert_long(store, place, low, base + word, ends[i + k] - word):
+                    state[NEXT] = i + k
                     return ARENA_FULL
                 continue
             while high != _ZERO:
@@ -221,9 +232,9 @@ def count_pieces(
                     added += 1
                     break
                 place = (place + 1) & mask
-        state[0] += added
+        state[USED] += added
         i += m
-    state[2] = n
+    state[NEXT] = n
     return DONE
 
 

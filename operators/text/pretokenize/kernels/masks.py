@@ -6,16 +6,19 @@ look behind, so the bit below bit 0 counts as nothing. What lies above the windo
 here sets a bit that depends on it.
 """
 
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
 from pairloom.operators.kernels.jit import inner, load_u8, load_u16, load_u64, trailing_zeros
 from pairloom.operators.kernels.simd import bits_chosen, bytes_between, leading_zeros, population
-from pairloom.operators.text.pretokenize.characters import DIGITS_LEFT, DIGITS_SINGLE, symbol
+from pairloom.operators.text.pretokenize.kernels.characters import DIGITS_LEFT, DIGITS_SINGLE, Tables, symbol
 
 __all__ = [
     "Mask",
+    "Masks",
+    "Window",
+    "classify",
     "digit_starts",
     "first_bytes",
     "last_spaces",
@@ -34,16 +37,50 @@ _2 = np.uint64(2)
 _3 = np.uint64(3)
 
 
+class Window(NamedTuple):
+    """A window of 64 bytes.
+
+    `p` is its address in the text, `at` where 64 bytes may be loaded from (`p`, or a copy near the end of the buffer), `stop`
+    the document's end, `valid` the bytes before it, `ended` whether it is in the window.
+    """
+
+    p: int
+    at: int
+    stop: int
+    valid: Mask
+    ended: int
+
+
+class Masks(NamedTuple):
+    """The classes of a window's bytes.
+
+    `fifth`, `sixth` and `seventh` are the upper bits of the class byte, of symbols beyond ASCII only; `high` are the bytes of
+    these, `inner` the bytes after a symbol's first, `top` the last valid byte.
+    """
+
+    letter: Mask
+    digit: Mask
+    blank: Mask
+    newline: Mask
+    space: Mask
+    fifth: Mask
+    sixth: Mask
+    seventh: Mask
+    high: Mask
+    inner: Mask
+    top: Mask
+
+
 @inner
-def wide(
-    p: int, at: int, stop: int, valid: Mask, index: int, blocks: int, bits: int, todo: Mask
-) -> tuple[Mask, Mask, Mask, Mask, Mask, Mask, Mask]:
+def wide(window: Window, tables: Tables, todo: Mask) -> tuple[Mask, Mask, Mask, Mask, Mask, Mask, Mask]:
     """Classify the symbols that begin with a byte of 128 or more, whose mask is `todo`.
 
     Returns the masks of LETTER, DIGIT, SPACE, the three upper bits of the class byte, and the inner bytes.
     All symbols of the window that differ in their last byte only are looked up together; those that a
     window's end cuts, the longest and what is not UTF-8 one by one.
     """
+    p, at, stop, valid = window.p, window.at, window.stop, window.valid
+    bits = tables.bits
     letter = digit = space = fifth = sixth = seventh = inner = _0
     trailing = bytes_between(at, 128, 64) & valid
     while todo != _0:
@@ -77,7 +114,7 @@ def wide(
                     if block < 0x800 >> 6 or (block >= 0xD800 >> 6 and block < 0xE000 >> 6):
                         first = _0
         if lead < 0xC2 or lead >= 0xF0 or first & (_1 << np.uint64(i)) == _0:
-            s = symbol(p + i, stop, index, blocks)
+            s = symbol(p + i, stop, tables)
             c = np.uint64(s)
             found = ((_1 << np.uint64(s >> 8)) - _1) << np.uint64(i)
             letter |= found & (_0 - (c & _1))
@@ -91,7 +128,7 @@ def wide(
             continue
         last = first << (length - _1)
         found = first | first << _1 | last
-        words = bits + 192 + (int(load_u16(index + 2 * block)) << 6)
+        words = bits + 192 + (int(load_u16(tables.block_of + 2 * block)) << 6)
         letter |= spread(last & bits_chosen(at, load_u64(words)), length)
         digit |= spread(last & bits_chosen(at, load_u64(words + 8)), length)
         space |= spread(last & bits_chosen(at, load_u64(words + 16)), length)
@@ -101,6 +138,26 @@ def wide(
         inner |= found & ~first
         todo &= ~found
     return letter, digit, space, fifth, sixth, seventh, inner
+
+
+@inner
+def classify(window: Window, tables: Tables) -> Masks:
+    """The classes of all bytes of a window: of ASCII by comparison, of the others by table."""
+    at, valid = window.at, window.valid
+    letter = (bytes_between(at, 97, 26) | bytes_between(at, 65, 26)) & valid
+    digit = bytes_between(at, 48, 10) & valid
+    blank = bytes_between(at, 32, 1) & valid
+    newline = (bytes_between(at, 10, 1) | bytes_between(at, 13, 1)) & valid
+    space = blank | (bytes_between(at, 9, 5) & valid)
+    high = bytes_between(at, 128, 128) & valid
+    fifth = sixth = seventh = inner = _0
+    if high != _0:
+        letters, numbers, spaces, fifth, sixth, seventh, inner = wide(window, tables, high)
+        letter |= letters
+        digit |= numbers
+        space |= spaces
+    top = valid & ~(valid >> _1)
+    return Masks(letter, digit, blank, newline, space, fifth, sixth, seventh, high, inner, top)
 
 
 @inner
@@ -150,9 +207,8 @@ def tails(space: Mask, newline: Mask, valid: Mask, at_end: int) -> Mask:
     while todo != _0:
         bit = todo & (_0 - todo)
         todo ^= bit
-        beyond = (
-            ((plain + bit) ^ plain) & ~plain & valid
-        )  # carries ripple to the byte after the run of plain spaces
+        # Carries ripple to the byte after the run of plain spaces.
+        beyond = ((plain + bit) ^ plain) & ~plain & valid
         if (beyond & ~newline) != _0 or (beyond == _0 and at_end != 0):
             found |= bit
     return found
@@ -167,7 +223,8 @@ def digit_starts(digit: Mask, inner: Mask, rule: int, top: Mask, ended: int) -> 
         return symbols
     fourth = digit & (digit << _1) & (digit << _2) & (digit << _3)
     if fourth == _0:
-        return first  # no run has more than three bytes
+        # No run has more than three bytes.
+        return first
     if rule == DIGITS_LEFT and (digit & inner) == _0:
         found = first
         step = first

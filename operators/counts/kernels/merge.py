@@ -6,6 +6,7 @@ import numpy.typing as npt
 from pairloom.operators.kernels.jit import (
     address,
     byte_swap,
+    inner,
     kernel,
     load_u8,
     load_u64,
@@ -24,7 +25,7 @@ _ONES = np.uint64(0xFFFFFFFFFFFFFFFF)
 _MOST = (1 << 63) - 1
 
 
-@kernel
+@inner
 def _head(word: int, length: int, end: int) -> np.uint64:
     """The first eight bytes, big-endian and zero-padded; `end` is where the data may not be read any more."""
     if length == 0:
@@ -38,7 +39,7 @@ def _head(word: int, length: int, end: int) -> np.uint64:
     return head
 
 
-@kernel
+@inner
 def _compare(left: int, left_length: int, right: int, right_length: int) -> int:
     """Below, at or above zero as the left word comes before, equals or follows the right one."""
     common = min(left_length, right_length)
@@ -56,7 +57,7 @@ def _compare(left: int, left_length: int, right: int, right_length: int) -> int:
     return left_length - right_length
 
 
-@kernel
+@inner
 def _copy(source: int, target: int, length: int) -> None:
     i = 0
     while i + 8 <= length:

@@ -1,0 +1,20 @@
+"""Cutting text: characters, ends of pieces, windows of 64 bytes, the scan over documents, and random chunks."""
+
+from pairloom.operators.kernels.warmup import SAMPLE
+
+__all__ = ["warm_up"]
+
+
+def warm_up(schemes: tuple[str, ...]) -> None:
+    """Cut the sample by each scheme, and into random chunks."""
+    import pyarrow as pa
+
+    from pairloom.operators.text.arrays import text_of
+    from pairloom.operators.text.pretokenize import Pretokenizer
+    from pairloom.operators.text.pretokenize.chunks import RandomChunks
+
+    text = text_of(pa.array(SAMPLE))
+    cuts: list[Pretokenizer | RandomChunks] = [Pretokenizer(scheme=scheme) for scheme in schemes]
+    for cut in (*cuts, RandomChunks()):
+        for _ in cut.blocks(text):
+            pass
