@@ -2,7 +2,7 @@
 
     token shard      slice, row, id, columns of the shard                      one row a document, in the order of the input
     exchange file    key, document, copy, part, columns                        one row a document, by partition
-    leftover         document, copy, offset, columns                           one row a segment that fills no row
+    leftover         document, offset, columns                                 one row a segment that fills no row
     packed rows      input_ids, segment_lengths, document, offset, columns     one row of `seq_len` tokens
 
 Two kinds of columns go with a document on the whole way. A *token* column has a value for each of its tokens: `input_ids`
@@ -27,11 +27,13 @@ __all__ = [
     "INPUT_IDS",
     "KEY",
     "OFFSET",
+    "PAD_ID",
     "PART",
     "ROW",
     "SEGMENT_LENGTHS",
     "SLICE",
     "SOURCE",
+    "SOURCES",
     "SOURCE_COLUMN",
     "STRUCTURE",
     "TOKEN_DTYPES",
@@ -77,6 +79,11 @@ SEGMENT_LENGTHS = "segment_lengths"
 """The tokens of each segment of a row."""
 OFFSET = "offset"
 """From which token of its document on a segment has them."""
+
+PAD_ID = "pad_id"
+"""In the metadata of rows: the id that pads them."""
+SOURCES = "sources"
+"""In the metadata of rows and leftovers: the names of the recipe's sources, up to the last that may be in them."""
 
 STRUCTURE = frozenset({SLICE, ROW, ID, KEY, DOCUMENT, COPY, PART, SEGMENT_LENGTHS, OFFSET})
 """Names that no column of tokens or documents can have."""
@@ -169,7 +176,7 @@ def columns_of(schema: pa.Schema) -> tuple[Column, ...]:
         while hasattr(kind, "value_type") and not pa.types.is_dictionary(kind):
             kind = kind.value_type
         if field.name == INPUT_IDS:
-            pad = file_facts(schema).get("pad_id", 0)
+            pad = file_facts(schema).get(PAD_ID, 0)
             found.append(ids_column(np.dtype(kind.to_pandas_dtype()), pad))
         elif said is not None:
             found.append(Column(name=field.name, dtype=np.dtype(kind.to_pandas_dtype()), **said))
@@ -207,7 +214,6 @@ def leftover_schema(columns: Sequence[Column], facts: Mapping[str, Any]) -> pa.S
     return pa.schema(
         [
             pa.field(DOCUMENT, pa.int64(), nullable=False),
-            pa.field(COPY, pa.int32(), nullable=False),
             pa.field(OFFSET, pa.int64(), nullable=False),
             *_fields([*document_columns(columns), *token_columns(columns)]),
         ],

@@ -3,7 +3,8 @@
 What is copied is copied once, from where it was read to where it is wanted.
 """
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
@@ -16,7 +17,7 @@ from pairloom.operators.kernels.hashing import GOLDEN, hash_bytes, mix64, xxh64
 from pairloom.operators.kernels.jit import address, copy_bytes, kernel
 from pairloom.operators.schema import COPY, DOCUMENT, INPUT_IDS, Column, columns_of
 
-__all__ = ["Documents", "Ragged", "TokenBatch", "fingerprints"]
+__all__ = ["Ragged", "TokenBatch"]
 
 # Two hashes of a document's tokens that have nothing to do with each other.
 CONTENT_SEED = np.uint64(hash_bytes(b"pairloom: document content"))
@@ -189,7 +190,7 @@ class TokenBatch:
             name: replace(column, start=column.start + offset * column.dtype.itemsize)
             for name, column in whole.columns.items()
         }
-        return replace(whole, length=length.astype(np.int64), columns=columns)
+        return replace(whole, length=length, columns=columns)
 
     def with_tokens(
         self, length: npt.NDArray[np.int64], columns: Mapping[str, npt.NDArray[Any]]
@@ -210,6 +211,10 @@ class TokenBatch:
         """The same documents with further columns of tokens: the values of all documents one after another."""
         further = {name: Ragged.flat(values, self.length) for name, values in columns.items()}
         return replace(self, columns={**self.columns, **further})
+
+    def with_copies(self, copy: npt.NDArray[np.int64]) -> "TokenBatch":
+        """The same documents, each as this copy of its own."""
+        return replace(self, copy=copy.astype(np.int32))
 
     def with_documents(self, columns: Mapping[str, npt.NDArray[Any]]) -> "TokenBatch":
         """The same documents with further values for each."""
@@ -234,12 +239,14 @@ class TokenBatch:
             return pa.array(self.documents[column.name].astype(column.dtype, copy=False))
         return self.gathered(column.name)
 
-    def fingerprints(self, key: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    def fingerprints(
+        self, key: npt.NDArray[np.uint64], columns: Iterable[Column] = ()
+    ) -> npt.NDArray[np.uint64]:
         """What each document is, in three words: uint64[n, 3].
 
         The first is a hash of `input_ids` alone. The others are 128 bits of (key, number, copy, all columns): added up
         modulo 2^64, each by itself, they stand for a multiset of documents, whatever the order and whatever the parts that
-        it came in.
+        it came in. `columns` say what the columns are in files; what they do not speak of is as it is here, padded by 0.
         """
         out = np.empty((len(self), 3), np.uint64)
         # Arrays over Arrow's memory cannot be written to, which is another type to a kernel: copies make it one.
@@ -247,86 +254,27 @@ class TokenBatch:
         number ^= self.copy.astype(np.uint64) * GOLDEN
         ids = self.columns[INPUT_IDS]
         _fingerprint(ids.start, self.length * ids.dtype.itemsize, key, number, CONTENT_SEED, SECOND_SEED, out)
-        further = {name: (c.start, c.dtype.itemsize * self.length) for name, c in self.columns.items()}
-        del further[INPUT_IDS]
-        kept = {name: np.ascontiguousarray(values) for name, values in self.documents.items()}
-        for name, values in kept.items():
-            size = np.full(len(self), values.itemsize, np.int64)
-            further[name] = values.ctypes.data + np.arange(len(self)) * values.itemsize, size
-        for name in sorted(further):
-            start, size = further[name]
-            content, second = _column_seeds(name)
-            _fingerprint_column(start, size, content, second, out)
+        said = {column.name: column for column in columns}
+        for name in sorted({*self.columns, *self.documents} - {INPUT_IDS}):
+            start, size, column, _keep = self._bytes_of(name, said.get(name))
+            seed = f"pairloom: column {json.dumps(column.identity())}".encode()
+            seeds = (np.uint64(hash_bytes(seed + again)) for again in (b"", b", again"))
+            _fingerprint_column(start, size, next(seeds), next(seeds), out)
         return out
 
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Documents:
-    """Documents in some order: document `i` is `length[i]` tokens of `dtype` from the address `start[i]` on.
-
-    `start` and `length` are int64. `column` is what the addresses point into, kept alive by being kept here.
-    """
-
-    column: pa.LargeListArray | pa.ChunkedArray
-    dtype: np.dtype[np.unsignedinteger]
-    start: npt.NDArray[np.int64]
-    length: npt.NDArray[np.int64]
-
-    @staticmethod
-    def of(column: pa.LargeListArray | pa.ChunkedArray) -> "Documents":
-        """The documents of a column of large lists of uint16 or uint32, in the order of the column."""
-        starts, lengths = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
-        dtype = np.dtype(column.type.value_type.to_pandas_dtype())
-        for array in column.chunks if isinstance(column, pa.ChunkedArray) else [column]:
-            values = array.values.to_numpy(zero_copy_only=True)
-            offsets = array.offsets.to_numpy(zero_copy_only=True)
-            starts.append(values.ctypes.data + offsets[:-1] * dtype.itemsize)
-            lengths.append(np.diff(offsets))
-        return Documents(
-            column=column, dtype=dtype, start=np.concatenate(starts), length=np.concatenate(lengths)
-        )
-
-    def __len__(self) -> int:
-        return len(self.start)
-
-    @property
-    def tokens(self) -> int:
-        """Tokens of all documents."""
-        return int(self.length.sum())
-
-    def take(self, order: npt.NDArray[np.int64]) -> "Documents":
-        """The documents `order`, in that order; no token is moved."""
-        return replace(self, start=self.start[order], length=self.length[order])
-
-    def gathered(self) -> pa.LargeListArray:
-        """The documents as one column, copied together in their order."""
-        offsets = np.zeros(len(self) + 1, np.int64)
-        np.cumsum(self.length, out=offsets[1:])
-        values = np.empty(offsets[-1], self.dtype)
-        _copy(self.start, self.length * self.dtype.itemsize, values.view(np.uint8))
-        return pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(values))
-
-
-def fingerprints(
-    documents: Documents, keys: npt.NDArray[np.uint64], numbers: npt.NDArray[np.int64]
-) -> npt.NDArray[np.uint64]:
-    """What each document is, in three words: uint64[n, 3].
-
-    The first is a hash of the tokens alone. The others are 128 bits of (key, number, tokens): added up modulo 2^64, each
-    by itself, they stand for a multiset of documents, whatever the order and whatever the parts that it came in.
-    """
-    out = np.empty((len(documents), 3), np.uint64)
-    size = documents.length * documents.dtype.itemsize
-    # Arrays over Arrow's memory cannot be written to, which is another type to a kernel: copies make it one.
-    keys, named = np.array(keys), np.array(numbers).view(np.uint64)
-    _fingerprint(documents.start, size, keys, named, CONTENT_SEED, SECOND_SEED, out)
-    return out
-
-
-def _column_seeds(name: str) -> tuple[np.uint64, np.uint64]:
-    """The seeds of the two hashes of a further column."""
-    seed = f"pairloom: column {name}".encode()
-    return np.uint64(hash_bytes(seed)), np.uint64(hash_bytes(seed + b", again"))
+    def _bytes_of(
+        self, name: str, said: Column | None
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Column, object]:
+        """Where the bytes of a column are, how many each document has, and what must be kept while they are read."""
+        if name in self.columns:
+            tokens = self.columns[name]
+            column = said or Column(name=name, dtype=tokens.dtype)
+            return tokens.start, self.length * tokens.dtype.itemsize, column, tokens.keep
+        values = self.documents[name]
+        column = said or Column(name=name, dtype=values.dtype, of="document")
+        values = np.ascontiguousarray(values, column.dtype)
+        size = np.full(len(self), values.itemsize, np.int64)
+        return values.ctypes.data + np.arange(len(self)) * values.itemsize, size, column, values
 
 
 @kernel

@@ -14,19 +14,17 @@ from pairloom.operators.pack.best_fit import best_fit
 from pairloom.operators.pack.buckets import decompose, widths
 from pairloom.operators.pack.counting_sort import layout
 from pairloom.operators.pack.first_fit import first_fit
-from pairloom.operators.pack.gather import gather
+from pairloom.operators.pack.gather import gather, gather_column
 from pairloom.operators.pack.overflow import OVERFLOWS, kept_lengths
 from pairloom.operators.pack.plan import PackPlan
-from pairloom.operators.tokens import Documents, fingerprints
 
 __all__ = [
     "OVERFLOWS",
     "STRATEGIES",
-    "Documents",
     "PackPlan",
     "decompose",
-    "fingerprints",
     "gather",
+    "gather_column",
     "kept_lengths",
     "pack",
     "widths",

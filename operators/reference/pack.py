@@ -2,9 +2,7 @@
 
 from collections.abc import Sequence
 
-from pairloom.operators.kernels.hashing import hash_bytes
-
-__all__ = ["best_fit", "buckets", "concat", "fingerprint", "first_fit", "layout", "padded", "pieces_of"]
+__all__ = ["best_fit", "buckets", "concat", "first_fit", "layout", "padded", "pieces_of"]
 
 Segment = tuple[int, int, int]  # document, offset of its first token, tokens
 
@@ -124,16 +122,3 @@ def layout(row: Sequence[int]) -> list[list[int]]:
     for piece, number in enumerate(row):
         rows.setdefault(number, []).append(piece)
     return list(rows.values())
-
-
-def fingerprint(tokens: bytes, key: int, number: int) -> tuple[int, int, int]:
-    """A hash of the bytes of a document's tokens, and two of (key, number, tokens)."""
-    content = hash_bytes(tokens, hash_bytes(b"pairloom: document content"))
-    second = hash_bytes(tokens, hash_bytes(b"pairloom: document content, again"))
-    return content, _mix(_mix(content ^ key) ^ number), _mix(_mix(second ^ key) ^ number)
-
-
-def _mix(x: int) -> int:
-    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9 % 2**64
-    x = (x ^ x >> 27) * 0x94D049BB133111EB % 2**64
-    return x ^ x >> 31

@@ -7,9 +7,11 @@ import numpy as np
 import pyarrow as pa
 
 from pairloom.operators.kernels.warmup import warmup
-from pairloom.operators.pack import STRATEGIES, Documents, decompose, fingerprints, gather, pack
+from pairloom.operators.pack import STRATEGIES, decompose, gather, pack
+from pairloom.operators.schema import INPUT_IDS, SOURCE
 from pairloom.operators.selection.order import document_numbers, permutation
 from pairloom.operators.text.pretokenize.schemes import SCHEMES
+from pairloom.operators.tokens import TokenBatch
 
 __all__ = ["PrepareTask"]
 
@@ -41,9 +43,9 @@ class PrepareTask:
         document_numbers(pa.array(["a"]))
         for dtype in (pa.uint16(), pa.uint32()):
             tokens = pa.array([[1, 2, 3], [4]], pa.large_list(dtype))
-            documents = Documents.of(tokens)
-            documents.gathered()
-            fingerprints(documents, np.zeros(2, np.uint64), np.zeros(2, np.int64))
+            documents = TokenBatch.of({INPUT_IDS: tokens}, documents={SOURCE: np.zeros(2, np.uint16)})
+            documents.gathered(INPUT_IDS)
+            documents.fingerprints(np.zeros(2, np.uint64))
             for strategy in STRATEGIES:
                 plan = pack(np.array([3, 1]), 2, strategy=strategy)
                 gather(plan.reordered(permutation(len(plan), 0)), documents, pad=0)

@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from pairloom.operators.counts.weights import whole_weights
+from pairloom.operators.errors import RecipeError
 from pairloom.pipeline.recipe.amounts import Size
 from pairloom.pipeline.recipe.corpus import CorpusSource, Mixture
 from pairloom.pipeline.recipe.drift import Retokenize
@@ -31,7 +32,7 @@ class Recipe(Section):
     """One run, whole."""
 
     root: str = Field(default="./out", min_length=1, description="the folder that everything is written to")
-    corpus: tuple[CorpusSource, ...] = Field(min_length=1)
+    corpus: tuple[CorpusSource, ...] = Field(min_length=1, max_length=1 << 16)
     mixture: Mixture = Mixture()
     vocabulary: VocabularyChoice = VocabularyChoice()
     tokenize: Tokenize = Tokenize()
@@ -66,6 +67,24 @@ class Recipe(Section):
                     f"{', '.join(missing)} is used in tokenize or pack but is not in vocabulary.special_tokens"
                 )
         return self
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The names of the sources, in the order of the corpus: rows name a source by its place here."""
+        return tuple(source.name for source in self.corpus)
+
+    def source_number(self, name: str) -> int:
+        """The place of a source in the corpus; raises RecipeError for one that is not there.
+
+        Tokens of early versions do not name theirs (`name` is empty), which is clear where there is one source.
+        """
+        if not name and len(self.corpus) == 1:
+            return 0
+        if name not in self.sources:
+            raise RecipeError(
+                f"there are tokens of the source {name!r}, and the corpus has {', '.join(self.sources)}: use another root"
+            )
+        return self.sources.index(name)
 
     def count_weights(self) -> dict[str, int]:
         """How much each source counts, in whole numbers; see `whole_weights`."""

@@ -13,6 +13,7 @@ import pyarrow as pa
 from pairloom.operators import Vocabulary
 from pairloom.operators.evaluate.distribution import Documents
 from pairloom.operators.kernels.hashing import hash_bytes
+from pairloom.operators.schema import INPUT_IDS
 from pairloom.operators.vocabulary.tokens import TokenTable
 from pairloom.pipeline.audit.expected import flat, shards
 from pairloom.pipeline.dataset.dataset import Dataset
@@ -61,7 +62,7 @@ class ShardTask:
         lengths = TokenTable.of(shared.tokens).lengths.astype(np.int32)
         lengths[list(shared.special_ids)] = 0
         for batch in read_batches(open_objects(self.root), self.shard.stored):
-            ids, starts, sizes = flat(batch.column("input_ids"))
+            ids, starts, sizes = flat(batch.column(INPUT_IDS))
             documents += Documents.of(sizes)
             if self.values:
                 ratio = _bytes_per_token(ids, starts, sizes, lengths)
@@ -76,7 +77,7 @@ class ShardTask:
         some = np.flatnonzero((ratio <= limit) & np.isfinite(ratio))
         names = self.shard.documents(batch.take(pa.array(some)))[0].to_pylist()
         order = sorted(range(len(some)), key=lambda i: (ratio[some[i]], names[i]))[:WORST]
-        ids, starts, sizes = flat(batch.column("input_ids"))
+        ids, starts, sizes = flat(batch.column(INPUT_IDS))
         rows = []
         for i in order:
             row = int(some[i])

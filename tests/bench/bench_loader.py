@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from pairloom.operators.schema import ids_column, row_schema
 from pairloom.pipeline.dataset.loader import Loader
 from pairloom.pipeline.dataset.stream import rows_a_block
-from pairloom.pipeline.stages.pack.rows import packed_schema
 from pairloom.pipeline.store.files import StoredFile, open_arrow, write_arrow
 from pairloom.pipeline.store.objects import LocalObjects
 
@@ -29,9 +29,7 @@ SEGMENTS = 3  # documents in a row
 
 def made(objects: LocalObjects, rows: int, seq_len: int) -> list[StoredFile]:
     """Packed rows of random ids, as the pack stage writes them: in record batches of 1,024 rows."""
-    schema = packed_schema(
-        pa.uint16(), seq_len=seq_len, pad_id=0, vocabulary="bench", strategy="concat", split="train"
-    )
+    schema = row_schema([ids_column(np.dtype(np.uint16))], seq_len, {"split": "train"})
     rng, usual, files = np.random.default_rng(0), rows_a_block(seq_len), []
     while rows:
         count = min(rows, FILE_TOKENS // seq_len)

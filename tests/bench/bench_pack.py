@@ -20,14 +20,14 @@ import numpy as np
 import pyarrow as pa
 
 from pairloom.operators import Pretokenizer, Vocabulary
-from pairloom.operators.pack import Documents, gather, pack
+from pairloom.operators.pack import gather, pack
+from pairloom.operators.schema import shard_schema
 from pairloom.pipeline import parse_recipe
 from pairloom.pipeline.execution.base import Done
 from pairloom.pipeline.flow.job import Job
 from pairloom.pipeline.flow.plan import Plan
 from pairloom.pipeline.flow.prepare import PrepareTask
 from pairloom.pipeline.stages.pack.tasks import pack_rows
-from pairloom.pipeline.stages.tokenize.task import shard_schema
 from pairloom.pipeline.store.files import attempt_path, write_arrow
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.manifest import StageRecord
@@ -77,7 +77,7 @@ def make_shards(root, megabytes):
         lengths = lengths_of(SHARD_BYTES // 2, rng)
         values = rng.integers(0, 257, lengths.sum(), np.uint16)
         offsets = np.concatenate([[0], np.cumsum(lengths)])
-        schema = shard_schema(VOCABULARY)
+        schema = shard_schema(VOCABULARY.dtype, VOCABULARY.fingerprint)
         columns = [
             pa.array(np.zeros(len(lengths), np.int32)),
             pa.array(np.arange(len(lengths))),
@@ -217,7 +217,7 @@ def planning(seq_len, documents):
     print(f"{documents:,} documents of up to {seq_len:,} tokens into rows; at least {ideal:,} are needed")
     print(f"  pairloom, plan              {seconds:9.3f} s  {len(plan):9,} rows")
     base = seconds
-    whole, _ = timed(lambda: gather(pack(lengths, seq_len), Documents.of(tokens), 0))
+    whole, _ = timed(lambda: gather(pack(lengths, seq_len), tokens, 0))
     print(f"  pairloom, plan and rows     {whole:9.3f} s  {len(plan):9,} rows")
     try:
         from olmo_core.data.utils import InstancePacker

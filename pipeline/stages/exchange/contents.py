@@ -13,11 +13,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from pairloom.pipeline.flow.job import Job
 from pairloom.pipeline.stages.agreement import check_delivered, check_exchanged, check_indexed
-from pairloom.pipeline.stages.exchange.files import INDEX, Exchanged
+from pairloom.pipeline.stages.exchange.files import Exchanged, Made
 from pairloom.pipeline.stages.exchange.index import ShardIndex, earlier_indexes, index_of, write_index
 from pairloom.pipeline.stages.exchange.partitions import Splits
 from pairloom.pipeline.stages.exchange.tasks import ExchangeTask, exchange_tasks, regroup_tasks
@@ -50,14 +49,15 @@ def spread_all(
         sources = mixed.delivered([task.shard.source for task in tasks], receipts)
         check_delivered(mixed.sources, sources, tokenized.files, receipts)
     job.scratch += receipts
-    exchanged = Exchanged.of(_made(receipts), -(-len(splits) // splits.width))
+    made = [task.made(receipt) for task, receipt in zip(tasks, receipts, strict=True)]
+    exchanged = Exchanged.of(made, -(-len(splits) // splits.width))
     if splits.width == 1:
         return (exchanged,), sources
     again = regroup_tasks(job.plan.recipe.root, receipts, exchanged, splits, width)
     flat = [task for tasks in again for task in tasks]
     receipts = job.step("regroup", flat, shared=exchanged, sizes=[task.bytes for task in flat])
     job.scratch += receipts
-    found = iter(_made(receipts))
+    found = iter([task.made(receipt) for task, receipt in zip(flat, receipts, strict=True)])
     return tuple(Exchanged.of([next(found) for _ in tasks], splits.width) for tasks in again), sources
 
 
@@ -80,6 +80,11 @@ class KnownContents:
         group, batch = self.place(part)
         return (self.train, self.validation)[group].total(batch)
 
+    def sources(self, part: int) -> int:
+        """How many of the recipe's sources there are up to the last that has documents in a partition."""
+        group, batch = self.place(part)
+        return (self.train, self.validation)[group].sources_of(batch)
+
     def place(self, part: int) -> tuple[int, int]:
         """Where `documents_of` has a partition: in which group of exchange files, in which batch."""
         return int(part >= self.splits.train), self.splits.number(part)
@@ -91,17 +96,23 @@ class KnownContents:
         """
         wanted = np.zeros(len(self.splits), np.bool_)
         wanted[list(parts)] = True
-        tasks, sizes = [], []
+        tasks, sizes, made = [], [], []
         for task, shard in zip(self.tasks, self.shards, strict=True):
             here = wanted[shard.train["batch"]]
-            if shard.unit not in self.whole and here.any():
+            if shard.unit in self.whole:
+                made.append(_part(task, self.whole[shard.unit]))
+            elif here.any():
                 tasks.append(replace(task, only=tuple(shard.train["batch"][here].tolist())))
                 sizes.append(width * int(shard.train["tokens"][here].sum()))
         receipts = job.step("rejoin", tasks, sizes=sizes) if tasks else []
         job.scratch += receipts
-        train = [(r.file("exchange").path, index_of(r).train) for r in (*self.whole.values(), *receipts)]
-        held = [(shard.held_file.path, shard.held) for shard in self.shards if shard.held_file is not None]
-        return Exchanged.of(train, self.splits.train), Exchanged.of(held, self.splits.validation)
+        made += [_part(task, receipt) for task, receipt in zip(tasks, receipts, strict=True)]
+        held = [
+            Made(shard.held_file.path, shard.held, task.source + 1)
+            for task, shard in zip(self.tasks, self.shards, strict=True)
+            if shard.held_file is not None
+        ]
+        return Exchanged.of(made, self.splits.train), Exchanged.of(held, self.splits.validation)
 
     def record(self, job: Job) -> dict[str, object]:
         """What the record of the stage keeps for the next generation."""
@@ -127,15 +138,21 @@ def known_contents(job: Job, tokenized: StageRecord, splits: Splits) -> KnownCon
     whole = dict(zip((units[i] for i in fresh), receipts, strict=True))
     shards = tuple(index_of(whole[unit]) if unit in whole else earlier[unit] for unit in units)
     check_indexed(tokenized, [(shard.unit, shard.rows, shard.tokens) for shard in shards])
+    sources = [task.source + 1 for task in tasks]
     return KnownContents(
         splits=splits,
         tasks=tuple(tasks),
         shards=shards,
         whole=whole,
-        train=Exchanged.of([("", shard.train) for shard in shards], splits.train),
-        validation=Exchanged.of([("", shard.held) for shard in shards], splits.validation),
+        train=Exchanged.of(
+            [Made("", s.train, n) for s, n in zip(shards, sources, strict=True)], splits.train
+        ),
+        validation=Exchanged.of(
+            [Made("", s.held, n) for s, n in zip(shards, sources, strict=True)], splits.validation
+        ),
     )
 
 
-def _made(receipts: Sequence[Receipt]) -> list[tuple[str, npt.NDArray[np.void]]]:
-    return [(r.file("exchange").path, np.frombuffer(r.payload, INDEX)) for r in receipts]
+def _part(task: ExchangeTask, receipt: Receipt) -> Made:
+    """The exchange file of a task that keeps what is held out apart."""
+    return Made(receipt.file("exchange").path, index_of(receipt).train, task.source + 1)

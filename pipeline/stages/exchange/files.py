@@ -1,27 +1,40 @@
 """Exchange files: documents on their way to their partitions, and the index that says what each file has for each.
 
 An exchange file has a record batch for each partition that it has documents for. Its index, in the receipt, holds for
-each of these the documents, the tokens and a 128-bit sum over (key, number, tokens) of each document. The sums of all
+each of these the documents, the tokens and a 128-bit sum over (key, number, copy, all columns) of each document. The sums of all
 files add up to what a partition is made of, however the corpus was cut; and whoever reads a batch compares it with its
 sum, so that an exchange file need not be read again when it has been written.
 """
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from pairloom.operators.errors import CorruptionError
-from pairloom.operators.pack import Documents, fingerprints
+from pairloom.operators.schema import (
+    COPY,
+    DOCUMENT,
+    KEY,
+    PART,
+    Column,
+    columns_of,
+    document_columns,
+    exchange_schema,
+    ids_column,
+    token_columns,
+)
+from pairloom.operators.tokens import TokenBatch
 from pairloom.pipeline.flow.attempt import Attempt
 from pairloom.pipeline.phases import phase
 from pairloom.pipeline.store.files import open_arrow_at
 from pairloom.pipeline.store.objects import Objects
 
-__all__ = ["INDEX", "Exchanged", "Spread", "write_spread"]
+__all__ = ["INDEX", "Exchanged", "Made", "Spread", "write_spread"]
 
 # What a file has for one batch of partitions, in their order; batches without documents are not mentioned.
 INDEX = np.dtype([("batch", "<u4"), ("rows", "<u4"), ("tokens", "<u8"), ("first", "<u8"), ("second", "<u8")])
@@ -30,35 +43,53 @@ READS_AT_ONCE = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Spread:
-    """Documents to be spread. `key` (uint64) orders them, `number` (int64) names them, `part` (int64) is where they go."""
+    """Documents to be spread. `key` (uint64) orders them, `part` (int64) is where they go.
 
-    documents: Documents
+    `columns` say what the documents have, in files; `prints` are their `fingerprints` (uint64[n, 3]).
+    """
+
+    documents: TokenBatch
+    columns: tuple[Column, ...]
     key: npt.NDArray[np.uint64]
-    number: npt.NDArray[np.int64]
     part: npt.NDArray[np.int64]
-    prints: npt.NDArray[np.uint64]  # their `fingerprints`
+    prints: npt.NDArray[np.uint64]
 
     @staticmethod
     def of(
-        documents: Documents,
+        documents: TokenBatch,
+        columns: Sequence[Column],
         key: npt.NDArray[np.uint64],
-        number: npt.NDArray[np.int64],
         part: npt.NDArray[np.int64],
     ) -> "Spread":
         """Documents with their fingerprints."""
-        prints = fingerprints(documents, key, number)
-        return Spread(documents=documents, key=key, number=number, part=part, prints=prints)
+        prints = documents.fingerprints(key, columns)
+        return Spread(documents=documents, columns=tuple(columns), key=key, part=part, prints=prints)
+
+    def take(self, order: npt.NDArray[np.int64]) -> "Spread":
+        """The documents `order`, in that order; no token is moved."""
+        return Spread(
+            documents=self.documents.take(order),
+            columns=self.columns,
+            key=self.key[order],
+            part=self.part[order],
+            prints=self.prints[order],
+        )
 
     def parts(self, start: int, stop: int) -> "Spread":
         """The documents of the partitions from `start` to before `stop`, which are counted from `start` on."""
-        here = np.flatnonzero((self.part >= start) & (self.part < stop))
-        return Spread(
-            documents=self.documents.take(here),
-            key=self.key[here],
-            number=self.number[here],
-            part=self.part[here] - start,
-            prints=self.prints[here],
-        )
+        found = self.take(np.flatnonzero((self.part >= start) & (self.part < stop)))
+        return replace(found, part=found.part - start)
+
+    def ordered(self) -> "Spread":
+        """The documents in the order of their keys.
+
+        Those with one key, which only those with one id have, are ordered by a hash of their ids, and then by one of all
+        that they are.
+        """
+        order = np.argsort(self.key, kind="stable")
+        if len(self.key) and (np.diff(self.key[order].view(np.int64)) == 0).any():
+            order = np.lexsort((self.prints[:, 1], self.prints[:, 0], self.key))
+        return self.take(order)
 
 
 def write_spread(
@@ -74,28 +105,35 @@ def write_spread(
         order = np.argsort(batch_of, kind="stable")
         batches, starts = np.unique(batch_of[order], return_index=True)
         edges = [*starts.tolist(), len(order)]
-    schema = pa.schema(
-        [
-            pa.field("key", pa.uint64(), nullable=False),
-            pa.field("document", pa.int64(), nullable=False),
-            pa.field("part", pa.int64(), nullable=False),
-            pa.field("tokens", pa.large_list(pa.from_numpy_dtype(spread.documents.dtype)), nullable=False),
-        ]
-    )
+    schema = exchange_schema(spread.columns)
     index = np.zeros(len(batches), INDEX)
     with attempt.arrow(role, schema, folder=folder, check=role != "exchange") as writer:
         for i, batch in enumerate(batches.tolist()):
-            here = order[edges[i] : edges[i + 1]]
-            documents = spread.documents.take(here)
-            with phase("gather"):
-                tokens = documents.gathered().cast(schema.field("tokens").type)
-            first, second = spread.prints[here, 1:].sum(axis=0, dtype=np.uint64)
-            index[i] = batch, len(here), documents.tokens, first, second
-            columns = [pa.array(spread.key[here]), pa.array(spread.number[here]), pa.array(spread.part[here])]
-            columns.append(tokens)
-            writer.write(pa.RecordBatch.from_arrays(columns, schema=schema))
+            here = spread.take(order[edges[i] : edges[i + 1]])
+            first, second = here.prints[:, 1:].sum(axis=0, dtype=np.uint64)
+            index[i] = batch, len(here.key), here.documents.tokens, first, second
+            writer.write(_record_batch(here, schema))
         writer.facts.update(tokens=int(index["tokens"].sum()))
     return index
+
+
+def _record_batch(spread: Spread, schema: pa.Schema) -> pa.RecordBatch:
+    documents = spread.documents
+    arrays = {KEY: spread.key, DOCUMENT: documents.number, COPY: documents.copy, PART: spread.part}
+    columns = [pa.array(values) for values in arrays.values()]
+    with phase("gather"):
+        columns += [documents.array(c) for c in document_columns(spread.columns)]
+        columns += [documents.array(c) for c in token_columns(spread.columns)]
+    cast = [column.cast(field.type) for column, field in zip(columns, schema, strict=True)]
+    return pa.RecordBatch.from_arrays(cast, schema=schema)
+
+
+class Made(NamedTuple):
+    """An exchange file: its path, and the entries of its index. Its documents are of the first `sources` of the recipe."""
+
+    path: str
+    entries: npt.NDArray[np.void]
+    sources: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -103,25 +141,28 @@ class Exchanged:
     """Exchange files: their paths, and what they hold, batch by batch.
 
     `index` has the entries of all files, by batch and then by file: those of batch b are [edges[b], edges[b + 1]). Beside
-    each, `file` is the number of the file and `place` which of its record batches it is. Tasks share this: a corpus may
-    have several 100,000 of these files, and every worker holds all their paths.
+    each, `file` is the number of the file and `place` which of its record batches it is; `sources` has the sources of each
+    file, as `Made` does. Tasks share this: a corpus may have several 100,000 of these files, and every worker holds all their
+    paths.
     """
 
     files: tuple[str, ...]
+    sources: npt.NDArray[np.int32]
     index: npt.NDArray[np.void]
     file: npt.NDArray[np.uint32]
     place: npt.NDArray[np.uint32]
     edges: npt.NDArray[np.int64]
 
     @staticmethod
-    def of(made: Sequence[tuple[str, npt.NDArray[np.void]]], batches: int) -> "Exchanged":
-        """The files of some tasks, (path, index), for so many batches of partitions."""
-        counts = [len(index) for _, index in made]
-        index = np.concatenate([np.zeros(0, INDEX), *(index for _, index in made)])
+    def of(made: Sequence[Made], batches: int) -> "Exchanged":
+        """The files of some tasks, for so many batches of partitions."""
+        counts = [len(one.entries) for one in made]
+        index = np.concatenate([np.zeros(0, INDEX), *(one.entries for one in made)])
         order = np.argsort(index["batch"], kind="stable")
         places = [np.arange(count, dtype=np.uint32) for count in counts]
         return Exchanged(
-            files=tuple(path for path, _ in made),
+            files=tuple(one.path for one in made),
+            sources=np.array([one.sources for one in made], np.int32),
             index=index[order],
             file=np.repeat(np.arange(len(made), dtype=np.uint32), counts)[order],
             place=np.concatenate([np.zeros(0, np.uint32), *places])[order],
@@ -133,6 +174,10 @@ class Exchanged:
         here = self.index[self.edges[batch] : self.edges[batch + 1]]
         first, second = (int(here[name].sum(dtype=np.uint64)) for name in ("first", "second"))
         return int(here["rows"].sum()), int(here["tokens"].sum()), f"{first:016x}{second:016x}"
+
+    def sources_of(self, batch: int) -> int:
+        """How many of the recipe's sources there are up to the last that has documents in a batch."""
+        return int(self.sources[self.file[self.edges[batch] : self.edges[batch + 1]]].max(initial=0))
 
     def tokens(self, batch: int) -> npt.NDArray[np.int64]:
         """How many tokens each file has for a batch."""
@@ -159,20 +204,19 @@ class Exchanged:
         if not batches:
             return _nothing()
         table = pa.Table.from_batches(batches)
-        documents = Documents.of(table.column("tokens"))
-        key, number, part = (table.column(name).to_numpy() for name in ("key", "document", "part"))
+        key, part = (table.column(name).to_numpy() for name in (KEY, PART))
         with phase("re-read"):
-            prints = fingerprints(documents, key, number)
+            found = Spread.of(TokenBatch.of_table(table), columns_of(table.schema), key, part)
         at = 0
-        for entry, found in zip(entries, batches, strict=True):
-            here = prints[at : at + len(found), 1:].sum(axis=0, dtype=np.uint64)
+        for entry, one_batch in zip(entries, batches, strict=True):
+            here = found.prints[at : at + len(one_batch), 1:].sum(axis=0, dtype=np.uint64)
             if here.tolist() != [int(self.index[name][entry]) for name in ("first", "second")]:
                 path = self.files[self.file[entry]]
                 raise CorruptionError(
                     f"{objects.uri(path)}: batch {batch} is not what was written to it; {_advice(objects, path)}"
                 )
-            at += len(found)
-        return Spread(documents=documents, key=key, number=number, part=part, prints=prints)
+            at += len(one_batch)
+        return found
 
 
 def _advice(objects: Objects, path: str) -> str:
@@ -182,7 +226,6 @@ def _advice(objects: Objects, path: str) -> str:
 
 
 def _nothing() -> Spread:
+    ids = ids_column(np.dtype(np.uint16))
     none = np.zeros(0, np.int64)
-    documents = Documents.of(pa.array([], pa.large_list(pa.uint16())))
-    key, prints = none.view(np.uint64), np.zeros((0, 3), np.uint64)
-    return Spread(documents=documents, key=key, number=none, part=none, prints=prints)
+    return Spread.of(TokenBatch.from_lists({ids.name: []}), [ids], none.view(np.uint64), none)

@@ -14,14 +14,15 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pairloom.operators.pack import Documents
+from pairloom.operators.schema import SOURCE, SOURCE_COLUMN, columns_of, document_columns, token_columns
 from pairloom.operators.selection.mixture import copy_keys, expanded
 from pairloom.operators.selection.order import document_keys, document_numbers, in_validation
+from pairloom.operators.tokens import TokenBatch
 from pairloom.pipeline.flow.attempt import Attempt, UnitTask
 from pairloom.pipeline.flow.job import Job
 from pairloom.pipeline.identity import fingerprint
 from pairloom.pipeline.phases import phase
-from pairloom.pipeline.stages.exchange.files import INDEX, Exchanged, Spread, write_spread
+from pairloom.pipeline.stages.exchange.files import INDEX, Exchanged, Made, Spread, write_spread
 from pairloom.pipeline.stages.exchange.partitions import Splits
 from pairloom.pipeline.stages.select.copies import Selection, taken_counts
 from pairloom.pipeline.stages.select.duplicates import read_duplicates
@@ -40,13 +41,15 @@ REGROUP_BYTES = 512_000_000  # of exchange files in a task that spreads a batch 
 class ExchangeTask(UnitTask):
     """Spread the documents of one token shard over the partitions, as often as its `selection` says.
 
-    Without one, each once. The tasks share the files of duplicates, if there are any. With `parted`, documents that are
+    `source` is the place in the recipe of the source that they are of, which goes with them from here on. Without a
+    selection, each is taken once. The tasks share the files of duplicates, if there are any. With `parted`, documents that are
     held out go to a file of their own, of role `held`, which numbers the partitions for validation from 0 on: the index in
     the receipt has those of the exchange file and then `facts["held"]` entries of that file. With `only`, just the
     documents of these partitions for training are spread, and no others are read if that can be told.
     """
 
     shard: PlacedShard
+    source: int
     splits: Splits
     seed: int
     selection: Selection | None
@@ -58,6 +61,7 @@ class ExchangeTask(UnitTask):
         """Everything that decides the bytes."""
         ordered = self.splits.mode == "none"
         identity = self.shard.identity(placed=ordered or self.selection is not None) | {
+            "source": self.source,
             "splits": self.splits.identity(self.shard.end_token),
             "seed": 0 if ordered else self.seed,
             "parted": self.parted,
@@ -116,10 +120,12 @@ class ExchangeTask(UnitTask):
 
     def _spread(self, shard: pa.Table, duplicates: npt.NDArray[np.int64]) -> tuple[Spread, dict[str, int]]:
         """Where each document goes, or each copy; and what is taken, where anything is selected."""
-        documents = Documents.of(shard.column("input_ids"))
         ids, ordinal = self.shard.documents(shard)
+        documents = TokenBatch.of_table(shard, document_numbers(ids))
+        documents = documents.with_documents({SOURCE: np.full(len(documents), self.source, np.uint16)})
+        stored = columns_of(shard.schema)
+        columns = (SOURCE_COLUMN, *document_columns(stored), *token_columns(stored))
         held_out = in_validation(ids, self.splits.share)
-        number = document_numbers(ids)
         place = self.shard.first_token + np.cumsum(documents.length) - documents.length
         ordered, mode = ordinal.astype(np.uint64), self.splits.mode
         key = ordered if mode == "none" else document_keys(ids, self.seed)
@@ -130,7 +136,7 @@ class ExchangeTask(UnitTask):
             copies = self.selection.copies(ids, held_out, duplicate)
             facts = taken_counts(documents.length, held_out, duplicate, copies)
             index, copy = expanded(copies)
-            documents, number, place = documents.take(index), number[index], place[index]
+            documents, place = documents.take(index).with_copies(copy), place[index]
             ordinal, held_out = ordinal[index], held_out[index]
             key = copy_keys(key[index], copy)
         if mode == "document":
@@ -145,8 +151,12 @@ class ExchangeTask(UnitTask):
             part = self.selection.parts_in_order(copy, place, held_out, self.splits)
         if self.only is not None:
             here = np.flatnonzero(np.isin(part, np.array(self.only, np.int64)))
-            documents, key, number, part = documents.take(here), key[here], number[here], part[here]
-        return Spread.of(documents, key, number, part), facts
+            documents, key, part = documents.take(here), key[here], part[here]
+        return Spread.of(documents, columns, key, part), facts
+
+    def made(self, receipt: Receipt) -> Made:
+        """The exchange file that a receipt of the task names, with the whole index that is there."""
+        return Made(receipt.file("exchange").path, np.frombuffer(receipt.payload, INDEX), self.source + 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +169,7 @@ class RegroupTask(UnitTask):
     stop: int  # and the one after the last
     files: str  # the fingerprint of the files from `start` to `stop`
     bytes: int
+    sources: int  # of the recipe, up to the last that the files may have documents of
     step = "regroup"
 
     def identity(self) -> object:
@@ -183,6 +194,10 @@ class RegroupTask(UnitTask):
         )
         attempt.payload = write_spread(attempt, found).tobytes()
 
+    def made(self, receipt: Receipt) -> Made:
+        """The exchange file that a receipt of the task names."""
+        return Made(receipt.file("exchange").path, np.frombuffer(receipt.payload, INDEX), self.sources)
+
 
 def regroup_tasks(
     root: str, receipts: Sequence[Receipt], exchanged: Exchanged, splits: Splits, width: int
@@ -203,6 +218,7 @@ def regroup_tasks(
                     stop=stop,
                     files=fingerprint(hashes[start:stop]),
                     bytes=int(size[start:stop].sum()),
+                    sources=int(exchanged.sources[start:stop].max(initial=0)),
                 )
                 for start, stop in zip(edges, edges[1:], strict=False)
             ]
@@ -213,13 +229,15 @@ def regroup_tasks(
 def exchange_tasks(
     job: Job, tokenized: StageRecord, splits: Splits, mixed: Mixed | None, *, parted: bool = False
 ) -> list[ExchangeTask]:
-    """One task a shard of tokens, each told how many records and tokens come before it."""
+    """One task a shard of tokens, each told how many records and tokens come before it, and of which source it is."""
+    recipe = job.plan.recipe
     return [
         ExchangeTask(
-            root=job.plan.recipe.root,
+            root=recipe.root,
             shard=shard,
+            source=recipe.source_number(shard.source),
             splits=splits,
-            seed=job.plan.recipe.pack.shuffle.seed,
+            seed=recipe.pack.shuffle.seed,
             selection=None if mixed is None else mixed.selections[shard.source],
             parted=parted,
         )

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from pairloom.operators.pack import Documents, PackPlan
+from pairloom.operators.pack import PackPlan
+from pairloom.operators.schema import OFFSET, SOURCES, Column, columns_of, file_facts, leftover_schema
+from pairloom.operators.tokens import TokenBatch
 from pairloom.pipeline.flow.attempt import Attempt, UnitTask
 from pairloom.pipeline.stages.pack.rows import RowSettings, write_rows
 from pairloom.pipeline.store.files import StoredFile, open_arrow
@@ -52,16 +53,18 @@ class CarryTask(UnitTask):
 
     def work(self, attempt: Attempt, shared: Any) -> None:
         """Read, plan, write."""
-        tables = []
+        tables, sources = [], ()
         for stored in self.leftovers:
             with open_arrow(attempt.objects, stored) as reader:
                 tables.append(reader.read_all())
+            # Each names its sources up to the last that it has: the longest list has all of them.
+            sources = max(sources, tuple(file_facts(reader.schema)[SOURCES]), key=len)
         table = pa.concat_tables(tables)
-        pieces = Documents.of(table.column("tokens"))
-        number, offset = (table.column(name).to_numpy() for name in ("document", "offset"))
+        pieces, columns = TokenBatch.of_table(table), columns_of(table.schema)
         (plan,) = self.settings.plans(pieces.length, "split")
         plan = self.settings.shuffled(plan, f"{self.split} carry {self.number}")
-        write_rows(attempt, plan, pieces, number, offset, self.settings, self.split)
+        first = table.column(OFFSET).to_numpy()
+        write_rows(attempt, plan, pieces, columns, self.settings, self.split, sources, first=first)
         attempt.facts = {
             "splits": plan.splits,
             "repeated_tokens": plan.repeated_tokens,
@@ -88,18 +91,14 @@ def carry_tasks(
 
 
 def write_leftover(
-    attempt: Attempt, plan: PackPlan, documents: Documents, numbers: npt.NDArray[np.int64]
+    attempt: Attempt, plan: PackPlan, documents: TokenBatch, columns: Sequence[Column], sources: Sequence[str]
 ) -> None:
-    """Write the segments of a plan as pieces: of which document, from which of its tokens on, and the tokens."""
-    pieces = Documents(
-        column=documents.column,
-        dtype=documents.dtype,
-        start=documents.start[plan.document] + plan.offset * documents.dtype.itemsize,
-        length=plan.length.astype(np.int64),
-    )
-    columns = [pa.array(numbers[plan.document]), pa.array(plan.offset), pieces.gathered()]
-    names = ("document", "offset", "tokens")
-    schema = pa.schema([pa.field(n, c.type, nullable=False) for n, c in zip(names, columns, strict=True)])
+    """Write the segments of a plan as pieces: of which document, from which of its tokens on, and what there is of it."""
+    pieces = documents.cut(plan.document, plan.offset, plan.length.astype(np.int64))
+    schema = leftover_schema(columns, {SOURCES: list(sources)})
+    arrays = [pa.array(pieces.number), pa.array(plan.offset)]
+    arrays += [pieces.array(column) for column in columns_of(schema)]
+    cast = [array.cast(field.type) for array, field in zip(arrays, schema, strict=True)]
     with attempt.arrow("leftover", schema) as writer:
-        writer.write(pa.RecordBatch.from_arrays(columns, schema=schema))
+        writer.write(pa.RecordBatch.from_arrays(cast, schema=schema))
         writer.facts.update(tokens=plan.tokens)

@@ -1,8 +1,7 @@
 """Packed rows as files: what they look like, and how they are written."""
 
-import json
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -10,14 +9,26 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pairloom.operators.kernels.hashing import hash_bytes
-from pairloom.operators.pack import Documents, PackPlan, decompose, gather, pack
+from pairloom.operators.pack import PackPlan, decompose, gather_column, pack
+from pairloom.operators.schema import (
+    DOCUMENT,
+    INPUT_IDS,
+    OFFSET,
+    PAD_ID,
+    SEGMENT_LENGTHS,
+    SOURCES,
+    Column,
+    columns_of,
+    row_schema,
+)
 from pairloom.operators.selection.order import permutation
+from pairloom.operators.tokens import TokenBatch
 from pairloom.pipeline.dataset.stream import rows_a_block
 from pairloom.pipeline.flow.attempt import Attempt
 from pairloom.pipeline.identity import FORMAT_VERSION
 from pairloom.pipeline.phases import in_phase
 
-__all__ = ["RowSettings", "packed_schema", "write_rows"]
+__all__ = ["RowSettings", "write_rows"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,55 +68,44 @@ class RowSettings:
         stream = hash_bytes(f"{self.seed} {plan.seq_len} {where}".encode())
         return plan.reordered(permutation(len(plan), stream))
 
-
-def packed_schema(
-    dtype: pa.DataType, *, seq_len: int, pad_id: int, vocabulary: str, strategy: str, split: str
-) -> pa.Schema:
-    """The columns of packed rows. The metadata says what a trainer must know and cannot see."""
-    facts = {
-        "format_version": FORMAT_VERSION,
-        "dtype": str(dtype),
-        "labels_shifted": False,
-        "pad_id": pad_id,
-        "seq_len": seq_len,
-        "split": split,
-        "strategy": strategy,
-        "vocabulary": vocabulary,
-    }
-    return pa.schema(
-        [
-            pa.field("input_ids", pa.list_(pa.field("item", dtype), seq_len), nullable=False),
-            pa.field("segment_lengths", pa.list_(pa.field("item", pa.int32())), nullable=False),
-            pa.field("document", pa.list_(pa.field("item", pa.int64())), nullable=False),
-            pa.field("offset", pa.list_(pa.field("item", pa.int64())), nullable=False),
-        ],
-        metadata={"pairloom": json.dumps(facts, sort_keys=True)},
-    )
+    def schema(
+        self, columns: Sequence[Column], seq_len: int, split: str, sources: Sequence[str]
+    ) -> pa.Schema:
+        """The schema of rows with these columns. Its metadata says what a trainer must know and cannot see."""
+        ids = next(column for column in columns if column.name == INPUT_IDS)
+        facts = {
+            "format_version": FORMAT_VERSION,
+            "dtype": ids.dtype.name,
+            "labels_shifted": False,
+            PAD_ID: self.pad_id,
+            "seq_len": seq_len,
+            "split": split,
+            "strategy": self.strategy,
+            "vocabulary": self.vocabulary,
+            SOURCES: list(sources),
+        }
+        return row_schema([replace(c, pad=self.pad_id) if c is ids else c for c in columns], seq_len, facts)
 
 
 def write_rows(
     attempt: Attempt,
     plan: PackPlan,
-    documents: Documents,
-    numbers: npt.NDArray[np.int64],
-    first: npt.NDArray[np.int64] | None,
+    documents: TokenBatch,
+    columns: Sequence[Column],
     settings: RowSettings,
     split: str,
+    sources: Sequence[str],
+    *,
+    first: npt.NDArray[np.int64] | None = None,
 ) -> None:
-    """Write the rows of a plan, in its order.
+    """Write the rows of a plan, in its order, with these columns of the documents.
 
-    `numbers` are the numbers of the documents; `first` says from which token of theirs on we have them, if not the first.
+    `sources` are the names of the recipe's sources up to the last that may be in them; `first` says from which token of
+    theirs on we have the documents, if not the first.
     """
-    schema = packed_schema(
-        pa.from_numpy_dtype(documents.dtype),
-        seq_len=plan.seq_len,
-        pad_id=settings.pad_id,
-        vocabulary=settings.vocabulary,
-        strategy=settings.strategy,
-        split=split,
-    )
+    schema = settings.schema(columns, plan.seq_len, split, sources)
     with attempt.arrow(split, schema, name="rows.arrow") as writer:
-        for rows in in_phase("gather", _batches(plan, documents, numbers, first, settings.pad_id, schema)):
+        for rows in in_phase("gather", _batches(plan, documents, first, schema)):
             writer.write(rows)
         writer.facts.update(
             seq_len=plan.seq_len, tokens=plan.tokens, padding=plan.padding, segments=len(plan.length)
@@ -113,23 +113,16 @@ def write_rows(
 
 
 def _batches(
-    plan: PackPlan,
-    documents: Documents,
-    numbers: npt.NDArray[np.int64],
-    first: npt.NDArray[np.int64] | None,
-    pad_id: int,
-    schema: pa.Schema,
+    plan: PackPlan, documents: TokenBatch, first: npt.NDArray[np.int64] | None, schema: pa.Schema
 ) -> Iterator[pa.RecordBatch]:
+    columns = columns_of(schema)
     step = rows_a_block(plan.seq_len)
     for start in range(0, len(plan), step):
         part = plan.part(start, min(start + step, len(plan)))
         edges = pa.array(part.rows.astype(np.int32))
         offset = part.offset if first is None else part.offset + first[part.document]
-        columns = [
-            gather(part, documents, pad_id),
-            pa.ListArray.from_arrays(edges, pa.array(part.length)),
-            pa.ListArray.from_arrays(edges, pa.array(numbers[part.document])),
-            pa.ListArray.from_arrays(edges, pa.array(offset)),
-        ]
-        arrays = [column.cast(field.type) for column, field in zip(columns, schema, strict=True)]
-        yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+        lists = {SEGMENT_LENGTHS: part.length, DOCUMENT: documents.number[part.document], OFFSET: offset}
+        arrays = {name: pa.ListArray.from_arrays(edges, pa.array(values)) for name, values in lists.items()}
+        arrays |= {column.name: gather_column(part, documents, column) for column in columns}
+        cast = [arrays[field.name].cast(field.type) for field in schema]
+        yield pa.RecordBatch.from_arrays(cast, schema=schema)

@@ -13,11 +13,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from pairloom.operators import Vocabulary
 from pairloom.operators.errors import CorruptionError
-from pairloom.operators.pack import Documents, PackPlan
+from pairloom.operators.pack import PackPlan
+from pairloom.operators.schema import Column
+from pairloom.operators.tokens import TokenBatch
 from pairloom.pipeline.flow.attempt import Attempt, UnitTask
 from pairloom.pipeline.flow.job import Job
 from pairloom.pipeline.phases import phase
@@ -25,14 +26,13 @@ from pairloom.pipeline.stages.exchange.contents import known_contents, spread_al
 from pairloom.pipeline.stages.exchange.files import Exchanged
 from pairloom.pipeline.stages.exchange.partitions import Splits
 from pairloom.pipeline.stages.pack.carry import carry_tasks, write_leftover
-from pairloom.pipeline.stages.pack.rows import RowSettings, packed_schema, write_rows
+from pairloom.pipeline.stages.pack.rows import RowSettings, write_rows
 from pairloom.pipeline.stages.select.mixed import selections, taken
 from pairloom.pipeline.store.files import StoredFile
 from pairloom.pipeline.store.manifest import SourceRecord, StageRecord
-from pairloom.pipeline.store.objects import Objects
 from pairloom.pipeline.store.receipts import Ledger, Receipt
 
-__all__ = ["PackTask", "pack_rows", "packed_schema"]
+__all__ = ["PackTask", "pack_rows"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +50,7 @@ class PackTask(UnitTask):
     width: int  # bytes a token
     carries: bool  # whether what fills no row is left to a carry task
     settings: RowSettings
+    sources: tuple[str, ...]  # the names of the recipe's, up to the last that has documents here
     step = "pack"
 
     def identity(self) -> object:
@@ -59,6 +60,7 @@ class PackTask(UnitTask):
             "documents": self.documents,
             "carries": self.carries,
             "rows": self.settings.identity(),
+            "sources": self.sources,
         }
 
     @property
@@ -79,11 +81,14 @@ class PackTask(UnitTask):
                 f"{self.label}: exchange files have {there}, and the index of the corpus says {self.documents}: a token "
                 "shard or the index was changed, or this is a bug"
             )
-        documents, numbers = self._documents(attempt.objects, exchanged)
+        found = exchanged.read(attempt.objects, self.batch)
+        with phase("sort"):
+            found = found.ordered()
+        documents = found.documents
         with phase("sort"):
             plans = self.settings.plans(documents.length)
         for plan in plans:
-            self._write(attempt, plan, documents, numbers)
+            self._write(attempt, plan, documents, found.columns)
         dropped = sum(plan.dropped_documents for plan in plans)
         segments, begun = sum(len(plan.length) for plan in plans), np.zeros(len(documents), np.bool_)
         for plan in plans:
@@ -98,29 +103,16 @@ class PackTask(UnitTask):
         )
         attempt.facts = facts | {"splits": segments - int(np.count_nonzero(begun))}
 
-    def _documents(self, objects: Objects, exchanged: Exchanged) -> tuple[Documents, npt.NDArray[np.int64]]:
-        """The partition's documents in their final order, and their numbers.
-
-        Documents with one key, which only those with one id have, are ordered by a hash of their tokens.
-        """
-        found = exchanged.read(objects, self.batch)
-        key = found.key
-        with phase("sort"):
-            order = np.argsort(key, kind="stable")
-            if len(key) and (np.diff(key[order].view(np.int64)) == 0).any():
-                order = np.lexsort((found.prints[:, 0], key))
-        return found.documents.take(order), found.number[order]
-
     def _write(
-        self, attempt: Attempt, plan: PackPlan, documents: Documents, numbers: npt.NDArray[np.int64]
+        self, attempt: Attempt, plan: PackPlan, documents: TokenBatch, columns: Sequence[Column]
     ) -> None:
         settings = self.settings
         full, rest = plan.parted(settings.strategy) if self.carries else (plan, None)
         if len(full):
             full = settings.shuffled(full, f"{self.split} {self.number}")
-            write_rows(attempt, full, documents, numbers, None, settings, self.split)
+            write_rows(attempt, full, documents, columns, settings, self.split, self.sources)
         if rest is not None and len(rest):
-            write_leftover(attempt, rest, documents, numbers)
+            write_leftover(attempt, rest, documents, columns, self.sources)
 
 
 def pack_rows(job: Job) -> StageRecord:
@@ -145,7 +137,9 @@ def pack_rows(job: Job) -> StageRecord:
     if mixed is None and splits.mode != "document":
         known = known_contents(job, tokenized, splits)
         tasks = [
-            _task(job, splits, part, known.place(part), known.total(part), settings, width)
+            _task(
+                job, splits, part, known.place(part), known.total(part), known.sources(part), settings, width
+            )
             for part in range(len(splits))
         ]
         before = job.last and job.last.stages.get("pack")
@@ -156,7 +150,16 @@ def pack_rows(job: Job) -> StageRecord:
         groups, sources = spread_all(job, tokenized, splits, width, mixed)
         places = [(0, p) if splits.width == 1 else divmod(p, splits.width) for p in range(len(splits))]
         tasks = [
-            _task(job, splits, part, (group, batch), groups[group].total(batch), settings, width)
+            _task(
+                job,
+                splits,
+                part,
+                (group, batch),
+                groups[group].total(batch),
+                groups[group].sources_of(batch),
+                settings,
+                width,
+            )
             for part, (group, batch) in enumerate(places)
         ]
     made = _pack(job, tasks, groups, splits, settings)
@@ -172,6 +175,7 @@ def _task(
     part: int,
     place: tuple[int, int],
     documents: tuple[int, int, str],
+    sources: int,
     settings: RowSettings,
     width: int,
 ) -> PackTask:
@@ -185,6 +189,7 @@ def _task(
         width=width,
         carries=not splits.alone(part) and settings.strategy in ("best_fit", "concat", "first_fit"),
         settings=settings,
+        sources=job.plan.recipe.sources[:sources],
     )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from pairloom.operators.schema import INPUT_IDS
 from pairloom.operators.selection.duplicates import digest_parts, digests
 from pairloom.operators.selection.order import in_validation
 from pairloom.pipeline.flow.attempt import Attempt, UnitTask
@@ -79,7 +80,7 @@ class SurveyTask(UnitTask):
             for i in range(reader.num_record_batches):
                 batch = reader.get_batch(i)
                 ids, ordinal = self.shard.documents(batch)
-                tokens = batch.column("input_ids")
+                tokens = batch.column(INPUT_IDS)
                 ordinals.append(ordinal)
                 lengths.append(np.diff(tokens.offsets.to_numpy()))
                 splits.append(in_validation(ids, self.share))

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from pairloom.operators.errors import CorruptionError
+from pairloom.operators.schema import INPUT_IDS
 from pairloom.pipeline.phases import phase
 from pairloom.pipeline.store.files import StoredFile, open_arrow
 from pairloom.pipeline.store.objects import Objects
@@ -65,7 +66,7 @@ class EarlierShards:
             with phase("read"):
                 batch = self.readers[path].get_batch(i)
             documents += len(batch)
-            tokens += len(batch.column("input_ids").flatten())
+            tokens += len(batch.column(INPUT_IDS).flatten())
             where = pa.array(np.full(len(batch), number, np.int32))
             yield pa.RecordBatch.from_arrays([where, *batch.columns[1:]], schema=batch.schema)
         if (documents, tokens) != (piece.ledger.documents_out, piece.ledger.tokens):

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from pairloom.operators.schema import ID, ROW, SLICE
 from pairloom.operators.selection.order import BLOCK_BITS, document_ids, document_numbers, input_blocks
 from pairloom.pipeline.store.files import StoredFile, one_array
 from pairloom.pipeline.store.manifest import StageRecord
@@ -74,7 +75,7 @@ class PlacedShard:
 
     def blocks(self, shard: pa.Table) -> npt.NDArray[np.uint64]:
         """A hash of the block of its input that each document of the shard stands in."""
-        place, row = (shard.column(name).to_numpy() for name in ("slice", "row"))
+        place, row = (shard.column(name).to_numpy() for name in (SLICE, ROW))
         first_row = np.array([piece.first_row for piece in self.slices], np.int64)
         return input_blocks(self._uris(), place, first_row[place] + row)
 
@@ -83,7 +84,7 @@ class PlacedShard:
 
     def documents(self, shard: pa.Table | pa.RecordBatch) -> tuple[pa.Array, npt.NDArray[np.int64]]:
         """The id of each document of (a batch of) the shard, and its place among the records of the corpus."""
-        place, row, given = (_one(shard.column(name)) for name in ("slice", "row", "id"))
+        place, row, given = (_one(shard.column(name)) for name in (SLICE, ROW, ID))
         index = place.to_numpy()
         first_row = np.array([piece.first_row for piece in self.slices], np.int64)
         first_record = np.array([piece.first_record for piece in self.slices], np.int64)

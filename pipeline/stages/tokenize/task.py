@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from pairloom.operators import Vocabulary
 from pairloom.operators.encode.columns import Encoded, encode_column
 from pairloom.operators.errors import CorruptionError
+from pairloom.operators.schema import INPUT_IDS, shard_schema
 from pairloom.pipeline.flow.attempt import Attempt, UnitTask
 from pairloom.pipeline.flow.job import Job, dead_letters
 from pairloom.pipeline.identity import unit_id
@@ -30,21 +31,7 @@ from pairloom.pipeline.store.manifest import StageRecord
 from pairloom.pipeline.store.objects import Objects
 from pairloom.pipeline.store.receipts import Ledger, Piece, Receipt, committed_receipts
 
-__all__ = ["TokenizeTask", "shard_schema", "tokenize", "tokenize_task"]
-
-
-def shard_schema(vocabulary: Vocabulary) -> pa.Schema:
-    """The columns of a token shard."""
-    ids = pa.large_list(pa.field("item", pa.from_numpy_dtype(vocabulary.dtype)))
-    return pa.schema(
-        [
-            pa.field("slice", pa.int32(), nullable=False),
-            pa.field("row", pa.int64(), nullable=False),
-            pa.field("id", pa.large_string()),
-            pa.field("input_ids", ids, nullable=False),
-        ],
-        metadata={"pairloom.vocabulary": vocabulary.fingerprint},
-    )
+__all__ = ["TokenizeTask", "tokenize", "tokenize_task"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +67,7 @@ class TokenizeTask(UnitTask):
         """Read, encode, write."""
         intake = Intake(self.input, self.max_record_bytes)
         made: list[Piece] = []
-        schema = shard_schema(shared)
+        schema = shard_schema(shared.dtype, shared.fingerprint)
         with attempt.arrow("tokens", schema) as writer:
             for batch in self._batches(attempt.objects, intake, shared, schema, made):
                 writer.write(batch)
@@ -157,7 +144,7 @@ class TokenizeTask(UnitTask):
             intake.add_tokens(len(encoded.values))
             ids = batch.ids if batch.ids is not None else pa.nulls(len(batch.texts), pa.large_string())
             where = pa.array(np.full(len(batch.texts), number, np.int32))
-            columns = [where, batch.rows, ids, encoded.cast(schema.field("input_ids").type)]
+            columns = [where, batch.rows, ids, encoded.cast(schema.field(INPUT_IDS).type)]
             yield pa.RecordBatch.from_arrays(columns, schema=schema)
 
     def documents(self, intake: Intake, number: int, vocabulary: Vocabulary) -> Iterator[Documents]:

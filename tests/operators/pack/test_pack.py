@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pairloom.operators.pack import Documents, PackPlan, decompose, fingerprints, gather, pack, widths
+from pairloom.operators.pack import PackPlan, decompose, gather, pack, widths
 from pairloom.operators.pack.counting_sort import layout
 from pairloom.operators.pack.first_fit import first_fit
 from pairloom.operators.reference import pack as reference
@@ -199,31 +199,6 @@ def test_layout_equals_its_twin(row: list[int]) -> None:
     begins, order = layout(np.array(dense, np.int64))
     found = [order[a:b].tolist() for a, b in zip(begins, begins[1:], strict=False)]
     assert found == reference.layout(dense)
-
-
-DOCUMENTS = st.lists(st.lists(st.integers(0, 65535), max_size=9), max_size=12)
-
-
-@given(DOCUMENTS, st.sampled_from([pa.uint16(), pa.uint32()]), st.data())
-def test_documents_are_gathered_from_wherever_they_lie(
-    lists: list[list[int]], dtype: pa.DataType, data: st.DataObject
-) -> None:
-    kind = pa.large_list(dtype)
-    cuts = sorted(data.draw(st.lists(st.integers(0, len(lists)), max_size=3)))
-    chunks = [
-        pa.array([[7], *lists[a:b], [8, 9]], kind).slice(1, b - a)
-        for a, b in zip([0, *cuts], [*cuts, len(lists)], strict=True)
-    ]
-    documents = Documents.of(pa.chunked_array(chunks, kind))
-    order = np.array(data.draw(st.permutations(range(len(lists)))), np.int64)
-    assert documents.take(order).gathered().to_pylist() == [lists[i] for i in order]
-    assert documents.tokens == sum(map(len, lists))
-    keys = np.arange(len(lists), dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-    numbers = np.arange(len(lists)) + 2**62
-    found = fingerprints(documents, keys, numbers)
-    for i, ids in enumerate(lists):
-        tokens = np.array(ids, dtype.to_pandas_dtype()).tobytes()
-        assert tuple(found[i].tolist()) == reference.fingerprint(tokens, int(keys[i]), int(numbers[i]))
 
 
 @pytest.mark.parametrize(
