@@ -31,17 +31,26 @@ class Registry(Generic[T]):
 
     `kind` is what people call one ("token step"), `package` the folder whose modules define them, one each, `base` the path
     "module:Class" of what they all are, `group` the entry points that bring others. A module that starts with an underscore
-    is none of them.
+    is none of them, nor is the folder `kernels`.
+
+    Several kinds may share a group: `siblings` are the others' registries ("module:NAME"), and `place` is where a recipe
+    has the things of this kind, so that whoever puts one in another kind's place is told where it belongs.
     """
 
     kind: str
     package: str
     base: str
     group: str
+    siblings: tuple[str, ...] = ()
+    place: str = ""
 
     def names(self) -> tuple[str, ...]:
-        """Every name, ascending: those of the package and those that other distributions bring."""
-        return tuple(sorted({*self._modules, *self._points}))
+        """Every name, ascending: those of the package and those that other distributions bring.
+
+        Where kinds share a group, what others bring is loaded to see what it is.
+        """
+        ours = (name for name, point in self._points.items() if not self.siblings or self._takes(point))
+        return tuple(sorted({*self._modules, *ours}))
 
     def get(self, name: str) -> type[T]:
         """The class of a name.
@@ -56,6 +65,9 @@ class Registry(Generic[T]):
                 )
             return self._own(name)
         if point is None:
+            for sibling in self._others():
+                if name in sibling._modules:
+                    raise RecipeError(self._misplaced(name, sibling))
             near = difflib.get_close_matches(name, self.names(), n=1, cutoff=0.0)
             hint = f"; did you mean {near[0]!r}? (there are: {', '.join(self.names())})" if near else ""
             raise RecipeError(f"there is no {self.kind} {name!r}{hint}")
@@ -65,6 +77,9 @@ class Registry(Generic[T]):
             raise RecipeError(
                 f"the {self.kind} {name!r} of {_owner(point)} ({point.value}) cannot be loaded: {error!r}"
             ) from error
+        for sibling in self._others():
+            if isinstance(found, type) and issubclass(found, sibling._base()):
+                raise RecipeError(self._misplaced(name, sibling))
         return self._checked(found, name, f"{point.value} of {_owner(point)}")
 
     def all(self) -> dict[str, type[T]]:
@@ -74,11 +89,28 @@ class Registry(Generic[T]):
     @functools.cached_property
     def _modules(self) -> frozenset[str]:
         path = import_module(self.package).__path__
-        return frozenset(info.name for info in pkgutil.iter_modules(path) if not info.name.startswith("_"))
+        names = (info.name for info in pkgutil.iter_modules(path))
+        return frozenset(name for name in names if not name.startswith("_") and name != "kernels")
 
     @functools.cached_property
     def _points(self) -> dict[str, EntryPoint]:
         return {point.name: point for point in entry_points(group=self.group)}
+
+    def _others(self) -> "list[Registry[Any]]":
+        paths = (path.partition(":") for path in self.siblings)
+        return [getattr(import_module(module), name) for module, _, name in paths]
+
+    def _takes(self, point: EntryPoint) -> bool:
+        """Whether an entry point is of this kind; one that cannot be loaded may be, and says so when it is asked for."""
+        try:
+            found = point.load()
+        except Exception:  # noqa: BLE001  (whatever somebody else's module raises)
+            return True
+        return isinstance(found, type) and issubclass(found, self._base())
+
+    def _misplaced(self, name: str, sibling: "Registry[Any]") -> str:
+        where = f": put it under {sibling.place}" if sibling.place else ""
+        return f"{name!r} is not a {self.kind}, it is a {sibling.kind}{where}"
 
     def _own(self, name: str) -> type[T]:
         module = import_module(f"{self.package}.{name}")

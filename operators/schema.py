@@ -88,9 +88,9 @@ SOURCES = "sources"
 STRUCTURE = frozenset({SLICE, ROW, ID, KEY, DOCUMENT, COPY, PART, SEGMENT_LENGTHS, OFFSET})
 """Names that no column of tokens or documents can have."""
 
-TOKEN_DTYPES = ("uint8", "uint16", "uint32", "float16", "float32")
+TOKEN_DTYPES = ("uint8", "uint16", "uint32", "int32", "float16", "float32")
 """What a value beside each token can be; everybody reads these, as numpy, Arrow and PyTorch do."""
-DOCUMENT_DTYPES = (*TOKEN_DTYPES, "int8", "int16", "int32", "int64", "uint64", "float64")
+DOCUMENT_DTYPES = (*TOKEN_DTYPES, "int8", "int16", "int64", "uint64", "float64")
 
 METADATA = b"pairloom"
 

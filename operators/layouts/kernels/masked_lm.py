@@ -1,0 +1,173 @@
+"""Kernels of masked language modelling: which tokens of a row are predicted, and what stands in their place."""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from pairloom.operators.kernels.hashing import GOLDEN, mix64
+from pairloom.operators.kernels.jit import inner, kernel
+
+__all__ = ["CLOSES", "GOES_ON", "IGNORED", "SPECIAL", "Drawing", "Rows", "Words", "mask_spans", "mask_words"]
+
+IGNORED = np.int32(-100)
+
+# Bits of what a token is: no text, text that begins inside a word, text that ends outside of one.
+SPECIAL = np.uint8(1)
+GOES_ON = np.uint8(2)
+CLOSES = np.uint8(4)
+
+
+class Rows(NamedTuple):
+    """Rows of packed tokens: `ids` [b, seq_len], the segments of row `r` are lengths[edges[r]:edges[r + 1]] tokens long."""
+
+    ids: npt.NDArray[np.uint32]
+    edges: npt.NDArray[np.int64]
+    lengths: npt.NDArray[np.int64]
+    streams: npt.NDArray[np.uint64]
+
+
+class Words(NamedTuple):
+    """What is known of the vocabulary: the bits of each token, the ids that a random token is drawn from, the mask's id."""
+
+    bits: npt.NDArray[np.uint8]
+    ordinary: npt.NDArray[np.uint32]
+    mask: int
+
+
+class Drawing(NamedTuple):
+    """Probabilities in 2^53rds: that a unit is predicted, that it is masked, that it is masked or random.
+
+    `lengths[k]` is the probability that a span has at most k + 1 words. With `whole`, units are words, else tokens.
+    """
+
+    rate: np.uint64
+    masked: np.uint64
+    changed: np.uint64
+    lengths: npt.NDArray[np.uint64]
+    whole: bool
+
+
+# What begins at a place of a row.
+NOTHING, WORD, SEGMENT = np.uint8(0), np.uint8(1), np.uint8(2)
+
+# Draws of a row: whether token i is chosen is draw i, what becomes of it is draw i of another stream, and so on.
+CHOICE = np.uint64(0x243F6A8885A308D3)
+REPLACEMENT = np.uint64(0x13198A2E03707344)
+RANDOM = np.uint64(0xA4093822299F31D0)
+SPAN = np.uint64(0x082EFA98EC4E6C89)
+
+
+@inner
+def _draw(stream: np.uint64, purpose: np.uint64, which: int) -> np.uint64:
+    return mix64((stream ^ purpose) + np.uint64(which + 1) * GOLDEN)
+
+
+@inner
+def _below(draw: np.uint64, count: int) -> int:
+    return np.int64(((draw >> np.uint64(32)) * np.uint64(count)) >> np.uint64(32))
+
+
+@inner
+def _replacement(token: int, stream: np.uint64, at: int, unit: int, words: Words, drawing: Drawing) -> int:
+    """What stands for a predicted token; `unit` is the place whose draw decides, `at` its own."""
+    what = _draw(stream, REPLACEMENT, unit) >> np.uint64(11)
+    if what < drawing.masked:
+        return words.mask
+    if what < drawing.changed:
+        return np.int64(words.ordinary[_below(_draw(stream, RANDOM, at), len(words.ordinary))])
+    return token
+
+
+@inner
+def _begins_word(bits: npt.NDArray[np.uint8], before: int, token: int) -> bool:
+    """Whether a token that follows another in its segment begins a word; both are ordinary."""
+    return bits[token] & GOES_ON == 0 or bits[before] & CLOSES != 0
+
+
+@kernel
+def mask_words(
+    rows: Rows, words: Words, drawing: Drawing, out: npt.NDArray[np.uint32], labels: npt.NDArray[np.int32]
+) -> None:
+    """Predict each token, or each word, with the probability `rate`, independently; `out` begins as a copy of the ids."""
+    bits = words.bits
+    for r in range(len(rows.ids)):
+        ids, stream = rows.ids[r], rows.streams[r]
+        stop = 0
+        for s in range(rows.edges[r], rows.edges[r + 1]):
+            first, stop = stop, stop + rows.lengths[s]
+            inside = False
+            chosen = False
+            for i in range(first, stop):
+                token = np.int64(ids[i])
+                if bits[token] & SPECIAL != 0:
+                    inside = False
+                    continue
+                if not (drawing.whole and inside and not _begins_word(bits, np.int64(ids[i - 1]), token)):
+                    chosen = _draw(stream, CHOICE, i) >> np.uint64(11) < drawing.rate
+                inside = True
+                if chosen:
+                    labels[r, i] = token
+                    out[r, i] = _replacement(token, stream, i, i, words, drawing)
+
+
+@kernel
+def mask_spans(
+    rows: Rows,
+    words: Words,
+    drawing: Drawing,
+    begins: npt.NDArray[np.uint8],
+    out: npt.NDArray[np.uint32],
+    labels: npt.NDArray[np.int32],
+) -> None:
+    """Predict spans of words until a share `rate` of a row's ordinary tokens is predicted, as SpanBERT does.
+
+    A span begins with the word at a place that is drawn uniformly, has as many words as drawn, and ends where its segment,
+    the next predicted word or the budget ends. `begins` is room for seq_len + 1 marks: what begins there.
+    """
+    bits = words.bits
+    for r in range(len(rows.ids)):
+        ids, stream = rows.ids[r], rows.streams[r]
+        used = ordinary = 0
+        for s in range(rows.edges[r], rows.edges[r + 1]):
+            first, used = used, used + rows.lengths[s]
+            for i in range(first, used):
+                token = np.int64(ids[i])
+                special = bits[token] & SPECIAL != 0
+                ordinary += not special
+                if i == first:
+                    begins[i] = SEGMENT
+                elif special or bits[ids[i - 1]] & SPECIAL != 0:
+                    begins[i] = WORD
+                else:
+                    begins[i] = WORD if _begins_word(bits, np.int64(ids[i - 1]), token) else NOTHING
+        begins[used] = SEGMENT
+        # The budget is rounded up or down by a draw, so that its mean is the share.
+        exact = np.float64(drawing.rate) / 9007199254740992.0 * ordinary
+        left = np.int64(exact)
+        left += np.float64(_draw(stream, SPAN, 0) >> np.uint64(11)) / 9007199254740992.0 < exact - left
+        tries = 0
+        while left > 0 and tries < 64 * used:
+            tries += 1
+            at = _below(_draw(stream, SPAN, 2 * tries), used)
+            if labels[r, at] != IGNORED or bits[ids[at]] & SPECIAL != 0:
+                continue
+            length = _draw(stream, SPAN, 2 * tries + 1) >> np.uint64(11)
+            several = 1
+            while several < len(drawing.lengths) and length >= drawing.lengths[several - 1]:
+                several += 1
+            while begins[at] == NOTHING:
+                at -= 1
+            unit = at
+            while several > 0 and left > 0:
+                token = np.int64(ids[at])
+                if labels[r, at] != IGNORED or bits[token] & SPECIAL != 0:
+                    break
+                labels[r, at] = token
+                out[r, at] = _replacement(token, stream, at, unit, words, drawing)
+                left -= 1
+                at += 1
+                if begins[at] != NOTHING:
+                    several -= 1
+                if begins[at] == SEGMENT:
+                    break

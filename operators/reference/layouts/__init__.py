@@ -1,0 +1,1 @@
+"""Twins of row steps, in plain Python."""

@@ -1,0 +1,1 @@
+"""Twins of token steps, in plain Python."""

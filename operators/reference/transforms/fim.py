@@ -1,0 +1,86 @@
+"""What fill-in-the-middle means, over Python lists: the twin of its kernels and of the whole step at the level of tokens."""
+
+from collections.abc import Sequence
+
+__all__ = ["choose_modes", "choose_places", "infill", "own_tokens", "undone"]
+
+MASK = (1 << 64) - 1
+GOLDEN = 0x9E3779B97F4A7C15
+
+
+def own_tokens(document: Sequence[int], special: set[int]) -> tuple[int, int]:
+    """How many special tokens a document begins and ends with; one that has no others is all head.
+
+    >>> own_tokens([0, 5, 0, 6, 0, 0], {0})
+    (1, 2)
+    """
+    head = next((i for i, token in enumerate(document) if token not in special), len(document))
+    rest = list(reversed(document[head:]))
+    return head, next((i for i, token in enumerate(rest) if token not in special), 0)
+
+
+def choose_modes(stream: int, chunk: int, rate: int, spm_rate: int) -> str:
+    """Whether a chunk is "plain", "psm" or "spm"; the rates are in 2^53rds."""
+    if _draw(stream, 4 * chunk) >> 11 >= rate:
+        return "plain"
+    return "spm" if _draw(stream, 4 * chunk + 1) >> 11 < spm_rate else "psm"
+
+
+def choose_places(stream: int, chunk: int, places: int) -> tuple[int, int]:
+    """Two of so many places to cut a chunk at, the smaller first."""
+    one, other = ((_draw(stream, 4 * chunk + k) >> 32) * places >> 32 for k in (2, 3))
+    return min(one, other), max(one, other)
+
+
+def infill(
+    tokens: Sequence[int],
+    mode: str,
+    first: int,
+    second: int,
+    sentinels: dict[str, int],
+    *,
+    truncate: bool = False,
+) -> list[int]:
+    """A chunk as it is written, cut before its tokens `first` and `second`.
+
+    >>> names = {"prefix": -1, "suffix": -2, "middle": -3}
+    >>> infill([1, 2, 3, 4], "psm", 1, 3, names)
+    [-1, 1, -2, 4, -3, 2, 3]
+    >>> infill([1, 2, 3, 4], "spm", 1, 3, names)
+    [-1, -2, 4, -3, 1, 2, 3]
+    >>> infill([1, 2, 3, 4, 5, 6], "psm", 1, 6, names, truncate=True)
+    [-1, 1, -2, -3, 2, 3]
+    """
+    prefix, middle, suffix = (list(part) for part in (tokens[:first], tokens[first:second], tokens[second:]))
+    if mode == "plain":
+        return list(tokens)
+    if truncate:
+        if len(middle) <= len(sentinels):
+            return list(tokens)
+        middle = middle[: len(middle) - len(sentinels)]
+    start = {
+        "psm": [sentinels["prefix"], *prefix, sentinels["suffix"], *suffix, sentinels["middle"], *middle],
+        "spm": [sentinels["prefix"], sentinels["suffix"], *suffix, sentinels["middle"], *prefix, *middle],
+    }[mode]
+    return [*start, sentinels["eot"]] if "eot" in sentinels else start
+
+
+def undone(tokens: Sequence[int], sentinels: dict[str, int]) -> list[int]:
+    """The chunk that an infill was made of; tokens that are none stay.
+
+    >>> undone([-1, -2, 4, -3, 1, 2, 3], {"prefix": -1, "suffix": -2, "middle": -3})
+    [1, 2, 3, 4]
+    """
+    if not tokens or tokens[0] != sentinels["prefix"]:
+        return list(tokens)
+    end = len(tokens) - (1 if "eot" in sentinels else 0)
+    suffix, middle = tokens.index(sentinels["suffix"]), tokens.index(sentinels["middle"])
+    return [*tokens[1:suffix], *tokens[middle + 1 : end], *tokens[suffix + 1 : middle]]
+
+
+def _draw(stream: int, which: int) -> int:
+    """Splitmix64's output number `which` from a state."""
+    x = (stream + (which + 1) * GOLDEN) & MASK
+    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & MASK
+    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & MASK
+    return x ^ (x >> 31)

@@ -1,0 +1,37 @@
+"""What steps of every kind have in common: an identity and a seed."""
+
+import dataclasses
+import hashlib
+import sys
+from pathlib import Path
+from typing import Any
+
+from pairloom.operators.kernels.hashing import hash_bytes
+
+__all__ = ["step_identity", "step_seed"]
+
+
+def step_identity(step: Any) -> dict[str, Any]:
+    """The name, version and keys of a step, as JSON; of one that another distribution brings, its module's hash too."""
+    keys = {field.name: _plain(getattr(step, field.name)) for field in dataclasses.fields(step)}
+    identity = {"name": step.name, "version": step.version, "keys": keys}
+    module = type(step).__module__
+    if not module.startswith("pairloom."):
+        file = getattr(sys.modules[module], "__file__", None)
+        identity["module"] = hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else module
+    return identity
+
+
+def step_seed(seed: int, place: int, name: str) -> int:
+    """The seed of the step in a place of a recipe: 64 bits, others for each place and name.
+
+    >>> step_seed(0, 0, "fim") != step_seed(0, 1, "fim")
+    True
+    """
+    return hash_bytes(f"pairloom: step {place} {name}".encode(), seed)
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    return list(map(_plain, value)) if isinstance(value, tuple | list) else value
