@@ -6,7 +6,8 @@
     ├── StorageError       the world failed: worth trying again (exit code 1)
     ├── ConflictError      someone else committed first: plan again (exit code 1)
     ├── CorruptionError    something stored is not what was written: stop (exit code 1)
-    └── CapacityError      an exact result does not fit (a count past int64, an id past its dtype)
+    ├── CapacityError      an exact result does not fit (a count past int64, an id past its dtype; exit code 1)
+    └── PreemptedError     the run was asked to stop and has: the same command goes on (exit code 143)
 
 Messages carry the values. Every error takes one string, so that it survives pickling on its way from a worker.
 """
@@ -17,6 +18,7 @@ __all__ = [
     "CorruptionError",
     "DataError",
     "PairloomError",
+    "PreemptedError",
     "RecipeError",
     "StorageError",
 ]
@@ -48,3 +50,7 @@ class CorruptionError(PairloomError):
 
 class CapacityError(PairloomError):
     """An exact result does not fit where it must go, such as a count past 2^63 - 1."""
+
+
+class PreemptedError(PairloomError):
+    """The run was asked to stop (SIGTERM) and has stopped; what is finished is kept."""

@@ -13,9 +13,11 @@ def lazily(
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """The `__getattr__` and the `__dir__` of a package, from the names that each of its modules brings.
 
+    `dir` shows these names and those that every module has.
+
     No name may be that of a submodule: the import of the submodule would put the module in its place.
 
-    >>> found, names = lazily("operators", {"pairloom.operators.errors": ("DataError",)})
+    >>> found, names = lazily("pairloom.operators", {"pairloom.operators.errors": ("DataError",)})
     >>> found("DataError").__name__
     'DataError'
     """
@@ -29,6 +31,6 @@ def lazily(
         return value
 
     def names() -> list[str]:
-        return sorted({*vars(sys.modules[package]), *homes})
+        return sorted({*homes, *(name for name in vars(sys.modules[package]) if name.startswith("__"))})
 
     return found, names

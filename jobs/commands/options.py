@@ -1,48 +1,80 @@
-"""What several commands take: a recipe, a root, and the usual options."""
+"""What several commands take, and commands that take many options as one value."""
 
-from importlib import resources
-from pathlib import Path
-from typing import Annotated
+import dataclasses
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from pairloom.operators.errors import RecipeError
-from pairloom.pipeline import Recipe, load_recipe
+if TYPE_CHECKING:
+    from pairloom.pipeline.recipe import Recipe
 
-__all__ = [
-    "AsJson",
-    "Engine",
-    "Overrides",
-    "Profile",
-    "RecipeArgument",
-    "RootArgument",
-    "find_recipe",
-]
+__all__ = ["AsJson", "Engine", "Generation", "RecipeOptions", "RootArgument", "Split", "spread"]
 
-RecipeArgument = Annotated[
-    str, typer.Argument(metavar="RECIPE", help="a YAML file, or a shipped recipe's name")
-]
-Overrides = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="as pack.seq_len=512")
-]
 Engine = Annotated[str | None, typer.Option(help="ray or local, instead of the recipe's")]
-Profile = Annotated[bool, typer.Option("--profile", help="print where the workers' time went")]
 AsJson = Annotated[bool, typer.Option("--json", help="print the result as JSON")]
 RootArgument = Annotated[str, typer.Argument(metavar="ROOT", help="the root of a run")]
+Generation = Annotated[int | None, typer.Option(help="instead of the newest")]
+Split = Annotated[str, typer.Option(help="train or validation")]
 
 
-def find_recipe(name: str, overrides: list[str] | None, engine: str | None) -> Recipe:
-    """A recipe by its path, or one of those in `jobs/recipes` by its name."""
-    settings = [*(overrides or []), *([f"execution.engine={engine}"] if engine else [])]
-    if Path(name).is_file():
-        return load_recipe(name, settings)
-    shipped = resources.files("pairloom.jobs") / "recipes"
-    names = sorted(
-        entry.name.removesuffix(".yaml") for entry in shipped.iterdir() if entry.name.endswith(".yaml")
-    )
-    if name not in names:
-        raise RecipeError(
-            f"there is no recipe {name}: neither a file, nor one of the shipped {', '.join(names)}"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipeOptions:
+    """A recipe, and what is said instead of it."""
+
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="a YAML file, or a shipped recipe's name")]
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="as pack.seq_len=512")
+    ] = None
+    engine: Engine = None
+
+    def load(self) -> "Recipe":
+        """The recipe, checked; raises RecipeError."""
+        from pairloom.jobs.recipes import named_recipe
+
+        return named_recipe(self.recipe, self.overrides or (), self.engine)
+
+
+def spread(command: Callable[..., None]) -> Callable[..., None]:
+    """A command for typer from a function that takes dataclasses: each field of theirs is an option of its own.
+
+    >>> inspect.signature(spread(lambda asked: None)).parameters["asked"].name
+    'asked'
+    """
+    hints = get_type_hints(command, include_extras=True)
+    hints.pop("return", None)
+    groups: dict[str, Any] = {name: kind for name, kind in hints.items() if dataclasses.is_dataclass(kind)}
+    parameters = []
+    for parameter in inspect.signature(command).parameters.values():
+        fields = _options(groups[parameter.name]) if parameter.name in groups else [parameter]
+        parameters += [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in fields]
+    # Typer shows arguments and options in this order; those without a default come first in every help.
+    parameters.sort(key=lambda one: one.default is not inspect.Parameter.empty)
+
+    @functools.wraps(command)
+    def spread_command(**given: Any) -> None:
+        for name, kind in groups.items():
+            own = {field.name: given.pop(field.name) for field in dataclasses.fields(kind)}
+            given[name] = kind(**own)
+        command(**given)
+
+    signature = inspect.Signature(parameters)
+    spread_command.__signature__ = signature  # type: ignore[attr-defined]
+    spread_command.__annotations__ = {one.name: hints.get(one.name, one.annotation) for one in parameters}
+    return spread_command
+
+
+def _options(kind: Any) -> list[inspect.Parameter]:
+    hints = get_type_hints(kind, include_extras=True)
+    return [
+        inspect.Parameter(
+            field.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=inspect.Parameter.empty if field.default is dataclasses.MISSING else field.default,
+            annotation=hints[field.name],
         )
-    with resources.as_file(shipped / f"{name}.yaml") as path:
-        return load_recipe(path, settings)
+        for field in dataclasses.fields(kind)
+    ]

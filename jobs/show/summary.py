@@ -1,27 +1,19 @@
-"""What people read: the plan, the closing summary, decoded rows."""
+"""What people read of a run when it is over, and where its time went."""
 
-import json
-import os
 import sys
 from fractions import Fraction
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 from rich.table import Table
 
 from pairloom.jobs.show.progress import ROUNDS, SAYS, Progress, size_text, time_text
-from pairloom.operators.errors import RecipeError
-from pairloom.operators.selection.order import document_numbers
 from pairloom.pipeline.dataset.dataset import Dataset
-from pairloom.pipeline.flow.plan import Plan, project, project_sources
 from pairloom.pipeline.phases import PHASES
-from pairloom.pipeline.stages.tokenize.shards import placed_shards
-from pairloom.pipeline.store.files import read_batches
 from pairloom.pipeline.store.location import open_objects
-from pairloom.pipeline.store.manifest import Manifest, latest_manifest
+from pairloom.pipeline.store.manifest import Manifest
 
-__all__ = ["show_plan", "show_profile", "show_rows", "show_summary", "summary"]
+__all__ = ["show_profile", "show_summary", "summary"]
 
 
 def summary(manifest: Manifest, root: str, watch: Progress) -> dict[str, Any]:
@@ -178,110 +170,3 @@ def show_profile(result: dict[str, Any]) -> None:
         cells = [f"{value:.2f}" if value >= 0.005 else "-" for value in seconds]
         table.add_row(SAYS[name], *cells, f"{sum(seconds):.2f}", size_text(step["memory"]))
     Console(soft_wrap=True, highlight=False, width=max(100, Console().width)).print(table)
-
-
-def show_plan(plan: Plan, workers: int | None, as_json: bool) -> None:
-    """Print what would run."""
-    workers = workers or os.cpu_count() or 1
-    done = plan.done(latest_manifest(open_objects(plan.recipe.root)))
-    rows: list[dict[str, Any]] = [
-        {
-            "stage": p.stage,
-            "state": "committed" if p.stage in done else "to run",
-            "tasks": p.tasks,
-            "memory_per_task": p.memory,
-            "disk": p.disk,
-            "seconds": round(p.seconds, 1),
-        }
-        for p in project(plan, workers)
-    ]
-    sources = project_sources(plan) if plan.recipe.mixes else []
-    facts = {"files": len(plan.inputs), "bytes": plan.bytes, "units": len(plan.units), "workers": workers}
-    mixed: list[dict[str, Any]] = [
-        {
-            "name": one.name,
-            "tokens": one.tokens,
-            "epochs": str(one.epochs),
-            "taken": int(one.epochs * one.tokens),
-        }
-        for one in sources
-    ]
-    if as_json:
-        sys.stdout.write(
-            json.dumps(facts | {"keys": dict(plan.keys), "stages": rows, "sources": mixed}) + "\n"
-        )
-        return
-    console = Console(soft_wrap=True, highlight=False)
-    console.print(
-        f"{facts['files']:,} files, {size_text(plan.bytes)}, {facts['units']:,} units, on {workers} workers; "
-        f"root {open_objects(plan.recipe.root).root}"
-    )
-    table = Table("stage", "state", "tasks", "memory a task", "disk", "time", box=None, pad_edge=False)
-    for row in rows:
-        table.add_row(
-            row["stage"],
-            row["state"],
-            f"{row['tasks']:,}",
-            size_text(row["memory_per_task"]),
-            size_text(row["disk"]),
-            "-" if row["state"] == "committed" else time_text(row["seconds"]),
-        )
-    console.print(table)
-    if mixed:
-        table = Table("source", "tokens, about", "epochs, about", "taken", box=None, pad_edge=False)
-        for one in mixed:
-            epochs = f"{float(Fraction(one['epochs'])):.3g}"
-            table.add_row(one["name"], f"{one['tokens']:,}", epochs, f"{one['taken']:,}")
-        console.print(table)
-
-
-def show_rows(dataset: Dataset, split: str, start: int, count: int, width: int) -> None:
-    """Print packed rows, decoded, with the boundaries of their documents."""
-    vocabulary = dataset.vocabulary()
-    rows = _rows(dataset, split, start, count)
-    if not rows:
-        raise RecipeError(f"there is no row {start} in split {split!r}")
-    ids = _ids_of(dataset, {number for row in rows for number in row["document"]})
-    for number, row in enumerate(rows, start):
-        used = sum(row["segment_lengths"])
-        sys.stdout.write(
-            f"row {number}: {len(row['segment_lengths'])} segments, {used} tokens, "
-            f"{len(row['input_ids']) - used} padding\n"
-        )
-        at = 0
-        for length, document, offset in zip(
-            row["segment_lengths"], row["document"], row["offset"], strict=True
-        ):
-            text = vocabulary.decode(row["input_ids"][at : at + length]).decode("utf-8", "replace")
-            where = f"from its token {offset}" if offset else "from its start"
-            sys.stdout.write(f"  {length:>6} tokens of {ids.get(document, document)}, {where}\n")
-            short = text if len(text) <= width else f"{text[: width // 2]} … {text[-width // 2 :]}"
-            sys.stdout.write(f"         {short!r}\n")
-            at += length
-
-
-def _rows(dataset: Dataset, split: str, start: int, count: int) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
-    at = 0
-    for batch in dataset.batches(split):
-        low, high = max(start - at, 0), min(start + count - at, batch.num_rows)
-        if low < high:
-            rows += batch.slice(low, high - low).to_pylist()
-        at += batch.num_rows
-        if at >= start + count:
-            break
-    return rows
-
-
-def _ids_of(dataset: Dataset, wanted: set[int]) -> dict[int, str]:
-    """The ids of documents by their numbers, looked up in the token shards."""
-    found: dict[int, str] = {}
-    for shard in placed_shards(dataset.objects, dataset.manifest.stage("tokenize")):
-        for batch in read_batches(dataset.objects, shard.stored):
-            ids, _ = shard.documents(batch)
-            numbers = document_numbers(ids)
-            for index in np.flatnonzero(np.isin(numbers, list(wanted))):
-                found[int(numbers[index])] = ids[int(index)].as_py()
-        if len(found) == len(wanted):
-            break
-    return found

@@ -25,6 +25,7 @@ from pairloom.operators.counts.kernels.table import (
 from pairloom.operators.counts.sort import sorted_words
 from pairloom.operators.errors import CapacityError, CorruptionError
 from pairloom.operators.kernels.hashing import hash_text
+from pairloom.operators.shown import Shown
 from pairloom.operators.text.arrays import TextArray, chunks, text_of
 from pairloom.operators.text.pretokenize import Pretokenizer
 from pairloom.operators.text.pretokenize.chunks import RandomChunks
@@ -34,8 +35,8 @@ __all__ = ["KeyCounter", "WordCounter", "WordCounts", "count_words", "merge_coun
 _PARTITION_SEED = 0x77_6F_72_64  # part of the format: stored partitions of one run must meet those of another
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class WordCounts:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class WordCounts(Shown):
     """Distinct words and how often each occurs.
 
     `words` is a LargeBinaryArray without nulls, strictly ascending by bytes; `counts` is int64 of the same length, at
@@ -58,6 +59,9 @@ class WordCounts:
 
     def __len__(self) -> int:
         return len(self.words)
+
+    def _shown(self) -> tuple[str, dict[str, str]]:
+        return "WordCounts", {"words": f"{len(self):,}", "counted": f"{self.total:,}"}
 
     @property
     def total(self) -> int:

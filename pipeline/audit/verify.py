@@ -25,6 +25,7 @@ import pyarrow as pa
 from pairloom.operators import Vocabulary
 from pairloom.operators.errors import CorruptionError
 from pairloom.operators.pack.tally import tally_tokens
+from pairloom.operators.shown import Shown
 from pairloom.pipeline.audit.expected import (
     Segments,
     Taken,
@@ -44,8 +45,8 @@ __all__ = ["Proof", "verify"]
 BUCKETS = 1 << 12  # of the tally: a difference is looked for among a 4096th of the documents
 
 
-@dataclass(slots=True, kw_only=True)
-class Proof:
+@dataclass(slots=True, kw_only=True, repr=False)
+class Proof(Shown):
     """What was proved: how many of each were found to be right."""
 
     generation: int
@@ -64,6 +65,16 @@ class Proof:
     source_bytes: int = 0
     row_documents: int = 0
     row_bytes: int = 0
+
+    def _shown(self) -> tuple[str, dict[str, str]]:
+        facts = {
+            name: value
+            for name, value in self.facts().items()
+            if value and name not in ("generation", "selected")
+        }
+        return f"Proof of generation {self.generation}", {
+            name.replace("_", " "): f"{value:,}" for name, value in facts.items()
+        }
 
     def facts(self) -> dict[str, Any]:
         """The numbers, for JSON."""

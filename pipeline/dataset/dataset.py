@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from pairloom.operators import Vocabulary
 from pairloom.operators.errors import RecipeError
+from pairloom.operators.shown import Shown
 from pairloom.pipeline.dataset.loader import Loader
 from pairloom.pipeline.store.files import StoredFile, read_batches
 from pairloom.pipeline.store.gc import first_kept
@@ -19,12 +20,16 @@ from pairloom.pipeline.store.objects import Objects
 __all__ = ["Dataset", "open_dataset"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dataset:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Dataset(Shown):
     """One generation of a root."""
 
     objects: Objects
     manifest: Manifest
+
+    def _shown(self) -> tuple[str, dict[str, str]]:
+        title, facts = self.manifest._shown()
+        return title.replace("Manifest", f"Dataset {self.objects.root}", 1), facts
 
     def files(self, stage: str = "pack", role: str | None = None, *, seq_len: int | None = None) -> list[str]:
         """Where the committed files of a stage are, in order; of one role (a split, for `pack`) if asked.

@@ -15,14 +15,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
-from pairloom.operators.errors import PairloomError
 from pairloom.pipeline.phases import Usage, watched
 
-__all__ = ["Crew", "Done", "Executor", "Member", "Post", "PreemptedError", "Task", "never", "perform"]
-
-
-class PreemptedError(PairloomError):
-    """The run was asked to stop (SIGTERM) and has stopped; what is finished is kept."""
+__all__ = ["Crew", "Done", "Executor", "Member", "Post", "Task", "never", "perform"]
 
 
 def never() -> bool:

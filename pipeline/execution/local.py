@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pairloom.operators.errors import PairloomError, StorageError
-from pairloom.pipeline.execution.base import Done, Post, PreemptedError, Task, never, perform
+from pairloom.operators.errors import PairloomError, PreemptedError, StorageError
+from pairloom.pipeline.execution.base import Done, Post, Task, never, perform
 from pairloom.pipeline.execution.retries import RETRIES, Retries, located
 from pairloom.pipeline.execution.workers import LocalCrew
 

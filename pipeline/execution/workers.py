@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pairloom.operators.errors import PairloomError, StorageError
-from pairloom.pipeline.execution.base import Member, Post, PreemptedError, never
+from pairloom.operators.errors import PairloomError, PreemptedError, StorageError
+from pairloom.pipeline.execution.base import Member, Post, never
 from pairloom.pipeline.execution.retries import RETRIES, Retries
 
 __all__ = ["LocalCrew", "asked_to_stop", "led"]

@@ -18,8 +18,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from pairloom.operators.errors import CorruptionError, PairloomError, RecipeError
-from pairloom.pipeline.execution.base import PreemptedError
+from pairloom.operators.errors import CorruptionError, PairloomError, PreemptedError, RecipeError
 from pairloom.pipeline.flow.events import Event, RoundDone, StepFinished, StepStarted, UnitDone
 from pairloom.pipeline.flow.plan import Plan
 from pairloom.pipeline.phases import Usage

@@ -12,6 +12,7 @@ from pairloom.operators import Vocabulary
 from pairloom.operators.errors import PairloomError, RecipeError
 from pairloom.operators.models.bpe import ordinal_merges
 from pairloom.operators.selection.mixture import source_epochs
+from pairloom.operators.shown import Shown
 from pairloom.pipeline.identity import FORMAT_VERSION, fingerprint
 from pairloom.pipeline.inputs.storage import resolve
 from pairloom.pipeline.inputs.units import InputFile, Source, Unit, list_inputs, plan_units
@@ -36,8 +37,8 @@ BYTES_PER_DOCUMENT = 2000
 BYTES_PER_DIGEST = 33
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Plan(Shown):
     """A recipe and its inputs, cut into units. `keys` holds, per stage, the hash of everything that decides its result.
 
     A stage whose key is in the last manifest is done. Execution is no part of a key: neither workers nor units change a
@@ -54,6 +55,14 @@ class Plan:
     kept: bool = False  # whether the vocabulary is that of the last generation, whatever its inputs were
     base: Vocabulary | None = None  # the one that learning goes on from
     base_json: bytes | None = None
+
+    def _shown(self) -> tuple[str, dict[str, str]]:
+        return f"Plan for {self.recipe.root} ({', '.join(self.stages)})", {
+            "sources": f"{len(self.recipe.corpus):,}",
+            "files": f"{len(self.inputs):,}",
+            "bytes": f"{self.bytes:,}",
+            "units": f"{len(self.units):,}",
+        }
 
     @property
     def bytes(self) -> int:

@@ -1,7 +1,8 @@
 """Reading a recipe from YAML: every mistake is named with its line and, where a key is unknown, the nearest one."""
 
+import copy
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from pairloom.operators.errors import RecipeError
 from pairloom.pipeline.recipe.amounts import AmountLoader
 from pairloom.pipeline.recipe.whole import Recipe
 
-__all__ = ["load_recipe", "parse_recipe"]
+__all__ = ["check_recipe", "load_recipe", "parse_recipe"]
 
 
 def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -36,6 +37,15 @@ def parse_recipe(text: str, *, name: str = "recipe", overrides: Sequence[str] = 
         raise RecipeError(f"{name} is not YAML: {error}") from error
     if not isinstance(data, dict):
         raise RecipeError(f"{name} must be a mapping with at least the key `corpus`")
+    return _checked(data, name, overrides, node)
+
+
+def check_recipe(data: Mapping[str, Any], *, name: str = "recipe", overrides: Sequence[str] = ()) -> Recipe:
+    """A recipe from a mapping, as YAML would hold it; see `load_recipe`. The mapping stays as it is."""
+    return _checked(copy.deepcopy(dict(data)), name, overrides, None)
+
+
+def _checked(data: dict[str, Any], name: str, overrides: Sequence[str], node: yaml.Node | None) -> Recipe:
     for override in overrides:
         _override(data, override)
     try:

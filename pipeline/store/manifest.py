@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pairloom.operators.errors import ConflictError, CorruptionError, RecipeError
+from pairloom.operators.shown import Shown
 from pairloom.pipeline.identity import FORMAT_VERSION
 from pairloom.pipeline.store.coverage import Coverage
 from pairloom.pipeline.store.files import StoredFile
@@ -96,7 +97,7 @@ class StageRecord(BaseModel):
         raise KeyError(role)
 
 
-class Manifest(BaseModel):
+class Manifest(Shown, BaseModel):
     """One generation of a root: everything that is committed.
 
     `vocabulary` is the `tokenizer.json` that was learned or brought, `fingerprint` that of the vocabulary in it;
@@ -114,6 +115,20 @@ class Manifest(BaseModel):
     learned_in: int | None = None
     given_in: int | None = None
     stages: dict[str, StageRecord]
+
+    def _shown(self) -> tuple[str, dict[str, str]]:
+        """Its generation, and what its stages made."""
+        facts: dict[str, str] = {}
+        for name in ("count", "tokenize"):
+            if name in self.stages:
+                facts["documents"] = f"{self.stages[name].ledger.documents_out:,}"
+        if "tokenize" in self.stages:
+            facts["tokens"] = f"{self.stages['tokenize'].ledger.tokens:,}"
+        if self.fingerprint is not None:
+            facts["vocabulary"] = self.fingerprint[:12]
+        for split, known in self.stages["pack"].splits.items() if "pack" in self.stages else ():
+            facts[split] = f"{known['rows']:,} rows"
+        return f"Manifest, generation {self.generation} ({', '.join(self.stages)})", facts
 
     def stage(self, name: str) -> StageRecord:
         """The record of a stage; raises RecipeError where this generation has none."""

@@ -13,9 +13,9 @@ import psutil
 import pytest
 import ray
 
-from pairloom.operators.errors import DataError, StorageError
+from pairloom.operators.errors import DataError, PreemptedError, StorageError
 from pairloom.pipeline import run
-from pairloom.pipeline.execution.base import Crew, PreemptedError, never
+from pairloom.pipeline.execution.base import Crew, never
 from pairloom.pipeline.execution.ray.actors import RayCrew
 from pairloom.pipeline.execution.ray.tasks import RayExecutor
 from pairloom.pipeline.execution.retries import Retries

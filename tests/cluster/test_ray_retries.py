@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 import ray
 
-from pairloom.operators.errors import DataError, StorageError
-from pairloom.pipeline.execution.base import PreemptedError
+from pairloom.operators.errors import DataError, PreemptedError, StorageError
 from pairloom.pipeline.execution.ray.tasks import RayExecutor
 from pairloom.pipeline.execution.retries import Retries
 from pairloom.pipeline.store.receipts import Receipt

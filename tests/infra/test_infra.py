@@ -233,7 +233,7 @@ def test_what_the_dockerfile_names_exists() -> None:
         assert any(fnmatch.fnmatch(name.rstrip("/"), pattern) for pattern in allowed), name
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     assert {name.rstrip("/") for name in copied} >= {
-        *project["tool"]["setuptools"]["package-dir"].values(),
+        *(Path(folder).parts[0] for folder in project["tool"]["setuptools"]["package-dir"].values()),
         project["project"]["readme"],
         *project["project"]["license-files"],
     }

@@ -15,8 +15,8 @@ from typing import Any
 
 import ray
 
-from pairloom.operators.errors import PairloomError, RecipeError, StorageError
-from pairloom.pipeline.execution.base import Done, Post, PreemptedError, Task, never, perform
+from pairloom.operators.errors import PairloomError, PreemptedError, RecipeError, StorageError
+from pairloom.pipeline.execution.base import Done, Post, Task, never, perform
 from pairloom.pipeline.execution.ray.actors import RayCrew
 from pairloom.pipeline.execution.ray.metrics import Metrics
 from pairloom.pipeline.execution.retries import RETRIES, Retries, located

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators import WordCounts, count_pairs
-from pairloom.operators.errors import CorruptionError, StorageError
+from pairloom.operators.errors import CorruptionError, PreemptedError, StorageError
 from pairloom.operators.models.bpe.layout import Allocate
 from pairloom.operators.models.bpe.sharded import (
     ByteWords,
@@ -28,7 +28,7 @@ from pairloom.operators.models.bpe.sharded import (
     partition_memory,
 )
 from pairloom.pipeline.execution.arena import arena
-from pairloom.pipeline.execution.base import Crew, Executor, PreemptedError, Task
+from pairloom.pipeline.execution.base import Crew, Executor, Task
 from pairloom.pipeline.flow.events import RoundDone, StepFinished, StepStarted, UnitDone
 from pairloom.pipeline.flow.job import Job
 from pairloom.pipeline.stages.count.files import read_pairs, read_words

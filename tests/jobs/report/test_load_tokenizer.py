@@ -5,7 +5,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from pairloom.jobs.commands.report import load_tokenizer
+from pairloom.jobs.report.subjects import load_tokenizer
 from pairloom.operators import Pretokenizer, count_words, learn_bpe
 from pairloom.operators.errors import RecipeError
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pairloom.operators.errors import DataError, StorageError
-from pairloom.pipeline.execution.base import Done, PreemptedError
+from pairloom.operators.errors import DataError, PreemptedError, StorageError
+from pairloom.pipeline.execution.base import Done
 from pairloom.pipeline.execution.local import LocalExecutor
 from pairloom.pipeline.execution.retries import Retries
 from pairloom.pipeline.identity import unit_id

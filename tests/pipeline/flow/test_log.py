@@ -10,9 +10,8 @@ import pytest
 
 from pairloom.jobs.cli import main
 from pairloom.jobs.show.status import status_of
-from pairloom.operators.errors import CorruptionError, DataError, RecipeError, StorageError
+from pairloom.operators.errors import CorruptionError, DataError, PreemptedError, RecipeError, StorageError
 from pairloom.pipeline import make_plan, run
-from pairloom.pipeline.execution.base import PreemptedError
 from pairloom.pipeline.execution.local import LocalExecutor
 from pairloom.pipeline.execution.retries import Retries
 from pairloom.pipeline.flow.events import Event, StepFinished, StepStarted, UnitDone

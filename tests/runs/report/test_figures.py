@@ -9,8 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from pairloom.jobs.commands.report import load_tokenizer
 from pairloom.jobs.report.page import page
+from pairloom.jobs.report.subjects import load_tokenizer
 from pairloom.operators import Pretokenizer, count_words, learn_bpe
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.evaluate.content import counting_forms

@@ -1,0 +1,70 @@
+"""Looking after roots and machines: proofs, garbage, and kernels that are compiled beforehand."""
+
+import sys
+import time
+from typing import Annotated
+
+import typer
+
+from pairloom.jobs.commands.options import AsJson, Generation, RootArgument
+
+__all__ = ["gc_command", "verify_command", "warmup_command"]
+
+
+def verify_command(
+    root: RootArgument,
+    sample: Annotated[int, typer.Option(min=0, help="units to compare with their sources; 0 for none")] = 4,
+    everything: Annotated[bool, typer.Option("--all", help="compare every unit with its source")] = False,
+    seed: Annotated[int, typer.Option(min=0, help="another seed is another sample")] = 0,
+    generation: Generation = None,
+    as_json: AsJson = False,
+) -> None:
+    """Prove that what is committed is whole, agrees with itself, and is what the sources say."""
+    import pairloom
+    from pairloom.jobs.show.care import show_proof
+
+    def say(what: str) -> None:
+        sys.stderr.write(f"verify: {what}\n")
+
+    proof = pairloom.verify(
+        root, sample=sample, everything=everything, seed=seed, generation=generation, say=say
+    )
+    show_proof(proof, as_json)
+
+
+def gc_command(
+    root: RootArgument,
+    keep: Annotated[int | None, typer.Option(min=1, help="newest generations to keep; otherwise all")] = None,
+    grace: Annotated[
+        str, typer.Option(help="age of what may go, as 90s, 30m, 24h or 7d: longer than any run")
+    ] = "24h",
+    delete: Annotated[bool, typer.Option("--delete/--dry-run", help="really remove it")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Find what no kept generation references; remove it with --delete."""
+    from pairloom.jobs.show.care import seconds_of, show_collection
+    from pairloom.pipeline import open_dataset
+    from pairloom.pipeline.store.gc import collect
+
+    objects = open_dataset(root).objects
+    found = collect(objects, now=time.time(), grace=seconds_of(grace), keep=keep, delete=delete)
+    show_collection(found, objects, as_json)
+
+
+def warmup_command(
+    scheme: Annotated[list[str] | None, typer.Option(help="a pretokenizer; all of them otherwise")] = None,
+) -> None:
+    """Compile every kernel for this machine, so that no run has to: for images and for nodes that come and go."""
+    from pairloom.operators.errors import RecipeError
+    from pairloom.operators.text.pretokenize.schemes import SCHEMES
+
+    started = time.monotonic()
+    if unknown := sorted(set(scheme or []) - set(SCHEMES)):
+        raise RecipeError(f"unknown pretokenizer {', '.join(unknown)}; known: {', '.join(SCHEMES)}")
+    from pairloom.operators.kernels.cache import cache_folders
+    from pairloom.pipeline.flow.prepare import PrepareTask
+
+    PrepareTask(schemes=tuple(scheme) if scheme else tuple(SCHEMES)).run()
+    sys.stdout.write(
+        f"kernels are ready after {time.monotonic() - started:.1f} s, in {next(cache_folders())}\n"
+    )

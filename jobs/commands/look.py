@@ -1,0 +1,64 @@
+"""Looking at a root: its rows, its files, its runs, and what was rejected on the way to it."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from pairloom.jobs.commands.options import AsJson, Generation, RootArgument, Split
+
+__all__ = ["files_command", "inspect_command", "rejected_command", "status_command"]
+
+
+def inspect_command(
+    root: RootArgument,
+    split: Split = "train",
+    rows: Annotated[int, typer.Option(min=1, help="how many rows")] = 3,
+    start: Annotated[int, typer.Option(min=0, help="the first row")] = 0,
+    width: Annotated[int, typer.Option(min=8, help="characters of each document")] = 160,
+    generation: Generation = None,
+) -> None:
+    """Print packed rows, decoded, with the boundaries of their documents."""
+    from pairloom.jobs.show.rows import show_rows
+    from pairloom.pipeline import open_dataset
+
+    show_rows(open_dataset(root, generation), split, start, rows, width)
+
+
+def files_command(
+    root: RootArgument,
+    stage: Annotated[str, typer.Option(help="count, learn, tokenize or pack")] = "pack",
+    split: Annotated[str | None, typer.Option(help="train or validation")] = None,
+    seq_len: Annotated[int | None, typer.Option(help="rows of this length, of several")] = None,
+    generation: Generation = None,
+) -> None:
+    """Print the committed files of a stage, one a line, in order."""
+    from pairloom.pipeline import open_dataset
+
+    for uri in open_dataset(root, generation).files(stage, split, seq_len=seq_len):
+        sys.stdout.write(uri + "\n")
+
+
+def status_command(
+    root: RootArgument,
+    run_name: Annotated[str | None, typer.Option("--run", help="instead of the newest")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show how far a run is, or how it ended, from any machine that can read its root."""
+    from pairloom.jobs.show.status import show_status
+
+    show_status(root, run_name, as_json)
+
+
+def rejected_command(
+    root: RootArgument,
+    reason: Annotated[str | None, typer.Option(help="only those with this reason")] = None,
+    limit: Annotated[int, typer.Option(min=0, help="how many to print; 0 for counts alone")] = 20,
+    generation: Generation = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON lines instead")] = False,
+) -> None:
+    """Print the records that could not be used: where each is, and why."""
+    from pairloom.jobs.show.care import show_rejected
+    from pairloom.pipeline import open_dataset
+
+    show_rejected(open_dataset(root, generation), reason, limit, as_json)

@@ -1,0 +1,99 @@
+"""Running recipes: `run`, a command for each stage, and `plan`."""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from pairloom.jobs.commands.options import AsJson, RecipeOptions, spread
+
+__all__ = ["PlanOptions", "RunOptions", "plan_command", "stage_commands"]
+
+STAGE_HELP = {
+    "count": "Count the words of the corpus.",
+    "learn": "Learn the vocabulary, counting first if need be.",
+    "tokenize": "Tokenize the corpus, learning first if need be.",
+    "pack": "Pack the tokens into rows, tokenizing first if need be.",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions(RecipeOptions):
+    """What a run is asked."""
+
+    as_json: AsJson = False
+    profile: Annotated[bool, typer.Option("--profile", help="print where the workers' time went")] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanOptions(RecipeOptions):
+    """What a plan is made for."""
+
+    workers: Annotated[int | None, typer.Option(min=1, help="processors to plan for")] = None
+    machine_memory: Annotated[str | None, typer.Option(help="plan for machines with this much, as 64GB")] = (
+        None
+    )
+    machine_processors: Annotated[int, typer.Option(min=1, help="processors of a machine")] = 16
+    network: Annotated[str, typer.Option(help="of a machine, in bits a second, as 10Gb or 800Mb")] = "10Gb"
+    as_json: AsJson = False
+
+
+def stage_commands() -> dict[str, Callable[..., None]]:
+    """`run`, and by its name a command that runs up to and with each stage."""
+    return {"run": _run_command("pack", "Run every stage that is not committed yet.")} | {
+        stage: _run_command(stage, said) for stage, said in STAGE_HELP.items()
+    }
+
+
+def _run_command(until: str, said: str) -> Callable[..., None]:
+    def command(asked: RunOptions) -> None:
+        _run(asked, until)
+
+    command.__doc__ = said
+    return spread(command)
+
+
+def _run(asked: RunOptions, until: str) -> None:
+    recipe = asked.load()
+    from pairloom.jobs.show.summary import show_profile, show_summary, summary
+    from pairloom.jobs.show.watch import watched
+    from pairloom.pipeline import make_plan, run
+
+    plan = make_plan(recipe)
+    with watched(plan) as watch:
+        manifest = watch.log.committed(
+            run(recipe, until=until, observe=watch.observe, plan=plan, stop=watch.stop)
+        )
+    result = summary(manifest, recipe.root, watch.progress)
+    if asked.as_json:
+        sys.stdout.write(json.dumps(result) + "\n")
+        return
+    show_summary(result)
+    if asked.profile:
+        show_profile(result)
+
+
+@spread
+def plan_command(asked: PlanOptions) -> None:
+    """Show what would run, with memory, disk and time; run nothing.
+
+    With --machine-memory also the requests to the store, and what limits each stage on such a cluster.
+    """
+    recipe = asked.load()
+    from pairloom.pipeline import make_plan
+
+    plan = make_plan(recipe)
+    if asked.machine_memory is None:
+        from pairloom.jobs.show.plan import show_plan
+
+        show_plan(plan, asked.workers, asked.as_json)
+        return
+    from pairloom.jobs.show.forecast import cluster_of, show_forecast
+
+    workers = asked.workers or os.cpu_count() or 1
+    cluster = cluster_of(workers, asked.machine_processors, asked.machine_memory, asked.network)
+    show_forecast(plan, cluster, asked.as_json)

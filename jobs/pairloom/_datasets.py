@@ -1,0 +1,109 @@
+"""`pairloom.open`, `pairloom.verify` and `pairloom.export`: what is done with a root."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pairloom.operators import Vocabulary
+from pairloom.operators.errors import RecipeError
+from pairloom.operators.shown import Shown
+from pairloom.pipeline import Dataset, open_dataset
+from pairloom.pipeline.audit.roundtrip import round_trip
+from pairloom.pipeline.audit.verify import Proof
+from pairloom.pipeline.audit.verify import verify as verify_stored
+from pairloom.pipeline.export import export as export_dataset
+from pairloom.pipeline.export import export_tiktoken, sample_texts
+from pairloom.pipeline.flow.events import Event
+
+__all__ = ["Exported", "export", "open", "verify"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Exported(Shown):
+    """What an export has written to `out`; `facts` is what the file beside it says."""
+
+    out: str
+    format: str
+    facts: Mapping[str, Any]
+
+    def _shown(self) -> tuple[str, Mapping[str, str]]:
+        counts = ("rows", "documents", "tokens", "padding", "n_vocab", "proved_documents")
+        shown = {name: f"{self.facts[name]:,}" for name in counts if isinstance(self.facts.get(name), int)}
+        if "files" in self.facts:
+            shown["files"] = f"{len(self.facts['files']):,}"
+        return f"Exported {self.format} in {self.out}", shown
+
+
+def open(root: str, generation: int | None = None) -> Dataset:  # noqa: A001  (a root is opened)
+    """Open the newest committed generation of a root, or the one named; raises RecipeError where there is none.
+
+    A dataset has `table()`, `batches()`, `loader()`, `files()`, `vocabulary()`, `rejected()` and its `manifest`.
+    """
+    return open_dataset(root, generation)
+
+
+def verify(
+    root: str | Dataset,
+    *,
+    sample: int = 4,
+    everything: bool = False,
+    seed: int = 0,
+    generation: int | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> Proof:
+    """Prove that what is committed is whole, agrees with itself, and is what the sources say.
+
+    `sample` units, chosen by `seed`, are read again from their sources and compared through their shards and their rows, byte
+    for byte; with `everything` the shards of all other units are compared too, and with neither no source is read. `say` is
+    told what is being looked at.
+
+    Raises CorruptionError for the first thing that is wrong, with file and row.
+    """
+    dataset = root if isinstance(root, Dataset) else open_dataset(root, generation)
+    proof = verify_stored(dataset, say)
+    if (sample or everything) and "tokenize" in dataset.manifest.stages:
+        round_trip(dataset, proof, sample=sample, seed=seed, everything=everything, say=say)
+    return proof
+
+
+def export(
+    source: str | Dataset | Vocabulary,
+    out: str,
+    *,
+    format: str,  # noqa: A002  (what everybody calls it)
+    split: str = "train",
+    unit: str | None = None,
+    seq_len: int | None = None,
+    generation: int | None = None,
+    observe: Callable[[Event], None] = lambda _: None,
+) -> Exported:
+    """Write a dataset, or its vocabulary, in the files of another trainer.
+
+    `source` is a root, a dataset that is open, a Vocabulary or the path of a `tokenizer.json`; `out` a folder of its own,
+    local or in a bucket (for "tiktoken", the one format of a vocabulary, a local file). `unit` is "rows" or "documents",
+    by default what the format's trainers take; `seq_len` chooses among rows of several lengths.
+
+    Raises RecipeError for a name that there is not, CapacityError for what a format cannot hold, CorruptionError where what
+    is stored is not what was written.
+    """
+    if format == "tiktoken":
+        return Exported(out=out, format=format, facts=_export_vocabulary(source, out, generation))
+    if isinstance(source, Vocabulary):
+        raise RecipeError(f"format {format!r} is of datasets; a vocabulary is exported for tiktoken")
+    dataset = source if isinstance(source, Dataset) else open_dataset(source, generation)
+    said = export_dataset(dataset, format, out, split=split, unit=unit, seq_len=seq_len, observe=observe)
+    return Exported(out=out, format=format, facts=said)
+
+
+def _export_vocabulary(
+    source: str | Dataset | Vocabulary, out: str, generation: int | None
+) -> dict[str, Any]:
+    if isinstance(source, Vocabulary):
+        return export_tiktoken(source, out)
+    if isinstance(source, str) and Path(source).is_file():
+        if generation is not None:
+            raise RecipeError(f"{source} is a file, which has no generations; leave --generation out")
+        return export_tiktoken(Vocabulary.load(source), out)
+    dataset = source if isinstance(source, Dataset) else open_dataset(source, generation)
+    return export_tiktoken(dataset.vocabulary(), out, list(sample_texts(dataset)))

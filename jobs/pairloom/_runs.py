@@ -1,0 +1,68 @@
+"""`pairloom.run` and `pairloom.plan`."""
+
+from collections.abc import Callable, Sequence
+
+from pairloom.jobs.recipes import RecipeLike, recipe_of
+from pairloom.pipeline import Dataset, Plan, make_plan
+from pairloom.pipeline import run as run_recipe
+from pairloom.pipeline.execution.base import Executor
+from pairloom.pipeline.flow.events import Event
+from pairloom.pipeline.store.location import open_objects
+
+__all__ = ["plan", "run"]
+
+
+def run(
+    recipe: RecipeLike,
+    *,
+    until: str = "pack",
+    set: Sequence[str] = (),  # noqa: A002  (what the command line calls it)
+    engine: str | None = None,
+    executor: Executor | None = None,
+    observe: Callable[[Event], None] = lambda _: None,
+) -> Dataset:
+    """Run a recipe up to and with the stage `until`, commit a generation, and open it.
+
+    `recipe` is a path, a shipped recipe's name, YAML text, a mapping or a Recipe; `set` are settings instead of its own, as
+    `["pack.seq_len=512"]`, and `engine` is "ray" or "local" (this process). Stages that the last generation holds already are
+    not run; where nothing is left to do, that generation is opened. What a run that was killed has finished is not done
+    again. `observe` is told of every step and unit.
+
+    Raises RecipeError (correct it), DataError (bad input), ConflictError (another run committed first), StorageError (try
+    again).
+
+    >>> import tempfile, pairloom as pl
+    >>> folder = tempfile.mkdtemp()
+    >>> _ = open(f"{folder}/text.txt", "w").write("a rose is a rose is a rose")
+    >>> dataset = pl.run(
+    ...     {
+    ...         "root": f"{folder}/out",
+    ...         "corpus": [{"name": "roses", "paths": [f"{folder}/text.txt"]}],
+    ...         "vocabulary": {"size": 266},
+    ...         "pack": {"seq_len": 16},
+    ...     },
+    ...     engine="local",
+    ... )
+    >>> dataset.vocabulary().decode(dataset.table()["input_ids"][0].values.to_numpy()[:6]).decode()
+    'a rose is a rose is'
+    """
+    asked = recipe_of(recipe, set, engine)
+    manifest = run_recipe(asked, until=until, executor=executor, observe=observe)
+    return Dataset(objects=open_objects(asked.root), manifest=manifest)
+
+
+def plan(
+    recipe: RecipeLike,
+    *,
+    set: Sequence[str] = (),  # noqa: A002  (what the command line calls it)
+    engine: str | None = None,
+) -> Plan:
+    """What `run` would do: the inputs, cut into units, and the stages with the hash of what decides each.
+
+    `recipe`, `set` and `engine` are as for `run`; nothing is run or written. Raises RecipeError.
+
+    >>> import pairloom as pl
+    >>> pl.plan("stdlib", set=["corpus.0.paths=[README.md]"]).stages
+    ('count', 'learn', 'tokenize', 'pack')
+    """
+    return make_plan(recipe_of(recipe, set, engine))

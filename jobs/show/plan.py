@@ -1,0 +1,72 @@
+"""What people read of a plan: its stages, with tasks, memory, disk and time."""
+
+import json
+import os
+import sys
+from fractions import Fraction
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from pairloom.jobs.show.progress import size_text, time_text
+from pairloom.pipeline.flow.plan import Plan, project, project_sources
+from pairloom.pipeline.store.location import open_objects
+from pairloom.pipeline.store.manifest import latest_manifest
+
+__all__ = ["show_plan"]
+
+
+def show_plan(plan: Plan, workers: int | None, as_json: bool) -> None:
+    """Print what would run."""
+    workers = workers or os.cpu_count() or 1
+    done = plan.done(latest_manifest(open_objects(plan.recipe.root)))
+    rows: list[dict[str, Any]] = [
+        {
+            "stage": p.stage,
+            "state": "committed" if p.stage in done else "to run",
+            "tasks": p.tasks,
+            "memory_per_task": p.memory,
+            "disk": p.disk,
+            "seconds": round(p.seconds, 1),
+        }
+        for p in project(plan, workers)
+    ]
+    sources = project_sources(plan) if plan.recipe.mixes else []
+    facts = {"files": len(plan.inputs), "bytes": plan.bytes, "units": len(plan.units), "workers": workers}
+    mixed: list[dict[str, Any]] = [
+        {
+            "name": one.name,
+            "tokens": one.tokens,
+            "epochs": str(one.epochs),
+            "taken": int(one.epochs * one.tokens),
+        }
+        for one in sources
+    ]
+    if as_json:
+        sys.stdout.write(
+            json.dumps(facts | {"keys": dict(plan.keys), "stages": rows, "sources": mixed}) + "\n"
+        )
+        return
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(
+        f"{facts['files']:,} files, {size_text(plan.bytes)}, {facts['units']:,} units, on {workers} workers; "
+        f"root {open_objects(plan.recipe.root).root}"
+    )
+    table = Table("stage", "state", "tasks", "memory a task", "disk", "time", box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(
+            row["stage"],
+            row["state"],
+            f"{row['tasks']:,}",
+            size_text(row["memory_per_task"]),
+            size_text(row["disk"]),
+            "-" if row["state"] == "committed" else time_text(row["seconds"]),
+        )
+    console.print(table)
+    if mixed:
+        table = Table("source", "tokens, about", "epochs, about", "taken", box=None, pad_edge=False)
+        for one in mixed:
+            epochs = f"{float(Fraction(one['epochs'])):.3g}"
+            table.add_row(one["name"], f"{one['tokens']:,}", epochs, f"{one['taken']:,}")
+        console.print(table)

@@ -1,0 +1,66 @@
+"""What people read of packed rows: their documents, decoded."""
+
+import sys
+from typing import Any
+
+import numpy as np
+
+from pairloom.operators.errors import RecipeError
+from pairloom.operators.selection.order import document_numbers
+from pairloom.pipeline import Dataset
+from pairloom.pipeline.stages.tokenize.shards import placed_shards
+from pairloom.pipeline.store.files import read_batches
+
+__all__ = ["show_rows"]
+
+
+def show_rows(dataset: Dataset, split: str, start: int, count: int, width: int) -> None:
+    """Print packed rows, decoded, with the boundaries of their documents."""
+    vocabulary = dataset.vocabulary()
+    rows = _rows(dataset, split, start, count)
+    if not rows:
+        raise RecipeError(f"there is no row {start} in split {split!r}")
+    ids = _ids_of(dataset, {number for row in rows for number in row["document"]})
+    for number, row in enumerate(rows, start):
+        used = sum(row["segment_lengths"])
+        sys.stdout.write(
+            f"row {number}: {len(row['segment_lengths'])} segments, {used} tokens, "
+            f"{len(row['input_ids']) - used} padding\n"
+        )
+        at = 0
+        for length, document, offset in zip(
+            row["segment_lengths"], row["document"], row["offset"], strict=True
+        ):
+            text = vocabulary.decode(row["input_ids"][at : at + length]).decode("utf-8", "replace")
+            where = f"from its token {offset}" if offset else "from its start"
+            sys.stdout.write(f"  {length:>6} tokens of {ids.get(document, document)}, {where}\n")
+            short = text if len(text) <= width else f"{text[: width // 2]} … {text[-width // 2 :]}"
+            sys.stdout.write(f"         {short!r}\n")
+            at += length
+
+
+def _rows(dataset: Dataset, split: str, start: int, count: int) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    at = 0
+    for batch in dataset.batches(split):
+        low, high = max(start - at, 0), min(start + count - at, batch.num_rows)
+        if low < high:
+            rows += batch.slice(low, high - low).to_pylist()
+        at += batch.num_rows
+        if at >= start + count:
+            break
+    return rows
+
+
+def _ids_of(dataset: Dataset, wanted: set[int]) -> dict[int, str]:
+    """The ids of documents by their numbers, looked up in the token shards."""
+    found: dict[int, str] = {}
+    for shard in placed_shards(dataset.objects, dataset.manifest.stage("tokenize")):
+        for batch in read_batches(dataset.objects, shard.stored):
+            ids, _ = shard.documents(batch)
+            numbers = document_numbers(ids)
+            for index in np.flatnonzero(np.isin(numbers, list(wanted))):
+                found[int(numbers[index])] = ids[int(index)].as_py()
+        if len(found) == len(wanted):
+            break
+    return found

@@ -1,0 +1,51 @@
+"""What people see first is answered without loading what they may never need."""
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("numba", "pyarrow", "ray", "numpy", "polars", "fsspec", "rich.progress")
+KERNELS = "pairloom.operators.kernels.jit"
+
+
+def called(*words: str, env: dict[str, str] | None = None) -> tuple[int, str, set[str]]:
+    """The exit code, everything that was said, and the modules that were loaded in the end."""
+    code = f"""
+import atexit, sys
+atexit.register(lambda: sys.stderr.write("\\nMODULES " + " ".join(sys.modules) + "\\n"))
+sys.argv = ["pairloom", *{list(words)!r}]
+from pairloom.jobs.cli import main
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env)
+    said, _, modules = done.stderr.rpartition("MODULES ")
+    return done.returncode, done.stdout + said, set(modules.split())
+
+
+def test_help_and_version_load_nothing_heavy() -> None:
+    import pairloom
+
+    code, said, modules = called("--help")
+    assert code == 0
+    assert "retokenize" in said
+    assert modules & {*HEAVY, KERNELS, "yaml"} == set()
+    code, said, modules = called("--version")
+    assert (code, said.strip()) == (0, f"pairloom {pairloom.__version__}")
+    assert modules & {*HEAVY, KERNELS, "yaml"} == set()
+
+
+@pytest.mark.parametrize("command", ["run", "plan", "report", "verify", "export", "retokenize", "gc"])
+def test_help_of_commands_loads_nothing_heavy(command: str) -> None:
+    code, said, modules = called(command, "--help")
+    assert code == 0
+    assert "Options" in said
+    assert modules & {*HEAVY, KERNELS, "yaml"} == set()
+
+
+def test_completion_loads_nothing_heavy() -> None:
+    env = {"_PAIRLOOM_COMPLETE": "complete_bash", "COMP_WORDS": "pairloom re", "COMP_CWORD": "1"}
+    code, said, modules = called(env=env)
+    assert code == 0
+    assert {"report", "rejected", "retokenize"} <= set(said.split())
+    assert modules & {*HEAVY, KERNELS} == set()
