@@ -6,12 +6,11 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
-import ray
 
 from pairloom.operators.errors import DataError, PreemptedError, StorageError
 from pairloom.pipeline import run
@@ -25,12 +24,6 @@ from pairloom.pipeline.store.merge_log import MergeLog
 from tests.support.corpora import contents, open_objects_of, recipe_for, write_jsonl
 from tests.support.posts import AdderPost
 
-pytestmark = [
-    pytest.mark.ray,
-    pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
-    pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning"),
-]
-
 QUICK = Retries(worker_deaths=1, storage_failures=2, first_wait=0.01)
 CODE = """
 import sys
@@ -38,13 +31,6 @@ from pathlib import Path
 from tests.cluster.test_crew import drive
 drive(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
 """
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[str]:
-    context = ray.init(num_cpus=3, include_dashboard=False, log_to_driver=False)
-    yield context.address_info["gcs_address"]
-    ray.shutdown()
 
 
 def local(posts: list[AdderPost], stop: Callable[[], bool] = never) -> LocalCrew:

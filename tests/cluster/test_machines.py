@@ -22,11 +22,7 @@ from tests.support.corpora import contents, documents, recipe_for, write_jsonl
 from tests.support.machines import RAY_FOLDER, Network, network
 from tests.support.servers import fresh_connections, s3_client, s3_server
 
-pytestmark = [
-    pytest.mark.ray,
-    pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces take root"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces take root")
 
 RAY = [sys.executable, "-c", "from ray.scripts.scripts import main; main()"]
 PAIRLOOM = [sys.executable, "-m", "pairloom.jobs"]

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import pytest
 import ray
 
 from pairloom.pipeline import run
@@ -22,12 +21,6 @@ from pairloom.pipeline.execution.retries import Retries
 from pairloom.pipeline.store.receipts import Ledger
 from tests.support.corpora import documents, recipe_for, write_jsonl
 from tests.support.tasks import Scripted
-
-pytestmark = [
-    pytest.mark.ray,
-    pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
-    pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning"),
-]
 
 SAMPLE = re.compile(r"^(ray_pairloom_\w+)\{(.*)\} (\S+)$", re.MULTILINE)
 LABEL = re.compile(r'(\w+)="([^"]*)"')

@@ -1,10 +1,8 @@
 """Retry budgets on Ray: deaths are survived, failures are named, nothing is unschedulable, a stop is a clean one."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import ray
 
 from pairloom.operators.errors import DataError, PreemptedError, StorageError
 from pairloom.pipeline.execution.ray.tasks import RayExecutor
@@ -12,23 +10,10 @@ from pairloom.pipeline.execution.retries import Retries
 from pairloom.pipeline.store.receipts import Receipt
 from tests.support.tasks import Scripted
 
-pytestmark = [
-    pytest.mark.ray,
-    pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
-    pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning"),
-]
-
 QUICK = Retries(worker_deaths=2, storage_failures=2, first_wait=0.01)
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[None]:
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
-    yield
-    ray.shutdown()
-
-
-def test_deaths_and_storage_failures_are_survived(tmp_path: Path, cluster: None) -> None:
+def test_deaths_and_storage_failures_are_survived(tmp_path: Path, cluster: str) -> None:
     scripts = {
         "well": (),
         "killed": ("killed", "killed"),
@@ -42,7 +27,7 @@ def test_deaths_and_storage_failures_are_survived(tmp_path: Path, cluster: None)
     assert [task.invocations() for task in tasks] == [len(script) + 1 for script in scripts.values()]
 
 
-def test_a_unit_that_keeps_killing_its_workers_is_named(tmp_path: Path, cluster: None) -> None:
+def test_a_unit_that_keeps_killing_its_workers_is_named(tmp_path: Path, cluster: str) -> None:
     task = Scripted(folder=str(tmp_path), name="hungry", script=("killed",) * 9, memory=2_000_000_000)
     with pytest.raises(StorageError, match=r"file:///hungry\.txt killed its worker 3 times.*2\.0 GB"):
         list(RayExecutor(retries=QUICK).run([task]))
@@ -58,7 +43,7 @@ def test_a_unit_that_keeps_killing_its_workers_is_named(tmp_path: Path, cluster:
     ],
 )
 def test_what_fails_is_named(
-    tmp_path: Path, cluster: None, script: tuple[str, ...], error: type[Exception], message: str, times: int
+    tmp_path: Path, cluster: str, script: tuple[str, ...], error: type[Exception], message: str, times: int
 ) -> None:
     task = Scripted(folder=str(tmp_path), name="x", script=script)
     with pytest.raises(error, match=message):
@@ -66,12 +51,12 @@ def test_what_fails_is_named(
     assert task.invocations() == times
 
 
-def test_a_task_larger_than_any_machine_runs_alone(tmp_path: Path, cluster: None) -> None:
+def test_a_task_larger_than_any_machine_runs_alone(tmp_path: Path, cluster: str) -> None:
     tasks = [Scripted(folder=str(tmp_path), name=f"big{i}", memory=1 << 50) for i in range(3)]
     assert len(list(RayExecutor().run(tasks))) == 3
 
 
-def test_a_run_that_is_asked_to_stop_keeps_what_is_done(tmp_path: Path, cluster: None) -> None:
+def test_a_run_that_is_asked_to_stop_keeps_what_is_done(tmp_path: Path, cluster: str) -> None:
     endless = Scripted(folder=str(tmp_path), name="endless", script=("endless",))
     slow = [Scripted(folder=str(tmp_path), name=f"slow{i}", script=("slow",)) for i in range(30)]
     executor = RayExecutor(

@@ -16,15 +16,9 @@ from tests.support.tasks import Scripted
 
 MB = 1 << 20
 
-pytestmark = [
-    pytest.mark.ray,
-    pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
-    pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning"),
-]
-
 
 @pytest.fixture
-def cluster() -> Iterator[Cluster]:
+def cluster(no_cluster: None) -> Iterator[Cluster]:
     head = {"num_cpus": 1, "memory": 200 * MB, "include_dashboard": False}
     cluster = Cluster(initialize_head=True, head_node_args=head)
     yield cluster

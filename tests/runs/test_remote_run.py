@@ -2,7 +2,6 @@
 
 import json
 import sys
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -150,22 +149,3 @@ def test_a_missing_package_is_named(package: str, root: str, monkeypatch: pytest
     extra = location.EXTRAS[root.partition(":")[0]]
     with fresh_connections(), pytest.raises(RecipeError, match=rf"pip install 'pairloom\[{extra}\]'"):
         open_objects(root).exists("a")
-
-
-@pytest.fixture
-def cluster(s3_root: str) -> Iterator[None]:
-    import ray
-
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
-    yield
-    ray.shutdown()
-
-
-@pytest.mark.ray
-@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
-@pytest.mark.usefixtures("cluster")
-def test_ray_writes_the_same_bytes_to_a_bucket(folder: Path, s3_root: str) -> None:
-    here = run(small(folder, str(folder / "out")))
-    there = run(small(folder, s3_root, "execution.engine=ray"))
-    assert contents(there) == contents(here)

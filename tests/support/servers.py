@@ -227,6 +227,19 @@ class S3:
     bucket: str
     proxy: Proxy
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """The way there and the credentials."""
+        return {
+            "AWS_ENDPOINT_URL": self.proxy.url,
+            "AWS_ACCESS_KEY_ID": "AKIDTEST",
+            "AWS_SECRET_ACCESS_KEY": "SECRETTEST",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_CONFIG_FILE": "/dev/null",
+            "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
     def uploads(self, root: str) -> list[Any]:
         """Uploads below a root that nobody has completed or aborted."""
         prefix = root.removeprefix(f"s3://{self.bucket}/")
@@ -252,16 +265,7 @@ def s3_root(s3: S3, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A root of its own in the bucket; the way there and the credentials are in the environment."""
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3"):
         monkeypatch.delenv(name, raising=False)
-    settings = {
-        "AWS_ENDPOINT_URL": s3.proxy.url,
-        "AWS_ACCESS_KEY_ID": "AKIDTEST",
-        "AWS_SECRET_ACCESS_KEY": "SECRETTEST",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_CONFIG_FILE": "/dev/null",
-        "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }
-    for name, value in settings.items():
+    for name, value in s3.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(remote_faults, "FIRST_PAUSE", 0.001)
     s3.proxy.well()
