@@ -16,6 +16,7 @@ import pkgutil
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from pairloom.operators.errors import RecipeError
@@ -31,7 +32,8 @@ class Registry(Generic[T]):
 
     `kind` is what people call one ("token step"), `package` the folder whose modules define them, one each, `base` the path
     "module:Class" of what they all are, `group` the entry points that bring others. A module that starts with an underscore
-    is none of them, nor is the folder `kernels`.
+    is none of them, nor is the folder `kernels`. With `module`, each is a folder of the package that has a file of this name,
+    which defines it.
 
     Several kinds may share a group: `siblings` are the others' registries ("module:NAME"), and `place` is where a recipe
     has the things of this kind, so that whoever puts one in another kind's place is told where it belongs.
@@ -43,6 +45,7 @@ class Registry(Generic[T]):
     group: str
     siblings: tuple[str, ...] = ()
     place: str = ""
+    module: str | None = None
 
     def names(self) -> tuple[str, ...]:
         """Every name, ascending: those of the package and those that other distributions bring.
@@ -88,9 +91,13 @@ class Registry(Generic[T]):
 
     @functools.cached_property
     def _modules(self) -> frozenset[str]:
-        path = import_module(self.package).__path__
-        names = (info.name for info in pkgutil.iter_modules(path))
-        return frozenset(name for name in names if not name.startswith("_") and name != "kernels")
+        path = list(import_module(self.package).__path__)
+        found = (info.name for info in pkgutil.iter_modules(path))
+        names = frozenset(name for name in found if not name.startswith("_") and name != "kernels")
+        if self.module is None:
+            return names
+        file = f"{self.module}.py"
+        return frozenset(name for name in names if any((Path(p) / name / file).is_file() for p in path))
 
     @functools.cached_property
     def _points(self) -> dict[str, EntryPoint]:
@@ -113,7 +120,7 @@ class Registry(Generic[T]):
         return f"{name!r} is not a {self.kind}, it is a {sibling.kind}{where}"
 
     def _own(self, name: str) -> type[T]:
-        module = import_module(f"{self.package}.{name}")
+        module = import_module(".".join(part for part in (self.package, name, self.module) if part))
         base = self._base()
         for value in vars(module).values():
             if isinstance(value, type) and issubclass(value, base) and getattr(value, "name", None) == name:

@@ -40,6 +40,7 @@ __all__ = [
     "Column",
     "columns_of",
     "document_columns",
+    "dtype_for",
     "exchange_schema",
     "export_schema",
     "file_facts",
@@ -265,6 +266,15 @@ def is_packed(schema: pa.Schema) -> bool:
 def seq_len_of(schema: pa.Schema) -> int:
     """The tokens in a row."""
     return int(schema.field(INPUT_IDS).type.list_size)
+
+
+def dtype_for(tokens: int) -> np.dtype[Any]:
+    """The narrowest of uint16 and uint32 that holds the ids of a vocabulary of so many tokens.
+
+    >>> dtype_for(65_536), dtype_for(65_537)
+    (dtype('uint16'), dtype('uint32'))
+    """
+    return np.dtype(np.uint16 if tokens <= 1 << 16 else np.uint32)
 
 
 def ids_dtype(schema: pa.Schema) -> np.dtype[Any]:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from pairloom.jobs.commands.options import AsJson, Generation, RootArgument, Split
+from pairloom.pipeline.stages import stages
 
 __all__ = ["files_command", "inspect_command", "rejected_command", "status_command"]
 
@@ -27,7 +28,7 @@ def inspect_command(
 
 def files_command(
     root: RootArgument,
-    stage: Annotated[str, typer.Option(help="count, learn, tokenize or pack")] = "pack",
+    stage: Annotated[str, typer.Option(help=", ".join(stage.name for stage in stages()))] = "pack",
     split: Annotated[str | None, typer.Option(help="train or validation")] = None,
     seq_len: Annotated[int | None, typer.Option(help="rows of this length, of several")] = None,
     generation: Generation = None,

@@ -10,15 +10,9 @@ from typing import Annotated
 import typer
 
 from pairloom.jobs.commands.options import AsJson, RecipeOptions, spread
+from pairloom.pipeline.stages import stages
 
 __all__ = ["PlanOptions", "RunOptions", "plan_command", "stage_commands"]
-
-STAGE_HELP = {
-    "count": "Count the words of the corpus.",
-    "learn": "Learn the vocabulary, counting first if need be.",
-    "tokenize": "Tokenize the corpus, learning first if need be.",
-    "pack": "Pack the tokens into rows, tokenizing first if need be.",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,12 +38,12 @@ class PlanOptions(RecipeOptions):
 
 def stage_commands() -> dict[str, Callable[..., None]]:
     """`run`, and by its name a command that runs up to and with each stage."""
-    return {"run": _run_command("pack", "Run every stage that is not committed yet.")} | {
-        stage: _run_command(stage, said) for stage, said in STAGE_HELP.items()
+    return {"run": _run_command(None, "Run every stage that is not committed yet.")} | {
+        stage.name: _run_command(stage.name, stage.help) for stage in stages()
     }
 
 
-def _run_command(until: str, said: str) -> Callable[..., None]:
+def _run_command(until: str | None, said: str) -> Callable[..., None]:
     def command(asked: RunOptions) -> None:
         _run(asked, until)
 
@@ -57,7 +51,7 @@ def _run_command(until: str, said: str) -> Callable[..., None]:
     return spread(command)
 
 
-def _run(asked: RunOptions, until: str) -> None:
+def _run(asked: RunOptions, until: str | None) -> None:
     recipe = asked.load()
     from pairloom.jobs.show.summary import show_profile, show_summary, summary
     from pairloom.jobs.show.watch import watched

@@ -15,13 +15,13 @@ __all__ = ["plan", "run"]
 def run(
     recipe: RecipeLike,
     *,
-    until: str = "pack",
+    until: str | None = None,
     set: Sequence[str] = (),  # noqa: A002  (what the command line calls it)
     engine: str | None = None,
     executor: Executor | None = None,
     observe: Callable[[Event], None] = lambda _: None,
 ) -> Dataset:
-    """Run a recipe up to and with the stage `until`, commit a generation, and open it.
+    """Run a recipe, or its stages up to and with `until`, commit a generation, and open it.
 
     `recipe` is a path, a shipped recipe's name, YAML text, a mapping or a Recipe; `set` are settings instead of its own, as
     `["pack.seq_len=512"]`, and `engine` is "ray" or "local" (this process). Stages that the last generation holds already are

@@ -10,7 +10,9 @@ from rich.console import Console
 from rich.table import Table
 
 from pairloom.jobs.show.progress import size_text, time_text
-from pairloom.pipeline.flow.plan import Plan, project, project_sources
+from pairloom.pipeline.flow.plan import Plan
+from pairloom.pipeline.forecast.cluster import Cluster, forecast
+from pairloom.pipeline.forecast.sizes import project_sources
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.manifest import latest_manifest
 
@@ -30,7 +32,7 @@ def show_plan(plan: Plan, workers: int | None, as_json: bool) -> None:
             "disk": p.disk,
             "seconds": round(p.seconds, 1),
         }
-        for p in project(plan, workers)
+        for p in forecast(plan, Cluster.of(workers))
     ]
     sources = project_sources(plan) if plan.recipe.mixes else []
     facts = {"files": len(plan.inputs), "bytes": plan.bytes, "units": len(plan.units), "workers": workers}

@@ -16,37 +16,9 @@ from pairloom.pipeline.flow.plan import Plan
 from pairloom.pipeline.phases import Usage
 from pairloom.pipeline.store.receipts import Ledger
 
-__all__ = ["ROUNDS", "SAYS", "Progress", "Step", "progress", "size_text", "time_text", "watching"]
+__all__ = ["Progress", "Step", "progress", "size_text", "time_text", "watching"]
 
 LINE_SECONDS = 10.0  # between two lines of a step where there is no terminal
-
-ROUNDS = ("rounds", "join rounds")  # steps of members that make merges together
-SAYS = {
-    "prepare": "prepare",
-    "count": "count words",
-    "combine": "add counts",
-    "merge": "merge counts",
-    "rounds": "learn rounds",
-    "combine pieces": "add pieces",
-    "merge pieces": "merge pieces",
-    "learn": "learn merges",
-    "segment": "segment",
-    "join rounds": "join rounds",
-    "join words": "join words",
-    "tokenize": "tokenize",
-    "survey": "digest tokens",
-    "select": "select",
-    "exchange": "shuffle",
-    "regroup": "shuffle again",
-    "rejoin": "shuffle others",
-    "pack": "pack rows",
-    "carry": "pack the rest",
-    "export": "export",
-    "report counts": "measure words",
-    "report text": "measure text",
-    "report parallel": "measure premiums",
-    "report tokens": "measure tokens",
-}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -54,10 +26,12 @@ class Step:
     """One step of a run, as far as it has come. `fresh` bytes are those that this run did itself."""
 
     name: str
+    says: str
     units: int
     reused: int
     bytes: int
     started: float
+    in_rounds: bool = False
     done_units: int = 0
     done_bytes: int = 0
     fresh: int = 0
@@ -116,7 +90,13 @@ class Progress:
         now = time.monotonic()
         if isinstance(event, StepStarted):
             step = Step(
-                name=event.step, units=event.units, reused=event.reused, bytes=event.bytes, started=now
+                name=event.step,
+                says=event.says or event.step,
+                units=event.units,
+                reused=event.reused,
+                bytes=event.bytes,
+                started=now,
+                in_rounds=event.in_rounds,
             )
             self.steps[event.step] = step
             self.begin(step)
@@ -154,17 +134,17 @@ class _Lines(Progress):
             self._say("prepare: start a worker; load its kernels, or compile them once for this machine")
             return
         known = f", {step.reused} done before" if step.reused else ""
-        noun = "member" if step.name in ROUNDS else "unit"
-        self._say(f"{SAYS[step.name]}: {_many(step.units, noun)}, {size_text(step.bytes)}{known}")
+        noun = "member" if step.in_rounds else "unit"
+        self._say(f"{step.says}: {_many(step.units, noun)}, {size_text(step.bytes)}{known}")
 
     def advance(self, step: Step, now: float) -> None:
         if now - self._last >= LINE_SECONDS:
             self._last = now
             units = "" if step.wanted else f"{step.done_units}/{step.units} "
-            self._say(f"{SAYS[step.name]}: {units}{_state(step, now)}")
+            self._say(f"{step.says}: {units}{_state(step, now)}")
 
     def end(self, step: Step) -> None:
-        self._say(f"{SAYS[step.name]}: done in {time_text(step.seconds)}{_documents(step)}")
+        self._say(f"{step.says}: done in {time_text(step.seconds)}{_documents(step)}")
 
     def _say(self, line: str) -> None:
         sys.stderr.write(f"{time.strftime('%H:%M:%S')} {line}\n")
@@ -181,7 +161,7 @@ class _Bars(Progress):
 
     def begin(self, step: Step) -> None:
         total = step.bytes or None
-        self._tasks[step.name] = self._bars.add_task(SAYS[step.name], total=total, step=step)
+        self._tasks[step.name] = self._bars.add_task(step.says, total=total, step=step)
 
     def advance(self, step: Step, now: float) -> None:
         done, total = (step.merges, step.wanted) if step.wanted else (step.done_bytes, step.bytes or None)

@@ -8,9 +8,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from pairloom.jobs.show.progress import SAYS, size_text, time_text
+from pairloom.jobs.show.progress import size_text, time_text
 from pairloom.operators.errors import RecipeError
 from pairloom.pipeline.flow.log import RunRecord, StepRecord, list_runs, read_run
+from pairloom.pipeline.stages import says
 from pairloom.pipeline.store.location import open_objects
 
 __all__ = ["show_status", "status_of"]
@@ -73,7 +74,7 @@ def _cells(step: StepRecord, now: float, record: RunRecord) -> list[str]:
     rejects = sum(step.ledger.rejected.values())
     left = step.remaining(now) if record.state == "running" and not record.lost(now) else None
     return [
-        SAYS.get(step.step, step.step),
+        says(step.step),
         f"{step.done:,} of {step.units:,}" + (f" ({step.reused:,} before)" if step.reused else ""),
         f"{size_text(step.done_bytes)} of {size_text(step.bytes)}",
         f"{step.ledger.documents_in:,}",

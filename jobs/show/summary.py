@@ -7,9 +7,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from pairloom.jobs.show.progress import ROUNDS, SAYS, Progress, size_text, time_text
+from pairloom.jobs.show.progress import Progress, size_text, time_text
 from pairloom.pipeline.dataset.dataset import Dataset
 from pairloom.pipeline.phases import PHASES
+from pairloom.pipeline.stages import STAGES
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.manifest import Manifest
 
@@ -30,35 +31,13 @@ def summary(manifest: Manifest, root: str, watch: Progress) -> dict[str, Any]:
         "rejected": ledger.rejected,
         "text_bytes": ledger.text_bytes,
         "vocabulary": manifest.fingerprint,
+        "stages": list(manifest.stages),
     }
     if manifest.vocabulary is not None:
         out["slow_path"] = Dataset(objects=open_objects(root), manifest=manifest).vocabulary().slow_path
-    if "count" in manifest.stages:
-        out |= manifest.stages["count"].facts
-    if "tokenize" in manifest.stages:
-        out |= {"tokens": ledger.tokens, "bytes_per_token": ledger.text_bytes / max(1, ledger.tokens)}
-    if "select" in manifest.stages:
-        selected = manifest.stages["select"].ledger
-        out |= {"deduplicated": selected.deduplicated, "deduplicated_tokens": selected.deduplicated_tokens}
-    if "pack" in manifest.stages:
-        record = manifest.stages["pack"]
-        if record.sources:
-            out["sources"] = [source.model_dump() for source in record.sources]
-        facts = record.facts
-        splits: dict[str, int] = {}
-        for file in record.files:
-            splits[file.role] = splits.get(file.role, 0) + file.rows
-        out["pack"] = facts | {
-            "files": len(record.files),
-            "rows_of": splits,
-            "by_buckets": len({file.facts["seq_len"] for file in record.files}) > 1,
-            "padding_share": _share(facts),
-            "splits_of": {
-                split: fact
-                | {"padding_share": _share(fact), "documents_per_row": fact["segments"] / fact["rows"]}
-                for split, fact in record.splits.items()
-            },
-        }
+    for name, record in manifest.stages.items():
+        if name in STAGES.names():
+            out |= STAGES.get(name)().summary(record)
     out["steps"] = {
         name: {
             "seconds": round(step.seconds, 3),
@@ -66,16 +45,13 @@ def summary(manifest: Manifest, root: str, watch: Progress) -> dict[str, Any]:
             "reused_units": step.reused,
             "phases": {name: round(seconds, 3) for name, seconds in sorted(step.usage.seconds.items())},
             "memory": step.usage.memory,
+            "says": step.says,
+            "in_rounds": step.in_rounds,
         }
         | ({"rounds": step.rounds, "merges": step.merges} if step.wanted else {})
         for name, step in watch.steps.items()
     }
     return out
-
-
-def _share(facts: dict[str, int]) -> float:
-    """Padding, of all positions of rows."""
-    return facts["padding"] / max(1, facts["padding"] + facts["tokens"])
 
 
 def show_summary(result: dict[str, Any]) -> None:
@@ -93,39 +69,18 @@ def show_summary(result: dict[str, Any]) -> None:
     lines.append(("text", size_text(result["text_bytes"])))
     if result.get("slow_path"):
         lines.append(("slow path", f"text is {result['slow_path']}"))
-    if "words" in result:
-        lines.append(("words", f"{result['words']:,} distinct of {result['pretokens']:,}"))
-    if "tokens" in result:
-        lines.append(("tokens", f"{result['tokens']:,}, {result['bytes_per_token']:.3f} bytes each"))
-    if result.get("deduplicated"):
-        dropped = f"{result['deduplicated']:,} documents, {result['deduplicated_tokens']:,} tokens, left out"
-        lines.append(("duplicates", dropped))
-    if "pack" in result:
-        pack = result["pack"]
-        splits = ", ".join(f"{rows:,} {split}" for split, rows in pack["rows_of"].items())
-        files = f"{pack['files']:,} file{'' if pack['files'] == 1 else 's'}"
-        upto = "up to " if pack["by_buckets"] else ""
-        lines.append(("rows", f"{pack['rows']:,} of {upto}{pack['seq_len']:,} tokens ({splits}) in {files}"))
-        for split, fact in pack["splits_of"].items():
-            packed = (
-                f"{fact['padding_share']:.3%} padding, {fact['documents_per_row']:.2f} documents a row, "
-                f"{fact['splits']:,} cuts inside documents"
-            )
-            if fact["truncated_tokens"] + fact["dropped_tokens"]:
-                packed += (
-                    f", {fact['truncated_tokens']:,} tokens truncated, {fact['dropped_tokens']:,} dropped with "
-                    f"{fact['dropped_documents']:,} documents"
-                )
-            lines.append((split, packed))
+    for name in result["stages"]:
+        if name in STAGES.names():
+            lines += STAGES.get(name)().lines(result)
     for name, step in result["steps"].items():
         if name == "prepare":
             continue
         rate = f", {size_text(step['bytes_per_second'])}/s" if step["bytes_per_second"] else ", done before"
         if "rounds" in step:
             rate = f", {step['merges']:,} merges after {step['rounds']:,} rounds"
-        elif name in ROUNDS:
+        elif step["in_rounds"]:
             rate = ", no merge was left to learn"
-        lines.append((SAYS[name], time_text(step["seconds"]) + rate))
+        lines.append((step["says"], time_text(step["seconds"]) + rate))
     lines.append(("committed", f"generation {result['generation']} of {result['root']}"))
     for label, text in lines:
         sys.stdout.write(f"{label:<14}{text}\n")
@@ -165,8 +120,8 @@ def show_profile(result: dict[str, Any]) -> None:
     table = Table("worker seconds", *names, "sum", "memory", box=None, pad_edge=False)
     for column in table.columns:
         column.justify, column.no_wrap = "right", True
-    for name, step in steps.items():
+    for step in steps.values():
         seconds = [step["phases"].get(phase, 0.0) for phase in names]
         cells = [f"{value:.2f}" if value >= 0.005 else "-" for value in seconds]
-        table.add_row(SAYS[name], *cells, f"{sum(seconds):.2f}", size_text(step["memory"]))
+        table.add_row(step["says"], *cells, f"{sum(seconds):.2f}", size_text(step["memory"]))
     Console(soft_wrap=True, highlight=False, width=max(100, Console().width)).print(table)

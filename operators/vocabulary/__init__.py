@@ -20,6 +20,7 @@ from pairloom.operators.errors import CorruptionError
 from pairloom.operators.models.bpe.joins import JoinTable
 from pairloom.operators.models.bpe.word import PairTable
 from pairloom.operators.models.foreign import open_foreign
+from pairloom.operators.schema import dtype_for
 from pairloom.operators.text.arrays import TextArray, text_of
 from pairloom.operators.text.normalize import NORMALIZERS
 from pairloom.operators.text.pretokenize import UNICODE_VERSION, Pretokenizer
@@ -102,7 +103,7 @@ class Vocabulary:
     @property
     def dtype(self) -> np.dtype[Any]:
         """The narrowest of uint16 and uint32 that holds every id."""
-        return np.dtype(np.uint16 if len(self.tokens) <= 1 << 16 else np.uint32)
+        return dtype_for(len(self.tokens))
 
     @property
     def fingerprint(self) -> str:

@@ -35,7 +35,8 @@ from pairloom.pipeline.audit.expected import (
     without_repeats,
 )
 from pairloom.pipeline.dataset.dataset import Dataset
-from pairloom.pipeline.stages.agreement import check_deduplicated, check_tokenized
+from pairloom.pipeline.flow.stage import check_filed
+from pairloom.pipeline.stages import STAGES
 from pairloom.pipeline.stages.select.mixed import TAKEN
 from pairloom.pipeline.store.files import StoredFile, check_stored, read_batches
 from pairloom.pipeline.store.receipts import Ledger
@@ -127,20 +128,13 @@ def _check_ledgers(dataset: Dataset, proof: Proof) -> None:
                 f"the ledgers of {len(receipts)} units of {stage} do not add up to that of the stage"
             )
         proof.units += len(receipts)
-        if stage != "count":  # whose files are merged ones
-            made = {file.sha256 for receipt in receipts for file in receipt.files}
-            for file in (*record.files, *record.rejected, *record.leftovers):
-                if file.sha256 not in made:
-                    raise CorruptionError(
-                        f"{dataset.objects.uri(file.path)} is in the manifest but in no receipt of {stage}"
-                    )
-        if stage == "tokenize":
-            counted = stages.get("count") if dataset.manifest.learned_in is None else None
-            check_tokenized(dataset.objects, receipts, counted)
-            proof.documents = record.ledger.documents_out
-            proof.tokens = record.ledger.tokens
-        if stage == "select" and record.files:
-            check_deduplicated(stages["tokenize"], record)
+        if stage in STAGES.names():
+            STAGES.get(stage)().check(dataset, receipts)
+        else:  # of a distribution that is not installed here
+            check_filed(dataset, stage, receipts)
+    if "tokenize" in stages:
+        proof.documents = stages["tokenize"].ledger.documents_out
+        proof.tokens = stages["tokenize"].ledger.tokens
 
 
 def _check_ids(dataset: Dataset, stored: StoredFile, values: npt.NDArray[Any], size: int) -> None:

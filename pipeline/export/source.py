@@ -112,7 +112,7 @@ class StoredSource:
 
     def _start(self, stored: list[StoredFile]) -> None:
         size = sum(file.bytes for file in stored)
-        self._observe(StepStarted(step="export", units=len(stored), reused=0, bytes=size))
+        self._observe(StepStarted(step="export", units=len(stored), reused=0, bytes=size, says="export"))
 
     def _open(self, stored: StoredFile) -> None:
         try:

@@ -10,12 +10,18 @@ __all__ = ["Event", "RoundDone", "StepFinished", "StepStarted", "UnitDone"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepStarted:
-    """A step begins: `units` of work over `bytes`, of which `reused` were done by an earlier run."""
+    """A step begins: `units` of work over `bytes`, of which `reused` were done by an earlier run.
+
+    `says` is what people read for the step, if not its name. `in_rounds` says that its units are workers that make merges
+    together, round by round.
+    """
 
     step: str
     units: int
     reused: int
     bytes: int
+    says: str = ""
+    in_rounds: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

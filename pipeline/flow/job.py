@@ -9,6 +9,7 @@ from pairloom.operators.errors import DataError
 from pairloom.pipeline.execution.base import Done, Executor, Task
 from pairloom.pipeline.flow.events import Event, StepFinished, StepStarted, UnitDone
 from pairloom.pipeline.flow.plan import Plan
+from pairloom.pipeline.stages import says
 from pairloom.pipeline.store.files import StoredFile, attempt_path, read_batches, write_bytes
 from pairloom.pipeline.store.manifest import Manifest, StageRecord
 from pairloom.pipeline.store.objects import Objects
@@ -71,13 +72,15 @@ class Job:
         sizes: Sequence[int],
         shared: Any = None,
         known: Mapping[str, Receipt] | None = None,
+        rejects_as_asked: bool = False,
     ) -> list[Receipt]:
         """Run the tasks of a step that have no receipt yet; the receipts of all, in the order of the tasks.
 
         `sizes` are the bytes that each task works on; `shared` is handed to every task; `known` are receipts by unit that need
         not be looked for. The largest are begun first, so that no worker is left alone with a large one at the end; which is
         done when changes nothing of what is made.
-        Raises DataError when more records were rejected than the recipe allows.
+        Raises DataError when more records were rejected than the recipe allows, unless `rejects_as_asked`: the recipe asked for
+        those of this step.
         """
         units = [task.unit for task in tasks]
         receipts: dict[str, Receipt | None] = dict(known or {})
@@ -86,32 +89,38 @@ class Job:
             receipts[unit] = receipt
         missing = [task for task, unit in zip(tasks, units, strict=True) if receipts[unit] is None]
         self.observe(
-            StepStarted(step=step, units=len(units), reused=len(units) - len(missing), bytes=sum(sizes))
+            StepStarted(
+                step=step,
+                units=len(units),
+                reused=len(units) - len(missing),
+                bytes=sum(sizes),
+                says=says(step),
+            )
         )
+        allowed = 1.0 if rejects_as_asked else self.plan.recipe.max_rejected
         weight = dict(zip(units, sizes, strict=True))
         missing.sort(key=lambda task: -weight[task.unit])
         for unit in units:
             if (receipt := receipts[unit]) is not None:
-                self._done(step, Done(step=receipt.stage, unit=unit, result=receipt), weight[unit])
+                self._done(step, Done(step=receipt.stage, unit=unit, result=receipt), weight[unit], allowed)
         for done in self.executor.run(missing, shared) if missing else ():
             receipts[done.unit] = done.result
-            self._done(step, done, weight[done.unit])
+            self._done(step, done, weight[done.unit], allowed)
         complete = [receipt for unit in units if (receipt := receipts[unit]) is not None]
         ledger = Ledger.sum(receipt.ledger for receipt in complete)
-        self._check_rejected(step, complete, ledger)
+        self._check_rejected(complete, ledger, allowed)
         self.observe(StepFinished(step=step, ledger=ledger))
         return complete
 
-    def _done(self, step: str, done: Done, size: int) -> None:
+    def _done(self, step: str, done: Done, size: int, allowed: float) -> None:
         ledger = done.result.ledger
-        if self.plan.recipe.max_rejected == 0:
-            self._check_rejected(step, [done.result], ledger)
+        if allowed == 0:
+            self._check_rejected([done.result], ledger, allowed)
         self.observe(UnitDone(step=step, bytes=size, ledger=ledger, usage=done.usage, retries=done.retries))
 
-    def _check_rejected(self, step: str, receipts: Sequence[Receipt], ledger: Ledger) -> None:
-        limit = self.plan.recipe.max_rejected
-        if step == "pack" or ledger.rejects <= limit * ledger.documents_in:
-            return  # what pack leaves out, the recipe asked for
+    def _check_rejected(self, receipts: Sequence[Receipt], ledger: Ledger, limit: float) -> None:
+        if ledger.rejects <= limit * ledger.documents_in:
+            return
         letters: list[str] = []
         for stored in dead_letters(receipts):
             for batch in read_batches(self.objects, stored):

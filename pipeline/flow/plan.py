@@ -3,38 +3,46 @@
 `make_plan` lists the inputs; everything after that is a pure function of the recipe and of what was listed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
-from typing import Any
 
 from pairloom.operators import Vocabulary
 from pairloom.operators.errors import PairloomError, RecipeError
 from pairloom.operators.models.bpe import ordinal_merges
-from pairloom.operators.selection.mixture import source_epochs
 from pairloom.operators.shown import Shown
-from pairloom.pipeline.identity import FORMAT_VERSION, fingerprint
 from pairloom.pipeline.inputs.storage import resolve
 from pairloom.pipeline.inputs.units import InputFile, Source, Unit, list_inputs, plan_units
 from pairloom.pipeline.recipe import CorpusSource, Cut, Recipe, VocabularyChoice
-from pairloom.pipeline.stages.exchange.partitions import Splits
-from pairloom.pipeline.stages.select.duplicates import digest_partitions
+from pairloom.pipeline.stages import stages
 from pairloom.pipeline.store.manifest import Manifest
 
-__all__ = ["STAGES", "Plan", "Projection", "SourceProjection", "make_plan", "project", "project_sources"]
-
-STAGES = ("count", "learn", "tokenize", "select", "pack")
+__all__ = ["Asked", "Plan", "make_plan"]
 
 # Stored bytes of a corpus for each partition of its word counts: the words of one partition fit a worker many times.
 PARTITION_BYTES = 256_000_000
-# Bytes of text per token that projections assume where nothing is known yet (English, 32k tokens: 4 to 4.5).
-BYTES_PER_TOKEN = 3.5
-# Stored bytes of the corpus a second of one worker, checks and writing included: English JSON Lines, 32k tokens, two
-# workers on two cores of an AMD EPYC virtual machine. A large corpus has relatively fewer words to learn from.
-RATES = {"count": 30e6, "learn": 100e6, "tokenize": 45e6, "select": 500e6, "pack": 45e6}
-# Stored bytes of a document where nothing is known yet, and what comparing one takes: its digest and its places.
-BYTES_PER_DOCUMENT = 2000
-BYTES_PER_DIGEST = 33
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a run is asked for: all that decides the keys of its stages.
+
+    `vocabulary` is the one that the recipe brings, `base` the one that learning goes on from, `kept` the generation whose
+    vocabulary stays, whatever has become of the inputs that it was learned from.
+    """
+
+    recipe: Recipe
+    files: Sequence[InputFile]
+    vocabulary: Vocabulary | None = None
+    base: Vocabulary | None = None
+    kept: Manifest | None = None
+
+    @property
+    def inputs(self) -> dict[str, object]:
+        """Everything about the corpus that decides its documents, for hashes."""
+        return {
+            "files": [[f.source, f.uri, f.size, f.version, f.format, f.compression] for f in self.files],
+            "fields": [[source.name, source.text, source.id] for source in self.recipe.corpus],
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -83,12 +91,8 @@ class Plan(Shown):
 
     @property
     def stages(self) -> tuple[str, ...]:
-        """The stages of this recipe, in order.
-
-        A recipe that brings its vocabulary neither counts nor learns; one that takes each document once selects nothing.
-        """
-        stages = STAGES if self.vocabulary is None else STAGES[2:]
-        return tuple(stage for stage in stages if stage != "select" or self.recipe.selects)
+        """The stages of this recipe, in order."""
+        return tuple(stage.name for stage in stages() if stage.wanted(self.recipe))
 
     def done(self, manifest: Manifest | None) -> tuple[str, ...]:
         """The stages that a manifest holds already."""
@@ -97,26 +101,6 @@ class Plan(Shown):
         return tuple(
             s for s in self.stages if s in manifest.stages and manifest.stages[s].key == self.keys[s]
         )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Projection:
-    """What a stage is expected to take: tasks, bytes of memory a task, bytes of disk, seconds on `workers` workers."""
-
-    stage: str
-    tasks: int
-    memory: int
-    disk: int
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceProjection:
-    """What a source is expected to have, in training tokens before duplicates are dropped, and how often it is taken."""
-
-    name: str
-    tokens: int
-    epochs: Fraction
 
 
 def make_plan(recipe: Recipe, *, keep: Manifest | None = None, cut: bool = True) -> Plan:
@@ -138,82 +122,22 @@ def make_plan(recipe: Recipe, *, keep: Manifest | None = None, cut: bool = True)
     if base is not None:
         _check_extensible(base, recipe.vocabulary)
     size = sum(file.size for file in inputs)
+    kept = keep if vocabulary is None else None
+    if kept is not None:
+        _check_kept(recipe, kept)
+    asked = Asked(recipe=recipe, files=inputs, vocabulary=vocabulary, base=base, kept=kept)
     return Plan(
         recipe=recipe,
         inputs=tuple(inputs),
         units=tuple(units),
-        keys=_keys(recipe, inputs, vocabulary, base, keep),
-        kept=keep is not None and vocabulary is None,
+        keys=_keys(asked),
+        kept=kept is not None,
         partitions=max(4, min(4096, -(-size // PARTITION_BYTES))),
         vocabulary=vocabulary,
         vocabulary_json=vocabulary_json,
         base=base,
         base_json=base_json,
     )
-
-
-def project_sources(plan: Plan) -> list[SourceProjection]:
-    """Project how often each source is taken; raises RecipeError where its mixture cannot be had of so much text."""
-    sizes = {source.name: 0 for source in plan.recipe.corpus}
-    for file in plan.inputs:
-        sizes[file.source] += file.size
-    train = 1 - plan.recipe.pack.validation
-    tokens = [int(size / BYTES_PER_TOKEN * train) for size in sizes.values()]
-    epochs = source_epochs([one.asked for one in plan.recipe.corpus], tokens, plan.recipe.mixture.tokens)
-    return [
-        SourceProjection(name=name, tokens=there, epochs=e)
-        for name, there, e in zip(sizes, tokens, epochs, strict=True)
-    ]
-
-
-def project(plan: Plan, workers: int) -> list[Projection]:
-    """Project each stage of a plan on so many workers."""
-    size = plan.bytes
-    unit = max((u.bytes for u in plan.units), default=0)
-    tokens = int(size / BYTES_PER_TOKEN)
-    width = 2 if plan.recipe.vocabulary.size <= 1 << 16 else 4
-    choice = plan.recipe.pack
-    documents = size // BYTES_PER_DOCUMENT
-    digests = digest_partitions(documents) if choice.deduplicate == "exact" else 0
-    taken = tokens
-    if plan.recipe.mixes:
-        taken = int(sum(source.epochs * source.tokens for source in project_sources(plan)))
-    files = Splits.of(
-        taken,
-        choice.file_tokens,
-        choice.validation,
-        mode=choice.shuffle.mode,
-        groups=choice.shuffle.groups,
-    ).train
-    repeats = plan.cut.repeats
-    counted = (600_000_000 + (2 if repeats else 8) * unit, size // 10 if repeats else size)
-    symbols = 0 if repeats else 17 * (size if plan.cut.weaker is None else tokens)
-    merges = 1 if plan.cut.weaker is None else 2 + plan.partitions  # both stages, and the pieces' segments
-    learn = (merges, 300_000_000 + size // 4 + symbols, 10 * plan.recipe.vocabulary.size)
-    if plan.recipe.vocabulary.learn.mode == "sharded":
-        members = min(plan.partitions, plan.recipe.vocabulary.learn.members or workers)
-        stages = 1 if plan.cut.weaker is None else 2
-        learn = (stages * members + merges, 500_000_000 + (size + 2 * symbols) // members, learn[2])
-    shape = {
-        "count": (len(plan.units) + plan.partitions, *counted),
-        "learn": learn,
-        "tokenize": (len(plan.units), 800_000_000, tokens * width),
-        "select": (
-            len(plan.units) + digests,
-            200_000_000 + max(unit, 120 * documents // max(1, digests) if digests else 0),
-            BYTES_PER_DIGEST * documents if digests else 0,
-        ),
-        "pack": (len(plan.units) + files, 300_000_000 + 5 * taken * width // (2 * files), 2 * taken * width),
-    }
-    out = []
-    for stage in plan.stages:
-        tasks, memory, disk = shape[stage]
-        busy = 1 if stage == "learn" else min(workers, tasks)
-        work = size if stage != "pack" else size * taken / max(1, tokens)
-        out.append(
-            Projection(stage=stage, tasks=tasks, memory=memory, disk=disk, seconds=work / RATES[stage] / busy)
-        )
-    return out
 
 
 def _source(choice: CorpusSource) -> Source:
@@ -259,50 +183,16 @@ def _check_extensible(base: Vocabulary, choice: VocabularyChoice) -> None:
         raise RecipeError(f"vocabulary.extend: {choice.extend} cannot be gone on with: {error}") from error
 
 
-def _keys(
-    recipe: Recipe,
-    inputs: list[InputFile],
-    vocabulary: Vocabulary | None,
-    base: Vocabulary | None,
-    keep: Manifest | None,
-) -> dict[str, str]:
-    """One hash a stage, each built on the one before."""
-    files = [[f.source, f.uri, f.size, f.version, f.format, f.compression] for f in inputs]
-    fields = [[source.name, source.text, source.id] for source in recipe.corpus]
-    choice = recipe.vocabulary
-    words: dict[str, Any]
-    if base is None:
-        words = {"cut": choice.cut().counted, "normalizer": choice.normalizer}
-    else:
-        words = {"cut": [base.pretokenizer.identity, None], "normalizer": base.normalizer}
-    weights = recipe.count_weights()
-    if len(set(weights.values())) > 1:
-        words["weights"] = weights
-    count = fingerprint({"format": FORMAT_VERSION, "files": files, "fields": fields, **words})
-    if vocabulary is None:
-        learned = choice.model_dump(
-            mode="json", include={"size", "special_tokens", "min_count", "superwords"}
-        )
-        learned["base"] = None if base is None else base.fingerprint
-        learn = fingerprint({"count": count, "vocabulary": learned})
-    else:
-        learn = vocabulary.fingerprint
-    if keep is not None and vocabulary is None:
-        count, learn = _kept_keys(recipe, keep)
-    tokenize = fingerprint(
-        {"files": files, "fields": fields, "vocabulary": learn, "tokenize": recipe.tokenize.model_dump()}
-    )
-    select = fingerprint(
-        {"tokenize": tokenize, "pack": recipe.pack.model_dump(include={"deduplicate", "validation"})}
-    )
-    asked = [source.model_dump(include={"weight", "epochs", "tokens"}) for source in recipe.corpus]
-    mixture = {"sources": asked, "mixture": recipe.mixture.model_dump()} if recipe.mixes else None
-    pack = fingerprint({"tokenize": tokenize, "pack": recipe.pack.model_dump(), "mixture": mixture})
-    return {"count": count, "learn": learn, "tokenize": tokenize, "select": select, "pack": pack}
+def _keys(asked: Asked) -> dict[str, str]:
+    """One hash a stage, each built on those before it."""
+    keys: dict[str, str] = {}
+    for stage in stages():
+        keys[stage.name] = stage.key(asked, keys)
+    return keys
 
 
-def _kept_keys(recipe: Recipe, keep: Manifest) -> tuple[str, str]:
-    """The keys of count and learn of a generation, if its vocabulary is what the recipe asks for."""
+def _check_kept(recipe: Recipe, keep: Manifest) -> None:
+    """Raise RecipeError unless the vocabulary of a generation is what the recipe asks for."""
     asked = recipe.vocabulary.model_dump(mode="json", by_alias=True, exclude={"learn"})
     had = keep.recipe["vocabulary"]
     if other := sorted(name for name in asked if asked[name] != had.get(name)):
@@ -311,4 +201,3 @@ def _kept_keys(recipe: Recipe, keep: Manifest) -> tuple[str, str]:
             f"the recipe asks for another vocabulary than generation {keep.generation} has ({changes}): learn it anew "
             "with --relearn, or put back what it was"
         )
-    return keep.stage("count").key, keep.stage("learn").key

@@ -17,59 +17,38 @@ from pairloom.pipeline.execution.base import Executor, never
 from pairloom.pipeline.execution.local import LocalExecutor
 from pairloom.pipeline.flow.events import Event
 from pairloom.pipeline.flow.job import Job
-from pairloom.pipeline.flow.plan import STAGES, Plan, make_plan
+from pairloom.pipeline.flow.plan import Plan, make_plan
 from pairloom.pipeline.flow.prepare import PrepareTask
 from pairloom.pipeline.recipe import Execution, Recipe
-from pairloom.pipeline.stages.count.tasks import count
-from pairloom.pipeline.stages.learn.tasks import learn
-from pairloom.pipeline.stages.pack.tasks import pack_rows
-from pairloom.pipeline.stages.select.mixed import select
-from pairloom.pipeline.stages.tokenize.task import tokenize
+from pairloom.pipeline.stages import leading_to, stage
 from pairloom.pipeline.store.gc import check_present
 from pairloom.pipeline.store.location import check_writable, open_objects
-from pairloom.pipeline.store.manifest import Manifest, StageRecord, commit, latest_manifest
+from pairloom.pipeline.store.manifest import Manifest, commit, latest_manifest
 from pairloom.pipeline.store.receipts import discard_all
 
 __all__ = ["executor_of", "run"]
-
-RUNS: dict[str, Callable[[Job], StageRecord]] = {
-    "count": count,
-    "learn": learn,
-    "tokenize": tokenize,
-    "select": select,
-    "pack": pack_rows,
-}
 
 
 def run(
     recipe: Recipe,
     *,
-    until: str = "pack",
+    until: str | None = None,
     observe: Callable[[Event], None] = lambda _: None,
     executor: Executor | None = None,
     plan: Plan | None = None,
     stop: Callable[[], bool] = never,
 ) -> Manifest:
-    """Run a recipe up to and with the stage `until`, commit a generation, and return its manifest.
+    """Run every stage of a recipe, or those up to and with `until`, commit a generation, and return its manifest.
 
     Stages that the last generation holds already are not run; where nothing is left to do, that generation is returned.
     `stop` is asked often; once it says True no unit is begun any more, and PreemptedError is raised (it means nothing
     where `executor` is given). Raises RecipeError, DataError (bad input), ConflictError (another run committed first),
     StorageError.
     """
-    if until not in STAGES:
-        raise ValueError(f"{until!r} is no stage")
     plan = plan or make_plan(recipe)
     objects = open_objects(recipe.root)
     last = latest_manifest(objects)
-    wanted = plan.stages[: plan.stages.index(until) + 1] if until in plan.stages else ()
-    if not wanted:
-        why = (
-            "neither mixes nor deduplicates"
-            if until == "select"
-            else "brings its vocabulary (vocabulary.from)"
-        )
-        raise RecipeError(f"the recipe {why}, so there is nothing to {until}")
+    wanted = _wanted(plan, until)
     done = plan.done(last)
     if last is not None and set(wanted) <= set(done):
         return last
@@ -80,12 +59,12 @@ def run(
         observe=observe,
         executor=executor or executor_of(recipe.execution, stop),
         last=last,
-        records={stage: last.stages[stage] for stage in done} if last else {},
+        records={name: last.stages[name] for name in done} if last else {},
     )
     job.prepare(PrepareTask(schemes=_schemes(plan)))
-    for stage in wanted:
-        if stage not in job.records:
-            job.records[stage] = RUNS[stage](job)
+    for name in wanted:
+        if name not in job.records:
+            job.records[name] = stage(name).run(job)
     check_present(objects, job.records.values(), last)
     vocabulary = job.vocabulary_file()
     fingerprint = None if vocabulary is None else job.vocabulary().fingerprint
@@ -96,11 +75,20 @@ def run(
         fingerprint=fingerprint,
         learned_in=(last.learned_in or last.generation) if plan.kept and last is not None else None,
         given_in=_given_in(plan, last, fingerprint),
-        stages={stage: job.records[stage] for stage in plan.stages if stage in job.records},
+        stages={name: job.records[name] for name in plan.stages if name in job.records},
     )
     commit(objects, manifest)
     discard_all(objects, job.scratch)
     return manifest
+
+
+def _wanted(plan: Plan, until: str | None) -> tuple[str, ...]:
+    """The stages to run, in order; raises RecipeError where the recipe has no stage `until`."""
+    if until is None:
+        return plan.stages
+    if until not in plan.stages:
+        raise RecipeError(f"the recipe {stage(until).unless}, so there is nothing to {until}")
+    return tuple(name for name in leading_to(until) if name in plan.stages)
 
 
 def _given_in(plan: Plan, last: Manifest | None, fingerprint: str | None) -> int | None:

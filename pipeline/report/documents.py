@@ -111,6 +111,7 @@ def document_facts(
     worst: list[tuple[float, dict[str, Any]]] = []
     for place, (documents, some) in results(
         "report tokens",
+        "measure tokens",
         tasks,
         sizes=[one.stored.bytes for one in made],
         executor=executor,

@@ -103,6 +103,7 @@ def read_parallel(
     made = dict(
         results(
             "report parallel",
+            "measure premiums",
             tasks,
             sizes=[unit.bytes for unit in units],
             executor=executor,

@@ -25,6 +25,7 @@ class Found:
 
 def results(
     step: str,
+    says: str,
     tasks: Sequence[Task],
     *,
     sizes: Sequence[int],
@@ -32,10 +33,13 @@ def results(
     observe: Callable[[Event], None],
     shared: Any = None,
 ) -> Iterator[tuple[int, Any]]:
-    """(number of the task, what it found), as they are done; `sizes` are the bytes that each works on, for progress."""
+    """(number of the task, what it found), as they are done.
+
+    For progress, `says` are the words for the step, and `sizes` the bytes that each task works on.
+    """
     places = {task.unit: i for i, task in enumerate(tasks)}
     total = Ledger()
-    observe(StepStarted(step=step, units=len(tasks), reused=0, bytes=sum(sizes)))
+    observe(StepStarted(step=step, units=len(tasks), reused=0, bytes=sum(sizes), says=says))
     for done in executor.run(tasks, shared) if tasks else ():
         place, found = places[done.unit], done.result
         ledger = Ledger(documents_in=found.documents, documents_out=found.documents)

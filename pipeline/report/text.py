@@ -298,6 +298,7 @@ def read_text(
     out = TextSums(tally=WordTally.empty(len(next(iter(own.values())))), of_units=len(units))
     for _, sums in results(
         "report text",
+        "measure text",
         tasks,
         sizes=[unit.bytes for unit in chosen],
         executor=executor,

@@ -22,7 +22,7 @@ import yaml
 
 from pairloom.jobs.cli import app
 from pairloom.pipeline import make_plan, parse_recipe
-from pairloom.pipeline.flow.plan import project
+from pairloom.pipeline.forecast.cluster import Cluster, forecast
 from tests.infra.kuberay import SCHEMAS
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -138,7 +138,8 @@ def test_workers_hold_as_many_tasks_as_they_have_processors(tmp_path: Path) -> N
         file.truncate(1000 * GB)
     document["corpus"][0]["paths"] = [str(sparse)]
     document["root"] = str(tmp_path / "out")
-    projected = {p.stage: p.memory for p in project(make_plan(parse_recipe(yaml.safe_dump(document))), 960)}
+    plan = make_plan(parse_recipe(yaml.safe_dump(document)))
+    projected = {p.stage: p.memory for p in forecast(plan, Cluster.of(960))}
     for name, pod in pods():
         if name.endswith("head"):
             continue

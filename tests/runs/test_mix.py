@@ -16,7 +16,7 @@ from pairloom.pipeline.audit.roundtrip import round_trip
 from pairloom.pipeline.audit.verify import Proof, verify
 from pairloom.pipeline.flow.events import Event, StepStarted
 from pairloom.pipeline.stages.exchange import partitions
-from pairloom.pipeline.stages.select import duplicates
+from pairloom.pipeline.stages.select import cost
 from pairloom.pipeline.stages.select import mixed as select
 from pairloom.pipeline.store.manifest import Manifest, SourceRecord
 from tests.support.corpora import contents, copies_of, documents, mixed_recipe_for, rows_of, write_jsonl
@@ -136,7 +136,7 @@ def test_each_source_delivers_its_share(
 def test_units_do_not_change_a_byte(
     tmp_path: Path, mode: str, strategy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(duplicates, "PARTITION_DOCUMENTS", 90)
+    monkeypatch.setattr(cost, "PARTITION_DOCUMENTS", 90)
     monkeypatch.setattr(select, "SPAN_RECORDS", 50)
     corpus = corpus_of({"web": 150, "books": 60})
     corpus["web"] += [("again", corpus["web"][3][1]), ("and again", corpus["books"][7][1])]

@@ -13,7 +13,7 @@ from pairloom.pipeline import Recipe, make_plan, run
 from pairloom.pipeline.execution.local import LocalExecutor
 from pairloom.pipeline.flow.events import Event, RoundDone
 from pairloom.pipeline.flow.log import RunLog, list_runs, read_run
-from pairloom.pipeline.flow.plan import project
+from pairloom.pipeline.forecast.cluster import Cluster, forecast
 from pairloom.pipeline.stages.learn.rounds import WordsPost, share_out
 from pairloom.pipeline.store.merge_log import MergeLog
 from tests.support.corpora import contents, open_objects_of, recipe_for, write_jsonl
@@ -119,7 +119,7 @@ def test_a_plan_spreads_the_memory_of_a_sharded_learner(folder: Path) -> None:
     memory = {}
     for mode in ("single", "sharded"):
         plan = make_plan(recipe(folder, mode))
-        (learn,) = [stage for stage in project(plan, 4) if stage.stage == "learn"]
+        (learn,) = [stage for stage in forecast(plan, Cluster.of(4)) if stage.stage == "learn"]
         memory[mode] = learn.memory
         assert learn.tasks == {"single": 1, "sharded": 5}[mode]
     assert memory["sharded"] != memory["single"]

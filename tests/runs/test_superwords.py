@@ -25,7 +25,8 @@ from pairloom.operators.text.pretokenize.chunks import RandomChunks
 from pairloom.pipeline import open_dataset, parse_recipe, run
 from pairloom.pipeline.execution.local import LocalExecutor
 from pairloom.pipeline.flow.events import Event, RoundDone, StepStarted, UnitDone
-from pairloom.pipeline.flow.plan import make_plan, project
+from pairloom.pipeline.flow.plan import make_plan
+from pairloom.pipeline.forecast.cluster import Cluster, forecast
 from tests.support.corpora import contents, documents, texts_of, write_jsonl
 
 SPECIAL = ["<|endoftext|>"]
@@ -301,7 +302,7 @@ def test_superwords_are_extended_within_their_limits(folder):
 @pytest.mark.parametrize("key", ["superwords", "supertokens"])
 def test_pieces_that_hardly_repeat_are_projected_to_take_their_room(folder, key):
     words, pieces = (
-        {one.stage: one for one in project(make_plan(recipe(folder, *settings)), workers=2)}
+        {one.stage: one for one in forecast(make_plan(recipe(folder, *settings)), Cluster.of(2))}
         for settings in ((), (f"vocabulary.{key}={{}}",))
     )
     size = make_plan(recipe(folder)).bytes

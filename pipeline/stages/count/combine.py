@@ -20,16 +20,11 @@ from pairloom.operators import WordCounts, merge_counts
 from pairloom.pipeline.flow.attempt import Attempt, UnitTask
 from pairloom.pipeline.flow.job import Job
 from pairloom.pipeline.phases import phase
+from pairloom.pipeline.stages.count.cost import COMBINE_BYTES, COMBINE_FILES, COMBINE_FROM, combine_memory
 from pairloom.pipeline.stages.count.files import WORDS, word_batch, words_of
 from pairloom.pipeline.store.files import StoredFile, open_arrow
 
-__all__ = ["COMBINE_BYTES", "COMBINE_FILES", "COMBINE_FROM", "CombineTask", "combine", "grouped"]
-
-# Pieces from which on files are combined: in an object store, at three requests of 30 ms for each, workers would wait three
-# hours in all for so many.
-COMBINE_FROM = 1 << 17
-COMBINE_BYTES = 512_000_000  # stored bytes of a group; each file may be held as a whole, as it is read ahead
-COMBINE_FILES = 64
+__all__ = ["CombineTask", "combine", "grouped"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +53,7 @@ class CombineTask(UnitTask):
 
     def need(self) -> int:
         """The files, as they are read ahead, and a partition of them, twice."""
-        return 300_000_000 + self.bytes + 4 * self.bytes // self.parts
+        return combine_memory(self.bytes, self.parts)
 
     def work(self, attempt: Attempt, shared: Any) -> None:
         """Read side by side, merge, write."""

@@ -24,6 +24,7 @@ from pairloom.pipeline.inputs.units import Unit
 from pairloom.pipeline.phases import in_phase, phase
 from pairloom.pipeline.recipe import Cut
 from pairloom.pipeline.stages.count.combine import combine
+from pairloom.pipeline.stages.count.cost import count_memory, merge_memory
 from pairloom.pipeline.stages.count.files import PAIRS, WORDS, word_batch, words_of
 from pairloom.pipeline.store.files import StoredFile, open_arrow
 from pairloom.pipeline.store.manifest import StageRecord
@@ -63,7 +64,7 @@ class CountTask(UnitTask):
 
     def need(self) -> int:
         """A table of words and a few batches of text; pieces hardly repeat and are held whole."""
-        return 600_000_000 + (2 if self.cut.repeats else 8) * self.input.bytes
+        return count_memory(self.input.bytes, repeats=self.cut.repeats)
 
     def work(self, attempt: Attempt, shared: Any) -> None:
         """Read, normalize, count, partition, write."""
@@ -114,7 +115,7 @@ class MergeTask(UnitTask):
 
     def need(self) -> int:
         """The partition's words, twice."""
-        return 200_000_000 + 4 * self.expected_bytes
+        return merge_memory(self.expected_bytes)
 
     def work(self, attempt: Attempt, shared: "Weighted") -> None:
         """Merge, write the words, write the pairs."""

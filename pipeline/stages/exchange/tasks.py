@@ -22,6 +22,7 @@ from pairloom.pipeline.flow.attempt import Attempt, UnitTask
 from pairloom.pipeline.flow.job import Job
 from pairloom.pipeline.identity import fingerprint
 from pairloom.pipeline.phases import phase
+from pairloom.pipeline.stages.exchange.cost import REGROUP_BYTES, exchange_memory, regroup_memory
 from pairloom.pipeline.stages.exchange.files import INDEX, Exchanged, Made, Spread, write_spread
 from pairloom.pipeline.stages.exchange.partitions import Splits
 from pairloom.pipeline.stages.select.copies import Selection, taken_counts
@@ -33,8 +34,6 @@ from pairloom.pipeline.store.manifest import StageRecord
 from pairloom.pipeline.store.receipts import Receipt
 
 __all__ = ["ExchangeTask", "RegroupTask", "exchange_tasks", "regroup_tasks"]
-
-REGROUP_BYTES = 512_000_000  # of exchange files in a task that spreads a batch of theirs again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,8 +79,8 @@ class ExchangeTask(UnitTask):
 
     def need(self) -> int:
         """The shard, a partition of it, and what is known of each copy."""
-        copies = 0 if self.selection is None else 120 * self.selection.most * self.shard.stored.rows
-        return 300_000_000 + 2 * self.shard.stored.bytes + copies
+        copies = 0 if self.selection is None else self.selection.most * self.shard.stored.rows
+        return exchange_memory(self.shard.stored.bytes, copies)
 
     def work(self, attempt: Attempt, shared: tuple[StoredFile, ...] | None) -> None:
         """Read, find out where each document goes, write."""
@@ -184,7 +183,7 @@ class RegroupTask(UnitTask):
 
     def need(self) -> int:
         """The documents of the batch, and a partition of them."""
-        return 300_000_000 + 2 * self.bytes
+        return regroup_memory(self.bytes)
 
     def work(self, attempt: Attempt, shared: Exchanged) -> None:
         """Read what the files have of the batch, write it partition by partition."""

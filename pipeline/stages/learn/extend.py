@@ -6,6 +6,7 @@ from pairloom.operators import Vocabulary, extend_bpe, learn_superwords, merge_c
 from pairloom.pipeline.flow.attempt import Attempt, UnitTask
 from pairloom.pipeline.recipe import Superwords
 from pairloom.pipeline.stages.count.files import read_words
+from pairloom.pipeline.stages.learn.cost import extend_memory
 from pairloom.pipeline.stages.learn.files import most_frequent, publish
 from pairloom.pipeline.store.files import StoredFile
 
@@ -43,7 +44,7 @@ class ExtendTask(UnitTask):
 
     def need(self) -> int:
         """The words and their symbols."""
-        return 300_000_000 + 16 * sum(file.bytes for file in self.words)
+        return extend_memory(sum(file.bytes for file in self.words))
 
     def work(self, attempt: Attempt, shared: Vocabulary) -> None:
         """Learn; write `tokenizer.json` and the most frequent words, which superwords have none of."""

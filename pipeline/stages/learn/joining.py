@@ -28,6 +28,7 @@ from pairloom.operators.models.bpe.superwords import assemble_superwords
 from pairloom.pipeline.flow.attempt import Attempt, UnitTask
 from pairloom.pipeline.flow.job import Job
 from pairloom.pipeline.phases import phase
+from pairloom.pipeline.stages.learn.cost import assemble_memory
 from pairloom.pipeline.stages.learn.files import publish, read_memo
 from pairloom.pipeline.stages.learn.pieces import SegmentsPost, SegmentTask, read_segments
 from pairloom.pipeline.stages.learn.rounds import in_rounds, learn_in_rounds
@@ -128,7 +129,7 @@ class AssembleJoinedTask(UnitTask):
 
     def need(self) -> int:
         """The memo's words, several times, and the vocabulary."""
-        return 600_000_000 + 4 * self.join.memo.bytes
+        return assemble_memory(self.join.memo.bytes)
 
     def work(self, attempt: Attempt, shared: Vocabulary) -> None:
         """Read the merges; write what `JoinTask` writes."""

@@ -15,6 +15,7 @@ from pairloom.operators.models.bpe.sharded import Partition, TokenWords
 from pairloom.pipeline.flow.attempt import Attempt, UnitTask
 from pairloom.pipeline.phases import phase
 from pairloom.pipeline.stages.count.files import read_words
+from pairloom.pipeline.stages.learn.cost import segment_memory
 from pairloom.pipeline.stages.learn.rounds import MemberPost
 from pairloom.pipeline.store.files import StoredFile, one_array, open_arrow
 from pairloom.pipeline.store.location import open_objects
@@ -44,7 +45,7 @@ class SegmentTask(UnitTask):
 
     def need(self) -> int:
         """The pieces twice, and at most one id of 4 bytes a byte."""
-        return 400_000_000 + 6 * self.pieces.bytes
+        return segment_memory(self.pieces.bytes)
 
     def work(self, attempt: Attempt, shared: Vocabulary) -> None:
         """Segment; write the pieces as tokens."""

@@ -31,7 +31,9 @@ from pairloom.pipeline.execution.arena import arena
 from pairloom.pipeline.execution.base import Crew, Executor, Task
 from pairloom.pipeline.flow.events import RoundDone, StepFinished, StepStarted, UnitDone
 from pairloom.pipeline.flow.job import Job
+from pairloom.pipeline.stages import says
 from pairloom.pipeline.stages.count.files import read_pairs, read_words
+from pairloom.pipeline.stages.learn.cost import MEMBERS
 from pairloom.pipeline.store.files import StoredFile
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.merge_log import MergeLog
@@ -39,9 +41,6 @@ from pairloom.pipeline.store.objects import Objects
 from pairloom.pipeline.store.receipts import Ledger
 
 __all__ = ["MemberPost", "WordsPost", "in_rounds", "learn_in_rounds", "share_out"]
-
-# What all members tell is added up by one driver: some 120 kB a round each.
-MEMBERS = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,7 +202,9 @@ def learn_in_rounds(
     members = choice.members or _members(post(0, range(len(sizes))).projected, job.executor)
     members = max(1, min(len(sizes), members))
     shares = share_out(sizes, members)
-    job.observe(StepStarted(step=step, units=members, reused=0, bytes=sum(sizes)))
+    job.observe(
+        StepStarted(step=step, units=members, reused=0, bytes=sum(sizes), says=says(step), in_rounds=True)
+    )
     allowed = job.executor.room(members)
     crew = job.executor.crew(
         [

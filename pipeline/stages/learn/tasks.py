@@ -19,6 +19,7 @@ from pairloom.pipeline.flow.attempt import Attempt, UnitTask
 from pairloom.pipeline.flow.job import Job
 from pairloom.pipeline.recipe import Superwords
 from pairloom.pipeline.stages.count.files import read_pairs, read_words
+from pairloom.pipeline.stages.learn.cost import assemble_memory, learn_memory
 from pairloom.pipeline.stages.learn.extend import ExtendTask
 from pairloom.pipeline.stages.learn.files import most_frequent, publish
 from pairloom.pipeline.stages.learn.joining import join_words
@@ -63,7 +64,7 @@ class LearnTask(UnitTask):
 
     def need(self) -> int:
         """The words and their symbols."""
-        return 300_000_000 + 12 * sum(file.bytes for file in self.words)
+        return learn_memory(sum(file.bytes for file in self.words))
 
     def work(self, attempt: Attempt, shared: Any) -> None:
         """Learn; write `tokenizer.json` and the most frequent words."""
@@ -103,7 +104,7 @@ class AssembleTask(UnitTask):
 
     def need(self) -> int:
         """The words of one partition and the memo's, twice."""
-        return 600_000_000 + 4 * max((file.bytes for file in self.learn.words), default=0)
+        return assemble_memory(max((file.bytes for file in self.learn.words), default=0))
 
     def work(self, attempt: Attempt, shared: Any) -> None:
         """Read the merges and, one partition after another, the words; write what `LearnTask` writes."""

@@ -18,6 +18,7 @@ from pairloom.operators.pack import PackPlan
 from pairloom.operators.schema import OFFSET, SOURCES, Column, columns_of, file_facts, leftover_schema
 from pairloom.operators.tokens import TokenBatch
 from pairloom.pipeline.flow.attempt import Attempt, UnitTask
+from pairloom.pipeline.stages.pack.cost import carry_memory
 from pairloom.pipeline.stages.pack.rows import RowSettings, write_rows
 from pairloom.pipeline.store.files import StoredFile, open_arrow
 
@@ -49,7 +50,7 @@ class CarryTask(UnitTask):
 
     def need(self) -> int:
         """The leftovers, and a batch of rows."""
-        return 300_000_000 + 2 * sum(file.bytes for file in self.leftovers)
+        return carry_memory(sum(file.bytes for file in self.leftovers))
 
     def work(self, attempt: Attempt, shared: Any) -> None:
         """Read, plan, write."""

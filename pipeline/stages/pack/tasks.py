@@ -26,6 +26,7 @@ from pairloom.pipeline.stages.exchange.contents import known_contents, spread_al
 from pairloom.pipeline.stages.exchange.files import Exchanged
 from pairloom.pipeline.stages.exchange.partitions import Splits
 from pairloom.pipeline.stages.pack.carry import carry_tasks, write_leftover
+from pairloom.pipeline.stages.pack.cost import pack_memory
 from pairloom.pipeline.stages.pack.rows import RowSettings, write_rows
 from pairloom.pipeline.stages.select.mixed import selections, taken
 from pairloom.pipeline.store.files import StoredFile
@@ -71,7 +72,7 @@ class PackTask(UnitTask):
     def need(self) -> int:
         """The partition as it is read, the plan, and a batch of rows."""
         documents, tokens, _ = self.documents
-        return 300_000_000 + 5 * tokens * self.width // 2 + 200 * documents
+        return pack_memory(tokens * self.width, documents)
 
     def work(self, attempt: Attempt, shared: tuple[Exchanged, ...]) -> None:
         """Read, order, plan, write."""
@@ -197,7 +198,13 @@ def _pack(
     job: Job, tasks: list[PackTask], groups: tuple[Exchanged, ...], splits: Splits, settings: RowSettings
 ) -> dict[str, list[Receipt]]:
     """Pack the partitions, and what they leave; the receipts of each split."""
-    packed = job.step("pack", tasks, shared=groups, sizes=[task.width * task.documents[1] for task in tasks])
+    packed = job.step(
+        "pack",
+        tasks,
+        shared=groups,
+        sizes=[task.width * task.documents[1] for task in tasks],
+        rejects_as_asked=True,
+    )
     made: dict[str, list[Receipt]] = {"train": [], "validation": []}
     for task, receipt in zip(tasks, packed, strict=True):
         made[task.split].append(receipt)

@@ -14,20 +14,15 @@ import pyarrow as pa
 
 from pairloom.operators.selection.duplicates import later_duplicates
 from pairloom.pipeline.flow.attempt import Attempt, UnitTask
+from pairloom.pipeline.stages.select.cost import compare_memory
 from pairloom.pipeline.stages.select.survey import split_counts
 from pairloom.pipeline.store.files import StoredFile, open_arrow
 from pairloom.pipeline.store.objects import Objects
 from pairloom.pipeline.store.receipts import Ledger
 
-__all__ = ["DuplicatesTask", "digest_partitions", "read_duplicates"]
+__all__ = ["DuplicatesTask", "read_duplicates"]
 
-PARTITION_DOCUMENTS = 1 << 23  # whose digests a task sorts, in about a gigabyte
 DUPLICATES = pa.schema([pa.field("ordinal", pa.int64(), nullable=False)])
-
-
-def digest_partitions(documents: int) -> int:
-    """Into how many partitions the digests of so many documents go."""
-    return max(1, -(-documents // PARTITION_DOCUMENTS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +56,7 @@ class DuplicatesTask(UnitTask):
 
     def need(self) -> int:
         """The partition's digests as read and as sorted."""
-        return 200_000_000 + 120 * self.expected_documents
+        return compare_memory(self.expected_documents)
 
     def work(self, attempt: Attempt, shared: tuple[StoredFile, ...]) -> None:
         """Read, compare, list."""

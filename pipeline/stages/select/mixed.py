@@ -21,7 +21,8 @@ from pairloom.pipeline.identity import fingerprint
 from pairloom.pipeline.recipe import Recipe
 from pairloom.pipeline.stages.agreement import check_deduplicated, check_surveyed
 from pairloom.pipeline.stages.select.copies import ORDINAL_BITS, Selection
-from pairloom.pipeline.stages.select.duplicates import DuplicatesTask, digest_partitions
+from pairloom.pipeline.stages.select.cost import digest_partitions
+from pairloom.pipeline.stages.select.duplicates import DuplicatesTask
 from pairloom.pipeline.stages.select.survey import SurveyTask
 from pairloom.pipeline.stages.tokenize.shards import PlacedShard, placed_shards
 from pairloom.pipeline.store.files import StoredFile

@@ -15,6 +15,7 @@ from pairloom.operators.schema import INPUT_IDS
 from pairloom.operators.selection.duplicates import digest_parts, digests
 from pairloom.operators.selection.order import in_validation
 from pairloom.pipeline.flow.attempt import Attempt, UnitTask
+from pairloom.pipeline.stages.select.cost import survey_memory
 from pairloom.pipeline.stages.tokenize.shards import PlacedShard
 from pairloom.pipeline.store.files import open_arrow
 from pairloom.pipeline.store.receipts import Ledger
@@ -71,7 +72,7 @@ class SurveyTask(UnitTask):
 
     def need(self) -> int:
         """A batch of tokens, and the digests twice."""
-        return 200_000_000 + self.shard.stored.bytes + 100 * self.shard.stored.rows
+        return survey_memory(self.shard.stored.bytes, self.shard.stored.rows if self.parts else 0)
 
     def work(self, attempt: Attempt, shared: Any) -> None:
         """Measure every document, hash it if asked, partition, write."""

@@ -25,6 +25,7 @@ from pairloom.pipeline.phases import elapsed, phase
 from pairloom.pipeline.recipe import Recipe
 from pairloom.pipeline.stages.agreement import SPECIAL_TOKEN_IN_TEXT, check_tokenized
 from pairloom.pipeline.stages.learn.files import read_memo
+from pairloom.pipeline.stages.tokenize.cost import TOKENIZE_MEMORY
 from pairloom.pipeline.stages.tokenize.reuse import Known, earlier_shards, known_slices
 from pairloom.pipeline.store.coverage import Coverage
 from pairloom.pipeline.store.manifest import StageRecord
@@ -61,7 +62,7 @@ class TokenizeTask(UnitTask):
 
     def need(self) -> int:
         """The memo, the table of further words, and a few batches of text and tokens."""
-        return 800_000_000
+        return TOKENIZE_MEMORY
 
     def work(self, attempt: Attempt, shared: Vocabulary) -> None:
         """Read, encode, write."""

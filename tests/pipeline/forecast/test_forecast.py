@@ -14,8 +14,12 @@ from pairloom.jobs.show.forecast import cluster_of
 from pairloom.operators.errors import RecipeError
 from pairloom.pipeline import Plan, make_plan, parse_recipe, run
 from pairloom.pipeline.forecast.cluster import Cluster, forecast
-from pairloom.pipeline.forecast.shape import Requests, Shape, requests_of, shape_of
+from pairloom.pipeline.forecast.requests import Requests
 from pairloom.pipeline.stages.count import combine
+from pairloom.pipeline.stages.count.cost import Counting
+from pairloom.pipeline.stages.learn.cost import Learning
+from pairloom.pipeline.stages.pack.cost import Packing
+from pairloom.pipeline.stages.tokenize.cost import Tokenizing
 from pairloom.pipeline.store.receipts import FEW
 from tests.support.corpora import documents, recipe_for, write_jsonl
 from tests.support.servers import Proxy
@@ -83,35 +87,34 @@ def test_requests_are_those_of_a_run(
             assert found[1] in STAGES
     leftovers = len(manifest.stages["pack"].leftovers)
     groups = -(-units // 6) if combining else 0
-    shape = Shape(
-        units=units,
-        partitions=partitions,
-        files=files,
-        groups=groups,
-        leftovers=leftovers,
-        kept=int(mode == "none"),
-        pieces=0,
+    packing = Packing(units=units, files=files, leftovers=leftovers, kept=int(mode == "none"), pieces=0)
+    asked = (
+        Counting(units=units, partitions=partitions, groups=groups),
+        Learning(partitions=partitions),
+        Tokenizing(units=units),
+        packing,
     )
-    asked = {stage: requests for stage, requests in requests_of(shape).items() if stage != "select"}
-    total = sum(asked.values(), Requests())
-    # A commit writes the manifest and the hint to it: not below data/.
-    assert seen["writes"] == total.writes - 2
+    total = sum((one.requests for one in asked), Requests())
+    assert seen["writes"] == total.writes
     assert seen["reads"] == total.reads
     # Not every unit has documents for every packed file.
-    most = requests_of(replace(shape, pieces=None))["pack"].reads - asked["pack"].reads
+    most = replace(packing, pieces=None).requests.reads - packing.requests.reads
     assert 0 < seen["pieces"] <= most
 
 
 def test_large_files_take_more_requests() -> None:
-    small = requests_of(Shape(units=100, partitions=8, files=10))
-    large = requests_of(
-        Shape(units=100, partitions=8, files=10, words=50 << 20, tokens=200 << 20, rows=1 << 30)
-    )
-    for stage in ("count", "tokenize", "pack"):
-        assert large[stage].reads > small[stage].reads
-        assert large[stage].writes > small[stage].writes
+    counting, tokenizing = Counting(units=100, partitions=8), Tokenizing(units=100)
+    packing = Packing(units=100, files=10)
+    for small, large in (
+        (counting, replace(counting, words=50 << 20)),
+        (tokenizing, replace(tokenizing, tokens=200 << 20)),
+        (packing, replace(packing, tokens=200 << 20, rows=1 << 30)),
+    ):
+        assert large.requests.reads > small.requests.reads
+        assert large.requests.writes > small.requests.writes
     # 200 MiB are 13 parts, one request to begin and one to end.
-    assert large["tokenize"].writes - small["tokenize"].writes == 100 * 14
+    large = replace(tokenizing, tokens=200 << 20)
+    assert large.requests.writes - tokenizing.requests.writes == 100 * 14
 
 
 def test_what_limits_is_named(tmp_path: Path) -> None:
@@ -131,10 +134,10 @@ def test_what_limits_is_named(tmp_path: Path) -> None:
     assert {f.stage: f.limit for f in forecast(plan, vast, remote=False)}["tokenize"] == "few tasks"
     remote = {f.stage: f for f in forecast(plan, CLUSTER, remote=True)}
     assert remote["pack"].limit == "requests"
-    shape = shape_of(plan)
-    assert shape.width > 1  # in two steps, so that not every packed file reads of every unit
-    batches = -(-shape.files // shape.width)
-    assert shape.units * batches < remote["pack"].requests.reads < shape.units * shape.files
+    packing = Packing.of(plan)
+    assert packing.width > 1  # in two steps, so that not every packed file reads of every unit
+    least, most = packing.units * packing.batches, packing.units * packing.files
+    assert least < remote["pack"].requests.reads < most
 
 
 def test_learning_in_rounds_needs_less_of_each_machine_and_more_in_all(tmp_path: Path) -> None:
@@ -167,12 +170,12 @@ def _learning(plan: Plan, mode: str) -> Plan:
 
 
 def test_word_counts_are_combined_where_their_pieces_are_many(tmp_path: Path) -> None:
-    shape = shape_of(plan_of(tmp_path, TB))
-    assert shape.groups < shape.units / 30
-    plain = requests_of(replace(shape, groups=0))["count"]
-    assert requests_of(shape)["count"].reads < plain.reads / 20
+    counting = Counting.of(plan_of(tmp_path, TB))
+    assert counting.groups < counting.units / 30
+    plain = replace(counting, groups=0)
+    assert counting.requests.reads < plain.requests.reads / 20
     (tmp_path / "small").mkdir()
-    assert shape_of(plan_of(tmp_path / "small", TB // 100)).groups == 0
+    assert Counting.of(plan_of(tmp_path / "small", TB // 100)).groups == 0
 
 
 def test_every_stage_of_a_recipe_that_selects_is_forecast(tmp_path: Path) -> None:

@@ -1,0 +1,76 @@
+"""The stage that counts the words of the corpus."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pairloom.pipeline.flow.stage import Stage
+from pairloom.pipeline.identity import FORMAT_VERSION, fingerprint
+
+if TYPE_CHECKING:
+    from pairloom.pipeline.dataset.dataset import Dataset
+    from pairloom.pipeline.flow.job import Job
+    from pairloom.pipeline.flow.plan import Asked, Plan
+    from pairloom.pipeline.forecast.cost import Cluster, Cost
+    from pairloom.pipeline.recipe import Recipe
+    from pairloom.pipeline.store.manifest import StageRecord
+    from pairloom.pipeline.store.receipts import Receipt
+
+__all__ = ["Count"]
+
+
+class Count(Stage):
+    """Text to word counts."""
+
+    name = "count"
+    help = "Count the words of the corpus."
+    after = None
+    unless = "brings its vocabulary (vocabulary.from)"
+    says: ClassVar[Mapping[str, str]] = {
+        "count": "count words",
+        "combine": "add counts",
+        "merge": "merge counts",
+        "combine pieces": "add pieces",
+        "merge pieces": "merge pieces",
+    }
+
+    def wanted(self, recipe: "Recipe") -> bool:
+        """Where there is a vocabulary to learn."""
+        return recipe.vocabulary.from_ is None
+
+    def key(self, asked: "Asked", before: Mapping[str, str]) -> str:
+        """The corpus, how it is cut and normalized, and how much each source counts."""
+        if asked.kept is not None:
+            return asked.kept.stage("count").key
+        base, choice = asked.base, asked.recipe.vocabulary
+        words: dict[str, Any]
+        if base is None:
+            words = {"cut": choice.cut().counted, "normalizer": choice.normalizer}
+        else:
+            words = {"cut": [base.pretokenizer.identity, None], "normalizer": base.normalizer}
+        weights = asked.recipe.count_weights()
+        if len(set(weights.values())) > 1:
+            words["weights"] = weights
+        return fingerprint({"format": FORMAT_VERSION, **asked.inputs, **words})
+
+    def cost(self, plan: "Plan", cluster: "Cluster") -> "Cost":
+        """Every unit once, then every partition."""
+        from pairloom.pipeline.stages.count.cost import cost
+
+        return cost(plan)
+
+    def run(self, job: "Job") -> "StageRecord":
+        """Count, then merge."""
+        from pairloom.pipeline.stages.count.tasks import count
+
+        return count(job)
+
+    def check(self, dataset: "Dataset", receipts: Sequence["Receipt"]) -> None:
+        """Nothing more: the files are merged ones, and in no receipt of a unit."""
+
+    def summary(self, record: "StageRecord") -> dict[str, Any]:
+        """Words and pretokens."""
+        return dict(record.facts)
+
+    def lines(self, summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """Distinct words, of how many pretokens."""
+        yield "words", f"{summary['words']:,} distinct of {summary['pretokens']:,}"

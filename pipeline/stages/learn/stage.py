@@ -1,0 +1,69 @@
+"""The stage that learns the vocabulary."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pairloom.pipeline.flow.stage import Stage
+from pairloom.pipeline.identity import fingerprint
+
+if TYPE_CHECKING:
+    from pairloom.pipeline.flow.job import Job
+    from pairloom.pipeline.flow.plan import Asked, Plan
+    from pairloom.pipeline.forecast.cost import Cluster, Cost
+    from pairloom.pipeline.recipe import Recipe
+    from pairloom.pipeline.store.manifest import StageRecord
+
+__all__ = ["Learn"]
+
+
+class Learn(Stage):
+    """Word counts to a vocabulary."""
+
+    name = "learn"
+    help = "Learn the vocabulary, counting first if need be."
+    after = "count"
+    unless = "brings its vocabulary (vocabulary.from)"
+    says: ClassVar[Mapping[str, str]] = {
+        "rounds": "learn rounds",
+        "learn": "learn merges",
+        "segment": "segment",
+        "join rounds": "join rounds",
+        "join words": "join words",
+    }
+
+    def wanted(self, recipe: "Recipe") -> bool:
+        """Where the recipe brings no vocabulary."""
+        return recipe.vocabulary.from_ is None
+
+    def key(self, asked: "Asked", before: Mapping[str, str]) -> str:
+        """The counts and what is to be learned of them; of a vocabulary that is there, its fingerprint."""
+        if asked.vocabulary is not None:
+            return asked.vocabulary.fingerprint
+        if asked.kept is not None:
+            return asked.kept.stage("learn").key
+        choice = asked.recipe.vocabulary
+        learned = choice.model_dump(
+            mode="json", include={"size", "special_tokens", "min_count", "superwords"}
+        )
+        learned["base"] = None if asked.base is None else asked.base.fingerprint
+        return fingerprint({"count": before["count"], "vocabulary": learned})
+
+    def cost(self, plan: "Plan", cluster: "Cluster") -> "Cost":
+        """One task, or members that learn in rounds."""
+        from pairloom.pipeline.stages.learn.cost import cost
+
+        return cost(plan, cluster)
+
+    def run(self, job: "Job") -> "StageRecord":
+        """Learn; with superwords in two stages."""
+        from pairloom.pipeline.stages.learn.tasks import learn
+
+        return learn(job)
+
+    def summary(self, record: "StageRecord") -> dict[str, Any]:
+        """Nothing: the vocabulary is told of whether it was learned or not."""
+        return {}
+
+    def lines(self, summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """Nothing."""
+        yield from ()

@@ -1,0 +1,69 @@
+"""The stage that finds out which documents there are to take."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pairloom.pipeline.flow.stage import Stage, check_filed
+from pairloom.pipeline.identity import fingerprint
+
+if TYPE_CHECKING:
+    from pairloom.pipeline.dataset.dataset import Dataset
+    from pairloom.pipeline.flow.job import Job
+    from pairloom.pipeline.flow.plan import Asked, Plan
+    from pairloom.pipeline.forecast.cost import Cluster, Cost
+    from pairloom.pipeline.recipe import Recipe
+    from pairloom.pipeline.store.manifest import StageRecord
+    from pairloom.pipeline.store.receipts import Receipt
+
+__all__ = ["Select"]
+
+
+class Select(Stage):
+    """Token shards to what each source has, and which of its documents an earlier one holds already."""
+
+    name = "select"
+    help = "Survey the sources and drop duplicates, tokenizing first if need be."
+    after = "tokenize"
+    unless = "neither mixes nor deduplicates"
+    says: ClassVar[Mapping[str, str]] = {"survey": "digest tokens", "select": "select"}
+
+    def wanted(self, recipe: "Recipe") -> bool:
+        """Where any document may be left out or taken more than once."""
+        return recipe.selects
+
+    def key(self, asked: "Asked", before: Mapping[str, str]) -> str:
+        """The tokens, and what is held out and left out of them; not the mixture."""
+        choice = asked.recipe.pack.model_dump(include={"deduplicate", "validation"})
+        return fingerprint({"tokenize": before["tokenize"], "pack": choice})
+
+    def cost(self, plan: "Plan", cluster: "Cluster") -> "Cost":
+        """Every shard once, and every digest."""
+        from pairloom.pipeline.stages.select.cost import cost
+
+        return cost(plan)
+
+    def run(self, job: "Job") -> "StageRecord":
+        """Survey every shard; find the duplicates among all of them."""
+        from pairloom.pipeline.stages.select.mixed import select
+
+        return select(job)
+
+    def check(self, dataset: "Dataset", receipts: Sequence["Receipt"]) -> None:
+        """What is left and what is left out are what was tokenized."""
+        from pairloom.pipeline.stages.agreement import check_deduplicated
+
+        check_filed(dataset, self.name, receipts)
+        stages = dataset.manifest.stages
+        if stages[self.name].files:
+            check_deduplicated(stages["tokenize"], stages[self.name])
+
+    def summary(self, record: "StageRecord") -> dict[str, Any]:
+        """Duplicates, and their tokens."""
+        ledger = record.ledger
+        return {"deduplicated": ledger.deduplicated, "deduplicated_tokens": ledger.deduplicated_tokens}
+
+    def lines(self, summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """What is left out, if anything is."""
+        if summary["deduplicated"]:
+            tokens = f"{summary['deduplicated_tokens']:,} tokens"
+            yield "duplicates", f"{summary['deduplicated']:,} documents, {tokens}, left out"

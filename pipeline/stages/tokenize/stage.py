@@ -1,0 +1,66 @@
+"""The stage that makes tokens of text."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pairloom.pipeline.flow.stage import Stage, check_filed
+from pairloom.pipeline.identity import fingerprint
+
+if TYPE_CHECKING:
+    from pairloom.pipeline.dataset.dataset import Dataset
+    from pairloom.pipeline.flow.job import Job
+    from pairloom.pipeline.flow.plan import Asked, Plan
+    from pairloom.pipeline.forecast.cost import Cluster, Cost
+    from pairloom.pipeline.recipe import Recipe
+    from pairloom.pipeline.store.manifest import StageRecord
+    from pairloom.pipeline.store.receipts import Receipt
+
+__all__ = ["Tokenize"]
+
+
+class Tokenize(Stage):
+    """Text to token shards."""
+
+    name = "tokenize"
+    help = "Tokenize the corpus, learning first if need be."
+    after = "learn"
+    says: ClassVar[Mapping[str, str]] = {"tokenize": "tokenize"}
+
+    def wanted(self, recipe: "Recipe") -> bool:
+        """Always."""
+        return True
+
+    def key(self, asked: "Asked", before: Mapping[str, str]) -> str:
+        """The corpus, the vocabulary, and what is done to documents."""
+        settings = asked.recipe.tokenize.model_dump()
+        return fingerprint({**asked.inputs, "vocabulary": before["learn"], "tokenize": settings})
+
+    def cost(self, plan: "Plan", cluster: "Cluster") -> "Cost":
+        """Every unit once."""
+        from pairloom.pipeline.stages.tokenize.cost import cost
+
+        return cost(plan)
+
+    def run(self, job: "Job") -> "StageRecord":
+        """Tokenize every unit."""
+        from pairloom.pipeline.stages.tokenize.task import tokenize
+
+        return tokenize(job)
+
+    def check(self, dataset: "Dataset", receipts: Sequence["Receipt"]) -> None:
+        """Every unit agrees with its file, and with what count read of the same inputs."""
+        from pairloom.pipeline.stages.agreement import check_tokenized
+
+        check_filed(dataset, self.name, receipts)
+        manifest = dataset.manifest
+        counted = manifest.stages.get("count") if manifest.learned_in is None else None
+        check_tokenized(dataset.objects, receipts, counted)
+
+    def summary(self, record: "StageRecord") -> dict[str, Any]:
+        """Tokens, and how much text each stands for."""
+        ledger = record.ledger
+        return {"tokens": ledger.tokens, "bytes_per_token": ledger.text_bytes / max(1, ledger.tokens)}
+
+    def lines(self, summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """The same."""
+        yield "tokens", f"{summary['tokens']:,}, {summary['bytes_per_token']:.3f} bytes each"
