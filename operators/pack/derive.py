@@ -14,7 +14,16 @@ import pyarrow as pa
 
 from pairloom.operators.kernels.jit import kernel
 
-__all__ = ["IGNORED", "cu_seqlens", "document_mask", "labels", "max_seqlen", "position_ids", "segment_ids"]
+__all__ = [
+    "IGNORED",
+    "cu_seqlens",
+    "document_mask",
+    "labels",
+    "max_seqlen",
+    "per_token",
+    "position_ids",
+    "segment_ids",
+]
 
 IGNORED = -100  # the label that PyTorch's cross entropy and Hugging Face's models leave out
 
@@ -82,6 +91,23 @@ def document_mask(lengths: Any, seq_len: int) -> npt.NDArray[np.bool_]:
     ids = segment_ids(lengths, seq_len)
     same = (ids[:, :, None] == ids[:, None, :]) & (ids >= 0)[:, :, None]
     return same & np.tril(np.ones((seq_len, seq_len), np.bool_))
+
+
+def per_token(values: npt.NDArray[Any], lengths: Any, seq_len: int, pad: float) -> npt.NDArray[Any]:
+    """A value of each segment at each of its positions: [b, seq_len] of the dtype of `values`, `pad` on padding.
+
+    `values` are those of all segments, row after row. Raises ValueError when there are more or fewer than segments.
+
+    >>> per_token(np.array([7, 9]), [[2, 1]], 4, -1).tolist()
+    [[7, 7, 9, -1]]
+    """
+    sizes, rows = _flat(lengths)
+    used = _used(sizes, rows, seq_len)
+    if len(values) != len(sizes):
+        raise ValueError(f"there are {len(values)} values for {len(sizes)} segments")
+    out = np.full((len(rows) - 1, seq_len), pad, values.dtype)
+    out[np.arange(seq_len) < used[:, None]] = np.repeat(values, sizes)
+    return out
 
 
 def labels(

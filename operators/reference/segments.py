@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-__all__ = ["pairs", "places"]
+__all__ = ["pairs", "per_token", "places"]
 
 
 def places(lengths: Sequence[int], seq_len: int) -> list[tuple[int, int]]:
@@ -13,6 +13,15 @@ def places(lengths: Sequence[int], seq_len: int) -> list[tuple[int, int]]:
     """
     found = [(segment, i) for segment, length in enumerate(lengths) for i in range(length)]
     return found + [(-1, 0)] * (seq_len - len(found))
+
+
+def per_token(values: Sequence[float], lengths: Sequence[int], seq_len: int, pad: float) -> list[float]:
+    """The value of its segment at every position of a row.
+
+    >>> per_token([7, 9], [2, 1], 4, -1)
+    [7, 7, 9, -1]
+    """
+    return [values[segment] if segment >= 0 else pad for segment, _ in places(lengths, seq_len)]
 
 
 def pairs(lengths: Sequence[int], seq_len: int, *, across_documents: bool = False) -> list[int]:

@@ -1,6 +1,5 @@
 """Reading what is committed: the packed rows as Arrow, and the vocabulary that made them."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +8,7 @@ import pyarrow as pa
 
 from pairloom.operators import Vocabulary
 from pairloom.operators.errors import RecipeError
+from pairloom.operators.schema import file_facts
 from pairloom.operators.shown import Shown
 from pairloom.pipeline.dataset.loader import Loader
 from pairloom.pipeline.store.files import StoredFile, read_batches
@@ -66,8 +66,12 @@ class Dataset(Shown):
             raise RecipeError(
                 f"generation {self.manifest.generation} of {self.objects.root} has no rows in {split!r}"
             )
-        found: dict[str, Any] = json.loads(batch.schema.metadata[b"pairloom"])
-        return found
+        return file_facts(batch.schema)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The names of the sources: a row's column `source` has the place of a document's in these."""
+        return tuple(source["name"] for source in self.manifest.recipe["corpus"])
 
     def loader(
         self,

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from pairloom.operators.errors import RecipeError
 from pairloom.pipeline.dataset.stream import RowStream
-from pairloom.pipeline.store.files import StoredFile
+from pairloom.pipeline.store.files import StoredFile, open_arrow
 from pairloom.pipeline.store.objects import Objects
 
 __all__ = ["Loader"]
@@ -73,6 +73,12 @@ class Loader:
     def rows(self) -> int:
         """Rows in an epoch, over all ranks."""
         return self.stream.rows
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns of the rows: those that the first file has."""
+        with open_arrow(self.stream.objects, self.stream.files[0]) as reader:
+            return reader.schema
 
     @property
     def place(self) -> int:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 try:
@@ -23,24 +24,29 @@ except ImportError as error:
         "pairloom.pipeline.dataset.torch needs PyTorch: pip install 'pairloom[torch]'"
     ) from error
 
+from pairloom.operators import schema
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.pack import derive as segments
+from pairloom.operators.schema import DOCUMENT, INPUT_IDS, OFFSET, SEGMENT_LENGTHS, columns_of, seq_len_of
 from pairloom.pipeline.dataset.loader import Loader
 
 __all__ = ["COLUMNS", "TorchRows", "mask_mod", "stream_state"]
 
+# What every batch of rows can give. Further columns are those that the rows have.
 COLUMNS = (
-    "input_ids",
+    INPUT_IDS,
     "labels",
     "position_ids",
     "segment_ids",
-    "segment_lengths",
+    SEGMENT_LENGTHS,
     "cu_seqlens",
     "max_seqlen",
-    "document",
-    "offset",
+    DOCUMENT,
+    OFFSET,
     "place",
 )
+# PyTorch has these types, and next to no operators for them.
+WIDER = {"uint16": np.int32, "uint32": np.int64, "uint64": np.int64}
 
 
 class TorchRows(IterableDataset):  # type: ignore[misc]
@@ -55,6 +61,9 @@ class TorchRows(IterableDataset):  # type: ignore[misc]
     - `position_ids`, `segment_ids` int32[b, seq_len]: from 0 in each segment, and which segment of its row, -1 on padding
     - `segment_lengths` int32[n] of all `n` segments one after another, with `segments_per_row` int32[b], so that
       `segment_lengths.split(segments_per_row.tolist())` are the rows; `document` and `offset`, int64[n], are cut alike
+    - `source` int32[n], and any other column of documents: cut alike; with `per_token` [b, seq_len], the value of each
+      token's document, and -1 (NaN for floats) on padding
+    - any column of tokens that the rows have, [b, seq_len]
     - `cu_seqlens` int32, `max_seqlen` an int: what flash_attn's variable-length functions take
     - `place` int64[2]: epoch and row of the first row that no rank has got after this batch; see `state_at`
 
@@ -67,15 +76,19 @@ class TorchRows(IterableDataset):  # type: ignore[misc]
         self,
         loader: Loader,
         *,
-        columns: tuple[str, ...] = ("input_ids", "labels", "position_ids"),
+        columns: tuple[str, ...] = (INPUT_IDS, "labels", "position_ids"),
         shifted: bool = False,
         across_documents: bool = False,
+        per_token: bool = False,
     ) -> None:
-        unknown = [name for name in columns if name not in COLUMNS]
+        further = [name for name in columns if name not in COLUMNS]
+        there = [column.name for column in columns_of(loader.schema)] if further or not columns else []
+        unknown = [name for name in further if name not in there]
         if unknown or not columns:
-            raise RecipeError(f"there are no columns {unknown}; choose from {', '.join(COLUMNS)}")
+            known = ", ".join(dict.fromkeys((*COLUMNS, *there)))
+            raise RecipeError(f"there are no columns {unknown}; choose from {known}")
         super().__init__()
-        self._loader = loader
+        self._loader, self._per_token = loader, per_token
         self._columns, self._shifted, self._across = tuple(columns), shifted, across_documents
         self._begin, self._end = loader.place, loader.end
         self._loaded: int | None = None  # the stream's place, where the next iteration begins
@@ -165,13 +178,13 @@ class TorchRows(IterableDataset):  # type: ignore[misc]
             yield self._batch(rows, after)
 
     def _batch(self, rows: pa.RecordBatch, after: int) -> dict[str, Any]:
-        lengths = rows.column("segment_lengths")
-        width = rows.schema.field("input_ids").type.list_size
-        ids = rows.column("input_ids").flatten().to_numpy().reshape(-1, width).astype(np.int64)
+        lengths, width = rows.column(SEGMENT_LENGTHS), seq_len_of(rows.schema)
+        ids = rows.column(INPUT_IDS).flatten().to_numpy().reshape(-1, width).astype(np.int64)
+        further = {column.name: column for column in columns_of(rows.schema)}
         batch: dict[str, Any] = {}
         for name in self._columns:
             match name:
-                case "input_ids":
+                case schema.INPUT_IDS:
                     batch[name] = torch.from_numpy(ids)
                 case "labels":
                     found = segments.labels(
@@ -189,8 +202,16 @@ class TorchRows(IterableDataset):  # type: ignore[misc]
                 case "place":
                     batch[name] = torch.tensor(divmod(after, self._loader.rows))
                 case _:
-                    batch[name] = torch.from_numpy(rows.column(name).flatten().to_numpy().copy())
-                    batch["segments_per_row"] = torch.from_numpy(lengths.value_lengths().to_numpy().copy())
+                    values = _owned(rows.column(name))
+                    if name in further and further[name].of == "token":
+                        batch[name] = torch.from_numpy(values.reshape(-1, width))
+                    elif name in further and self._per_token:
+                        batch[name] = torch.from_numpy(_per_token(values, lengths, width))
+                    else:
+                        batch[name] = torch.from_numpy(values)
+                        batch["segments_per_row"] = torch.from_numpy(
+                            lengths.value_lengths().to_numpy().copy()
+                        )
         return batch
 
 
@@ -231,6 +252,21 @@ def stream_state(state: dict[str, Any]) -> dict[str, Any]:
         place = found["epoch"] * found["rows"] + found["row"] + skipped * found["step"]
         out["epoch"], out["row"] = divmod(place, found["rows"])
     return out
+
+
+def _owned(column: pa.Array) -> npt.NDArray[Any]:
+    """All values of a column of lists, copied, in a dtype that PyTorch computes with."""
+    values = column.flatten().to_numpy(zero_copy_only=False)
+    owned: npt.NDArray[Any] = values.astype(WIDER.get(values.dtype.name, values.dtype))
+    return owned
+
+
+def _per_token(values: npt.NDArray[Any], lengths: pa.Array, width: int) -> npt.NDArray[Any]:
+    """The value of each segment at its tokens, and something that is none of them on padding."""
+    if values.dtype.kind == "f":
+        return segments.per_token(values, lengths, width, np.nan)
+    signed = values.astype(np.int16) if values.dtype == np.uint8 else values
+    return segments.per_token(signed, lengths, width, -1)
 
 
 def _worker() -> tuple[int, int]:

@@ -20,7 +20,7 @@ from pairloom.pipeline import Dataset, open_dataset, run
 from pairloom.pipeline.dataset.torch import COLUMNS, TorchRows, mask_mod, stream_state
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.objects import LocalObjects
-from tests.support.corpora import documents, recipe_for, write_jsonl
+from tests.support.corpora import documents, mixed_recipe_for, write_jsonl
 
 # More workers than processors are what some of the tests are about.
 pytestmark = [
@@ -35,8 +35,10 @@ Batch = tuple[list[list[int]], list[int]]
 @pytest.fixture(scope="module")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("torch")
-    write_jsonl(folder / "in" / "a.jsonl", documents(300))
-    recipe = recipe_for(folder, f"pack.seq_len={WIDTH}", "pack.file_tokens=20000", "vocabulary.size=300")
+    write_jsonl(folder / "web" / "a.jsonl", documents(300))
+    write_jsonl(folder / "code" / "b.jsonl", documents(60, seed=1))
+    settings = [f"pack.seq_len={WIDTH}", "pack.file_tokens=20000", "vocabulary.size=300"]
+    recipe = mixed_recipe_for(folder, {"web": {}, "code": {}}, *settings)
     run(recipe)
     return folder / "out"
 
@@ -98,6 +100,26 @@ def test_batches_are_what_the_functions_of_segments_say(dataset: Dataset) -> Non
             made = segments.labels(batch["input_ids"], lengths, shifted=shifted, across_documents=across)
             assert torch.equal(torch.from_numpy(made), batch["labels"])
         assert set(batch) == {*COLUMNS, "segments_per_row"}
+
+
+def test_sources_come_by_segment_or_by_token(dataset: Dataset) -> None:
+    columns = ("source", "segment_ids", "document")
+    by_segment = TorchRows(dataset.loader(7, seed=1), columns=columns)
+    by_token = TorchRows(dataset.loader(7, seed=1), columns=columns, per_token=True)
+    for one, other, table in zip(by_segment, by_token, dataset.loader(7, seed=1), strict=True):
+        lists = table.column("source").to_pylist()
+        assert one["source"].dtype == other["source"].dtype == torch.int32
+        assert [part.tolist() for part in one["source"].split(one["segments_per_row"].tolist())] == lists
+        assert other["source"].shape == (7, WIDTH)
+        assert other["document"].tolist() == one["document"].tolist()
+        for row, segments_of, values in zip(
+            other["source"].tolist(), other["segment_ids"].tolist(), lists, strict=True
+        ):
+            assert row == [values[segment] if segment >= 0 else -1 for segment in segments_of]
+    seen = {
+        number for table in dataset.loader(7) for row in table.column("source").to_pylist() for number in row
+    }
+    assert [dataset.sources[number] for number in sorted(seen)] == ["web", "code"]
 
 
 def test_a_batch_is_its_own_and_may_be_written_to(dataset: Dataset) -> None:
@@ -238,7 +260,7 @@ def test_a_workers_state_is_refused_by_others(dataset: Dataset) -> None:
     del batches
     one = state["_snapshot"]["_worker_snapshots"]["worker_1"]["dataset_state"]
     with pytest.raises(
-        RecipeError, match=r"worker 1 of 2 alone: pairloom\.pipeline\.torch\.stream_state gives"
+        RecipeError, match=r"worker 1 of 2 alone: pairloom\.pipeline\.dataset\.torch\.stream_state gives"
     ):
         rows_of(dataset).load_state_dict(one)
     with pytest.raises(RecipeError, match=r"worker 1 of 2 alone"):

@@ -442,6 +442,7 @@ def test_a_partition_is_not_packed_of_other_documents_than_the_index_says(tmp_pa
         documents=(1, 5, "0" * 32),
         width=2,
         carries=False,
+        sources=("web",),
         settings=settings,
     )
     with pytest.raises(

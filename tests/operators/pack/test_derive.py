@@ -15,9 +15,11 @@ from pairloom.operators.pack.derive import (
     document_mask,
     labels,
     max_seqlen,
+    per_token,
     position_ids,
     segment_ids,
 )
+from pairloom.operators.reference import segments as reference
 from pairloom.operators.reference.segments import pairs, places
 
 
@@ -44,6 +46,21 @@ def test_positions_and_segments(batch: tuple[int, list[list[int]]]) -> None:
     for lengths in (rows, column, column.chunk(0), [np.array(row, np.int32) for row in rows]):
         assert segment_ids(lengths, seq_len).tolist() == [[s for s, _ in r] for r in places]
         assert position_ids(lengths, seq_len).tolist() == [[p for _, p in r] for r in places]
+
+
+@given(BATCHES, st.sampled_from([np.int32, np.float32, np.uint8]), st.data())
+def test_a_value_of_each_segment_at_its_tokens(
+    batch: tuple[int, list[list[int]]], dtype: Any, data: st.DataObject
+) -> None:
+    seq_len, rows = batch
+    values = [data.draw(st.lists(st.integers(0, 99), min_size=len(r), max_size=len(r))) for r in rows]
+    flat = np.array([value for row in values for value in row], dtype)
+    found = per_token(flat, rows, seq_len, 7)
+    assert found.dtype == dtype
+    twins = zip(values, rows, strict=True)
+    assert found.tolist() == [reference.per_token(v, lengths, seq_len, 7) for v, lengths in twins]
+    with pytest.raises(ValueError, match="values for"):
+        per_token(np.append(flat, 1), rows, seq_len, 7)
 
 
 @given(BATCHES)
