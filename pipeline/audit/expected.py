@@ -9,8 +9,10 @@ import pyarrow as pa
 
 from pairloom.operators.errors import CorruptionError
 from pairloom.operators.pack import kept_lengths
+from pairloom.operators.schema import DOCUMENT, INPUT_IDS, OFFSET, SEGMENT_LENGTHS, SOURCE, seq_len_of
 from pairloom.operators.selection.mixture import expanded
 from pairloom.operators.selection.order import in_validation
+from pairloom.operators.tokens import TokenBatch
 from pairloom.pipeline.dataset.dataset import Dataset
 from pairloom.pipeline.recipe import Recipe
 from pairloom.pipeline.stages.select.copies import taken_counts
@@ -34,26 +36,31 @@ __all__ = [
 
 
 class Segments(NamedTuple):
-    """Segments, all int64: where each starts among the tokens, how many it has, of which document, from which of its tokens."""
+    """Segments, all int64: where each starts among the tokens, how many it has, of which document, from which of its tokens.
+
+    `which` says which of the segments of a record batch each is.
+    """
 
     start: npt.NDArray[np.int64]
     length: npt.NDArray[np.int64]
     document: npt.NDArray[np.int64]
     offset: npt.NDArray[np.int64]
+    which: npt.NDArray[np.int64]
 
 
 class Expected(NamedTuple):
     """What the rows must hold of a record batch of a shard.
 
-    `whole` has a segment for each document that the recipe takes, as often as it takes it; `held_out` says of each whether
-    it is for validation. `left_out` tokens of them are not in rows. `counts` are those of SourceRecord.
+    `ids` are all that the shard's batch holds. `documents` are those that the recipe takes, as often as it takes them, with
+    their source; of each the first `kept` tokens (int64) are in rows. `held_out` says of each whether it is for validation.
+    `counts` are those of SourceRecord.
     """
 
     shard: PlacedShard
-    values: npt.NDArray[Any]
-    whole: Segments
+    ids: npt.NDArray[Any]
+    documents: TokenBatch
+    kept: npt.NDArray[np.int64]
     held_out: npt.NDArray[np.bool_]
-    left_out: int
     counts: dict[str, int]
 
 
@@ -62,7 +69,7 @@ class Taken:
 
     def __init__(self, dataset: Dataset) -> None:
         self._objects = dataset.objects
-        recipe = Recipe.model_validate(dataset.manifest.recipe)
+        self.recipe = recipe = Recipe.model_validate(dataset.manifest.recipe)
         self.choice = recipe.pack
         selected = dataset.manifest.stages.get("select")
         self.mixed = None if selected is None else selections(recipe, selected)
@@ -105,7 +112,7 @@ def receipt_of(dataset: Dataset, stage: str, unit: str) -> Receipt:
 
 def segments(batch: pa.RecordBatch) -> tuple[npt.NDArray[np.int64], Segments]:
     """The segments of a batch of packed rows, and the row of each."""
-    lists = batch.column("segment_lengths")
+    lists = batch.column(SEGMENT_LENGTHS)
     counts = lists.value_lengths().to_numpy()
     length = lists.flatten().to_numpy().astype(np.int64)
     row = np.repeat(np.arange(len(batch)), counts)
@@ -113,26 +120,25 @@ def segments(batch: pa.RecordBatch) -> tuple[npt.NDArray[np.int64], Segments]:
     before = np.concatenate([np.zeros(1, np.int64), ends])[
         np.cumsum(counts) - counts
     ]  # tokens before each row
-    start = row * batch.column("input_ids").type.list_size + (ends - length) - before[row]
-    document, offset = (batch.column(name).flatten().to_numpy() for name in ("document", "offset"))
-    return row, Segments(start, length, document, offset)
+    start = row * seq_len_of(batch.schema) + (ends - length) - before[row]
+    document, offset = (batch.column(name).flatten().to_numpy() for name in (DOCUMENT, OFFSET))
+    return row, Segments(start, length, document, offset, np.arange(len(row)))
 
 
 def shard_segments(dataset: Dataset, taken: Taken) -> Iterator[Expected]:
     """What the rows must hold, batch by batch of the shards."""
     choice = taken.choice
     for shard in shards(dataset):
-        duplicates = taken.duplicates(shard)
+        duplicates, source = taken.duplicates(shard), taken.recipe.source_number(shard.source)
         for batch in read_batches(dataset.objects, shard.stored):
-            values, starts, lengths = flat(batch.column("input_ids"))
-            kept = kept_lengths(lengths, choice.seq_len, choice.overflow)
+            ids, _, lengths = flat(batch.column(INPUT_IDS))
             held_out, duplicate, copies = taken.splits(shard, batch, duplicates)
-            index, _ = expanded(copies)
-            numbers = shard.numbers(batch)[index]
-            whole = Segments(starts[index], kept[index], numbers, np.zeros(len(index), np.int64))
-            left_out = int((copies * (lengths - kept)).sum())
+            index, copy = expanded(copies)
+            documents = TokenBatch.of_table(batch, shard.numbers(batch)).take(index).with_copies(copy)
+            documents = documents.with_documents({SOURCE: np.full(len(index), source, np.uint16)})
+            kept = kept_lengths(documents.length, choice.seq_len, choice.overflow)
             counts = taken_counts(lengths, held_out, duplicate, copies)
-            yield Expected(shard, values, whole, held_out[index], left_out, counts)
+            yield Expected(shard, ids, documents, kept, held_out[index], counts)
 
 
 def without_repeats(all_of_them: Segments, singles: npt.NDArray[np.int64]) -> tuple[Segments, int]:
@@ -141,11 +147,13 @@ def without_repeats(all_of_them: Segments, singles: npt.NDArray[np.int64]) -> tu
     A segment that goes on with a document begins with the last token of the one before. One that begins a document with a
     single token is repeated whole, unless the document has no other (`singles`).
     """
-    start, length, document, offset = all_of_them
+    start, length, document, offset, which = all_of_them
     again = (offset > 0).astype(np.int64)
     whole = (offset == 0) & (length == 1) & ~np.isin(document, singles)
     keep = ~whole
-    rest = Segments((start + again)[keep], (length - again)[keep], document[keep], (offset + again)[keep])
+    rest = Segments(
+        (start + again)[keep], (length - again)[keep], document[keep], (offset + again)[keep], which[keep]
+    )
     return rest, int(again.sum() + whole.sum())
 
 

@@ -18,6 +18,7 @@ from pairloom.operators import Vocabulary
 from pairloom.operators.errors import CorruptionError, RecipeError
 from pairloom.operators.kernels.hashing import hash_bytes
 from pairloom.operators.pack import kept_lengths
+from pairloom.operators.schema import INPUT_IDS, ROW, SLICE
 from pairloom.operators.text.normalize import normalize
 from pairloom.pipeline.audit.expected import Taken, flat, segments, shards
 from pairloom.pipeline.audit.verify import Proof
@@ -106,14 +107,14 @@ class _Unit:
             part = shard.slice(done, len(read.texts))
             where = np.full(len(read.texts), read.slice, np.int32)
             if len(part) < len(read.texts) or not (
-                np.array_equal(part.column("slice").to_numpy(), where)
-                and part.column("row").equals(read.rows.cast(pa.int64()))
+                np.array_equal(part.column(SLICE).to_numpy(), where)
+                and part.column(ROW).equals(read.rows.cast(pa.int64()))
             ):
                 raise CorruptionError(
                     f"{self._uri}, from row {done} on: these are not the documents of {self._task.label}"
                 )
             texts = normalize(read.texts, self._vocabulary.normalizer)
-            ids = part.column("input_ids")
+            ids = part.column(INPUT_IDS)
             proof.source_bytes += self._compare(texts, ids, done, self._uri)
             proof.source_documents += len(texts)
             if packed is not None:
@@ -180,7 +181,7 @@ class _Unit:
     def _packed(self, shard: pa.RecordBatch) -> tuple[pa.LargeListArray, npt.NDArray[np.bool_]]:
         """What the rows hold of each document of the shard, and whether its number is its own and it is taken."""
         numbers = self._shard.numbers(shard)
-        values, starts, lengths = flat(shard.column("input_ids"))
+        values, starts, lengths = flat(shard.column(INPUT_IDS))
         choice = self._recipe.pack
         kept = kept_lengths(lengths, self._dataset.manifest.stage("pack").facts["seq_len"], choice.overflow)
         taken = Taken(self._dataset)
@@ -239,10 +240,10 @@ class _Unit:
         for stored in self._dataset.manifest.stage("pack").files:
             first = 0
             for batch in read_batches(self._dataset.objects, stored):
-                row, (start, length, document, offset) = segments(batch)
+                row, (start, length, document, offset, _) = segments(batch)
                 hits = np.flatnonzero(np.isin(document, wanted))
                 if len(hits):
-                    values = batch.column("input_ids").flatten().to_numpy()
+                    values = batch.column(INPUT_IDS).flatten().to_numpy()
                     pieces = [values[a : a + n] for a, n in zip(start[hits], length[hits], strict=True)]
                     path = self._dataset.objects.uri(stored.path)
                     yield path, first + row[hits], pieces, length[hits], document[hits], offset[hits]

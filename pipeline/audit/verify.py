@@ -12,7 +12,6 @@ Memory is bounded by a record batch here and by a unit in the round trip. The fi
 CorruptionError with the file, and the row where there is one.
 """
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -24,9 +23,22 @@ import pyarrow as pa
 
 from pairloom.operators import Vocabulary
 from pairloom.operators.errors import CorruptionError
-from pairloom.operators.pack.tally import tally_tokens
+from pairloom.operators.pack.tally import tally_documents, tally_tokens, tally_values
+from pairloom.operators.schema import (
+    DOCUMENT,
+    INPUT_IDS,
+    OFFSET,
+    SEGMENT_LENGTHS,
+    SOURCE,
+    Column,
+    columns_of,
+    document_columns,
+    seq_len_of,
+    token_columns,
+)
 from pairloom.operators.shown import Shown
 from pairloom.pipeline.audit.expected import (
+    Expected,
     Segments,
     Taken,
     receipt_of,
@@ -38,7 +50,7 @@ from pairloom.pipeline.dataset.dataset import Dataset
 from pairloom.pipeline.flow.stage import check_filed
 from pairloom.pipeline.stages import STAGES
 from pairloom.pipeline.stages.select.mixed import TAKEN
-from pairloom.pipeline.store.files import StoredFile, check_stored, read_batches
+from pairloom.pipeline.store.files import StoredFile, check_stored, open_arrow, read_batches
 from pairloom.pipeline.store.receipts import Ledger
 
 __all__ = ["Proof", "verify"]
@@ -100,7 +112,7 @@ def verify(dataset: Dataset, say: Callable[[str], None] = lambda _: None) -> Pro
             )
         if "pack" in stages and "tokenize" in stages:
             say("rows")
-            _Tokens(dataset=dataset, taken=Taken(dataset)).check(vocabulary, proof)
+            _Tokens(dataset=dataset, taken=Taken(dataset), columns=_columns(dataset)).check(vocabulary, proof)
     return proof
 
 
@@ -146,23 +158,25 @@ def _check_ids(dataset: Dataset, stored: StoredFile, values: npt.NDArray[Any], s
 
 def _check_rows(dataset: Dataset, stored: StoredFile, batch: pa.RecordBatch, first: int) -> None:
     """Segments are as many as their documents and offsets, not empty, and fit; what they leave is padding."""
-    facts = json.loads(batch.schema.metadata[b"pairloom"])
-    seq_len = batch.column("input_ids").type.list_size
-    counts = [batch.column(n).value_lengths().to_numpy() for n in ("segment_lengths", "document", "offset")]
-    wrong = (counts[0] != counts[1]) | (counts[0] != counts[2]) | (counts[0] < 1)
+    seq_len, columns = seq_len_of(batch.schema), columns_of(batch.schema)
+    lists = [SEGMENT_LENGTHS, DOCUMENT, OFFSET, *(column.name for column in document_columns(columns))]
+    counts = [batch.column(name).value_lengths().to_numpy() for name in lists]
+    wrong = np.logical_or.reduce([counts[0] != count for count in counts]) | (counts[0] < 1)
     if not wrong.any():
-        row, (_, length, _, offset) = segments(batch)
+        row, (_, length, _, offset, _) = segments(batch)
         used = np.bincount(row, length, len(batch)).astype(np.int64)
         wrong = used > seq_len
         wrong[row[(length < 1) | (offset < 0)]] = True
-        ids = batch.column("input_ids").flatten().to_numpy().reshape(-1, seq_len)
         padding = np.arange(seq_len) >= used[:, None]
-        wrong |= (padding & (ids != facts["pad_id"])).any(axis=1)
+        for column in token_columns(columns):
+            values = batch.column(column.name).flatten().to_numpy().reshape(-1, seq_len)
+            wrong |= (padding & (values != column.dtype.type(column.pad))).any(axis=1)
     if wrong.any():
+        said = ", ".join(f"{column.name} {column.pad}" for column in token_columns(columns))
         at = first + int(np.flatnonzero(wrong)[0])
         raise CorruptionError(
             f"{dataset.objects.uri(stored.path)}, row {at}: its segments are not positive, do not fit {seq_len} tokens, do "
-            f"not match their documents and offsets, or leave something else than padding (id {facts['pad_id']})"
+            f"not match their {', '.join(lists[1:])}, or leave something else than padding ({said})"
         )
 
 
@@ -172,6 +186,7 @@ class _Tokens:
 
     dataset: Dataset
     taken: Taken
+    columns: tuple[Column, ...]  # what rows hold of documents
     singles: list[npt.NDArray[np.int64]] = field(default_factory=lambda: [np.zeros(0, np.int64)])
 
     def check(self, vocabulary: Vocabulary, proof: Proof) -> None:
@@ -181,18 +196,17 @@ class _Tokens:
         left_out = repeated = 0
         counts: dict[str, Counter[str]] = {}
         for one in shard_segments(self.dataset, self.taken):
-            _check_ids(self.dataset, one.shard.stored, one.values, len(vocabulary))
-            self.singles.append(one.whole.document[one.whole.length == 1])
+            _check_ids(self.dataset, one.shard.stored, one.ids, len(vocabulary))
+            self.singles.append(one.documents.number[one.kept == 1])
             for side in (0, 1):
-                tally_tokens(expected[side], one.values, *_some(one.whole, one.held_out == side))
-            left_out += one.left_out
+                self._tally_documents(expected[side], one, np.flatnonzero(one.held_out == side))
+            left_out += int((one.documents.length - one.kept).sum())
             counts.setdefault(one.shard.source, Counter()).update(one.counts)
         for stored, first, batch in _batches(self.dataset):
-            values = batch.column("input_ids").flatten().to_numpy()
-            _check_ids(self.dataset, stored, values, len(vocabulary))
+            _check_ids(self.dataset, stored, batch.column(INPUT_IDS).flatten().to_numpy(), len(vocabulary))
             _check_rows(self.dataset, stored, batch, first)
             once, again = self._once(batch)
-            tally_tokens(found[_side(stored)], values, *once)
+            self._tally_rows(found[_side(stored)], batch, once)
             repeated += again
             proof.rows += batch.num_rows
         if proof.rows != record.facts["rows"]:
@@ -229,22 +243,37 @@ class _Tokens:
             return found, 0
         return without_repeats(found, np.concatenate(self.singles))
 
+    def _tally_documents(
+        self, tally: npt.NDArray[np.uint64], one: Expected, which: npt.NDArray[np.int64]
+    ) -> None:
+        """Add some documents of a shard, with all columns that are to be in rows."""
+        tally_documents(tally, one.documents.take(which), one.kept[which], self.columns)
+
+    def _tally_rows(self, tally: npt.NDArray[np.uint64], batch: pa.RecordBatch, some: Segments) -> None:
+        """Add some segments of rows, with all columns that documents have."""
+        for column in self.columns:
+            values = batch.column(column.name).flatten().to_numpy(zero_copy_only=False)
+            if column.of == "token":
+                tally_tokens(tally, values, *some[:4], column.name)
+            else:
+                tally_values(tally, values[some.which], some.length, some.document, column.name)
+
     def _name(self, buckets: npt.NDArray[np.bool_]) -> None:
         """Find the first row with a document whose tokens are not its shard's, or else the first document in no row."""
         tallies: dict[tuple[int, int], list[npt.NDArray[np.uint64]]] = {}
 
-        def add(end: int, values: npt.NDArray[Any], some: Segments, side: npt.NDArray[np.int64]) -> None:
-            for i in np.flatnonzero(buckets[side, some.document & (BUCKETS - 1)]):
-                empty = [np.zeros(1, np.uint64), np.zeros(1, np.uint64)]
-                one = tallies.setdefault((int(side[i]), int(some.document[i])), empty)
-                tally_tokens(one[end], values, *(column[i : i + 1] for column in some))
+        def of(side: int, document: int) -> list[npt.NDArray[np.uint64]]:
+            return tallies.setdefault((side, document), [np.zeros(1, np.uint64), np.zeros(1, np.uint64)])
 
-        for expected in shard_segments(self.dataset, self.taken):
-            add(0, expected.values, expected.whole, expected.held_out.astype(np.int64))
+        for one in shard_segments(self.dataset, self.taken):
+            number, side = one.documents.number, one.held_out.astype(np.int64)
+            for i in np.flatnonzero(buckets[side, number & (BUCKETS - 1)]):
+                self._tally_documents(of(int(side[i]), int(number[i]))[0], one, np.array([i]))
         for stored, _, batch in _batches(self.dataset):
             once = self._once(batch)[0]
-            side = np.full(len(once.start), _side(stored))
-            add(1, batch.column("input_ids").flatten().to_numpy(), once, side)
+            for i in np.flatnonzero(buckets[_side(stored), once.document & (BUCKETS - 1)]):
+                tally = of(_side(stored), int(once.document[i]))[1]
+                self._tally_rows(tally, batch, Segments(*(field[i : i + 1] for field in once)))
         wrong = [
             np.array(sorted(n for (s, n), (a, b) in tallies.items() if s == side and a[0] != b[0]), np.int64)
             for side in (0, 1)
@@ -252,7 +281,7 @@ class _Tokens:
         many = len(np.union1d(*wrong))
         often = ", as often as the recipe takes it" if self.taken.mixed is not None else ""
         for stored, first, batch in _batches(self.dataset):
-            row, (_, _, document, _) = segments(batch)
+            row, (_, _, document, _, _) = segments(batch)
             if len(hits := np.flatnonzero(np.isin(document, wrong[_side(stored)]))):
                 raise CorruptionError(
                     f"{self.dataset.objects.uri(stored.path)}, row {first + int(row[hits[0]])}: the tokens of document "
@@ -268,8 +297,23 @@ def _side(stored: StoredFile) -> int:
     return int(stored.role == "validation")
 
 
-def _some(segments: Segments, which: npt.NDArray[np.bool_]) -> Segments:
-    return segments if which.all() else Segments(*(column[which] for column in segments))
+def _columns(dataset: Dataset) -> tuple[Column, ...]:
+    """What the rows have of what documents have. Rows of early versions have no source.
+
+    Raises CorruptionError for a column of token shards that rows have not.
+    """
+    stored = {stage: dataset.manifest.stage(stage).files[:1] for stage in ("tokenize", "pack")}
+    there: dict[str, tuple[Column, ...]] = {}
+    for stage, files in stored.items():
+        for file in files:
+            with open_arrow(dataset.objects, file) as reader:
+                there[stage] = columns_of(reader.schema)
+    wanted, rows = {column.name for column in there["tokenize"]}, there.get("pack", ())
+    if rows and (missing := wanted - {column.name for column in rows}):
+        raise CorruptionError(
+            f"{dataset.objects.uri(stored['pack'][0].path)} has no column {', '.join(sorted(missing))}, token shards have"
+        )
+    return tuple(column for column in rows if column.name in wanted | {SOURCE})
 
 
 def _batches(dataset: Dataset) -> Iterator[tuple[StoredFile, int, pa.RecordBatch]]:

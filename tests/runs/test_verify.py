@@ -172,7 +172,7 @@ def unknown(rows: Rows) -> Rows:
         (emptied, r"\.arrow, row 5: its segments"),
         (overlong, r"\.arrow, row 5: its segments"),
         (uneven, r"\.arrow, row 5: its segments"),
-        (unpadded, r"\.arrow, row \d+: its segments.*padding \(id 0\)"),
+        (unpadded, r"\.arrow, row \d+: its segments.*padding \(input_ids 0\)"),
         (unknown, r"\.arrow holds id 400, the vocabulary has 400 tokens"),
     ],
 )
