@@ -236,13 +236,25 @@ def test_rows_of_one_split_in_the_other_are_named(tmp_path: Path) -> None:
             verify(open_dataset(dataset.objects.root))
 
 
+def test_a_document_with_another_source_is_named(tmp_path: Path) -> None:
+    dataset = mixed(tmp_path)
+    verify(dataset)
+
+    def other(rows: Rows) -> Rows:
+        rows[2]["source"][-1] ^= 1
+        return rows
+
+    with pytest.raises(CorruptionError, match=r"row 2: the tokens of document \d+ are not exactly those"):
+        verify(forged(dataset, "pack", other))
+
+
 def test_a_document_in_no_row_is_named(tmp_path: Path) -> None:
     dataset = made(tmp_path, "pack.seq_len=4096", "pack.validation=0")
 
     def last(rows: Rows) -> Rows:
         end = sum(rows[-1]["segment_lengths"])
-        rows[-1]["document"].pop()
-        rows[-1]["offset"].pop()
+        for name in ("document", "offset", "source"):
+            rows[-1][name].pop()
         start = end - rows[-1]["segment_lengths"].pop()
         rows[-1]["input_ids"][start:end] = [0] * (end - start)
         return rows
