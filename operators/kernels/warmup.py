@@ -86,7 +86,7 @@ def warmup(schemes: tuple[str, ...] | None = None) -> None:
     from pairloom.operators.evaluate.trace import merge_trace
     from pairloom.operators.evaluate.word_tally import tally_words
     from pairloom.operators.models.bpe import extend_bpe, learn_bpe, learn_superwords, replay, segment_words
-    from pairloom.operators.models.bpe.pairs import compact_lists
+    from pairloom.operators.models.bpe.kernels.pairs import compact_lists
     from pairloom.operators.models.bpe.sharded import learn_sharded, learn_superwords_sharded
     from pairloom.operators.pack.derive import labels, position_ids, segment_ids
     from pairloom.operators.text.pretokenize import Pretokenizer

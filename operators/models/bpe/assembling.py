@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators.counts import WordCounts
+from pairloom.operators.models.bpe.kernels.symbols import count_bytes
 from pairloom.operators.models.bpe.spelling import check_special_tokens, check_unique
-from pairloom.operators.models.bpe.symbols import count_bytes
 from pairloom.operators.text.arrays import text_of
 from pairloom.operators.text.pretokenize import Pretokenizer
 from pairloom.operators.vocabulary import Vocabulary, byte_order

@@ -9,7 +9,15 @@ import numpy.typing as npt
 
 from pairloom.operators.counts import WordCounts
 from pairloom.operators.errors import CapacityError
-from pairloom.operators.models.bpe.symbols import LONG, MARK, lay_out, lay_out_tokens, measure
+from pairloom.operators.models.bpe.kernels.symbols import (
+    LONG,
+    LONGEST,
+    MARK,
+    WordArrays,
+    lay_out,
+    lay_out_tokens,
+    measure,
+)
 from pairloom.operators.text.arrays import text_of
 
 __all__ = ["Allocate", "Layout", "TokenSequences"]
@@ -17,7 +25,8 @@ __all__ = ["Allocate", "Layout", "TokenSequences"]
 Allocate: TypeAlias = Callable[[int, Any], npt.NDArray[Any]]
 """Makes an array of so many elements of a dtype, whatever they hold."""
 
-_AT_A_TIME = 1 << 16  # tokens that are widened to 32 bits at a time
+# Tokens that are widened to 32 bits at a time.
+_AT_A_TIME = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -50,18 +59,13 @@ class TokenSequences:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Layout:
-    """The symbols that a learner merges in place; `symbols.py` says how they lie.
+    """The symbols that a learner merges in place; `kernels/symbols.py` says how they lie.
 
-    `symbols` is uint32, `split` the slot from which the long words stand, `starts` int64 their first slots, `owners`
-    uint32 the long word of each block, `long_counts` int64 their counts. `weight` is the number of symbols, repetitions
-    included, about; `few` says that the symbols are bytes, of which there are few pairs.
+    `weight` is the number of symbols, repetitions included, about; `few` says that the symbols are bytes, of which there are
+    few pairs.
     """
 
-    symbols: npt.NDArray[np.uint32]
-    split: int
-    starts: npt.NDArray[np.int64]
-    owners: npt.NDArray[np.uint32]
-    long_counts: npt.NDArray[np.int64]
+    words: WordArrays
     weight: float
     few: bool
 
@@ -80,21 +84,10 @@ class Layout:
             measure(text.data, text.offsets, ids, sizes)
             weight += float(np.dot(part.counts.astype(np.float64), np.diff(text.offsets)))
         layout = cls._empty(sizes, "bytes", weight, few=True, empty=empty)
-        cursors = np.array([0, layout.split, 0, 0], np.int64)
+        cursors = np.array([0, layout.words.split, 0, 0], np.int64)
         for part in parts:
             text = text_of(part.words)
-            lay_out(
-                text.data,
-                text.offsets,
-                part.counts,
-                ids,
-                layout.split,
-                layout.symbols,
-                layout.starts,
-                layout.owners,
-                layout.long_counts,
-                cursors,
-            )
+            lay_out(text.data, text.offsets, part.counts, ids, layout.words, cursors)
         return layout
 
     @classmethod
@@ -120,23 +113,20 @@ class Layout:
             weight += float(np.dot(part.counts.astype(np.float64), lengths))
             short, long = lengths[(lengths >= 2) & (lengths < LONG)], lengths[lengths >= LONG]
             sizes[:4] += [len(short), short.sum(), len(long), long.sum()]
-            sizes[4] = max(sizes[4], lengths.max(initial=0))
+            sizes[LONGEST] = max(sizes[LONGEST], lengths.max(initial=0))
         return cls._empty(sizes, "tokens", weight, few=False, empty=empty)
 
     def _write_tokens(self, parts: Iterable[TokenSequences]) -> None:
-        cursors = np.array([0, self.split, 0, 0], np.int64)
+        cursors = np.array([0, self.words.split, 0, 0], np.int64)
         for part in parts:
             for start, stop in part.batches(_AT_A_TIME):
                 low, high = int(part.offsets[start]), int(part.offsets[stop])
                 lay_out_tokens(
                     part.ids[low:high].astype(np.uint32),
                     part.offsets[start : stop + 1] - low,
-                    part.counts[start:stop].copy(),  # which may be read-only, and kernels tell these apart
-                    self.split,
-                    self.symbols,
-                    self.starts,
-                    self.owners,
-                    self.long_counts,
+                    # Which may be read-only, and kernels tell these apart.
+                    part.counts[start:stop].copy(),
+                    self.words,
                     cursors,
                 )
 
@@ -162,11 +152,13 @@ class Layout:
         starts = np.empty(longs + 1, np.int64)
         symbols[-1], starts[-1] = MARK, slots - 1
         return cls(
-            symbols=symbols,
-            split=split,
-            starts=starts,
-            owners=np.empty((slots - split) // LONG + 1, np.uint32),
-            long_counts=np.empty(longs, np.int64),
+            words=WordArrays(
+                symbols=symbols,
+                split=split,
+                starts=starts,
+                owners=np.empty((slots - split) // LONG + 1, np.uint32),
+                counts=np.empty(longs, np.int64),
+            ),
             weight=weight,
             few=few,
         )

@@ -6,35 +6,49 @@ import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators.errors import CapacityError
-from pairloom.operators.models.bpe.heap import heap_of
-from pairloom.operators.models.bpe.layout import Layout
-from pairloom.operators.models.bpe.limits import NO_LIMITS, PairLimits, TokenFacts
-from pairloom.operators.models.bpe.merging import (
+from pairloom.operators.models.bpe.kernels.heap import heap_of
+from pairloom.operators.models.bpe.kernels.merging import (
     ALL_MERGED,
     HEAP_FULL,
+    HEAPED,
+    LEFTS,
+    LISTED,
     LISTS_FULL,
+    MERGED,
     NO_PAIR,
+    PAIRED,
     PAIRS_FULL,
     PAUSE,
+    RIGHTS,
+    Goal,
+    Pairs,
+    Scratch,
     merge_pairs,
 )
-from pairloom.operators.models.bpe.pairs import (
+from pairloom.operators.models.bpe.kernels.pairs import (
     CELLS,
     COUNT,
     FILL,
+    OVERFLOW,
     PAIR,
+    Bounds,
+    Lists,
     compact_lists,
     enlarge_pairs,
     look_up_pairs,
     place_lists,
     tally,
 )
-from pairloom.operators.models.bpe.symbols import HOLE
+from pairloom.operators.models.bpe.kernels.symbols import HOLE
+from pairloom.operators.models.bpe.layout import Layout
+from pairloom.operators.models.bpe.limits import NO_LIMITS, PairLimits, TokenFacts
 
 __all__ = ["Learner", "memory"]
 
-_PAUSE = 1 << 20  # positions visited between two reports of progress: about 50 ms
-_BYTE_PAIRS = 1 << 14  # pairs of bytes that a corpus in many languages has, about
+# Positions visited between two reports of progress: about 50 ms.
+_PAUSE = 1 << 20
+# Pairs of bytes that a corpus in many languages has, about.
+_BYTE_PAIRS = 1 << 14
 
 
 def memory(words: int, symbols: int, merges: int) -> int:
@@ -82,13 +96,14 @@ class Learner:
         self._first = first
         self._longest = max_token_length if max_token_length is not None else 1 << 40
         self._few = layout.few
-        self._split, self._symbols = layout.split, layout.symbols
-        self._starts, self._owners, self._long_counts = layout.starts, layout.owners, layout.long_counts
+        self._words = layout.words
         self._facts = None if limits is None else TokenFacts.of(limits, first + merges + 1)
         self._rule = NO_LIMITS if self._facts is None else self._facts.rule
         self._lengths = np.ones(first + merges + 1, np.int32)
-        self._around = np.zeros(4 * (first + merges + 1), np.int64)
-        self._touched = np.empty(2 * (first + merges + 1), np.uint32)
+        self._scratch = Scratch(
+            around=np.zeros(4 * (first + merges + 1), np.int64),
+            touched=np.empty(2 * (first + merges + 1), np.uint32),
+        )
         self._merges = np.zeros((merges, 2), np.int32)
         self._state = np.zeros(6, np.int64)
         self._most_hot = _most_hot(merges) if most_hot is None else most_hot
@@ -114,7 +129,7 @@ class Learner:
             self._run(prescribed, prescribed, 1, progress)
         if prescribed < len(self._merges):
             self._run(len(self._merges), prescribed, max(min_count, 1), progress)
-        return self._merges[: int(self._state[0])]
+        return self._merges[: int(self._state[MERGED])]
 
     def replay(
         self, given: npt.NDArray[np.int32]
@@ -130,7 +145,7 @@ class Learner:
         found = table[table[:, 0] != 0]
         order = np.argsort(found[:, 0])
         yield 0, found[order, 0] - np.uint64(1), found[order, 1].astype(np.int64)
-        wide = len(self._touched) // 2
+        wide = len(self._scratch.touched) // 2
         for k, (left, right) in enumerate(given.astype(np.uint64)):
             own = np.array([left << np.uint64(32) | right], np.uint64)
             count = self._counts(own)
@@ -138,8 +153,8 @@ class Learner:
             if not count[0]:
                 yield 0, own[:0], count[:0]
                 continue
-            lefts = self._touched[: self._state[4]].astype(np.uint64) << np.uint64(32)
-            rights = self._touched[wide : wide + self._state[5]].astype(np.uint64)
+            lefts = self._scratch.touched[: self._state[LEFTS]].astype(np.uint64) << np.uint64(32)
+            rights = self._scratch.touched[wide : wide + self._state[RIGHTS]].astype(np.uint64)
             product = np.uint64(self._first + k)
             gone = np.concatenate([lefts | left, right << np.uint64(32) | rights])
             new = np.concatenate([lefts | product, product << np.uint64(32) | rights])
@@ -152,6 +167,10 @@ class Learner:
             counts = self._counts(keys)
             counts[keys == own[0]] = 0
             yield int(count[0]), keys, counts
+
+    @property
+    def _bounds(self) -> Bounds:
+        return Bounds(self._first, self._longest, self._threshold)
 
     def _counts(self, keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
         counts = np.empty(len(keys), np.int64)
@@ -168,35 +187,24 @@ class Learner:
     ) -> None:
         while True:
             status = merge_pairs(
-                until,
-                given,
-                _PAUSE,
-                self._first,
-                self._longest,
-                self._threshold,
-                self._split,
+                Goal(until, given, _PAUSE),
+                self._bounds,
                 self._merges,
-                self._symbols,
+                self._words,
                 self._lengths,
-                self._starts,
-                self._owners,
-                self._long_counts,
-                self._table,
-                self._pool,
-                self._heap,
-                self._around,
-                self._touched,
+                Pairs(self._table, self._pool, self._heap),
+                self._scratch,
                 self._rule,
                 self._state,
             )
             if progress is not None:
-                progress(int(self._state[0]), len(self._merges))
+                progress(int(self._state[MERGED]), len(self._merges))
             if status == ALL_MERGED or (status == NO_PAIR and self._threshold == floor):
                 return
             if status == NO_PAIR:
                 # Cells overstate pairs: a threshold that they raised and no pair reached is not raised again.
                 lowest = max(floor, self._threshold // 4)
-                fruitful = int(self._state[0]) > self._listed_at
+                fruitful = int(self._state[MERGED]) > self._listed_at
                 self._list_pairs(lowest, max(floor, self._threshold - 1) if fruitful else lowest)
             elif status == LISTS_FULL:
                 if not self._compacted():
@@ -217,10 +225,10 @@ class Learner:
         table = self._table.reshape(-1, 4)
         slots = np.flatnonzero(table[:, 3])
         order = slots[np.argsort(table[slots, 2])]
-        self._state[3] = compact_lists(
-            self._table, order, self._threshold, self._symbols, self._lengths, self._pool
+        self._state[LISTED] = compact_lists(
+            self._table, order, self._threshold, self._words.symbols, self._lengths, self._pool
         )
-        return int(self._state[3]) <= len(self._pool) * 3 // 4 - self._reserve
+        return int(self._state[LISTED]) <= len(self._pool) * 3 // 4 - self._reserve
 
     def _list_pairs(self, threshold: int, ceiling: int) -> None:
         """Count every pair anew and list the positions of those at or above the threshold.
@@ -231,33 +239,24 @@ class Learner:
         self._table, self._heap = np.zeros(4, np.uint64), np.zeros(0, np.uint64)
         self._pool = np.zeros(0, np.uint32)
         nothing = np.zeros(0, np.uint32)
-        hot = min(len(self._symbols), _BYTE_PAIRS)
+        hot = min(len(self._words.symbols), _BYTE_PAIRS)
         cells = np.full(1, threshold, np.int64)  # pairs of bytes are few, and all of them are counted
-        if self._state[0] or not self._few:
-            cells = np.zeros(_cells(len(self._symbols)), np.int64)
-            tally(
-                CELLS,
-                self._symbols,
-                self._lengths,
-                self._first,
-                self._longest,
-                0,
-                cells,
-                self._rule,
-                self._table,
-                nothing,
-            )
+        if self._state[MERGED] or not self._few:
+            cells = np.zeros(_cells(len(self._words.symbols)), np.int64)
+            every = Bounds(self._first, self._longest, 0)
+            lists = Lists(self._table, nothing)
+            tally(CELLS, self._words.symbols, self._lengths, every, cells, self._rule, lists)
             hot = int(np.count_nonzero(cells >= threshold))
             if hot > self._most_hot and threshold < ceiling:
                 threshold = min(int(np.partition(cells, -self._most_hot)[-self._most_hot]) + 1, ceiling)
                 hot = int(np.count_nonzero(cells >= threshold))
         self._threshold = threshold
-        walk = (self._symbols, self._lengths, self._first, self._longest, threshold, cells, self._rule)
+        walk = (self._words.symbols, self._lengths, self._bounds, cells, self._rule)
         slots = 1 << (2 * hot + 1024).bit_length()
         while True:
             table = np.zeros(4 * slots, np.uint64)
-            paired = tally(COUNT, *walk, table, nothing)
-            if paired == -2:
+            paired = tally(COUNT, *walk, Lists(table, nothing))
+            if paired == OVERFLOW:
                 raise CapacityError("the count of a pair passes 2^63 - 1")
             if paired >= 0:
                 break
@@ -268,9 +267,9 @@ class Learner:
         entries, listed, longest = (int(n) for n in found)
         self._reserve = 2 * longest
         pool = np.empty(entries + max(self._reserve, entries // 2) + 1024, np.uint32)
-        tally(FILL, *walk, table, pool)
-        heap = np.empty(4 * listed + 4 * len(self._touched), np.uint64)
-        self._state[1] = heap_of(table, heap)
-        self._state[2], self._state[3] = paired, entries
-        self._listed_at = int(self._state[0])
+        tally(FILL, *walk, Lists(table, pool))
+        heap = np.empty(4 * listed + 4 * len(self._scratch.touched), np.uint64)
+        self._state[HEAPED] = heap_of(table, heap)
+        self._state[PAIRED], self._state[LISTED] = paired, entries
+        self._listed_at = int(self._state[MERGED])
         self._table, self._pool, self._heap = table, pool, heap

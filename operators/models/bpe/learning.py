@@ -8,10 +8,10 @@ import numpy.typing as npt
 from pairloom.operators.counts import WordCounts
 from pairloom.operators.errors import CapacityError, CorruptionError
 from pairloom.operators.models.bpe.assembling import alphabet, assemble, check_options
+from pairloom.operators.models.bpe.kernels.pairs import count_byte_pairs
 from pairloom.operators.models.bpe.layout import Layout
 from pairloom.operators.models.bpe.learner import Learner, memory
 from pairloom.operators.models.bpe.merges import checked_merges
-from pairloom.operators.models.bpe.pairs import count_byte_pairs
 from pairloom.operators.text.arrays import text_of
 from pairloom.operators.text.pretokenize import Pretokenizer
 from pairloom.operators.vocabulary import Vocabulary

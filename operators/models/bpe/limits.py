@@ -8,21 +8,16 @@ contains a forbidden string, and as many of its first and last bytes as a forbid
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from pairloom.operators.kernels.jit import inner, kernel, load_u8, load_u32, signed, store_u8, store_u32
+from pairloom.operators.models.bpe.kernels.limits import ENDS, HOLDS, STARTS, Rule
 
-__all__ = ["NO_LIMITS", "PairLimits", "TokenFacts", "adopt", "mark_rejected", "rejected"]
-
-_SPACE = 32
-# Bits of a token's flags.
-_STARTS, _ENDS, _HOLDS = 1, 2, 4
+__all__ = ["NO_LIMITS", "PairLimits", "TokenFacts"]
 
 # The rule of a learner without limits: addresses that are never read.
-NO_LIMITS = (0,) * 10
+NO_LIMITS = Rule(*(0,) * 10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +41,7 @@ class PairLimits:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class TokenFacts:
-    """What the limits need to know of each token, in arrays that merges add to; `rule` is what kernels take."""
+    """What the limits need to know of each token, in arrays that merges add to; `rule` has their addresses, for kernels."""
 
     words: npt.NDArray[np.uint32]
     sizes: npt.NDArray[np.uint32]
@@ -56,12 +51,12 @@ class TokenFacts:
     forbidden: npt.NDArray[np.uint8]
     bounds: npt.NDArray[np.uint32]
     most_words: int
-    rule: tuple[int, ...] = field(init=False)
+    rule: Rule = field(init=False)
 
     def __post_init__(self) -> None:
         arrays = (self.words, self.sizes, self.flags, self.heads, self.tails, self.forbidden, self.bounds)
         reach, strings = self.heads.shape[1], len(self.bounds) - 1
-        self.rule = (self.most_words, reach, strings, *(int(array.ctypes.data) for array in arrays))
+        self.rule = Rule(self.most_words, reach, strings, *(int(array.ctypes.data) for array in arrays))
 
     @classmethod
     def of(cls, limits: PairLimits, ids: int) -> "TokenFacts":
@@ -81,84 +76,12 @@ class TokenFacts:
             facts.words[i] = sum(1 for part in token.split(b" ") if part)
             facts.sizes[i] = len(token)
             facts.flags[i] = (
-                _STARTS * (token[:1] != b" ")
-                | _ENDS * (token[-1:] != b" ")
-                | _HOLDS * any(string in token for string in limits.forbid)
+                STARTS * (token[:1] != b" ")
+                | ENDS * (token[-1:] != b" ")
+                | HOLDS * any(string in token for string in limits.forbid)
             )
             if reach:
                 head, tail = token[:reach], token[-reach:]
                 facts.heads[i, : len(head)] = list(head)
                 facts.tails[i, reach - len(tail) :] = list(tail)
         return facts
-
-
-@inner
-def _words(rule: Any, left: int, right: int) -> int:
-    words, flags = rule[3], rule[5]
-    together = signed(load_u32(words + 4 * left)) + signed(load_u32(words + 4 * right))
-    if signed(load_u8(flags + left)) & _ENDS and signed(load_u8(flags + right)) & _STARTS:
-        together -= 1
-    return together
-
-
-@inner
-def _holds_forbidden(rule: Any, left: int, right: int) -> bool:
-    _, reach, strings, _, sizes, flags, heads, tails, forbidden, bounds = rule
-    if (signed(load_u8(flags + left)) | signed(load_u8(flags + right))) & _HOLDS:
-        return True
-    left_size, right_size = signed(load_u32(sizes + 4 * left)), signed(load_u32(sizes + 4 * right))
-    tail, head = tails + reach * (left + 1), heads + reach * right
-    for k in range(strings):
-        string = forbidden + signed(load_u32(bounds + 4 * k))
-        length = signed(load_u32(bounds + 4 * k + 4)) - signed(load_u32(bounds + 4 * k))
-        for before in range(max(1, length - right_size), min(length - 1, left_size) + 1):
-            i = 0
-            while i < before and load_u8(tail - before + i) == load_u8(string + i):
-                i += 1
-            while before <= i < length and load_u8(head + i - before) == load_u8(string + i):
-                i += 1
-            if i == length:
-                return True
-    return False
-
-
-@inner
-def rejected(rule: Any, left: int, right: int) -> bool:
-    """Whether a pair makes a token that is past the limits; `rule` is `TokenFacts.rule`, or NO_LIMITS."""
-    if rule[0] == 0:
-        return False
-    return _words(rule, left, right) > rule[0] or _holds_forbidden(rule, left, right)
-
-
-@inner
-def adopt(rule: Any, left: int, right: int, product: int) -> None:
-    """Write the facts of the token that a merge makes."""
-    _, reach, _, words, sizes, flags, heads, tails, _, _ = rule
-    if rule[0] == 0:
-        return
-    left_flags, right_flags = signed(load_u8(flags + left)), signed(load_u8(flags + right))
-    left_size, right_size = signed(load_u32(sizes + 4 * left)), signed(load_u32(sizes + 4 * right))
-    together = _words(rule, left, right)
-    holds = np.uint8(_HOLDS if _holds_forbidden(rule, left, right) else 0)
-    store_u32(words + 4 * product, np.uint32(together))
-    store_u32(sizes + 4 * product, np.uint32(left_size + right_size))
-    store_u8(flags + product, np.uint8((left_flags & _STARTS) | (right_flags & _ENDS)) | holds)
-    for i in range(reach):
-        here = heads + reach * product + i
-        if i < left_size:
-            store_u8(here, load_u8(heads + reach * left + i))
-        elif i - left_size < right_size:
-            store_u8(here, load_u8(heads + reach * right + i - left_size))
-        # From the end backwards.
-        here = tails + reach * (product + 1) - 1 - i
-        if i < right_size:
-            store_u8(here, load_u8(tails + reach * (right + 1) - 1 - i))
-        elif i - right_size < left_size:
-            store_u8(here, load_u8(tails + reach * (left + 1) - 1 - (i - right_size)))
-
-
-@kernel
-def mark_rejected(rule: Any, pairs: npt.NDArray[np.int32], marks: npt.NDArray[np.bool_]) -> None:
-    """Which of `pairs` (int32[n, 2], ids) make a token that is past the limits; `marks` is bool[n]."""
-    for i in range(len(pairs)):
-        marks[i] = rejected(rule, signed(pairs[i, 0]), signed(pairs[i, 1]))

@@ -112,13 +112,13 @@ def _scan(text: Text, found: Rules, size: int) -> Iterator[Block]:
     scan = SCANS[found.family]
     table = classes(found.profile)
     data, offsets = _frozen(text.data), _frozen(text.offsets)
-    rule = found.rule()
+    setup = np.array([*table.addresses, *found.rule()], np.int64)
     state = np.array([0, offsets[0], 0], np.int64)
     room = np.zeros(64, np.uint8)
     ends = np.empty(min(size, text.bytes) + 2 * SLACK, np.int64)
     while True:
         start = int(state[POSITION])
-        count = scan(data, offsets, table, rule, state, size, room, ends)
+        count = scan(data, offsets, setup, state, size, room, ends)
         if count == 0:
             return
         yield start, ends[:count]

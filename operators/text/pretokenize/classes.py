@@ -7,9 +7,9 @@ code point, whose bits are the constants below, in two levels: `blocks[block_of[
 spell, and `point % 64` is its last byte's low six bits.
 """
 
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -76,7 +76,8 @@ PROFILES: dict[str, dict[int, int]] = {
 _CJK_RANGES = ((0x4E00, 0x9FA5), (0x3040, 0x309F), (0x30A0, 0x30FF))
 
 
-class Classes(NamedTuple):
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Classes:
     """A two-level table: `blocks[block_of[point // 64] * 64 + point % 64]` is the class byte of a code point.
 
     `block_of` is uint16[17408], `blocks` uint8, all read-only; the first 128 entries of `blocks` are ASCII.
@@ -90,6 +91,11 @@ class Classes(NamedTuple):
     block_of: npt.NDArray[np.uint16]
     blocks: npt.NDArray[np.uint8]
     bits: npt.NDArray[np.uint64]
+
+    @property
+    def addresses(self) -> tuple[int, int, int]:
+        """Where the three arrays are, for the scanner; good for as long as this value is."""
+        return self.block_of.ctypes.data, self.blocks.ctypes.data, self.bits.ctypes.data
 
     def expand(self) -> npt.NDArray[np.uint8]:
         """The class byte of every code point: uint8[0x110000]."""

@@ -19,8 +19,12 @@ import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators.errors import CapacityError, CorruptionError
-from pairloom.operators.models.bpe.limits import NO_LIMITS, PairLimits, TokenFacts, mark_rejected
-from pairloom.operators.models.bpe.sharded import retiring
+from pairloom.operators.models.bpe.kernels.limits import mark_rejected
+from pairloom.operators.models.bpe.kernels.pairs import Bounds
+from pairloom.operators.models.bpe.kernels.symbols import HOLE
+from pairloom.operators.models.bpe.limits import NO_LIMITS, PairLimits, TokenFacts
+from pairloom.operators.models.bpe.sharded.kernels import retiring
+from pairloom.operators.models.bpe.sharded.kernels.applying import Around
 from pairloom.operators.models.bpe.sharded.messages import (
     Begin,
     Begun,
@@ -34,7 +38,6 @@ from pairloom.operators.models.bpe.sharded.messages import (
     Survey,
 )
 from pairloom.operators.models.bpe.sharded.ranking import Ranking, keys_of
-from pairloom.operators.models.bpe.symbols import HOLE
 
 __all__ = ["LEAST_BATCH", "MOST_BATCH", "Coordinator"]
 
@@ -234,10 +237,14 @@ class Coordinator:
         k, base = len(self._batch), self._base
         starts = np.cumsum([0, *(len(reply.symbols) for reply in replies)])
         ends = np.stack([reply.ends + start for reply, start in zip(replies, starts, strict=False)])
-        symbols = np.concatenate([reply.symbols for reply in replies])
-        counts = np.concatenate([reply.counts for reply in replies])
+        answers = Around(
+            symbols=np.concatenate([reply.symbols for reply in replies]),
+            counts=np.concatenate([reply.counts for reply in replies]),
+            ends=ends,
+            totals=np.stack([reply.totals for reply in replies]),
+        )
         ranking = self._ranking
-        ranking.reserve(len(symbols))
+        ranking.reserve(len(answers.symbols))
         if base + k > len(self._heads):
             more = np.zeros(base + k, np.int32)
             self._heads, self._tails = (
@@ -248,38 +255,33 @@ class Coordinator:
         keys = keys_of(self._batch)
         order = np.argsort(keys)
         keys = keys[order]
-        totals = np.stack([reply.totals for reply in replies])
-        trial = (self._batch, keys, order, base, symbols, counts, ends)
+        trial = retiring.Trial(pairs=self._batch, keys=keys, order=order, base=base)
+        names = retiring.Names(heads=self._heads, tails=self._tails, symbols=self._names, sizes=self._sizes)
         sums = np.zeros(k, np.int64)
-        wrong = retiring.check_batch(
-            *trial, totals, self._heads, self._tails, self._flags, sums, ranking.table
-        )
+        wrong = retiring.check_batch(trial, answers, names, self._flags, sums, ranking.table)
         if wrong >= 0:
             raise CorruptionError(
                 f"round {self.rounds}: the partitions count the pair {self._batch[wrong].tolist()} {sums[wrong]} times, which "
                 "is not what was counted before: words were lost or added on the way"
             )
         self._kept = np.zeros(k, np.bool_)
-        listed = np.empty((len(symbols), 2), np.int32)
+        listed = np.empty((len(answers.symbols), 2), np.int32)
         ranking.state[retiring.LISTED] = 0
         before = len(self.merges)
         status = retiring.retire(
             self._wanted,
-            self._first,
-            self._longest,
-            self._threshold,
-            *trial,
-            self._heads,
-            self._tails,
-            self._names,
-            self._sizes,
-            ranking.table,
-            ranking.heap,
-            self._around,
-            self._touched,
-            self._merges,
-            self._kept,
-            listed,
+            Bounds(first=self._first, longest=self._longest, threshold=self._threshold),
+            trial,
+            answers,
+            names,
+            retiring.Arising(
+                table=ranking.table,
+                heap=ranking.heap,
+                listed=listed,
+                around=self._around,
+                touched=self._touched,
+            ),
+            retiring.Learned(merges=self._merges, kept=self._kept),
             self._rule,
             ranking.state,
         )

@@ -13,9 +13,8 @@ import numpy.typing as npt
 
 from pairloom.operators.counts import WordCounts
 from pairloom.operators.encode.decode import decode_lists
-from pairloom.operators.kernels.jit import kernel
 from pairloom.operators.models.bpe.layout import Allocate, Layout, TokenSequences
-from pairloom.operators.models.bpe.symbols import HOLE, LONG
+from pairloom.operators.models.bpe.sharded.kernels.writing import write_tokens
 from pairloom.operators.text.arrays import Text, text_of
 from pairloom.operators.text.pretokenize import Pretokenizer
 from pairloom.operators.vocabulary import Vocabulary
@@ -153,30 +152,4 @@ def encode_words(
     """
     places = np.array([0, split], np.int64)
     for starts, bounds, ids in words.encoded(merges):
-        _write_tokens(starts.copy(), bounds, names[ids], lengths, places, symbols)
-
-
-@kernel
-def _write_tokens(
-    offsets: npt.NDArray[np.int64],
-    bounds: npt.NDArray[np.int64],
-    tokens: npt.NDArray[np.int32],
-    lengths: npt.NDArray[np.int32],
-    places: npt.NDArray[np.int64],
-    symbols: npt.NDArray[np.uint32],
-) -> None:
-    """Write the tokens of some words into their slots; `places` (int64[2]) are the next short and the next long word's."""
-    for i in range(len(offsets) - 1):
-        length = offsets[i + 1] - offsets[i]
-        if length < 2:
-            continue
-        long = 1 if length >= LONG else 0
-        at = places[long] + 2
-        places[long] += length + 2
-        for k in range(bounds[i], bounds[i + 1]):
-            after = at + lengths[tokens[k]]
-            for p in range(at + 1, after - 1):
-                symbols[p] = HOLE
-            symbols[at] = tokens[k]
-            symbols[after - 1] = tokens[k]
-            at = after
+        write_tokens(starts.copy(), bounds, names[ids], lengths, places, symbols)

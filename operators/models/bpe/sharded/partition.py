@@ -4,25 +4,30 @@ import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators.errors import CapacityError
-from pairloom.operators.models.bpe.layout import Allocate
-from pairloom.operators.models.bpe.limits import NO_LIMITS
-from pairloom.operators.models.bpe.pairs import (
+from pairloom.operators.models.bpe.kernels.pairs import (
     CELLS,
     COUNT,
     FILL,
+    OVERFLOW,
+    Bounds,
+    Lists,
     compact_lists,
     enlarge_pairs,
     place_lists,
     tally,
 )
-from pairloom.operators.models.bpe.sharded.applying import (
+from pairloom.operators.models.bpe.layout import Allocate
+from pairloom.operators.models.bpe.limits import NO_LIMITS
+from pairloom.operators.models.bpe.sharded.encoded import Words, encode_words
+from pairloom.operators.models.bpe.sharded.kernels.applying import (
+    Around,
+    Made,
     apply_batch,
     batch_room,
     count_neighbours,
     take_back,
 )
-from pairloom.operators.models.bpe.sharded.encoded import Words, encode_words
-from pairloom.operators.models.bpe.sharded.listing import choose_pairs, list_new, mark_cells
+from pairloom.operators.models.bpe.sharded.kernels.listing import choose_pairs, list_new, mark_cells
 from pairloom.operators.models.bpe.sharded.messages import (
     Begin,
     Begun,
@@ -83,7 +88,9 @@ class Partition:
                 self._lengths[names[self._first + k]] = (
                     self._lengths[names[left]] + self._lengths[names[right]]
                 )
-            encode_words(self._words, message.merges, names, self._lengths, layout.split, layout.symbols)
+            encode_words(
+                self._words, message.merges, names, self._lengths, layout.words.split, layout.words.symbols
+            )
         self._counted: npt.NDArray[np.uint64] | None = None
         self._cells: npt.NDArray[np.int64] | None = None
         self._table, self._pool, self._listed, self._paired = np.zeros(4, np.uint64), _NO_LISTS, 0, 0
@@ -91,7 +98,7 @@ class Partition:
         self._positions, self._weights = _NO_LISTS, _NO_WEIGHTS
         self._bounds = np.zeros(1, np.int64)
         self._begun = True
-        return Begun(slots=len(layout.symbols), weight=layout.weight)
+        return Begun(slots=len(layout.words.symbols), weight=layout.weight)
 
     def survey(self, message: Survey) -> Cells:
         """Settle the batch on trial; all pairs, added up in cells, of which some are told."""
@@ -121,7 +128,7 @@ class Partition:
         while True:
             table = np.zeros(4 * slots, np.uint64)
             paired = self._tally(COUNT, 1, cells, table)
-            if paired == -2:
+            if paired == OVERFLOW:
                 raise CapacityError("the count of a pair passes 2^63 - 1")
             if paired >= 0:
                 return table
@@ -134,15 +141,12 @@ class Partition:
         """`tally`, of pairs of whatever length: the coordinator knows which are too long."""
         return tally(
             walk,
-            self._layout.symbols,
+            self._layout.words.symbols,
             self._lengths,
-            self._first,
-            1 << 40,
-            threshold,
+            Bounds(first=self._first, longest=1 << 40, threshold=threshold),
             cells,
             NO_LIMITS,
-            table,
-            self._pool,
+            Lists(table, self._pool),
         )
 
     def merge(self, message: Round) -> Neighbours:
@@ -163,11 +167,10 @@ class Partition:
         take_back(
             self._batch,
             kept,
-            self._layout.symbols,
+            self._layout.words.symbols,
             self._lengths,
             self._table,
-            self._positions,
-            self._bounds,
+            self._made,
         )
         self._batch = self._batch[:0]
 
@@ -201,14 +204,12 @@ class Partition:
         self._listed, added = list_new(
             pairs,
             self._base,
-            self._layout.symbols,
+            self._layout.words.symbols,
             self._lengths,
-            self._positions,
-            self._bounds,
+            self._made,
             self._around,
             np.empty(len(pairs), np.int64),
-            self._table,
-            self._pool,
+            Lists(self._table, self._pool),
             self._listed,
         )
         self._paired += added
@@ -218,7 +219,9 @@ class Partition:
         table = self._table.reshape(-1, 4)
         slots = np.flatnonzero(table[:, 3])
         order = slots[np.argsort(table[slots, 2])]
-        self._listed = compact_lists(self._table, order, 1, self._layout.symbols, self._lengths, self._pool)
+        self._listed = compact_lists(
+            self._table, order, 1, self._layout.words.symbols, self._lengths, self._pool
+        )
         if 8 * (self._listed + need) > 7 * len(self._pool):
             pool = self._empty((self._listed + need) * 5 // 4, np.uint32)
             pool[: self._listed] = self._pool[: self._listed]
@@ -231,42 +234,27 @@ class Partition:
             self._lengths, self._around = lengths, np.zeros(2 * len(lengths), np.int64)
         tokens, neighbours = batch_room(batch, base, self._table)
         if tokens > len(self._positions) or 8 * tokens + 8192 < len(self._positions):
-            self._positions, self._weights = (
-                _NO_LISTS,
-                _NO_WEIGHTS,
-            )  # released before their successors are made
+            # Released before their successors are made.
+            self._positions, self._weights = _NO_LISTS, _NO_WEIGHTS
             self._positions, self._weights = self._empty(tokens, np.uint32), self._empty(tokens, np.int64)
         self._batch, self._base, self._bounds = batch, base, np.zeros(len(batch) + 1, np.int64)
-        layout = self._layout
-        apply_batch(
-            batch,
-            base,
-            layout.split,
-            layout.symbols,
-            self._lengths,
-            layout.starts,
-            layout.owners,
-            layout.long_counts,
-            self._table,
-            self._pool,
-            self._positions,
-            self._weights,
-            self._bounds,
+        words, made = self._layout.words, self._made
+        apply_batch(batch, base, words, self._lengths, Lists(self._table, self._pool), made)
+        out = Around(
+            symbols=np.empty(neighbours, np.uint32),
+            counts=np.empty(neighbours, np.int64),
+            ends=np.zeros(2 * len(batch) + 1, np.int64),
+            totals=np.zeros(len(batch), np.int64),
         )
-        ids, counts = np.empty(neighbours, np.uint32), np.empty(neighbours, np.int64)
-        ends, totals = np.zeros(2 * len(batch) + 1, np.int64), np.zeros(len(batch), np.int64)
-        count_neighbours(
-            base,
-            self._layout.symbols,
-            self._lengths,
-            self._positions,
-            self._weights,
-            self._bounds,
-            self._around,
-            ids,
-            counts,
-            ends,
-            totals,
+        count_neighbours(base, words.symbols, self._lengths, made, self._around, out)
+        found = int(out.ends[-1])
+        return Neighbours(
+            symbols=out.symbols[:found].copy(),
+            counts=out.counts[:found].copy(),
+            ends=out.ends,
+            totals=out.totals,
         )
-        found = int(ends[-1])
-        return Neighbours(symbols=ids[:found].copy(), counts=counts[:found].copy(), ends=ends, totals=totals)
+
+    @property
+    def _made(self) -> Made:
+        return Made(positions=self._positions, weights=self._weights, bounds=self._bounds)

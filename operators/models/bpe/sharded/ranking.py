@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators.errors import CapacityError, CorruptionError
-from pairloom.operators.models.bpe.sharded import retiring
-from pairloom.operators.models.bpe.sharded.counting import add_pairs, look_up
+from pairloom.operators.models.bpe.sharded.kernels import retiring
+from pairloom.operators.models.bpe.sharded.kernels.counting import add_pairs, look_up
 
 __all__ = ["Ranking", "keys_of", "pairs_of"]
 

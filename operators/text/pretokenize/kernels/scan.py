@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from pairloom.operators.kernels.jit import address, kernel, load_u8, store_u8, store_u64
 from pairloom.operators.kernels.simd import leading_zeros, store_positions
-from pairloom.operators.text.pretokenize.classes import DIGIT, Classes
+from pairloom.operators.text.pretokenize.classes import DIGIT
 from pairloom.operators.text.pretokenize.kernels import ends as pieces
 from pairloom.operators.text.pretokenize.kernels import windows
 from pairloom.operators.text.pretokenize.kernels.characters import (
@@ -28,6 +28,9 @@ __all__ = ["POSITION", "SCANS", "SLACK"]
 # Entries that must be free in `ends` before a window is looked at: one a byte, the document's end, and one to
 # spare.
 SLACK = 66
+# What `setup` holds: the addresses of the scheme's `Classes`, and its `Rule`. One array of numbers, since a call has some ten
+# pieces of text a microsecond to wait for, and named tuples take several to cross from Python.
+BLOCK_OF, BLOCKS, BITS, CONTRACTIONS, OPTION, DIGITS = range(6)
 # What `state` holds: the document, the position in the data, the end of the digits that are known to come in threes.
 DOCUMENT, POSITION, THREES = 0, 1, 2
 
@@ -42,8 +45,7 @@ _1 = np.uint64(1)
 def _scan(
     data: npt.NDArray[np.uint8],
     offsets: npt.NDArray[np.int64],
-    classes: Classes,
-    rule: Rule,
+    setup: npt.NDArray[np.int64],
     state: npt.NDArray[np.int64],
     size: int,
     room: npt.NDArray[np.uint8],
@@ -52,14 +54,15 @@ def _scan(
     """Write the ends of the next pieces and return how many there are; 0 when all documents are done.
 
     Stops at a piece's end when `size` bytes or more are cut or fewer than `SLACK` entries of `ends` are left.
-    `state` is int64[3], to begin with (0, offsets[0], 0), and is moved on. `room` is 64 bytes for the end of `data`,
-    past which nothing is read.
+    `setup` is int64[6]. `state` is int64[3], to begin with (0, offsets[0], 0), and is moved on. `room` is 64 bytes for the
+    end of `data`, past which nothing is read.
     """
     base = address(data)
     # The last address from which 64 bytes may be loaded.
     safe = base + len(data) - 64
     copy = address(room)
-    tables = Tables(address(classes.block_of), address(classes.blocks), address(classes.bits))
+    tables = Tables(setup[BLOCK_OF], setup[BLOCKS], setup[BITS])
+    rule = Rule(setup[CONTRACTIONS], setup[OPTION], setup[DIGITS])
     digits = rule.digits
     out = address(ends)
     documents = len(offsets) - 1

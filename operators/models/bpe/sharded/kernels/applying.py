@@ -5,15 +5,17 @@ of a token are those of its parts, so that expanding it needs nothing but its pl
 that existed before the batch, so that no token of the batch lies inside another and the order of taking back is free.
 
 Lists of positions stay as they are while a batch is on trial: where one pair of the batch takes a symbol away from
-another, the second finds it again after both were taken back. `positions` and `weights` hold the tokens that the batch
-made, pair by pair (those of pair i from `bounds[i]` to `bounds[i + 1]`), and the counts of the words that they stand in.
+another, the second finds it again after both were taken back.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators.kernels.jit import (
     address,
+    inner,
     kernel,
     load_u32,
     load_u64,
@@ -22,12 +24,60 @@ from pairloom.operators.kernels.jit import (
     store_u32,
     store_u64,
 )
-from pairloom.operators.models.bpe.pairs import find_pair
-from pairloom.operators.models.bpe.symbols import AHEAD, MARK, ask_for, join, word_count
+from pairloom.operators.models.bpe.kernels.pairs import Lists, find_pair
+from pairloom.operators.models.bpe.kernels.symbols import (
+    AHEAD,
+    MARK,
+    WordArrays,
+    ask_for,
+    join,
+    places_of,
+    word_count,
+)
 
-__all__ = ["apply_batch", "batch_room", "count_neighbours", "take_back"]
+__all__ = ["Around", "Made", "add_neighbour", "apply_batch", "batch_room", "count_neighbours", "take_back"]
 
 _ZERO = np.uint64(0)
+
+
+class Made(NamedTuple):
+    """The tokens that a batch of k pairs made, pair by pair.
+
+    Those of pair i begin in the slots `positions[bounds[i]:bounds[i + 1]]` (uint32; bounds int64[k + 1]); `weights` (int64)
+    are the counts of the words that they stand in.
+    """
+
+    positions: npt.NDArray[np.uint32]
+    weights: npt.NDArray[np.int64]
+    bounds: npt.NDArray[np.int64]
+
+
+class Around(NamedTuple):
+    """What stands next to the symbols of a batch of k pairs.
+
+    `symbols` (uint32) and `counts` (int64) are, for each pair, its left neighbours and their weights and then its right ones;
+    `ends` (int64[2k + 1]) says where each of these 2k runs ends, after a leading zero. A symbol next to itself is counted as
+    a left neighbour only. `totals` (int64[k]) are the weights of the symbols.
+    """
+
+    symbols: npt.NDArray[np.uint32]
+    counts: npt.NDArray[np.int64]
+    ends: npt.NDArray[np.int64]
+    totals: npt.NDArray[np.int64]
+
+
+@inner
+def add_neighbour(around: int, found: int, n: int, symbol: int, count: np.uint64) -> int:
+    """Add to the weight of a neighbour, which is noted as the n-th if it is new; how many there are now.
+
+    `around` is the address of a weight for each symbol, `found` that of the symbols that have one.
+    """
+    held = load_u64(around + 8 * symbol)
+    if held == _ZERO:
+        store_u32(found + 4 * n, np.uint32(symbol))
+        n += 1
+    store_u64(around + 8 * symbol, held + count)
+    return n
 
 
 @kernel
@@ -47,27 +97,19 @@ def batch_room(batch: npt.NDArray[np.int32], ids: int, table: npt.NDArray[np.uin
 def apply_batch(
     batch: npt.NDArray[np.int32],
     base: int,
-    split: int,
-    symbols: npt.NDArray[np.uint32],
+    words: WordArrays,
     lengths: npt.NDArray[np.int32],
-    starts: npt.NDArray[np.int64],
-    owners: npt.NDArray[np.uint32],
-    long_counts: npt.NDArray[np.int64],
-    table: npt.NDArray[np.uint64],
-    pool: npt.NDArray[np.uint32],
-    positions: npt.NDArray[np.uint32],
-    weights: npt.NDArray[np.int64],
-    bounds: npt.NDArray[np.int64],
+    listed: Lists,
+    made: Made,
 ) -> None:
     """Merge the pairs of `batch` (int32[k, 2]) in this order; pair i makes the symbol `base + i`.
 
-    `table` and `pool` are the listed pairs and their positions (`bpe/pairs.py`), `bounds` is int64[k + 1], the arrays of
-    tokens have the room that `batch_room` names. Pairs that are not listed here do not occur here.
+    `made` has the room that `batch_room` names. Pairs that are not listed here do not occur here.
     """
-    text, sizes, slots, lists = address(symbols), address(lengths), address(table), address(pool)
-    made, worth = address(positions), address(weights)
-    begins, blocks, sums = address(starts), address(owners), address(long_counts)
-    mask = len(table) // 4 - 1
+    places, sizes = places_of(words), address(lengths)
+    text, slots, lists = places.text, address(listed.table), address(listed.pool)
+    positions, worth, bounds = address(made.positions), address(made.weights), made.bounds
+    mask = len(listed.table) // 4 - 1
     end = 0
     bounds[0] = 0
     for i in range(len(batch)):
@@ -88,9 +130,9 @@ def apply_batch(
             there = here + 4 * a_size
             if signed(load_u32(there)) != b:
                 continue
-            count = word_count(text, sizes, at, split, begins, blocks, sums)
+            count = word_count(places, sizes, at)
             join(here, there, there + 4 * b_size, product)
-            store_u32(made + 4 * end, np.uint32(at))
+            store_u32(positions + 4 * end, np.uint32(at))
             store_u64(worth + 8 * end, np.uint64(count))
             end += 1
         bounds[i + 1] = end
@@ -103,11 +145,11 @@ def take_back(
     symbols: npt.NDArray[np.uint32],
     lengths: npt.NDArray[np.int32],
     table: npt.NDArray[np.uint64],
-    positions: npt.NDArray[np.uint32],
-    bounds: npt.NDArray[np.int64],
+    made: Made,
 ) -> None:
     """Expand the tokens of the pairs of a batch that are not `kept` (bool[k]); forget the lists of those that are."""
-    text, sizes, slots, made = address(symbols), address(lengths), address(table), address(positions)
+    text, sizes, slots = address(symbols), address(lengths), address(table)
+    positions, bounds = address(made.positions), made.bounds
     mask = len(table) // 4 - 1
     for i in range(len(batch)):
         a, b = signed(batch[i, 0]), signed(batch[i, 1])
@@ -120,8 +162,8 @@ def take_back(
         a_size, b_size = signed(load_u32(sizes + 4 * a)), signed(load_u32(sizes + 4 * b))
         last = bounds[i + 1] - 1
         for k in range(bounds[i], bounds[i + 1]):
-            prefetch(text + 4 * signed(load_u32(made + 4 * min(k + AHEAD, last))))
-            here = text + 4 * signed(load_u32(made + 4 * k))
+            prefetch(text + 4 * signed(load_u32(positions + 4 * min(k + AHEAD, last))))
+            here = text + 4 * signed(load_u32(positions + 4 * k))
             there = here + 4 * a_size
             store_u32(here, np.uint32(a))
             store_u32(there - 4, np.uint32(a))
@@ -134,66 +176,48 @@ def count_neighbours(
     base: int,
     symbols: npt.NDArray[np.uint32],
     lengths: npt.NDArray[np.int32],
-    positions: npt.NDArray[np.uint32],
-    weights: npt.NDArray[np.int64],
-    bounds: npt.NDArray[np.int64],
+    made: Made,
     around: npt.NDArray[np.int64],
-    ids: npt.NDArray[np.uint32],
-    counts: npt.NDArray[np.int64],
-    ends: npt.NDArray[np.int64],
-    totals: npt.NDArray[np.int64],
+    out: Around,
 ) -> None:
     """Add up what stands next to each symbol of a batch, after all of it was applied.
 
-    `ids` and `counts` become, for each pair, its left neighbours and their weights and then its right ones; `ends`
-    (int64[2k + 1]) says where each of these 2k runs ends, after a leading zero. A symbol next to itself is counted as a
-    left neighbour only. `totals` (int64[k]) become the weights of the symbols. `around` (int64, one a symbol) is zero
-    before and after.
+    `out` has the room that `batch_room` names. `around` (int64, one a symbol) is zero before and after.
     """
-    text, sizes, made, worth, hist = (
-        address(symbols),
-        address(lengths),
-        address(positions),
-        address(weights),
-        address(around),
-    )
-    found, sums = address(ids), address(counts)
+    text, sizes, hist = address(symbols), address(lengths), address(around)
+    positions, worth, bounds = address(made.positions), address(made.weights), made.bounds
+    found, sums = address(out.symbols), address(out.counts)
     end = 0
-    ends[0] = 0
-    for i in range(len(totals)):
+    out.ends[0] = 0
+    for i in range(len(out.totals)):
         product = base + i
         size = signed(load_u32(sizes + 4 * product))
         first, last = bounds[i], bounds[i + 1]
         total = 0
         begin = end
         for k in range(first, last):
-            prefetch(text + 4 * signed(load_u32(made + 4 * min(k + AHEAD, last - 1))) - 4)
+            prefetch(text + 4 * signed(load_u32(positions + 4 * min(k + AHEAD, last - 1))) - 4)
             count = signed(load_u64(worth + 8 * k))
             total += count
-            left = signed(load_u32(text + 4 * signed(load_u32(made + 4 * k)) - 4))
+            left = signed(load_u32(text + 4 * signed(load_u32(positions + 4 * k)) - 4))
             if left < MARK:
-                held = load_u64(hist + 8 * left)
-                if held == _ZERO:
-                    store_u32(found + 4 * end, np.uint32(left))
-                    end += 1
-                store_u64(hist + 8 * left, held + np.uint64(count))
-        totals[i] = total
-        for k in range(begin, end):
-            entry = hist + 8 * signed(load_u32(found + 4 * k))
-            store_u64(sums + 8 * k, load_u64(entry))
-            store_u64(entry, _ZERO)
-        ends[2 * i + 1] = begin = end
+                end = add_neighbour(hist, found, end, left, np.uint64(count))
+        out.totals[i] = total
+        _write_weights(hist, found, sums, begin, end)
+        out.ends[2 * i + 1] = begin = end
         for k in range(first, last):
-            at = signed(load_u32(made + 4 * k))
+            at = signed(load_u32(positions + 4 * k))
             right = signed(load_u32(text + 4 * (at + size)))
             if right < MARK and right != product:
-                held = load_u64(hist + 8 * right)
-                if held == _ZERO:
-                    store_u32(found + 4 * end, np.uint32(right))
-                    end += 1
-                store_u64(hist + 8 * right, held + load_u64(worth + 8 * k))
-        for k in range(begin, end):
-            entry = hist + 8 * signed(load_u32(found + 4 * k))
-            store_u64(sums + 8 * k, load_u64(entry))
-            store_u64(entry, _ZERO)
-        ends[2 * i + 2] = end
+                end = add_neighbour(hist, found, end, right, load_u64(worth + 8 * k))
+        _write_weights(hist, found, sums, begin, end)
+        out.ends[2 * i + 2] = end
+
+
+@inner
+def _write_weights(around: int, found: int, sums: int, begin: int, end: int) -> None:
+    """Move the weights of some neighbours to where they are told. Takes addresses."""
+    for k in range(begin, end):
+        entry = around + 8 * signed(load_u32(found + 4 * k))
+        store_u64(sums + 8 * k, load_u64(entry))
+        store_u64(entry, _ZERO)

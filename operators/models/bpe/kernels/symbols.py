@@ -14,6 +14,8 @@ Words of LONG slots and more come last. From a token of a short word its count i
 start; for long words `owners` names the word of each block of LONG slots, since a block meets at most two of them.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
@@ -36,21 +38,67 @@ __all__ = [
     "BASE",
     "HOLE",
     "LONG",
+    "LONGEST",
     "MARK",
+    "Places",
+    "WordArrays",
     "ask_for",
     "count_bytes",
     "join",
     "lay_out",
     "lay_out_tokens",
     "measure",
+    "places_of",
     "word_count",
 ]
 
 MARK = 1 << 24
 HOLE = MARK - 1
 LONG = 64
-AHEAD = 12  # positions whose symbols are asked for in advance
+# Positions whose symbols are asked for in advance.
+AHEAD = 12
 BASE = (1 << 32) - MARK
+# What `sizes` of `measure` holds: short words, their symbols, long words, their symbols, the symbols of the longest word.
+SHORTS, SHORT_SYMBOLS, LONGS, LONG_SYMBOLS, LONGEST = 0, 1, 2, 3, 4
+# What `cursors` of `lay_out` holds: the next slot for short words, the next for long ones, long words written, blocks owned.
+NEXT_SHORT, NEXT_LONG, LONGS_WRITTEN, BLOCKS_OWNED = 0, 1, 2, 3
+
+
+class WordArrays(NamedTuple):
+    """The words, laid out.
+
+    `symbols` is uint32[2 * words + symbols of all + 1], `split` the slot from which the long words stand, `starts`
+    int64[long words + 1] the first slot (of the count) of each long word, `owners` uint32[(slots - split) // LONG + 1] the
+    long word that holds the first slot of each block, and `counts` int64[long words] their counts.
+    """
+
+    symbols: npt.NDArray[np.uint32]
+    split: int
+    starts: npt.NDArray[np.int64]
+    owners: npt.NDArray[np.uint32]
+    counts: npt.NDArray[np.int64]
+
+
+class Places(NamedTuple):
+    """The addresses of `WordArrays`."""
+
+    text: int
+    split: int
+    starts: int
+    owners: int
+    counts: int
+
+
+@inner
+def places_of(words: WordArrays) -> Places:
+    """The addresses of the words' arrays."""
+    return Places(
+        address(words.symbols),
+        words.split,
+        address(words.starts),
+        address(words.owners),
+        address(words.counts),
+    )
 
 
 @kernel
@@ -77,7 +125,7 @@ def measure(
     ids: npt.NDArray[np.int32],
     sizes: npt.NDArray[np.int64],
 ) -> None:
-    """Add up what the words take: `sizes` (int64[5]) holds (short words, their bytes, long words, their bytes, longest).
+    """Add up what the words take, in `sizes` (int64[5]).
 
     `ids` is int32[256], negative for a byte that is left out. Words with fewer than two bytes kept do not count.
     """
@@ -91,37 +139,39 @@ def measure(
                 length += ids[load_u8(base + p)] >= 0
         if length < 2:
             continue
-        at = 2 if length >= LONG else 0
-        sizes[at] += 1
-        sizes[at + 1] += length
-        sizes[4] = max(sizes[4], length)
+        if length < LONG:
+            sizes[SHORTS] += 1
+            sizes[SHORT_SYMBOLS] += length
+        else:
+            sizes[LONGS] += 1
+            sizes[LONG_SYMBOLS] += length
+        sizes[LONGEST] = max(sizes[LONGEST], length)
 
 
 @inner
-def _begin_word(
-    text: int, length: int, count: int, split: int, starts: int, owners: int, long_counts: int, cursors: int
-) -> int:
-    """Write the count of a word of `length` symbols and say who owns its blocks; the word's first slot. Takes addresses."""
+def _begin_word(places: Places, length: int, count: int, cursors: int) -> int:
+    """Write the count of a word of `length` symbols and say who owns its blocks; the word's first slot.
+
+    `cursors` is an address.
+    """
     if length < LONG:
-        at = signed(load_u64(cursors))
-        store_u64(cursors, np.uint64(at + length + 2))
+        at = signed(load_u64(cursors + 8 * NEXT_SHORT))
+        store_u64(cursors + 8 * NEXT_SHORT, np.uint64(at + length + 2))
     else:
-        at, longs, block = (
-            signed(load_u64(cursors + 8)),
-            signed(load_u64(cursors + 16)),
-            signed(load_u64(cursors + 24)),
-        )
-        store_u64(starts + 8 * longs, np.uint64(at))
-        store_u64(long_counts + 8 * longs, np.uint64(count))
+        at = signed(load_u64(cursors + 8 * NEXT_LONG))
+        longs = signed(load_u64(cursors + 8 * LONGS_WRITTEN))
+        block = signed(load_u64(cursors + 8 * BLOCKS_OWNED))
+        store_u64(places.starts + 8 * longs, np.uint64(at))
+        store_u64(places.counts + 8 * longs, np.uint64(count))
         end = at + length + 2
-        while split + LONG * block < end:
-            store_u32(owners + 4 * block, np.uint32(longs))
+        while places.split + LONG * block < end:
+            store_u32(places.owners + 4 * block, np.uint32(longs))
             block += 1
-        store_u64(cursors + 8, np.uint64(end))
-        store_u64(cursors + 16, np.uint64(longs + 1))
-        store_u64(cursors + 24, np.uint64(block))
-    store_u32(text + 4 * at, np.uint32(MARK + count // BASE))
-    store_u32(text + 4 * at + 4, np.uint32(MARK + count % BASE))
+        store_u64(cursors + 8 * NEXT_LONG, np.uint64(end))
+        store_u64(cursors + 8 * LONGS_WRITTEN, np.uint64(longs + 1))
+        store_u64(cursors + 8 * BLOCKS_OWNED, np.uint64(block))
+    store_u32(places.text + 4 * at, np.uint32(MARK + count // BASE))
+    store_u32(places.text + 4 * at + 4, np.uint32(MARK + count % BASE))
     return at + 2
 
 
@@ -131,34 +181,26 @@ def lay_out(
     offsets: npt.NDArray[np.int64],
     counts: npt.NDArray[np.int64],
     ids: npt.NDArray[np.int32],
-    split: int,
-    symbols: npt.NDArray[np.uint32],
-    starts: npt.NDArray[np.int64],
-    owners: npt.NDArray[np.uint32],
-    long_counts: npt.NDArray[np.int64],
+    words: WordArrays,
     cursors: npt.NDArray[np.int64],
 ) -> None:
-    """Write words of bytes behind those that are written already, the long ones from slot `split` on.
+    """Write words of bytes behind those that are written already.
 
-    `symbols` is uint32[2 * words + bytes + 1], `starts` int64[long words + 1] becomes the first slot (of the count) of
-    each long word, `owners` uint32[(len(symbols) - split) // LONG + 1] the long word that holds the first slot of each
-    block, and `long_counts` int64[long words] their counts. `cursors` is int64[4], at first (0, split, 0, 0): the next slot
-    for short words, the next for long ones, long words written, blocks owned. Whoever has written all words writes MARK
-    to the last slot, and its number to the last of `starts`.
+    `ids` is as in `measure`. `cursors` is int64[4], at first (0, split, 0, 0). Whoever has written all words writes MARK to
+    the last slot, and its number to the last of `starts`.
     """
-    base, text, places = address(data), address(symbols), address(cursors)
-    begins, blocks, sums = address(starts), address(owners), address(long_counts)
+    base, places, held = address(data), places_of(words), address(cursors)
     for i in range(len(counts)):
         length = 0
         for p in range(offsets[i], offsets[i + 1]):
             length += ids[load_u8(base + p)] >= 0
         if length < 2:
             continue
-        at = _begin_word(text, length, counts[i], split, begins, blocks, sums, places)
+        at = _begin_word(places, length, counts[i], held)
         for p in range(offsets[i], offsets[i + 1]):
             symbol = ids[load_u8(base + p)]
             if symbol >= 0:
-                store_u32(text + 4 * at, np.uint32(symbol))
+                store_u32(places.text + 4 * at, np.uint32(symbol))
                 at += 1
 
 
@@ -167,32 +209,27 @@ def lay_out_tokens(
     ids: npt.NDArray[np.uint32],
     offsets: npt.NDArray[np.int64],
     counts: npt.NDArray[np.int64],
-    split: int,
-    symbols: npt.NDArray[np.uint32],
-    starts: npt.NDArray[np.int64],
-    owners: npt.NDArray[np.uint32],
-    long_counts: npt.NDArray[np.int64],
+    words: WordArrays,
     cursors: npt.NDArray[np.int64],
 ) -> None:
     """Write words of tokens, each token in one slot, behind those that are written already; arrays as in `lay_out`."""
-    source, text, places = address(ids), address(symbols), address(cursors)
-    begins, blocks, sums = address(starts), address(owners), address(long_counts)
+    source, places, held = address(ids), places_of(words), address(cursors)
     for i in range(len(counts)):
         length = offsets[i + 1] - offsets[i]
         if length >= 2:
-            at = _begin_word(text, length, counts[i], split, begins, blocks, sums, places)
-            copy_bytes(source + 4 * offsets[i], text + 4 * at, 4 * length)
+            at = _begin_word(places, length, counts[i], held)
+            copy_bytes(source + 4 * offsets[i], places.text + 4 * at, 4 * length)
 
 
 @inner
-def word_count(text: int, sizes: int, at: int, split: int, starts: int, owners: int, long_counts: int) -> int:
-    """The count of the word that the token starting in slot `at` stands in; takes the addresses of `lay_out`'s arrays."""
-    if at >= split:
-        owner = signed(load_u32(owners + 4 * ((at - split) // LONG)))
-        if at >= signed(load_u64(starts + 8 * (owner + 1))):
+def word_count(places: Places, sizes: int, at: int) -> int:
+    """The count of the word that the token starting in slot `at` stands in; `sizes` is the address of tokens' slots."""
+    if at >= places.split:
+        owner = signed(load_u32(places.owners + 4 * ((at - places.split) // LONG)))
+        if at >= signed(load_u64(places.starts + 8 * (owner + 1))):
             owner += 1
-        return signed(load_u64(long_counts + 8 * owner))
-    slot = text + 4 * at
+        return signed(load_u64(places.counts + 8 * owner))
+    slot = places.text + 4 * at
     while True:
         before = signed(load_u32(slot - 4))
         if before >= MARK:

@@ -7,11 +7,12 @@ import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators.kernels.jit import address, inner, kernel, load_u64, signed, store_u64
-from pairloom.operators.models.bpe.pairs import find_slot
+from pairloom.operators.models.bpe.kernels.pairs import find_slot
 
-__all__ = ["add_pairs", "find_count", "look_up"]
+__all__ = ["COUNT", "add_pairs", "find_count", "look_up"]
 
-_COUNT = 16  # bytes a slot
+# Bytes a slot.
+COUNT = 16
 
 _ZERO = np.uint64(0)
 _MOST = (1 << 63) - 1
@@ -20,7 +21,7 @@ _MOST = (1 << 63) - 1
 @inner
 def find_count(table: int, mask: int, key: np.uint64) -> int:
     """The address of the slot that holds `key`, or of the empty one where it belongs."""
-    return find_slot(table, mask, key, _COUNT)
+    return find_slot(table, mask, key, COUNT)
 
 
 @kernel

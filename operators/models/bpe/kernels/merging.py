@@ -10,11 +10,14 @@ Overlaps go from left to right as in Hugging Face's `Word::merge`: in "abab" the
 takes away again (`undone`).
 """
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators.kernels.jit import (
     address,
+    inner,
     kernel,
     load_u32,
     load_u64,
@@ -23,23 +26,76 @@ from pairloom.operators.kernels.jit import (
     store_u32,
     store_u64,
 )
-from pairloom.operators.models.bpe.heap import push, sift_down
-from pairloom.operators.models.bpe.limits import adopt, rejected
-from pairloom.operators.models.bpe.pairs import find_pair
-from pairloom.operators.models.bpe.symbols import AHEAD, MARK, ask_for, join, word_count
+from pairloom.operators.models.bpe.kernels.heap import add_ranked, drop_top, refresh_top, take_from
+from pairloom.operators.models.bpe.kernels.limits import Rule, adopt, rejected
+from pairloom.operators.models.bpe.kernels.pairs import PAIR, Bounds, find_pair
+from pairloom.operators.models.bpe.kernels.symbols import (
+    AHEAD,
+    MARK,
+    WordArrays,
+    ask_for,
+    join,
+    places_of,
+    word_count,
+)
 
-__all__ = ["ALL_MERGED", "HEAP_FULL", "LISTS_FULL", "NO_PAIR", "PAIRS_FULL", "PAUSE", "merge_pairs"]
+__all__ = [
+    "ALL_MERGED",
+    "HEAPED",
+    "HEAP_FULL",
+    "LEFTS",
+    "LISTED",
+    "LISTS_FULL",
+    "MERGED",
+    "NO_PAIR",
+    "PAIRED",
+    "PAIRS_FULL",
+    "PAUSE",
+    "RIGHTS",
+    "Goal",
+    "Pairs",
+    "Scratch",
+    "merge_pairs",
+]
 
 # How `merge_pairs` ends.
 ALL_MERGED, PAUSE, NO_PAIR, PAIRS_FULL, LISTS_FULL, HEAP_FULL = 0, 1, 2, 3, 4, 5
-# What `state` holds.
+# What `state` holds: merges made, entries of the heap, pairs in the table, entries of the pool; and of the last merge the
+# number of left neighbours, which stand at the front of `touched`, and of right ones, from its middle on.
 MERGED, HEAPED, PAIRED, LISTED, LEFTS, RIGHTS = 0, 1, 2, 3, 4, 5
 
 _ZERO = np.uint64(0)
 _NO_LIST = -1
 
 
-@kernel
+class Goal(NamedTuple):
+    """When to stop: after `wanted` merges in all, of which the first `given` are prescribed, or `pause` positions visited."""
+
+    wanted: int
+    given: int
+    pause: int
+
+
+class Pairs(NamedTuple):
+    """The table of pairs and the pool of their positions (`pairs.py`), and the heap over them (`heap.py`)."""
+
+    table: npt.NDArray[np.uint64]
+    pool: npt.NDArray[np.uint32]
+    heap: npt.NDArray[np.uint64]
+
+
+class Scratch(NamedTuple):
+    """Room for what stands around a merge.
+
+    `around` is int64[4 * ids], zero between merges: weight and number of each left neighbour, weight and number of each
+    right one. `touched` is uint32[2 * ids], the neighbours.
+    """
+
+    around: npt.NDArray[np.int64]
+    touched: npt.NDArray[np.uint32]
+
+
+@inner
 def _write_lists(
     text: int, sizes: int, hist: int, lists: int, own: int, kept: int, product: int, size: int
 ) -> None:
@@ -63,7 +119,7 @@ def _write_lists(
                 store_u64(entry, np.uint64(cursor + 1))
 
 
-@kernel
+@inner
 def _forget(hist: int, touched: int, n: int) -> None:
     """Clear what one side's neighbours have added up; takes addresses."""
     for k in range(n):
@@ -74,50 +130,34 @@ def _forget(hist: int, touched: int, n: int) -> None:
 
 @kernel
 def merge_pairs(
-    wanted: int,
-    given: int,
-    pause: int,
-    first: int,
-    longest: int,
-    threshold: int,
-    split: int,
+    goal: Goal,
+    bounds: Bounds,
     merges: npt.NDArray[np.int32],
-    symbols: npt.NDArray[np.uint32],
+    words: WordArrays,
     lengths: npt.NDArray[np.int32],
-    starts: npt.NDArray[np.int64],
-    owners: npt.NDArray[np.uint32],
-    long_counts: npt.NDArray[np.int64],
-    table: npt.NDArray[np.uint64],
-    pool: npt.NDArray[np.uint32],
-    heap: npt.NDArray[np.uint64],
-    around: npt.NDArray[np.int64],
-    touched: npt.NDArray[np.uint32],
-    rule: tuple[int, ...],
+    pairs: Pairs,
+    scratch: Scratch,
+    rule: Rule,
     state: npt.NDArray[np.int64],
 ) -> int:
-    """Merge until `wanted` merges are made, or `pause` positions visited, or something is missing.
+    """Merge until the goal is reached, or something is missing.
 
-    `merges` is int32[wanted, 2], of which the first `given` are prescribed; merge k makes the id `first + k`. `around` is
-    int64[4 * ids], zero: weight and number of each left neighbour, weight and number of each right one. `touched` is
-    uint32[2 * ids]. Pairs that `rule` rejects (`limits.py`) are not listed. `state` is int64[6]: merges made, entries of the
-    heap, pairs in the table, entries of the pool; and of the last merge the number of left neighbours, which stand at the
-    front of `touched`, and of right ones, from its middle on.
+    `merges` is int32[wanted, 2]; merge k makes the id `bounds.first + k`. `lengths` are the slots of each token. Pairs that
+    `rule` rejects are not listed. `state` is int64[6].
     Returns ALL_MERGED; PAUSE; NO_PAIR (no hot pair is left, or a prescribed one is not listed: lower the threshold);
     PAIRS_FULL, LISTS_FULL, HEAP_FULL (enlarge, call again).
     """
-    text, sizes, slots, lists, top = (
-        address(symbols),
-        address(lengths),
-        address(table),
-        address(pool),
-        address(heap),
-    )
-    begins, blocks, sums = address(starts), address(owners), address(long_counts)
-    hist, lefts = address(around), address(touched)
+    wanted, given, pause = goal.wanted, goal.given, goal.pause
+    first, longest, threshold = bounds.first, bounds.longest, bounds.threshold
+    places, sizes = places_of(words), address(lengths)
+    text = places.text
+    slots, lists, top = address(pairs.table), address(pairs.pool), address(pairs.heap)
+    around = scratch.around
+    hist, lefts = address(around), address(scratch.touched)
     rights = lefts + 4 * (len(around) // 4)
-    mask = len(table) // 4 - 1
+    mask = len(pairs.table) // 4 - 1
     most_paired = (mask + 1) - (mask + 1) // 4
-    done, heaped, paired, listed = state[0], state[1], state[2], state[3]
+    done, heaped, paired, listed = state[MERGED], state[HEAPED], state[PAIRED], state[LISTED]
     status, visited = ALL_MERGED, 0
     left_n = right_n = 0
     while done < wanted:
@@ -132,19 +172,12 @@ def merge_pairs(
                 status = NO_PAIR
                 break
         else:
+            heaped = refresh_top(top, heaped, slots, mask, PAIR, threshold)
             if heaped == 0:
                 status = NO_PAIR
                 break
             key = load_u64(top + 8)
             slot = find_pair(slots, mask, key)
-            true = signed(load_u64(slot + 8))
-            if true != signed(load_u64(top)):
-                if true >= threshold:
-                    sift_down(top, heaped, 0, np.uint64(true), key)
-                else:
-                    heaped -= 1
-                    sift_down(top, heaped, 0, load_u64(top + 16 * heaped), load_u64(top + 16 * heaped + 8))
-                continue
             n = signed(load_u64(slot + 24))
             pair = signed(key) - 1
             a, b = pair >> 32, pair & 0xFFFFFFFF
@@ -153,15 +186,14 @@ def merge_pairs(
         if paired + arising > most_paired:
             status = PAIRS_FULL
             break
-        if listed + 2 * n > len(pool):
+        if listed + 2 * n > len(pairs.pool):
             status = LISTS_FULL
             break
-        if 2 * (heaped + arising) > len(heap):
+        if 2 * (heaped + arising) > len(pairs.heap):
             status = HEAP_FULL
             break
         if done >= given:
-            heaped -= 1
-            sift_down(top, heaped, 0, load_u64(top + 16 * heaped), load_u64(top + 16 * heaped + 8))
+            heaped = drop_top(top, heaped)
             merges[done, 0], merges[done, 1] = a, b
         a_size, b_size = signed(load_u32(sizes + 4 * a)), signed(load_u32(sizes + 4 * b))
         size = a_size + b_size
@@ -173,9 +205,8 @@ def merge_pairs(
             continue
         visited += n
         own = lists + 4 * signed(load_u64(slot + 16))
-        store_u64(
-            slot + 8, _ZERO
-        )  # used up: whatever is taken from it from now on keeps it below every threshold
+        # Used up: whatever is taken from it from now on keeps it below every threshold.
+        store_u64(slot + 8, _ZERO)
         store_u64(slot + 24, _ZERO)
 
         # First pass: replace, and add up by neighbour. Positions that held the pair move to the front of the list.
@@ -195,7 +226,7 @@ def merge_pairs(
                 continue
             after = there + 4 * b_size
             left, right = signed(load_u32(here - 4)), signed(load_u32(after))
-            count = word_count(text, sizes, at, split, begins, blocks, sums)
+            count = word_count(places, sizes, at)
             join(here, there, after, product)
             store_u32(own + 4 * kept, np.uint32(at))
             kept += 1
@@ -235,7 +266,7 @@ def merge_pairs(
             if other != product:
                 loser = find_pair(slots, mask, np.uint64(losing + 1))
                 if load_u64(loser) != _ZERO:
-                    store_u64(loser + 8, np.uint64(signed(load_u64(loser + 8)) - weight))
+                    take_from(loser, weight)
             if not on_left and other == a:
                 weight -= undone
                 number -= undone_n
@@ -248,11 +279,9 @@ def merge_pairs(
             ):
                 key = np.uint64(arisen + 1)
                 newcomer = find_pair(slots, mask, key)
-                store_u64(newcomer, key)
-                store_u64(newcomer + 8, np.uint64(weight))
                 store_u64(newcomer + 16, np.uint64(listed))
                 store_u64(newcomer + 24, np.uint64(number))
-                push(top, heaped, np.uint64(weight), key)
+                add_ranked(newcomer, top, heaped, key, weight)
                 heaped += 1
                 paired += 1
                 cursor = listed
@@ -264,6 +293,6 @@ def merge_pairs(
             _write_lists(text, sizes, hist, lists, own, kept, product, size)
         _forget(hist, lefts, left_n)
         _forget(hist + 16, rights, right_n)
-    state[0], state[1], state[2], state[3] = done, heaped, paired, listed
-    state[4], state[5] = left_n, right_n
+    state[MERGED], state[HEAPED], state[PAIRED], state[LISTED] = done, heaped, paired, listed
+    state[LEFTS], state[RIGHTS] = left_n, right_n
     return status

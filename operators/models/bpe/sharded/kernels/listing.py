@@ -19,8 +19,9 @@ from pairloom.operators.kernels.jit import (
     store_u32,
     store_u64,
 )
-from pairloom.operators.models.bpe.pairs import find_pair, hash_pair
-from pairloom.operators.models.bpe.symbols import AHEAD, MARK
+from pairloom.operators.models.bpe.kernels.pairs import Lists, find_pair, hash_pair
+from pairloom.operators.models.bpe.kernels.symbols import AHEAD, MARK
+from pairloom.operators.models.bpe.sharded.kernels.applying import Made
 
 __all__ = ["choose_pairs", "list_new", "mark_cells"]
 
@@ -65,24 +66,22 @@ def list_new(
     base: int,
     symbols: npt.NDArray[np.uint32],
     lengths: npt.NDArray[np.int32],
-    positions: npt.NDArray[np.uint32],
-    bounds: npt.NDArray[np.int64],
+    tokens: Made,
     around: npt.NDArray[np.int64],
     numbers: npt.NDArray[np.int64],
-    table: npt.NDArray[np.uint64],
-    pool: npt.NDArray[np.uint32],
+    into: Lists,
     listed: int,
 ) -> tuple[int, int]:
-    """Write the lists of `pairs` (int32[n, 2]), each with a symbol of the batch that made the tokens at `positions`.
+    """Write the lists of `pairs` (int32[n, 2]), each with a symbol of the batch that made `tokens`.
 
-    Pairs are in the order of the later of their two symbols, which is of the batch: symbol `base + i` was made at
-    `positions[bounds[i]:bounds[i + 1]]`. `around` (int64[2 * symbols]) is zero before and after, `numbers` is int64[n].
-    `table` has room for n more pairs, `pool` for two entries a token from `listed` on.
+    Pairs are in the order of the later of their two symbols, which is of the batch: symbol `base + i` for its pair i.
+    `around` (int64[2 * symbols]) is zero before and after, `numbers` is int64[n]. The table has room for n more pairs, the
+    pool for two entries a token from `listed` on.
     Returns the end of the pool's entries and how many pairs were added to the table.
     """
-    text, sizes, slots, lists = address(symbols), address(lengths), address(table), address(pool)
-    made, marks = address(positions), address(around)
-    mask = len(table) // 4 - 1
+    text, sizes, slots, lists = address(symbols), address(lengths), address(into.table), address(into.pool)
+    made, bounds, marks = address(tokens.positions), tokens.bounds, address(around)
+    mask = len(into.table) // 4 - 1
     added, begin = 0, 0
     while begin < len(pairs):
         product = max(signed(pairs[begin, 0]), signed(pairs[begin, 1]))

@@ -9,6 +9,8 @@ Table: open addressing, four uint64 a slot: (left << 32 | right) + 1 or zero whe
 the pool of positions, number of entries. A pair without entries is not hot.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
@@ -24,14 +26,17 @@ from pairloom.operators.kernels.jit import (
     store_u32,
     store_u64,
 )
-from pairloom.operators.models.bpe.limits import rejected
-from pairloom.operators.models.bpe.symbols import AHEAD, BASE, MARK
+from pairloom.operators.models.bpe.kernels.limits import Rule, rejected
+from pairloom.operators.models.bpe.kernels.symbols import AHEAD, BASE, MARK
 
 __all__ = [
     "CELLS",
     "COUNT",
     "FILL",
+    "OVERFLOW",
     "PAIR",
+    "Bounds",
+    "Lists",
     "compact_lists",
     "count_byte_pairs",
     "enlarge_pairs",
@@ -43,13 +48,36 @@ __all__ = [
     "tally",
 ]
 
-PAIR = 32  # bytes a slot
-CELLS, COUNT, FILL = 0, 1, 2  # the three walks of `tally`
+# Bytes a slot.
+PAIR = 32
+# The three walks of `tally`.
+CELLS, COUNT, FILL = 0, 1, 2
+# How `tally` ends where it does not count pairs: the table is too small; a count passes 2^63 - 1.
+TABLE_SMALL, OVERFLOW = -1, -2
 
 _ZERO = np.uint64(0)
 _MOST = (1 << 63) - 1
 _MIX1 = np.uint64(0x9E3779B97F4A7C15)
 _MIX2 = np.uint64(0xD6E8FEB86659FD93)
+
+
+class Bounds(NamedTuple):
+    """Which pairs are listed.
+
+    Those that occur `threshold` times and whose product has fewer than `longest` bytes, or whose two tokens are both bytes
+    (or whatever there was at first): ids below `first`, which is the id that the first merge makes.
+    """
+
+    first: int
+    longest: int
+    threshold: int
+
+
+class Lists(NamedTuple):
+    """The table of pairs, uint64[4 * 2^k], and the pool of their positions, uint32."""
+
+    table: npt.NDArray[np.uint64]
+    pool: npt.NDArray[np.uint32]
 
 
 @inner
@@ -108,29 +136,21 @@ def tally(
     walk: int,
     symbols: npt.NDArray[np.uint32],
     lengths: npt.NDArray[np.int32],
-    first: int,
-    longest: int,
-    threshold: int,
+    bounds: Bounds,
     cells: npt.NDArray[np.int64],
-    rule: tuple[int, ...],
-    table: npt.NDArray[np.uint64],
-    pool: npt.NDArray[np.uint32],
+    rule: Rule,
+    into: Lists,
 ) -> int:
-    """One walk over all tokens: add pairs up in `cells`, count the hot ones in `table`, or fill their lists in `pool`.
+    """One walk over all tokens: add pairs up in `cells`, count the hot ones in a table, or fill their lists in its pool.
 
-    `cells` is int64[2^k], `table` uint64[4 * 2^k]. Pairs whose product would have `longest` bytes or more are left out
-    unless both are bytes (ids below `first`), as Hugging Face does, and so are those that `rule` rejects (`limits.py`), save
-    that these add to cells. Returns the number of pairs in the table, -1 where
-    the table is too small (begin again with an empty, larger one) or -2 where a count passes 2^63 - 1.
+    `cells` is int64[2^k]. Pairs whose product would be too long are left out, as Hugging Face does, and so are those that
+    `rule` rejects, save that these add to cells. Returns the number of pairs in the table, or TABLE_SMALL (begin again with
+    an empty, larger one), or OVERFLOW where a count passes 2^63 - 1.
     """
-    text, sizes, sums, slots, lists = (
-        address(symbols),
-        address(lengths),
-        address(cells),
-        address(table),
-        address(pool),
-    )
-    cell_mask, mask = len(cells) - 1, len(table) // 4 - 1
+    text, sizes, sums = address(symbols), address(lengths), address(cells)
+    slots, lists = address(into.table), address(into.pool)
+    first, longest, threshold = bounds.first, bounds.longest, bounds.threshold
+    cell_mask, mask = len(cells) - 1, len(into.table) // 4 - 1
     most_used = (mask + 1) - (mask + 1) // 4
     used = 0
     slot_of_word, last = 0, len(symbols) - 1
@@ -159,12 +179,12 @@ def tally(
                                 at, left = after, right
                                 continue
                             if used == most_used:
-                                return -1
+                                return TABLE_SMALL
                             used += 1
                             store_u64(slot, key)
                         total = signed(load_u64(slot + 8))
                         if total > _MOST - count:
-                            return -2
+                            return OVERFLOW
                         store_u64(slot + 8, np.uint64(total + count))
                         store_u64(slot + 24, load_u64(slot + 24) + np.uint64(1))
                     elif signed(load_u64(slot + 24)):

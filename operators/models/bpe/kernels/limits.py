@@ -1,0 +1,104 @@
+"""Limits on what merges make: whether a pair is past them, and the facts of the token that a merge makes."""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from pairloom.operators.kernels.jit import inner, kernel, load_u8, load_u32, signed, store_u8, store_u32
+
+__all__ = ["ENDS", "HOLDS", "STARTS", "Rule", "adopt", "mark_rejected", "rejected"]
+
+# Bits of a token's flags: it begins inside a word, ends inside one, contains a forbidden string.
+STARTS, ENDS, HOLDS = 1, 2, 4
+
+
+class Rule(NamedTuple):
+    """The limits, and the addresses of what `TokenFacts` knows of each token.
+
+    `most_words` is 0 where there are no limits; `reach` are the bytes kept of each end of a token, `strings` the number of
+    forbidden strings.
+    """
+
+    most_words: int
+    reach: int
+    strings: int
+    words: int
+    sizes: int
+    flags: int
+    heads: int
+    tails: int
+    forbidden: int
+    bounds: int
+
+
+@inner
+def _words(rule: Rule, left: int, right: int) -> int:
+    words, flags = rule.words, rule.flags
+    together = signed(load_u32(words + 4 * left)) + signed(load_u32(words + 4 * right))
+    if signed(load_u8(flags + left)) & ENDS and signed(load_u8(flags + right)) & STARTS:
+        together -= 1
+    return together
+
+
+@inner
+def _holds_forbidden(rule: Rule, left: int, right: int) -> bool:
+    _, reach, strings, _, sizes, flags, heads, tails, forbidden, bounds = rule
+    if (signed(load_u8(flags + left)) | signed(load_u8(flags + right))) & HOLDS:
+        return True
+    left_size, right_size = signed(load_u32(sizes + 4 * left)), signed(load_u32(sizes + 4 * right))
+    tail, head = tails + reach * (left + 1), heads + reach * right
+    for k in range(strings):
+        string = forbidden + signed(load_u32(bounds + 4 * k))
+        length = signed(load_u32(bounds + 4 * k + 4)) - signed(load_u32(bounds + 4 * k))
+        for before in range(max(1, length - right_size), min(length - 1, left_size) + 1):
+            i = 0
+            while i < before and load_u8(tail - before + i) == load_u8(string + i):
+                i += 1
+            while before <= i < length and load_u8(head + i - before) == load_u8(string + i):
+                i += 1
+            if i == length:
+                return True
+    return False
+
+
+@inner
+def rejected(rule: Rule, left: int, right: int) -> bool:
+    """Whether a pair makes a token that is past the limits; `rule` is `TokenFacts.rule`, or `NO_LIMITS`."""
+    if rule.most_words == 0:
+        return False
+    return _words(rule, left, right) > rule.most_words or _holds_forbidden(rule, left, right)
+
+
+@inner
+def adopt(rule: Rule, left: int, right: int, product: int) -> None:
+    """Write the facts of the token that a merge makes."""
+    _, reach, _, words, sizes, flags, heads, tails, _, _ = rule
+    if rule.most_words == 0:
+        return
+    left_flags, right_flags = signed(load_u8(flags + left)), signed(load_u8(flags + right))
+    left_size, right_size = signed(load_u32(sizes + 4 * left)), signed(load_u32(sizes + 4 * right))
+    together = _words(rule, left, right)
+    holds = np.uint8(HOLDS if _holds_forbidden(rule, left, right) else 0)
+    store_u32(words + 4 * product, np.uint32(together))
+    store_u32(sizes + 4 * product, np.uint32(left_size + right_size))
+    store_u8(flags + product, np.uint8((left_flags & STARTS) | (right_flags & ENDS)) | holds)
+    for i in range(reach):
+        here = heads + reach * product + i
+        if i < left_size:
+            store_u8(here, load_u8(heads + reach * left + i))
+        elif i - left_size < right_size:
+            store_u8(here, load_u8(heads + reach * right + i - left_size))
+        # From the end backwards.
+        here = tails + reach * (product + 1) - 1 - i
+        if i < right_size:
+            store_u8(here, load_u8(tails + reach * (right + 1) - 1 - i))
+        elif i - right_size < left_size:
+            store_u8(here, load_u8(tails + reach * (left + 1) - 1 - (i - right_size)))
+
+
+@kernel
+def mark_rejected(rule: Rule, pairs: npt.NDArray[np.int32], marks: npt.NDArray[np.bool_]) -> None:
+    """Which of `pairs` (int32[n, 2], ids) make a token that is past the limits; `marks` is bool[n]."""
+    for i in range(len(pairs)):
+        marks[i] = rejected(rule, signed(pairs[i, 0]), signed(pairs[i, 1]))
