@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pairloom.operators.kernels.hashing import GOLDEN, hash_bytes, mix64, xxh64
-from pairloom.operators.kernels.jit import address, copy_bytes, kernel
+from pairloom.operators.kernels.hashing import GOLDEN, hash_bytes
+from pairloom.operators.kernels.tokens import copy_documents, fingerprint_column, fingerprint_documents
 from pairloom.operators.schema import COPY, DOCUMENT, INPUT_IDS, Column, columns_of
 
 __all__ = ["Ragged", "TokenBatch"]
@@ -224,7 +224,7 @@ class TokenBatch:
         """The values of a column of tokens, copied together, document after document."""
         column = self.columns[name]
         values = np.empty(self.tokens, column.dtype)
-        _copy(column.start, self.length * column.dtype.itemsize, values.view(np.uint8))
+        copy_documents(column.start, self.length * column.dtype.itemsize, values.view(np.uint8))
         return values
 
     def gathered(self, name: str) -> pa.LargeListArray:
@@ -253,13 +253,15 @@ class TokenBatch:
         key, number = np.array(key), np.array(self.number).view(np.uint64)
         number ^= self.copy.astype(np.uint64) * GOLDEN
         ids = self.columns[INPUT_IDS]
-        _fingerprint(ids.start, self.length * ids.dtype.itemsize, key, number, CONTENT_SEED, SECOND_SEED, out)
+        fingerprint_documents(
+            ids.start, self.length * ids.dtype.itemsize, key, number, CONTENT_SEED, SECOND_SEED, out
+        )
         said = {column.name: column for column in columns}
         for name in sorted({*self.columns, *self.documents} - {INPUT_IDS}):
             start, size, column, _keep = self._bytes_of(name, said.get(name))
             seed = f"pairloom: column {json.dumps(column.identity())}".encode()
             seeds = (np.uint64(hash_bytes(seed + again)) for again in (b"", b", again"))
-            _fingerprint_column(start, size, next(seeds), next(seeds), out)
+            fingerprint_column(start, size, next(seeds), next(seeds), out)
         return out
 
     def _bytes_of(
@@ -275,43 +277,3 @@ class TokenBatch:
         values = np.ascontiguousarray(values, column.dtype)
         size = np.full(len(self), values.itemsize, np.int64)
         return values.ctypes.data + np.arange(len(self)) * values.itemsize, size, column, values
-
-
-@kernel
-def _copy(start: npt.NDArray[np.int64], size: npt.NDArray[np.int64], out: npt.NDArray[np.uint8]) -> None:
-    target = address(out)
-    for i in range(len(start)):
-        copy_bytes(start[i], target, size[i])
-        target += size[i]
-
-
-@kernel
-def _fingerprint(
-    start: npt.NDArray[np.int64],
-    size: npt.NDArray[np.int64],
-    keys: npt.NDArray[np.uint64],
-    numbers: npt.NDArray[np.uint64],
-    content_seed: np.uint64,
-    second_seed: np.uint64,
-    out: npt.NDArray[np.uint64],
-) -> None:
-    for i in range(len(start)):
-        content = xxh64(start[i], size[i], content_seed)
-        second = xxh64(start[i], size[i], second_seed)
-        out[i, 0] = content
-        out[i, 1] = mix64(mix64(content ^ keys[i]) ^ numbers[i])
-        out[i, 2] = mix64(mix64(second ^ keys[i]) ^ numbers[i])
-
-
-@kernel
-def _fingerprint_column(
-    start: npt.NDArray[np.int64],
-    size: npt.NDArray[np.int64],
-    content_seed: np.uint64,
-    second_seed: np.uint64,
-    out: npt.NDArray[np.uint64],
-) -> None:
-    """Let a further column change the second and the third word."""
-    for i in range(len(start)):
-        out[i, 1] = mix64(out[i, 1] ^ xxh64(start[i], size[i], content_seed))
-        out[i, 2] = mix64(out[i, 2] ^ xxh64(start[i], size[i], second_seed))

@@ -14,8 +14,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pairloom.operators.counts import WordCounts
+from pairloom.operators.evaluate.kernels import unmake_merges
 from pairloom.operators.evaluate.word_tally import encode_words
-from pairloom.operators.kernels.jit import kernel
 from pairloom.operators.vocabulary import Vocabulary
 from pairloom.operators.vocabulary.tokens import TokenTable
 
@@ -83,7 +83,7 @@ def merge_steps(vocabulary: Vocabulary, token_counts: npt.NDArray[np.int64]) -> 
     ):
         return None
     steps = np.zeros(len(merges), np.int64)
-    _unmake(
+    unmake_merges(
         np.ascontiguousarray(merges, np.int64).reshape(-1), products, token_counts.astype(np.int64), steps
     )
     total = int(np.dot(token_counts, lengths))
@@ -130,21 +130,6 @@ def tokens_at(vocabulary: Vocabulary, counts: WordCounts, merges: int) -> int:
     """The tokens of a text's words with the first `merges` merges, by encoding them: for any list of merges."""
     _, offsets = encode_words(prefix(vocabulary, merges), counts.words)
     return int(np.dot(np.diff(offsets), counts.counts))
-
-
-@kernel
-def _unmake(
-    merges: npt.NDArray[np.int64],
-    products: npt.NDArray[np.int64],
-    used: npt.NDArray[np.int64],
-    steps: npt.NDArray[np.int64],
-) -> None:
-    # From the last merge to the first: how often its token was made is known once all that is built with it is taken apart.
-    for rank in range(len(products) - 1, -1, -1):
-        count = used[products[rank]]
-        steps[rank] = count
-        used[merges[2 * rank]] += count
-        used[merges[2 * rank + 1]] += count
 
 
 def _array(words: TokenTable) -> pa.LargeBinaryArray:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pairloom.operators.counts import WordCounter, WordCounts
-from pairloom.operators.kernels.jit import kernel
+from pairloom.operators.evaluate.kernels import digit_runs
 from pairloom.operators.text.arrays import TextArray, chunks, text_of
 from pairloom.operators.text.pretokenize import Pretokenizer
 from pairloom.operators.vocabulary import Vocabulary
@@ -45,7 +45,7 @@ def count_numbers(texts: TextArray) -> WordCounts:
         # Every run but the last of a document is followed by a byte that is none: a run for two bytes at most.
         digits = np.empty(text.bytes, np.uint8)
         ends = np.empty((text.bytes + len(text)) // 2 + 1, np.int64)
-        size, runs = _digit_runs(text.data, text.offsets, digits, ends)
+        size, runs = digit_runs(text.data, text.offsets, digits, ends)
         counter.add_pieces(digits[:size], 0, ends[:runs])
     return counter.finish()
 
@@ -96,30 +96,3 @@ def number_facts(sums: npt.NDArray[np.int64]) -> dict[str, float]:
         "digits_per_token": digits / max(1, tokens),
         "direction_matters": depends / max(1, total),
     } | {name: count / max(1, depends) for name, count in zip(KINDS, kinds, strict=True)}
-
-
-@kernel
-def _digit_runs(
-    data: npt.NDArray[np.uint8],
-    offsets: npt.NDArray[np.int64],
-    digits: npt.NDArray[np.uint8],
-    ends: npt.NDArray[np.int64],
-) -> tuple[int, int]:
-    # The runs one after another, and where each ends among them.
-    size = 0
-    runs = 0
-    for i in range(len(offsets) - 1):
-        inside = False
-        for j in range(offsets[i], offsets[i + 1]):
-            if 0x30 <= data[j] <= 0x39:
-                digits[size] = data[j]
-                size += 1
-                inside = True
-            elif inside:
-                ends[runs] = size
-                runs += 1
-                inside = False
-        if inside:
-            ends[runs] = size
-            runs += 1
-    return size, runs

@@ -8,8 +8,8 @@ import numpy.typing as npt
 
 from pairloom.operators.counts import WordCounts
 from pairloom.operators.errors import CapacityError
+from pairloom.operators.evaluate.kernels import lay_out_words, list_adjacent, merge_everywhere
 from pairloom.operators.evaluate.word_tally import frozen
-from pairloom.operators.kernels.jit import kernel
 from pairloom.operators.text.arrays import text_of
 from pairloom.operators.vocabulary import Vocabulary
 
@@ -48,19 +48,21 @@ def merge_trace(vocabulary: Vocabulary, counts: WordCounts, merges: int) -> Trac
         raise CapacityError(f"{len(text)} words of {text.bytes} bytes are too many to replay; take a sample")
     symbols = np.empty(size, np.int32)
     ids = vocabulary._pairs.byte_ids.astype(np.int64)
-    filled = _lay_out(
+    filled = lay_out_words(
         frozen(text.data), frozen(text.offsets), np.where(ids > 1 << 30, -2, ids).astype(np.int32), symbols
     )
     products = vocabulary._pairs.products.astype(np.int32)
     weights = frozen(counts.counts)
     keys, amounts = np.empty(5 * size // 2 + 5, np.int64), np.empty(5 * size // 2 + 5, np.int64)
-    used = _adjacent(symbols, filled, weights, keys, amounts)
+    used = list_adjacent(symbols, filled, weights, keys, amounts)
     pairs, first = _summed(keys[:used], amounts[:used])
     changed, change, ends = [], [], []
     total = 0
     for rank in range(min(merges, len(vocabulary.merges))):
         left, right = vocabulary.merges[rank].tolist()
-        filled, used = _merge(symbols, filled, weights, left, right, int(products[rank]), keys, amounts)
+        filled, used = merge_everywhere(
+            symbols, filled, weights, left, right, int(products[rank]), keys, amounts
+        )
         one, by = _summed(keys[:used], amounts[:used])
         kept = by != 0
         changed.append(one[kept])
@@ -110,93 +112,3 @@ def _summed(
     if not len(starts):
         return ordered, np.zeros(0, np.int64)
     return ordered[starts], np.add.reduceat(amounts[order], starts)
-
-
-@kernel
-def _lay_out(
-    data: npt.NDArray[np.uint8],
-    offsets: npt.NDArray[np.int64],
-    ids: npt.NDArray[np.int32],
-    symbols: npt.NDArray[np.int32],
-) -> int:
-    # Each word's symbols, then -1; a byte without a token is left out.
-    n = 0
-    for i in range(len(offsets) - 1):
-        for j in range(offsets[i], offsets[i + 1]):
-            symbol = ids[data[j]]
-            if symbol >= 0:
-                symbols[n] = symbol
-                n += 1
-        symbols[n] = -1
-        n += 1
-    return n
-
-
-@kernel
-def _adjacent(
-    symbols: npt.NDArray[np.int32],
-    filled: int,
-    weights: npt.NDArray[np.int64],
-    keys: npt.NDArray[np.int64],
-    amounts: npt.NDArray[np.int64],
-) -> int:
-    word = 0
-    n = 0
-    for i in range(filled - 1):
-        if symbols[i] < 0:
-            word += 1
-        elif symbols[i + 1] >= 0:
-            keys[n] = (np.int64(symbols[i]) << 32) | np.int64(symbols[i + 1])
-            amounts[n] = weights[word]
-            n += 1
-    return n
-
-
-@kernel
-def _merge(
-    symbols: npt.NDArray[np.int32],
-    filled: int,
-    weights: npt.NDArray[np.int64],
-    left: int,
-    right: int,
-    product: int,
-    keys: npt.NDArray[np.int64],
-    amounts: npt.NDArray[np.int64],
-) -> tuple[int, int]:
-    # One edit after another: what stands before an edit is as the one before left it. An edit takes two symbols and notes
-    # at most five changes.
-    word = 0
-    n = 0
-    out = 0
-    i = 0
-    while i < filled:
-        symbol = symbols[i]
-        if symbol == left and symbols[i + 1] == right:
-            weight = weights[word]
-            before = symbols[out - 1] if out > 0 else np.int32(-1)
-            after = symbols[i + 2]
-            keys[n] = (np.int64(left) << 32) | np.int64(right)
-            amounts[n] = -weight
-            n += 1
-            if before >= 0:
-                keys[n] = (np.int64(before) << 32) | np.int64(left)
-                amounts[n] = -weight
-                keys[n + 1] = (np.int64(before) << 32) | np.int64(product)
-                amounts[n + 1] = weight
-                n += 2
-            if after >= 0:
-                keys[n] = (np.int64(right) << 32) | np.int64(after)
-                amounts[n] = -weight
-                keys[n + 1] = (np.int64(product) << 32) | np.int64(after)
-                amounts[n + 1] = weight
-                n += 2
-            symbols[out] = product
-            out += 1
-            i += 2
-        else:
-            if symbol < 0:
-                word += 1
-            symbols[out] = symbol
-            out += 1
-            i += 1
-    return out, n

@@ -13,7 +13,16 @@ import pyarrow as pa
 from pairloom.operators.counts import WordCounts
 from pairloom.operators.encode import Encoder
 from pairloom.operators.errors import CapacityError, RecipeError
-from pairloom.operators.kernels.jit import kernel
+from pairloom.operators.evaluate.kernels import (
+    BYTES,
+    CHARACTERS,
+    DISTINCT,
+    LONGEST,
+    TOKENS,
+    WHOLE,
+    WORDS,
+    add_words,
+)
 from pairloom.operators.text.arrays import text_of
 from pairloom.operators.text.pretokenize import Pretokenizer
 from pairloom.operators.vocabulary import Vocabulary
@@ -23,8 +32,6 @@ __all__ = ["KINDS", "LONGEST", "WordTally", "encode_words", "tally_words", "word
 KINDS = ("text", "digits", "whitespace", "symbols", "mixed")
 """Kinds of words, by what is left without leading spaces: letters and all beyond ASCII; ASCII digits; nothing or
 ASCII white space; other ASCII; several of these."""
-LONGEST = 16  # words of this many tokens or more share the last bin
-_WORDS, _BYTES, _CHARACTERS, _TOKENS, _WHOLE, _DISTINCT = range(6)
 Scalar = TypeVar("Scalar", bound=np.generic)
 _PART = 1 << 18  # distinct words encoded at a time: some 10 MB
 
@@ -61,32 +68,32 @@ class WordTally:
     @property
     def words(self) -> int:
         """Words, repetitions included."""
-        return int(self.sums[:, _WORDS].sum())
+        return int(self.sums[:, WORDS].sum())
 
     @property
     def bytes(self) -> int:
         """Bytes of all words: of the text."""
-        return int(self.sums[:, _BYTES].sum())
+        return int(self.sums[:, BYTES].sum())
 
     @property
     def characters(self) -> int:
         """Unicode code points of all words."""
-        return int(self.sums[:, _CHARACTERS].sum())
+        return int(self.sums[:, CHARACTERS].sum())
 
     @property
     def tokens(self) -> int:
         """Tokens of all words."""
-        return int(self.sums[:, _TOKENS].sum())
+        return int(self.sums[:, TOKENS].sum())
 
     @property
     def whole(self) -> int:
         """Words that are one token."""
-        return int(self.sums[:, _WHOLE].sum())
+        return int(self.sums[:, WHOLE].sum())
 
     @property
     def distinct(self) -> int:
         """Distinct words."""
-        return int(self.sums[:, _DISTINCT].sum())
+        return int(self.sums[:, DISTINCT].sum())
 
     def facts(self) -> dict[str, float]:
         """The ratios that tokenizers are compared by; a ratio of nothing is 0.
@@ -104,7 +111,7 @@ class WordTally:
             "characters_per_token": self.characters / max(1, self.tokens),
             "words_per_token": self.words / max(1, self.tokens),
             "tokens_per_word": self.tokens / max(1, self.words),
-            "fertility": int(text[_TOKENS]) / max(1, int(text[_WORDS])),
+            "fertility": int(text[TOKENS]) / max(1, int(text[WORDS])),
             "single_token_words": self.whole / max(1, self.words),
         }
 
@@ -115,12 +122,12 @@ class WordTally:
             rows.append(
                 {
                     "kind": kind,
-                    "words": row[_WORDS],
-                    "tokens": row[_TOKENS],
-                    "share_of_tokens": row[_TOKENS] / max(1, self.tokens),
-                    "bytes_per_token": row[_BYTES] / max(1, row[_TOKENS]),
-                    "tokens_per_word": row[_TOKENS] / max(1, row[_WORDS]),
-                    "single_token_words": row[_WHOLE] / max(1, row[_WORDS]),
+                    "words": row[WORDS],
+                    "tokens": row[TOKENS],
+                    "share_of_tokens": row[TOKENS] / max(1, self.tokens),
+                    "bytes_per_token": row[BYTES] / max(1, row[TOKENS]),
+                    "tokens_per_word": row[TOKENS] / max(1, row[WORDS]),
+                    "single_token_words": row[WHOLE] / max(1, row[WORDS]),
                 }
             )
         return rows
@@ -171,7 +178,7 @@ def tally_words(vocabulary: Vocabulary, counts: WordCounts, encoder: Encoder | N
         words = counts.words.slice(low, _PART)
         ids, offsets = encode_words(vocabulary, words, encoder)
         part = text_of(words)
-        _add(
+        add_words(
             frozen(part.data),
             frozen(part.offsets),
             frozen(counts.counts[low : low + _PART]),
@@ -189,58 +196,3 @@ def frozen(array: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
     view = np.ascontiguousarray(array).view()
     view.setflags(write=False)
     return view
-
-
-@kernel
-def _add(
-    data: npt.NDArray[np.uint8],
-    words: npt.NDArray[np.int64],
-    counts: npt.NDArray[np.int64],
-    ids: npt.NDArray[np.uint32],
-    offsets: npt.NDArray[np.int64],
-    token_counts: npt.NDArray[np.int64],
-    sums: npt.NDArray[np.int64],
-    tokens_per_word: npt.NDArray[np.int64],
-) -> None:
-    for i in range(len(words) - 1):
-        start = words[i]
-        stop = words[i + 1]
-        characters = 0
-        seen = 0  # bit 0 text, 1 digits, 2 white space, 3 symbols
-        body = start
-        while body < stop and data[body] == 0x20:
-            body += 1
-            characters += 1
-        for j in range(body, stop):
-            byte = data[j]
-            if byte & 0xC0 != 0x80:
-                characters += 1
-            if byte >= 0x80 or 0x41 <= byte <= 0x5A or 0x61 <= byte <= 0x7A:
-                seen |= 1
-            elif 0x30 <= byte <= 0x39:
-                seen |= 2
-            elif byte == 0x20 or 0x09 <= byte <= 0x0D:
-                seen |= 4
-            else:
-                seen |= 8
-        kind = 4
-        if seen == 1:
-            kind = 0
-        elif seen == 2:
-            kind = 1
-        elif seen == 4 or seen == 0:
-            kind = 2
-        elif seen == 8:
-            kind = 3
-        count = counts[i]
-        tokens = offsets[i + 1] - offsets[i]
-        for j in range(offsets[i], offsets[i + 1]):
-            token_counts[ids[j]] += count
-        sums[kind, 0] += count
-        sums[kind, 1] += (stop - start) * count
-        sums[kind, 2] += characters * count
-        sums[kind, 3] += tokens * count
-        if tokens == 1:
-            sums[kind, 4] += count
-        sums[kind, 5] += 1
-        tokens_per_word[min(tokens, 16)] += count

@@ -34,7 +34,7 @@ def hash_text(text: Text, seed: int = 0) -> npt.NDArray[np.uint64]:
     '0x44bc2cf5ad770999'
     """
     hashes = np.empty(len(text), np.uint64)
-    _hash_all(text.data, text.offsets, np.uint64(seed), hashes)
+    hash_all(text.data, text.offsets, np.uint64(seed), hashes)
     return hashes
 
 
@@ -55,17 +55,17 @@ mix64: Callable[[Any], Any] = inner(mixed)
 """`mixed` of one number; for use inside kernels."""
 
 
-@kernel
+@inner
 def _rotate(x: np.uint64, bits: int) -> np.uint64:
     return (x << np.uint64(bits)) | (x >> np.uint64(64 - bits))
 
 
-@kernel
+@inner
 def _round(acc: np.uint64, lane: np.uint64) -> np.uint64:
     return _rotate(acc + lane * P2, 31) * P1
 
 
-@kernel
+@inner
 def xxh64(start: int, length: int, seed: np.uint64) -> np.uint64:
     """XXH64 of `length` bytes at the address `start`; for use inside kernels."""
     p = start
@@ -108,7 +108,7 @@ def xxh64(start: int, length: int, seed: np.uint64) -> np.uint64:
 
 
 @kernel
-def _hash_all(
+def hash_all(
     data: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int64], seed: np.uint64, out: npt.NDArray[np.uint64]
 ) -> None:
     base = address(data)

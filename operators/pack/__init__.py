@@ -9,12 +9,12 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from pairloom.operators.kernels.jit import kernel
 from pairloom.operators.pack.best_fit import best_fit
 from pairloom.operators.pack.buckets import decompose, widths
 from pairloom.operators.pack.counting_sort import layout
 from pairloom.operators.pack.first_fit import first_fit
 from pairloom.operators.pack.gather import gather, gather_column
+from pairloom.operators.pack.kernels.pieces import find_rooms
 from pairloom.operators.pack.overflow import OVERFLOWS, kept_lengths
 from pairloom.operators.pack.plan import PackPlan
 
@@ -88,7 +88,7 @@ def pack(
 def _concat(lengths: npt.NDArray[np.int64], seq_len: int, overlap: int) -> PackPlan:
     """End to end. A row that begins inside a document repeats `overlap` tokens, which leaves less room in it."""
     first = np.empty(len(lengths), np.int64)
-    _rooms(lengths, seq_len, overlap, first)
+    find_rooms(lengths, seq_len, overlap, first)
     document, offset, length = _cut(lengths, first, seq_len, overlap)
     at = np.cumsum(length, dtype=np.int64) - length
     total = int(length.sum(dtype=np.int64))
@@ -100,19 +100,6 @@ def _concat(lengths: npt.NDArray[np.int64], seq_len: int, overlap: int) -> PackP
         length=length,
         repeated_tokens=overlap * (len(length) - int(np.count_nonzero(lengths))),
     )
-
-
-@kernel
-def _rooms(lengths: npt.NDArray[np.int64], seq_len: int, overlap: int, first: npt.NDArray[np.int64]) -> None:
-    """The room that is left for each document in the row where it begins."""
-    used = 0
-    for i in range(len(lengths)):
-        first[i] = seq_len - used
-        if lengths[i] > first[i]:
-            used = overlap + (lengths[i] - first[i] - 1) % (seq_len - overlap) + 1
-        else:
-            used += lengths[i]
-        used %= seq_len
 
 
 def _cut(

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from pairloom.operators.kernels.jit import kernel
+from pairloom.operators.pack.kernels.pieces import cut_in_buckets
 from pairloom.operators.pack.overflow import OVERFLOWS, kept_lengths
 from pairloom.operators.pack.plan import PackPlan
 
@@ -53,9 +53,9 @@ def decompose(
     kept = np.ascontiguousarray(kept_lengths(lengths, seq_len, overflow))
     bucket = np.empty(0, np.int64)
     columns = (bucket, bucket.copy(), bucket.copy(), np.empty(0, np.int32))
-    pieces = _cut(kept, seq_len, least, overlap, *columns, True)
+    pieces = cut_in_buckets(kept, seq_len, least, overlap, *columns, True)
     columns = tuple(np.empty(pieces, array.dtype) for array in columns)  # type: ignore[assignment]
-    _cut(kept, seq_len, least, overlap, *columns, False)
+    cut_in_buckets(kept, seq_len, least, overlap, *columns, False)
     bucket, document, offset, length = columns
     plans = []
     for size in sizes:
@@ -77,36 +77,3 @@ def decompose(
         dropped = int(np.count_nonzero(lengths > seq_len))
         plans[-1] = replace(plans[-1], dropped_tokens=lost, dropped_documents=dropped)
     return tuple(plans)
-
-
-@kernel
-def _cut(
-    lengths: npt.NDArray[np.int64],
-    seq_len: int,
-    least: int,
-    overlap: int,
-    bucket: npt.NDArray[np.int64],
-    document: npt.NDArray[np.int64],
-    offset: npt.NDArray[np.int64],
-    length: npt.NDArray[np.int32],
-    only_count: bool,
-) -> int:
-    pieces = 0
-    for i in range(len(lengths)):
-        at = 0
-        while at < lengths[i]:
-            rest = lengths[i] - at
-            size = seq_len
-            while size > rest and size > least:
-                size >>= 1
-            taken = min(size, rest)
-            if not only_count:
-                bucket[pieces] = size
-                document[pieces] = i
-                offset[pieces] = at
-                length[pieces] = taken
-            pieces += 1
-            if taken == rest:
-                break
-            at += taken - overlap
-    return pieces

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from pairloom.operators.kernels.jit import kernel
+from pairloom.operators.pack.kernels.pieces import sort_by_row
 
 __all__ = ["layout"]
 
@@ -16,27 +16,5 @@ def layout(row: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArr
     """
     count = int(row.max()) + 1 if len(row) else 0
     begins, order = np.zeros(count + 1, np.int64), np.empty(len(row), np.int64)
-    _sort(row, np.full(count, -1, np.int64), begins, order)
+    sort_by_row(row, np.full(count, -1, np.int64), begins, order)
     return begins, order
-
-
-@kernel
-def _sort(
-    row: npt.NDArray[np.int64],
-    renamed: npt.NDArray[np.int64],
-    begins: npt.NDArray[np.int64],
-    order: npt.NDArray[np.int64],
-) -> None:
-    rows = 0
-    for i in range(len(row)):
-        if renamed[row[i]] < 0:
-            renamed[row[i]] = rows
-            rows += 1
-        begins[renamed[row[i]] + 1] += 1
-    for r in range(rows):
-        begins[r + 1] += begins[r]
-    place = begins[:-1].copy()
-    for i in range(len(row)):
-        r = renamed[row[i]]
-        order[place[r]] = i
-        place[r] += 1

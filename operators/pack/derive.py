@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pairloom.operators.kernels.jit import kernel
+from pairloom.operators.pack.kernels.derive import copy_targets, number_positions, number_segments
 
 __all__ = [
     "IGNORED",
@@ -37,7 +37,7 @@ def segment_ids(lengths: Any, seq_len: int) -> npt.NDArray[np.int32]:
     values, rows = _flat(lengths)
     _used(values, rows, seq_len)
     out = np.full((len(rows) - 1, seq_len), -1, np.int32)
-    _number_segments(values, rows, out)
+    number_segments(values, rows, out)
     return out
 
 
@@ -50,7 +50,7 @@ def position_ids(lengths: Any, seq_len: int) -> npt.NDArray[np.int32]:
     values, rows = _flat(lengths)
     _used(values, rows, seq_len)
     out = np.zeros((len(rows) - 1, seq_len), np.int32)
-    _number_positions(values, rows, out)
+    number_positions(values, rows, out)
     return out
 
 
@@ -131,7 +131,7 @@ def labels(
         raise ValueError(f"input_ids of shape {tokens.shape} are not those of {len(rows) - 1} rows")
     _used(values, rows, tokens.shape[1])
     out = np.full(tokens.shape, IGNORED, np.int64)
-    _copy_targets(tokens, values, rows, int(shifted), int(across_documents), out)
+    copy_targets(tokens, values, rows, int(shifted), int(across_documents), out)
     return out
 
 
@@ -159,45 +159,3 @@ def _used(values: npt.NDArray[np.int64], rows: npt.NDArray[np.int64], seq_len: i
     if len(used) and used.max() > seq_len:
         raise ValueError(f"the segments of a row have {used.max()} tokens, more than seq_len {seq_len}")
     return used
-
-
-@kernel
-def _number_segments(
-    values: npt.NDArray[np.int64], rows: npt.NDArray[np.int64], out: npt.NDArray[np.int32]
-) -> None:
-    for row in range(len(out)):
-        at = 0
-        for segment in range(rows[row], rows[row + 1]):
-            out[row, at : at + values[segment]] = segment - rows[row]
-            at += values[segment]
-
-
-@kernel
-def _number_positions(
-    values: npt.NDArray[np.int64], rows: npt.NDArray[np.int64], out: npt.NDArray[np.int32]
-) -> None:
-    for row in range(len(out)):
-        at = 0
-        for segment in range(rows[row], rows[row + 1]):
-            for i in range(values[segment]):
-                out[row, at + i] = i
-            at += values[segment]
-
-
-@kernel
-def _copy_targets(
-    tokens: npt.NDArray[np.int64],
-    values: npt.NDArray[np.int64],
-    rows: npt.NDArray[np.int64],
-    shifted: int,
-    across: int,
-    out: npt.NDArray[np.int64],
-) -> None:
-    for row in range(len(out)):
-        at = 0
-        for segment in range(rows[row], rows[row + 1]):
-            # The first token of a segment is a target of the one before it, if there is one and boundaries are crossed.
-            first = at if across and segment > rows[row] else at + 1
-            at += values[segment]
-            for i in range(first, at):
-                out[row, i - shifted] = tokens[row, i]

@@ -1,10 +1,9 @@
 """From a plan of integers to rows of tokens."""
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from pairloom.operators.kernels.jit import address, copy_bytes, kernel
+from pairloom.operators.pack.kernels.gather import gather_rows
 from pairloom.operators.pack.plan import PackPlan
 from pairloom.operators.schema import INPUT_IDS, Column
 from pairloom.operators.tokens import TokenBatch
@@ -38,7 +37,7 @@ def gather_column(plan: PackPlan, batch: TokenBatch, column: Column) -> pa.Array
     # What is copied and what pads are bits, so that floats need no kernels of their own.
     bits = np.dtype(f"u{tokens.dtype.itemsize}")
     pad = np.array([column.pad], tokens.dtype).view(bits)[0]
-    _gather(tokens.start, plan.rows, plan.document, plan.offset, plan.length, pad, out.view(bits))
+    gather_rows(tokens.start, plan.rows, plan.document, plan.offset, plan.length, pad, out.view(bits))
     return pa.FixedSizeListArray.from_arrays(pa.array(out.reshape(-1)), plan.seq_len)
 
 
@@ -56,25 +55,3 @@ def _check(plan: PackPlan, batch: TokenBatch) -> None:
     filled = np.concatenate([np.zeros(1, np.int64), np.cumsum(plan.length, dtype=np.int64)])[plan.rows]
     if (np.diff(plan.rows) < 0).any() or np.diff(filled).max(initial=0) > plan.seq_len:
         raise ValueError(f"the plan has a row of more than {plan.seq_len} tokens")
-
-
-@kernel
-def _gather(
-    start: npt.NDArray[np.int64],
-    rows: npt.NDArray[np.int64],
-    document: npt.NDArray[np.int64],
-    offset: npt.NDArray[np.int64],
-    length: npt.NDArray[np.int32],
-    pad: int,
-    out: npt.NDArray[np.uint32],
-) -> None:
-    width = out.itemsize
-    for r in range(len(rows) - 1):
-        at = np.int64(0)
-        base = address(out) + r * out.shape[1] * width
-        for s in range(rows[r], rows[r + 1]):
-            size = np.int64(length[s])
-            copy_bytes(start[document[s]] + offset[s] * width, base + at * width, size * width)
-            at += size
-        for i in range(at, out.shape[1]):
-            out[r, i] = pad

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pairloom.operators.kernels.hashing import GOLDEN, hash_bytes, mix64
-from pairloom.operators.kernels.jit import kernel, load_u8, load_u16, load_u32
+from pairloom.operators.kernels.hashing import hash_bytes
+from pairloom.operators.pack.kernels.tally import add_segments, add_values
 from pairloom.operators.schema import INPUT_IDS, Column
 from pairloom.operators.tokens import TokenBatch
 
@@ -39,7 +39,7 @@ def tally_tokens(
     _check(tally)
     values = np.ascontiguousarray(values)
     start = values.ctypes.data + starts * values.itemsize
-    _add(tally, start, values.itemsize, lengths, documents, offsets, _seed(name))
+    add_segments(tally, start, values.itemsize, lengths, documents, offsets, _seed(name))
 
 
 def tally_values(
@@ -52,7 +52,7 @@ def tally_values(
     """Add segments' values of a column of documents to a tally in place, once for each of their tokens."""
     _check(tally)
     bits = np.ascontiguousarray(values).view(f"u{values.itemsize}").astype(np.uint64)
-    _add_values(tally, bits, lengths, documents, _seed(name))
+    add_values(tally, bits, lengths, documents, _seed(name))
 
 
 def tally_documents(
@@ -75,7 +75,7 @@ def tally_documents(
             tally_values(tally, values, kept, batch.number, column.name)
         else:
             tokens = batch.columns[column.name]
-            _add(tally, tokens.start, tokens.dtype.itemsize, kept, batch.number, offsets, _seed(column.name))
+            add_segments(tally, tokens.start, tokens.dtype.itemsize, kept, batch.number, offsets, _seed(column.name))
 
 
 def _check(tally: npt.NDArray[np.uint64]) -> None:
@@ -85,46 +85,3 @@ def _check(tally: npt.NDArray[np.uint64]) -> None:
 
 def _seed(name: str) -> np.uint64:
     return np.uint64(0 if name == INPUT_IDS else hash_bytes(name.encode()))
-
-
-@kernel
-def _add(
-    tally: npt.NDArray[np.uint64],
-    starts: npt.NDArray[np.int64],
-    width: int,
-    lengths: npt.NDArray[np.int64],
-    documents: npt.NDArray[np.int64],
-    offsets: npt.NDArray[np.int64],
-    column: np.uint64,
-) -> None:
-    mask = np.uint64(len(tally) - 1)
-    for s in range(len(starts)):
-        document = np.uint64(documents[s])
-        seed = mix64(document + GOLDEN) ^ column
-        total = np.uint64(0)
-        for i in range(lengths[s]):
-            at = starts[s] + i * width
-            if width == 2:
-                value = np.uint64(load_u16(at))
-            elif width == 4:
-                value = np.uint64(load_u32(at))
-            else:
-                value = np.uint64(load_u8(at))
-            place = np.uint64(offsets[s] + i) << np.uint64(32)
-            total += mix64(seed + (place | value) * GOLDEN)
-        tally[np.int64(document & mask)] += total
-
-
-@kernel
-def _add_values(
-    tally: npt.NDArray[np.uint64],
-    values: npt.NDArray[np.uint64],
-    lengths: npt.NDArray[np.int64],
-    documents: npt.NDArray[np.int64],
-    column: np.uint64,
-) -> None:
-    mask = np.uint64(len(tally) - 1)
-    for s in range(len(values)):
-        document = np.uint64(documents[s])
-        seed = mix64(document + GOLDEN) ^ column
-        tally[np.int64(document & mask)] += np.uint64(lengths[s]) * mix64(seed + values[s] * GOLDEN)

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pairloom.operators.kernels.hashing import GOLDEN, hash_bytes, hash_text, mixed
-from pairloom.operators.kernels.jit import kernel
+from pairloom.operators.selection.kernels import permute
 from pairloom.operators.text.arrays import text_of
 
 __all__ = [
@@ -95,37 +95,9 @@ def permuted(indices: npt.NDArray[np.int64], length: int, seed: int) -> npt.NDAr
         bits += 1
     keys = np.array([hash_bytes(bytes([r]), ROW_SEED ^ _mix(seed)) for r in range(ROUNDS)], np.uint64)
     out = np.empty(len(indices), np.int64)
-    _permute(np.ascontiguousarray(indices, np.int64), length, bits, keys, out)
+    permute(np.ascontiguousarray(indices, np.int64), length, bits, keys, out)
     return out
 
 
 def _mix(seed: int) -> int:
     return hash_bytes((seed & (1 << 64) - 1).to_bytes(8, "little"))
-
-
-@kernel
-def _permute(
-    indices: npt.NDArray[np.int64],
-    size: int,
-    bits: int,
-    keys: npt.NDArray[np.uint64],
-    out: npt.NDArray[np.int64],
-) -> None:
-    half = np.uint64(bits)
-    mask = (np.uint64(1) << half) - np.uint64(1)
-    length = np.uint64(size)
-    for i in range(len(indices)):
-        x = np.uint64(indices[i])
-        while True:
-            left = x >> half
-            right = x & mask
-            for r in range(len(keys)):
-                f = (right ^ keys[r]) * GOLDEN
-                f ^= f >> np.uint64(29)
-                f *= np.uint64(0xBF58476D1CE4E5B9)
-                f ^= f >> np.uint64(32)
-                left, right = right, left ^ (f & mask)
-            x = (left << half) | right
-            if x < length:
-                break
-        out[i] = np.int64(x)
