@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators.kernels.jit import kernel
+from pairloom.operators.kernels.warmup import SAMPLE
 
 __all__ = [
     "BYTES",
@@ -19,6 +20,7 @@ __all__ = [
     "list_adjacent",
     "merge_everywhere",
     "unmake_merges",
+    "warm_up",
 ]
 
 # The columns of `sums` of `add_words`.
@@ -227,3 +229,23 @@ def unmake_merges(
         steps[rank] = count
         used[merges[2 * rank]] += count
         used[merges[2 * rank + 1]] += count
+
+
+def warm_up(schemes: tuple[str, ...]) -> None:
+    """Tally, trace and take apart the words of the sample, and count its numbers."""
+    import pyarrow as pa
+
+    from pairloom.operators.counts import count_words
+    from pairloom.operators.evaluate.curve import merge_steps
+    from pairloom.operators.evaluate.numbers import count_numbers
+    from pairloom.operators.evaluate.trace import merge_trace
+    from pairloom.operators.evaluate.word_tally import tally_words
+    from pairloom.operators.models.bpe import learn_bpe
+    from pairloom.operators.text.pretokenize import Pretokenizer
+
+    column = pa.array(SAMPLE)
+    counts = count_words(column, Pretokenizer())
+    vocabulary = learn_bpe(counts, 270)
+    merge_steps(vocabulary, tally_words(vocabulary, counts).token_counts)
+    merge_trace(vocabulary, counts, 2)
+    count_numbers(column)

@@ -6,7 +6,7 @@ import numpy.typing as npt
 from pairloom.operators.kernels.hashing import GOLDEN
 from pairloom.operators.kernels.jit import kernel
 
-__all__ = ["permute"]
+__all__ = ["permute", "warm_up"]
 
 
 @kernel
@@ -39,3 +39,13 @@ def permute(
             if x < length:
                 break
         out[i] = np.int64(x)
+
+
+def warm_up(schemes: tuple[str, ...]) -> None:
+    """Permute a few rows, and number a document."""
+    import pyarrow as pa
+
+    from pairloom.operators.selection.order import document_numbers, permutation
+
+    permutation(3, 0)
+    document_numbers(pa.array(["a"]))

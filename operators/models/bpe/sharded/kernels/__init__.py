@@ -1,1 +1,25 @@
 """Learning in rounds: merges on trial in a partition, and the coordinator's walk down from the best pair."""
+
+from pairloom.operators.kernels.warmup import SAMPLE
+
+__all__ = ["warm_up"]
+
+
+def warm_up(schemes: tuple[str, ...]) -> None:
+    """Learn a few merges in two partitions, of bytes and of tokens, from where others were made before."""
+    import pyarrow as pa
+
+    from pairloom.operators.counts import count_words
+    from pairloom.operators.models.bpe import learn_bpe, learn_superwords, segment_words
+    from pairloom.operators.models.bpe.sharded import learn_sharded, learn_superwords_sharded
+    from pairloom.operators.text.pretokenize import Pretokenizer
+
+    whole = Pretokenizer(scheme="none")
+    counts = count_words(pa.array(SAMPLE), Pretokenizer())
+    vocabulary = learn_bpe(counts, 270)
+    learn_sharded(counts.partition(2), 300, merges=vocabulary.merges, least_batch=1)
+    part = segment_words(vocabulary, count_words(pa.array(SAMPLE), whole))
+    size = len(vocabulary) + 8
+    joined = learn_superwords(vocabulary, [part], size, pretokenizer=whole)
+    done = joined.merges[len(vocabulary.merges) :][:2]
+    learn_superwords_sharded(vocabulary, [[part]], size, pretokenizer=whole, merges=done)

@@ -1,0 +1,31 @@
+"""Packing: pieces of documents, the rows that they go into, the tokens of these, and what follows from their segments."""
+
+__all__ = ["warm_up"]
+
+
+def warm_up(schemes: tuple[str, ...]) -> None:
+    """Pack two documents by every strategy, with ids of either width, and say where their segments are."""
+    import numpy as np
+    import pyarrow as pa
+
+    from pairloom.operators.pack import STRATEGIES, decompose, fingerprints, gather, pack
+    from pairloom.operators.pack.derive import labels, position_ids, segment_ids
+    from pairloom.operators.pack.tally import tally_tokens
+    from pairloom.operators.schema import INPUT_IDS
+    from pairloom.operators.tokens import TokenBatch
+
+    lengths, first = np.array([3, 1]), np.zeros(2, np.int64)
+    for dtype in (pa.uint16(), pa.uint32()):
+        tokens = pa.array([[1, 2, 3], [4]], pa.large_list(dtype))
+        batch = TokenBatch.of({INPUT_IDS: tokens})
+        batch.gathered()
+        fingerprints(batch, np.zeros(2, np.uint64), first)
+        for strategy in STRATEGIES:
+            plan = pack(lengths, 2, strategy=strategy)
+            gather(plan.reordered(np.arange(len(plan))), batch, pad=0)
+        for plan in decompose(lengths, 2, 1):
+            gather(plan.part(0, len(plan)), batch, pad=0)
+        tally_tokens(np.zeros(2, np.uint64), tokens.values.to_numpy(), first, lengths, first, first)
+    segment_ids([[2, 1]], 4)
+    position_ids([[2, 1]], 4)
+    labels([[1, 2, 3, 0]], [[2, 1]], shifted=True)
