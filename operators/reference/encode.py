@@ -1,4 +1,4 @@
-"""What encoding means: of a word, merge the pair of the lowest rank, leftmost first, until no pair has a rank."""
+"""Encoding: of a word, merge the pair of the lowest rank, leftmost first, until no pair has a rank."""
 
 import itertools
 from collections.abc import Collection, Iterable, Mapping, Sequence

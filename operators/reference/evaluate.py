@@ -1,11 +1,20 @@
-"""What the measures of `pairloom.operators.evaluate` mean, word by word and document by document."""
+"""The measures of `pairloom.operators.evaluate`, word by word and document by document."""
 
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
-__all__ = ["count_numbers", "document_rows", "kind_of", "number_shares", "renyi", "tally"]
+__all__ = [
+    "TWINS",
+    "count_numbers",
+    "document_rows",
+    "kind_of",
+    "merge_uses",
+    "number_shares",
+    "renyi",
+    "tally",
+]
 
 
 def kind_of(word: bytes) -> str:
@@ -92,3 +101,28 @@ def number_shares(cuts: list[tuple[list[bytes], int]]) -> dict[str, float]:
         "direction_matters": depends / max(1, total),
         "tokens_per_number": sum(len(cut) * count for cut, count in cuts) / max(1, total),
     } | {name: count / max(1, depends) for name, count in kinds.items()}
+
+
+def merge_uses(merges: list[tuple[int, int]], products: list[int], tokens: Iterable[int]) -> list[int]:
+    """How often each merge was made to make some tokens, by taking these apart.
+
+    >>> merge_uses([(0, 1), (2, 2)], [2, 3], [3, 2, 0])
+    [3, 1]
+    """
+    parts = dict(zip(products, enumerate(merges), strict=True))
+    uses = [0] * len(merges)
+    todo = list(tokens)
+    while todo:
+        token = todo.pop()
+        if token in parts:
+            rank, pair = parts[token]
+            uses[rank] += 1
+            todo += pair
+    return uses
+
+
+TWINS: Mapping[str, Callable[..., object]] = {
+    "evaluate.kernels:digit_runs": count_numbers,
+    "evaluate.kernels:add_words": tally,
+    "evaluate.kernels:unmake_merges": merge_uses,
+}

@@ -1,13 +1,13 @@
-"""What documents of tokens are: lists of lists, and three words for each document."""
+"""Documents of tokens: lists of lists, and three words for each document."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from pairloom.operators.kernels.hashing import hash_bytes
 from pairloom.operators.schema import INPUT_IDS, Column
 
-__all__ = ["cut", "fingerprint", "rows"]
+__all__ = ["TWINS", "cut", "fingerprint", "rows"]
 
 T = TypeVar("T")
 
@@ -56,3 +56,11 @@ def _mix(x: int) -> int:
     x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9 % 2**64
     x = (x ^ x >> 27) * 0x94D049BB133111EB % 2**64
     return x ^ x >> 31
+
+
+TWINS: Mapping[str, Callable[..., object]] = {
+    "kernels.tokens:copy_documents": cut,
+    "kernels.tokens:fingerprint_documents": fingerprint,
+    "kernels.tokens:fingerprint_column": fingerprint,
+    "pack.kernels.gather:gather_rows": rows,
+}

@@ -4,15 +4,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-
-from pairloom.operators.kernels.warmup import warmup
-from pairloom.operators.pack import STRATEGIES, decompose, gather, pack
-from pairloom.operators.schema import INPUT_IDS, SOURCE
-from pairloom.operators.selection.order import document_numbers, permutation
+from pairloom.operators.kernels.warmup import warm_up
 from pairloom.operators.text.pretokenize.schemes import SCHEMES
-from pairloom.operators.tokens import TokenBatch
+from pairloom.operators.vocabulary import Vocabulary  # noqa: F401  (before what encodes, which imports it)
 
 __all__ = ["PrepareTask"]
 
@@ -39,22 +33,11 @@ class PrepareTask:
         return 600_000_000
 
     def run(self, shared: Any = None) -> None:
-        """Count, learn, encode, decode, order and pack next to nothing."""
+        """Run them on next to nothing."""
         _run_kernels(self.schemes)
 
 
 @cache
 def _run_kernels(schemes: tuple[str, ...]) -> None:
     """Run them; once in each process, in which what is compiled stays."""
-    warmup(schemes)
-    document_numbers(pa.array(["a"]))
-    for dtype in (pa.uint16(), pa.uint32()):
-        tokens = pa.array([[1, 2, 3], [4]], pa.large_list(dtype))
-        documents = TokenBatch.of({INPUT_IDS: tokens}, documents={SOURCE: np.zeros(2, np.uint16)})
-        documents.gathered(INPUT_IDS)
-        documents.fingerprints(np.zeros(2, np.uint64))
-        for strategy in STRATEGIES:
-            plan = pack(np.array([3, 1]), 2, strategy=strategy)
-            gather(plan.reordered(permutation(len(plan), 0)), documents, pad=0)
-        for plan in decompose(np.array([3, 1]), 2, 1):
-            gather(plan.part(0, len(plan)), documents, pad=0)
+    warm_up(schemes, ("pairloom.operators", "pairloom.pipeline"))

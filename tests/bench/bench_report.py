@@ -19,7 +19,7 @@ from typing import Any
 
 from pairloom.operators import merge_counts
 from pairloom.operators.evaluate import merge_steps, tally_words, tokens_at
-from pairloom.operators.kernels.warmup import warmup
+from pairloom.operators.kernels.warmup import warm_up
 from pairloom.pipeline import Dataset, open_dataset, parse_recipe, run
 from pairloom.pipeline.flow.events import Event, StepFinished, StepStarted
 from pairloom.pipeline.report import Options, report_on_root, report_on_vocabulary
@@ -92,7 +92,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("build/bench-report"))
     options = parser.parse_args()
     corpus = options.corpus.absolute()
-    warmup(("gpt2",))
+    warm_up(("gpt2",))
     with ProcessPoolExecutor(1, get_context("spawn")) as other:
         root = other.submit(made, corpus, options.vocabulary, options.folder.absolute()).result()
     dataset = open_dataset(root)

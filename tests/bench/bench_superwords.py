@@ -41,9 +41,9 @@ from pairloom.operators import (
     merge_counts,
     segment_words,
 )
-from pairloom.operators.kernels.warmup import warmup
+from pairloom.operators.kernels.warmup import warm_up
 from pairloom.operators.models.bpe.sharded import learn_sharded, learn_superwords_sharded
-from pairloom.operators.reference.superwords import passed_over
+from pairloom.operators.reference.models.bpe.superwords import passed_over
 from pairloom.operators.text.pretokenize.chunks import RandomChunks
 
 FIRST = Pretokenizer(scheme="superbpe", lines=True)
@@ -183,7 +183,7 @@ def train_peer(texts: list[str], size: int, cut: Pretokenizer | None) -> Tokeniz
 
 def child(task: str, texts: list[str], size: int) -> dict[str, Any]:
     """One measurement, in this process; the memory that the texts take is told apart."""
-    warmup(("superbpe", "superwords", "none"))
+    warm_up(("superbpe", "superwords", "none"))
     before = psutil.Process().memory_info().rss
     start, cpu = time.perf_counter(), time.process_time()
     if task == "tokenizers none":
@@ -289,10 +289,10 @@ def main() -> None:
     if given.what == "child":
         print(json.dumps(child(given.task, texts, given.size)))
     elif given.what == "shape":
-        warmup(("superbpe", "superwords", "none"))
+        warm_up(("superbpe", "superwords", "none"))
         shape(texts, held, given.size)
     else:
-        warmup(("superbpe", "superwords", "none"))
+        warm_up(("superbpe", "superwords", "none"))
         encode(texts, held, given.size)
 
 

@@ -8,18 +8,18 @@ def warm_up(schemes: tuple[str, ...]) -> None:
     import numpy as np
     import pyarrow as pa
 
-    from pairloom.operators.pack import STRATEGIES, decompose, fingerprints, gather, pack
+    from pairloom.operators.pack import STRATEGIES, decompose, gather, pack
     from pairloom.operators.pack.derive import labels, position_ids, segment_ids
     from pairloom.operators.pack.tally import tally_tokens
-    from pairloom.operators.schema import INPUT_IDS
+    from pairloom.operators.schema import INPUT_IDS, SOURCE
     from pairloom.operators.tokens import TokenBatch
 
     lengths, first = np.array([3, 1]), np.zeros(2, np.int64)
     for dtype in (pa.uint16(), pa.uint32()):
         tokens = pa.array([[1, 2, 3], [4]], pa.large_list(dtype))
-        batch = TokenBatch.of({INPUT_IDS: tokens})
-        batch.gathered()
-        fingerprints(batch, np.zeros(2, np.uint64), first)
+        batch = TokenBatch.of({INPUT_IDS: tokens}, documents={SOURCE: np.zeros(2, np.uint16)})
+        batch.gathered(INPUT_IDS)
+        batch.fingerprints(np.zeros(2, np.uint64))
         for strategy in STRATEGIES:
             plan = pack(lengths, 2, strategy=strategy)
             gather(plan.reordered(np.arange(len(plan))), batch, pad=0)

@@ -1,10 +1,10 @@
 """What masked language modelling does to one row, over Python lists: the twin of its kernels."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-__all__ = ["Setting", "mask_spans", "mask_words", "words_of"]
+__all__ = ["TWINS", "Setting", "mask_spans", "mask_words", "words_of"]
 
 IGNORED = -100
 MASK = (1 << 64) - 1
@@ -109,3 +109,9 @@ def _draw(stream: int, which: int) -> int:
     x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & MASK
     x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & MASK
     return x ^ (x >> 31)
+
+
+TWINS: Mapping[str, Callable[..., object]] = {
+    "layouts.kernels.masked_lm:mask_words": mask_words,
+    "layouts.kernels.masked_lm:mask_spans": mask_spans,
+}

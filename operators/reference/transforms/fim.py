@@ -1,8 +1,8 @@
 """What fill-in-the-middle means, over Python lists: the twin of its kernels and of the whole step at the level of tokens."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["choose_modes", "choose_places", "infill", "own_tokens", "undone"]
+__all__ = ["TWINS", "choose_modes", "choose_places", "infill", "own_tokens", "undone"]
 
 MASK = (1 << 64) - 1
 GOLDEN = 0x9E3779B97F4A7C15
@@ -84,3 +84,13 @@ def _draw(stream: int, which: int) -> int:
     x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & MASK
     x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & MASK
     return x ^ (x >> 31)
+
+
+TWINS: Mapping[str, Callable[..., object]] = {
+    "transforms.kernels.fim:own_tokens": own_tokens,
+    "transforms.kernels.fim:choose_modes": choose_modes,
+    "transforms.kernels.fim:choose_places": choose_places,
+    "transforms.kernels.fim:count_places": infill,
+    "transforms.kernels.fim:find_places": infill,
+    "transforms.kernels.fim:arrange": infill,
+}

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import regex
 
-from pairloom.operators.reference.pretokenize import split_bytes
+from pairloom.operators.reference.text.pretokenize.patterns import split_bytes
 from pairloom.operators.text.arrays import Text
 from pairloom.operators.text.pretokenize.classes import UNICODE_VERSION, classes
 from pairloom.operators.text.pretokenize.kernels.scan import POSITION, SCANS, SLACK

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pairloom.operators import Pretokenizer, WordCounter, WordCounts, count_words, merge_counts
 from pairloom.operators.kernels.hashing import hash_bytes
-from pairloom.operators.reference.words import count_words as specified
+from pairloom.operators.reference.counts import count_words as specified
 
 # Words around the sizes at which the table changes its ways (8, 15, 16 bytes), over bytes that padding could hide.
 words = st.one_of(

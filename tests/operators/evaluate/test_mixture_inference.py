@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pairloom.operators import Pretokenizer, WordCounts, count_words, learn_bpe, merge_counts
 from pairloom.operators.evaluate.mixture_inference import infer_mixture, log10_mse
 from pairloom.operators.evaluate.trace import add_traces, merge_trace
-from pairloom.operators.reference.bpe import apply_merge, pair_counts
+from pairloom.operators.reference.models.bpe.learning import apply_merge, pair_counts
 from tests.support.corpora import documents
 
 CUT = Pretokenizer(scheme="gpt2")

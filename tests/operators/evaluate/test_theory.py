@@ -25,7 +25,7 @@ from pairloom.operators.evaluate.theory import (
     sequential_bpe,
     unigram_bits,
 )
-from pairloom.operators.reference.bpe import apply_merge
+from pairloom.operators.reference.models.bpe.learning import apply_merge
 
 NONE = Pretokenizer(scheme="none")
 

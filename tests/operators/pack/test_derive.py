@@ -19,8 +19,8 @@ from pairloom.operators.pack.derive import (
     position_ids,
     segment_ids,
 )
-from pairloom.operators.reference import segments as reference
-from pairloom.operators.reference.segments import pairs, places
+from pairloom.operators.reference.pack import derive as reference
+from pairloom.operators.reference.pack.derive import pairs, places
 
 
 def row(seq_len: int) -> st.SearchStrategy[list[int]]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pairloom.operators.pack import PackPlan, decompose, gather, pack, widths
 from pairloom.operators.pack.counting_sort import layout
 from pairloom.operators.pack.first_fit import first_fit
-from pairloom.operators.reference import pack as reference
+from pairloom.operators.reference.pack import strategies as reference
 from pairloom.operators.selection.order import document_keys, permutation, permuted
 from pairloom.pipeline.stages.exchange.partitions import Splits
 

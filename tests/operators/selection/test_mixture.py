@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.kernels.hashing import hash_bytes
-from pairloom.operators.reference import duplicates as slow_duplicates
-from pairloom.operators.reference import mixture as slow
+from pairloom.operators.reference.selection import duplicates as slow_duplicates
+from pairloom.operators.reference.selection import mixture as slow
 from pairloom.operators.selection.duplicates import digest_parts, digests, later_duplicates
 from pairloom.operators.selection.mixture import (
     COPY_SEED,

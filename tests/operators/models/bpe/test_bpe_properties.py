@@ -14,7 +14,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from pairloom.operators import WordCounts, count_pairs, learn_bpe
 from pairloom.operators.models.bpe.layout import Layout
 from pairloom.operators.models.bpe.learner import Learner
-from pairloom.operators.reference.bpe import learn_merges, most_frequent
+from pairloom.operators.reference.models.bpe.learning import learn_merges, most_frequent
 from pairloom.operators.vocabulary import byte_order
 
 IDS = {int(byte): i for i, byte in enumerate(byte_order())}

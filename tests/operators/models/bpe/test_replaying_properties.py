@@ -22,7 +22,7 @@ from pairloom.operators import (
     replay,
 )
 from pairloom.operators.models.bpe import ordinal_merges, unreachable_tokens
-from pairloom.operators.reference.bpe import learn_merges, pair_counts, replay_merges
+from pairloom.operators.reference.models.bpe.learning import learn_merges, pair_counts, replay_merges
 from pairloom.operators.vocabulary import byte_order
 from tests.operators.models.bpe.test_bpe_properties import IDS, counts_of, words_of_few_letters
 

@@ -26,8 +26,8 @@ from pairloom.operators import (
 from pairloom.operators.errors import CapacityError
 from pairloom.operators.models.bpe import superwords_memory, unreachable_tokens
 from pairloom.operators.models.bpe.layout import TokenSequences
-from pairloom.operators.reference.superwords import learn_superwords as specified
-from pairloom.operators.reference.superwords import passed_over
+from pairloom.operators.reference.models.bpe.superwords import learn_superwords as specified
+from pairloom.operators.reference.models.bpe.superwords import passed_over
 from pairloom.operators.vocabulary import byte_order
 from tests.operators.models.bpe.test_bpe_properties import counts_of
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pairloom.operators import Pretokenizer, count_words, learn_bpe
-from pairloom.operators.reference.chunks import split
+from pairloom.operators.reference.text.pretokenize.chunks import split
 from pairloom.operators.text.arrays import Text, text_of
 from pairloom.operators.text.pretokenize.chunks import BELL, RandomChunks
 

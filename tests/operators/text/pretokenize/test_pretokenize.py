@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 from tokenizers import Regex, pre_tokenizers
 
-from pairloom.operators.reference.pretokenize import split, split_bytes
+from pairloom.operators.reference.text.pretokenize.patterns import split, split_bytes
 from pairloom.operators.text.arrays import Text, text_of
 from pairloom.operators.text.pretokenize import UNICODE_VERSION, Pretokenizer
 from pairloom.operators.text.pretokenize.classes import (

@@ -16,7 +16,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from tokenizers import Regex, pre_tokenizers
 
-from pairloom.operators.reference.pretokenize import split_bytes
+from pairloom.operators.reference.text.pretokenize.patterns import split_bytes
 from pairloom.operators.text.arrays import Text
 from pairloom.operators.text.pretokenize import Pretokenizer
 from pairloom.operators.text.pretokenize.classes import category_numbers

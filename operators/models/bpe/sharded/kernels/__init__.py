@@ -7,11 +7,13 @@ __all__ = ["warm_up"]
 
 def warm_up(schemes: tuple[str, ...]) -> None:
     """Learn a few merges in two partitions, of bytes and of tokens, from where others were made before."""
+    import numpy as np
     import pyarrow as pa
 
     from pairloom.operators.counts import count_words
     from pairloom.operators.models.bpe import learn_bpe, learn_superwords, segment_words
     from pairloom.operators.models.bpe.sharded import learn_sharded, learn_superwords_sharded
+    from pairloom.operators.models.bpe.sharded.kernels.listing import mark_cells
     from pairloom.operators.text.pretokenize import Pretokenizer
 
     whole = Pretokenizer(scheme="none")
@@ -23,3 +25,5 @@ def warm_up(schemes: tuple[str, ...]) -> None:
     joined = learn_superwords(vocabulary, [part], size, pretokenizer=whole)
     done = joined.merges[len(vocabulary.merges) :][:2]
     learn_superwords_sharded(vocabulary, [[part]], size, pretokenizer=whole, merges=done)
+    # What a partition does only where it begins again in the middle of things.
+    mark_cells(np.zeros((0, 2), np.int32), np.zeros(1, np.int64))

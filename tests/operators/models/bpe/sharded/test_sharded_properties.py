@@ -11,8 +11,8 @@ from pairloom.operators import WordCounts, learn_bpe
 from pairloom.operators.errors import CorruptionError
 from pairloom.operators.models.bpe.sharded import ByteWords, Coordinator, Partition, byte_ids, learn_sharded
 from pairloom.operators.models.bpe.sharded.messages import Begin, Cells, Collect, Round, Survey
-from pairloom.operators.reference.bpe import learn_merges, pair_counts
-from pairloom.operators.reference.sharded import expand, keep_merges, neighbours, try_merges
+from pairloom.operators.reference.models.bpe.learning import learn_merges, pair_counts
+from pairloom.operators.reference.models.bpe.sharded import expand, keep_merges, neighbours, try_merges
 
 IDS = byte_ids(0)
 

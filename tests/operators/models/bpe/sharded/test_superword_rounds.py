@@ -14,7 +14,7 @@ from pairloom.operators.models.bpe.sharded import (
     superwords_coordinator,
 )
 from pairloom.operators.models.bpe.sharded.driving import drive
-from pairloom.operators.reference.superwords import passed_over
+from pairloom.operators.reference.models.bpe.superwords import passed_over
 from tests.operators.models.bpe.test_bpe_properties import counts_of
 from tests.operators.models.bpe.test_superwords_properties import (
     STAGE_1,

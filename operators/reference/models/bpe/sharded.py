@@ -1,15 +1,15 @@
-"""What a round of sharded learning means: merges on trial, what stands next to them, and which of them are kept.
+"""A round of sharded learning: merges on trial, what stands next to them, and which of them are kept.
 
 Words are tuples of symbols. A symbol on trial is expanded into the two that it was made of, wherever it stands, and what
 is counted then is what would be counted had it never been tried; so that each choice here is made by counting anew.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from pairloom.operators.reference.bpe import apply_merge, pair_counts
+from pairloom.operators.reference.models.bpe.learning import apply_merge, pair_counts
 
-__all__ = ["expand", "keep_merges", "neighbours", "try_merges"]
+__all__ = ["TWINS", "expand", "keep_merges", "neighbours", "try_merges"]
 
 Words = Mapping[tuple[int, ...], int]
 Pair = tuple[int, int]
@@ -91,3 +91,22 @@ def keep_merges(tried: Words, batch: Sequence[Pair], base: int, floor: int = 1) 
         kept.append(place)
         del parts[base + place]
         names[base + place] = base + len(batch) + len(kept)
+
+
+TWINS: Mapping[str, Callable[..., object]] = {
+    "models.bpe.sharded.kernels.applying:batch_room": try_merges,
+    "models.bpe.sharded.kernels.applying:apply_batch": try_merges,
+    "models.bpe.sharded.kernels.writing:write_tokens": try_merges,
+    "models.bpe.sharded.kernels.listing:mark_cells": try_merges,
+    "models.bpe.sharded.kernels.listing:choose_pairs": try_merges,
+    "models.bpe.sharded.kernels.listing:list_new": try_merges,
+    "models.bpe.sharded.kernels.applying:take_back": expand,
+    "models.bpe.sharded.kernels.applying:count_neighbours": neighbours,
+    "models.bpe.sharded.kernels.retiring:heapify": keep_merges,
+    "models.bpe.sharded.kernels.retiring:pop_best": keep_merges,
+    "models.bpe.sharded.kernels.retiring:push_back": keep_merges,
+    "models.bpe.sharded.kernels.retiring:check_batch": keep_merges,
+    "models.bpe.sharded.kernels.retiring:retire": keep_merges,
+    "models.bpe.sharded.kernels.counting:add_pairs": keep_merges,
+    "models.bpe.sharded.kernels.counting:look_up": keep_merges,
+}

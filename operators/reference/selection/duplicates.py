@@ -1,4 +1,4 @@
-"""What exact deduplication means: a document that was seen before is left out."""
+"""Exact deduplication: a document that was seen before is left out."""
 
 from collections.abc import Iterable, Sequence
 

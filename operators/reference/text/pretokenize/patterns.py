@@ -1,15 +1,15 @@
-"""What a pretokenizer means: repeated leftmost matches of a pattern; what no match covers is a piece as well.
+"""Pretokenizing: repeated leftmost matches of a pattern; what no match covers is a piece as well.
 
 This is `Split(Regex(pattern), "isolated")` of Hugging Face's `tokenizers`: a match of nothing is no piece,
 but cuts.
 """
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import regex
 
-__all__ = ["split", "split_bytes"]
+__all__ = ["TWINS", "split", "split_bytes"]
 
 
 def split(text: str, patterns: Sequence[str]) -> list[str]:
@@ -58,3 +58,12 @@ def _matches(text: str, pattern: str) -> Iterator[tuple[int, int]]:
                 break
         else:
             return
+
+
+TWINS: Mapping[str, Callable[..., object]] = {
+    "text.pretokenize.kernels.scan:scan_spaced": split_bytes,
+    "text.pretokenize.kernels.scan:scan_prefixed": split_bytes,
+    "text.pretokenize.kernels.scan:scan_cased": split_bytes,
+    "text.pretokenize.kernels.scan:scan_isolated": split_bytes,
+    "text.pretokenize.kernels.scan:scan_segmented": split_bytes,
+}

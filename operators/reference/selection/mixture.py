@@ -1,4 +1,4 @@
-"""What mixing means: one document, one hash, one fraction."""
+"""Mixing: one document, one hash, one fraction."""
 
 import math
 from fractions import Fraction

@@ -1,13 +1,13 @@
-"""What learning byte-pair merges means: greedy, exact, ties to the smaller pair of ids.
+"""Learning byte-pair merges: greedy, exact, ties to the smaller pair of ids.
 
 The order is that of Hugging Face `tokenizers.trainers.BpeTrainer`: the most frequent pair first, then the smaller left
 id, then the smaller right id. A pair's count is the number of positions at which it stands, so "aaa" holds (a, a) twice.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
-__all__ = ["apply_merge", "learn_merges", "most_frequent", "pair_counts", "replay_merges"]
+__all__ = ["TWINS", "apply_merge", "learn_merges", "most_frequent", "pair_counts", "replay_merges"]
 
 
 def pair_counts(words: Mapping[tuple[int, ...], int]) -> Counter[tuple[int, int]]:
@@ -120,3 +120,22 @@ def most_frequent(words: Mapping[tuple[int, ...], int], limit: int) -> set[int]:
         for symbol in word:
             counts[symbol] += count
     return set(sorted(counts, key=lambda s: (-counts[s], s))[:limit])
+
+
+TWINS: Mapping[str, Callable[..., object]] = {
+    "models.bpe.kernels.pairs:count_byte_pairs": pair_counts,
+    "models.bpe.kernels.symbols:count_bytes": most_frequent,
+    "models.bpe.kernels.symbols:measure": learn_merges,
+    "models.bpe.kernels.symbols:lay_out": learn_merges,
+    "models.bpe.kernels.symbols:lay_out_tokens": learn_merges,
+    "models.bpe.kernels.pairs:tally": learn_merges,
+    "models.bpe.kernels.pairs:place_lists": learn_merges,
+    "models.bpe.kernels.pairs:enlarge_pairs": learn_merges,
+    "models.bpe.kernels.pairs:compact_lists": learn_merges,
+    "models.bpe.kernels.heap:heap_of": learn_merges,
+    "models.bpe.kernels.merging:merge_pairs": learn_merges,
+    "models.bpe.kernels.pairs:look_up_pairs": replay_merges,
+    "evaluate.kernels:lay_out_words": replay_merges,
+    "evaluate.kernels:list_adjacent": replay_merges,
+    "evaluate.kernels:merge_everywhere": replay_merges,
+}

@@ -1,11 +1,11 @@
-"""What learning superwords means: two stages of greedy merges, the second in longer pieces and with limits."""
+"""Learning superwords: two stages of greedy merges, the second in longer pieces and with limits."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from pairloom.operators.reference.bpe import apply_merge, learn_merges, pair_counts
+from pairloom.operators.reference.models.bpe.learning import apply_merge, learn_merges, pair_counts
 
-__all__ = ["learn_superwords", "passed_over"]
+__all__ = ["TWINS", "learn_superwords", "passed_over"]
 
 
 def passed_over(token: bytes, max_words: int | None, forbid: Sequence[bytes]) -> bool:
@@ -66,3 +66,8 @@ def _merged(
     for word, count in words.items():
         merged[apply_merge(word, pair, product)] += count
     return dict(merged)
+
+
+TWINS: Mapping[str, Callable[..., object]] = {
+    "models.bpe.kernels.limits:mark_rejected": passed_over,
+}

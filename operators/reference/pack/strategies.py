@@ -1,8 +1,8 @@
-"""What packing means: every strategy as a few obvious lines over Python lists."""
+"""Packing: every strategy as a few obvious lines over Python lists."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["best_fit", "buckets", "concat", "first_fit", "layout", "padded", "pieces_of"]
+__all__ = ["TWINS", "best_fit", "buckets", "concat", "first_fit", "layout", "padded", "pieces_of"]
 
 Segment = tuple[int, int, int]  # document, offset of its first token, tokens
 
@@ -122,3 +122,13 @@ def layout(row: Sequence[int]) -> list[list[int]]:
     for piece, number in enumerate(row):
         rows.setdefault(number, []).append(piece)
     return list(rows.values())
+
+
+TWINS: Mapping[str, Callable[..., object]] = {
+    "pack.kernels.first_fit:assign_first": first_fit,
+    "pack.kernels.best_fit:longest_first": best_fit,
+    "pack.kernels.best_fit:assign_best": best_fit,
+    "pack.kernels.pieces:find_rooms": concat,
+    "pack.kernels.pieces:cut_in_buckets": buckets,
+    "pack.kernels.pieces:sort_by_row": layout,
+}

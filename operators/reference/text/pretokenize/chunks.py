@@ -1,12 +1,12 @@
-"""What chunks of random lengths are: draw i of a document is SplitMix64 of the document's hash, i steps on."""
+"""Chunks of random lengths: draw i of a document is SplitMix64 of the document's hash, i steps on."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from pairloom.operators.kernels.hashing import hash_bytes
 
-__all__ = ["split"]
+__all__ = ["TWINS", "split"]
 
 _MASK = (1 << 64) - 1
 
@@ -35,3 +35,8 @@ def split(document: bytes, seed: int, lengths: Sequence[tuple[int, int, float]])
         pieces.append(text[start : start + length].encode())
         start += length
     return pieces
+
+
+TWINS: Mapping[str, Callable[..., object]] = {
+    "text.pretokenize.kernels.chunks:cut_chunks": split,
+}

@@ -1,8 +1,8 @@
-"""What the segments of a row mean, position by position."""
+"""The segments of a row, position by position."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["pairs", "per_token", "places"]
+__all__ = ["TWINS", "pairs", "per_token", "places"]
 
 
 def places(lengths: Sequence[int], seq_len: int) -> list[tuple[int, int]]:
@@ -36,3 +36,10 @@ def pairs(lengths: Sequence[int], seq_len: int, *, across_documents: bool = Fals
         for i, (here, after) in enumerate(zip(at, at[1:], strict=False))
         if after[0] >= 0 and (across_documents or here[0] == after[0])
     ]
+
+
+TWINS: Mapping[str, Callable[..., object]] = {
+    "pack.kernels.derive:number_segments": places,
+    "pack.kernels.derive:number_positions": places,
+    "pack.kernels.derive:copy_targets": pairs,
+}

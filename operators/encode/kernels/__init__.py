@@ -1,0 +1,36 @@
+"""Encoding and decoding: the loop over blocks, the table of words, special tokens in text, bytes of ids."""
+
+from pairloom.operators.kernels.warmup import SAMPLE
+
+__all__ = ["warm_up"]
+
+
+def warm_up(schemes: tuple[str, ...]) -> None:
+    """Encode the sample by each scheme, special tokens as text and as tokens, with a memo and with offsets; decode it.
+
+    Words enough that the table grows, and a vocabulary whose tokens are looked up whole.
+    """
+    import pyarrow as pa
+
+    from pairloom.operators.counts import count_words
+    from pairloom.operators.models.bpe import learn_bpe
+    from pairloom.operators.text.pretokenize import Pretokenizer
+    from pairloom.operators.vocabulary import Vocabulary
+
+    column = pa.array([*SAMPLE, None])
+    for scheme in schemes:
+        cut = Pretokenizer(scheme=scheme)
+        counts = count_words(column.fill_null(""), cut)
+        vocabulary = learn_bpe(counts, 300, special_tokens=["<|x|>"], pretokenizer=cut).with_memo(counts)
+        for policy in ("text", "parse"):
+            ids = vocabulary.encode(column, append=[0], special_tokens_in_text=policy)
+        vocabulary.decode(ids)
+    vocabulary.encode(column, offsets=True)
+    crowd = pa.array([" ".join(f"{i:05}" for i in range(9000)) + " ".join(f"{i:020}" for i in range(9000))])
+    Vocabulary(
+        tokens=vocabulary.tokens,
+        merges=vocabulary.merges,
+        special_tokens=vocabulary.special_tokens,
+        pretokenizer=Pretokenizer(scheme="whitespace"),
+        ignore_merges=True,
+    ).encode(pa.concat_arrays([crowd, column.slice(0, 1)]))

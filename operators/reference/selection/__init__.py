@@ -1,0 +1,1 @@
+"""Specifications of which documents are taken, and in which order."""

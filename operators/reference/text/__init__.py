@@ -1,0 +1,1 @@
+"""Specifications of what is done to text."""
