@@ -75,7 +75,9 @@ def tally_documents(
             tally_values(tally, values, kept, batch.number, column.name)
         else:
             tokens = batch.columns[column.name]
-            add_segments(tally, tokens.start, tokens.dtype.itemsize, kept, batch.number, offsets, _seed(column.name))
+            add_segments(
+                tally, tokens.start, tokens.dtype.itemsize, kept, batch.number, offsets, _seed(column.name)
+            )
 
 
 def _check(tally: npt.NDArray[np.uint64]) -> None:

@@ -10,7 +10,7 @@ def warm_up(schemes: tuple[str, ...]) -> None:
 
     from pairloom.operators.pack import STRATEGIES, decompose, gather, pack
     from pairloom.operators.pack.derive import labels, position_ids, segment_ids
-    from pairloom.operators.pack.tally import tally_tokens
+    from pairloom.operators.pack.tally import tally_tokens, tally_values
     from pairloom.operators.schema import INPUT_IDS, SOURCE
     from pairloom.operators.tokens import TokenBatch
 
@@ -26,6 +26,7 @@ def warm_up(schemes: tuple[str, ...]) -> None:
         for plan in decompose(lengths, 2, 1):
             gather(plan.part(0, len(plan)), batch, pad=0)
         tally_tokens(np.zeros(2, np.uint64), tokens.values.to_numpy(), first, lengths, first, first)
+    tally_values(np.zeros(2, np.uint64), np.zeros(2, np.uint16), lengths, first, SOURCE)
     segment_ids([[2, 1]], 4)
     position_ids([[2, 1]], 4)
     labels([[1, 2, 3, 0]], [[2, 1]], shifted=True)
