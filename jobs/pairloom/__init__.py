@@ -72,7 +72,7 @@ __all__ = [
     "verify",
 ]
 
-_found, __dir__ = lazily(
+_found, _names = lazily(
     __name__,
     {
         "pairloom._datasets": ("Exported", "export", "open", "verify"),
@@ -106,3 +106,7 @@ def __getattr__(name: str) -> Any:
 
         return version("pairloom")
     return _found(name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*_names(), "__version__"})

@@ -62,7 +62,7 @@ class SourceProjection:
 
 def project_sources(plan: "Plan") -> list[SourceProjection]:
     """Project how often each source is taken; raises RecipeError where its mixture cannot be had of so much text."""
-    from pairloom.operators.selection.mixture import source_epochs
+    from pairloom.operators.selection.shares import source_epochs
 
     sizes = {source.name: 0 for source in plan.recipe.corpus}
     for file in plan.inputs:

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 from pydantic import Field, model_validator
 
-from pairloom.operators.selection.mixture import Asked
+from pairloom.operators.selection.shares import Asked
 from pairloom.pipeline.recipe.amounts import Ratio, TokenCount
 from pairloom.pipeline.recipe.section import Section
 

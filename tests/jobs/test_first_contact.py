@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -48,4 +49,31 @@ def test_completion_loads_nothing_heavy() -> None:
     code, said, modules = called(env=env)
     assert code == 0
     assert {"report", "rejected", "retokenize"} <= set(said.split())
+    assert modules & {*HEAVY, KERNELS} == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "corpus: [{name: web, paths: [a]}]\npack: {seq_length: 512}\n",
+            "line 2: pack.seq_length: unknown key",
+        ),
+        (
+            "corpus: [{name: web, paths: [a]}]\nvocabulary: {pretokenizer: {scheme: gtp2}}\n",
+            "unknown pretokenizer",
+        ),
+        ("corpus: [{name: web, paths: [a]}]\nvocabulary: {size: 7}\n", "greater than or equal to 256"),
+        ("corpus: [{name: web, paths: [a]}]\npack: {strategy: buckets, seq_len: 100}\n", "powers of two"),
+        ("corpus: {\n", "is not YAML"),
+        (None, "there is no recipe"),
+    ],
+)
+def test_a_wrong_recipe_loads_nothing_heavy(tmp_path: Path, text: str | None, message: str) -> None:
+    path = tmp_path / "recipe.yaml"
+    if text is not None:
+        path.write_text(text)
+    code, said, modules = called("run", str(path))
+    assert code == 2
+    assert message in said
     assert modules & {*HEAVY, KERNELS} == set()

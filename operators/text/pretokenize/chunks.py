@@ -9,14 +9,11 @@ the same way wherever it stands.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-
-from pairloom.operators.kernels.hashing import hash_text
-from pairloom.operators.text.arrays import Text
-from pairloom.operators.text.pretokenize.kernels.chunks import POSITION, cut_chunks
+if TYPE_CHECKING:
+    from pairloom.operators.text.arrays import Text
+    from pairloom.operators.text.pretokenize.blocks import Block
 
 __all__ = ["BELL", "RandomChunks"]
 
@@ -33,7 +30,6 @@ BELL = (
     (20, 21, 0.044),
     (22, 23, 0.011),
 )
-_BLOCK = 1 << 17
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +39,8 @@ class RandomChunks:
     `lengths` are (least, most, share) with any positive shares, of which only the ratios matter.
     Raises ValueError for lengths that are not 1 <= least <= most or shares that are not positive.
 
+    >>> import numpy as np
+    >>> from pairloom.operators.text.arrays import Text
     >>> text = Text(data=np.frombuffer(b"abcdefgh", np.uint8), offsets=np.array([0, 8]))
     >>> [ends.tolist() for _, ends in RandomChunks(lengths=((3, 3, 1.0),)).blocks(text)]
     [[3, 6, 8]]
@@ -63,27 +61,8 @@ class RandomChunks:
         """Everything that decides a cut, for hashes of what was cut."""
         return ["chunks", self.seed, [list(one) for one in self.lengths]]
 
-    def blocks(self, text: Text) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
+    def blocks(self, text: "Text") -> "Iterator[Block]":
         """Cut documents, some at a time; as `Pretokenizer.blocks`. A byte that is no UTF-8 may join any character."""
-        ranges = np.array([(least, most) for least, most, _ in self.lengths], np.int64)
-        shares = np.array([share for _, _, share in self.lengths])
-        # The upper bounds of the ranges' parts of [0, 2^32).
-        bounds = np.round(np.cumsum(shares) / shares.sum() * 2.0**32).astype(np.uint64)
-        bounds[-1] = 1 << 32
-        keys = hash_text(text, self.seed & ((1 << 64) - 1))
-        data, offsets = _frozen(text.data), _frozen(text.offsets)
-        state = np.array([0, text.offsets[0], 0], np.int64)
-        ends = np.empty(min(_BLOCK, max(1, text.bytes)) + 1, np.int64)
-        while True:
-            start = int(state[POSITION])
-            count = cut_chunks(data, offsets, keys, ranges, bounds, state, ends)
-            if count == 0:
-                return
-            yield start, ends[:count]
+        from pairloom.operators.text.pretokenize.blocks import cut_at_random
 
-
-def _frozen(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    # Kernels tell read-only arrays from others; these are all the former.
-    view = np.ascontiguousarray(array).view()
-    view.setflags(write=False)
-    return view
+        return cut_at_random(text, self)

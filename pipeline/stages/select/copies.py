@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pairloom.operators.selection.mixture import document_copies, partition_edges, passes
+from pairloom.operators.selection.mixture import document_copies, partition_edges
+from pairloom.operators.selection.shares import passes
 from pairloom.pipeline.stages.exchange.partitions import Splits
 from pairloom.pipeline.stages.select.survey import split_counts
 

@@ -15,7 +15,7 @@ from fractions import Fraction
 from typing import Literal
 
 from pairloom.operators.errors import CapacityError, RecipeError
-from pairloom.operators.selection.mixture import passes, source_epochs
+from pairloom.operators.selection.shares import passes, source_epochs
 from pairloom.pipeline.flow.job import Job
 from pairloom.pipeline.identity import fingerprint
 from pairloom.pipeline.recipe import Recipe

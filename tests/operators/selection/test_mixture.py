@@ -18,15 +18,12 @@ from pairloom.operators.reference.selection import mixture as slow
 from pairloom.operators.selection.duplicates import digest_parts, digests, later_duplicates
 from pairloom.operators.selection.mixture import (
     COPY_SEED,
-    MAX_EPOCHS,
-    Asked,
     copy_keys,
     document_copies,
     expanded,
     partition_edges,
-    passes,
-    source_epochs,
 )
+from pairloom.operators.selection.shares import MAX_EPOCHS, Asked, passes, source_epochs
 
 IDS = st.lists(st.text(max_size=12), max_size=30)
 EPOCHS = st.fractions(0, 6, max_denominator=10**6).filter(bool)
