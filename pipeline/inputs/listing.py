@@ -1,218 +1,110 @@
-"""Patterns of paths, and the files that match them: locally by a walk of our own, elsewhere by fsspec.
+"""Which inputs there are: the files of a source, and what reads each. Nothing is opened; file systems are asked.
 
-`*`, `?` and `[...]` match within a name, `**` any number of folders. Names that start with a dot are matched only by a
-pattern that starts with one. The local walk follows symbolic links and visits every folder once, real names first, so a
-loop of links ends; a link that leads nowhere is an error, because a file that was meant is not there.
+The same files give the same list, in the same order.
 """
 
-import os
-import re
-import stat
-from collections import deque
-from collections.abc import Callable, Iterator
-from functools import partial
+import sysconfig
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
-from pairloom.operators.errors import RecipeError, StorageError
-from pairloom.pipeline.inputs.storage import resolve, version_of
+from pairloom.operators.errors import RecipeError
+from pairloom.pipeline.inputs.patterns import find, matcher
+from pairloom.pipeline.inputs.readers import Reader, format_of, readers_by_suffix
+from pairloom.pipeline.inputs.slices import InputFile
+from pairloom.pipeline.recipe import CorpusSource
 
-__all__ = ["Found", "find", "matcher"]
+__all__ = ["list_inputs"]
 
-_MAGIC = re.compile(r"[*?\[]")
+_COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
+# Taking these for text would reject every one of them, or worse, not.
+_UNREAD = (
+    ".7z",
+    ".avro",
+    ".br",
+    ".bz2",
+    ".lz4",
+    ".lzma",
+    ".orc",
+    ".rar",
+    ".snappy",
+    ".tar",
+    ".tgz",
+    ".xz",
+    ".zip",
+)
 
 
-class Found(NamedTuple):
-    """A file that a pattern matches. Files with equal `same` are one file under two names."""
+def list_inputs(source: CorpusSource) -> list[InputFile]:
+    """The files of a source, sorted by URI; a file with several names is one, under the first.
 
-    uri: str
-    same: str
-    size: int
-    version: str
-
-
-class _Place(NamedTuple):
-    """A folder on the walk, by name and by real path, and how many parts of the pattern are behind it."""
-
-    path: str
-    real: str
-    part: int
-
-
-def matcher(pattern: str) -> re.Pattern[str]:
-    """The pattern as an expression for a whole path.
-
-    >>> bool(matcher("/a/**/*.py").fullmatch("/a/b/c.py")), bool(matcher("/a/*.py").fullmatch("/a/b/c.py"))
-    (True, False)
+    Raises RecipeError when a path matches no file, names a folder or a broken link, or when a file is of a kind that is
+    not read; StorageError when storage does not answer.
     """
-    *folders, name = pattern.split("/")
-    out = ["(?:[^/]*/)*" if part == "**" else _name(part) + "/" for part in folders]
-    return re.compile("".join(out) + (".*" if name == "**" else _name(name)), re.DOTALL)
-
-
-def _name(part: str) -> str:
-    """One name of a pattern as a regular expression."""
-    out, k = "", 0
-    while k < len(part):
-        c = part[k]
-        k += 1
-        close = part.find("]", k + (2 if part[k : k + 1] == "!" else 1)) if c == "[" else -1
-        if c == "*":
-            out += "[^/]*"
-        elif c == "?":
-            out += "[^/]"
-        elif close > 0:
-            negated = part[k] == "!"
-            body = re.sub(r"([\\\[\]^&~|])", r"\\\1", part[k + negated : close])
-            out += f"[{'^/' if negated else ''}{body}]"
-            k = close + 1
-        else:
-            out += re.escape(c)
-    return out
-
-
-def find(path: str, excluded: Callable[[str], bool]) -> list[Found]:
-    """The files that a path or pattern names, in no particular order, without excluded ones.
-
-    `excluded` is asked with a whole path; with that of a folder and "/" behind it, it says whether all within is.
-    Raises RecipeError for a path that names no file, StorageError when storage does not answer.
-    """
-    try:
-        if "://" in path and not path.startswith("file://"):
-            return list(_find_remote(path, excluded))
-        absolute = os.path.abspath(path.removeprefix("file://"))  # noqa: PTH100  (a link keeps its name)
-        return list(_find_local(absolute, excluded))
-    except PermissionError as error:
-        raise RecipeError(
-            f"{path}: not allowed to read {error.filename or 'it'}; get access or exclude it"
-        ) from error
-    except OSError as error:
-        raise StorageError(f"{path}: cannot be listed: {error}") from error
-
-
-def _find_local(pattern: str, excluded: Callable[[str], bool]) -> Iterator[Found]:
-    if not _MAGIC.search(pattern) or os.path.lexists(pattern):
-        if not os.path.lexists(pattern):
-            raise RecipeError(f"{pattern}: there is no such file; correct the path")
-        if not excluded(pattern):
-            found = _local_file(pattern, os.path.realpath(pattern), named=True)
-            assert found is not None
-            yield found
-        return
-    parts = pattern.split("/")
-    tests = [_name_test(part) for part in parts]
-    todo: deque[_Place] = deque([_Place("/", "/", 1)])
-    links: deque[_Place] = deque()  # looked at last, so that real names win
-    visited: set[tuple[str, int]] = set()
-    while todo or links:
-        place = (todo or links).popleft()
-        if (place.real, place.part) in visited:
-            continue
-        visited.add((place.real, place.part))
-        part = parts[place.part]
-        last = place.part == len(parts) - 1
-        if part == "**" and not last:
-            todo.append(place._replace(part=place.part + 1))
-        try:
-            entries = sorted(_entries(place.path, part), key=lambda entry: entry[0])
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        for name, linked, folder in entries:
-            if not tests[place.part](name):
-                continue
-            path = place.path.rstrip("/") + "/" + name
-            real = os.path.realpath(path) if linked else place.real.rstrip("/") + "/" + name
-            if folder:
-                if excluded(path + "/"):
-                    continue
-                if part == "**":
-                    (links if linked else todo).append(_Place(path, real, place.part))
-                elif not last:
-                    (links if linked else todo).append(_Place(path, real, place.part + 1))
-            elif last and not excluded(path):
-                found = _local_file(path, real, named=False)
-                if found is not None:
-                    yield found
-
-
-def _entries(path: str, part: str) -> Iterator[tuple[str, bool, bool]]:
-    """Name, whether it is a link and whether it is a folder, of what is in a folder; just one if the part is a name."""
-    if _MAGIC.search(part):
-        with os.scandir(path) as entries:
-            for entry in entries:
-                yield entry.name, entry.is_symlink(), entry.is_dir()
-    else:
-        child = Path(path, part)
-        if os.path.lexists(child):
-            yield part, child.is_symlink(), child.is_dir()
-
-
-def _name_test(part: str) -> Callable[[str], bool]:
-    expression = re.compile(".*" if part == "**" else _name(part), re.DOTALL)
-    dotted = part.startswith(".")
-    return lambda name: (dotted or not name.startswith(".")) and expression.fullmatch(name) is not None
-
-
-def _local_file(path: str, real: str, *, named: bool) -> Found | None:
-    """The file at a path; None if it is neither a file nor a folder, as a socket, and only a pattern names it."""
-    try:
-        about = Path(path).stat()
-    except FileNotFoundError as error:
-        target = str(Path(path).readlink()) if Path(path).is_symlink() else "nothing"
-        raise RecipeError(
-            f"{path}: a broken link to {target}; restore the file, or remove or exclude the link"
-        ) from error
-    except OSError as error:
-        if Path(path).is_symlink():
+    excluded, suffixes = _exclusion(source.exclude), readers_by_suffix()
+    files: dict[str, InputFile] = {}
+    seen: set[str] = set()
+    for path in source.paths:
+        found = find(_expand(path), excluded)
+        if not found:
             raise RecipeError(
-                f"{path}: a link that leads nowhere ({error.strerror}); remove or exclude it"
-            ) from error
-        raise
-    if stat.S_ISDIR(about.st_mode):
-        raise RecipeError(f"{path}: a folder; name the files in it, for example {path}/**/*.jsonl")
-    if not stat.S_ISREG(about.st_mode):
-        if named:
-            raise RecipeError(f"{path}: not a regular file; name files")
-        return None
-    try:
-        path.encode("utf-8")
-    except UnicodeEncodeError:
-        raise RecipeError(f"{path!r}: the name is not UTF-8; rename or exclude the file") from None
-    return Found("file://" + path, real, about.st_size, str(about.st_mtime_ns))
-
-
-def _find_remote(path: str, excluded: Callable[[str], bool]) -> Iterator[Found]:
-    fs, pattern = resolve(path)
-    fs.invalidate_cache()
-    web = path.startswith(("http://", "https://"))
-    magic = re.compile(r"\*") if web else _MAGIC  # a question mark starts the query of a web address
-    if not magic.search(pattern):
-        try:
-            about = {pattern: fs.info(pattern)}
-        except FileNotFoundError:
-            raise RecipeError(f"{path}: there is no such file; correct the path") from None
-        if about[pattern]["type"] == "directory":
-            raise RecipeError(
-                f"{path}: a folder; name the files in it, for example {path.rstrip('/')}/**/*.jsonl"
+                f"source {source.name!r}: {path} matches no file"
+                f"{' that is not excluded' if source.exclude else ''}; correct the path or remove it"
             )
-    else:
-        about = fs.glob(pattern, detail=True)
-    tests = pattern.split("/")
-    wanted = matcher(pattern)
-    for name, info in about.items():
-        if info["type"] != "file" or excluded(name) or (magic.search(pattern) and not wanted.fullmatch(name)):
-            continue
-        if magic.search(pattern) and not _shown(name.split("/"), tests):
-            continue
-        if info.get("size") is None:
-            raise RecipeError(
-                f"{fs.unstrip_protocol(name)}: its size is not known to the server; copy it to storage that knows"
-            )
-        uri = str(fs.unstrip_protocol(name))
-        yield Found(uri, uri, int(info["size"]), version_of(info, partial(fs.info, name)))
+        for one in sorted(found):
+            if one.same not in seen:
+                seen.add(one.same)
+                form, compression = _kind(one.uri, suffixes)
+                files[one.uri] = InputFile(
+                    source=source.name,
+                    uri=one.uri,
+                    size=one.size,
+                    version=one.version,
+                    format=form,
+                    compression=compression,
+                )
+    return [files[uri] for uri in sorted(files)]
 
 
-def _shown(names: list[str], parts: list[str]) -> bool:
-    """Whether every hidden name of a path is matched by a part of the pattern that starts with a dot too."""
-    dotted = sum(part.startswith(".") for part in parts)
-    return sum(name.startswith(".") for name in names) <= dotted
+def _expand(path: str) -> str:
+    path = path.replace("{stdlib}", sysconfig.get_path("stdlib"))
+    if path.startswith("~"):
+        try:
+            return str(Path(path).expanduser())
+        except RuntimeError as error:
+            raise RecipeError(f"{path}: {error}; write the folder out") from error
+    return path
+
+
+def _exclusion(patterns: Sequence[str]) -> Callable[[str], bool]:
+    """Whether a path, or with a "/" behind it everything in a folder, is excluded."""
+    expressions = []
+    for pattern in map(_expand, patterns):
+        bare = pattern.split("://", 1)[-1] if "://" in pattern else pattern
+        anywhere = "://" not in pattern and not bare.startswith(("/", "**"))
+        whole = f"**/{bare}" if anywhere else bare
+        expressions.append((matcher(whole), whole.endswith("/**")))
+
+    def excluded(path: str) -> bool:
+        if path.endswith("/"):
+            return any(deep and expression.fullmatch(path + "x") for expression, deep in expressions)
+        return any(expression.fullmatch(path) for expression, _ in expressions)
+
+    return excluded
+
+
+def _kind(uri: str, suffixes: Mapping[str, type[Reader]]) -> tuple[str, str]:
+    """Format and compression, by the ending of the name; what no reader knows is text."""
+    name = uri.split("?", 1)[0] if uri.startswith(("http://", "https://")) else uri
+    name = name.rsplit("/", 1)[-1].lower()
+    stem, dot, last = name.rpartition(".")
+    compression = _COMPRESSIONS.get(dot + last, "none") if stem else "none"
+    if compression != "none":
+        name = stem
+    reader = format_of(name, suffixes)
+    if reader is None and name.endswith(_UNREAD):
+        raise RecipeError(
+            f"{uri}: archives and this compression are not read; unpack it, use gzip or zstd, or exclude it"
+        )
+    if compression != "none" and reader is not None and not reader.compressed:
+        raise RecipeError(f"{uri}: {reader.name} files compress inside; decompress this one, or exclude it")
+    return ("text" if reader is None else reader.name), compression

@@ -1,8 +1,10 @@
-"""What a reader is given: a part of one input file, as it was when the run was planned."""
+"""What a reader is given: a part of one input file, as it was when the run was planned, and what is wanted of its records."""
 
 from dataclasses import dataclass
 
-__all__ = ["InputFile", "Slice"]
+from pairloom.operators.errors import RecipeError
+
+__all__ = ["Fields", "InputFile", "Limits", "Slice"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -11,7 +13,7 @@ class InputFile:
 
     `uri` is canonical ("file:///data/x.jsonl", "s3://bucket/key"), `size` in stored bytes. `version` changes when the
     content does, as far as the file system can tell: an etag, a generation, a time of modification; "" if it tells
-    nothing. `format` is one of jsonl, parquet, arrow, csv, text; `compression` one of none, gzip, zstd.
+    nothing. `format` is the name of a reader (jsonl, parquet, …); `compression` one of none, gzip, zstd.
     """
 
     source: str
@@ -26,11 +28,44 @@ class InputFile:
 class Slice:
     """A part of a file, from `start` up to `stop`, of about `bytes` stored bytes.
 
-    Plain jsonl: a range of bytes, meaning the lines that start in it. Parquet: row groups. Arrow files: record batches.
-    Everything else is whole, [0, 1). The slices of a file have `bytes` that sum to its size.
+    Of a file that may be cut anywhere (plain jsonl) it is a range of bytes, meaning the records that start in it; of one that
+    has blocks, a range of these (Parquet: row groups, Arrow files: record batches). Everything else is whole, [0, 1). The
+    slices of a file have `bytes` that sum to its size.
     """
 
     file: InputFile
     start: int
     stop: int
     bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fields:
+    """The fields or columns of a record that are wanted: its text, perhaps its own id, and `extra` ones by name."""
+
+    text: str = "text"
+    id: str | None = None
+    extra: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not all(self.names):
+            raise RecipeError(f"the names of fields must not be empty, got {self}")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All names: the text, the id if there is one, the others."""
+        return (self.text, *(() if self.id is None else (self.id,)), *self.extra)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much a reader may hold: about `batch_bytes` of text in a batch; a record of more than `max_record_bytes` is an error."""
+
+    batch_bytes: int = 16 << 20
+    max_record_bytes: int = 1 << 30
+
+    def __post_init__(self) -> None:
+        if self.batch_bytes < 1 or self.max_record_bytes < 1:
+            raise RecipeError(
+                f"batch_bytes={self.batch_bytes} and max_record_bytes={self.max_record_bytes} must be positive"
+            )

@@ -1,58 +1,102 @@
-"""Reading a corpus: stored bytes in, clean Arrow text and dead letters out.
+"""Readers: stored bytes in, clean documents and dead letters out; a format each, found by the endings of its files' names.
 
-Every record of a slice is either in `Batch.texts` or, with the reason, in `Batch.rejected`. A file that is broken as a
-whole (cut short, changed since planning, without the column) raises DataError instead: nothing is lost in silence.
+Every record of a slice is either among the documents of a batch or, with the reason, in its `rejected`. A file that is
+broken as a whole (cut short, changed since planning, without the column) raises DataError instead: nothing is lost in
+silence.
+
+A format is a class in a file of this folder that is named as it is; another distribution brings one by an entry point:
+
+    [project.entry-points."pairloom.readers"]
+    warc = "my_package.warc:Warc"
+
+Which files it reads is known before any of them is opened, so what takes long to import is imported by `blocks` and `read`.
 """
 
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from typing import ClassVar
 
+from pairloom.operators.documents import DocumentBatch
 from pairloom.operators.errors import RecipeError
-from pairloom.pipeline.inputs.readers.batch import Batch, DeadLetter
-from pairloom.pipeline.inputs.readers.delimited import read_delimited
-from pairloom.pipeline.inputs.readers.ipc import read_ipc
-from pairloom.pipeline.inputs.readers.jsonl import read_jsonl
-from pairloom.pipeline.inputs.readers.parquet import read_parquet
-from pairloom.pipeline.inputs.readers.whole import read_whole
-from pairloom.pipeline.inputs.slices import Slice
+from pairloom.operators.registry import Registry
+from pairloom.pipeline.inputs.slices import Fields, InputFile, Limits, Slice
 
-__all__ = ["Batch", "DeadLetter", "read"]
+__all__ = ["READERS", "Reader", "format_of", "read", "reader_of", "readers_by_suffix"]
 
 
-def read(
-    piece: Slice,
-    *,
-    text: str,
-    id: str | None,  # noqa: A002
-    batch_bytes: int = 16 << 20,
-    max_record_bytes: int = 1 << 30,
-) -> Iterator[Batch]:
-    """Read the records of a slice, in order, in batches of about `batch_bytes`.
+class Reader(ABC):
+    """How the files of one format become documents.
 
-    `text` and `id` name fields or columns; of a text file, the text is all of it and `Batch.ids` is None. Batches may be
-    empty, and `bytes_read` over all of them is `piece.bytes`. Memory is a few times `batch_bytes` or the longest
-    record, for Arrow also one record batch, which can only be read whole.
-
-    Raises DataError for a file that is broken, changed or lacks the columns, and for a record of more than
-    `max_record_bytes`; StorageError when storage fails; RecipeError when a name or a limit makes no sense.
+    `name` is the format's name, `suffixes` are the endings (lower case, with their dot) of the names of its files.
     """
-    if not text or id == "":
-        raise RecipeError(f"the names of the text and id fields must not be empty, got {text!r} and {id!r}")
-    if batch_bytes < 1 or max_record_bytes < 1:
-        raise RecipeError(
-            f"batch_bytes={batch_bytes} and max_record_bytes={max_record_bytes} must be positive"
-        )
-    match piece.file.format:
-        case "jsonl":
-            return read_jsonl(piece, text, id, batch_bytes, max_record_bytes)
-        case "parquet":
-            return read_parquet(piece, text, id, batch_bytes, max_record_bytes)
-        case "arrow":
-            return read_ipc(piece, text, id, batch_bytes, max_record_bytes)
-        case "csv":
-            return read_delimited(piece, text, id, batch_bytes, max_record_bytes)
-        case "text":
-            return read_whole(piece, max_record_bytes)
-        case other:
-            raise RecipeError(
-                f"{piece.file.uri}: format {other!r} is none of jsonl, parquet, arrow, csv, text"
-            )
+
+    name: ClassVar[str]
+    suffixes: ClassVar[tuple[str, ...]]
+
+    compressed: ClassVar[bool] = True
+    """Whether a file may also be compressed as a whole, by gzip or zstd; False where the format compresses inside."""
+
+    anywhere: ClassVar[bool] = False
+    """Whether an uncompressed file may be cut at any byte: a slice of it means the records that start in it."""
+
+    def blocks(self, file: InputFile) -> Sequence[int] | None:  # noqa: ARG002
+        """The weights of the parts between which a file may be cut, such as row groups; None where it stays whole.
+
+        Raises DataError for a file that is not whole, StorageError when storage fails.
+        """
+        return None
+
+    @abstractmethod
+    def read(self, piece: Slice, fields: Fields, limits: Limits) -> Iterator[DocumentBatch]:
+        """The records of a slice, in order, in batches of about `limits.batch_bytes` of text.
+
+        Each batch has `id` if `fields.id` is asked for and the format has fields, and every one of `fields.extra`. Batches
+        may be empty, and their `bytes_read` sum to `piece.bytes`.
+
+        Raises DataError for a file that is broken, changed or lacks the columns, and for a record of more than
+        `limits.max_record_bytes`; StorageError when storage fails.
+        """
+
+
+READERS: Registry[Reader] = Registry(
+    kind="reader",
+    package="pairloom.pipeline.inputs.readers",
+    base="pairloom.pipeline.inputs.readers:Reader",
+    group="pairloom.readers",
+)
+
+
+def reader_of(file: InputFile) -> Reader:
+    """The reader of a file; raises RecipeError where its format has none on this machine."""
+    return READERS.get(file.format)()
+
+
+def read(piece: Slice, fields: Fields, limits: Limits | None = None) -> Iterator[DocumentBatch]:
+    """The records of a slice, in order, by the reader of its format; see `Reader.read`.
+
+    Memory is a few times `batch_bytes` or the longest record, for Arrow also one record batch, which can only be read whole.
+    """
+    return reader_of(piece.file).read(piece, fields, limits or Limits())
+
+
+def readers_by_suffix() -> dict[str, type[Reader]]:
+    """The reader of each ending. Raises RecipeError where two readers have one."""
+    found: dict[str, type[Reader]] = {}
+    for reader in READERS.all().values():
+        for suffix in reader.suffixes:
+            if suffix in found:
+                raise RecipeError(
+                    f"the readers {found[suffix].name!r} and {reader.name!r} are both of *{suffix}: uninstall one of them"
+                )
+            found[suffix] = reader
+    return found
+
+
+def format_of(name: str, suffixes: Mapping[str, type[Reader]]) -> type[Reader] | None:
+    """The reader of a file by the longest ending of its name (in lower case) that one has; None if none has any."""
+    at = name.find(".")
+    while at >= 0:
+        if name[at:] in suffixes:
+            return suffixes[name[at:]]
+        at = name.find(".", at + 1)
+    return None

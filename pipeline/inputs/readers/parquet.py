@@ -3,47 +3,50 @@
 from collections.abc import Iterator
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
+from pairloom.operators.documents import DocumentBatch
 from pairloom.operators.errors import DataError
-from pairloom.pipeline.inputs.readers.batch import Batch
-from pairloom.pipeline.inputs.readers.text_columns import Rows, batches, pick, reading
-from pairloom.pipeline.inputs.slices import InputFile, Slice
+from pairloom.pipeline.inputs.readers import Reader
+from pairloom.pipeline.inputs.readers._text_columns import Rows, batches, nothing, pick, reading
+from pairloom.pipeline.inputs.slices import Fields, InputFile, Limits, Slice
 from pairloom.pipeline.inputs.storage import open_input
 
-__all__ = ["read_parquet", "row_group_bytes"]
+__all__ = ["Parquet"]
 
 _MAX_ROWS = 1 << 16
 
 
-def row_group_bytes(file: InputFile) -> list[int]:
-    """The stored bytes of each row group, from the footer. Raises DataError for a file without one."""
-    with open_input(file) as handle, reading(file):
-        footer = pq.ParquetFile(handle).metadata
-        groups = [footer.row_group(k) for k in range(footer.num_row_groups)]
-        return [sum(g.column(c).total_compressed_size for c in range(g.num_columns)) for g in groups]
+class Parquet(Reader):
+    """Parquet files, cut between row groups."""
+
+    name = "parquet"
+    suffixes = (".parquet",)
+    compressed = False
+
+    def blocks(self, file: InputFile) -> list[int]:
+        """The stored bytes of each row group, from the footer. Raises DataError for a file without one."""
+        import pyarrow.parquet as pq
+
+        with open_input(file) as handle, reading(file):
+            footer = pq.ParquetFile(handle).metadata
+            groups = [footer.row_group(k) for k in range(footer.num_row_groups)]
+            return [sum(g.column(c).total_compressed_size for c in range(g.num_columns)) for g in groups]
+
+    def read(self, piece: Slice, fields: Fields, limits: Limits) -> Iterator[DocumentBatch]:
+        """The rows of the slice's row groups, page checksums verified where the file has them."""
+        with open_input(piece.file) as handle:
+            rows = _rows(handle, piece, fields, limits.batch_bytes)
+            yield from batches(rows, piece.file, fields, limits)
 
 
-def read_parquet(
-    piece: Slice,
-    text: str,
-    id_field: str | None,
-    batch_bytes: int,
-    max_record_bytes: int,
-) -> Iterator[Batch]:
-    """The rows of the slice's row groups, page checksums verified where the file has them."""
-    with open_input(piece.file) as handle:
-        rows = _rows(handle, piece, [text] if id_field is None else [text, id_field], batch_bytes)
-        yield from batches(rows, piece.file, batch_bytes, max_record_bytes)
+def _rows(handle: Any, piece: Slice, fields: Fields, batch_bytes: int) -> Iterator[Rows]:
+    import pyarrow.parquet as pq
 
-
-def _rows(handle: Any, piece: Slice, wanted: list[str], batch_bytes: int) -> Iterator[Rows]:
-    file = piece.file
+    file, wanted = piece.file, list(fields.names)
     with reading(file):
         parquet = pq.ParquetFile(handle, page_checksum_verification=True)
         footer = parquet.metadata
-        pick(parquet.schema_arrow, wanted, file)
+        schema = parquet.schema_arrow
+        pick(schema, fields, file)
         if piece.stop > footer.num_row_groups:
             raise DataError(
                 f"{file.uri}: it has {footer.num_row_groups} row groups, [{piece.start}, {piece.stop}) were planned; "
@@ -76,4 +79,4 @@ def _rows(handle: Any, piece: Slice, wanted: list[str], batch_bytes: int) -> Ite
                 "fetch or write the file again"
             )
     if done < piece.bytes:
-        yield Rows([pa.array([], pa.string()) for _ in wanted], str, piece.bytes - done)
+        yield Rows(nothing(schema, fields), str, piece.bytes - done)

@@ -8,12 +8,15 @@ import csv
 import io
 from collections.abc import Iterator
 
-from pairloom.operators.errors import DataError
-from pairloom.pipeline.inputs.readers.batch import Batch, DeadLetter, batch_of, excerpt_of
-from pairloom.pipeline.inputs.readers.text_lines import line_blocks, too_long
-from pairloom.pipeline.inputs.slices import Slice
+import pyarrow as pa
 
-__all__ = ["read_delimited"]
+from pairloom.operators.documents import DeadLetter, DocumentBatch, excerpt_of
+from pairloom.operators.errors import DataError
+from pairloom.pipeline.inputs.readers import Reader
+from pairloom.pipeline.inputs.readers._text_lines import line_blocks, too_long
+from pairloom.pipeline.inputs.slices import Fields, Limits, Slice
+
+__all__ = ["Csv"]
 
 
 class _Lines:
@@ -44,57 +47,71 @@ class _Lines:
                 yield line
 
 
-def read_delimited(
-    piece: Slice,
-    text: str,
-    id_field: str | None,
-    batch_bytes: int,
-    max_record_bytes: int,
-) -> Iterator[Batch]:
-    """The rows below the header; lines without any character are none.
+class Csv(Reader):
+    """CSV and TSV with a header row; every field is a string."""
 
-    A row with another number of cells than the header, with quotes out of place or with bytes that are not UTF-8 is
-    rejected. Raises DataError for a header without the columns, and for a quote that is never closed, since nobody
-    knows how many rows are behind it.
-    """
-    file = piece.file
-    lines = _Lines(piece, batch_bytes, max_record_bytes)
-    # The limit on a cell belongs to the process: it is only ever raised, and `longest` bounds the record.
-    csv.field_size_limit(max(csv.field_size_limit(), max_record_bytes + 1))
-    path = file.uri.lower().removesuffix(".gz").removesuffix(".zst")
-    rows = csv.reader(iter(lines), delimiter="\t" if path.endswith(".tsv") else ",", strict=True)
-    width, wanted = _header(rows, lines, piece, [text] if id_field is None else [text, id_field])
-    texts: list[str] = []
-    ids: list[str] | None = None if id_field is None else []
-    taken: list[int] = []
-    rejected: list[DeadLetter] = []
-    row, held, reported = 0, 0, 0
-    while True:
-        lines.begin()
-        outcome = _next(rows, lines, piece, width, wanted)
-        if outcome is None:
-            break
-        if isinstance(outcome, list):
-            if not outcome:
-                continue
-            texts.append(outcome[0])
-            taken.append(row)
-            if ids is not None:
-                ids.append(outcome[1])
-        else:
-            rejected.append(_letter(outcome, lines, piece, row))
-        row += 1
-        held += lines.size
-        if held >= batch_bytes:
-            yield batch_of(texts, ids, taken, rejected, lines.consumed - reported)
-            texts, ids, taken, rejected, held = [], None if id_field is None else [], [], [], 0
-            reported = lines.consumed
-    if taken or rejected or lines.consumed > reported:
-        yield batch_of(texts, ids, taken, rejected, lines.consumed - reported)
+    name = "csv"
+    suffixes = (".csv", ".tsv")
+
+    def read(self, piece: Slice, fields: Fields, limits: Limits) -> Iterator[DocumentBatch]:
+        """The rows below the header; lines without any character are none.
+
+        A row with another number of cells than the header, with quotes out of place or with bytes that are not UTF-8 is
+        rejected. Raises DataError for a header without the columns, and for a quote that is never closed, since nobody
+        knows how many rows are behind it.
+        """
+        file = piece.file
+        lines = _Lines(piece, limits.batch_bytes, limits.max_record_bytes)
+        # The limit on a cell belongs to the process: it is only ever raised, and `longest` bounds the record.
+        csv.field_size_limit(max(csv.field_size_limit(), limits.max_record_bytes + 1))
+        path = file.uri.lower().removesuffix(".gz").removesuffix(".zst")
+        rows = csv.reader(iter(lines), delimiter="\t" if path.endswith(".tsv") else ",", strict=True)
+        width, wanted = _header(rows, lines, piece, fields.names)
+        cells: list[list[str]] = []
+        taken: list[int] = []
+        rejected: list[DeadLetter] = []
+        row, held, reported = 0, 0, 0
+
+        def batch() -> DocumentBatch:
+            columns = list(zip(*cells, strict=True)) if cells else [()] * len(wanted)
+            first = 1 if fields.id is None else 2
+            return DocumentBatch.of(
+                columns[0],
+                id=None if fields.id is None else columns[1],
+                row=taken,
+                uri=file.uri,
+                fields={
+                    name: pa.array(column, pa.large_string())
+                    for name, column in zip(fields.extra, columns[first:], strict=True)
+                },
+                rejected=rejected,
+                bytes_read=lines.consumed - reported,
+            )
+
+        while True:
+            lines.begin()
+            outcome = _next(rows, lines, piece, width, wanted)
+            if outcome is None:
+                break
+            if isinstance(outcome, list):
+                if not outcome:
+                    continue
+                cells.append(outcome)
+                taken.append(row)
+            else:
+                rejected.append(_letter(outcome, lines, piece, row))
+            row += 1
+            held += lines.size
+            if held >= limits.batch_bytes:
+                yield batch()
+                cells, taken, rejected, held = [], [], [], 0
+                reported = lines.consumed
+        if taken or rejected or lines.consumed > reported:
+            yield batch()
 
 
 def _header(
-    rows: Iterator[list[str]], lines: _Lines, piece: Slice, wanted: list[str]
+    rows: Iterator[list[str]], lines: _Lines, piece: Slice, wanted: tuple[str, ...]
 ) -> tuple[int, list[int]]:
     """How many columns there are, and where the wanted ones are."""
     uri = piece.file.uri

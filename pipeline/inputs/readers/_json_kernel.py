@@ -1,7 +1,7 @@
 """A compiled reader of JSON lines that is exact or says nothing.
 
-It walks a line by the grammar of RFC 8259, checks every byte of it for UTF-8, and copies out the two fields that are
-asked for. It takes a line only when `json_line.read_line` would accept it with the same result, and stops at any
+It walks a line by the grammar of RFC 8259, checks every byte of it for UTF-8, and copies out the fields that are asked
+for. It takes a line only when `json_line.read_line` would accept it with the same result, and stops at any
 other: errors, missing fields, escaped keys, NaN, lone surrogates. Those lines go to `read_line`, one by one, so that a
 bad line costs its own time and no more.
 
@@ -29,7 +29,7 @@ from pairloom.operators.kernels.jit import (
 __all__ = ["DONE", "EXPLAIN", "TOO_LONG", "scan_lines"]
 
 DONE, EXPLAIN, TOO_LONG = 0, 1, 2
-_NOTHING, _STRING, _INTEGER, _OTHER = 0, 1, 2, 3
+_NOTHING, _STRING, _INTEGER, _NULL, _OTHER = 0, 1, 2, 3, 4
 _DEPTH = 256  # json_line.MAX_DEPTH, with the object of the line itself
 
 _HIGH = np.uint64(0x8080808080808080)
@@ -313,34 +313,50 @@ def _same(p: int, q: int, length: int) -> bool:
 
 
 @kernel
+def _copy(p: int, end: int, to: int) -> int:
+    """Copy bytes as they are; the position after the copy. Up to 7 bytes behind it are overwritten."""
+    while p < end:
+        store_u64(to, load_u64(p))
+        step = min(8, end - p)
+        p += step
+        to += step
+    return to
+
+
+@kernel
 def scan_lines(
     data: npt.NDArray[np.uint8],
     stop: int,
     longest: int,
-    text_key: npt.NDArray[np.uint8],
-    id_key: npt.NDArray[np.uint8],
-    texts: npt.NDArray[np.uint8],
-    text_offsets: npt.NDArray[np.int64],
-    ids: npt.NDArray[np.uint8],
-    id_offsets: npt.NDArray[np.int64],
+    names: npt.NDArray[np.uint8],
+    name_ends: npt.NDArray[np.int64],
+    ids: int,
+    values: npt.NDArray[np.uint8],
+    offsets: npt.NDArray[np.int64],
+    there: npt.NDArray[np.uint8],
     rows: npt.NDArray[np.int64],
     state: npt.NDArray[np.int64],
+    found: npt.NDArray[np.int64],
     stack: npt.NDArray[np.uint8],
 ) -> int:
     """Read the lines of `data[state[0]:stop]`; at least 16 newlines follow in `data`.
 
-    `state` is [position, records seen, records taken] and is moved on. Record `i` of the taken goes to
-    `texts[text_offsets[i]:text_offsets[i + 1]]`, likewise `ids` (none if `id_key` is empty), and `rows[i]`. `texts` and
-    `ids` hold `len(data)` bytes, offsets and rows one entry more than there are lines, `stack` 512 bytes.
+    Field `k` is named `names[name_ends[k]:name_ends[k + 1]]`: the text, then the id if `ids` is 1, then others. `state` is
+    [position, records seen, records taken] and is moved on. Of record `i` of the taken, field `k` goes to
+    `values[k, offsets[k, i]:offsets[k, i + 1]]`, and `rows[i]` is its number; `there[k, i]` is 0 where another field than
+    text and id is missing or null. A string is unescaped, any other value of another field is copied as it is written. Each
+    row of `values` holds `len(data)` bytes, `offsets`, `there` and `rows` have an entry more than there are lines; `found`
+    (a row of three for each field) and `stack` (512 bytes) are scratch.
 
     Returns DONE at `stop`; EXPLAIN at a line (state[0] is its start) that is not taken; TOO_LONG at one of more than
     `longest` bytes.
     """
     base = address(data)
     scratch = address(stack)
-    text_name, text_size = address(text_key), len(text_key)
-    id_name, id_size = address(id_key), len(id_key)
-    text_base, id_base = address(texts), address(ids)
+    name_base = address(names)
+    fields = len(name_ends) - 1
+    values_base, stride = address(values), values.shape[1]
+    first_size = name_ends[1]
     end = base + stop
     line = base + state[0]
     seen, taken = state[1], state[2]
@@ -358,7 +374,8 @@ def scan_lines(
             break
         p = _blank(p + 1)
         text_kind, text_from, text_to = _NOTHING, 0, 0
-        id_kind, id_from, id_to = _NOTHING, 0, 0
+        for k in range(1, fields):
+            found[k, 0] = _NOTHING
         good = False
         while load_u8(p) == 0x22:
             key = p + 1
@@ -383,14 +400,16 @@ def scan_lines(
                 kind = _INTEGER if r & 1 == 1 else _OTHER
                 p = r >> 1
             else:
-                kind = _OTHER
+                kind = _NULL if c == 110 else _OTHER
                 p = _literal(p)
             if p == 0:
                 break
-            if size == text_size and _same(key, text_name, size):
+            if size == first_size and _same(key, name_base, size):
                 text_kind, text_from, text_to = kind, first, p
-            if id_size > 0 and size == id_size and _same(key, id_name, size):
-                id_kind, id_from, id_to = kind, first, p
+            for k in range(1, fields):
+                begin = name_ends[k]
+                if size == name_ends[k + 1] - begin and _same(key, name_base + begin, size):
+                    found[k, 0], found[k, 1], found[k, 2] = kind, first, p
             p = _blank(p)
             c = load_u8(p)
             if c == 0x2C:
@@ -406,20 +425,30 @@ def scan_lines(
         if p - line > longest:
             status = TOO_LONG
             break
-        out = _unescape(text_from + 1, text_to - 1, text_base + text_offsets[taken])
+        out = _unescape(text_from + 1, text_to - 1, values_base + offsets[0, taken])
         if out == 0:
             break
-        if id_size > 0:
-            if id_kind == _STRING:
-                id_out = _unescape(id_from + 1, id_to - 1, id_base + id_offsets[taken])
-            elif id_kind == _INTEGER and not (load_u8(id_from) == 45 and load_u8(id_from + 1) == 48):
-                id_out = _unescape(id_from, id_to, id_base + id_offsets[taken])
-            else:
-                break
-            if id_out == 0:
-                break
-            id_offsets[taken + 1] = id_out - id_base
-        text_offsets[taken + 1] = out - text_base
+        offsets[0, taken + 1] = out - values_base
+        taking = True
+        for k in range(1, fields):
+            kind, first, last = found[k, 0], found[k, 1], found[k, 2]
+            to = values_base + k * stride + offsets[k, taken]
+            if k > ids:
+                there[k, taken] = kind != _NOTHING and kind != _NULL
+            if kind == _STRING:
+                to = _unescape(first + 1, last - 1, to)
+                taking = taking and to != 0
+            elif k <= ids:
+                whole = kind == _INTEGER and not (load_u8(first) == 45 and load_u8(first + 1) == 48)
+                if not whole:
+                    taking = False
+                    break
+                to = _copy(first, last, to)
+            elif kind != _NOTHING and kind != _NULL:
+                to = _copy(first, last, to)
+            offsets[k, taken + 1] = to - values_base - k * stride
+        if not taking:
+            break
         rows[taken] = seen
         seen += 1
         taken += 1

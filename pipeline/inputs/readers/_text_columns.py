@@ -8,16 +8,16 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from pairloom.operators.documents import DeadLetter, DocumentBatch, excerpt_of
 from pairloom.operators.errors import DataError
-from pairloom.pipeline.inputs.readers.batch import Batch, DeadLetter, excerpt_of
-from pairloom.pipeline.inputs.readers.text_lines import too_long
-from pairloom.pipeline.inputs.slices import InputFile
+from pairloom.pipeline.inputs.readers._text_lines import too_long
+from pairloom.pipeline.inputs.slices import Fields, InputFile, Limits
 
-__all__ = ["Rows", "batches", "pick", "reading"]
+__all__ = ["Rows", "batches", "nothing", "pick", "reading"]
 
 
 class Rows(NamedTuple):
-    """Some rows of the wanted columns (text, then perhaps the id), and the stored bytes that they took.
+    """Some rows of the wanted columns, in the order of `Fields.names`, and the stored bytes that they took.
 
     `place(i)` says where the row of index `i` is, for a message.
     """
@@ -44,40 +44,66 @@ def reading(file: InputFile) -> Iterator[None]:
         ) from error
 
 
-def pick(schema: pa.Schema, wanted: list[str], file: InputFile) -> list[int]:
-    """The indices of the wanted columns. Raises DataError if one is missing, doubled or of a type without text."""
+def pick(schema: pa.Schema, fields: Fields, file: InputFile) -> list[int]:
+    """The indices of the wanted columns.
+
+    Raises DataError if one is missing or doubled, or if that of the text or of the id is of a type without text.
+    """
     indices = []
-    for place, name in enumerate(wanted):
+    for place, name in enumerate(fields.names):
         found = schema.get_all_field_indices(name)
         if len(found) != 1:
             many = f"{len(found)} columns" if found else "no column"
             raise DataError(f"{file.uri}: {many} named {name!r}; it has {', '.join(map(repr, schema.names))}")
         kind = schema.field(found[0]).type
-        if not _is_text(kind) and not (place > 0 and pa.types.is_integer(kind)):
+        free = place >= _of_text(fields)
+        if not free and not _is_text(kind) and not (place > 0 and pa.types.is_integer(kind)):
             allowed = "strings or binaries" + (" or integers" if place > 0 else "")
             raise DataError(f"{file.uri}: column {name!r} is of type {kind}; it must hold {allowed}")
         indices.append(found[0])
     return indices
 
 
-def batches(rows: Iterator[Rows], file: InputFile, batch_bytes: int, longest: int) -> Iterator[Batch]:
-    """Clean the rows, in batches of at most `batch_bytes` of text or one row."""
+def nothing(schema: pa.Schema, fields: Fields) -> list[pa.Array]:
+    """No rows of the wanted columns."""
+    return [pa.array([], schema.field(name).type) for name in fields.names]
+
+
+def _of_text(fields: Fields) -> int:
+    """How many of the wanted columns are read as text: the text, and the id if there is one."""
+    return 1 if fields.id is None else 2
+
+
+def batches(rows: Iterator[Rows], file: InputFile, fields: Fields, limits: Limits) -> Iterator[DocumentBatch]:
+    """Clean the rows, in batches of at most `limits.batch_bytes` of text or one row."""
     seen = 0
     for part in rows:
-        columns = [_large_binary(column, file) for column in part.columns]
+        columns = [_large_binary(column, file) for column in part.columns[: _of_text(fields)]]
+        extra = [_checked(column, file) for column in part.columns[_of_text(fields) :]]
         sizes = [np.diff(_offsets(column)) for column in columns]
         for size in sizes:
-            if len(size) and size.max() > longest:
-                raise too_long(file, part.place(int(size.argmax())), longest)
+            if len(size) and size.max() > limits.max_record_bytes:
+                raise too_long(file, part.place(int(size.argmax())), limits.max_record_bytes)
         offsets = _offsets(columns[0])
         start, stored = 0, part.stored
         while start < len(columns[0]) or stored:
-            stop = int(np.searchsorted(offsets, offsets[start] + batch_bytes, side="right")) - 1
+            stop = int(np.searchsorted(offsets, offsets[start] + limits.batch_bytes, side="right")) - 1
             stop = min(max(stop, start + 1), len(columns[0]))
             window = [column.slice(start, stop - start) for column in columns]
-            yield _clean(window, part.place, start, seen + start, file, stored)
+            others = {
+                name: column.slice(start, stop - start)
+                for name, column in zip(fields.extra, extra, strict=True)
+            }
+            yield _clean(window, others, part.place, start, seen + start, file, stored)
             start, stored = stop, 0
         seen += len(columns[0])
+
+
+def _checked(column: pa.Array, file: InputFile) -> pa.Array:
+    """A column of any type as it is in the file, a dictionary's values written out."""
+    with reading(file):
+        column.validate(full=True)
+        return column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -123,12 +149,13 @@ def _offsets(column: pa.LargeBinaryArray) -> npt.NDArray[np.int64]:
 
 def _clean(
     columns: list[pa.LargeBinaryArray],
+    others: dict[str, pa.Array],
     place: Callable[[int], str],
     start: int,
     row: int,
     file: InputFile,
     stored: int,
-) -> Batch:
+) -> DocumentBatch:
     """The batch of some rows: the first is `place(start)` of the file and record `row` of the slice."""
     bad: dict[int, tuple[str, str]] = {}
     for column, field in reversed(list(zip(columns, ("text", "id"), strict=False))):
@@ -147,10 +174,12 @@ def _clean(
         )
         for i in sorted(bad)
     )
-    return Batch(
-        texts=strings[0],
-        ids=strings[1] if len(strings) > 1 else None,
-        rows=np.flatnonzero(keep).astype(np.int64) + row,
+    return DocumentBatch(
+        content=strings[0],
+        id=strings[1] if len(strings) > 1 else None,
+        row=pa.array(np.flatnonzero(keep).astype(np.int64) + row),
+        uri=file.uri,
+        fields=others if not bad else {name: c.filter(pa.array(keep)) for name, c in others.items()},
         rejected=letters,
         bytes_read=stored,
     )

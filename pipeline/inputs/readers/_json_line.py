@@ -4,6 +4,8 @@ import json
 import re
 from typing import NamedTuple
 
+from pairloom.pipeline.inputs.slices import Fields
+
 __all__ = ["MAX_DEPTH", "Accepted", "Refused", "read_line"]
 
 MAX_DEPTH = 256
@@ -17,6 +19,7 @@ class Accepted(NamedTuple):
 
     text: str
     id: str | None
+    extra: tuple[str | None, ...] = ()
 
 
 class Refused(NamedTuple):
@@ -33,14 +36,15 @@ class _Integer(str):
 
 
 _DECODER = json.JSONDecoder(parse_int=_Integer)
+_BLANKS = re.compile(r"[ \t\r\n]*")
 
 
-def read_line(line: bytes, text: str, id_field: str | None) -> Accepted | Refused:
+def read_line(line: bytes, fields: Fields) -> Accepted | Refused:
     """Read a line that is not blank; of duplicate keys the last one counts.
 
-    >>> read_line(b'{"text": "a", "n": 7}', "text", "n")
-    Accepted(text='a', id='7')
-    >>> read_line(b'{"text": null}', "text", None)
+    >>> read_line(b'{"text": "a", "n": 7}', Fields(id="n", extra=("n", "x")))
+    Accepted(text='a', id='7', extra=('7', None))
+    >>> read_line(b'{"text": null}', Fields())
     Refused(reason='null_text', detail="field 'text' is null")
     """
     try:
@@ -57,10 +61,20 @@ def read_line(line: bytes, text: str, id_field: str | None) -> Accepted | Refuse
         return Refused("invalid_json", f"{error.msg} (character {error.pos} of the record)")
     if not isinstance(value, dict):
         return Refused("not_an_object", f"the line holds {_kind(value)}, not an object")
-    return _fields(value, text, id_field)
+    given = _given(value, fields)
+    if isinstance(given, Refused) or not fields.extra:
+        return given
+    written = _written(decoded)
+    for name in fields.extra:
+        body = value.get(name)
+        if isinstance(body, str) and (where := _surrogate(body)) is not None:
+            return Refused("lone_surrogate", f"field {name!r} has an unpaired surrogate at character {where}")
+    return given._replace(extra=tuple(_as_text(value.get(name), written.get(name)) for name in fields.extra))
 
 
-def _fields(value: dict[str, object], text: str, id_field: str | None) -> Accepted | Refused:
+def _given(value: dict[str, object], fields: Fields) -> Accepted | Refused:
+    """The text and the id of a record."""
+    text, id_field = fields.text, fields.id
     if text not in value:
         return Refused("missing_text", f"no field {text!r}; the record has {sorted(value)[:20]}")
     body = value[text]
@@ -84,6 +98,32 @@ def _fields(value: dict[str, object], text: str, id_field: str | None) -> Accept
     if isinstance(name, _Integer):
         return Accepted(body, "0" if name == "-0" else str(name))
     return Accepted(body, name)
+
+
+def _as_text(value: object, written: str | None) -> str | None:
+    """A value of another field: a string as it is, null as None, anything else as it is written."""
+    return value if value is None or (isinstance(value, str) and not isinstance(value, _Integer)) else written
+
+
+def _written(decoded: str) -> dict[str, str]:
+    """The values of a line that holds an object, as they are written."""
+    found: dict[str, str] = {}
+    at = _after_blanks(decoded, decoded.index("{") + 1)
+    while decoded[at] != "}":
+        key, at = _DECODER.raw_decode(decoded, at)
+        start = _after_blanks(decoded, _after_blanks(decoded, at) + 1)
+        _, at = _DECODER.raw_decode(decoded, start)
+        found[key] = decoded[start:at]
+        at = _after_blanks(decoded, at)
+        if decoded[at] == ",":
+            at = _after_blanks(decoded, at + 1)
+    return found
+
+
+def _after_blanks(decoded: str, at: int) -> int:
+    match = _BLANKS.match(decoded, at)
+    assert match is not None
+    return match.end()
 
 
 def _surrogate(value: str) -> int | None:

@@ -5,38 +5,40 @@ from typing import Any
 
 import pyarrow as pa
 
+from pairloom.operators.documents import DocumentBatch
 from pairloom.operators.errors import DataError
-from pairloom.pipeline.inputs.readers.batch import Batch
-from pairloom.pipeline.inputs.readers.text_columns import Rows, batches, pick, reading
-from pairloom.pipeline.inputs.slices import InputFile, Slice
+from pairloom.pipeline.inputs.readers import Reader
+from pairloom.pipeline.inputs.readers._text_columns import Rows, batches, nothing, pick, reading
+from pairloom.pipeline.inputs.slices import Fields, InputFile, Limits, Slice
 from pairloom.pipeline.inputs.storage import open_input
 
-__all__ = ["read_ipc", "record_batches"]
+__all__ = ["Arrow"]
 
 _MAGIC = b"ARROW1"
 _END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 
 
-def record_batches(file: InputFile) -> int | None:
-    """How many record batches a file has, from its footer; None for a stream. Raises DataError if it is cut short."""
-    with open_input(file) as handle, reading(file):
-        return None if _is_stream(handle, file) else int(pa.ipc.open_file(handle).num_record_batches)
+class Arrow(Reader):
+    """Arrow IPC: files, cut between record batches, and streams."""
 
+    name = "arrow"
+    suffixes = (".arrow", ".arrows", ".feather", ".ipc")
+    compressed = False
 
-def read_ipc(
-    piece: Slice,
-    text: str,
-    id_field: str | None,
-    batch_bytes: int,
-    max_record_bytes: int,
-) -> Iterator[Batch]:
-    """The rows of the slice's record batches."""
-    wanted = [text] if id_field is None else [text, id_field]
-    with open_input(piece.file) as handle:
-        with reading(piece.file):
-            stream = _is_stream(handle, piece.file)
-        rows = _stream_rows(handle, piece, wanted) if stream else _file_rows(handle, piece, wanted)
-        yield from batches(rows, piece.file, batch_bytes, max_record_bytes)
+    def blocks(self, file: InputFile) -> list[int] | None:
+        """A weight of one for each record batch, from the footer; None for a stream. Raises DataError if it is cut short."""
+        with open_input(file) as handle, reading(file):
+            if _is_stream(handle, file):
+                return None
+            return [1] * int(pa.ipc.open_file(handle).num_record_batches)
+
+    def read(self, piece: Slice, fields: Fields, limits: Limits) -> Iterator[DocumentBatch]:
+        """The rows of the slice's record batches."""
+        with open_input(piece.file) as handle:
+            with reading(piece.file):
+                stream = _is_stream(handle, piece.file)
+            rows = (_stream_rows if stream else _file_rows)(handle, piece, fields)
+            yield from batches(rows, piece.file, fields, limits)
 
 
 def _is_stream(handle: Any, file: InputFile) -> bool:
@@ -65,10 +67,11 @@ def _is_stream(handle: Any, file: InputFile) -> bool:
     return True
 
 
-def _file_rows(handle: Any, piece: Slice, wanted: list[str]) -> Iterator[Rows]:
+def _file_rows(handle: Any, piece: Slice, fields: Fields) -> Iterator[Rows]:
     file = piece.file
     with reading(file):
-        indices = pick(pa.ipc.open_file(handle).schema, wanted, file)
+        schema = pa.ipc.open_file(handle).schema
+        indices = pick(schema, fields, file)
         handle.seek(0)
         options = pa.ipc.IpcReadOptions(included_fields=sorted(set(indices)))
         reader = pa.ipc.open_file(handle, options=options)
@@ -82,17 +85,17 @@ def _file_rows(handle: Any, piece: Slice, wanted: list[str]) -> Iterator[Rows]:
         with reading(file):
             batch = reader.get_batch(number)
         now = piece.bytes * (number + 1 - piece.start) // count
-        yield _rows_of(batch, wanted, number, now - done)
+        yield _rows_of(batch, fields, number, now - done)
         done = now
     if done < piece.bytes:
-        yield Rows([pa.array([], pa.string()) for _ in wanted], str, piece.bytes - done)
+        yield Rows(nothing(schema, fields), str, piece.bytes - done)
 
 
-def _stream_rows(handle: Any, piece: Slice, wanted: list[str]) -> Iterator[Rows]:
+def _stream_rows(handle: Any, piece: Slice, fields: Fields) -> Iterator[Rows]:
     file = piece.file
     with reading(file):
         reader = pa.ipc.open_stream(handle)
-        pick(reader.schema, wanted, file)
+        pick(reader.schema, fields, file)
     done = number = 0
     while True:
         with reading(file):
@@ -100,7 +103,7 @@ def _stream_rows(handle: Any, piece: Slice, wanted: list[str]) -> Iterator[Rows]
         if batch is None:
             break
         now = min(handle.tell(), piece.bytes)
-        yield _rows_of(batch, wanted, number, now - done)
+        yield _rows_of(batch, fields, number, now - done)
         done, number = now, number + 1
     if handle.tell() != file.size:
         raise DataError(
@@ -108,9 +111,9 @@ def _stream_rows(handle: Any, piece: Slice, wanted: list[str]) -> Iterator[Rows]
             "give every stream a file of its own"
         )
     if done < piece.bytes:
-        yield Rows([pa.array([], pa.string()) for _ in wanted], str, piece.bytes - done)
+        yield Rows(nothing(reader.schema, fields), str, piece.bytes - done)
 
 
-def _rows_of(batch: pa.RecordBatch, wanted: list[str], number: int, stored: int) -> Rows:
-    columns = [batch.column(batch.schema.get_field_index(name)) for name in wanted]
+def _rows_of(batch: pa.RecordBatch, fields: Fields, number: int, stored: int) -> Rows:
+    columns = [batch.column(batch.schema.get_field_index(name)) for name in fields.names]
     return Rows(columns, lambda i: f"record batch {number}, row {i}", stored)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO, NamedTuple
 
 from pairloom.operators.errors import DataError
+from pairloom.pipeline.inputs.readers import reader_of
 from pairloom.pipeline.inputs.slices import InputFile, Slice
 from pairloom.pipeline.inputs.storage import ended_early, open_input, open_stream
 from pairloom.pipeline.phases import phase
@@ -45,7 +46,7 @@ def line_blocks(piece: Slice, block_bytes: int, longest: int) -> Iterator[Block]
     The byte order mark at the start of a file is left out. A line of more than `longest` bytes raises DataError if it
     does not fit in a block (a shorter one is for the caller to check).
     """
-    if piece.file.format == "jsonl" and piece.file.compression == "none":
+    if reader_of(piece.file).anywhere and piece.file.compression == "none":
         with open_input(piece.file) as handle:
             stop = min(piece.stop, piece.file.size)
             position = _first_line(handle, piece.start, stop, piece.file)

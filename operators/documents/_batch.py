@@ -1,0 +1,206 @@
+"""Documents as they flow from a reader through steps to whoever counts, encodes or reports on them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pairloom.operators.documents._letters import DeadLetter, excerpt_of
+
+__all__ = ["DocumentBatch"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class DocumentBatch:
+    """Documents of one slice of an input, in the order of the file, and what became of the records between them.
+
+    `content` (LargeString) is valid UTF-8 without nulls; a text may be empty. `id` (LargeString), of the same length, is
+    None where no id is asked for and for text files. `row[i]` (int64, ascending) is the index within the slice of the record
+    that document `i` was, counting all records; `uri` names the file, and `slice` is the slice's place in its unit.
+
+    `fields` are Arrow arrays by name, of the same length: what else was asked for of each record, and what steps add. Their
+    types are those of the file where it has types (Parquet, Arrow); those of CSV and JSON are strings, and of JSON a value
+    that is no string is its JSON text ("7", "true", "[1, 2]"). A field that a JSON record does not have, or that is null,
+    is null.
+
+    Records that are not among the documents are in the ledger: `rejected` has a dead letter for each that cannot be used,
+    `dropped` counts by reason those that a step left out. `bytes_read` is how many stored bytes were consumed since the
+    batch before: over a slice they sum to `Slice.bytes`.
+
+    >>> batch = DocumentBatch.of(["a", "bb", ""], fields={"lang": ["en", "de", None]})
+    >>> kept = batch.drop([False, False, True], "empty")
+    >>> kept.content.to_pylist(), kept.fields["lang"].to_pylist(), dict(kept.dropped)
+    (['a', 'bb'], ['en', 'de'], {'empty': 1})
+    """
+
+    content: pa.LargeStringArray
+    id: pa.LargeStringArray | None = None
+    row: pa.Int64Array
+    uri: str = ""
+    slice: int = 0
+    fields: Mapping[str, pa.Array] = field(default_factory=dict)
+    rejected: tuple[DeadLetter, ...] = ()
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    bytes_read: int = 0
+
+    @staticmethod
+    def of(
+        content: Any,
+        *,
+        id: Any = None,  # noqa: A002
+        row: Any = None,
+        uri: str = "",
+        fields: Mapping[str, Any] | None = None,
+        rejected: Sequence[DeadLetter] = (),
+        bytes_read: int = 0,
+    ) -> "DocumentBatch":
+        """A batch of Python lists, or of Arrow or numpy arrays; without `row`, the records from the first on."""
+        texts = _strings(content)
+        return DocumentBatch(
+            content=texts,
+            id=None if id is None else _strings(id),
+            row=pa.array(np.arange(len(texts)) if row is None else row, pa.int64()),
+            uri=uri,
+            fields={name: _array(values) for name, values in (fields or {}).items()},
+            rejected=tuple(rejected),
+            bytes_read=bytes_read,
+        )
+
+    def __len__(self) -> int:
+        return len(self.content)
+
+    @property
+    def records(self) -> int:
+        """How many records were read: kept, rejected and dropped together."""
+        return len(self) + len(self.rejected) + sum(self.dropped.values())
+
+    @property
+    def bytes(self) -> int:
+        """UTF-8 bytes of all texts."""
+        return pc.sum(pc.binary_length(self.content)).as_py() or 0
+
+    def place(self, index: int) -> str:
+        """Where a document is, for people: its file and row, and its id if it has one."""
+        name = "" if self.id is None else f" ({self.id[index].as_py()!r})"
+        return f"{self.uri}, row {self.row[index].as_py()}{name}"
+
+    def with_content(self, content: Any) -> "DocumentBatch":
+        """The same documents with other text; raises ValueError for another number of texts, and for nulls."""
+        texts = _strings(content)
+        if len(texts) != len(self):
+            raise ValueError(f"{len(texts)} texts for {len(self)} documents")
+        return replace(self, content=texts)
+
+    def with_fields(self, **fields: Any) -> "DocumentBatch":
+        """The same documents with more fields, or others in place of some; raises ValueError for another number of values."""
+        arrays = {name: _array(values) for name, values in fields.items()}
+        for name, array in arrays.items():
+            if len(array) != len(self):
+                raise ValueError(f"field {name!r}: {len(array)} values for {len(self)} documents")
+        return replace(self, fields={**self.fields, **arrays})
+
+    def drop(self, mask: Any, reason: str = "") -> "DocumentBatch":
+        """Without the documents where `mask` is true, which the ledger counts as left out for `reason`."""
+        lost = self._mask(mask)
+        count = int(np.count_nonzero(lost))
+        if not count:
+            return self
+        dropped = {**self.dropped, reason: self.dropped.get(reason, 0) + count}
+        return replace(self.filter(~lost), dropped=dropped)
+
+    def reject(self, mask: Any, reason: str, detail: str | Sequence[str]) -> "DocumentBatch":
+        """Without the documents where `mask` is true: they cannot be used, and each leaves a dead letter.
+
+        `detail` says what is wrong, of all of them or of each (in the order of the rejected).
+        """
+        lost = self._mask(mask)
+        places = np.flatnonzero(lost)
+        if not len(places):
+            return self
+        details = [detail] * len(places) if isinstance(detail, str) else detail
+        letters = tuple(
+            DeadLetter(
+                uri=self.uri,
+                position=f"row {self.row[i].as_py()}",
+                row=self.row[i].as_py(),
+                reason=reason,
+                detail=said,
+                excerpt=excerpt_of(self.content[i].as_py()),
+            )
+            for i, said in zip(map(int, places), details, strict=True)
+        )
+        return replace(self.filter(~lost), rejected=(*self.rejected, *letters))
+
+    def filter(self, mask: Any) -> "DocumentBatch":
+        """The documents where `mask` is true. The ledger says nothing of the others: a step leaves out with `drop`."""
+        keep = self._mask(mask)
+        return self if keep.all() else self._each(lambda array: array.filter(pa.array(keep)))
+
+    def take(self, indices: Any) -> "DocumentBatch":
+        """Some of the documents; as with `filter`, the ledger says nothing of the others."""
+        places = pa.array(indices, pa.int64())
+        return self._each(lambda array: array.take(places))
+
+    def part(self, start: int, stop: int) -> "DocumentBatch":
+        """The documents [start, stop), with nothing in the ledger."""
+        cut = self._each(lambda array: array.slice(start, stop - start))
+        return replace(cut, rejected=(), dropped={}, bytes_read=0)
+
+    @staticmethod
+    def concat(parts: Sequence["DocumentBatch"]) -> "DocumentBatch":
+        """Batches of one slice that follow each other as one; raises ValueError where they have not the same fields."""
+        first = parts[0]
+        if any(part.fields.keys() != first.fields.keys() for part in parts):
+            names = " and ".join(str(sorted(one)) for one in {frozenset(part.fields) for part in parts})
+            raise ValueError(f"documents of one batch have different fields: {names}")
+        dropped: dict[str, int] = {}
+        for part in parts:
+            for reason, count in part.dropped.items():
+                dropped[reason] = dropped.get(reason, 0) + count
+        return replace(
+            first,
+            content=pa.concat_arrays([part.content for part in parts]),
+            id=None if first.id is None else pa.concat_arrays([part.id for part in parts]),
+            row=pa.concat_arrays([part.row for part in parts]),
+            fields={name: pa.concat_arrays([part.fields[name] for part in parts]) for name in first.fields},
+            rejected=tuple(letter for part in parts for letter in part.rejected),
+            dropped=dropped,
+            bytes_read=sum(part.bytes_read for part in parts),
+        )
+
+    def _each(self, change: Any) -> "DocumentBatch":
+        return replace(
+            self,
+            content=change(self.content),
+            id=None if self.id is None else change(self.id),
+            row=change(self.row),
+            fields={name: change(array) for name, array in self.fields.items()},
+        )
+
+    def _mask(self, mask: Any) -> npt.NDArray[np.bool_]:
+        values = np.asarray(_array(mask, pa.bool_()).to_numpy(zero_copy_only=False))
+        if len(values) != len(self):
+            raise ValueError(f"a mask of {len(values)} for {len(self)} documents")
+        if values.dtype != np.bool_:
+            raise ValueError("a mask says true or false of every document, and null of none")
+        return values
+
+
+def _array(values: Any, kind: pa.DataType | None = None) -> pa.Array:
+    """One Arrow array."""
+    if isinstance(values, pa.ChunkedArray):
+        values = values.chunk(0) if values.num_chunks == 1 else pa.concat_arrays(values.chunks or [pa.array([], values.type)])
+    if isinstance(values, pa.Array):
+        return values if kind is None or values.type == kind else values.cast(kind)
+    return pa.array(values, kind)
+
+
+def _strings(values: Any) -> pa.LargeStringArray:
+    array = _array(values) if isinstance(values, pa.Array | pa.ChunkedArray) else pa.array(values, pa.large_string())
+    if array.null_count:
+        raise ValueError(f"a document has a text, and {array.null_count} of {len(array)} are null")
+    return array.cast(pa.large_string())

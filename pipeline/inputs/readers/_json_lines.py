@@ -1,0 +1,121 @@
+"""JSON lines: the compiled reader takes what it can prove, the standard library explains the rest."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+import pyarrow as pa
+
+from pairloom.operators.documents import DeadLetter, DocumentBatch, excerpt_of
+from pairloom.pipeline.inputs.readers._json_kernel import DONE, TOO_LONG, scan_lines
+from pairloom.pipeline.inputs.readers._json_line import Accepted, read_line
+from pairloom.pipeline.inputs.readers._text_lines import PADDING, Block, line_blocks, too_long
+from pairloom.pipeline.inputs.slices import Fields, InputFile, Limits, Slice
+
+__all__ = ["read_lines"]
+
+
+def read_lines(piece: Slice, fields: Fields, limits: Limits) -> Iterator[DocumentBatch]:
+    """The records of the lines that start in the slice; blank lines are none."""
+    row = 0
+    for block in line_blocks(piece, limits.batch_bytes, limits.max_record_bytes):
+        lines = _Lines(piece.file, block, fields)
+        row = lines.scan(row, limits.max_record_bytes)
+        yield lines.batch()
+
+
+class _Lines:
+    """One block on its way through the kernel, and the buffers that the values end up in, a row for each field."""
+
+    def __init__(self, file: InputFile, block: Block, fields: Fields) -> None:
+        self._file, self._block, self._fields = file, block, fields
+        count = block.data.count(b"\n", block.start, block.stop) + 2
+        each = len(fields.names)
+        # Most of this is never touched.
+        self._values = np.empty((each, block.stop + PADDING), np.uint8)
+        self._offsets = np.zeros((each, count), np.int64)
+        self._there = np.ones((each, count if fields.extra else 0), np.uint8)
+        self._rows = np.empty(count, np.int64)
+        self._taken = 0
+        self._rejected: list[DeadLetter] = []
+
+    def scan(self, row: int, longest: int) -> int:
+        """Read every line, the first being record `row` of the slice; returns the number of the record after."""
+        names = [name.encode() for name in self._fields.names]
+        name_ends = np.cumsum([0, *map(len, names)], dtype=np.int64)
+        joined, ids = _bytes(b"".join(names)), int(self._fields.id is not None)
+        data, stop, position = self._block.data, self._block.stop, self._block.position
+        state = np.array([self._block.start, row, 0], np.int64)
+        padded = _bytes(data)
+        found, stack = np.empty((len(names), 3), np.int64), np.empty(512, np.uint8)
+        while True:
+            status = scan_lines(
+                padded, stop, longest, joined, name_ends, ids, self._values, self._offsets,
+                self._there, self._rows, state, found, stack,
+            )  # fmt: skip
+            start = int(state[0])
+            self._taken = int(state[2])
+            if status == DONE:
+                return int(state[1])
+            end = data.find(b"\n", start)
+            if status == TOO_LONG or end - start > longest:
+                raise too_long(self._file, f"byte {position + start}", longest)
+            self._explain(start, end, int(state[1]))
+            state[:] = (end + 1, state[1] + 1, self._taken)
+
+    def _explain(self, start: int, end: int, row: int) -> None:
+        line = bytes(self._block.data[start:end])
+        outcome = read_line(line, self._fields)
+        if isinstance(outcome, Accepted):
+            given = (outcome.text, *(() if outcome.id is None else (outcome.id,)), *outcome.extra)
+            for k, value in enumerate(given):
+                self._append(k, value)
+            self._rows[self._taken] = row
+            self._taken += 1
+            return
+        self._rejected.append(
+            DeadLetter(
+                uri=self._file.uri,
+                position=f"byte {self._block.position + start}",
+                row=row,
+                reason=outcome.reason,
+                detail=outcome.detail,
+                excerpt=excerpt_of(line),
+            )
+        )
+
+    def _append(self, k: int, value: str | None) -> None:
+        encoded = _bytes(b"" if value is None else value.encode())
+        start = int(self._offsets[k, self._taken])
+        self._values[k, start : start + len(encoded)] = encoded
+        self._offsets[k, self._taken + 1] = start + len(encoded)
+        if self._fields.extra:
+            self._there[k, self._taken] = value is not None
+
+    def batch(self) -> DocumentBatch:
+        """What was read so far."""
+        columns = [self._column(k) for k in range(len(self._fields.names))]
+        first = 1 if self._fields.id is None else 2
+        return DocumentBatch(
+            content=columns[0],
+            id=None if self._fields.id is None else columns[1],
+            row=pa.array(self._rows[: self._taken]),
+            uri=self._file.uri,
+            fields=dict(zip(self._fields.extra, columns[first:], strict=True)),
+            rejected=tuple(self._rejected),
+            bytes_read=self._block.consumed,
+        )
+
+    def _column(self, k: int) -> pa.LargeStringArray:
+        """An Arrow array over the buffers of a field, which are valid UTF-8 already."""
+        offsets = self._offsets[k, : self._taken + 1]
+        valid = None
+        if self._fields.extra and not (there := self._there[k, : self._taken]).all():
+            valid = pa.py_buffer(np.packbits(there, bitorder="little"))
+        buffers = (pa.py_buffer(offsets), pa.py_buffer(self._values[k, : offsets[-1]]))
+        return pa.LargeStringArray.from_buffers(self._taken, *buffers, valid)
+
+
+def _bytes(value: bytes | bytearray) -> npt.NDArray[np.uint8]:
+    return np.frombuffer(value, dtype=np.uint8)
