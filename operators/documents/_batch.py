@@ -193,14 +193,22 @@ class DocumentBatch:
 def _array(values: Any, kind: pa.DataType | None = None) -> pa.Array:
     """One Arrow array."""
     if isinstance(values, pa.ChunkedArray):
-        values = values.chunk(0) if values.num_chunks == 1 else pa.concat_arrays(values.chunks or [pa.array([], values.type)])
+        values = (
+            values.chunk(0)
+            if values.num_chunks == 1
+            else pa.concat_arrays(values.chunks or [pa.array([], values.type)])
+        )
     if isinstance(values, pa.Array):
         return values if kind is None or values.type == kind else values.cast(kind)
     return pa.array(values, kind)
 
 
 def _strings(values: Any) -> pa.LargeStringArray:
-    array = _array(values) if isinstance(values, pa.Array | pa.ChunkedArray) else pa.array(values, pa.large_string())
+    array = (
+        _array(values)
+        if isinstance(values, pa.Array | pa.ChunkedArray)
+        else pa.array(values, pa.large_string())
+    )
     if array.null_count:
         raise ValueError(f"a document has a text, and {array.null_count} of {len(array)} are null")
     return array.cast(pa.large_string())

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pairloom.operators import Vocabulary
+from pairloom.operators.documents import DocumentBatch
 from pairloom.operators.errors import CorruptionError, RecipeError
 from pairloom.operators.kernels.hashing import hash_bytes
 from pairloom.operators.pack import kept_lengths
@@ -23,8 +24,9 @@ from pairloom.operators.text.normalize import normalize
 from pairloom.pipeline.audit.expected import Taken, flat, segments, shards
 from pairloom.pipeline.audit.verify import Proof
 from pairloom.pipeline.dataset.dataset import Dataset
-from pairloom.pipeline.inputs.intake import Documents, Intake
-from pairloom.pipeline.inputs.units import Source, list_inputs, plan_units
+from pairloom.pipeline.inputs.intake import Intake
+from pairloom.pipeline.inputs.listing import list_inputs
+from pairloom.pipeline.inputs.units import plan_units
 from pairloom.pipeline.recipe import Recipe
 from pairloom.pipeline.stages.tokenize.shards import PlacedShard
 from pairloom.pipeline.stages.tokenize.task import TokenizeTask, tokenize_task
@@ -63,10 +65,7 @@ def _tasks(dataset: Dataset, recipe: Recipe, vocabulary: Vocabulary) -> dict[str
     """The tasks that made the shards, by their units; raises RecipeError for sources that are not as they were."""
     wanted = dataset.manifest.stage("tokenize").units
     tasks: dict[str, TokenizeTask] = {}
-    for choice in recipe.corpus:
-        source = Source(
-            name=choice.name, paths=choice.paths, exclude=choice.exclude, text=choice.text, id=choice.id
-        )
+    for source in recipe.corpus:
         for unit in plan_units(source, list_inputs(source), recipe.execution.unit_bytes):
             task = tokenize_task(recipe, unit, vocabulary)
             tasks[task.unit] = task
@@ -104,16 +103,15 @@ class _Unit:
         done = 0
         intake = Intake(self._task.input, self._task.max_record_bytes)
         for read in self._documents(intake):
-            part = shard.slice(done, len(read.texts))
-            where = np.full(len(read.texts), read.slice, np.int32)
-            if len(part) < len(read.texts) or not (
-                np.array_equal(part.column(SLICE).to_numpy(), where)
-                and part.column(ROW).equals(read.rows.cast(pa.int64()))
+            part = shard.slice(done, len(read))
+            where = np.full(len(read), read.slice, np.int32)
+            if len(part) < len(read) or not (
+                np.array_equal(part.column(SLICE).to_numpy(), where) and part.column(ROW).equals(read.row)
             ):
                 raise CorruptionError(
                     f"{self._uri}, from row {done} on: these are not the documents of {self._task.label}"
                 )
-            texts = normalize(read.texts, self._vocabulary.normalizer)
+            texts = normalize(read.content, self._vocabulary.normalizer)
             ids = part.column(INPUT_IDS)
             proof.source_bytes += self._compare(texts, ids, done, self._uri)
             proof.source_documents += len(texts)
@@ -126,7 +124,7 @@ class _Unit:
                 what = f"packed rows of {self._dataset.objects.root}, document"
                 proof.row_bytes += self._compare(texts.take(pick), kept.take(pick), done, what)
                 proof.row_documents += len(whole)
-            done += len(read.texts)
+            done += len(read)
         if done != len(shard):
             raise CorruptionError(f"{self._uri} has {len(shard)} documents, {self._task.label} has {done}")
         tokens = self._shard.receipt.ledger.tokens
@@ -136,7 +134,7 @@ class _Unit:
             )
         proof.source_units += 1
 
-    def _documents(self, intake: Intake) -> Iterator[Documents]:
+    def _documents(self, intake: Intake) -> Iterator[DocumentBatch]:
         for number in range(len(self._task.input.slices)):
             yield from self._task.documents(intake, number, self._vocabulary)
 

@@ -10,9 +10,11 @@ from pairloom.operators import Vocabulary
 from pairloom.operators.errors import PairloomError, RecipeError
 from pairloom.operators.models.bpe import ordinal_merges
 from pairloom.operators.shown import Shown
+from pairloom.pipeline.inputs.listing import list_inputs
+from pairloom.pipeline.inputs.slices import InputFile
 from pairloom.pipeline.inputs.storage import resolve
-from pairloom.pipeline.inputs.units import InputFile, Source, Unit, list_inputs, plan_units
-from pairloom.pipeline.recipe import CorpusSource, Cut, Recipe, VocabularyChoice
+from pairloom.pipeline.inputs.units import Unit, plan_units
+from pairloom.pipeline.recipe import Cut, Recipe, VocabularyChoice
 from pairloom.pipeline.stages import stages
 from pairloom.pipeline.store.manifest import Manifest
 
@@ -112,8 +114,7 @@ def make_plan(recipe: Recipe, *, keep: Manifest | None = None, cut: bool = True)
     """
     inputs: list[InputFile] = []
     units: list[Unit] = []
-    for choice in recipe.corpus:
-        source = _source(choice)
+    for source in recipe.corpus:
         files = list_inputs(source)
         inputs += files
         units += plan_units(source, files, recipe.execution.unit_bytes) if cut else []
@@ -140,10 +141,6 @@ def make_plan(recipe: Recipe, *, keep: Manifest | None = None, cut: bool = True)
     )
 
 
-def _source(choice: CorpusSource) -> Source:
-    return Source(
-        name=choice.name, paths=choice.paths, exclude=choice.exclude, text=choice.text, id=choice.id
-    )
 
 
 def _given_vocabulary(

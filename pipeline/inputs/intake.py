@@ -2,18 +2,20 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pairloom.operators.documents import DeadLetter, DocumentBatch
 from pairloom.pipeline.flow.attempt import Attempt
-from pairloom.pipeline.inputs.readers import DeadLetter, read
-from pairloom.pipeline.inputs.units import Slice, Unit
+from pairloom.pipeline.inputs.readers import read
+from pairloom.pipeline.inputs.slices import Limits, Slice
+from pairloom.pipeline.inputs.units import Unit
 from pairloom.pipeline.phases import in_phase
 from pairloom.pipeline.store.receipts import Ledger
 
-__all__ = ["DEAD_LETTERS", "Documents", "Intake", "slice_identity"]
+__all__ = ["DEAD_LETTERS", "Intake", "slice_identity"]
 
 DEAD_LETTERS = pa.schema(
     [
@@ -27,16 +29,6 @@ DEAD_LETTERS = pa.schema(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Documents:
-    """Documents that hold text. `slice` is the slice's place in the unit; `rows` counts records within the slice."""
-
-    slice: int
-    texts: pa.LargeStringArray
-    ids: pa.LargeStringArray | None
-    rows: pa.Int64Array
-
-
 @dataclass(slots=True)
 class Intake:
     """Reads a unit slice by slice, from its start to its end, and keeps a ledger of each."""
@@ -46,44 +38,37 @@ class Intake:
     rejected: list[DeadLetter] = field(default_factory=list)
     ledgers: list[Ledger] = field(default_factory=list)
 
-    def documents(self) -> Iterator[Documents]:
+    def documents(self) -> Iterator[DocumentBatch]:
         """The documents that hold text, batch by batch, in order."""
         for number in range(len(self.unit.slices)):
             yield from self.slice(number)
 
-    def slice(self, number: int) -> Iterator[Documents]:
+    def slice(self, number: int) -> Iterator[DocumentBatch]:
         """The documents of the next slice that hold text, batch by batch, in order.
 
-        Its ledger takes them for kept, with no tokens: `reject` and `add_tokens` say what else became of them.
+        Its ledger takes them for kept, with no tokens: `lose` and `add_tokens` say what else became of them.
         """
         assert number == len(self.ledgers)
         self.ledgers.append(Ledger())
-        batches = read(
-            self.unit.slices[number],
-            text=self.unit.text,
-            id=self.unit.id,
-            max_record_bytes=self.max_record_bytes,
-        )
-        for batch in in_phase("parse", batches):
-            texts, ids, rows = batch.texts, batch.ids, pa.array(batch.rows)
-            lengths = pc.binary_length(texts)
-            size = pc.sum(lengths).as_py() or 0
-            filled = pc.greater(lengths, 0)
-            missing = len(texts) - (pc.sum(filled).as_py() or 0)
-            if missing:
-                texts, rows = texts.filter(filled), rows.filter(filled)
-                ids = None if ids is None else ids.filter(filled)
+        limits = Limits(max_record_bytes=self.max_record_bytes)
+        for read_batch in in_phase("parse", read(self.unit.slices[number], self.unit.fields, limits)):
+            batch = self._filled(replace(read_batch, slice=number))
             self.rejected += batch.rejected
             self.ledgers[-1] += Ledger(
-                documents_in=batch.records,
-                documents_out=len(texts),
-                empty=missing,
+                documents_in=read_batch.records,
+                documents_out=len(batch),
+                empty=len(read_batch) - len(batch),
                 rejected=Counter(letter.reason for letter in batch.rejected),
                 bytes_in=batch.bytes_read,
-                text_bytes=size,
+                text_bytes=batch.bytes,
             )
-            if len(texts):
-                yield Documents(slice=number, texts=texts, ids=ids, rows=rows)
+            if len(batch):
+                yield replace(batch, rejected=(), bytes_read=0)
+
+    @staticmethod
+    def _filled(batch: DocumentBatch) -> DocumentBatch:
+        """The documents that hold text."""
+        return batch.filter(pc.greater(pc.binary_length(batch.content), 0))
 
     def take(self, ledger: Ledger) -> None:
         """The next slice need not be read: what becomes of it is known."""
@@ -93,14 +78,12 @@ class Intake:
         """Tokens were made of documents of the slice that is being read."""
         self.ledgers[-1] += Ledger(tokens=tokens)
 
-    def reject(self, documents: Documents, index: int, reason: str, detail: str) -> None:
-        """Refuse a document after it was read, as `reason` says."""
-        uri, row = self.unit.slices[documents.slice].file.uri, documents.rows[index].as_py()
-        excerpt = documents.texts[index].as_py()[:200]
-        self.rejected.append(
-            DeadLetter(uri=uri, position=f"row {row}", row=row, reason=reason, detail=detail, excerpt=excerpt)
-        )
-        self.ledgers[-1] += Ledger(documents_out=-1, rejected={reason: 1})
+    def lose(self, batch: DocumentBatch) -> DocumentBatch:
+        """A batch of this intake, some of whose documents were rejected since: the same without its dead letters."""
+        self.rejected += batch.rejected
+        reasons = Counter(letter.reason for letter in batch.rejected)
+        self.ledgers[-1] += Ledger(documents_out=-len(batch.rejected), rejected=reasons)
+        return replace(batch, rejected=())
 
     def ledger(self) -> Ledger:
         """What became of every record."""

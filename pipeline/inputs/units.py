@@ -6,7 +6,7 @@ same order.
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from itertools import accumulate, pairwise
 
@@ -28,6 +28,11 @@ class Unit:
     source: str
     fields: Fields
     slices: tuple[Slice, ...]
+
+    def also(self, *names: str) -> "Unit":
+        """The same unit with more fields read of each record."""
+        more = tuple(name for name in dict.fromkeys(names) if name not in self.fields.extra)
+        return replace(self, fields=replace(self.fields, extra=(*self.fields.extra, *more)))
 
     @property
     def bytes(self) -> int:

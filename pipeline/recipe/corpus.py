@@ -1,6 +1,7 @@
 """Where documents come from, and how much of each source is taken."""
 
 from fractions import Fraction
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
@@ -10,17 +11,23 @@ from pairloom.pipeline.recipe.section import Section
 
 __all__ = ["CorpusSource", "Mixture"]
 
+Named = Annotated[str, Field(min_length=1)]
+
 
 class CorpusSource(Section):
-    """Where documents come from: paths, and where the text stands in a record."""
+    """Files of one kind, where their text stands in a record, and how much of them is taken.
+
+    `paths` are local paths or URIs with globs; `~` is the home folder and `{stdlib}` that of the running Python's library.
+    `exclude` are globs for whole paths; one that starts with neither "/", "~", "**" nor a scheme matches any end of a path.
+    """
 
     name: str = Field(pattern=r"^[A-Za-z0-9._-]+$", description="a name for this source")
-    paths: tuple[str, ...] = Field(min_length=1, description="paths, globs or fsspec URIs")
-    exclude: tuple[str, ...] = Field(default=(), description="globs of paths to leave out")
-    text: str = Field(
+    paths: tuple[Named, ...] = Field(min_length=1, description="paths, globs or fsspec URIs")
+    exclude: tuple[Named, ...] = Field(default=(), description="globs of paths to leave out")
+    text: Named = Field(
         default="text", description="field or column with the text; ignored for plain text files"
     )
-    id: str | None = Field(default=None, description='field or column with the id; otherwise "<uri>#<row>"')
+    id: Named | None = Field(default=None, description='field or column with the id; otherwise "<uri>#<row>"')
     weight: Ratio | None = Field(default=None, description="share of the tokens of the mixture")
     epochs: Ratio | None = Field(default=None, description="how often its documents are seen")
     tokens: TokenCount | None = Field(default=None, description="how many of its tokens are seen")

@@ -12,10 +12,11 @@ from pairloom.operators.errors import RecipeError
 from pairloom.operators.evaluate.premium import ParallelText
 from pairloom.operators.selection.order import document_keys
 from pairloom.pipeline.execution.base import Executor
-from pairloom.pipeline.inputs.readers import read
+from pairloom.pipeline.inputs.intake import Intake
 from pairloom.pipeline.inputs.units import Unit
 from pairloom.pipeline.report.options import Options
 from pairloom.pipeline.report.tasks import Found, results
+from pairloom.pipeline.report.text import as_strings
 
 __all__ = ["ParallelTask", "read_parallel"]
 
@@ -156,20 +157,11 @@ def _shared(rows: pa.Table, key: str) -> dict[str, ParallelText]:
 def _aligned(
     unit: Unit, language: str, key: str, max_record_bytes: int
 ) -> Iterator[tuple[pa.LargeStringArray, pa.LargeStringArray, pa.LargeStringArray]]:
-    """(language, key, text) of the records that have all three. A reader hands on one field besides the text: read twice."""
-    for piece in unit.slices:
-        rows, keys = [np.zeros(0, np.int64)], [pa.array([], pa.large_string())]
-        for batch in read(piece, text=unit.text, id=key, max_record_bytes=max_record_bytes):
-            if batch.ids is not None:
-                rows.append(batch.rows)
-                keys.append(batch.ids)
-        known, values = np.concatenate(rows), pa.concat_arrays(keys)
-        for batch in read(piece, text=unit.text, id=language, max_record_bytes=max_record_bytes):
-            if batch.ids is None:
-                continue
-            both = pc.and_(pa.array(np.isin(batch.rows, known)), pc.greater(pc.binary_length(batch.texts), 0))
-            at = np.searchsorted(known, batch.rows[both.to_numpy(zero_copy_only=False)])
-            yield batch.ids.filter(both), values.take(pa.array(at)), batch.texts.filter(both)
+    """(language, key, text) of the documents that have all three."""
+    for batch in Intake(unit.also(language, key), max_record_bytes).documents():
+        names, keys = as_strings(batch, language), as_strings(batch, key)
+        both = pc.and_(names.is_valid(), keys.is_valid())
+        yield names.filter(both), keys.filter(both), batch.content.filter(both)
 
 
 def _measured(vocabulary: Vocabulary, texts: pa.LargeStringArray) -> list[pa.Int64Array]:

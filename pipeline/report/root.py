@@ -19,8 +19,9 @@ from pairloom.operators.evaluate.word_tally import WordTally
 from pairloom.pipeline.audit.expected import shards
 from pairloom.pipeline.dataset.dataset import Dataset
 from pairloom.pipeline.execution.base import Executor
-from pairloom.pipeline.inputs.units import Source, Unit, list_inputs, plan_units
-from pairloom.pipeline.recipe import Execution, Recipe
+from pairloom.pipeline.inputs.listing import list_inputs
+from pairloom.pipeline.inputs.units import Unit, plan_units
+from pairloom.pipeline.recipe import CorpusSource, Execution, Recipe
 from pairloom.pipeline.report.compare import Measured
 from pairloom.pipeline.report.counts import Counted, counted_role, read_counts
 from pairloom.pipeline.report.documents import document_facts
@@ -112,7 +113,7 @@ def measure_vocabulary(
         out |= {"provenance": _vocabulary_facts(name, vocabulary), "sources": [], "groups": []}
         return Measured(name=name, report=out, vocabulary=vocabulary)
     executor = options.place(Execution(engine="local"))
-    source = Source(name="text", paths=texts, text=field)
+    source = CorpusSource(name="text", paths=texts, text=field)
     units = plan_units(source, list_inputs(source), UNIT_BYTES)
     tokenizers = {"this": vocabulary, **options.against}
     text = read_text(units, tokenizers, options, executor)
@@ -152,10 +153,7 @@ def _check_words(vocabulary: Vocabulary) -> None:
 
 
 def _units(recipe: Recipe) -> Iterator[Unit]:
-    for choice in recipe.corpus:
-        source = Source(
-            name=choice.name, paths=choice.paths, exclude=choice.exclude, text=choice.text, id=choice.id
-        )
+    for source in recipe.corpus:
         yield from plan_units(source, list_inputs(source), UNIT_BYTES)
 
 

@@ -9,7 +9,7 @@ as it cuts them; a tokenizer that another library runs has no words, and is give
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
@@ -18,22 +18,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pairloom.operators import Pretokenizer, Vocabulary, count_words
+from pairloom.operators.documents import DocumentBatch
 from pairloom.operators.encode import Encoder
-from pairloom.operators.errors import DataError, RecipeError
+from pairloom.operators.errors import RecipeError
 from pairloom.operators.evaluate.numbers import count_numbers, tally_numbers
 from pairloom.operators.evaluate.word_tally import WordTally, tally_words, word_encoder
 from pairloom.operators.kernels.hashing import hash_bytes
 from pairloom.operators.selection.order import document_keys
 from pairloom.operators.text.normalize import normalize
 from pairloom.pipeline.execution.base import Executor
-from pairloom.pipeline.inputs.intake import slice_identity
-from pairloom.pipeline.inputs.readers import read
+from pairloom.pipeline.inputs.intake import Intake, slice_identity
 from pairloom.pipeline.inputs.units import Unit
-from pairloom.pipeline.phases import in_phase, phase
+from pairloom.pipeline.phases import phase
 from pairloom.pipeline.report.options import Options
 from pairloom.pipeline.report.tasks import Found, results
 
-__all__ = ["UNIT_BYTES", "Group", "TextSums", "TextTask", "read_text"]
+__all__ = ["UNIT_BYTES", "Group", "TextSums", "TextTask", "as_strings", "read_text"]
 
 UNIT_BYTES = 32 << 20  # stored, of a task
 HELD_BYTES = 32 << 20  # of text whose distinct words are encoded at a time
@@ -41,7 +41,6 @@ KEPT_BYTES = 1 << 20  # of each group, as text
 KEPT_IN_ALL = 64 << 20  # of the stored bytes that this is chosen from
 OVERREAD = 4  # for a sample, units are read until they hold this many times as much
 MOST_GROUPS = 4096
-_NO_GROUP = ("missing_id", "null_id", "id_not_a_string")
 
 Cut: TypeAlias = tuple[Pretokenizer, str]
 """How words are cut: a pretokenizer after a normalizer."""
@@ -93,8 +92,8 @@ class TextSums:
     """What was read: groups by name, sums over numbers by tokenizer, and the tokens of the first tokenizer.
 
     `numbers` are those of `tally_numbers`. `tally` is of all groups together; what it says of distinct words means
-    nothing. `without_group` records have no value, or none that is a text, in the field that groups are of; they are left
-    out. `complete` says that these are all the documents there are.
+    nothing. `without_group` documents have no value in the field that groups are of; they are left out. `complete` says
+    that these are all the documents there are.
     """
 
     tally: WordTally
@@ -129,12 +128,14 @@ class TextSums:
 class TextTask:
     """Read one unit and add up; the shared value is the tokenizers by name, the first of which is the vocabulary.
 
-    Documents are taken where the upper half of their hash is below `share` of all hashes, and may be kept where it is
-    below `kept` of them. Words are only looked at where `words` says so.
+    `by` names the field that groups are of, if they are not the sources. Documents are taken where the upper half of their
+    hash is below `share` of all hashes, and may be kept where it is below `kept` of them. Words are only looked at where
+    `words` says so.
     """
 
     input: Unit
     number: int
+    by: str | None
     share: float
     kept: float
     seed: int
@@ -166,24 +167,22 @@ class TextTask:
 
     def _documents(self, out: TextSums) -> Iterator[tuple[str, pa.LargeStringArray]]:
         """(group, documents), of each batch that is read; adds to `out` the records that have no group."""
-        unit = self.input
-        for piece in unit.slices:
-            batches = read(piece, text=unit.text, id=unit.id, max_record_bytes=self.max_record_bytes)
-            for batch in in_phase("parse", batches):
-                texts, groups = batch.texts, batch.ids
-                out.without_group += sum(letter.reason in _NO_GROUP for letter in batch.rejected)
-                keep = pc.greater(pc.binary_length(texts), 0)
-                if self.share < 1.0 and len(texts):
-                    keep = pc.and_(keep, pa.array(_below(document_keys(texts, self.seed), self.share)))
-                if groups is None and unit.id is not None and len(texts):
-                    raise DataError(f"{piece.file.uri}: plain text has no field {unit.id!r} to group by")
-                texts = texts.filter(keep)
-                if groups is None:
-                    yield unit.source, texts
-                    continue
-                groups = groups.filter(keep)
-                for name in pc.unique(groups).to_pylist():
-                    yield name, texts.filter(pc.equal(groups, name))
+        unit = self.input if self.by is None else self.input.also(self.by)
+        for batch in Intake(unit, self.max_record_bytes).documents():
+            groups = None if self.by is None else as_strings(batch, self.by)
+            keep = np.ones(len(batch), np.bool_)
+            if groups is not None:
+                keep &= groups.is_valid().to_numpy(zero_copy_only=False)
+                out.without_group += len(batch) - int(np.count_nonzero(keep))
+            if self.share < 1.0:
+                keep &= _below(document_keys(batch.content, self.seed), self.share)
+            texts = batch.content.filter(pa.array(keep))
+            if groups is None:
+                yield unit.source, texts
+                continue
+            groups = groups.filter(pa.array(keep))
+            for name in pc.unique(groups).to_pylist():
+                yield name, texts.filter(pc.equal(groups, name))
 
 
 class _Sums:
@@ -284,7 +283,8 @@ def read_text(
     share = min(1.0, limit / max(1, size))
     tasks = [
         TextTask(
-            input=replace(unit, id=options.by),
+            input=unit,
+            by=options.by,
             number=number,
             share=share,
             kept=min(1.0, share * KEPT_IN_ALL / max(1, min(limit, total))),
@@ -319,6 +319,17 @@ def _identity(unit: Unit) -> list[object]:
 
 def _below(hashes: npt.NDArray[np.uint64], share: float) -> npt.NDArray[np.bool_]:
     return hashes >> np.uint64(32) < np.uint64(int(share * 2.0**32))
+
+
+def as_strings(batch: DocumentBatch, name: str) -> pa.LargeStringArray:
+    """A field of documents as text; raises RecipeError for one whose values are no single ones."""
+    values = batch.fields[name]
+    try:
+        return values.cast(pa.large_string())
+    except (pa.ArrowNotImplementedError, pa.ArrowInvalid) as error:
+        raise RecipeError(
+            f"{batch.uri}: column {name!r} is of type {values.type}, and documents cannot be grouped by it"
+        ) from error
 
 
 def _beginnings(texts: pa.LargeStringArray) -> pa.LargeStringArray:

@@ -13,17 +13,20 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.json
 
+from pairloom.pipeline.inputs.listing import list_inputs
 from pairloom.pipeline.inputs.readers import read
-from pairloom.pipeline.inputs.units import Source, list_inputs, plan_units
+from pairloom.pipeline.inputs.slices import Fields, Limits
+from pairloom.pipeline.inputs.units import plan_units
+from pairloom.pipeline.recipe import CorpusSource
 
 BLOCK = 16 << 20
 
 
 def ours(path):
-    source = Source(name="bench", paths=(str(path),))
+    source = CorpusSource(name="bench", paths=(str(path),))
     for unit in plan_units(source, list_inputs(source), 1 << 40):
         for piece in unit.slices:
-            yield from (batch.texts for batch in read(piece, text="text", id=None, batch_bytes=BLOCK))
+            yield from (batch.content for batch in read(piece, Fields(), Limits(batch_bytes=BLOCK)))
 
 
 def blocks(data):

@@ -16,6 +16,7 @@ from pairloom.pipeline import Recipe, open_dataset, run
 from pairloom.pipeline.audit.verify import verify
 from pairloom.pipeline.flow.events import Event, StepFinished, StepStarted
 from pairloom.pipeline.generations.retokenize import retokenize, rollback, unchanged
+from pairloom.pipeline.inputs.readers import READERS
 from pairloom.pipeline.stages.exchange.files import Exchanged
 from pairloom.pipeline.stages.exchange.partitions import Splits
 from pairloom.pipeline.stages.pack.rows import RowSettings
@@ -458,7 +459,7 @@ def test_a_tick_opens_no_input(tmp_path: Path, vocabulary: str, monkeypatch: pyt
     recipe = recipe_for(tmp_path, vocabulary)
     run(recipe)
     assert unchanged(recipe)
-    monkeypatch.setattr("pairloom.pipeline.inputs.units.row_group_bytes", lambda _: pytest.fail("was opened"))
+    monkeypatch.setattr(READERS.get("parquet"), "blocks", lambda *_: pytest.fail("was opened"))
     assert unchanged(recipe)
     pq.write_table(table, tmp_path / "in" / "b.parquet")
     assert not unchanged(recipe)

@@ -9,9 +9,11 @@ import pytest
 import zstandard
 
 from pairloom.operators.errors import DataError, RecipeError
+from pairloom.pipeline.inputs.listing import list_inputs
 from pairloom.pipeline.inputs.readers import read
-from pairloom.pipeline.inputs.units import Source, list_inputs, plan_units
-from pairloom.pipeline.recipe import parse_recipe
+from pairloom.pipeline.inputs.slices import Fields, Limits
+from pairloom.pipeline.inputs.units import plan_units
+from pairloom.pipeline.recipe import CorpusSource, parse_recipe
 
 LIMIT = 1 << 20
 UNPACKED = 256 << 20
@@ -25,12 +27,12 @@ def test_a_bomb_of_one_record_is_stopped_at_the_limit(tmp_path: Path, name: str,
     path = tmp_path / f"{name}.{compression}"
     path.write_bytes(pack(head + b"a" * UNPACKED))
     assert path.stat().st_size < UNPACKED // 500
-    source = Source(name="s", paths=(str(path),))
+    source = CorpusSource(name="s", paths=(str(path),))
     (unit,) = plan_units(source, list_inputs(source), 1 << 30)
     tracemalloc.start()
     try:
         with pytest.raises(DataError, match=rf"longer than {LIMIT} bytes \(max_record_bytes\)"):
-            list(read(unit.slices[0], text="text", id=None, max_record_bytes=LIMIT))
+            list(read(unit.slices[0], Fields(), Limits(max_record_bytes=LIMIT)))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

@@ -39,7 +39,7 @@ class Reader(ABC):
     anywhere: ClassVar[bool] = False
     """Whether an uncompressed file may be cut at any byte: a slice of it means the records that start in it."""
 
-    def blocks(self, file: InputFile) -> Sequence[int] | None:  # noqa: ARG002
+    def blocks(self, file: InputFile) -> Sequence[int] | None:
         """The weights of the parts between which a file may be cut, such as row groups; None where it stays whole.
 
         Raises DataError for a file that is not whole, StorageError when storage fails.

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
-
 import pyarrow as pa
 
 from pairloom.operators.documents import DeadLetter, DocumentBatch, excerpt_of

@@ -51,7 +51,7 @@ class CountTask(UnitTask):
         """Everything that decides the bytes."""
         return {
             "slices": [slice_identity(piece) for piece in self.input.slices],
-            "text": self.input.text,
+            "text": self.input.fields.text,
             "cut": self.cut.counted,
             "normalizer": self.normalizer,
             "parts": self.parts,
@@ -74,7 +74,7 @@ class CountTask(UnitTask):
             counters["pieces"] = WordCounter(self.cut.weaker)
         for batch in intake.documents():
             with phase("count"):
-                texts = normalize(batch.texts, self.normalizer)
+                texts = normalize(batch.content, self.normalizer)
                 for counter in counters.values():
                     counter.add(texts)
         for role in list(counters):

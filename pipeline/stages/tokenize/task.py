@@ -13,13 +13,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pairloom.operators import Vocabulary
+from pairloom.operators.documents import DocumentBatch
 from pairloom.operators.encode.columns import Encoded, encode_column
 from pairloom.operators.errors import CorruptionError
 from pairloom.operators.schema import INPUT_IDS, shard_schema
 from pairloom.pipeline.flow.attempt import Attempt, UnitTask
 from pairloom.pipeline.flow.job import Job, dead_letters
 from pairloom.pipeline.identity import unit_id
-from pairloom.pipeline.inputs.intake import Documents, Intake, slice_identity
+from pairloom.pipeline.inputs.intake import Intake, slice_identity
 from pairloom.pipeline.inputs.units import Unit
 from pairloom.pipeline.phases import elapsed, phase
 from pairloom.pipeline.recipe import Recipe
@@ -125,8 +126,8 @@ class TokenizeTask(UnitTask):
 
     def _settings(self) -> dict[str, object]:
         return {
-            "text": self.input.text,
-            "id": self.input.id,
+            "text": self.input.fields.text,
+            "id": self.input.fields.id,
             "vocabulary": self.vocabulary,
             "prepend": self.prepend,
             "append": self.append,
@@ -139,34 +140,22 @@ class TokenizeTask(UnitTask):
         """A slice that is read and encoded; `met` receives how the vocabulary met its text."""
         for batch in self.documents(intake, number, vocabulary):
             with phase("encode"):
-                found = self._encode(batch.texts, vocabulary)
+                found = self._encode(batch.content, vocabulary)
             encoded = found.ids
-            met.append(self._coverage(batch.texts, found))
+            met.append(self._coverage(batch.content, found))
             intake.add_tokens(len(encoded.values))
-            ids = batch.ids if batch.ids is not None else pa.nulls(len(batch.texts), pa.large_string())
-            where = pa.array(np.full(len(batch.texts), number, np.int32))
-            columns = [where, batch.rows, ids, encoded.cast(schema.field(INPUT_IDS).type)]
+            ids = batch.id if batch.id is not None else pa.nulls(len(batch), pa.large_string())
+            where = pa.array(np.full(len(batch), number, np.int32))
+            columns = [where, batch.row, ids, encoded.cast(schema.field(INPUT_IDS).type)]
             yield pa.RecordBatch.from_arrays(columns, schema=schema)
 
-    def documents(self, intake: Intake, number: int, vocabulary: Vocabulary) -> Iterator[Documents]:
+    def documents(self, intake: Intake, number: int, vocabulary: Vocabulary) -> Iterator[DocumentBatch]:
         """The documents of a slice that are tokenized, batch by batch; the others go to the intake's ledger."""
         for batch in intake.slice(number):
             refusing = self.special_tokens_in_text == "error"
-            kept = self._without_special_tokens(batch, vocabulary, intake) if refusing else batch
-            if len(kept.texts):
+            kept = intake.lose(_without_special_tokens(batch, vocabulary)) if refusing else batch
+            if len(kept):
                 yield kept
-
-    def _without_special_tokens(self, batch: Documents, vocabulary: Vocabulary, intake: Intake) -> Documents:
-        found = vocabulary.find_special_tokens(batch.texts)
-        for index in np.flatnonzero(found.to_numpy(zero_copy_only=False)):
-            intake.reject(batch, int(index), SPECIAL_TOKEN_IN_TEXT, "the text spells a special token")
-        keep = pc.invert(found)
-        return Documents(
-            slice=batch.slice,
-            texts=batch.texts.filter(keep),
-            ids=None if batch.ids is None else batch.ids.filter(keep),
-            rows=batch.rows.filter(keep),
-        )
 
     def _encode(self, texts: pa.LargeStringArray, vocabulary: Vocabulary) -> Encoded:
         parse = self.special_tokens_in_text == "parse"
@@ -196,6 +185,12 @@ class TokenizeTask(UnitTask):
             raise CorruptionError(
                 f"{self.label}: id {values.max()} is not in the vocabulary of {len(vocabulary)} tokens: this is a bug"
             )
+
+
+def _without_special_tokens(batch: DocumentBatch, vocabulary: Vocabulary) -> DocumentBatch:
+    """The documents whose text spells no special token; the others are rejected."""
+    found = vocabulary.find_special_tokens(batch.content)
+    return batch.reject(found, SPECIAL_TOKEN_IN_TEXT, "the text spells a special token")
 
 
 def tokenize_task(

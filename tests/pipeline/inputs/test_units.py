@@ -13,11 +13,15 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from pairloom.operators.errors import DataError, RecipeError
-from pairloom.pipeline.inputs.listing import matcher
+from pairloom.pipeline.inputs.listing import list_inputs
+from pairloom.pipeline.inputs.patterns import matcher
 from pairloom.pipeline.inputs.readers import read
-from pairloom.pipeline.inputs.units import InputFile, Source, list_inputs, plan_units
+from pairloom.pipeline.inputs.slices import Fields, InputFile
+from pairloom.pipeline.inputs.units import plan_units
+from pairloom.pipeline.recipe import CorpusSource
 
 
 def touch(path, data=b"x"):
@@ -31,7 +35,7 @@ def names(source, root):
 
 
 def source(root, *paths, exclude=(), **rest):
-    return Source(name="s", paths=tuple(f"{root}/{path}" for path in paths), exclude=exclude, **rest)
+    return CorpusSource(name="s", paths=tuple(f"{root}/{path}" for path in paths), exclude=exclude, **rest)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +79,9 @@ def test_a_uri_and_a_path_are_one_file(tmp_path, monkeypatch):
     touch(tmp_path / "a.txt")
     monkeypatch.chdir(tmp_path)
     found = list_inputs(
-        Source(name="s", paths=("a.txt", f"file://{tmp_path}/a.txt", f"{tmp_path}/../{tmp_path.name}/*.txt"))
+        CorpusSource(
+            name="s", paths=("a.txt", f"file://{tmp_path}/a.txt", f"{tmp_path}/../{tmp_path.name}/*.txt")
+        )
     )
     assert [file.uri for file in found] == [f"file://{tmp_path}/a.txt"]
     assert found[0].size == 1
@@ -163,7 +169,7 @@ def test_paths_without_a_usable_file(tmp_path, path, says):
 )
 def test_uris_without_a_usable_file(uri):
     with pytest.raises(RecipeError):
-        list_inputs(Source(name="s", paths=(uri,)))
+        list_inputs(CorpusSource(name="s", paths=(uri,)))
 
 
 def test_literal_names_with_special_characters(tmp_path):
@@ -174,8 +180,8 @@ def test_literal_names_with_special_characters(tmp_path):
     )
     for file in list_inputs(source(tmp_path, "*.txt")):
         (unit,) = plan_units(source(tmp_path, "*.txt"), [file], 10)
-        (batch,) = read(unit.slices[0], text="text", id=None)
-        assert batch.texts.to_pylist() == ["x"]
+        (batch,) = read(unit.slices[0], Fields())
+        assert batch.content.to_pylist() == ["x"]
 
 
 def test_names_that_are_not_utf8_are_refused(tmp_path):
@@ -185,12 +191,12 @@ def test_names_that_are_not_utf8_are_refused(tmp_path):
 
 
 def test_the_library_and_the_home_folder(tmp_path, monkeypatch):
-    found = list_inputs(Source(name="s", paths=("{stdlib}/json/*.py",)))
+    found = list_inputs(CorpusSource(name="s", paths=("{stdlib}/json/*.py",)))
     assert {Path(file.uri).name for file in found} >= {"__init__.py", "decoder.py"}
     assert found[0].uri.startswith(f"file://{sysconfig.get_path('stdlib')}/json/")
     monkeypatch.setenv("HOME", str(tmp_path))
     touch(tmp_path / "a.txt")
-    assert [file.uri for file in list_inputs(Source(name="s", paths=("~/*.txt",)))] == [
+    assert [file.uri for file in list_inputs(CorpusSource(name="s", paths=("~/*.txt",)))] == [
         f"file://{tmp_path}/a.txt"
     ]
 
@@ -227,7 +233,7 @@ def sized(sizes: dict[int, int]) -> list[InputFile]:
 
 
 def cut(sizes: dict[int, int], unit_bytes: int) -> list[tuple[str, ...]]:
-    units = plan_units(Source(name="s", paths=("/in/*",)), sized(sizes), unit_bytes)
+    units = plan_units(CorpusSource(name="s", paths=("/in/*",)), sized(sizes), unit_bytes)
     return [tuple(f"{piece.file.uri} {piece.file.size}" for piece in unit.slices) for unit in units]
 
 
@@ -323,15 +329,10 @@ def test_units_cut_parquet_and_arrow_between_groups(tmp_path):
             assert sum(piece.bytes for piece in own) == file.size
             if unit_bytes == 1:
                 assert len(own) == groups
-            got = [
-                t
-                for piece in own
-                for batch in read(piece, text="text", id=None)
-                for t in batch.texts.to_pylist()
-            ]
+            got = [t for piece in own for batch in read(piece, Fields()) for t in batch.content.to_pylist()]
             assert got == table["text"].to_pylist()
             for piece in own:
-                assert sum(batch.bytes_read for batch in read(piece, text="text", id=None)) == piece.bytes
+                assert sum(batch.bytes_read for batch in read(piece, Fields())) == piece.bytes
 
 
 def test_remote_listing_follows_the_same_rules():
@@ -341,7 +342,7 @@ def test_remote_listing_follows_the_same_rules():
     try:
 
         def found(*paths, exclude=()):
-            files = list_inputs(Source(name="s", paths=paths, exclude=exclude))
+            files = list_inputs(CorpusSource(name="s", paths=paths, exclude=exclude))
             return [file.uri.rpartition("corpus/")[2] for file in files]
 
         assert found("memory://corpus/**/*.txt", "memory://corpus/a.txt") == ["a.txt", "d/b.txt", "d/e/c.txt"]
@@ -352,12 +353,12 @@ def test_remote_listing_follows_the_same_rules():
             found("memory://corpus/d")
         with pytest.raises(RecipeError, match="no such file"):
             found("memory://corpus/missing.txt")
-        (file,) = list_inputs(Source(name="s", paths=("memory://corpus/a.txt",)))
+        (file,) = list_inputs(CorpusSource(name="s", paths=("memory://corpus/a.txt",)))
         assert file.version
         fs.pipe("/corpus/a.txt", b"y")
-        (unit,) = plan_units(Source(name="s", paths=("memory://corpus/a.txt",)), [file], 10)
+        (unit,) = plan_units(CorpusSource(name="s", paths=("memory://corpus/a.txt",)), [file], 10)
         with pytest.raises(DataError, match="changed during the run"):
-            list(read(unit.slices[0], text="text", id=None))
+            list(read(unit.slices[0], Fields()))
     finally:
         fs.rm("/corpus", recursive=True)
 
@@ -375,8 +376,8 @@ def test_remote_listing_follows_the_same_rules():
     ],
 )
 def test_sources_are_checked(wrong):
-    with pytest.raises(RecipeError):
-        Source(**({"name": "s", "paths": ("x",)} | wrong))
+    with pytest.raises(ValidationError):
+        CorpusSource(**({"name": "s", "paths": ("x",)} | wrong))
 
 
 def test_files_are_values():

@@ -15,8 +15,11 @@ import pytest
 import zstandard
 
 from pairloom.operators.errors import DataError
+from pairloom.pipeline.inputs.listing import list_inputs
 from pairloom.pipeline.inputs.readers import read
-from pairloom.pipeline.inputs.units import Source, list_inputs, plan_units
+from pairloom.pipeline.inputs.slices import Fields, Limits
+from pairloom.pipeline.inputs.units import plan_units
+from pairloom.pipeline.recipe import CorpusSource
 
 GOOD = b'{"text":"a"}\n'
 MANY = b"".join(json.dumps({"text": f"line {k} " + "é" * (k % 50)}).encode() + b"\n" for k in range(5000))
@@ -86,14 +89,14 @@ def check(folder, case):
     """Read the case's file, and compare what comes out of it."""
     path = folder / case.name
     path.write_bytes(case.data)
-    source = Source(name="s", paths=(str(path),), id=case.id)
+    source = CorpusSource(name="s", paths=(str(path),), id=case.id)
 
     def run():
         (unit,) = plan_units(source, list_inputs(source), 1 << 30)
         return [
             batch
             for piece in unit.slices
-            for batch in read(piece, text="text", id=case.id, **(case.limits or {}))
+            for batch in read(piece, Fields(id=case.id), Limits(**(case.limits or {})))
         ]
 
     if case.error is not None:
@@ -103,17 +106,17 @@ def check(folder, case):
         assert len(str(caught.value)) < 600
         return
     batches = run()
-    assert [text for batch in batches for text in batch.texts.to_pylist()] == case.texts
+    assert [text for batch in batches for text in batch.content.to_pylist()] == case.texts
     letters = [letter for batch in batches for letter in batch.rejected]
     assert [(letter.position, letter.reason) for letter in letters] == list(case.dead)
     numbers = sorted(
-        [n for batch in batches for n in batch.rows.tolist()] + [letter.row for letter in letters]
+        [n for batch in batches for n in batch.row.to_pylist()] + [letter.row for letter in letters]
     )
     assert numbers == list(range(len(case.texts) + len(case.dead)))
     assert sum(batch.bytes_read for batch in batches) == len(case.data)
     for batch in batches:
-        batch.texts.validate(full=True)
-        assert batch.texts.null_count == 0
+        batch.content.validate(full=True)
+        assert batch.content.null_count == 0
     for letter in letters:
         assert letter.uri == f"file://{path}"
         assert letter.detail

@@ -8,8 +8,11 @@ import pytest
 
 from pairloom.operators.errors import DataError
 from pairloom.pipeline.inputs import storage
+from pairloom.pipeline.inputs.listing import list_inputs
 from pairloom.pipeline.inputs.readers import read
-from pairloom.pipeline.inputs.units import Source, list_inputs, plan_units
+from pairloom.pipeline.inputs.slices import Fields
+from pairloom.pipeline.inputs.units import plan_units
+from pairloom.pipeline.recipe import CorpusSource
 from tests.pipeline.inputs.readers.cases import (
     GOOD,
     GZIP,
@@ -32,7 +35,7 @@ def test_a_file_that_changes_after_planning(tmp_path, name, change):
     }
     data = kinds.get(name, GOOD)
     path.write_bytes(data)
-    source = Source(name="s", paths=(str(path),))
+    source = CorpusSource(name="s", paths=(str(path),))
     (unit,) = plan_units(source, list_inputs(source), 1 << 30)
     if change == "gone":
         path.unlink()
@@ -42,7 +45,7 @@ def test_a_file_that_changes_after_planning(tmp_path, name, change):
     else:
         path.write_bytes(data + b"\n" if change == "longer" else data[:-1])
     with pytest.raises(DataError, match="changed during the run"):
-        list(read(unit.slices[0], text="text", id=None))
+        list(read(unit.slices[0], Fields()))
 
 
 @pytest.mark.parametrize("name", ["x.jsonl", "x.txt.gz"])
@@ -50,7 +53,7 @@ def test_a_file_that_shrinks_while_it_is_read(tmp_path, name):
     path = tmp_path / name
     data = MANY * 30 if name == "x.jsonl" else gzip.compress(random.Random(1).randbytes(5 << 20))
     path.write_bytes(data)
-    source = Source(name="s", paths=(str(path),))
+    source = CorpusSource(name="s", paths=(str(path),))
     (unit,) = plan_units(source, list_inputs(source), 1 << 30)
 
     real = storage._open
@@ -64,6 +67,6 @@ def test_a_file_that_shrinks_while_it_is_read(tmp_path, name):
     storage._open = opened
     try:
         with pytest.raises(DataError, match="changed during the run: ended at byte"):
-            list(read(unit.slices[0], text="text", id=None))
+            list(read(unit.slices[0], Fields()))
     finally:
         storage._open = real

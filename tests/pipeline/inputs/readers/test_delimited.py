@@ -7,8 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pairloom.pipeline.inputs.listing import list_inputs
 from pairloom.pipeline.inputs.readers import read
-from pairloom.pipeline.inputs.units import Source, list_inputs, plan_units
+from pairloom.pipeline.inputs.slices import Fields, Limits
+from pairloom.pipeline.inputs.units import plan_units
+from pairloom.pipeline.recipe import CorpusSource
 
 cells = st.text(st.characters(codec="utf-8") | st.sampled_from('",\n\r\t\x00\ufeff'), max_size=12)
 
@@ -19,11 +22,11 @@ def folder(tmp_path_factory):
 
 
 def outcome(path, batch_bytes):
-    source = Source(name="s", paths=(str(path),))
+    source = CorpusSource(name="s", paths=(str(path),))
     (unit,) = plan_units(source, list_inputs(source), 1 << 30)
     texts, letters, size = [], [], 0
-    for batch in read(unit.slices[0], text="text", id="id", batch_bytes=batch_bytes):
-        texts += zip(batch.rows.tolist(), batch.texts.to_pylist(), batch.ids.to_pylist(), strict=True)
+    for batch in read(unit.slices[0], Fields(id="id"), Limits(batch_bytes=batch_bytes)):
+        texts += zip(batch.row.to_pylist(), batch.content.to_pylist(), batch.id.to_pylist(), strict=True)
         letters += [(letter.row, letter.reason) for letter in batch.rejected]
         size += batch.bytes_read
     assert size == path.stat().st_size

@@ -10,9 +10,12 @@ import zstandard
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from pairloom.pipeline.inputs.listing import list_inputs
 from pairloom.pipeline.inputs.readers import read
-from pairloom.pipeline.inputs.readers.json_line import Accepted, read_line
-from pairloom.pipeline.inputs.units import InputFile, Slice, Source, list_inputs, plan_units
+from pairloom.pipeline.inputs.readers._json_line import Accepted, read_line
+from pairloom.pipeline.inputs.slices import Fields, InputFile, Limits, Slice
+from pairloom.pipeline.inputs.units import plan_units
+from pairloom.pipeline.recipe import CorpusSource
 
 texts = st.text(st.characters(codec="utf-8"), max_size=40) | st.sampled_from(
     ["", "a\nb", '"', "\\", "é" * 9, "😀x" * 5]
@@ -72,14 +75,14 @@ lines = st.lists(
 )
 
 
-def by_the_library(data, text, id_field, skip=0):
+def by_the_library(data, fields, skip=0):
     """Records and dead letters as the rules say, line by line; `skip` bytes were in front of `data`."""
     taken, refused, row, at = [], [], 0, skip
     for line in data.split(b"\n"):
         if line.strip(b" \t\r"):
-            outcome = read_line(line, text, id_field)
+            outcome = read_line(line, fields)
             if isinstance(outcome, Accepted):
-                taken.append((row, outcome.text, outcome.id))
+                taken.append((row, outcome.text, outcome.id, *outcome.extra))
             else:
                 refused.append((row, f"byte {at}", outcome.reason, outcome.detail))
             row += 1
@@ -93,18 +96,20 @@ def stored(tmp_path_factory, data, name):
     return path
 
 
-def outcome(pieces, text, id_field, **limits):
+def outcome(pieces, fields, **limits):
     taken, refused, size = [], [], 0
     for piece in pieces:
         row = 0
-        for batch in read(piece, text=text, id=id_field, **limits):
-            batch.texts.validate(full=True)
-            ids = batch.ids.to_pylist() if id_field else [None] * len(batch.texts)
-            assert batch.records == len(batch.rows) + len(batch.rejected)
-            numbers = sorted([*batch.rows.tolist(), *(letter.row for letter in batch.rejected)])
+        for batch in read(piece, fields, Limits(**limits)):
+            for array in (batch.content, *batch.fields.values()):
+                array.validate(full=True)
+            ids = batch.id.to_pylist() if fields.id else [None] * len(batch)
+            others = [batch.fields[name].to_pylist() for name in fields.extra]
+            assert batch.records == len(batch.row) + len(batch.rejected)
+            numbers = sorted([*batch.row.to_pylist(), *(letter.row for letter in batch.rejected)])
             assert numbers == list(range(row, row + batch.records))
             row += batch.records
-            taken += zip(batch.rows.tolist(), batch.texts.to_pylist(), ids, strict=True)
+            taken += zip(batch.row.to_pylist(), batch.content.to_pylist(), ids, *others, strict=True)
             refused += [
                 (letter.row, letter.position, letter.reason, letter.detail) for letter in batch.rejected
             ]
@@ -115,7 +120,9 @@ def outcome(pieces, text, id_field, **limits):
 
 def whole(path):
     (unit,) = plan_units(
-        Source(name="s", paths=(str(path),)), list_inputs(Source(name="s", paths=(str(path),))), 1 << 40
+        CorpusSource(name="s", paths=(str(path),)),
+        list_inputs(CorpusSource(name="s", paths=(str(path),))),
+        1 << 40,
     )
     return unit.slices
 
@@ -126,14 +133,19 @@ def folder(tmp_path_factory):
 
 
 @settings(max_examples=400)
-@given(lines, st.sampled_from([None, "id", "x", "text"]), st.booleans())
-@example([b'{"text":"a"}{"text":"b"}'], None, True)
-@example([b"null"], None, True)
-@example([b'{"text":"a"} null'], None, False)
-@example([b'{"text":"a","id":-0}', b'{"text":"a","id":1.0}', b'{"text":"a","id":true}'], "id", True)
-@example([b'{"te\\u0078t":"a"}', b'{"text":1,"text":"b"}', b'{"text":"b","text":null}'], None, True)
+@given(
+    lines,
+    st.sampled_from([None, "id", "x", "text"]),
+    st.booleans(),
+    st.sampled_from([(), ("x",), ("id", "é", "x")]),
+)
+@example([b'{"text":"a"}{"text":"b"}'], None, True, ())
+@example([b"null"], None, True, ())
+@example([b'{"text":"a"} null'], None, False, ())
+@example([b'{"text":"a","id":-0}', b'{"text":"a","id":1.0}', b'{"text":"a","id":true}'], "id", True, ())
+@example([b'{"te\\u0078t":"a"}', b'{"text":1,"text":"b"}', b'{"text":"b","text":null}'], None, True, ())
 @example(
-    [b'{"text":"\\ud800\\ud83d\\ude00"}', b'{"text":"\\ud83d\\ude00"}', b'{"text":"\\ud83d"}'], None, True
+    [b'{"text":"\\ud800\\ud83d\\ude00"}', b'{"text":"\\ud83d\\ude00"}', b'{"text":"\\ud83d"}'], None, True, ()
 )
 @example(
     [
@@ -142,15 +154,29 @@ def folder(tmp_path_factory):
     ],
     None,
     True,
+    (),
 )
-@example([b'{"text":"a","x":' + b"9" * 5000 + b"}", b'{"text":"a","x":1e999}'], "x", True)
-@example([b'{"text":"2020-01-01T00:00:00Z","id":"1"}'], "id", True)
-def test_the_compiled_reader_means_what_the_library_means(folder, some, id_field, ended):
+@example([b'{"text":"a","x":' + b"9" * 5000 + b"}", b'{"text":"a","x":1e999}'], "x", True, ())
+@example([b'{"text":"2020-01-01T00:00:00Z","id":"1"}'], "id", True, ())
+@example(
+    [b'{"text":"a","x":-0,"id": [1, "\\u00e9" ] ,"y":{}}', b'{"x":true,"text":"b","id":1.50}'],
+    None,
+    True,
+    ("x", "id"),
+)
+@example(
+    [b'{"text":"a","x":{"a":"\\ud800"}}', b'{"text":"a","x":"\\ud800"}', b'{"text":"a","x":NaN}'],
+    None,
+    True,
+    ("x",),
+)
+def test_the_compiled_reader_means_what_the_library_means(folder, some, id_field, ended, extra):
     data = b"\n".join(some) + (b"\n" if ended and some else b"")
     path = folder / "x.jsonl"
     path.write_bytes(data)
     bom = 3 if data.startswith(b"\xef\xbb\xbf") else 0
-    assert outcome(whole(path), "text", id_field) == by_the_library(data[bom:], "text", id_field, bom)
+    fields = Fields(id=id_field, extra=extra)
+    assert outcome(whole(path), fields) == by_the_library(data[bom:], fields, bom)
 
 
 @given(lines, st.sampled_from([b"\n", b"\r\n"]), st.booleans(), st.integers(1, 60), st.integers(1, 60))
@@ -158,12 +184,12 @@ def test_any_cut_gives_the_same_records(folder, some, newline, ended, unit_bytes
     data = newline.join(some) + (newline if ended and some else b"")
     path = folder / "cut.jsonl"
     path.write_bytes(data)
-    source = Source(name="s", paths=(str(path),), id="id")
+    source = CorpusSource(name="s", paths=(str(path),), id="id")
     units = plan_units(source, list_inputs(source), unit_bytes)
     pieces = [piece for unit in units for piece in unit.slices]
     assert all(unit.bytes <= unit_bytes for unit in units)
-    taken, refused = outcome(pieces, "text", "id", batch_bytes=batch_bytes)
-    all_taken, all_refused = outcome(whole(path), "text", "id")
+    taken, refused = outcome(pieces, Fields(id="id"), batch_bytes=batch_bytes)
+    all_taken, all_refused = outcome(whole(path), Fields(id="id"))
     assert [t[1:] for t in taken] == [t[1:] for t in all_taken]
     assert [r[1:] for r in refused] == [r[1:] for r in all_refused]
 
@@ -177,8 +203,8 @@ def test_compressed_members_hold_what_the_plain_file_holds(folder, some, batch_b
     cuts = np.linspace(0, len(data), members + 1).astype(int)
     packed = folder / f"packed.jsonl.{kind}"
     packed.write_bytes(b"".join(compress(data[a:b]) for a, b in pairwise(cuts)))
-    assert outcome(whole(packed), "text", "id", batch_bytes=batch_bytes) == outcome(
-        whole(plain), "text", "id"
+    assert outcome(whole(packed), Fields(id="id"), batch_bytes=batch_bytes) == outcome(
+        whole(plain), Fields(id="id")
     )
 
 
@@ -186,9 +212,9 @@ def test_a_line_over_many_ranges_is_read_once(tmp_path):
     path = tmp_path / "long.jsonl"
     rows = ["a", "b" * 5_000_000, "c", "", "d" * 3_000_000]
     path.write_text("".join(json.dumps({"text": row}) + "\n\n" for row in rows))
-    source = Source(name="s", paths=(str(path),))
+    source = CorpusSource(name="s", paths=(str(path),))
     units = plan_units(source, list_inputs(source), 100_000)
-    taken, refused = outcome([p for u in units for p in u.slices], "text", None, batch_bytes=1000)
+    taken, refused = outcome([p for u in units for p in u.slices], Fields(), batch_bytes=1000)
     assert [row[1] for row in taken] == rows
     assert refused == []
 
@@ -198,9 +224,9 @@ def test_remote_ranges_read_like_local_ones():
     fs = fsspec.filesystem("memory")
     data = b"".join(json.dumps({"text": "é" * k, "id": k}).encode() + b"\r\n" for k in range(200))
     fs.pipe("/readers/x.jsonl", data)
-    source = Source(name="s", paths=("memory://readers/*.jsonl",), id="id")
+    source = CorpusSource(name="s", paths=("memory://readers/*.jsonl",), id="id")
     units = plan_units(source, list_inputs(source), 777)
-    taken, refused = outcome([p for u in units for p in u.slices], "text", "id", batch_bytes=100)
+    taken, refused = outcome([p for u in units for p in u.slices], Fields(id="id"), batch_bytes=100)
     assert [(t, i) for _, t, i in taken] == [("é" * k, str(k)) for k in range(200)]
     assert refused == []
     fs.rm("/readers", recursive=True)

@@ -11,29 +11,33 @@ import tracemalloc
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 import zstandard
 
-from pairloom.operators.errors import RecipeError, StorageError
-from pairloom.pipeline.inputs.readers import DeadLetter, read
-from pairloom.pipeline.inputs.readers.batch import excerpt_of
-from pairloom.pipeline.inputs.units import Source, list_inputs, plan_units
+from pairloom.operators.documents import DeadLetter, excerpt_of
+from pairloom.operators.errors import DataError, RecipeError, StorageError
+from pairloom.pipeline.inputs.listing import list_inputs
+from pairloom.pipeline.inputs.readers import read
+from pairloom.pipeline.inputs.slices import Fields, Limits
+from pairloom.pipeline.inputs.units import plan_units
+from pairloom.pipeline.recipe import CorpusSource
 
 WORDS = ["", "a", "é", "日本語", "😀" * 3, "x" * 300, "a\nb", "tail"]
 
 
 def slices(path, unit_bytes=1 << 40):
-    source = Source(name="s", paths=(str(path),))
+    source = CorpusSource(name="s", paths=(str(path),))
     return [piece for unit in plan_units(source, list_inputs(source), unit_bytes) for piece in unit.slices]
 
 
 def batches(path, id_field=None, **limits):
-    return [batch for piece in slices(path) for batch in read(piece, text="text", id=id_field, **limits)]
+    return [batch for piece in slices(path) for batch in read(piece, Fields(id=id_field), Limits(**limits))]
 
 
 def texts(path, **limits):
-    return [text for batch in batches(path, **limits) for text in batch.texts.to_pylist()]
+    return [text for batch in batches(path, **limits) for text in batch.content.to_pylist()]
 
 
 STRINGS = pa.array(WORDS, pa.string())
@@ -87,9 +91,9 @@ def test_every_type_of_id_column(tmp_path, ids, kind):
         with pa.ipc.new_file(path, table.schema) as writer:
             writer.write_table(table)
     (batch,) = batches(path, id_field="id")
-    assert batch.texts.to_pylist() == ["x", "y", "z"]
+    assert batch.content.to_pylist() == ["x", "y", "z"]
     expected = [value.decode() if isinstance(value, bytes) else str(value) for value in ids.to_pylist()]
-    assert batch.ids.to_pylist() == expected
+    assert batch.id.to_pylist() == expected
 
 
 def test_json_ids_are_strings_or_whole_numbers(tmp_path):
@@ -99,23 +103,23 @@ def test_json_ids_are_strings_or_whole_numbers(tmp_path):
         "".join(json.dumps({"id": one, "text": "t"}) + "\n" for one in given) + '{"id":-0,"text":"t"}'
     )
     (batch,) = batches(path, id_field="id")
-    assert batch.ids.to_pylist() == ["a", "", "0", "-7", str(10**30), "é\n", "0"]
-    assert batches(path)[0].ids is None
+    assert batch.id.to_pylist() == ["a", "", "0", "-7", str(10**30), "é\n", "0"]
+    assert batches(path)[0].id is None
 
 
 def test_text_and_id_may_be_one_field(tmp_path):
     path = tmp_path / "x.jsonl"
     path.write_text('{"text":"\\u00e9a"}\n' * 100)
     (batch,) = batches(path, id_field="text")
-    assert batch.texts.to_pylist() == batch.ids.to_pylist() == ["éa"] * 100
+    assert batch.content.to_pylist() == batch.id.to_pylist() == ["éa"] * 100
 
 
 def test_a_text_file_gives_no_id(tmp_path):
     path = tmp_path / "x.txt"
     path.write_bytes(b"\xef\xbb\xbfa\r\n")
     (batch,) = batches(path, id_field="anything")
-    assert batch.ids is None
-    assert batch.texts.to_pylist() == ["\ufeffa\r\n"]
+    assert batch.id is None
+    assert batch.content.to_pylist() == ["\ufeffa\r\n"]
 
 
 @pytest.mark.parametrize("batch_bytes", [1, 1000, 100_000, 1 << 24])
@@ -145,11 +149,11 @@ def test_batches_are_bounded_and_count_rejected_rows(tmp_path, kind, batch_bytes
         assert len([batch for batch in found if batch.records]) == 1
     row = 0
     for batch in found:
-        assert batch.texts.nbytes - 8 * len(batch.texts) - 8 <= max(batch_bytes, 64) + 2 * 900
+        assert batch.content.nbytes - 8 * len(batch.content) - 8 <= max(batch_bytes, 64) + 2 * 900
         expected = values[row : row + batch.records]
-        assert batch.texts.to_pylist() == [v for v in expected if v is not None]
-        assert batch.rows.dtype == np.int64
-        assert batch.rows.tolist() == [row + k for k, v in enumerate(expected) if v is not None]
+        assert batch.content.to_pylist() == [v for v in expected if v is not None]
+        assert batch.row.type == pa.int64()
+        assert batch.row.to_pylist() == [row + k for k, v in enumerate(expected) if v is not None]
         assert [letter.row for letter in batch.rejected] == [
             row + k for k, v in enumerate(expected) if v is None
         ]
@@ -167,7 +171,7 @@ def test_a_bomb_is_unpacked_piece_by_piece(tmp_path):
     tracemalloc.start()
     try:
         (piece,) = slices(path)
-        assert sum(batch.records for batch in read(piece, text="text", id=None, batch_bytes=1 << 20)) == 0
+        assert sum(batch.records for batch in read(piece, Fields(), Limits(batch_bytes=1 << 20))) == 0
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -181,8 +185,8 @@ def test_csv_means_what_its_writer_meant(tmp_path):
     csv.writer(sink).writerows([["text", "id"], *([v, k] for k, v in enumerate(values))])
     path.write_bytes(sink.getvalue().encode())
     (batch,) = batches(path, id_field="id")
-    assert batch.texts.to_pylist() == values
-    assert batch.ids.to_pylist() == [str(k) for k in range(len(values))]
+    assert batch.content.to_pylist() == values
+    assert batch.id.to_pylist() == [str(k) for k in range(len(values))]
 
 
 def test_dead_letters_show_what_can_be_shown(tmp_path):
@@ -207,18 +211,80 @@ def test_batches_survive_pickling(tmp_path):
     path.write_text('{"text":"a","id":1}\n{"text":"b","id":2}\n')
     (batch,) = batches(path, id_field="id")
     again = pickle.loads(pickle.dumps(batch))
-    assert again.texts == batch.texts
-    assert again.ids == batch.ids
+    assert again.content == batch.content
+    assert again.id == batch.id
     assert again.records == 2
 
 
-@pytest.mark.parametrize("wrong", [{"text": ""}, {"id": ""}, {"batch_bytes": 0}, {"max_record_bytes": 0}])
-def test_options_are_checked(tmp_path, wrong):
+@pytest.mark.parametrize(
+    ("kind", "wrong"),
+    [
+        (Fields, {"text": ""}),
+        (Fields, {"id": ""}),
+        (Fields, {"extra": ("",)}),
+        (Limits, {"batch_bytes": 0}),
+        (Limits, {"max_record_bytes": 0}),
+    ],
+)
+def test_options_are_checked(kind, wrong):
+    with pytest.raises(RecipeError):
+        kind(**wrong)
+
+
+EXTRA = {"lang": ["en", "de", None], "n": [1, 2, 3], "score": [0.5, None, 1.5]}
+
+
+def written(folder, kind, **columns):
+    """A file of three records with these fields."""
+    table, path = pa.table({"text": ["a", "", "c"], **columns}), folder / f"x.{kind}"
+    match kind:
+        case "parquet":
+            pq.write_table(table, path, row_group_size=2)
+        case "arrow":
+            with pa.ipc.new_file(path, table.schema) as writer:
+                writer.write_table(table, max_chunksize=2)
+        case "csv":
+            pa.csv.write_csv(table, path)
+        case "jsonl":
+            path.write_text("".join(json.dumps(row) + "\n" for row in table.to_pylist()))
+    return path
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv", "parquet", "arrow"])
+def test_other_fields_come_with_the_text_in_one_pass(tmp_path, kind):
+    (piece, *more) = slices(written(tmp_path, kind, **EXTRA))
+    assert not more
+    found = list(read(piece, Fields(id="n", extra=("score", "lang", "n"))))
+    assert [text for batch in found for text in batch.content.to_pylist()] == ["a", "", "c"]
+    assert [one for batch in found for one in batch.id.to_pylist()] == ["1", "2", "3"]
+    got = {name: [v for batch in found for v in batch.fields[name].to_pylist()] for name in EXTRA}
+    match kind:
+        case "jsonl":
+            assert got == EXTRA | {"n": ["1", "2", "3"], "score": ["0.5", None, "1.5"]}
+        case "csv":
+            assert got == {"n": ["1", "2", "3"], "score": ["0.5", "", "1.5"], "lang": ["en", "de", ""]}
+        case _:
+            assert got == EXTRA
+
+
+@pytest.mark.parametrize("kind", ["parquet", "arrow"])
+def test_fields_keep_the_types_that_a_file_gives_them(tmp_path, kind):
+    nested = pa.array([{"a": [1]}, {"a": []}, None])
+    words = pa.array(["x", "y", "x"]).dictionary_encode()
+    (piece,) = slices(written(tmp_path, kind, nested=nested, words=words))
+    batches = list(read(piece, Fields(extra=("nested", "words"))))
+    assert all(pa.types.is_struct(batch.fields["nested"].type) for batch in batches)
+    assert {batch.fields["words"].type for batch in batches} == {pa.string()}
+    assert [v for batch in batches for v in batch.fields["nested"].to_pylist()] == nested.to_pylist()
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet", "arrow", "txt"])
+def test_a_field_that_a_file_does_not_have(tmp_path, kind):
     path = tmp_path / "x.txt"
     path.write_text("a")
-    (piece,) = slices(path)
-    with pytest.raises(RecipeError):
-        list(read(piece, **({"text": "text", "id": None} | wrong)))
+    (piece,) = slices(path if kind == "txt" else written(tmp_path, kind))
+    with pytest.raises(DataError, match=r"(no column named|plain text has no field) 'lang'"):
+        list(read(piece, Fields(extra=("lang",))))
 
 
 def test_failing_storage_is_worth_another_attempt(tmp_path, monkeypatch):
@@ -232,7 +298,7 @@ def test_failing_storage_is_worth_another_attempt(tmp_path, monkeypatch):
 
     monkeypatch.setattr("pairloom.pipeline.inputs.storage._open", lambda uri: Broken())
     with pytest.raises(StorageError, match="Input/output error"):
-        list(read(piece, text="text", id=None))
+        list(read(piece, Fields()))
 
 
 def test_arrow_reports_failing_storage_as_such(tmp_path, monkeypatch):
@@ -246,7 +312,7 @@ def test_arrow_reports_failing_storage_as_such(tmp_path, monkeypatch):
 
     monkeypatch.setattr("pairloom.pipeline.inputs.storage._open", lambda uri: Broken(path.read_bytes()))
     with pytest.raises(StorageError, match="Input/output error"):
-        list(read(piece, text="text", id=None))
+        list(read(piece, Fields()))
 
 
 def test_reading_needs_no_cluster():
