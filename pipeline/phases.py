@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 __all__ = ["PHASES", "Usage", "elapsed", "in_phase", "leaving", "phase", "watched"]
 
-PHASES = ("read", "parse", "count", "encode", "sort", "gather", "write", "re-read", "other")
+PHASES = ("read", "parse", "steps", "count", "encode", "sort", "gather", "write", "re-read", "other")
 
 T = TypeVar("T")
 

@@ -1,6 +1,34 @@
-"""Documents, and what is done to them before anybody counts or encodes them."""
+"""Documents, and the steps that they go through before anybody counts, encodes or reports on them.
 
-from pairloom.operators.documents._batch import DocumentBatch
-from pairloom.operators.documents._letters import DeadLetter, excerpt_of
+    Reader ──▶ documents ──▶ DocumentStep ──▶ … ──▶ count, tokenize, report, verify
 
-__all__ = ["DeadLetter", "DocumentBatch", "excerpt_of"]
+A step is a class in a file of this folder that is named as it is; another distribution brings one by an entry point of the
+group `pairloom.steps`. Nothing heavy is imported until documents flow, so that a recipe is checked at once.
+"""
+
+from typing import TYPE_CHECKING
+
+from pairloom.operators.documents._step import DocumentStep, apply_step
+from pairloom.operators.lazy import lazily
+from pairloom.operators.registry import Registry
+
+if TYPE_CHECKING:
+    from pairloom.operators.documents._batch import DocumentBatch
+    from pairloom.operators.documents._letters import DeadLetter, excerpt_of
+
+__all__ = ["DOCUMENT_STEPS", "DeadLetter", "DocumentBatch", "DocumentStep", "apply_step", "excerpt_of"]
+
+DOCUMENT_STEPS: Registry[DocumentStep] = Registry(
+    kind="document step",
+    package="pairloom.operators.documents",
+    base="pairloom.operators.documents:DocumentStep",
+    group="pairloom.steps",
+)
+
+__getattr__, __dir__ = lazily(
+    "pairloom.operators.documents",
+    {
+        "pairloom.operators.documents._batch": ("DocumentBatch",),
+        "pairloom.operators.documents._letters": ("DeadLetter", "excerpt_of"),
+    },
+)

@@ -105,7 +105,7 @@ class DocumentBatch:
 
     def drop(self, mask: Any, reason: str = "") -> "DocumentBatch":
         """Without the documents where `mask` is true, which the ledger counts as left out for `reason`."""
-        lost = self._mask(mask)
+        lost = self.mask(mask)
         count = int(np.count_nonzero(lost))
         if not count:
             return self
@@ -117,7 +117,7 @@ class DocumentBatch:
 
         `detail` says what is wrong, of all of them or of each (in the order of the rejected).
         """
-        lost = self._mask(mask)
+        lost = self.mask(mask)
         places = np.flatnonzero(lost)
         if not len(places):
             return self
@@ -137,7 +137,7 @@ class DocumentBatch:
 
     def filter(self, mask: Any) -> "DocumentBatch":
         """The documents where `mask` is true. The ledger says nothing of the others: a step leaves out with `drop`."""
-        keep = self._mask(mask)
+        keep = self.mask(mask)
         return self if keep.all() else self._each(lambda array: array.filter(pa.array(keep)))
 
     def take(self, indices: Any) -> "DocumentBatch":
@@ -181,13 +181,18 @@ class DocumentBatch:
             fields={name: change(array) for name, array in self.fields.items()},
         )
 
-    def _mask(self, mask: Any) -> npt.NDArray[np.bool_]:
-        values = np.asarray(_array(mask, pa.bool_()).to_numpy(zero_copy_only=False))
-        if len(values) != len(self):
-            raise ValueError(f"a mask of {len(values)} for {len(self)} documents")
-        if values.dtype != np.bool_:
-            raise ValueError("a mask says true or false of every document, and null of none")
-        return values
+    def mask(self, mask: Any) -> npt.NDArray[np.bool_]:
+        """True and false for each document, from an array or a list; raises ValueError for anything else."""
+        given = _array(mask)
+        if len(given) != len(self):
+            raise ValueError(f"a mask of {len(given)} for {len(self)} documents")
+        if len(given) and given.type != pa.bool_():
+            raise ValueError(f"a mask is true or false, not {given.type}")
+        if given.null_count:
+            raise ValueError(
+                f"a mask says true or false of every document, and is null for {given.null_count}"
+            )
+        return np.asarray(given.cast(pa.bool_()).to_numpy(zero_copy_only=False), np.bool_)
 
 
 def _array(values: Any, kind: pa.DataType | None = None) -> pa.Array:

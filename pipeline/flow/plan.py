@@ -13,8 +13,8 @@ from pairloom.operators.shown import Shown
 from pairloom.pipeline.inputs.listing import list_inputs
 from pairloom.pipeline.inputs.slices import InputFile
 from pairloom.pipeline.inputs.storage import resolve
-from pairloom.pipeline.inputs.units import Unit, plan_units
-from pairloom.pipeline.recipe import Cut, Recipe, VocabularyChoice
+from pairloom.pipeline.inputs.units import Unit, plan_units, shaping_of
+from pairloom.pipeline.recipe import CorpusSource, Cut, Recipe, VocabularyChoice
 from pairloom.pipeline.stages import stages
 from pairloom.pipeline.store.manifest import Manifest
 
@@ -43,7 +43,7 @@ class Asked:
         """Everything about the corpus that decides its documents, for hashes."""
         return {
             "files": [[f.source, f.uri, f.size, f.version, f.format, f.compression] for f in self.files],
-            "fields": [[source.name, source.text, source.id] for source in self.recipe.corpus],
+            "fields": [_fields(source) for source in self.recipe.corpus],
         }
 
 
@@ -186,6 +186,12 @@ def _keys(asked: Asked) -> dict[str, str]:
     for stage in stages():
         keys[stage.name] = stage.key(asked, keys)
     return keys
+
+
+def _fields(source: CorpusSource) -> list[object]:
+    """What is read of the records of a source, and the steps that its documents go through, if there are any."""
+    shaping = shaping_of(source)
+    return [source.name, source.text, source.id, *([list(shaping)] if shaping else [])]
 
 
 def _check_kept(recipe: Recipe, keep: Manifest) -> None:

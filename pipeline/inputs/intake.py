@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pairloom.operators.documents import DeadLetter, DocumentBatch
+from pairloom.operators.documents import DeadLetter, DocumentBatch, apply_step
+from pairloom.operators.errors import RecipeError
 from pairloom.pipeline.flow.attempt import Attempt
 from pairloom.pipeline.inputs.readers import read
 from pairloom.pipeline.inputs.slices import Limits, Slice
 from pairloom.pipeline.inputs.units import Unit
-from pairloom.pipeline.phases import in_phase
+from pairloom.pipeline.phases import in_phase, phase
 from pairloom.pipeline.store.receipts import Ledger
 
 __all__ = ["DEAD_LETTERS", "Intake", "slice_identity"]
@@ -31,12 +32,13 @@ DEAD_LETTERS = pa.schema(
 
 @dataclass(slots=True)
 class Intake:
-    """Reads a unit slice by slice, from its start to its end, and keeps a ledger of each."""
+    """Reads a unit slice by slice, from its start to its end, applies its steps, and keeps a ledger of each slice."""
 
     unit: Unit
     max_record_bytes: int
     rejected: list[DeadLetter] = field(default_factory=list)
     ledgers: list[Ledger] = field(default_factory=list)
+    checked: bool = False
 
     def documents(self) -> Iterator[DocumentBatch]:
         """The documents that hold text, batch by batch, in order."""
@@ -50,25 +52,52 @@ class Intake:
         """
         assert number == len(self.ledgers)
         self.ledgers.append(Ledger())
+        self._check_steps()
         limits = Limits(max_record_bytes=self.max_record_bytes)
         for read_batch in in_phase("parse", read(self.unit.slices[number], self.unit.fields, limits)):
-            batch = self._filled(replace(read_batch, slice=number))
-            self.rejected += batch.rejected
+            self.rejected += read_batch.rejected
+            before = _filled(replace(read_batch, slice=number, rejected=(), bytes_read=0))
+            after, filtered, rejected = self._shaped(before)
+            batch = _filled(after)
             self.ledgers[-1] += Ledger(
                 documents_in=read_batch.records,
                 documents_out=len(batch),
-                empty=len(read_batch) - len(batch),
-                rejected=Counter(letter.reason for letter in batch.rejected),
-                bytes_in=batch.bytes_read,
+                empty=len(read_batch) - len(before) + len(after) - len(batch),
+                rejected=Counter(letter.reason for letter in (*read_batch.rejected, *rejected)),
+                filtered=filtered,
+                bytes_in=read_batch.bytes_read,
                 text_bytes=batch.bytes,
             )
+            self.rejected += rejected
             if len(batch):
-                yield replace(batch, rejected=(), bytes_read=0)
+                yield batch
 
-    @staticmethod
-    def _filled(batch: DocumentBatch) -> DocumentBatch:
-        """The documents that hold text."""
-        return batch.filter(pc.greater(pc.binary_length(batch.content), 0))
+    def _shaped(self, batch: DocumentBatch) -> tuple[DocumentBatch, Counter[str], list[DeadLetter]]:
+        """What the unit's steps make of documents, whom each left out, and whom it rejected."""
+        filtered: Counter[str] = Counter()
+        rejected: list[DeadLetter] = []
+        for step in self.unit.steps:
+            if not len(batch):
+                break
+            with phase("steps"):
+                batch = apply_step(step, batch)
+            for reason, count in batch.dropped.items():
+                filtered[f"{step.label}: {reason}" if reason else step.label] += count
+            rejected += batch.rejected
+            batch = replace(batch, dropped={}, rejected=())
+        return batch, filtered, rejected
+
+    def _check_steps(self) -> None:
+        """Raise RecipeError where the code of a step is not what it was where the run was planned."""
+        if self.checked:
+            return
+        self.checked = True
+        for step, planned in zip(self.unit.steps, self.unit.shaping, strict=True):
+            if (here := step.identity()) != planned:
+                raise RecipeError(
+                    f"the step {step.label} of source {self.unit.source!r} is not on this machine what it was where the run was "
+                    f"planned: {here} here, {planned} there; install the same version on every machine"
+                )
 
     def take(self, ledger: Ledger) -> None:
         """The next slice need not be read: what becomes of it is known."""
@@ -104,6 +133,11 @@ class Intake:
                 for name in DEAD_LETTERS.names
             ]
             writer.write(pa.RecordBatch.from_arrays(columns, schema=DEAD_LETTERS))
+
+
+def _filled(batch: DocumentBatch) -> DocumentBatch:
+    """The documents that hold text."""
+    return batch.filter(pc.greater(pc.binary_length(batch.content), 0))
 
 
 def slice_identity(piece: Slice) -> list[object]:

@@ -9,13 +9,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from itertools import accumulate, pairwise
+from typing import Any
 
+from pairloom.operators.documents import DocumentStep
 from pairloom.operators.errors import RecipeError
 from pairloom.pipeline.inputs.readers import READERS, Reader
 from pairloom.pipeline.inputs.slices import Fields, InputFile, Slice
 from pairloom.pipeline.recipe import CorpusSource
 
-__all__ = ["Unit", "plan_units"]
+__all__ = ["Unit", "plan_units", "shaping_of"]
 
 _FILES_IN_UNIT = 4096  # opening a file costs as much as reading many of its bytes
 _FOOTERS_AT_ONCE = 16
@@ -23,11 +25,23 @@ _FOOTERS_AT_ONCE = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unit:
-    """What one task works on: slices of one source, in order, and what is read of their records."""
+    """What one task works on: slices of one source, in order, what is read of their records, and what is done to these.
+
+    `shaping` holds the identities of the steps as they were where the run was planned, as JSON.
+    """
 
     source: str
     fields: Fields
     slices: tuple[Slice, ...]
+    steps: tuple[DocumentStep, ...] = ()
+    shaping: tuple[Any, ...] = ()
+
+    def identity(self, *, id: bool = True) -> dict[str, object]:  # noqa: A002
+        """Everything about how documents are read that decides their text, and their ids if these matter."""
+        read: dict[str, object] = {"text": self.fields.text}
+        if id:
+            read["id"] = self.fields.id
+        return read | ({"steps": list(self.shaping)} if self.steps else {})
 
     def also(self, *names: str) -> "Unit":
         """The same unit with more fields read of each record."""
@@ -54,10 +68,11 @@ def plan_units(source: CorpusSource, files: Sequence[InputFile], unit_bytes: int
     with ThreadPoolExecutor(_FOOTERS_AT_ONCE) as pool:
         weights = pool.map(lambda file: readers[file.format].blocks(file), asked)
         blocks = dict(zip((file.uri for file in asked), weights, strict=True))
+    shaping = shaping_of(source)
     cut = [_slices(file, readers[file.format], unit_bytes, blocks.get(file.uri)) for file in files]
     pieces = [piece for slices in cut for piece in slices]
     edges = [0, *_edges(pieces, unit_bytes), len(pieces)] if pieces else [0]
-    return [_unit(source, pieces[start:stop]) for start, stop in pairwise(edges)]
+    return [_unit(source, shaping, pieces[start:stop]) for start, stop in pairwise(edges)]
 
 
 def _edges(pieces: Sequence[Slice], unit_bytes: int) -> list[int]:
@@ -84,8 +99,23 @@ def _edges(pieces: Sequence[Slice], unit_bytes: int) -> list[int]:
     ]
 
 
-def _unit(source: CorpusSource, slices: list[Slice]) -> Unit:
-    return Unit(source=source.name, fields=Fields(text=source.text, id=source.id), slices=tuple(slices))
+def shaping_of(source: CorpusSource) -> tuple[Any, ...]:
+    """The identities of a source's steps. Raises RecipeError for one whose code is not on this machine."""
+    try:
+        return tuple(step.identity() for step in source.steps)
+    except RecipeError as error:
+        raise RecipeError(f"source {source.name!r}: {error}") from error
+
+
+def _unit(source: CorpusSource, shaping: tuple[Any, ...], slices: list[Slice]) -> Unit:
+    needs = tuple(dict.fromkeys(name for step in source.steps for name in step.needs))
+    return Unit(
+        source=source.name,
+        fields=Fields(text=source.text, id=source.id, extra=needs),
+        slices=tuple(slices),
+        steps=source.steps,
+        shaping=shaping,
+    )
 
 
 def _has_blocks(reader: Reader) -> bool:

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from pairloom.operators.selection.shares import Asked
 from pairloom.pipeline.recipe.amounts import Ratio, TokenCount
 from pairloom.pipeline.recipe.section import Section
+from pairloom.pipeline.recipe.steps import DocumentStepKey
 
 __all__ = ["CorpusSource", "Mixture"]
 
@@ -28,6 +29,9 @@ class CorpusSource(Section):
         default="text", description="field or column with the text; ignored for plain text files"
     )
     id: Named | None = Field(default=None, description='field or column with the id; otherwise "<uri>#<row>"')
+    steps: tuple[DocumentStepKey, ...] = Field(
+        default=(), description="what is done to its documents before anything else, in order"
+    )
     weight: Ratio | None = Field(default=None, description="share of the tokens of the mixture")
     epochs: Ratio | None = Field(default=None, description="how often its documents are seen")
     tokens: TokenCount | None = Field(default=None, description="how many of its tokens are seen")

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from pairloom.operators.errors import RecipeError
 from pairloom.pipeline.recipe.amounts import AmountLoader
+from pairloom.pipeline.recipe.steps import MisplacedError
 from pairloom.pipeline.recipe.whole import Recipe
 
 __all__ = ["check_recipe", "load_recipe", "parse_recipe"]
@@ -76,7 +77,8 @@ def _explain(error: ValidationError, name: str, node: yaml.Node | None) -> str:
     lines = []
     problems = error.errors()
     for problem in problems:
-        location = problem["loc"]
+        wrong = problem.get("ctx", {}).get("error")
+        location = (*problem["loc"], *(wrong.where if isinstance(wrong, MisplacedError) else ()))
         if problem["type"] == "too_short" and any(
             p["loc"][:-1] and p["loc"][0] == location[0] for p in problems
         ):

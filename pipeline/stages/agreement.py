@@ -1,6 +1,6 @@
 """Agreement between stages: each unit's documents, rejects, text and tokens are what the stage before made of them.
 
-    count   ── records of each input, and where the units are the same also empty, rejected, text ──▶ tokenize
+    count   ── records of each input, and where the units are the same also empty, rejected, filtered, text ──▶ tokenize
     tokenize ── rows of its file = documents of its ledger, tokens too ──▶ exchange ── rows and tokens ──▶ pack
         └── survey, and duplicates: the same documents and tokens, by source and split ──┘
 
@@ -57,6 +57,7 @@ def check_tokenized(objects: Objects, tokenized: Sequence[Receipt], counted: Sta
         _same(new, "documents counted", new.ledger.documents_out + special, old.ledger.documents_out)
         _same(new, "empty documents counted", new.ledger.empty, old.ledger.empty)
         _same(new, "rejects counted", rejected, old.ledger.rejected)
+        _same(new, "documents filtered when counted", new.ledger.filtered, old.ledger.filtered)
         _same(new, "bytes of text counted", new.ledger.text_bytes, old.ledger.text_bytes)
 
 

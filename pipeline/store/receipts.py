@@ -40,7 +40,8 @@ READS_AT_ONCE = 32
 class Ledger(BaseModel):
     """What became of every document of a unit. `bytes_in` are stored bytes, `text_bytes` are UTF-8 bytes of text.
 
-    `deduplicated` documents hold what an earlier one holds, in `deduplicated_tokens`; `tokens` are those of the others.
+    `rejected` counts by reason the records that cannot be used, `filtered` by step the documents that a step of the recipe left
+    out. `deduplicated` documents hold what an earlier one holds, in `deduplicated_tokens`; `tokens` are those of the others.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -49,6 +50,7 @@ class Ledger(BaseModel):
     documents_out: int = 0
     empty: int = 0
     rejected: dict[str, int] = {}
+    filtered: dict[str, int] = {}
     bytes_in: int = 0
     text_bytes: int = 0
     tokens: int = 0
@@ -61,20 +63,21 @@ class Ledger(BaseModel):
         return sum(self.rejected.values())
 
     def check(self, where: str) -> None:
-        """Raise CorruptionError unless documents in = out + empty + rejected + deduplicated."""
-        if self.documents_in != self.documents_out + self.empty + self.rejects + self.deduplicated:
+        """Raise CorruptionError unless documents in = out + empty + rejected + filtered + deduplicated."""
+        left = sum(self.filtered.values())
+        if self.documents_in != self.documents_out + self.empty + self.rejects + left + self.deduplicated:
             raise CorruptionError(
                 f"the ledger of {where} does not balance: {self.documents_in} documents in, {self.documents_out} out, "
-                f"{self.empty} empty, {self.rejects} rejected, {self.deduplicated} deduplicated"
+                f"{self.empty} empty, {self.rejects} rejected, {left} filtered, {self.deduplicated} deduplicated"
             )
 
     def __add__(self, other: "Ledger") -> "Ledger":
-        reasons = sorted({*self.rejected, *other.rejected})
         return Ledger(
             documents_in=self.documents_in + other.documents_in,
             documents_out=self.documents_out + other.documents_out,
             empty=self.empty + other.empty,
-            rejected={r: self.rejected.get(r, 0) + other.rejected.get(r, 0) for r in reasons},
+            rejected=_sums(self.rejected, other.rejected),
+            filtered=_sums(self.filtered, other.filtered),
             bytes_in=self.bytes_in + other.bytes_in,
             text_bytes=self.text_bytes + other.text_bytes,
             tokens=self.tokens + other.tokens,
@@ -89,6 +92,11 @@ class Ledger(BaseModel):
         for ledger in ledgers:
             total = total + ledger
         return total
+
+
+def _sums(one: dict[str, int], other: dict[str, int]) -> dict[str, int]:
+    """Counts by name, added up."""
+    return {name: one.get(name, 0) + other.get(name, 0) for name in sorted({*one, *other})}
 
 
 class Piece(BaseModel):

@@ -51,7 +51,7 @@ class CountTask(UnitTask):
         """Everything that decides the bytes."""
         return {
             "slices": [slice_identity(piece) for piece in self.input.slices],
-            "text": self.input.fields.text,
+            **self.input.identity(id=False),
             "cut": self.cut.counted,
             "normalizer": self.normalizer,
             "parts": self.parts,

@@ -126,8 +126,7 @@ class TokenizeTask(UnitTask):
 
     def _settings(self) -> dict[str, object]:
         return {
-            "text": self.input.fields.text,
-            "id": self.input.fields.id,
+            **self.input.identity(),
             "vocabulary": self.vocabulary,
             "prepend": self.prepend,
             "append": self.append,

@@ -303,7 +303,7 @@ def test_units_cut_jsonl_at_multiples_and_group_small_files(tmp_path):
     assert [[Path(p.file.uri).name for p in unit.slices] for unit in units if unit.bytes > 100] == [
         ["c.jsonl.gz"]
     ]
-    assert {(unit.source, unit.text, unit.id) for unit in units} == {("s", "body", "key")}
+    assert {(unit.source, unit.fields.text, unit.fields.id) for unit in units} == {("s", "body", "key")}
     assert pickle.loads(pickle.dumps(units)) == units
     assert plan_units(everything, [], 100) == []
     with pytest.raises(RecipeError):

@@ -1,0 +1,125 @@
+"""Document steps: what is done to documents after they are read, by everybody who reads them."""
+
+import hashlib
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pairloom.operators.errors import RecipeError
+
+if TYPE_CHECKING:
+    from pairloom.operators.documents._batch import DocumentBatch
+
+__all__ = ["DocumentStep", "apply_step"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentStep(ABC):
+    """A function of documents that may change their text, add fields, leave some out for a reason, or reject them.
+
+    A step is a frozen dataclass whose fields are its recipe keys; what it cannot take is a ValueError. It is pure: what
+    becomes of a document depends on that document alone, never on those that happen to be in one batch with it. `name` is
+    its name in recipes, `version` is raised with every change of what it does.
+
+        @dataclass(frozen=True, slots=True, kw_only=True)
+        class DropWord(DocumentStep):
+            \"\"\"Leaves out the documents that have a word.\"\"\"
+
+            name = "drop_word"
+            word: str
+
+            def __call__(self, batch):
+                return batch.drop(pc.match_substring(batch.content, self.word), "has it")
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[int | str] = 1
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The fields of a record that it reads besides the text."""
+        return ()
+
+    @property
+    def label(self) -> str:
+        """What the ledger calls it."""
+        return self.name
+
+    def identity(self) -> object:
+        """Everything that decides what it does, as JSON; of a step from outside the package, its module's SHA-256 too."""
+        keys = {one.name: _plain(getattr(self, one.name)) for one in fields(self)}
+        identity: dict[str, object] = {"name": self.name, "version": self.version, "keys": keys}
+        module = type(self).__module__
+        if not module.startswith("pairloom."):
+            file = getattr(sys.modules[module], "__file__", None)
+            identity["module"] = hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else module
+        return identity
+
+    @abstractmethod
+    def __call__(self, batch: "DocumentBatch") -> "DocumentBatch":
+        """The documents that are left, in their order. Those that are not are in the batch's ledger: see `drop` and `reject`."""
+
+
+def apply_step(step: DocumentStep, batch: "DocumentBatch") -> "DocumentBatch":
+    """What a step makes of documents; its ledger has what the step did, and nothing of what was before.
+
+    Raises RecipeError for a step that loses a document without a word, or changes which documents they are.
+    """
+    before = replace(batch, rejected=(), dropped={}, bytes_read=0)
+    return checked(step.label, before, step(before))
+
+
+def checked(label: str, before: "DocumentBatch", after: Any) -> "DocumentBatch":
+    """What a step made of documents, if it may."""
+    import numpy as np
+    import pyarrow as pa
+
+    if not isinstance(after, type(before)):
+        raise RecipeError(f"the step {label} gave a {type(after).__name__} for documents: return the batch")
+    if after.records != len(before):
+        raise RecipeError(
+            f"the step {label} gave {len(after)} documents for {len(before)}, and says of {after.records - len(after)} why "
+            "they are left out: use batch.drop(mask, reason)"
+        )
+    for name, column in (("id", after.id), ("row", after.row), *after.fields.items()):
+        if column is not None and len(column) != len(after):
+            raise RecipeError(
+                f"the step {label} gave {len(column)} values of {name!r} for {len(after)} documents"
+            )
+    rows, given = after.row.to_numpy(), before.row.to_numpy()
+    place = np.searchsorted(given, rows)
+    if (
+        np.any(np.diff(rows) <= 0)
+        or np.any(place == len(given))
+        or np.any(given[np.minimum(place, len(given) - 1)] != rows)
+    ):
+        raise RecipeError(f"the step {label} changed the rows that documents were read from, or their order")
+    ids = None if before.id is None else before.id.take(pa.array(place))
+    same = ids is None if after.id is None else ids is not None and ids.equals(after.id)
+    if not same or (after.uri, after.slice) != (before.uri, before.slice):
+        raise RecipeError(f"the step {label} changed the ids of documents: ids say which they are, and stay")
+    if after.content is not before.content:
+        _check_texts(label, after.content)
+    return after
+
+
+def _check_texts(label: str, content: Any) -> None:
+    import pyarrow as pa
+
+    try:
+        content.validate(full=True)
+    except pa.ArrowInvalid as error:
+        raise RecipeError(f"the step {label} gave texts that are not valid: {error}") from error
+    if content.type != pa.large_string() or content.null_count:
+        raise RecipeError(
+            f"the step {label} gave texts of type {content.type} with {content.null_count} nulls"
+        )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
+    return list(map(_plain, value)) if isinstance(value, tuple | list) else value

@@ -1,0 +1,96 @@
+"""Steps as recipes write them: a name, or a name with its keys.
+
+    steps: [{min_bytes: {bytes: 200}}, {python: {call: "my_package.clean:keep", version: "3"}}]
+
+A step is the class that a registry has for the name; its fields are the keys, and their types say what is right.
+"""
+
+import dataclasses
+import difflib
+from collections.abc import Mapping
+from typing import Annotated, Any, get_type_hints
+
+from pydantic import PlainSerializer, PlainValidator, TypeAdapter, ValidationError, WithJsonSchema
+
+from pairloom.operators.documents import DOCUMENT_STEPS, DocumentStep
+from pairloom.operators.errors import RecipeError
+from pairloom.operators.registry import Registry
+
+__all__ = ["DocumentStepKey", "MisplacedError", "read_step", "write_step"]
+
+
+class MisplacedError(ValueError):
+    """A mistake within a value: `where` leads from the value to the key that it is about."""
+
+    def __init__(self, message: str, *where: str) -> None:
+        super().__init__(message)
+        self.where = where
+
+
+def read_step(registry: Registry[Any], value: object) -> Any:
+    """The step that a recipe writes as `name` or `{name: {key: value, ...}}`; raises ValueError, which names the key."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return value
+    if isinstance(value, str):
+        value = {value: None}
+    if not isinstance(value, Mapping) or len(value) != 1:
+        names = ", ".join(registry.names())
+        raise ValueError(
+            f"a {registry.kind} is written {{name: {{key: value}}}}, not {value!r} (there are: {names})"
+        )
+    ((name, given),) = value.items()
+    try:
+        step = registry.get(str(name))
+    except RecipeError as error:
+        raise MisplacedError(str(error), str(name)) from error
+    if not isinstance(given, Mapping | None):
+        raise MisplacedError(f"the keys of {name} are a mapping, not {given!r}", name)
+    return _made(step, name, dict(given or {}))
+
+
+def _made(step: type[Any], name: str, given: dict[str, Any]) -> Any:
+    """The step with these keys."""
+    keys = {one.name: one for one in dataclasses.fields(step)}
+    for key in given:
+        if key not in keys:
+            near = difflib.get_close_matches(str(key), keys, n=1, cutoff=0.0)
+            hint = (
+                f"; did you mean {near[0]!r}? (keys here: {', '.join(keys)})"
+                if near
+                else f": {name} has none"
+            )
+            raise MisplacedError(f"unknown key {key!r}{hint}", name, str(key))
+    for key, one in keys.items():
+        if key not in given and one.default is one.default_factory is dataclasses.MISSING:
+            raise MisplacedError(f"{name} needs the key {key!r}", name)
+    hints = get_type_hints(step)
+    values = {}
+    for key, value in given.items():
+        try:
+            values[key] = TypeAdapter(hints[key]).validate_python(value)
+        except ValidationError as error:
+            raise MisplacedError(error.errors()[0]["msg"], name, key) from error
+    try:
+        return step(**values)
+    except ValueError as error:
+        about = [key for key in given if str(error).startswith(f"{key} ")]
+        raise MisplacedError(str(error), name, *about[:1]) from error
+
+
+def write_step(step: Any) -> dict[str, Any]:
+    """A step as a recipe writes it, with every key."""
+    keys = {one.name: getattr(step, one.name) for one in dataclasses.fields(step)}
+    return {step.name: TypeAdapter(dict[str, Any]).dump_python(keys, mode="json")}
+
+
+def _document_step(value: object) -> Any:
+    return read_step(DOCUMENT_STEPS, value)
+
+
+DocumentStepKey = Annotated[
+    DocumentStep,
+    PlainValidator(_document_step),
+    PlainSerializer(write_step),
+    WithJsonSchema({"type": "object", "minProperties": 1, "maxProperties": 1}),
+]
+"""A document step in a recipe."""
