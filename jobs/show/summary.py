@@ -12,7 +12,9 @@ from pairloom.pipeline.dataset.dataset import Dataset
 from pairloom.pipeline.phases import PHASES
 from pairloom.pipeline.stages import STAGES
 from pairloom.pipeline.store.location import open_objects
-from pairloom.pipeline.store.manifest import Manifest
+from pairloom.pipeline.store.manifest import Manifest, StageRecord
+from pairloom.pipeline.store.objects import Objects
+from pairloom.pipeline.store.receipts import Ledger, committed_receipts
 
 __all__ = ["show_profile", "show_summary", "summary"]
 
@@ -29,12 +31,15 @@ def summary(manifest: Manifest, root: str, watch: Progress) -> dict[str, Any]:
         "documents_out": ledger.documents_out,
         "empty": ledger.empty,
         "rejected": ledger.rejected,
+        "filtered": ledger.filtered,
         "text_bytes": ledger.text_bytes,
         "vocabulary": manifest.fingerprint,
         "stages": list(manifest.stages),
     }
     if manifest.vocabulary is not None:
         out["slow_path"] = Dataset(objects=open_objects(root), manifest=manifest).vocabulary().slow_path
+    if ledger.filtered and "tokenize" in manifest.stages:
+        out["filtered_of"] = _filtered_of(open_objects(root), manifest.stages["tokenize"])
     for name, record in manifest.stages.items():
         if name in STAGES.names():
             out |= STAGES.get(name)().summary(record)
@@ -54,6 +59,15 @@ def summary(manifest: Manifest, root: str, watch: Progress) -> dict[str, Any]:
     return out
 
 
+def _filtered_of(objects: Objects, tokenized: StageRecord) -> dict[str, dict[str, int]]:
+    """How many documents each step left out of each source."""
+    found: dict[str, Ledger] = {}
+    receipts = committed_receipts(objects, "tokenize", tokenized.units)
+    for source, receipt in zip(tokenized.unit_sources, receipts, strict=True):
+        found[source] = found.get(source, Ledger()) + Ledger(filtered=receipt.ledger.filtered)
+    return {source: ledger.filtered for source, ledger in found.items() if ledger.filtered}
+
+
 def show_summary(result: dict[str, Any]) -> None:
     """Print a summary for people."""
     lines: list[tuple[str, str]] = []
@@ -66,6 +80,13 @@ def show_summary(result: dict[str, Any]) -> None:
         f"{rejected:,} rejected"
     )
     lines.append(("documents", documents + (f" ({reasons})" if reasons else "")))
+    if result["filtered"]:
+        steps = ", ".join(f"{step} {count:,}" for step, count in result["filtered"].items())
+        lines.append(("filtered", f"{sum(result['filtered'].values()):,} left out by steps ({steps})"))
+    for source, filtered in result.get("filtered_of", {}).items():
+        if len(result["filtered_of"]) > 1:
+            steps = ", ".join(f"{step} {count:,}" for step, count in filtered.items())
+            lines.append((f"  of {source}", steps))
     lines.append(("text", size_text(result["text_bytes"])))
     if result.get("slow_path"):
         lines.append(("slow path", f"text is {result['slow_path']}"))

@@ -23,6 +23,8 @@ DOCUMENT_STEPS: Registry[DocumentStep] = Registry(
     package="pairloom.operators.documents",
     base="pairloom.operators.documents:DocumentStep",
     group="pairloom.steps",
+    siblings=("pairloom.operators.transforms:TRANSFORMS", "pairloom.operators.layouts:LAYOUTS"),
+    place="corpus.steps",
 )
 
 __getattr__, __dir__ = lazily(

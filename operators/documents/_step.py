@@ -1,11 +1,7 @@
 """Document steps: what is done to documents after they are read, by everybody who reads them."""
 
-import hashlib
-import sys
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pairloom.operators.errors import RecipeError
@@ -50,13 +46,9 @@ class DocumentStep(ABC):
 
     def identity(self) -> object:
         """Everything that decides what it does, as JSON; of a step from outside the package, its module's SHA-256 too."""
-        keys = {one.name: _plain(getattr(self, one.name)) for one in fields(self)}
-        identity: dict[str, object] = {"name": self.name, "version": self.version, "keys": keys}
-        module = type(self).__module__
-        if not module.startswith("pairloom."):
-            file = getattr(sys.modules[module], "__file__", None)
-            identity["module"] = hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else module
-        return identity
+        from pairloom.operators.steps import step_identity
+
+        return step_identity(self)
 
     @abstractmethod
     def __call__(self, batch: "DocumentBatch") -> "DocumentBatch":
@@ -117,9 +109,3 @@ def _check_texts(label: str, content: Any) -> None:
         raise RecipeError(
             f"the step {label} gave texts of type {content.type} with {content.null_count} nulls"
         )
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _plain(one) for key, one in value.items()}
-    return list(map(_plain, value)) if isinstance(value, tuple | list) else value

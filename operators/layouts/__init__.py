@@ -71,7 +71,7 @@ LAYOUTS: Registry[RowStep] = Registry(
     package="pairloom.operators.layouts",
     base="pairloom.operators.layouts:RowStep",
     group="pairloom.steps",
-    siblings=("pairloom.operators.transforms:TRANSFORMS",),
+    siblings=("pairloom.operators.transforms:TRANSFORMS", "pairloom.operators.documents:DOCUMENT_STEPS"),
     place="pack.rows",
 )
 

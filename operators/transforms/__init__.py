@@ -72,7 +72,7 @@ TRANSFORMS: Registry[TokenStep] = Registry(
     package="pairloom.operators.transforms",
     base="pairloom.operators.transforms:TokenStep",
     group="pairloom.steps",
-    siblings=("pairloom.operators.layouts:LAYOUTS",),
+    siblings=("pairloom.operators.layouts:LAYOUTS", "pairloom.operators.documents:DOCUMENT_STEPS"),
     place="pack.steps",
 )
 

@@ -210,9 +210,10 @@ def _without_distinct(facts: dict[str, float]) -> dict[str, float]:
 def _sources(dataset: Dataset, tallies: Mapping[str, WordTally], *, distinct: bool) -> list[dict[str, Any]]:
     ledgers: dict[str, dict[str, int]] = {}
     for shard in shards(dataset) if "tokenize" in dataset.manifest.stages else ():
-        row = ledgers.setdefault(shard.source, {"documents": 0, "rejected": 0, "empty": 0})
+        row = ledgers.setdefault(shard.source, {"documents": 0, "rejected": 0, "filtered": 0, "empty": 0})
         row["documents"] += shard.receipt.ledger.documents_out
         row["rejected"] += shard.receipt.ledger.rejects
+        row["filtered"] += sum(shard.receipt.ledger.filtered.values())
         row["empty"] += shard.receipt.ledger.empty
     facts = {name: tally.facts() for name, tally in tallies.items()}
     if not distinct:

@@ -38,9 +38,9 @@ def was_read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
     read = reading.read
 
-    def watched(piece, **options):
+    def watched(piece, *wanted):
         names.append(Path(piece.file.uri).stem)
-        return read(piece, **options)
+        return read(piece, *wanted)
 
     monkeypatch.setattr(reading, "read", watched)
     return names

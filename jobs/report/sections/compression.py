@@ -19,6 +19,7 @@ SOURCE: dict[str, Column] = {
     "single_token_words": ("one-token words", share),
     "words_per_token": "words per token",
     "rejected": "rejected",
+    "filtered": "left out by steps",
 }
 KINDS: dict[str, Column] = {
     "kind": "kind of word",
