@@ -91,7 +91,7 @@ def test_count_and_tokenize_see_what_the_steps_leave(
     assert f"12 left out by steps (max_bytes 3, min_bytes 3, {UPPER} 6)" in said
     assert "21 read, 3 kept, 6 empty, 0 rejected" in said
     fresh = of(corpus, "execution.unit_bytes=1GB", root=corpus / "whole")
-    assert contents(run(fresh)) == shards, "units do not matter"
+    assert contents(run(fresh))["pack"] == shards["pack"], "units do not matter"
 
 
 def test_the_summary_says_what_each_source_lost(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -159,7 +159,8 @@ def test_rejects_of_a_step_are_dead_letters_and_count_as_rejected(corpus: Path) 
     write_jsonl(corpus / "in" / "a.jsonl", [("a0", "a bad one"), ("a1", "a good one")])
     call = 'python: {call: "tests.support.steps:raises", version: "1", on_error: %s}'
     with pytest.raises(
-        DataError, match=r"1 of \d+ records were rejected.*step_failed: python tests.support.steps:raises: "
+        DataError,
+        match=r"(?s)1 of \d+ records were rejected.*step_failed: python tests.support.steps:raises: ",
     ):
         run(of(corpus, steps="[{" + call % "reject" + "}]"))
     with pytest.raises(DataError, match=r"failed for the document at file://.*a.jsonl, row 0 \('a0'\)"):
