@@ -141,8 +141,6 @@ def make_plan(recipe: Recipe, *, keep: Manifest | None = None, cut: bool = True)
     )
 
 
-
-
 def _given_vocabulary(
     recipe: Recipe, key: str, path: str | None
 ) -> tuple[Vocabulary, bytes] | tuple[None, None]:
