@@ -5,10 +5,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from pairloom.operators import Vocabulary
 from pairloom.operators.errors import PairloomError, RecipeError
-from pairloom.operators.models.bpe import ordinal_merges
 from pairloom.operators.shown import Shown
 from pairloom.pipeline.inputs.listing import list_inputs
 from pairloom.pipeline.inputs.slices import InputFile
@@ -17,6 +16,9 @@ from pairloom.pipeline.inputs.units import Unit, plan_units, shaping_of
 from pairloom.pipeline.recipe import CorpusSource, Cut, Recipe, VocabularyChoice
 from pairloom.pipeline.stages import stages
 from pairloom.pipeline.store.manifest import Manifest
+
+if TYPE_CHECKING:
+    from pairloom.operators.vocabulary import Vocabulary
 
 __all__ = ["Asked", "Plan", "make_plan"]
 
@@ -34,8 +36,8 @@ class Asked:
 
     recipe: Recipe
     files: Sequence[InputFile]
-    vocabulary: Vocabulary | None = None
-    base: Vocabulary | None = None
+    vocabulary: "Vocabulary | None" = None
+    base: "Vocabulary | None" = None
     kept: Manifest | None = None
 
     @property
@@ -60,10 +62,10 @@ class Plan(Shown):
     units: tuple[Unit, ...]
     keys: Mapping[str, str]
     partitions: int
-    vocabulary: Vocabulary | None  # the one that the recipe brings; None when it is to be learned
+    vocabulary: "Vocabulary | None"  # the one that the recipe brings; None when it is to be learned
     vocabulary_json: bytes | None  # its file, as it was read
     kept: bool = False  # whether the vocabulary is that of the last generation, whatever its inputs were
-    base: Vocabulary | None = None  # the one that learning goes on from
+    base: "Vocabulary | None" = None  # the one that learning goes on from
     base_json: bytes | None = None
 
     def _shown(self) -> tuple[str, dict[str, str]]:
@@ -143,9 +145,11 @@ def make_plan(recipe: Recipe, *, keep: Manifest | None = None, cut: bool = True)
 
 def _given_vocabulary(
     recipe: Recipe, key: str, path: str | None
-) -> tuple[Vocabulary, bytes] | tuple[None, None]:
+) -> "tuple[Vocabulary, bytes] | tuple[None, None]":
     if path is None:
         return None, None
+    from pairloom.operators.vocabulary import Vocabulary
+
     try:
         fs, inner = resolve(path)
         data = fs.cat_file(inner)
@@ -163,7 +167,7 @@ def _given_vocabulary(
     return vocabulary, data
 
 
-def _check_extensible(base: Vocabulary, choice: VocabularyChoice) -> None:
+def _check_extensible(base: "Vocabulary", choice: VocabularyChoice) -> None:
     if choice.size <= len(base):
         raise RecipeError(
             f"vocabulary.size is {choice.size}, but {choice.extend} has {len(base)} tokens already: choose a larger size"
@@ -172,6 +176,8 @@ def _check_extensible(base: Vocabulary, choice: VocabularyChoice) -> None:
         raise RecipeError(
             f"vocabulary.superwords: {choice.extend} has no superwords, and extending it makes none; remove the key"
         )
+    from pairloom.operators.models.bpe import ordinal_merges
+
     try:
         ordinal_merges(base)
     except ValueError as error:
