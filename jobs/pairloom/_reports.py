@@ -91,9 +91,10 @@ def report(
     Raises RecipeError and DataError.
 
     >>> import tempfile, pairloom as pl
+    >>> from pathlib import Path
     >>> folder = tempfile.mkdtemp()
     >>> pl.learn(["a rose is a rose is a rose"], 266).save(f"{folder}/tokenizer.json")
-    >>> _ = open(f"{folder}/text.txt", "w").write("a rose is a rose is a rose")
+    >>> _ = Path(folder, "text.txt").write_text("a rose is a rose is a rose")
     >>> pl.report(f"{folder}/tokenizer.json", texts=[f"{folder}/text.txt"]).figures["summary"]["tokens"]
     8
     """

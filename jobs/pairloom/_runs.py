@@ -32,8 +32,9 @@ def run(
     again).
 
     >>> import tempfile, pairloom as pl
+    >>> from pathlib import Path
     >>> folder = tempfile.mkdtemp()
-    >>> _ = open(f"{folder}/text.txt", "w").write("a rose is a rose is a rose")
+    >>> _ = Path(folder, "text.txt").write_text("a rose is a rose is a rose")
     >>> dataset = pl.run(
     ...     {
     ...         "root": f"{folder}/out",
