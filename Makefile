@@ -3,7 +3,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: demo test test-browser test-consumers lint tree types imports bench clean
+.PHONY: demo test test-rare fuzz kernels test-browser test-consumers lint tree types imports bench clean
 
 .venv/ready: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Pairloom needs Python 3.11 or newer with venv; none was found" >&2; exit 2; }
@@ -22,8 +22,20 @@ demo: .venv/ready ## tokenize and pack the standard library's sources
 	@echo
 	@echo 'Open it:  $(BIN)/python -c "from pairloom.pipeline import open_dataset; print(open_dataset(\"out\").table())"'
 
-test: .venv/ready-dev ## the tests, two files at a time: much of their time is waiting for clusters to start
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+# Set to `changed`, tests that are slow and rare run only where what they guard has changed since origin/main.
+RARE ?= always
+
+test: .venv/ready-dev ## the tests, three files at a time: one of the three waits for Ray for most of its time
+	$(BIN)/python -m pytest -n 3 --dist loadfile --rare $(RARE)
+
+test-rare: .venv/ready-dev ## only those that are slow and rare
+	$(BIN)/python -m pytest -m rare
+
+fuzz: .venv/ready-dev ## the properties, with examples that are new every time, until one fails or all have passed
+	PAIRLOOM_HYPOTHESIS=fuzz $(BIN)/python -m pytest -n 2 --timeout 3600 -m hypothesis
+
+kernels: .venv/ready-dev ## compile what the tests would compile, each of their processes for itself
+	$(BIN)/pairloom warmup
 
 .venv-consumers/ready: pyproject.toml tests/consumers/requirements.txt
 	@test -n "$(PYTHON)" || { echo "Pairloom needs Python 3.11 or newer with venv; none was found" >&2; exit 2; }

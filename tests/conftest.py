@@ -1,11 +1,54 @@
-"""Settings that every test shares."""
+"""Settings that every test shares, and the order in which files of tests begin."""
 
+import os
+
+import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadFileScheduling
 
 # The first example of a property may compile a kernel, so that no example has a deadline.
-settings.register_profile(
-    "pairloom", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
-)
-settings.load_profile("pairloom")
+COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("pairloom", derandomize=True, **COMMON)
+# Examples that are new every time, and more of them; what fails is printed with what reproduces it.
+settings.register_profile("fuzz", derandomize=False, max_examples=1000, print_blob=True, **COMMON)
+settings.load_profile(os.environ.get("PAIRLOOM_HYPOTHESIS", "pairloom"))
 
-pytest_plugins = ["tests.support.servers"]
+pytest_plugins = ["tests.support.changes", "tests.support.servers"]
+
+# What takes longest begins first, or one process ends long after the others.
+FIRST = (
+    "tests/cluster/",
+    "tests/runs/test_remote_kill.py",
+    "tests/operators/text/pretokenize/",
+    "tests/runs/test_packing.py",
+    "tests/runs/export/test_kill.py",
+    "tests/runs/",
+)
+# These have clusters of their own, or none, and need not wait for those that share one.
+OF_THEIR_OWN = ("tests/cluster/test_machines.py", "tests/cluster/test_metrics.py")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        file = item.nodeid.partition("::")[0]
+        return next((n for n, start in enumerate(FIRST) if file.startswith(start)), len(FIRST))
+
+    if hasattr(config, "workerinput"):
+        items.sort(key=place)
+
+
+class Scheduling(LoadFileScheduling):
+    """A file of tests to each process that has none; those that share a cluster are as one file."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        shared = file.startswith("tests/cluster/") and file not in OF_THEIR_OWN
+        return "tests/cluster" if shared else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Scheduling | None:
+    """In the place of xdist's own `--dist loadfile`, which would begin with the files that have most tests."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    config.option.loadscopereorder = False
+    return Scheduling(config, log)

@@ -22,7 +22,18 @@ from tests.support.corpora import contents, documents, recipe_for, write_jsonl
 from tests.support.machines import RAY_FOLDER, Network, network
 from tests.support.servers import fresh_connections, s3_client, s3_server
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces take root")
+pytestmark = [
+    pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces take root"),
+    pytest.mark.rare(
+        "pipeline/execution",
+        "pipeline/flow",
+        "pipeline/store",
+        "jobs",
+        "infra",
+        "tests/support",
+        "pyproject.toml",
+    ),
+]
 
 RAY = [sys.executable, "-c", "from ray.scripts.scripts import main; main()"]
 PAIRLOOM = [sys.executable, "-m", "pairloom.jobs"]

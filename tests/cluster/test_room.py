@@ -19,13 +19,20 @@ MB = 1 << 20
 
 @pytest.fixture
 def cluster(no_cluster: None) -> Iterator[Cluster]:
-    head = {"num_cpus": 1, "memory": 200 * MB, "include_dashboard": False}
+    # A machine that is gone is noticed within seconds.
+    watch = {
+        "health_check_initial_delay_ms": 0,
+        "health_check_period_ms": 500,
+        "health_check_timeout_ms": 2000,
+    }
+    head = {"num_cpus": 1, "memory": 200 * MB, "include_dashboard": False, "_system_config": watch}
     cluster = Cluster(initialize_head=True, head_node_args=head)
     yield cluster
     ray.shutdown()
     cluster.shutdown()
 
 
+@pytest.mark.rare("pipeline/execution", "tests/support/tasks.py", "pyproject.toml")
 def test_tasks_shrink_to_the_machines_that_are_left(
     tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -72,6 +79,7 @@ def test_machines_without_memory_are_refused(monkeypatch: pytest.MonkeyPatch) ->
         _largest_machine()
 
 
+@pytest.mark.rare("pipeline/execution", "tests/support/tasks.py", "pyproject.toml")
 def test_a_cluster_that_grows_is_given_more_to_do(
     tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:

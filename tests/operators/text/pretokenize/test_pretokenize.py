@@ -248,6 +248,7 @@ ELSEWHERE = """
 """
 
 
+@pytest.mark.rare("operators/kernels", "operators/text")
 def test_processors_without_wide_vectors_cut_alike(tmp_path):
     text = " ".join(SLID) * 3
     environment = os.environ | {
@@ -287,6 +288,7 @@ def test_what_is_a_letter_a_number_and_a_space():
     assert int((points & LETTER != 0).sum() - (points & MARK != 0).sum()) == 141_028
 
 
+@pytest.mark.rare("operators/text", "infra/make_unicode_classes.py")
 def test_the_class_table_is_what_tokenizers_answers():
     built = runpy.run_path(str(Path(__file__).parents[4] / "infra" / "make_unicode_classes.py"))
     assert built["TARGET"].read_bytes() == built["build"]()
