@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = {"operators": "pairloom.operators", "pipeline": "pairloom.pipeline", "jobs": "pairloom.jobs"}
+FOLDERS = ("pipeline", "jobs")
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
