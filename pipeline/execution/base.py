@@ -5,9 +5,9 @@ goes from the worker to storage. One value (the vocabulary with its memo) may be
 executor hands it to every worker once.
 
     Executor.run(tasks)      many units, each on its own: data in, a result out
-    Executor.crew(posts)     a few members with a state, one a post: Crew.ask(message) gives each member's answer
+    Executor.workers(specs)  a few workers with a state, one a spec: Workers.ask(message) gives each one's answer
 
-A post is data, as a task is: it knows how to become a member, anywhere, as often as need be. Members remember what they
+A spec is data, as a task is: it knows how to become a worker, anywhere, as often as need be. Workers remember what they
 were told, so that one that is lost and starts again has to be told everything that counts: whoever asks says how.
 """
 
@@ -17,7 +17,16 @@ from typing import Any, Protocol, runtime_checkable
 
 from pairloom.pipeline.phases import Usage, watched
 
-__all__ = ["Crew", "Done", "Executor", "Member", "Post", "Task", "never", "perform"]
+__all__ = [
+    "Done",
+    "Executor",
+    "Task",
+    "Worker",
+    "WorkerSpec",
+    "Workers",
+    "never",
+    "perform",
+]
 
 
 def never() -> bool:
@@ -66,43 +75,42 @@ def perform(task: Task, shared: Any) -> Done:
     return Done(step=task.step, unit=task.unit, result=result, usage=usage)
 
 
-class Member(Protocol):
-    """What a post has become: something with a state that answers."""
+class Worker(Protocol):
+    """A stateful worker: it answers messages, and remembers what it was told."""
 
     def answer(self, message: Any) -> Any:
         """The answer to one message; both can be pickled."""
 
 
 @runtime_checkable
-class Post(Protocol):
-    """A frozen, picklable description of a member."""
+class WorkerSpec(Protocol):
+    """A frozen, picklable description of a worker."""
 
     @property
     def label(self) -> str:
-        """What the member works on, for messages."""
+        """What the worker works on, for messages."""
 
-    @property
-    def memory(self) -> int:
-        """Bytes of memory that the member needs at most, projected."""
+    def need(self) -> int:
+        """Bytes of memory that the worker needs at most, projected."""
 
-    def start(self) -> Member:
-        """Load what the member needs."""
+    def start(self) -> Worker:
+        """Load what the worker needs."""
 
 
-class Crew(Protocol):
-    """Members somewhere, one a post."""
+class Workers(Protocol):
+    """Workers somewhere, one for each spec."""
 
-    def ask(self, message: Any, anew: Callable[[], Sequence[Any]]) -> list[Any]:
-        """Give every member the message, and return their answers in the order of the posts.
+    def ask(self, message: Any, restart: Callable[[], Sequence[Any]]) -> list[Any]:
+        """Give every worker the message, and return their answers in the order of the specs.
 
-        A member that was lost, or was never started, is given all of `anew()` instead; its answer to the last of these
-        stands for the answer to the message. An exception that a member raises is not retried: it is raised here with the
-        member's label in front. A StorageError, or a worker or machine that dies, is another matter: see `retries`.
+        A worker that was lost, or was never started, is given all of `restart()` instead; its answer to the last of these
+        stands for the answer to the message. An exception that a worker raises is not retried: it is raised here with the
+        worker's label in front. A StorageError, or a process or machine that dies, is another matter: see `retries`.
         Raises PreemptedError when the run was asked to stop.
         """
 
     def close(self) -> None:
-        """Let all members go."""
+        """Let all workers go."""
 
 
 class Executor(Protocol):
@@ -116,11 +124,11 @@ class Executor(Protocol):
         another matter: see `retries`. Raises PreemptedError when the run was asked to stop.
         """
 
-    def crew(self, posts: Sequence[Post]) -> Crew:
-        """A member for each post, started when they are asked first; close it when it has done its work."""
+    def workers(self, specs: Sequence[WorkerSpec]) -> Workers:
+        """A worker for each spec, started when they are asked first; close them when they have done their work."""
 
     def places(self) -> int:
-        """How many members can work at a time."""
+        """How many workers can work at a time."""
 
-    def room(self, members: int = 1) -> int | None:
-        """Bytes of memory that each of so many members may take at a time, on any machine; None while that is not known."""
+    def room(self, workers: int = 1) -> int | None:
+        """Bytes of memory that each of so many workers may take at a time, on any machine; None while that is not known."""

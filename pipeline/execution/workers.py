@@ -1,62 +1,44 @@
-"""Members of a crew in this process."""
+"""Stateful workers in this process."""
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pairloom.operators.errors import PairloomError, PreemptedError, StorageError
-from pairloom.pipeline.execution.base import Member, Post, never
-from pairloom.pipeline.execution.retries import RETRIES, Retries
+from pairloom.pipeline.execution.base import Worker, WorkerSpec, never
+from pairloom.pipeline.execution.retries import RETRIES, Retries, Tries, asked_to_stop, until_it_succeeds
 
-__all__ = ["LocalCrew", "asked_to_stop", "led"]
+__all__ = ["LocalWorkers"]
 
 
-class LocalCrew:
-    """Members in this process, asked one after another."""
+class LocalWorkers:
+    """Workers in this process, asked one after another."""
 
     def __init__(
-        self, posts: Sequence[Post], *, retries: Retries = RETRIES, stop: Callable[[], bool] = never
+        self, specs: Sequence[WorkerSpec], *, retries: Retries = RETRIES, stop: Callable[[], bool] = never
     ) -> None:
-        self._posts, self._retries, self._stop = posts, retries, stop
-        self._members: list[Member | None] = [None] * len(posts)
+        self._specs, self._retries, self._stop = specs, retries, stop
+        self._workers: list[Worker | None] = [None] * len(specs)
 
-    def ask(self, message: Any, anew: Callable[[], Sequence[Any]]) -> list[Any]:
-        """Ask every member in turn."""
-        return [self._ask(number, message, anew) for number in range(len(self._posts))]
+    def ask(self, message: Any, restart: Callable[[], Sequence[Any]]) -> list[Any]:
+        """Ask every worker in turn."""
+        return [self._ask(number, message, restart) for number in range(len(self._specs))]
 
     def close(self) -> None:
-        """Let all members go."""
-        self._members = [None] * len(self._posts)
+        """Let all workers go."""
+        self._workers = [None] * len(self._specs)
 
-    def _ask(self, number: int, message: Any, anew: Callable[[], Sequence[Any]]) -> Any:
-        post, failures = self._posts[number], 0
-        while True:
-            if self._stop():
-                raise asked_to_stop()
-            try:
-                member = self._members[number]
-                if member is not None:
-                    return member.answer(message)
-                self._members[number] = member = post.start()
-                return [member.answer(one) for one in anew()][-1]
-            except StorageError as error:
-                self._members[number] = None
-                failures += 1
-                if failures > self._retries.storage_failures:
-                    raise led(error, post) from error
-                time.sleep(self._retries.wait(post.label, failures))
-            except PairloomError as error:
-                raise led(error, post) from error
-            except Exception as error:
-                error.add_note(f"in {post.label}")
-                raise
+    def _ask(self, number: int, message: Any, restart: Callable[[], Sequence[Any]]) -> Any:
+        def answer() -> Any:
+            # A worker whose answer fails is not asked again: what it knows may be half of what it was told.
+            worker, self._workers[number] = self._workers[number], None
+            if worker is not None:
+                reply = worker.answer(message)
+            else:
+                worker = self._specs[number].start()
+                reply = [worker.answer(one) for one in restart()][-1]
+            self._workers[number] = worker
+            return reply
 
-
-def led(error: PairloomError, post: Post) -> PairloomError:
-    """The same kind of error, its message led by the member's label."""
-    return type(error)(f"{post.label}: {error}")
-
-
-def asked_to_stop() -> PreemptedError:
-    """What a crew raises when the run was asked to stop."""
-    return PreemptedError("asked to stop; what is finished is kept, and the same command goes on from there")
+        if self._stop():
+            raise asked_to_stop()
+        tries = Tries.of_worker(self._specs[number], self._retries)
+        return until_it_succeeds(tries, self._stop, answer)

@@ -21,8 +21,8 @@ import ray
 
 from pairloom.operators import Pretokenizer, WordCounts, count_words, learn_bpe, merge_counts
 from pairloom.operators.models.bpe.sharded import ByteWords, Coordinator, Partition, byte_ids, learn_sharded
-from pairloom.pipeline.execution.ray.actors import RayCrew
-from pairloom.pipeline.execution.workers import LocalCrew
+from pairloom.pipeline.execution.ray.actors import RayWorkers
+from pairloom.pipeline.execution.workers import LocalWorkers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,24 +66,24 @@ def words_of(path):
 
 
 def posts_of(counts, parts, folder):
-    posts = []
+    specs = []
     for number, part in enumerate(counts.partition(parts)):
         path = str(Path(folder) / f"{parts}-{number}.arrow")
         table = pa.table({"word": part.words, "count": pa.array(part.counts)})
         with pa.OSFile(path, "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
             writer.write_table(table)
-        posts.append(FilePost(path=path))
-    return posts
+        specs.append(FilePost(path=path))
+    return specs
 
 
-def learn(crew, size):
+def learn(workers, size):
     """Merges, and figures: seconds from the first message on, what they went for, what was said and what was held."""
     coordinator = Coordinator(first=256, merges=size - 256)
     wall, busy = time.perf_counter(), time.process_time()
     asked, answered, working, away, pairs, held = [], [], 0.0, 0.0, 0, 0
     while (message := coordinator.next()) is not None:
         start = time.perf_counter()
-        replies = crew.ask(message, coordinator.anew)
+        replies = workers.ask(message, coordinator.anew)
         away += time.perf_counter() - start
         working += max(seconds for _, seconds in replies)
         asked.append(message.nbytes)
@@ -131,15 +131,18 @@ def main():
     ray.init(include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     with tempfile.TemporaryDirectory() as folder:
         for parts in partitions:
-            posts = posts_of(counts, parts, folder)
+            specs = posts_of(counts, parts, folder)
             here, there = [], []
             for _ in range(runs):
-                for results, make in ((here, LocalCrew), (there, lambda posts: RayCrew(posts, room=None))):
-                    crew = make(posts)
-                    learn(crew, 300)  # starts the members and loads their kernels
+                for results, make in (
+                    (here, LocalWorkers),
+                    (there, lambda specs: RayWorkers(specs, room=None)),
+                ):
+                    workers = make(specs)
+                    learn(workers, 300)  # starts the members and loads their kernels
                     expected, wall, busy = one_learner(counts, size)
-                    merges, facts = learn(crew, size)
-                    crew.close()
+                    merges, facts = learn(workers, size)
+                    workers.close()
                     assert np.array_equal(merges, expected), "the merges differ"
                     results.append(facts | {"one wall": wall, "one busy": busy})
             busy, one_busy = median(here, "busy"), median(here, "one busy")

@@ -14,7 +14,7 @@ from pairloom.pipeline.execution.local import LocalExecutor
 from pairloom.pipeline.flow.events import Event, RoundDone
 from pairloom.pipeline.flow.log import RunLog, list_runs, read_run
 from pairloom.pipeline.forecast.cluster import Cluster, forecast
-from pairloom.pipeline.stages.learn.rounds import WordsPost, share_out
+from pairloom.pipeline.stages.learn.rounds import WordsSpec, share_out
 from pairloom.pipeline.store.merge_log import MergeLog
 from tests.support.corpora import contents, open_objects_of, recipe_for, write_jsonl
 
@@ -130,22 +130,22 @@ def test_words_that_are_not_those_that_were_counted_are_refused(folder: Path) ->
     files = manifest.stages["count"].files
     words, pairs = (tuple(file for file in files if file.role == role) for role in ("words", "pairs"))
     root = str(folder / "single")
-    post = WordsPost(root=root, number=0, words=words[:2], pairs=pairs[:2], specials=1)
-    post.start()
+    spec = WordsSpec(root=root, number=0, words=words[:2], pairs=pairs[:2], specials=1)
+    spec.start()
     with pytest.raises(CorruptionError, match="words were lost or added"):
-        WordsPost(root=root, number=0, words=words[:2], pairs=pairs[1:3], specials=1).start()
+        WordsSpec(root=root, number=0, words=words[:2], pairs=pairs[1:3], specials=1).start()
 
 
 def test_a_member_declares_the_memory_that_it_takes(folder: Path) -> None:
     files = run(recipe(folder, "single"), until="count").stages["count"].files
     words = tuple(file for file in files if file.role == "words")
-    post = WordsPost(root=str(folder / "single"), number=0, words=words, pairs=(), specials=1)
-    assert not post.spills
-    assert post.memory == post.projected
-    assert not replace(post, allowed=post.projected).spills
-    tight = replace(post, allowed=post.projected - 1)
+    spec = WordsSpec(root=str(folder / "single"), number=0, words=words, pairs=(), specials=1)
+    assert not spec.spills
+    assert spec.need() == spec.projected
+    assert not replace(spec, allowed=spec.projected).spills
+    tight = replace(spec, allowed=spec.projected - 1)
     assert tight.spills
-    assert tight.memory < post.memory
+    assert tight.need() < spec.need()
     fewer = replace(tight, words=words[:1])
     assert not fewer.spills
     assert LocalExecutor().room(4) == (LocalExecutor().room() or 0) // 4

@@ -1,4 +1,4 @@
-"""Tasks on a Ray cluster. The only file of the pipeline that knows Ray, but for its metrics and the crews.
+"""Tasks on a Ray cluster. The only file of the pipeline that knows Ray, but for what is beside it.
 
 Ray retries nothing by itself here (`max_retries=0`): a unit that fails comes back to the driver, which knows the budgets
 (`retries`), waits, and submits it again. Running a unit twice is harmless: the first receipt wins.
@@ -15,11 +15,12 @@ from typing import Any
 
 import ray
 
-from pairloom.operators.errors import PairloomError, PreemptedError, RecipeError, StorageError
-from pairloom.pipeline.execution.base import Done, Post, Task, never, perform
-from pairloom.pipeline.execution.ray.actors import RayCrew
+from pairloom.operators.errors import PreemptedError, RecipeError, StorageError
+from pairloom.pipeline.execution.base import Done, Task, WorkerSpec, never, perform
+from pairloom.pipeline.execution.ray.actors import RayWorkers
+from pairloom.pipeline.execution.ray.failures import cause_of, died
 from pairloom.pipeline.execution.ray.metrics import Metrics
-from pairloom.pipeline.execution.retries import RETRIES, Retries, located
+from pairloom.pipeline.execution.retries import RETRIES, Retries, Tries, asked_to_stop
 
 __all__ = ["RayExecutor", "connect"]
 
@@ -94,49 +95,42 @@ class RayExecutor:
                 yield from flight.results(POLL_SECONDS)
             if flight.over:
                 return
+            if not flight.pending:
+                raise asked_to_stop()
             raise PreemptedError(
                 f"asked to stop; {len(flight.pending)} units were given up after {self.grace:g} s. What is finished is kept, "
                 "and the same command goes on from there"
-                if flight.pending
-                else "asked to stop; what is finished is kept, and the same command goes on from there"
             )
         finally:
             for handle in flight.pending:
                 ray.cancel(handle, force=True)
 
-    def crew(self, posts: Sequence[Post]) -> RayCrew:
-        """Members on the cluster, an actor each."""
-        return RayCrew(posts, room=_largest_machine(), retries=self.retries, stop=self.stop)
+    def workers(self, specs: Sequence[WorkerSpec]) -> RayWorkers:
+        """Workers on the cluster, an actor each."""
+        return RayWorkers(specs, room=_largest_machine(), retries=self.retries, stop=self.stop)
 
     def places(self) -> int:
         """The cluster's processors."""
         return max(1, int(ray.cluster_resources().get("CPU", 1)))
 
-    def room(self, members: int = 1) -> int | None:
+    def room(self, workers: int = 1) -> int | None:
         """What the largest machine offers to tasks, and no more than a share of what all machines offer."""
         largest = _largest_machine()
         whole = int(ray.cluster_resources().get("memory", 0))
-        return largest if largest is None or members == 1 else min(largest, whole // members)
+        return largest if largest is None or workers == 1 else min(largest, whole // workers)
 
 
 @dataclass(slots=True, kw_only=True)
 class _Try:
-    """A unit on its way: how often each kind of failure has met it, and the memory that was declared for it."""
+    """A unit on its way: the failures that have met it, and the memory that was declared for it."""
 
     task: Task
-    worker_deaths: int = 0
-    node_deaths: int = 0
-    storage_failures: int = 0
+    tries: Tries
     starved: int = 0
     due: float = 0.0
     memory: int = 0
     submitted: float = 0.0
     doubled: bool = False
-
-    @property
-    def failures(self) -> int:
-        """Failures of every kind."""
-        return self.worker_deaths + self.node_deaths + self.storage_failures
 
 
 @dataclass(slots=True, kw_only=True)
@@ -177,7 +171,7 @@ class _Flight:
                 one = due.pop(0)
                 self.waiting.remove(one)
             elif not self.drained and (task := next(self.queue, None)) is not None:
-                one = _Try(task=task)
+                one = _Try(task=task, tries=Tries.of(task, self.retries))
             else:
                 self.drained = True
                 return
@@ -208,7 +202,7 @@ class _Flight:
                     del self.pending[twin]
                     ray.cancel(twin, force=True)
                 self.metrics.done(done, time.monotonic() - one.submitted)
-                yield replace(done, retries=one.failures)
+                yield replace(done, retries=one.tries.count)
         self.metrics.in_flight(len(self.pending), len(self.waiting))
 
     def _start(self, one: _Try) -> None:
@@ -254,63 +248,21 @@ class _Flight:
             return
         for one in {id(one): one for one in self.pending.values() if one.submitted < self.lost}.values():
             one.doubled = True
-            one.node_deaths += 1
+            one.tries.add("machine")
             self.metrics.retried(one.task.step, "machine")
             self._start(one)
 
     def _failed(self, one: _Try, error: Exception) -> None:
-        """Decide about a failure: wait and try again, or raise."""
-        task, retries, cause = one.task, self.retries, _cause(error)
-        if isinstance(cause, StorageError):
-            one.storage_failures += 1
-            self.metrics.retried(task.step, "storage")
-            if one.storage_failures > retries.storage_failures:
-                raise located(cause, task) from None
-        elif isinstance(cause, PairloomError):
-            raise located(cause, task) from None
-        elif isinstance(cause, (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError)):
-            one.worker_deaths += 1
-            self.metrics.retried(task.step, "worker")
-            one.starved += isinstance(cause, ray.exceptions.OutOfMemoryError)
-            if one.worker_deaths > retries.worker_deaths:
-                raise StorageError(_killer(one, cause)) from None
-        elif isinstance(
-            cause,
-            (
-                ray.exceptions.NodeDiedError,
-                ray.exceptions.LocalRayletDiedError,
-                ray.exceptions.ObjectLostError,
-                ray.exceptions.TaskCancelledError,  # taken back because its machine is gone
-            ),
-        ):
-            one.node_deaths += 1
-            self.metrics.retried(task.step, "machine")
+        """A try has failed: have it wait and try again, or raise."""
+        cause = cause_of(error)
+        lost = died(cause)
+        if failure := "storage" if isinstance(cause, StorageError) else lost:
+            self.metrics.retried(one.task.step, failure)
+        one.starved += isinstance(cause, ray.exceptions.OutOfMemoryError)
+        if lost == "machine":
             self.surveyed = -SURVEY_SECONDS
-            if one.node_deaths > retries.node_deaths:
-                raise StorageError(
-                    f"{task.step} unit {task.unit[:12]}, {task.label}: {one.node_deaths} machines died under it: {cause}"
-                ) from None
-        else:
-            raise RuntimeError(
-                f"{task.step} unit {task.unit[:12]}, {task.label} failed: {cause!r}"
-            ) from error
-        one.due = time.monotonic() + retries.wait(task.unit, one.failures)
+        one.due = time.monotonic() + one.tries.failed(cause, lost)
         self.waiting.append(one)
-
-
-def _cause(error: Exception) -> BaseException:
-    """What a task raised, or what Ray says became of it."""
-    cause = error.cause if isinstance(error, ray.exceptions.RayTaskError) else error
-    return cause if isinstance(cause, BaseException) else error
-
-
-def _killer(one: _Try, cause: BaseException) -> str:
-    task = one.task
-    return (
-        f"{task.step} unit {task.unit[:12]}, {task.label} killed its worker {one.worker_deaths} times, most likely for "
-        f"want of memory (it is projected to need {task.need() / 1e9:.1f} GB): lower execution.unit_bytes, leave the input "
-        f"out, or give the machines more memory. {cause}"
-    )
 
 
 def _largest_machine() -> int | None:

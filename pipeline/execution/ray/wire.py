@@ -1,4 +1,4 @@
-"""A line between the driver and a member: messages over one connection, past the scheduler that placed the member.
+"""A connection between the driver and a worker: messages past the scheduler that placed the worker.
 
 A call through a scheduler costs milliseconds, most of it not for the message; over a connection of its own a message takes
 a tenth of one. Who may speak is settled by two secrets, one for each side, that the scheduler has carried. A message is
@@ -11,7 +11,7 @@ import socket
 import time
 from dataclasses import dataclass, field
 
-__all__ = ["Address", "Line", "Listener"]
+__all__ = ["Address", "Connection", "Listener"]
 
 PATIENCE = 10.0  # seconds for a connection to stand
 _SECRET = 32  # bytes
@@ -21,7 +21,7 @@ _PIECE = 1 << 18  # bytes received at a time
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """Where a member listens, and the secrets: what the caller says, and what it is answered."""
+    """Where a worker listens, and the secrets: what the caller says, and what it is answered."""
 
     host: str
     port: int
@@ -29,39 +29,39 @@ class Address:
     reply: bytes = field(default_factory=lambda: secrets.token_bytes(_SECRET), repr=False)
 
 
-class Line:
+class Connection:
     """One end of a connection. Raises OSError where it breaks, EOFError where the other end was closed."""
 
-    def __init__(self, connection: socket.socket) -> None:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    def __init__(self, opened: socket.socket) -> None:
+        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _SILENCE)
-        connection.settimeout(PATIENCE)
-        self._connection = connection
+            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _SILENCE)
+        opened.settimeout(PATIENCE)
+        self._socket = opened
         self._arrived = bytearray()
 
     @classmethod
-    def call(cls, address: Address) -> "Line":
-        """Call a member; whether it takes the call is told by `taken`."""
-        line = cls(socket.create_connection((address.host, address.port), timeout=PATIENCE))
-        line._connection.sendall(address.call)
-        return line
+    def call(cls, address: Address) -> "Connection":
+        """Call a worker; whether it takes the call is told by `taken`."""
+        made = cls(socket.create_connection((address.host, address.port), timeout=PATIENCE))
+        made._socket.sendall(address.call)
+        return made
 
     def taken(self, address: Address) -> None:
         """Wait until the call is taken; OSError or EOFError where it is not, or by somebody else."""
         if not hmac.compare_digest(self._secret(), address.reply):
             raise ConnectionError(f"at {address.host}:{address.port} listens somebody else")
-        self._connection.settimeout(None)
+        self._socket.settimeout(None)
 
     def fileno(self) -> int:
         """The descriptor to wait for."""
-        return self._connection.fileno()
+        return self._socket.fileno()
 
     def send(self, message: bytes) -> None:
         """Send a whole message."""
         parts = [memoryview(len(message).to_bytes(8, "little")), memoryview(message)]
         while parts:
-            sent = self._connection.sendmsg(parts)
+            sent = self._socket.sendmsg(parts)
             while parts and sent >= len(parts[0]):
                 sent -= len(parts.pop(0))
             if parts:
@@ -78,7 +78,7 @@ class Line:
 
         One end speaks only after the other has, so that nothing comes behind a message.
         """
-        piece = self._connection.recv(_PIECE)
+        piece = self._socket.recv(_PIECE)
         if not piece:
             raise EOFError("the connection was closed at the other end")
         self._arrived += piece
@@ -89,12 +89,12 @@ class Line:
 
     def close(self) -> None:
         """End it; the other end notices."""
-        self._connection.close()
+        self._socket.close()
 
     def _secret(self) -> bytes:
         said = b""
         while len(said) < _SECRET:
-            piece = self._connection.recv(_SECRET - len(said))
+            piece = self._socket.recv(_SECRET - len(said))
             if not piece:
                 raise EOFError("the connection was closed at the other end")
             said += piece
@@ -102,25 +102,25 @@ class Line:
 
 
 class Listener:
-    """Where a member can be called, once."""
+    """Where a worker can be called, once."""
 
     def __init__(self, host: str) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._server = socket.create_server((host, 0), family=family)
         self.address = Address(host=host, port=self._server.getsockname()[1])
 
-    def take(self) -> Line:
-        """The line to whoever knows the secret; OSError where nobody calls within `PATIENCE` seconds."""
+    def take(self) -> Connection:
+        """The connection to whoever knows the secret; OSError where nobody calls within `PATIENCE` seconds."""
         deadline = time.monotonic() + PATIENCE
         with self._server:
             while True:
                 self._server.settimeout(max(0.01, deadline - time.monotonic()))
-                line = Line(self._server.accept()[0])
+                made = Connection(self._server.accept()[0])
                 try:
-                    if hmac.compare_digest(line._secret(), self.address.call):
-                        line._connection.sendall(self.address.reply)
-                        line._connection.settimeout(None)
-                        return line
+                    if hmac.compare_digest(made._secret(), self.address.call):
+                        made._socket.sendall(self.address.reply)
+                        made._socket.settimeout(None)
+                        return made
                 except (OSError, EOFError):
                     pass  # a stranger
-                line.close()
+                made.close()

@@ -3,7 +3,7 @@
     pieces, by partition ──segment──▶ pieces as tokens of the first stage ──join──▶ vocabulary
 
 Each partition of the pieces is segmented by a task of its own; one task then learns from all of them, at some 17 bytes a
-token. Where that does not fit one machine, members of a crew share the partitions and the merges are learned in rounds
+token. Where that does not fit one machine, workers share the partitions and the merges are learned in rounds
 (`rounds.py`), and one task makes of them what the other would have written, under the same unit.
 """
 
@@ -30,7 +30,7 @@ from pairloom.pipeline.flow.job import Job
 from pairloom.pipeline.phases import phase
 from pairloom.pipeline.stages.learn.cost import assemble_memory
 from pairloom.pipeline.stages.learn.files import publish, read_memo
-from pairloom.pipeline.stages.learn.pieces import SegmentsPost, SegmentTask, read_segments
+from pairloom.pipeline.stages.learn.pieces import SegmentsSpec, SegmentTask, read_segments
 from pairloom.pipeline.stages.learn.rounds import in_rounds, learn_in_rounds
 from pairloom.pipeline.store.files import StoredFile
 from pairloom.pipeline.store.merge_log import MergeLog
@@ -174,11 +174,11 @@ def _joined(job: Job, task: JoinTask, base: Vocabulary, stored: StoredFile) -> R
         (last,) = job.step("join words", [task], shared=base, sizes=[sum(sizes)])
         return last
 
-    def post(number: int, share: Sequence[int]) -> SegmentsPost:
+    def spec(number: int, share: Sequence[int]) -> SegmentsSpec:
         segments = tuple(task.segments[part] for part in share)
-        return SegmentsPost(root=task.root, number=number, segments=segments, base=stored)
+        return SegmentsSpec(root=task.root, number=number, segments=segments, base=stored)
 
-    learn_in_rounds(job, "join rounds", task.unit, partial(task.coordinator, base), post, sizes)
+    learn_in_rounds(job, "join rounds", task.unit, partial(task.coordinator, base), spec, sizes)
     (last,) = job.step(
         "join words", [AssembleJoinedTask(root=task.root, join=task)], shared=base, sizes=[sum(sizes)]
     )

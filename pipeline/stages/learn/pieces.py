@@ -1,6 +1,6 @@
 """segment: pieces of superwords as tokens of the first stage, and the members that hold them.
 
-pieces of a partition ──SegmentTask──▶ sequences of tokens ──SegmentsPost──▶ a member of a crew
+pieces of a partition ──SegmentTask──▶ sequences of tokens ──SegmentsSpec──▶ a member
 """
 
 from collections.abc import Iterator
@@ -16,12 +16,12 @@ from pairloom.pipeline.flow.attempt import Attempt, UnitTask
 from pairloom.pipeline.phases import phase
 from pairloom.pipeline.stages.count.files import read_words
 from pairloom.pipeline.stages.learn.cost import segment_memory
-from pairloom.pipeline.stages.learn.rounds import MemberPost
+from pairloom.pipeline.stages.learn.rounds import MemberSpec
 from pairloom.pipeline.store.files import StoredFile, one_array, open_arrow
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.objects import Objects
 
-__all__ = ["SegmentTask", "SegmentsPost", "read_segments"]
+__all__ = ["SegmentTask", "SegmentsSpec", "read_segments"]
 
 SEGMENT_ROWS = 1 << 16  # pieces in a record batch
 
@@ -69,7 +69,7 @@ class SegmentTask(UnitTask):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SegmentsPost(MemberPost):
+class SegmentsSpec(MemberSpec):
     """A member that holds some partitions of pieces, as tokens of the first stage (`base`)."""
 
     segments: tuple[StoredFile, ...]

@@ -1,4 +1,4 @@
-"""learn, sharded: the partitions stay with members of a crew, and the driver learns from all of them in rounds.
+"""learn, sharded: the partitions stay with workers, and the driver learns from all of them in rounds.
 
     words of partitions ─▶ members ◀── rounds ──▶ driver ── segments of merges ──▶ store ─▶ one task: vocabulary, memo
 
@@ -28,7 +28,7 @@ from pairloom.operators.models.bpe.sharded import (
     partition_memory,
 )
 from pairloom.pipeline.execution.arena import arena
-from pairloom.pipeline.execution.base import Crew, Executor, Task
+from pairloom.pipeline.execution.base import Executor, Task, Workers
 from pairloom.pipeline.flow.events import RoundDone, StepFinished, StepStarted, UnitDone
 from pairloom.pipeline.flow.job import Job
 from pairloom.pipeline.stages import says
@@ -40,11 +40,11 @@ from pairloom.pipeline.store.merge_log import MergeLog
 from pairloom.pipeline.store.objects import Objects
 from pairloom.pipeline.store.receipts import Ledger
 
-__all__ = ["MemberPost", "WordsPost", "in_rounds", "learn_in_rounds", "share_out"]
+__all__ = ["MemberSpec", "WordsSpec", "in_rounds", "learn_in_rounds", "share_out"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MemberPost:
+class MemberSpec:
     """A member that holds some partitions.
 
     Where it is projected to need more than `allowed` bytes of memory, what grows with the words lies in files in `folder`
@@ -81,8 +81,7 @@ class MemberPost:
         """Whether the partition lies in files."""
         return self.allowed is not None and self.projected > self.allowed
 
-    @property
-    def memory(self) -> int:
+    def need(self) -> int:
         """What the member takes of its machine's memory at most."""
         return self.least + partition_memory(0, 0) if self.spills else self.projected
 
@@ -97,7 +96,7 @@ class MemberPost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WordsPost(MemberPost):
+class WordsSpec(MemberSpec):
     """A member that holds the words of some merged partitions."""
 
     words: tuple[StoredFile, ...]
@@ -188,47 +187,49 @@ def learn_in_rounds(
     step: str,
     unit: str,
     coordinator: Callable[[npt.NDArray[np.int32]], Coordinator],
-    post: Callable[[int, Sequence[int]], MemberPost],
+    spec: Callable[[int, Sequence[int]], MemberSpec],
     sizes: Sequence[int],
 ) -> None:
     """Learn the merges of the unit `unit`, as the step `step`, and store them all as segments; goes on from those that are stored.
 
-    `coordinator` is given the merges (int32[m, 2]) that are stored, `post` the number of a member and which partitions
+    `coordinator` is given the merges (int32[m, 2]) that are stored, `spec` the number of a member and which partitions
     it holds; `sizes` are the bytes of all partitions.
     """
     log = MergeLog(job.objects, "learn", unit)
     choice = job.plan.recipe.vocabulary.learn
     decides = coordinator(log.merges)
-    members = choice.members or _members(post(0, range(len(sizes))).projected, job.executor)
+    members = choice.members or _members(spec(0, range(len(sizes))).projected, job.executor)
     members = max(1, min(len(sizes), members))
     shares = share_out(sizes, members)
     job.observe(
         StepStarted(step=step, units=members, reused=0, bytes=sum(sizes), says=says(step), in_rounds=True)
     )
     allowed = job.executor.room(members)
-    crew = job.executor.crew(
+    workers = job.executor.workers(
         [
-            replace(post(number, share), allowed=allowed, folder=choice.spill)
+            replace(spec(number, share), allowed=allowed, folder=choice.spill)
             for number, share in enumerate(shares)
         ]
     )
     try:
-        _rounds(job, step, decides, crew, log, choice.checkpoint_seconds)
+        _rounds(job, step, decides, workers, log, choice.checkpoint_seconds)
     except (PreemptedError, StorageError, KeyboardInterrupt):
         log.extend(decides.merges)
         raise
     finally:
-        crew.close()
+        workers.close()
     log.extend(decides.merges)
     for share in shares:
         job.observe(UnitDone(step=step, bytes=sum(sizes[part] for part in share), ledger=Ledger()))
     job.observe(StepFinished(step=step, ledger=Ledger()))
 
 
-def _rounds(job: Job, step: str, coordinator: Coordinator, crew: Crew, log: MergeLog, seconds: float) -> None:
+def _rounds(
+    job: Job, step: str, coordinator: Coordinator, workers: Workers, log: MergeLog, seconds: float
+) -> None:
     stored = time.monotonic()
     while (message := coordinator.next()) is not None:
-        coordinator.take(crew.ask(message, coordinator.anew))
+        coordinator.take(workers.ask(message, coordinator.anew))
         if not coordinator.rounds:
             continue
         job.observe(

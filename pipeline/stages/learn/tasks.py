@@ -23,7 +23,7 @@ from pairloom.pipeline.stages.learn.cost import assemble_memory, learn_memory
 from pairloom.pipeline.stages.learn.extend import ExtendTask
 from pairloom.pipeline.stages.learn.files import most_frequent, publish
 from pairloom.pipeline.stages.learn.joining import join_words
-from pairloom.pipeline.stages.learn.rounds import WordsPost, in_rounds, learn_in_rounds
+from pairloom.pipeline.stages.learn.rounds import WordsSpec, in_rounds, learn_in_rounds
 from pairloom.pipeline.store.files import StoredFile
 from pairloom.pipeline.store.manifest import StageRecord
 from pairloom.pipeline.store.merge_log import MergeLog
@@ -162,15 +162,15 @@ def _learned(job: Job, task: LearnTask, size: int) -> list[Receipt]:
         return job.step("learn", [task], sizes=[size])
     specials = len(task.special_tokens)
 
-    def post(number: int, share: Sequence[int]) -> WordsPost:
+    def spec(number: int, share: Sequence[int]) -> WordsSpec:
         words, pairs = (tuple(files[part] for part in share) for files in (task.words, task.pairs))
-        return WordsPost(root=task.root, number=number, words=words, pairs=pairs, specials=specials)
+        return WordsSpec(root=task.root, number=number, words=words, pairs=pairs, specials=specials)
 
     def coordinator(given: npt.NDArray[np.int32]) -> Coordinator:
         first = specials + 256
         return Coordinator(first=first, merges=task.size - first, min_count=task.min_count, given=given)
 
-    learn_in_rounds(job, "rounds", task.unit, coordinator, post, [file.bytes for file in task.words])
+    learn_in_rounds(job, "rounds", task.unit, coordinator, spec, [file.bytes for file in task.words])
     receipts = job.step("learn", [AssembleTask(root=task.root, learn=task)], sizes=[size])
     MergeLog(job.objects, "learn", task.unit).discard()
     return receipts

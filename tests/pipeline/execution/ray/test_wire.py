@@ -9,24 +9,24 @@ from dataclasses import replace
 import pytest
 
 from pairloom.pipeline.execution.ray import wire as lines
-from pairloom.pipeline.execution.ray.wire import Line, Listener
+from pairloom.pipeline.execution.ray.wire import Connection, Listener
 
 
 @pytest.fixture
-def ends() -> Iterator[tuple[Line, Line]]:
+def ends() -> Iterator[tuple[Connection, Connection]]:
     """The driver's end and the member's."""
     listener = Listener("127.0.0.1")
-    taken: list[Line] = []
+    taken: list[Connection] = []
     member = threading.Thread(target=lambda: taken.append(listener.take()))
     member.start()
-    with closing(Line.call(listener.address)) as driver:
+    with closing(Connection.call(listener.address)) as driver:
         driver.taken(listener.address)
         member.join()
         with closing(taken[0]):
             yield driver, taken[0]
 
 
-def test_messages_arrive_whole_and_in_turn(ends: tuple[Line, Line]) -> None:
+def test_messages_arrive_whole_and_in_turn(ends: tuple[Connection, Connection]) -> None:
     driver, member = ends
     for message in (b"", b"a", bytes(range(256)) * 40_000, b"b" * 7):
         echo = threading.Thread(target=lambda: member.send(bytes(member.receive())[::-1]))
@@ -36,9 +36,9 @@ def test_messages_arrive_whole_and_in_turn(ends: tuple[Line, Line]) -> None:
         echo.join()
 
 
-def test_an_end_that_is_closed_is_noticed(ends: tuple[Line, Line]) -> None:
+def test_an_end_that_is_closed_is_noticed(ends: tuple[Connection, Connection]) -> None:
     driver, member = ends
-    member._connection.sendall((100).to_bytes(8, "little") + b"half")
+    member._socket.sendall((100).to_bytes(8, "little") + b"half")
     member.close()
     with pytest.raises(EOFError):
         driver.receive()
@@ -46,18 +46,18 @@ def test_an_end_that_is_closed_is_noticed(ends: tuple[Line, Line]) -> None:
 
 def test_strangers_are_not_taken() -> None:
     listener = Listener("127.0.0.1")
-    taken: list[Line] = []
+    taken: list[Connection] = []
     member = threading.Thread(target=lambda: taken.append(listener.take()))
     member.start()
     place = (listener.address.host, listener.address.port)
     with socket.create_connection(place) as silent:
         silent.sendall(b"a" * 5)
     with (
-        closing(Line.call(replace(listener.address, call=bytes(32)))) as stranger,
+        closing(Connection.call(replace(listener.address, call=bytes(32)))) as stranger,
         pytest.raises((EOFError, ConnectionError)),
     ):
         stranger.taken(listener.address)
-    with closing(Line.call(listener.address)) as driver:
+    with closing(Connection.call(listener.address)) as driver:
         driver.taken(listener.address)
         member.join()
         taken[0].close()
@@ -65,10 +65,10 @@ def test_strangers_are_not_taken() -> None:
 
 def test_a_call_that_is_taken_by_somebody_else_is_refused() -> None:
     listener = Listener("127.0.0.1")
-    taken: list[Line] = []
+    taken: list[Connection] = []
     member = threading.Thread(target=lambda: taken.append(listener.take()))
     member.start()
-    with closing(Line.call(listener.address)) as driver:
+    with closing(Connection.call(listener.address)) as driver:
         with pytest.raises(ConnectionError, match="somebody else"):
             driver.taken(replace(listener.address, reply=bytes(32)))
         member.join()

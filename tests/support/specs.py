@@ -1,4 +1,4 @@
-"""Members of a crew that fail as their messages say, for testing whatever asks them."""
+"""Stateful workers that fail as their messages say, for testing whatever asks them."""
 
 import os
 import signal
@@ -43,7 +43,7 @@ class Adder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AdderPost:
+class AdderSpec:
     """`starts` is how often starting fails before it succeeds."""
 
     folder: str
@@ -54,6 +54,9 @@ class AdderPost:
     @property
     def label(self) -> str:
         return f"member {self.name}"
+
+    def need(self) -> int:
+        return self.memory
 
     def start(self) -> Adder:
         adder = Adder(self.folder, self.name)

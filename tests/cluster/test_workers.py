@@ -14,98 +14,98 @@ import pytest
 
 from pairloom.operators.errors import DataError, PreemptedError, StorageError
 from pairloom.pipeline import run
-from pairloom.pipeline.execution.base import Crew, never
-from pairloom.pipeline.execution.ray.actors import RayCrew
+from pairloom.pipeline.execution.base import Workers, never
+from pairloom.pipeline.execution.ray.actors import RayWorkers
 from pairloom.pipeline.execution.ray.tasks import RayExecutor
 from pairloom.pipeline.execution.retries import Retries
-from pairloom.pipeline.execution.workers import LocalCrew
+from pairloom.pipeline.execution.workers import LocalWorkers
 from pairloom.pipeline.flow.events import Event, RoundDone
 from pairloom.pipeline.store.merge_log import MergeLog
 from tests.support.corpora import contents, open_objects_of, recipe_for, write_jsonl
-from tests.support.posts import AdderPost
+from tests.support.specs import AdderSpec
 
 QUICK = Retries(worker_deaths=1, storage_failures=2, first_wait=0.01)
 CODE = """
 import sys
 from pathlib import Path
-from tests.cluster.test_crew import drive
+from tests.cluster.test_workers import drive
 drive(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
 """
 
 
-def local(posts: list[AdderPost], stop: Callable[[], bool] = never) -> LocalCrew:
-    return LocalCrew(posts, retries=QUICK, stop=stop)
+def local(specs: list[AdderSpec], stop: Callable[[], bool] = never) -> LocalWorkers:
+    return LocalWorkers(specs, retries=QUICK, stop=stop)
 
 
-def on_ray(posts: list[AdderPost], stop: Callable[[], bool] = never) -> RayCrew:
-    return RayCrew(posts, room=None, retries=QUICK, stop=stop)
+def on_ray(specs: list[AdderSpec], stop: Callable[[], bool] = never) -> RayWorkers:
+    return RayWorkers(specs, room=None, retries=QUICK, stop=stop)
 
 
-def by_calls(posts: list[AdderPost], stop: Callable[[], bool] = never) -> RayCrew:
-    """A crew whose members cannot be reached past Ray."""
-    crew = on_ray(posts, stop)
-    crew._reachable = False
-    return crew
+def by_calls(specs: list[AdderSpec], stop: Callable[[], bool] = never) -> RayWorkers:
+    """Workers that cannot be reached past Ray."""
+    workers = on_ray(specs, stop)
+    workers._reachable = False
+    return workers
 
 
-def told(crew: Crew, messages: list[object]) -> list[list[object]]:
+def told(workers: Workers, messages: list[object]) -> list[list[object]]:
     """The answers to each message; who begins anew is told all that came before without its failures."""
     answers = []
     for n, message in enumerate(messages):
         before = [m[0] if isinstance(m, tuple) else m for m in messages[:n]]
-        answers.append(crew.ask(message, lambda before=before, message=message: [*before, message]))
+        answers.append(workers.ask(message, lambda before=before, message=message: [*before, message]))
     return answers
 
 
 @pytest.mark.parametrize("make", [local, on_ray, by_calls])
 def test_members_answer_in_order_and_remember(
-    tmp_path: Path, cluster: str, make: Callable[..., Crew]
+    tmp_path: Path, cluster: str, make: Callable[..., Workers]
 ) -> None:
-    posts = [AdderPost(folder=str(tmp_path), name=name, starts=int(name == "b")) for name in "abc"]
-    crew = make(posts)
+    specs = [AdderSpec(folder=str(tmp_path), name=name, starts=int(name == "b")) for name in "abc"]
+    workers = make(specs)
     sums = [sum(range(n + 1)) for n in range(4)]
-    assert told(crew, [0, 1, (2, "storage", 1), 3]) == [[(name, s) for name in "abc"] for s in sums]
-    crew.close()
+    assert told(workers, [0, 1, (2, "storage", 1), 3]) == [[(name, s) for name in "abc"] for s in sums]
+    workers.close()
 
 
 @pytest.mark.parametrize("make", [local, on_ray, by_calls])
 def test_what_fails_is_named_and_a_stop_is_a_stop(
-    tmp_path: Path, cluster: str, make: Callable[..., Crew]
+    tmp_path: Path, cluster: str, make: Callable[..., Workers]
 ) -> None:
     asked: list[int] = []
-    crew = make([AdderPost(folder=str(tmp_path), name="a")], stop=lambda: bool(asked))
+    workers = make([AdderSpec(folder=str(tmp_path), name="a")], stop=lambda: bool(asked))
     with pytest.raises(DataError, match="member a: row 3: bad"):
-        told(crew, [(1, "data", 1)])
+        told(workers, [(1, "data", 1)])
     with pytest.raises((ZeroDivisionError, RuntimeError), match="a bug"):
-        told(crew, [(2, "bug", 1)])
+        told(workers, [(2, "bug", 1)])
     with pytest.raises(StorageError, match="member a: storage failed"):
-        told(crew, [(3, "storage", 9)])
-    assert told(crew, [4]) == [[("a", 4)]]
+        told(workers, [(3, "storage", 9)])
+    assert told(workers, [4]) == [[("a", 4)]]
     asked.append(1)
     with pytest.raises(PreemptedError):
-        told(crew, [5])
-    crew.close()
+        told(workers, [5])
+    workers.close()
 
 
 def test_members_that_die_are_told_everything_again(tmp_path: Path, cluster: str) -> None:
-    crew = on_ray([AdderPost(folder=str(tmp_path), name=name) for name in "ab"])
-    assert told(crew, [1, (2, "killed", 1), 3]) == [[(name, s) for name in "ab"] for s in (1, 3, 6)]
-    crew.close()
-    crew = on_ray([AdderPost(folder=str(tmp_path), name="c")])
+    workers = on_ray([AdderSpec(folder=str(tmp_path), name=name) for name in "ab"])
+    assert told(workers, [1, (2, "killed", 1), 3]) == [[(name, s) for name in "ab"] for s in (1, 3, 6)]
+    workers.close()
+    workers = on_ray([AdderSpec(folder=str(tmp_path), name="c")])
     with pytest.raises(StorageError, match=r"member c lost its worker 2 times in a row"):
-        told(crew, [(5, "killed", 9)])
-    crew.close()
+        told(workers, [(5, "killed", 9)])
+    workers.close()
 
 
 def test_a_member_whose_connection_breaks_is_told_everything_again(tmp_path: Path, cluster: str) -> None:
-    crew = on_ray([AdderPost(folder=str(tmp_path), name=name) for name in "ab"])
-    assert told(crew, [1, 2]) == [[(name, s) for name in "ab"] for s in (1, 3)]
-    line = crew._seats[1].line
-    assert line is not None
-    line._connection.shutdown(socket.SHUT_RDWR)
-    assert crew.ask(3, lambda: [1, 2, 3]) == [("a", 6), ("b", 6)]
-    assert crew.ask(4, list) == [("a", 10), ("b", 10)]
-    crew.close()
+    workers = on_ray([AdderSpec(folder=str(tmp_path), name=name) for name in "ab"])
+    assert told(workers, [1, 2]) == [[(name, s) for name in "ab"] for s in (1, 3)]
+    connection = workers._slots[1].connection
+    assert connection is not None
+    connection._socket.shutdown(socket.SHUT_RDWR)
+    assert workers.ask(3, lambda: [1, 2, 3]) == [("a", 6), ("b", 6)]
+    assert workers.ask(4, list) == [("a", 10), ("b", 10)]
+    workers.close()
 
 
 def corpus(folder: Path) -> None:
