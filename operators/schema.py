@@ -246,10 +246,10 @@ def row_field(column: Column, seq_len: int) -> pa.Field:
     return pa.field(column.name, kind, nullable=False, metadata=column.metadata)
 
 
-def export_schema(dtype: np.dtype[Any], columns: Sequence[Column] = ()) -> pa.Schema:
+def export_schema(dtype: np.dtype[Any], columns: Sequence[Column], facts: Mapping[str, Any]) -> pa.Schema:
     """Whole documents as they are exported: `columns` are what there is beside `input_ids`."""
     fields = [pa.field(ID, pa.large_string(), nullable=False), *_fields([ids_column(dtype), *columns])]
-    return pa.schema(fields)
+    return pa.schema(fields, metadata={METADATA: json.dumps(facts, sort_keys=True).encode()})
 
 
 def file_facts(schema: pa.Schema) -> dict[str, Any]:

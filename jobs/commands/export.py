@@ -27,6 +27,9 @@ def export_command(
     seq_len: Annotated[
         int | None, typer.Option(min=1, help="which rows, where they have several lengths")
     ] = None,
+    without: Annotated[
+        list[str] | None, typer.Option(metavar="COLUMN", help="a column to leave out; may be given again")
+    ] = None,
     generation: Generation = None,
     as_json: AsJson = False,
 ) -> None:
@@ -43,6 +46,7 @@ def export_command(
             split=split,
             unit=unit,
             seq_len=seq_len,
+            without=without or (),
             generation=generation,
             observe=watch,
         )

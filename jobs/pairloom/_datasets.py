@@ -1,6 +1,6 @@
 """`pairloom.open`, `pairloom.verify` and `pairloom.export`: what is done with a root."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,6 +75,7 @@ def export(
     split: str = "train",
     unit: str | None = None,
     seq_len: int | None = None,
+    without: Sequence[str] = (),
     generation: int | None = None,
     observe: Callable[[Event], None] = lambda _: None,
 ) -> Exported:
@@ -82,7 +83,8 @@ def export(
 
     `source` is a root, a dataset that is open, a Vocabulary or the path of a `tokenizer.json`; `out` a folder of its own,
     local or in a bucket (for "tiktoken", the one format of a vocabulary, a local file). `unit` is "rows" or "documents",
-    by default what the format's trainers take; `seq_len` chooses among rows of several lengths.
+    by default what the format's trainers take; `seq_len` chooses among rows of several lengths; `without` names columns to
+    leave out, as a format asks that has no place for them.
 
     Raises RecipeError for a name that there is not, CapacityError for what a format cannot hold, CorruptionError where what
     is stored is not what was written.
@@ -92,7 +94,9 @@ def export(
     if isinstance(source, Vocabulary):
         raise RecipeError(f"format {format!r} is of datasets; a vocabulary is exported for tiktoken")
     dataset = source if isinstance(source, Dataset) else open_dataset(source, generation)
-    said = export_dataset(dataset, format, out, split=split, unit=unit, seq_len=seq_len, observe=observe)
+    said = export_dataset(
+        dataset, format, out, split=split, unit=unit, seq_len=seq_len, without=without, observe=observe
+    )
     return Exported(out=out, format=format, facts=said)
 
 

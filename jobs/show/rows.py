@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from pairloom.operators.errors import RecipeError
+from pairloom.operators.schema import DOCUMENT, INPUT_IDS, OFFSET, SEGMENT_LENGTHS, SOURCE
 from pairloom.operators.selection.order import document_numbers
 from pairloom.pipeline import Dataset
 from pairloom.pipeline.stages.tokenize.shards import placed_shards
@@ -20,20 +21,21 @@ def show_rows(dataset: Dataset, split: str, start: int, count: int, width: int) 
     rows = _rows(dataset, split, start, count)
     if not rows:
         raise RecipeError(f"there is no row {start} in split {split!r}")
-    ids = _ids_of(dataset, {number for row in rows for number in row["document"]})
+    ids = _ids_of(dataset, {number for row in rows for number in row[DOCUMENT]})
     for number, row in enumerate(rows, start):
-        used = sum(row["segment_lengths"])
+        used = sum(row[SEGMENT_LENGTHS])
         sys.stdout.write(
-            f"row {number}: {len(row['segment_lengths'])} segments, {used} tokens, "
-            f"{len(row['input_ids']) - used} padding\n"
+            f"row {number}: {len(row[SEGMENT_LENGTHS])} segments, {used} tokens, "
+            f"{len(row[INPUT_IDS]) - used} padding\n"
         )
         at = 0
-        for length, document, offset in zip(
-            row["segment_lengths"], row["document"], row["offset"], strict=True
-        ):
-            text = vocabulary.decode(row["input_ids"][at : at + length]).decode("utf-8", "replace")
+        lists = (row[name] for name in (SEGMENT_LENGTHS, DOCUMENT, OFFSET))
+        for i, (length, document, offset) in enumerate(zip(*lists, strict=True)):
+            text = vocabulary.decode(row[INPUT_IDS][at : at + length]).decode("utf-8", "replace")
             where = f"from its token {offset}" if offset else "from its start"
-            sys.stdout.write(f"  {length:>6} tokens of {ids.get(document, document)}, {where}\n")
+            # Rows of early versions do not say of which source a document is.
+            of = f" ({dataset.sources[row[SOURCE][i]]})" if SOURCE in row else ""
+            sys.stdout.write(f"  {length:>6} tokens of {ids.get(document, document)}{of}, {where}\n")
             short = text if len(text) <= width else f"{text[: width // 2]} … {text[-width // 2 :]}"
             sys.stdout.write(f"         {short!r}\n")
             at += length

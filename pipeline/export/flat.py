@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pairloom.operators.schema import DOCUMENT, ID, SEGMENT_LENGTHS, is_packed
 from pairloom.pipeline.export.lengths import Lengths
 from pairloom.pipeline.export.source import Batch, Source
 from pairloom.pipeline.export.target import Target
@@ -107,11 +108,11 @@ def _segments(
 ) -> Iterator[tuple[int, int, str]]:
     """Where each document, or each segment of a row, begins, how many tokens it has, and which document it is of."""
     part = batch.table.slice(first, stop - first)
-    if "segment_lengths" not in part.schema.names:
-        for i, name in enumerate(part.column("id").to_pylist(), first):
+    if not is_packed(part.schema):
+        for i, name in enumerate(part.column(ID).to_pylist(), first):
             yield int(starts[i]), int(batch.lengths[i]), name.replace("\r", "\\r").replace("\n", "\\n")
         return
-    rows = zip(part.column("segment_lengths").to_pylist(), part.column("document").to_pylist(), strict=True)
+    rows = zip(part.column(SEGMENT_LENGTHS).to_pylist(), part.column(DOCUMENT).to_pylist(), strict=True)
     for i, (lengths, numbers) in enumerate(rows, first):
         at = int(starts[i])
         for length, number in zip(lengths, numbers, strict=True):

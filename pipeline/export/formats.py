@@ -1,11 +1,11 @@
 """The formats, and the one way through all of them: claim the folder, write, compare counts, make it visible."""
 
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pairloom.operators.errors import RecipeError, StorageError
+from pairloom.operators.schema import PAD_ID, SOURCE, SOURCES, file_facts
 from pairloom.pipeline.dataset.dataset import Dataset
 from pairloom.pipeline.export.flat import write_bin, write_npy
 from pairloom.pipeline.export.mds import write_mds
@@ -25,11 +25,15 @@ __all__ = ["FORMATS", "Format", "export"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
-    """A format: how it is written, what it holds unless asked otherwise, and a pattern of the names of its files."""
+    """A format: how it is written, what it holds unless asked otherwise, and a pattern of the names of its files.
+
+    `columns` says whether it has a place for further columns of tokens and documents.
+    """
 
     write: Callable[[Source, Target], str]
     unit: str
     owned: str
+    columns: bool = False
 
 
 # Trainers that cut and shuffle by themselves get documents; those that take samples as they are get rows.
@@ -39,12 +43,17 @@ FORMATS = {
     ),
     "npy": Format(write=write_npy, unit="documents", owned=r"part-\d{5,}\.(npy|csv\.gz)"),
     "bin": Format(write=write_bin, unit="documents", owned=r"(train|val)\.(bin|idx\.npy)"),
-    "mds": Format(write=write_mds, unit="rows", owned=r"shard\.\d{5,}\.mds|index\.json"),
+    "mds": Format(write=write_mds, unit="rows", owned=r"shard\.\d{5,}\.mds|index\.json", columns=True),
     "hf": Format(
-        write=write_hf, unit="rows", owned=r"data-\d{5,}-of-\d{5,}\.arrow|dataset_info\.json|state\.json"
+        write=write_hf,
+        unit="rows",
+        owned=r"data-\d{5,}-of-\d{5,}\.arrow|dataset_info\.json|state\.json",
+        columns=True,
     ),
-    "parquet": Format(write=write_parquet, unit="rows", owned=r"part-\d{5,}-of-\d{5,}\.parquet"),
-    "webdataset": Format(write=write_webdataset, unit="rows", owned=r"shard-\d{5,}\.tar"),
+    "parquet": Format(
+        write=write_parquet, unit="rows", owned=r"part-\d{5,}-of-\d{5,}\.parquet", columns=True
+    ),
+    "webdataset": Format(write=write_webdataset, unit="rows", owned=r"shard-\d{5,}\.tar", columns=True),
 }
 
 
@@ -56,12 +65,15 @@ def export(
     split: str = "train",
     unit: str | None = None,
     seq_len: int | None = None,
+    without: Sequence[str] = (),
     observe: Callable[[Event], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Write a split in the files of another trainer, and return what `export.json` beside them says.
 
     `out` is a folder of its own, local or in a bucket; `unit` is "rows" or "documents", by default what the format's
-    trainers take; `seq_len` chooses among rows of several lengths (strategy `buckets`). An export of the same thing that is
+    trainers take; `seq_len` chooses among rows of several lengths (strategy `buckets`); `without` names columns of tokens
+    or documents to leave out. Where a document comes from (its source, and for rows its number and place) is left out by a
+    format that has no place for it; any other column has to be left out by name then. An export of the same thing that is
     complete is checked and kept; one that was interrupted is begun anew. Memory is bounded by a stored record batch, and by a
     shard (64 MiB) or row group (32 MiB) where the format has them.
 
@@ -86,14 +98,17 @@ def export(
         "generation": dataset.manifest.generation,
         "vocabulary": dataset.manifest.fingerprint,
     } | ({} if seq_len is None else {"seq_len": seq_len})
+    if without:
+        identity["without"] = sorted(set(without))
     try:
         if (found := finished(objects, identity)) is not None:
             return found
-        source = _source(dataset, unit, split, observe, seq_len)
+        source = _source(dataset, unit, split, observe, seq_len, without)
+        _check_columns(format, source)
         target = Target(objects, identity, owned=kind.owned, agree=source.check)
         try:
             dtype = kind.write(source, target)
-            return target.finish(_facts(source, dtype))
+            return target.finish(_facts(format, source, dtype))
         except BaseException:
             target.abandon()
             raise
@@ -102,22 +117,44 @@ def export(
 
 
 def _source(
-    dataset: Dataset, unit: str, split: str, observe: Callable[[Event], None], seq_len: int | None
+    dataset: Dataset,
+    unit: str,
+    split: str,
+    observe: Callable[[Event], None],
+    seq_len: int | None,
+    without: Sequence[str],
 ) -> Source:
     if unit == "rows":
-        return Rows(dataset, split, observe, seq_len)
-    return Documents(dataset, split, observe)
+        return Rows(dataset, split, observe, seq_len, without)
+    return Documents(dataset, split, observe, without)
 
 
-def _facts(source: Source, dtype: str) -> dict[str, Any]:
+def _check_columns(name: str, source: Source) -> None:
+    """Raise RecipeError for a column that a format has no place for."""
+    if FORMATS[name].columns:
+        return
+    for column in source.columns:
+        if column.name != SOURCE:
+            holding = ", ".join(other for other, kind in FORMATS.items() if kind.columns)
+            raise RecipeError(
+                f"format {name} has no place for the column {column.name}{f' ({column.doc})' if column.doc else ''}: leave it "
+                f"out (--without {column.name}), or choose {holding}"
+            )
+
+
+def _facts(name: str, source: Source, dtype: str) -> dict[str, Any]:
     """What a trainer has to know, and what was counted."""
     counts = source.counts
     recipe = Recipe.model_validate(source.dataset.manifest.recipe)
     said: dict[str, Any] = {"dtype": dtype, "append": list(recipe.tokenize.append), source.unit: counts.items}
     said["tokens"] = counts.tokens
+    if FORMATS[name].columns:
+        said["columns"] = {column.name: column.doc for column in source.columns}
+        if any(column.name == SOURCE for column in source.columns):
+            said[SOURCES] = list(recipe.sources)
     if source.unit == "rows":
-        facts = json.loads(source.schema.metadata[b"pairloom"])
-        said |= {"padding": counts.padding, "pad_id": facts["pad_id"], "seq_len": facts["seq_len"]}
+        facts = file_facts(source.schema)
+        said |= {"padding": counts.padding, PAD_ID: facts[PAD_ID], "seq_len": facts["seq_len"]}
         said["repeated_tokens_in_all_splits"] = source.dataset.manifest.stage("pack").facts["repeated_tokens"]
         return said
     return said | {"empty_documents": counts.empty_documents}

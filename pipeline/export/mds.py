@@ -3,21 +3,22 @@
 A shard, little-endian: samples u32, their edges u32[samples + 1] counted from the start of the file, the configuration as
 JSON, then the samples. A sample is the sizes (u32) of its columns that vary, then the columns in the order of their names:
 
-    rows        segment_lengths: ndarray:int32, tokens: ndarray:uint16:<seq_len>
-    documents   id: str, tokens: ndarray:uint16
+    rows        segment_lengths: ndarray:int32, tokens: ndarray:uint16:<seq_len>, source: ndarray:uint16
+    documents   id: str, tokens: ndarray:uint16, source: uint16
 
-Ids that do not fit uint16 are int32, which every torch knows. A shard is put together in memory, 64 MiB of it, which is also
-what `streaming` itself makes.
+Further columns of tokens are as `tokens`, those of documents as `source`. Ids that do not fit uint16 are int32, which every
+torch knows. A shard is put together in memory, 64 MiB of it, which is also what `streaming` itself makes.
 """
 
 import json
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators.errors import CapacityError
+from pairloom.operators.schema import ID, INPUT_IDS, SEGMENT_LENGTHS, Column, seq_len_of
 from pairloom.pipeline.export.source import Batch, Source
 from pairloom.pipeline.export.target import Target
 
@@ -81,46 +82,85 @@ class _Shards:
         self._bytes = 8 + len(self._head)
 
 
+class _Field(NamedTuple):
+    """A column of MDS: its name and encoding, the bytes of a value if all have as many, and the values of a batch."""
+
+    name: str
+    encoding: str
+    size: int | None
+    encoded: Callable[[Batch], Iterator[bytes]]
+
+
 def write_mds(source: Source, target: Target, shard_bytes: int = SHARD_BYTES) -> str:
     """Write shards of at most `shard_bytes`, then `index.json`; returns the dtype."""
     dtype = np.dtype(np.uint16) if source.dtype == np.uint16 else np.dtype(np.int32)
-    columns, fixed = {"tokens": f"ndarray:{dtype}"}, {}
-    if source.unit == "rows":
-        seq_len = source.schema.field("input_ids").type.list_size
-        columns = {"segment_lengths": "ndarray:int32", "tokens": f"ndarray:{dtype}:{seq_len}"}
-        fixed["tokens"] = seq_len * dtype.itemsize
-    else:
-        columns["id"] = "str"
-    shards = _Shards(target, columns, fixed, shard_bytes)
+    fields = sorted(_fields(source, dtype))
+    shards = _Shards(
+        target,
+        {field.name: field.encoding for field in fields},
+        {field.name: field.size for field in fields if field.size is not None},
+        shard_bytes,
+    )
+    vary = [field.size is None for field in fields]
     for part in source.parts():
         for batch in part:
-            for sample in (_rows if source.unit == "rows" else _documents)(batch, dtype):
-                shards.add(sample)
+            for values in zip(*(field.encoded(batch) for field in fields), strict=True):
+                sizes = (
+                    len(v).to_bytes(4, "little") for v, varies in zip(values, vary, strict=True) if varies
+                )
+                shards.add(b"".join((*sizes, *values)))
     shards.flush()
     with target.index("index.json") as file:
         file.write(json.dumps({"shards": shards.shards, "version": 2}, sort_keys=True).encode())
     return str(dtype)
 
 
-def _rows(batch: Batch, dtype: np.dtype[Any]) -> Iterator[bytes]:
-    tokens = batch.tokens.astype(dtype, copy=False).reshape(len(batch), -1)
-    lists = batch.table.column("segment_lengths")
-    lengths = lists.flatten().to_numpy().astype("<i4", copy=False)
-    counts = lists.value_lengths().to_numpy().tolist()
-    at = 0
-    for row, count in zip(tokens, counts, strict=True):
-        segments = _array(lengths[at : at + count])
-        at += count
-        yield len(segments).to_bytes(4, "little") + segments + row.tobytes()
+def _fields(source: Source, dtype: np.dtype[Any]) -> Iterator[_Field]:
+    """What a sample has."""
+    rows = source.unit == "rows"
+    yield _tokens(source, "tokens", INPUT_IDS, dtype)
+    if rows:
+        yield _lists(SEGMENT_LENGTHS, np.dtype(np.int32))
+    else:
+        yield _Field(ID, "str", None, lambda batch: (v.encode() for v in batch.table.column(ID).to_pylist()))
+    for column in source.columns:
+        if column.of == "token":
+            yield _tokens(source, column.name, column.name, column.dtype)
+        elif rows:
+            yield _lists(column.name, column.dtype)
+        else:
+            yield _values(column)
 
 
-def _documents(batch: Batch, dtype: np.dtype[Any]) -> Iterator[bytes]:
-    tokens = batch.tokens.astype(dtype, copy=False)
-    at = 0
-    for name, length in zip(batch.table.column("id").to_pylist(), batch.lengths.tolist(), strict=True):
-        identity, values = name.encode(), _array(tokens[at : at + length])
-        at += length
-        yield len(identity).to_bytes(4, "little") + len(values).to_bytes(4, "little") + identity + values
+def _tokens(source: Source, name: str, column: str, dtype: np.dtype[Any]) -> _Field:
+    """A value for each token, as many in every row."""
+    if source.unit != "rows":
+        return _lists(name, dtype, column)
+    seq_len = seq_len_of(source.schema)
+
+    def encoded(batch: Batch) -> Iterator[bytes]:
+        return (row.astype(dtype, copy=False).tobytes() for row in batch.arrays(column))
+
+    return _Field(name, f"ndarray:{dtype}:{seq_len}", seq_len * dtype.itemsize, encoded)
+
+
+def _lists(name: str, dtype: np.dtype[Any], column: str | None = None) -> _Field:
+    """A list of any length."""
+
+    def encoded(batch: Batch) -> Iterator[bytes]:
+        return (_array(values.astype(dtype, copy=False)) for values in batch.arrays(column or name))
+
+    return _Field(name, f"ndarray:{dtype}", None, encoded)
+
+
+def _values(column: Column) -> _Field:
+    """One value."""
+
+    def encoded(batch: Batch) -> Iterator[bytes]:
+        values = batch.table.column(column.name).to_numpy(zero_copy_only=False)
+        return (value.tobytes() for value in values.astype(column.dtype))
+
+    return _Field(column.name, str(column.dtype), column.dtype.itemsize, encoded)
 
 
 def _array(values: npt.NDArray[Any]) -> bytes:

@@ -1,6 +1,6 @@
 """The packed rows of a split, as they are stored."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pairloom.operators.errors import CorruptionError, RecipeError
+from pairloom.operators.schema import INPUT_IDS, SEGMENT_LENGTHS, seq_len_of
 from pairloom.pipeline.dataset.dataset import Dataset
 from pairloom.pipeline.export.source import Batch, StoredSource
 from pairloom.pipeline.flow.events import Event
@@ -30,8 +31,9 @@ class Rows(StoredSource):
         split: str,
         observe: Callable[[Event], None] = lambda _: None,
         seq_len: int | None = None,
+        without: Sequence[str] = (),
     ) -> None:
-        super().__init__(dataset, split, observe)
+        super().__init__(dataset, split, observe, without)
         manifest = dataset.manifest
         stored = [file for file in manifest.stage("pack").files if file.role == split and file.rows]
         if not stored:
@@ -46,12 +48,13 @@ class Rows(StoredSource):
             )
         self._files = [file for file in stored if file.facts["seq_len"] == (seq_len or lengths[0])]
         with open_arrow(dataset.objects, self._files[0]) as reader:
-            self.schema = reader.schema
+            self._stored_schema = reader.schema
+        self.schema = self._without(self._stored_schema)
 
     @property
     def seq_len(self) -> int:
         """Tokens in a row."""
-        return int(self.schema.field("input_ids").type.list_size)
+        return seq_len_of(self.schema)
 
     @property
     def files(self) -> int:
@@ -71,10 +74,10 @@ class Rows(StoredSource):
         with open_arrow(self.dataset.objects, stored) as reader:
             self._check_schema(stored, reader.schema)
             for i in range(reader.num_record_batches):
-                table = reader.get_batch(i)
-                tokens = table.column("input_ids").flatten().to_numpy()
+                table = reader.get_batch(i).select(self.schema.names)
+                tokens = table.column(INPUT_IDS).flatten().to_numpy()
                 self._check_ids(stored, tokens)
-                used = _sums(table.column("segment_lengths"))
+                used = _sums(table.column(SEGMENT_LENGTHS))
                 lengths = np.full(len(table), self.seq_len, np.int64)
                 if len(used) and not 0 < used.min() <= used.max() <= self.seq_len:
                     raise CorruptionError(
@@ -89,7 +92,7 @@ class Rows(StoredSource):
         self._done(stored, rows, total)
 
     def _check_schema(self, stored: StoredFile, found: pa.Schema) -> None:
-        if found.equals(self.schema):
+        if found.equals(self._stored_schema):
             return
         raise CorruptionError(
             f"{self.dataset.objects.uri(stored.path)} has other columns than the files before it: {found}"

@@ -1,12 +1,12 @@
 """What is exported: rows or documents of a split, counted against the manifest as they pass.
 
     rows        packed files ──▶ batches as stored: padding, repeated tokens and order are those of the rows
-    documents   token shards ──▶ batches (id, input_ids) in the order of the corpus: nothing truncated or repeated
+    documents   token shards ──▶ batches (id, input_ids, ...) in the order of the corpus: nothing truncated or repeated
 
 Each stored file's SHA-256 is checked before it is read. Memory is bounded by a stored record batch.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pairloom.operators.errors import CorruptionError, RecipeError
+from pairloom.operators.schema import INPUT_IDS, Column, columns_of, ids_dtype
 from pairloom.operators.vocabulary.tokenizer_json import read_tokenizer_json
 from pairloom.pipeline.dataset.dataset import Dataset
 from pairloom.pipeline.flow.events import Event, StepFinished, StepStarted, UnitDone
@@ -41,6 +42,17 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.lengths)
+
+    def arrays(self, name: str) -> Iterator[npt.NDArray[Any]]:
+        """The values of a column of lists, row by row or document by document."""
+        column = self.table.column(name)
+        values = column.flatten().to_numpy(zero_copy_only=False)
+        fixed = pa.types.is_fixed_size_list(column.type)
+        lengths = self.lengths if fixed else column.value_lengths().to_numpy()
+        at = 0
+        for length in lengths.tolist():
+            yield values[at : at + length]
+            at += length
 
     def unpadded(self) -> npt.NDArray[Any]:
         """The tokens without padding."""
@@ -74,6 +86,10 @@ class Source(Protocol):
     vocabulary_size: int
 
     @property
+    def columns(self) -> tuple[Column, ...]:
+        """What there is of tokens and documents beside `input_ids`."""
+
+    @property
     def dtype(self) -> np.dtype[Any]:
         """uint16 or uint32, as stored."""
 
@@ -95,20 +111,40 @@ class StoredSource:
     schema: pa.Schema
 
     def __init__(
-        self, dataset: Dataset, split: str, observe: Callable[[Event], None] = lambda _: None
+        self,
+        dataset: Dataset,
+        split: str,
+        observe: Callable[[Event], None] = lambda _: None,
+        without: Sequence[str] = (),
     ) -> None:
         if split not in SPLITS:
             raise RecipeError(f"there is no split {split!r}; there are {' and '.join(SPLITS)}")
         self.dataset, self.split = dataset, split
         self.counts = Counts()
+        self._left_out = tuple(without)
         self._observe = observe
         self.vocabulary_size = _vocabulary_size(dataset)
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """uint16 or uint32, as stored."""
-        dtype: np.dtype[Any] = np.dtype(self.schema.field("input_ids").type.value_type.to_pandas_dtype())
-        return dtype
+        return ids_dtype(self.schema)
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """What there is of tokens and documents beside `input_ids`."""
+        return tuple(column for column in columns_of(self.schema) if column.name != INPUT_IDS)
+
+    def _without(self, schema: pa.Schema) -> pa.Schema:
+        """A schema without the columns that are to be left out; raises RecipeError for one that is not there."""
+        there = [column.name for column in columns_of(schema) if column.name != INPUT_IDS]
+        if unknown := [name for name in self._left_out if name not in there]:
+            raise RecipeError(
+                f"there is no column {', '.join(unknown)} to leave out; there is {', '.join(there) or 'none'}"
+            )
+        return pa.schema(
+            [field for field in schema if field.name not in self._left_out], metadata=schema.metadata
+        )
 
     def _start(self, stored: list[StoredFile]) -> None:
         size = sum(file.bytes for file in stored)

@@ -1,6 +1,6 @@
 """Tables: a folder for Hugging Face's `datasets.load_from_disk`, and Parquet files.
 
-Both hold the rows with all their columns, or documents as `id` and `input_ids`, one file for each file that is read.
+Both hold the rows, or documents as `id` and `input_ids`, with all their columns, one file for each file that is read.
 """
 
 import json
@@ -77,7 +77,7 @@ def _portable(schema: pa.Schema) -> pa.Schema:
             return pa.list_(kind.value_field)
         return pa.string() if pa.types.is_large_string(kind) else kind
 
-    fields = [pa.field(field.name, narrow(field.type)) for field in schema]
+    fields = [pa.field(field.name, narrow(field.type), metadata=field.metadata) for field in schema]
     return pa.schema(fields, metadata=schema.metadata)
 
 

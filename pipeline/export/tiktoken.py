@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from pairloom.operators import Vocabulary
 from pairloom.operators.errors import CorruptionError, RecipeError
+from pairloom.operators.schema import INPUT_IDS
 from pairloom.operators.vocabulary.golden import GOLDEN
 from pairloom.operators.vocabulary.tiktoken_file import read_tiktoken, write_tiktoken
 from pairloom.pipeline.dataset.dataset import Dataset
@@ -73,7 +74,7 @@ def sample_texts(dataset: Dataset) -> Iterator[str]:
     for stored in files[:: max(1, len(files) // SAMPLE_SHARDS)]:
         size = 0
         batch = next(read_batches(dataset.objects, stored), None)
-        for ids in () if batch is None else batch.column("input_ids"):
+        for ids in () if batch is None else batch.column(INPUT_IDS):
             values = ids.values
             size += values.nbytes
             if size > SAMPLE_BYTES:

@@ -1,5 +1,6 @@
 """WebDataset: tar files in which `<number>.npy` are the tokens of a row or document and `<number>.json` says the rest.
 
+A further column of tokens is in `<number>.<column>.npy`; what documents have is in the JSON.
 One tar file for each file that is read. Nothing in this format says that it is complete but `export.json`.
 """
 
@@ -9,6 +10,7 @@ import tarfile
 
 import numpy as np
 
+from pairloom.operators.schema import INPUT_IDS, token_columns
 from pairloom.pipeline.export.source import Source
 from pairloom.pipeline.export.target import Target
 
@@ -18,20 +20,22 @@ __all__ = ["write_webdataset"]
 def write_webdataset(source: Source, target: Target) -> str:
     """Write the tar files; returns the dtype."""
     number = 0
-    others = [name for name in source.schema.names if name != "input_ids"]
+    arrays = [INPUT_IDS, *(column.name for column in token_columns(source.columns))]
+    suffixes = ["npy", *(f"{name}.npy" for name in arrays[1:])]
+    others = [name for name in source.schema.names if name not in arrays]
     for i, part in enumerate(source.parts()):
         with (
             target.data(f"shard-{i:05d}.tar") as file,
             tarfile.open(fileobj=file, mode="w|", format=tarfile.USTAR_FORMAT) as tar,  # type: ignore[call-overload]
         ):
             for batch in part:
-                at = 0
                 about = batch.table.select(others).to_pylist()
-                for length, rest in zip(batch.lengths.tolist(), about, strict=True):
-                    values = io.BytesIO()
-                    np.save(values, batch.tokens[at : at + length])
-                    at += length
-                    _add(tar, f"{number:012d}.npy", values.getvalue())
+                columns = zip(*(batch.arrays(name) for name in arrays), strict=True)
+                for values, rest in zip(columns, about, strict=True):
+                    for suffix, array in zip(suffixes, values, strict=True):
+                        data = io.BytesIO()
+                        np.save(data, array)
+                        _add(tar, f"{number:012d}.{suffix}", data.getvalue())
                     _add(tar, f"{number:012d}.json", json.dumps(rest).encode())
                     number += 1
     return str(source.dtype)

@@ -3,13 +3,23 @@
 Those are exported that the recipe takes: duplicates not, and those of a mixture as often as it takes them.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from pairloom.operators.errors import CorruptionError, RecipeError
+from pairloom.operators.schema import (
+    ID,
+    INPUT_IDS,
+    SOURCE,
+    SOURCE_COLUMN,
+    SOURCES,
+    columns_of,
+    export_schema,
+    ids_dtype,
+)
 from pairloom.pipeline.audit.expected import Taken, shards
 from pairloom.pipeline.dataset.dataset import Dataset
 from pairloom.pipeline.export.source import Batch, StoredSource
@@ -30,21 +40,22 @@ class Documents(StoredSource):
     unit = "documents"
 
     def __init__(
-        self, dataset: Dataset, split: str, observe: Callable[[Event], None] = lambda _: None
+        self,
+        dataset: Dataset,
+        split: str,
+        observe: Callable[[Event], None] = lambda _: None,
+        without: Sequence[str] = (),
     ) -> None:
-        super().__init__(dataset, split, observe)
+        super().__init__(dataset, split, observe, without)
         self._record = self.dataset.manifest.stage("tokenize")
         self._taken = Taken(dataset)
         if self.split == "validation" and not self._taken.choice.validation:
             raise RecipeError("the recipe holds no documents out (pack.validation is 0)")
         with open_arrow(self.dataset.objects, self._record.files[0]) as reader:
-            ids = reader.schema.field("input_ids").type.value_type
-        self.schema = pa.schema(
-            [
-                pa.field("id", pa.large_string(), nullable=False),
-                pa.field("input_ids", pa.large_list(pa.field("item", ids)), nullable=False),
-            ]
-        )
+            stored = [column for column in columns_of(reader.schema) if column.name != INPUT_IDS]
+            dtype = ids_dtype(reader.schema)
+        facts = {SOURCES: list(self._taken.recipe.sources)}
+        self.schema = self._without(export_schema(dtype, [SOURCE_COLUMN, *stored], facts))
 
     @property
     def files(self) -> int:
@@ -65,7 +76,7 @@ class Documents(StoredSource):
         with open_arrow(self.dataset.objects, shard.stored) as reader:
             for i in range(reader.num_record_batches):
                 stored = reader.get_batch(i)
-                rows, total = rows + len(stored), total + int(_lengths(stored.column("input_ids")).sum())
+                rows, total = rows + len(stored), total + int(_lengths(stored.column(INPUT_IDS)).sum())
                 batch = self._chosen(shard, stored, duplicates)
                 self._check_ids(shard.stored, batch.tokens)
                 if len(batch):
@@ -73,8 +84,11 @@ class Documents(StoredSource):
         self._done(shard.stored, rows, total)
 
     def _chosen(self, shard: PlacedShard, stored: pa.RecordBatch, duplicates: npt.NDArray[np.int64]) -> Batch:
-        (ids, _), lists = shard.documents(stored), stored.column("input_ids")
-        lengths = _lengths(lists)
+        lengths = _lengths(stored.column(INPUT_IDS))
+        source = np.full(len(stored), self._taken.recipe.source_number(shard.source), np.uint16)
+        made = {ID: shard.documents(stored)[0], SOURCE: pa.array(source)}
+        columns = [made[name] if name in made else stored.column(name) for name in self.schema.names]
+        table = pa.RecordBatch.from_arrays(columns, schema=self.schema)
         held_out, _, copies = self._taken.splits(shard, stored, duplicates)
         copies = np.where(held_out if self.split == "validation" else ~held_out, copies, 0)
         self.counts.read_documents += len(lengths)
@@ -83,11 +97,11 @@ class Documents(StoredSource):
         copies[lengths == 0] = 0
         if not (copies == 1).all():
             chosen = np.repeat(np.arange(len(copies)), copies)
-            ids, lists, lengths = ids.take(pa.array(chosen)), lists.take(pa.array(chosen)), lengths[chosen]
+            table, lengths = table.take(pa.array(chosen)), lengths[chosen]
         self.counts.items += len(lengths)
         self.counts.tokens += int(lengths.sum())
-        table = pa.RecordBatch.from_arrays([ids, lists], schema=self.schema)
-        return Batch(table=table, tokens=lists.flatten().to_numpy(), lengths=lengths, used=lengths)
+        tokens = table.column(INPUT_IDS).flatten().to_numpy()
+        return Batch(table=table, tokens=tokens, lengths=lengths, used=lengths)
 
     def check(self) -> None:
         """Raise CorruptionError unless all documents and tokens have passed, this split's and the other's together.

@@ -40,7 +40,7 @@ def by_name(columns: tuple[Column, ...]) -> dict[str, Column]:
         exchange_schema(COLUMNS),
         leftover_schema(COLUMNS, {"pad_id": 9}),
         row_schema(COLUMNS, 8, {"pad_id": 9}),
-        export_schema(IDS.dtype, [MASK, QUALITY, SOURCE_COLUMN]),
+        export_schema(IDS.dtype, [MASK, QUALITY, SOURCE_COLUMN], {}),
     ],
 )
 def test_a_file_says_which_columns_it_has(schema: pa.Schema) -> None:

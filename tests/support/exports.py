@@ -59,7 +59,7 @@ def _expected(dataset: Dataset, split: str, unit: str, count: int) -> list[Item]
     append = dataset.manifest.recipe["tokenize"]["append"]
     end = [vocabulary.special_id(token) for token in append]
     return [
-        {"id": name, "tokens": vocabulary.encode_one(text).tolist() + end}
+        {"id": name, "source": 0, "tokens": vocabulary.encode_one(text).tolist() + end}
         for (name, text), held in zip(corpus, held_out, strict=True)
         if held == (split == "validation")
     ]
@@ -134,7 +134,9 @@ def _sample(data: bytes, shard: dict[str, Any]) -> Item:
         if kind == "str":
             item[name] = value.decode()
             continue
-        assert kind == "ndarray"
+        if kind != "ndarray":
+            (item[name],) = np.frombuffer(value, kind).tolist()
+            continue
         if len(rest) == 2:
             assert len(value) == int(rest[1]) * np.dtype(rest[0]).itemsize
         else:
@@ -158,7 +160,15 @@ def read_webdataset(folder: Path) -> list[Item]:
         with tarfile.open(shard) as tar:
             data = {member.name: tar.extractfile(member).read() for member in tar}  # type: ignore[union-attr]
         for name in sorted(data):
-            if name.endswith(".npy"):
-                rest = json.loads(data[name.replace(".npy", ".json")])
-                out.append({**rest, "tokens": np.load(io.BytesIO(data[name])).tolist()})
+            number, _, suffix = name.partition(".")
+            if suffix == "json":
+                arrays = {
+                    key.removeprefix(number)[1:].removesuffix("npy").removesuffix("."): np.load(
+                        io.BytesIO(data[key])
+                    )
+                    for key in data
+                    if key.startswith(number) and key != name
+                }
+                columns = {column or "tokens": values.tolist() for column, values in arrays.items()}
+                out.append({**json.loads(data[name]), **columns})
     return out

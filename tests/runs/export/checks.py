@@ -47,11 +47,11 @@ def check(dataset: Dataset, format_: str, unit: str, split: str, out: Path) -> d
         assert edges.dtype == np.int64
         assert edges.tolist() == np.cumsum([0, *(len(item["tokens"]) for item in wanted)]).tolist()
     elif format_ == "mds":
-        keys = ("tokens", "segment_lengths" if unit == "rows" else "id")
+        keys = ("tokens", "source", "segment_lengths" if unit == "rows" else "id")
         assert read_mds(out) == [{key: item[key] for key in keys} for item in wanted]
     else:
         reader = {"hf": _read_hf, "parquet": read_parquet, "webdataset": read_webdataset}[format_]
-        keys = ("segment_lengths", "document", "offset") if unit == "rows" else ("id",)
+        keys = ("segment_lengths", "document", "offset", "source") if unit == "rows" else ("id", "source")
         assert [{key: item[key] for key in (*keys, "tokens")} for item in reader(out)] == [
             {key: item[key] for key in (*keys, "tokens")} for item in wanted
         ]

@@ -105,7 +105,9 @@ def test_hugging_face_sees_types_and_split(dataset: Dataset, tmp_path: Path) -> 
     assert rows.select(range(4)).map(lambda row: {"n": len(row["input_ids"])})["n"][:] == [width] * 4
     whole = datasets.load_from_disk(str(tmp_path / "documents"))
     assert whole.features == datasets.Features(
-        id=datasets.Value("string"), input_ids=datasets.Sequence(datasets.Value("uint16"))
+        id=datasets.Value("string"),
+        input_ids=datasets.Sequence(datasets.Value("uint16")),
+        source=datasets.Value("uint16"),
     )
     assert whole.split == datasets.Split.VALIDATION
     again = export(dataset, "hf", str(tmp_path / "again"))

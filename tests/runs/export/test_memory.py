@@ -33,7 +33,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     with open_arrow(dataset.objects, record.files[0]) as reader:
         schema = reader.schema
     ids = np.arange(ROWS * SEQ_LEN, dtype=np.uint16) % 400
-    lists = [pa.array([[value]] * ROWS) for value in (SEQ_LEN, 7, 0)]
+    lists = [pa.array([[value]] * ROWS) for value in (SEQ_LEN, 7, 0, 0)]
     columns = [pa.FixedSizeListArray.from_arrays(pa.array(ids), SEQ_LEN), *lists]
     arrays = [column.cast(field.type) for column, field in zip(columns, schema, strict=True)]
     batch = pa.RecordBatch.from_arrays(arrays, schema=schema)
