@@ -101,7 +101,7 @@ def test_inspect_shows_documents_and_their_boundaries(pairloom: Command) -> None
     assert code == 0, err
     assert "row 0:" in out
     assert "row 1:" in out
-    assert re.search(r" tokens of doc-\d+ \(\w+\), from its start", out)
+    assert re.search(r" tokens of doc-\d+ \(lines\), from its ", out)
     assert pairloom("inspect", pairloom.folder / "out", "--start", 10**9)[0] == 2
 
 
