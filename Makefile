@@ -20,7 +20,7 @@ demo: .venv/ready ## tokenize and pack the standard library's sources
 	$(BIN)/pairloom run stdlib
 	$(BIN)/pairloom inspect out --rows 3
 	@echo
-	@echo 'Open it:  $(BIN)/python -c "from pairloom.pipeline import open_dataset; print(open_dataset(\"out\").table())"'
+	@echo 'Open it:  $(BIN)/python -c "import pairloom; print(pairloom.open(\"out\").table())"'
 
 # Set to `changed`, tests that are slow and rare run only where what they guard has changed since origin/main.
 RARE ?= always
