@@ -77,3 +77,14 @@ def test_a_wrong_recipe_loads_nothing_heavy(tmp_path: Path, text: str | None, me
     assert code == 2
     assert message in said
     assert modules & {*HEAVY, KERNELS} == set()
+
+
+def test_a_plan_loads_no_kernels(tmp_path: Path) -> None:
+    for number in range(12):
+        (tmp_path / f"{number}.txt").write_text("a rose is a rose\n" * 100)
+    path = tmp_path / "recipe.yaml"
+    path.write_text(f"root: {tmp_path}/out\ncorpus: [{{name: roses, paths: ['{tmp_path}/*.txt']}}]\n")
+    code, said, modules = called("plan", str(path))
+    assert code == 0
+    assert "12 files" in said
+    assert modules & {"numba", "ray", "polars", KERNELS} == set()
