@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pairloom.operators import Pretokenizer, WordCounter, WordCounts, count_words, merge_counts
 from pairloom.operators.kernels.hashing import hash_bytes
 from pairloom.operators.reference.counts import count_words as specified
+from pairloom.operators.reference.counts import merge_words
 
 # Words around the sizes at which the table changes its ways (8, 15, 16 bytes), over bytes that padding could hide.
 words = st.one_of(
@@ -101,3 +102,17 @@ def test_partitions_cover_are_disjoint_ascend_and_follow_the_hash(mapping, parts
         held = part.words.to_pylist()
         assert held == sorted(held)
         assert all((hash_bytes(word, 0x776F7264) >> 32) * parts >> 32 == i for word in held)
+
+
+@given(*[st.dictionaries(words, st.integers(1, 2**40), max_size=30)] * 2)
+def test_two_counts_merge_as_their_lists(left: dict[bytes, int], right: dict[bytes, int]) -> None:
+    parts = [
+        WordCounts(
+            words=pa.array(sorted(part), pa.large_binary()),
+            counts=np.array([part[word] for word in sorted(part)], np.int64),
+        )
+        for part in (left, right)
+    ]
+    merged = merge_counts(parts)
+    expected = merge_words(sorted(left.items()), sorted(right.items()))
+    assert list(zip(merged.words.to_pylist(), merged.counts.tolist(), strict=True)) == expected

@@ -24,7 +24,7 @@ from pairloom.operators.evaluate import (
 )
 from pairloom.operators.evaluate.word_tally import KINDS, WordTally
 from pairloom.operators.reference.evaluate import count_numbers as reference_numbers
-from pairloom.operators.reference.evaluate import document_rows, number_shares, renyi, tally
+from pairloom.operators.reference.evaluate import document_rows, merge_uses, number_shares, renyi, tally
 from tests.support.corpora import documents
 
 TEXTS = pa.array([text for _, text in documents(120, seed=5)], pa.large_string())
@@ -105,6 +105,11 @@ def sizes_by_hand(vocabulary: Vocabulary, ranks: list[int]) -> list[int]:
 def test_the_curve_of_sizes_equals_encoding_at_every_size() -> None:
     steps = merge_steps(VOCABULARY, tally_words(VOCABULARY, COUNTS).token_counts)
     assert steps is not None
+    products = [
+        VOCABULARY.tokens.index(VOCABULARY.tokens[a] + VOCABULARY.tokens[b]) for a, b in VOCABULARY.merges
+    ]
+    merges = [(int(a), int(b)) for a, b in VOCABULARY.merges]
+    assert steps.steps.tolist() == merge_uses(merges, products, VOCABULARY.encode(TEXTS).values.to_pylist())
     ranks = list(range(len(VOCABULARY.merges) + 1))
     assert steps.tokens.tolist() == sizes_by_hand(VOCABULARY, ranks)
     assert steps.sizes[-1] == len(VOCABULARY)
