@@ -26,7 +26,7 @@ from pairloom.operators.counts.sort import sorted_words
 from pairloom.operators.errors import CapacityError, CorruptionError
 from pairloom.operators.kernels.hashing import hash_text
 from pairloom.operators.shown import Shown
-from pairloom.operators.text.arrays import TextArray, chunks, text_of
+from pairloom.operators.text.arrays import TextArray, chunks, frozen, text_of
 from pairloom.operators.text.pretokenize import Pretokenizer
 from pairloom.operators.text.pretokenize.chunks import RandomChunks
 
@@ -40,7 +40,7 @@ class WordCounts(Shown):
     """Distinct words and how often each occurs.
 
     `words` is a LargeBinaryArray without nulls, strictly ascending by bytes; `counts` is int64 of the same length, at
-    least 1 each. Two equal multisets of words are equal arrays, whatever order they were counted in.
+    least 1 each, read-only. Two equal multisets of words are equal arrays, whatever order they were counted in.
     Raises ValueError where types, lengths or counts are not that; the order is checked by whoever reads (`merge_counts`).
     """
 
@@ -56,6 +56,7 @@ class WordCounts(Shown):
             )
         if len(self.counts) and int(self.counts.min()) < 1:
             raise ValueError(f"every word must occur at least once, but a count is {self.counts.min()}")
+        object.__setattr__(self, "counts", frozen(self.counts))
 
     def __len__(self) -> int:
         return len(self.words)
@@ -116,7 +117,7 @@ class KeyCounter:
 
         Raises ValueError where the ends do not ascend within the data; pieces before them may have been counted.
         """
-        data, ends = np.ascontiguousarray(data, np.uint8), np.ascontiguousarray(ends, np.int64)
+        data, ends = frozen(np.asarray(data, np.uint8)), np.ascontiguousarray(ends, np.int64)
         state = self._state
         state[NEXT] = 0
         while True:

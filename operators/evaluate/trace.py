@@ -9,7 +9,6 @@ import numpy.typing as npt
 from pairloom.operators.counts import WordCounts
 from pairloom.operators.errors import CapacityError
 from pairloom.operators.evaluate.kernels import lay_out_words, list_adjacent, merge_everywhere
-from pairloom.operators.evaluate.word_tally import frozen
 from pairloom.operators.text.arrays import text_of
 from pairloom.operators.vocabulary import Vocabulary
 
@@ -49,10 +48,10 @@ def merge_trace(vocabulary: Vocabulary, counts: WordCounts, merges: int) -> Trac
     symbols = np.empty(size, np.int32)
     ids = vocabulary._pairs.byte_ids.astype(np.int64)
     filled = lay_out_words(
-        frozen(text.data), frozen(text.offsets), np.where(ids > 1 << 30, -2, ids).astype(np.int32), symbols
+        text.data, text.offsets, np.where(ids > 1 << 30, -2, ids).astype(np.int32), symbols
     )
     products = vocabulary._pairs.products.astype(np.int32)
-    weights = frozen(counts.counts)
+    weights = counts.counts
     keys, amounts = np.empty(5 * size // 2 + 5, np.int64), np.empty(5 * size // 2 + 5, np.int64)
     used = list_adjacent(symbols, filled, weights, keys, amounts)
     pairs, first = _summed(keys[:used], amounts[:used])

@@ -23,7 +23,7 @@ from pairloom.operators.evaluate.kernels import (
     WORDS,
     add_words,
 )
-from pairloom.operators.text.arrays import text_of
+from pairloom.operators.text.arrays import frozen, text_of
 from pairloom.operators.text.pretokenize import Pretokenizer
 from pairloom.operators.vocabulary import Vocabulary
 
@@ -179,20 +179,14 @@ def tally_words(vocabulary: Vocabulary, counts: WordCounts, encoder: Encoder | N
         ids, offsets = encode_words(vocabulary, words, encoder)
         part = text_of(words)
         add_words(
-            frozen(part.data),
-            frozen(part.offsets),
+            part.data,
+            part.offsets,
             frozen(counts.counts[low : low + _PART]),
-            frozen(ids.astype(np.uint32, copy=False)),  # one type for the kernel
+            # One type for the kernel.
+            frozen(ids.astype(np.uint32, copy=False)),
             frozen(offsets),
             tally.token_counts,
             tally.sums,
             tally.tokens_per_word,
         )
     return tally
-
-
-def frozen(array: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
-    """A read-only, contiguous view, so that kernels are compiled for one type of array whoever owns the memory."""
-    view = np.ascontiguousarray(array).view()
-    view.setflags(write=False)
-    return view

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-__all__ = ["Text", "TextArray", "chunks", "text_of"]
+__all__ = ["Text", "TextArray", "chunks", "frozen", "text_of"]
+
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 TextArray: TypeAlias = (
     pa.StringArray | pa.LargeStringArray | pa.BinaryArray | pa.LargeBinaryArray | pa.ChunkedArray
@@ -20,11 +22,15 @@ class Text:
     """Documents as bytes: document `i` is `data[offsets[i]:offsets[i + 1]]`.
 
     `data` is uint8 and may start before the first document and end after the last; `offsets` is int64, non-decreasing,
-    with one entry more than there are documents. Both are views of Arrow buffers where the column allows it.
+    with one entry more than there are documents. Both are read-only, and views of Arrow buffers where the column allows it.
     """
 
     data: npt.NDArray[np.uint8]
     offsets: npt.NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "data", frozen(self.data))
+        object.__setattr__(self, "offsets", frozen(self.offsets))
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -33,6 +39,13 @@ class Text:
     def bytes(self) -> int:
         """How many bytes the documents hold together."""
         return int(self.offsets[-1] - self.offsets[0])
+
+
+def frozen(array: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
+    """A read-only, contiguous view, so that kernels are compiled for one type of array whoever owns the memory."""
+    view = np.ascontiguousarray(array).view()
+    view.setflags(write=False)
+    return view
 
 
 def text_of(array: pa.Array) -> Text:

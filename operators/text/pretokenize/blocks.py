@@ -50,7 +50,7 @@ def cut_at_random(text: Text, chunks: RandomChunks) -> Iterator[Block]:
     bounds = np.round(np.cumsum(shares) / shares.sum() * 2.0**32).astype(np.uint64)
     bounds[-1] = 1 << 32
     keys = hash_text(text, chunks.seed & ((1 << 64) - 1))
-    data, offsets = _frozen(text.data), _frozen(text.offsets)
+    data, offsets = text.data, text.offsets
     state = np.array([0, text.offsets[0], 0], np.int64)
     ends = np.empty(min(CHUNKS, max(1, text.bytes)) + 1, np.int64)
     while True:
@@ -65,7 +65,7 @@ def _scan(text: Text, found: Rules, size: int) -> Iterator[Block]:
     """Blocks cut by the kernel."""
     scan = SCANS[found.family]
     table = classes(found.profile)
-    data, offsets = _frozen(text.data), _frozen(text.offsets)
+    data, offsets = text.data, text.offsets
     setup = np.array([*table.addresses, *found.rule()], np.int64)
     state = np.array([0, offsets[0], 0], np.int64)
     room = np.zeros(64, np.uint8)
@@ -76,13 +76,6 @@ def _scan(text: Text, found: Rules, size: int) -> Iterator[Block]:
         if count == 0:
             return
         yield start, ends[:count]
-
-
-def _frozen(array: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
-    """A read-only, contiguous view, so that numba compiles for one type of array whoever owns the memory."""
-    view = np.ascontiguousarray(array).view()
-    view.setflags(write=False)
-    return view
 
 
 def _lines(text: Text) -> Text:

@@ -7,9 +7,19 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pairloom.operators.documents import DeadLetter, DocumentBatch, excerpt_of
-from pairloom.pipeline.inputs.readers._json_kernel import DONE, TOO_LONG, scan_lines
+from pairloom.operators.text.arrays import frozen
 from pairloom.pipeline.inputs.readers._json_line import Accepted, read_line
 from pairloom.pipeline.inputs.readers._text_lines import PADDING, Block, line_blocks, too_long
+from pairloom.pipeline.inputs.readers.kernels.json_lines import (
+    DONE,
+    POSITION,
+    SEEN,
+    TAKEN,
+    TOO_LONG,
+    Names,
+    Taken,
+    scan_lines,
+)
 from pairloom.pipeline.inputs.slices import Fields, InputFile, Limits, Slice
 
 __all__ = ["read_lines"]
@@ -43,25 +53,23 @@ class _Lines:
         """Read every line, the first being record `row` of the slice; returns the number of the record after."""
         names = [name.encode() for name in self._fields.names]
         name_ends = np.cumsum([0, *map(len, names)], dtype=np.int64)
-        joined, ids = _bytes(b"".join(names)), int(self._fields.id is not None)
+        wanted = Names(bytes=_bytes(b"".join(names)), ends=name_ends, ids=int(self._fields.id is not None))
+        taken = Taken(values=self._values, offsets=self._offsets, there=self._there, rows=self._rows)
         data, stop, position = self._block.data, self._block.stop, self._block.position
         state = np.array([self._block.start, row, 0], np.int64)
-        padded = _bytes(data)
+        padded = frozen(_bytes(data))
         found, stack = np.empty((len(names), 3), np.int64), np.empty(512, np.uint8)
         while True:
-            status = scan_lines(
-                padded, stop, longest, joined, name_ends, ids, self._values, self._offsets,
-                self._there, self._rows, state, found, stack,
-            )  # fmt: skip
-            start = int(state[0])
-            self._taken = int(state[2])
+            status = scan_lines(padded, stop, longest, wanted, taken, state, found, stack)
+            start = int(state[POSITION])
+            self._taken = int(state[TAKEN])
             if status == DONE:
-                return int(state[1])
+                return int(state[SEEN])
             end = data.find(b"\n", start)
             if status == TOO_LONG or end - start > longest:
                 raise too_long(self._file, f"byte {position + start}", longest)
-            self._explain(start, end, int(state[1]))
-            state[:] = (end + 1, state[1] + 1, self._taken)
+            self._explain(start, end, int(state[SEEN]))
+            state[:] = (end + 1, state[SEEN] + 1, self._taken)
 
     def _explain(self, start: int, end: int, row: int) -> None:
         line = bytes(self._block.data[start:end])

@@ -1,7 +1,7 @@
 """A compiled reader of JSON lines that is exact or says nothing.
 
 It walks a line by the grammar of RFC 8259, checks every byte of it for UTF-8, and copies out the fields that are asked
-for. It takes a line only when `json_line.read_line` would accept it with the same result, and stops at any
+for. It takes a line only when `_json_line.read_line` would accept it with the same result, and stops at any
 other: errors, missing fields, escaped keys, NaN, lone surrogates. Those lines go to `read_line`, one by one, so that a
 bad line costs its own time and no more.
 
@@ -11,13 +11,14 @@ with a segmentation fault at a block whose lines are all `null`.)
 Every loop ends at a newline, so the caller must put at least 16 of them behind the text (`lines.PADDING`).
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators.kernels.jit import (
     address,
+    inner,
     kernel,
     load_u8,
     load_u64,
@@ -26,11 +27,15 @@ from pairloom.operators.kernels.jit import (
     trailing_zeros,
 )
 
-__all__ = ["DONE", "EXPLAIN", "TOO_LONG", "scan_lines"]
+__all__ = ["DONE", "EXPLAIN", "POSITION", "SEEN", "TAKEN", "TOO_LONG", "Names", "Taken", "scan_lines"]
 
+# How `scan_lines` ends.
 DONE, EXPLAIN, TOO_LONG = 0, 1, 2
+# What `state` holds: the position in the data, records seen, records taken.
+POSITION, SEEN, TAKEN = 0, 1, 2
 _NOTHING, _STRING, _INTEGER, _NULL, _OTHER = 0, 1, 2, 3, 4
-_DEPTH = 256  # json_line.MAX_DEPTH, with the object of the line itself
+# `_json_line.MAX_DEPTH`, with the object of the line itself.
+_DEPTH = 256
 
 _HIGH = np.uint64(0x8080808080808080)
 _ONES = np.uint64(0x0101010101010101)
@@ -39,7 +44,7 @@ _QUOTES = np.uint64(0x2222222222222222)
 _SLASHES = np.uint64(0x5C5C5C5C5C5C5C5C)
 
 
-@kernel
+@inner
 def _blank(p: int) -> int:
     """The first position that is not a space, a tab or a carriage return."""
     while True:
@@ -49,7 +54,7 @@ def _blank(p: int) -> int:
         p += 1
 
 
-@kernel
+@inner
 def _utf8(p: int) -> int:
     """The position after the multi-byte character at `p`, or 0 when the bytes are not UTF-8."""
     a = load_u8(p)
@@ -69,7 +74,7 @@ def _utf8(p: int) -> int:
     return p + 4
 
 
-@kernel
+@inner
 def _hex4(p: int) -> int:
     """The value of four hexadecimal digits, or -1."""
     value = 0
@@ -84,13 +89,13 @@ def _hex4(p: int) -> int:
     return value
 
 
-@kernel
+@inner
 def _first(stops: Any) -> int:
     """The index of the lowest byte with a bit set, as int64: a uint64 would make positions floats."""
-    return np.int64(trailing_zeros(stops)) >> 3  # type: ignore[return-value]
+    return np.int64(trailing_zeros(stops)) >> 3
 
 
-@kernel
+@inner
 def _string(p: int) -> int:
     """Twice the position after the quote that ends the string whose inside starts at `p`, plus one if it has escapes.
 
@@ -132,14 +137,14 @@ def _string(p: int) -> int:
                     return 0
 
 
-@kernel
+@inner
 def _digits(p: int) -> int:
     while 48 <= load_u8(p) <= 57:
         p += 1
     return p
 
 
-@kernel
+@inner
 def _number(p: int) -> int:
     """Twice the position after the number at `p`, plus one if it is an integer; 0 when it is not a number."""
     if load_u8(p) == 45:
@@ -165,7 +170,7 @@ def _number(p: int) -> int:
     return q * 2 + integer
 
 
-@kernel
+@inner
 def _literal(p: int) -> int:
     """The position after `true`, `false` or `null`, or 0."""
     a, b, c, d = load_u8(p), load_u8(p + 1), load_u8(p + 2), load_u8(p + 3)
@@ -176,7 +181,7 @@ def _literal(p: int) -> int:
     return 0
 
 
-@kernel
+@inner
 def _scalar(p: int) -> int:
     """The position after the string, number or literal at `p`, or 0."""
     c = load_u8(p)
@@ -187,7 +192,7 @@ def _scalar(p: int) -> int:
     return _literal(p)
 
 
-@kernel
+@inner
 def _container(p: int, stack: int) -> int:
     """The position after the object or array at `p`, or 0; `stack` is the address of `_DEPTH` bytes."""
     depth = 0
@@ -234,7 +239,7 @@ def _container(p: int, stack: int) -> int:
             p = _blank(p + 1)
 
 
-@kernel
+@inner
 def _put_utf8(code: int, to: int) -> int:
     """Write a code point and return the position after it."""
     if code < 0x80:
@@ -256,7 +261,7 @@ def _put_utf8(code: int, to: int) -> int:
     return to + 4
 
 
-@kernel
+@inner
 def _unescape(p: int, end: int, to: int) -> int:
     """Copy the inside of a checked string; the position after the copy, or 0 at a lone surrogate.
 
@@ -304,7 +309,7 @@ def _unescape(p: int, end: int, to: int) -> int:
     return to
 
 
-@kernel
+@inner
 def _same(p: int, q: int, length: int) -> bool:
     for k in range(length):
         if load_u8(p + k) != load_u8(q + k):
@@ -312,7 +317,7 @@ def _same(p: int, q: int, length: int) -> bool:
     return True
 
 
-@kernel
+@inner
 def _copy(p: int, end: int, to: int) -> int:
     """Copy bytes as they are; the position after the copy. Up to 7 bytes behind it are overwritten."""
     while p < end:
@@ -323,43 +328,57 @@ def _copy(p: int, end: int, to: int) -> int:
     return to
 
 
+class Names(NamedTuple):
+    """The fields to take: field `k` is named `bytes[ends[k]:ends[k + 1]]`: the text, the id if `ids` is 1, then others."""
+
+    bytes: npt.NDArray[np.uint8]
+    ends: npt.NDArray[np.int64]
+    ids: int
+
+
+class Taken(NamedTuple):
+    """What was taken: of record `i`, field `k` is `values[k, offsets[k, i]:offsets[k, i + 1]]`, and `rows[i]` its number.
+
+    `there[k, i]` is 0 where another field than text and id is missing or null. Each row of `values` holds as many bytes as
+    there are in the data; `offsets`, `there` and `rows` have an entry more than there are lines.
+    """
+
+    values: npt.NDArray[np.uint8]
+    offsets: npt.NDArray[np.int64]
+    there: npt.NDArray[np.uint8]
+    rows: npt.NDArray[np.int64]
+
+
 @kernel
 def scan_lines(
     data: npt.NDArray[np.uint8],
     stop: int,
     longest: int,
-    names: npt.NDArray[np.uint8],
-    name_ends: npt.NDArray[np.int64],
-    ids: int,
-    values: npt.NDArray[np.uint8],
-    offsets: npt.NDArray[np.int64],
-    there: npt.NDArray[np.uint8],
-    rows: npt.NDArray[np.int64],
+    names: Names,
+    taken_to: Taken,
     state: npt.NDArray[np.int64],
     found: npt.NDArray[np.int64],
     stack: npt.NDArray[np.uint8],
 ) -> int:
-    """Read the lines of `data[state[0]:stop]`; at least 16 newlines follow in `data`.
+    """Read the lines of `data[state[POSITION]:stop]`; at least 16 newlines follow in `data`.
 
-    Field `k` is named `names[name_ends[k]:name_ends[k + 1]]`: the text, then the id if `ids` is 1, then others. `state` is
-    [position, records seen, records taken] and is moved on. Of record `i` of the taken, field `k` goes to
-    `values[k, offsets[k, i]:offsets[k, i + 1]]`, and `rows[i]` is its number; `there[k, i]` is 0 where another field than
-    text and id is missing or null. A string is unescaped, any other value of another field is copied as it is written. Each
-    row of `values` holds `len(data)` bytes, `offsets`, `there` and `rows` have an entry more than there are lines; `found`
-    (a row of three for each field) and `stack` (512 bytes) are scratch.
+    `state` is int64[3] and is moved on. A string is unescaped, any other value of another field than text and id is copied
+    as it is written. `found` (a row of three for each field) and `stack` (512 bytes) are scratch.
 
-    Returns DONE at `stop`; EXPLAIN at a line (state[0] is its start) that is not taken; TOO_LONG at one of more than
+    Returns DONE at `stop`; EXPLAIN at a line (which begins at the position) that is not taken; TOO_LONG at one of more than
     `longest` bytes.
     """
+    name_ends, ids = names.ends, names.ids
+    values, offsets, there, rows = taken_to.values, taken_to.offsets, taken_to.there, taken_to.rows
     base = address(data)
     scratch = address(stack)
-    name_base = address(names)
+    name_base = address(names.bytes)
     fields = len(name_ends) - 1
     values_base, stride = address(values), values.shape[1]
     first_size = name_ends[1]
     end = base + stop
-    line = base + state[0]
-    seen, taken = state[1], state[2]
+    line = base + state[POSITION]
+    seen, taken = state[SEEN], state[TAKEN]
     status = DONE
     while line < end:
         p = _blank(line)
@@ -454,7 +473,7 @@ def scan_lines(
         taken += 1
         line = p + 1
         status = DONE
-    state[0] = line - base
-    state[1] = seen
-    state[2] = taken
+    state[POSITION] = line - base
+    state[SEEN] = seen
+    state[TAKEN] = taken
     return status
