@@ -37,11 +37,12 @@ fuzz: .venv/ready-dev ## the properties, with examples that are new every time, 
 kernels: .venv/ready-dev ## compile what the tests would compile, each of their processes for itself
 	$(BIN)/pairloom warmup
 
+# Not every file of these libraries is imported, so that pip need not compile them all.
 .venv-consumers/ready: pyproject.toml tests/consumers/requirements.txt
 	@test -n "$(PYTHON)" || { echo "Pairloom needs Python 3.11 or newer with venv; none was found" >&2; exit 2; }
 	$(PYTHON) -m venv .venv-consumers
 	.venv-consumers/bin/python -m pip install --quiet --upgrade pip
-	.venv-consumers/bin/python -m pip install --quiet --requirement tests/consumers/requirements.txt --editable .
+	.venv-consumers/bin/python -m pip install --quiet --no-compile --requirement tests/consumers/requirements.txt --editable .
 	@touch $@
 
 test-consumers: .venv-consumers/ready ## the exports, opened by the libraries that they are for

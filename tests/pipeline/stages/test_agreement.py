@@ -1,12 +1,10 @@
-"""Stages agree unit by unit, or nothing is committed; inputs are what they were, or the run says which is not."""
+"""Stages agree unit by unit, or nothing is committed."""
 
 from pathlib import Path
 
 import pytest
 
-from pairloom.operators.errors import CorruptionError, DataError
-from pairloom.pipeline import run
-from pairloom.pipeline.flow.events import Event, StepFinished, StepStarted
+from pairloom.operators.errors import CorruptionError
 from pairloom.pipeline.stages.agreement import (
     check_deduplicated,
     check_delivered,
@@ -16,10 +14,9 @@ from pairloom.pipeline.stages.agreement import (
     check_tokenized,
 )
 from pairloom.pipeline.store.files import StoredFile
-from pairloom.pipeline.store.manifest import SourceRecord, StageRecord, latest_manifest
+from pairloom.pipeline.store.manifest import SourceRecord, StageRecord
 from pairloom.pipeline.store.objects import LocalObjects
 from pairloom.pipeline.store.receipts import Ledger, Receipt, claim
-from tests.support.corpora import documents, open_objects_of, recipe_for, write_jsonl
 
 
 def stored(role: str, rows: int, tokens: int) -> StoredFile:
@@ -249,66 +246,3 @@ def test_what_is_delivered_is_what_was_selected(
     else:
         with pytest.raises(CorruptionError, match=message):
             check_delivered(*arguments)
-
-
-def test_units_of_another_size_are_compared_too(tmp_path: Path) -> None:
-    write_jsonl(tmp_path / "in" / "a.jsonl", documents(200))
-    run(recipe_for(tmp_path, "execution.unit_bytes=3000"), until="learn")
-    manifest = run(recipe_for(tmp_path, "execution.unit_bytes=7000"))
-    assert len(manifest.stages["count"].units) > len(manifest.stages["tokenize"].units) > 1
-    objects = open_objects_of(tmp_path / "out")
-    name = manifest.stages["count"].units[1]
-    path = f"receipts/count/{name[:2]}/{name}.json"
-    receipt = Receipt.model_validate_json(objects.read(path))
-    (uri, records), *_ = receipt.slices
-    objects.put(path, receipt.model_copy(update={"slices": ((uri, records + 1),)}).model_dump_json().encode())
-    again = recipe_for(tmp_path, "execution.unit_bytes=5000", "tokenize.append=[]")
-    with pytest.raises(
-        CorruptionError, match=r"count read \d+ records of file://.*/a\.jsonl and tokenize \d+"
-    ):
-        run(again)
-    assert latest_manifest(objects) == manifest
-
-
-@pytest.mark.parametrize("change", ["touched", "longer", "gone"])
-def test_an_input_that_changes_during_a_run_is_named(tmp_path: Path, change: str) -> None:
-    write_jsonl(tmp_path / "in" / "a.jsonl", documents(50))
-    changing = tmp_path / "in" / "b.jsonl"
-    write_jsonl(changing, documents(50, seed=1))
-
-    def meddle(event: Event) -> None:
-        if isinstance(event, StepFinished) and event.step == "learn":
-            if change == "gone":
-                changing.unlink()
-            else:
-                changing.write_bytes(changing.read_bytes() + (b"" if change == "touched" else b"\n"))
-
-    with pytest.raises(DataError, match=r"tokenize unit \w{12}.*b\.jsonl: changed during the run"):
-        run(recipe_for(tmp_path, "execution.unit_bytes=2000"), observe=meddle)
-    assert latest_manifest(open_objects_of(tmp_path / "out")) is None
-
-
-def test_an_input_that_changes_while_it_is_read_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from pairloom.pipeline.inputs import storage
-
-    place = tmp_path / "in" / "a.jsonl"
-    write_jsonl(place, documents(50))
-    real = storage._open
-
-    def opened(uri: str) -> object:
-        handle = real(uri)
-        if steps[-1:] == ["count"]:
-            place.write_bytes(place.read_bytes().upper())
-        return handle
-
-    steps: list[str] = []
-    monkeypatch.setattr(storage, "_open", opened)
-
-    def watch(event: Event) -> None:
-        if isinstance(event, StepStarted):
-            steps.append(event.step)
-
-    with pytest.raises(DataError, match=r"a\.jsonl: changed during the run: version"):
-        run(recipe_for(tmp_path, "max_rejected=1"), observe=watch)
