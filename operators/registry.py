@@ -33,7 +33,8 @@ class Registry(Generic[T]):
     `kind` is what people call one ("token step"), `package` the folder whose modules define them, one each, `base` the path
     "module:Class" of what they all are, `group` the entry points that bring others. A module that starts with an underscore
     is none of them, nor is the folder `kernels`. With `module`, each is a folder of the package that has a file of this name,
-    which defines it.
+    which defines it; without, one that takes several files may be a folder, in which it is the file with the last word of
+    `kind` for its name (the model `bpe` is in `models/bpe/model.py`).
 
     Several kinds may share a group: `siblings` are the others' registries ("module:NAME"), and `place` is where a recipe
     has the things of this kind, so that whoever puts one in another kind's place is told where it belongs.
@@ -121,6 +122,8 @@ class Registry(Generic[T]):
 
     def _own(self, name: str) -> type[T]:
         module = import_module(".".join(part for part in (self.package, name, self.module) if part))
+        if self.module is None and hasattr(module, "__path__"):
+            module = import_module(f"{module.__name__}.{self.kind.split()[-1]}")
         base = self._base()
         for value in vars(module).values():
             if isinstance(value, type) and issubclass(value, base) and getattr(value, "name", None) == name:

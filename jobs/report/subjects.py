@@ -8,6 +8,7 @@ from typing import Any
 
 from pairloom.operators import Vocabulary
 from pairloom.operators.errors import DataError, RecipeError
+from pairloom.operators.models.bpe import load_tiktoken
 from pairloom.pipeline import Dataset, open_dataset
 from pairloom.pipeline.report import (
     Measured,
@@ -67,7 +68,7 @@ def load_tokenizer(path: str) -> Vocabulary:
         name = rest if colon and not Path(path).exists() else path
         guessed = "o200k" if "o200k" in Path(name).name else "cl100k"
         try:
-            return Vocabulary.from_tiktoken(name, scheme=scheme if name == rest else guessed)
+            return load_tiktoken(name, scheme=scheme if name == rest else guessed)
         except (OSError, ValueError) as error:
             raise RecipeError(f"cannot read {path}: {error}") from error
     try:

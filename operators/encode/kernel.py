@@ -1,9 +1,4 @@
-"""The kernel that turns pretokens into ids: plan a batch of look-ups, then make them.
-
-For each batch of `BATCH` pretokens, the first loop packs every word into two registers, chooses its bucket and
-prefetches it; the second compares, and copies 16 bytes of ids whatever their number. A word that the table does not
-hold is merged and put there, marked as one that the table did not begin with: words that the memo does not know are
-counted, however often they have come by then. Between documents, `append` and `prepend` are written and the list's offset is noted.
+"""What the kernel that turns pretokens into ids keeps in its state, and its steps; `block.py` has the loop.
 
 `state` is int64[STATE], the kernel's memory from one block to the next; its fields are the constants below. The kernel
 returns GROW_SHORT, GROW_LONG or NEED_SCRATCH where the caller has to make room (and calls again to go on from the same
@@ -18,26 +13,16 @@ from pairloom.operators.encode.table import (
     PROBES,
     bucket_hash,
     find_long,
-    hash_long,
-    high_of,
-    low_of,
-    pack_at_end,
 )
 from pairloom.operators.kernels.jit import (
-    copy_16,
     inner,
     kernel,
-    load_u8,
     load_u32,
     load_u64,
-    opaque,
-    prefetch,
     store_u16,
     store_u32,
     store_u64,
 )
-from pairloom.operators.models.bpe.joins import join_tokens
-from pairloom.operators.models.bpe.word import encode_word
 
 __all__ = [
     "BATCH",
@@ -49,7 +34,12 @@ __all__ = [
     "STATE",
     "TEXT",
     "TEXT_ENDS",
-    "encode_block",
+    "emit_long",
+    "emit_spilled",
+    "find_further",
+    "keep_long",
+    "keep_short",
+    "open_cut",
     "open_documents",
 ]
 
@@ -184,10 +174,13 @@ def _spill(state: Any, header: int) -> Any:
 
 
 @inner
-def _miss_short(state: Any, low: Any, high: Any, start: int, length: int, out: int, pairs: Any) -> Any:
+def keep_short(state: Any, low: Any, high: Any, out: int, count: int, missing: int) -> Any:
+    """Write the `count` ids of a word that the table does not hold, and put it there; the new end of the output.
+
+    The ids are uint32 at the scratch. A word with `missing` bytes is not kept.
+    """
     width = state[WIDTH]
     scratch = state[SCRATCH_AT]
-    count, missing = encode_word(start, length, pairs, scratch)
     end = _emit(out, width, scratch, count)
     state[MISSES] += 1
     state[UNKNOWN] += 1
@@ -224,7 +217,8 @@ def _miss_short(state: Any, low: Any, high: Any, start: int, length: int, out: i
 
 
 @inner
-def _find_long(state: Any, hashed: Any, start: int, length: int, out: int, pairs: Any) -> Any:
+def emit_long(state: Any, hashed: Any, start: int, length: int, out: int) -> Any:
+    """Write the ids of a long word that the table holds: (place in the table or -1, the new end of the output or 0)."""
     width = state[WIDTH]
     place = np.int64(-1)
     if state[LONG_LIMIT] and length <= LONGEST_STORED:
@@ -236,11 +230,19 @@ def _find_long(state: Any, hashed: Any, start: int, length: int, out: int, pairs
             ids = record + 8 + ((length + 7) & ~7)
             for i in range(0, count << width, 8):
                 store_u64(out + i, load_u64(ids + i))
-            return out + (count << width)
+            return place, out + (count << width)
+    return place, np.int64(0)
+
+
+@inner
+def keep_long(
+    state: Any, place: int, hashed: Any, start: int, length: int, out: int, count: int, missing: int
+) -> Any:
+    """As `keep_short`, of a word of 16 bytes or more; `place` is where it goes, or -1."""
+    width = state[WIDTH]
     scratch = state[SCRATCH_AT]
     state[MISSES] += 1
     state[UNKNOWN] += 1
-    count, missing = encode_word(start, length, pairs, scratch)
     end = _emit(out, width, scratch, count)
     if missing:
         if state[MISSING] == 0:
@@ -264,8 +266,8 @@ def _find_long(state: Any, hashed: Any, start: int, length: int, out: int, pairs
 
 
 @inner
-def _find_further(table: int, bucket: int, mask: int, low: Any, high: Any) -> Any:
-    # The entry of a word whose bucket is full of others, or 0.
+def find_further(table: int, bucket: int, mask: int, low: Any, high: Any) -> Any:
+    """The address of the entry of a word whose bucket is full of others, or 0."""
     for _ in range(PROBES - 1):
         bucket = (bucket + 64) & mask
         for place in (table + bucket, table + bucket + 32):
@@ -278,7 +280,8 @@ def _find_further(table: int, bucket: int, mask: int, low: Any, high: Any) -> An
 
 
 @inner
-def _emit_spilled(arena: int, width: int, entry: int, out: int) -> Any:
+def emit_spilled(arena: int, width: int, entry: int, out: int) -> Any:
+    """Write the ids of an entry that holds them in the arena; the new end of the output."""
     ids = arena + np.int64(load_u64(entry + 16))
     count = np.int64(load_u64(entry + 24)) << width
     for i in range(0, count, 8):
@@ -287,120 +290,8 @@ def _emit_spilled(arena: int, width: int, entry: int, out: int) -> Any:
 
 
 @inner
-def _open_cut(state: Any) -> Any:
+def open_cut(state: Any) -> Any:
+    """Where the open segment ends; past every text where none is open."""
     if state[CUT] < state[CUTS]:
         return np.int64(load_u64(state[CUTS_AT] + (state[CUT] << 3)))
     return np.int64(0x7FFFFFFFFFFFFFFF)
-
-
-@kernel
-def encode_block(data: int, size: int, at: int, total: int, pairs: Any, joins: Any, state: Any) -> Any:
-    """Encode the `total` pretokens of one block, whose ends are int64 at the address `at`.
-
-    `data` is the address of `size` bytes of text, `pairs` is `PairTable.addresses` and `joins` is `JoinTable.addresses`, or
-    NO_JOINS. The output has room for one id a byte of the block, for what is put around the documents that end in it, and
-    16 bytes more.
-    """
-    limit = data + size - 16
-    plan = state[PLAN_AT]
-    width = state[WIDTH]
-    table = state[SHORT_AT]
-    mask = state[SHORT_MASK] << 6
-    arena = state[ARENA_AT]
-    piece = state[PIECE]
-    position = state[POSITION]
-    out = state[OUT]
-    cut = _open_cut(state)
-    skip = state[SKIP]
-    goes_on = state[GOES_ON_AT]
-    status = DONE
-    while piece < total and status == DONE:
-        batch = min(np.int64(BATCH), total - piece)
-        low_end = position
-        step = plan
-        for i in range(batch):
-            high_end = np.int64(load_u64(at + ((piece + i) << 3)))
-            length = high_end - low_end
-            word = data + low_end
-            if length <= 15:
-                if word <= limit:
-                    low = low_of(word, length)
-                    high = high_of(word, length)
-                else:
-                    low, high = pack_at_end(word, length)
-                bucket = (np.int64(bucket_hash(low, high)) << 6) & mask
-                store_u64(step, low)
-                store_u64(step + 8, high)
-                store_u64(step + 16, np.uint64(bucket))
-                prefetch(table + bucket)
-            else:
-                hashed = hash_long(word, length)
-                store_u64(step, hashed)
-                store_u64(step + 8, np.uint64(0))
-                if state[LONG_LIMIT]:
-                    prefetch(state[LONG_AT] + (np.int64(hashed >> np.uint64(64 - state[LONG_BITS])) << 4))
-            step += 24
-            low_end = high_end
-        done = skipped = unknown = np.int64(0)
-        while done < batch and status == DONE:
-            step = plan + 24 * done
-            end = np.int64(load_u64(at + ((piece + done) << 3)))
-            low = load_u64(step)
-            high = load_u64(step + 8)
-            if skip:
-                skipped += 1
-            elif high != np.uint64(0):
-                bucket = table + np.int64(load_u64(step + 16))
-                # Which of the two slots it is cannot be guessed, so it is computed and not branched upon.
-                first = (load_u64(bucket) ^ low) | ((load_u64(bucket + 8) ^ high) << np.uint64(4))
-                entry = bucket + opaque(np.int64(first != np.uint64(0)) << 5)
-                tag = load_u64(entry + 8)
-                if (load_u64(entry) ^ low) | ((tag ^ high) << np.uint64(4)) != np.uint64(0):
-                    entry = np.int64(0)
-                    if load_u64(bucket + 40) != np.uint64(0):
-                        entry = _find_further(table, bucket - table, mask, low, high)
-                    if entry == 0:
-                        out = _miss_short(state, low, high, data + position, end - position, out, pairs)
-                        if state[SHORT_USED] >= state[SHORT_LIMIT] and state[SHORT_LIMIT]:
-                            status = GROW_SHORT
-                    else:
-                        tag = load_u64(entry + 8)
-                if entry:
-                    count = np.int64(tag >> np.uint64(60)) & MOST_INLINE
-                    unknown += np.int64(tag >> np.uint64(63))
-                    if count == 0:
-                        out = _emit_spilled(arena, width, entry, out)
-                    else:
-                        copy_16(entry + 16, out)
-                        out += count << width
-            else:
-                if end - position > state[SCRATCH_LONGEST]:
-                    status = NEED_SCRATCH
-                    state[SCRATCH_LONGEST] = end - position
-                    break
-                out = _find_long(state, low, data + position, end - position, out, pairs)
-                if state[LONG_LIMIT] and (
-                    state[LONG_USED] >= state[LONG_LIMIT] or state[ARENA_USED] > state[ARENA_SIZE] - 4096
-                ):
-                    status = GROW_LONG
-            position = end
-            done += 1
-            if goes_on and load_u8(goes_on + piece + done - 1) == np.uint8(0):
-                start, held = state[JOINED_FROM], state[JOINED]
-                scratch, whole = state[SCRATCH_AT], state[WHOLE_AT]
-                out = join_tokens(held, out, width, joins, scratch, data + start, end - start, whole)
-                state[JOINED], state[JOINED_FROM] = out, end
-            if end >= cut:
-                state[OUT] = out
-                open_documents(state, position, False)
-                out = state[OUT]
-                skip = state[SKIP]
-                cut = _open_cut(state)
-                state[JOINED] = out
-        piece += done
-        state[LOOKUPS] += done - skipped
-        state[UNKNOWN] += unknown
-    state[PIECE] = piece
-    state[POSITION] = position
-    state[OUT] = out
-    return status

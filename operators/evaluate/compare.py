@@ -68,4 +68,4 @@ def _ids(vocabulary: Vocabulary) -> dict[bytes, int]:
 
 def _merges(vocabulary: Vocabulary) -> list[tuple[bytes, bytes]]:
     tokens = list(vocabulary.tokens)
-    return [(tokens[left], tokens[right]) for left, right in vocabulary.merges.tolist()]
+    return [(tokens[left], tokens[right]) for left, right in vocabulary.model.merges.tolist()]

@@ -7,7 +7,7 @@ a text at k merges are its bytes less the steps of rank below k; and how often t
 from the counts of the tokens that are built with it, from the last merge to the first.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,8 @@ import pyarrow as pa
 from pairloom.operators.counts import WordCounts
 from pairloom.operators.evaluate.kernels import unmake_merges
 from pairloom.operators.evaluate.word_tally import encode_words
+from pairloom.operators.models.bpe.model import ByteLevelBPE, byte_level
+from pairloom.operators.models.bpe.model import merge_products as products_of
 from pairloom.operators.vocabulary import Vocabulary
 from pairloom.operators.vocabulary.tokens import TokenTable
 
@@ -37,14 +39,14 @@ class MergeSteps:
 
 def merge_products(vocabulary: Vocabulary) -> npt.NDArray[np.int64]:
     """The id that each merge makes, int64[m]; -1 for a merge into a special token, which is never made."""
-    products: npt.NDArray[np.int64] = vocabulary._pairs.products.astype(np.int32).astype(np.int64)
-    return products
+    return products_of(vocabulary, vocabulary.model.merges)
 
 
 def unreachable(vocabulary: Vocabulary) -> npt.NDArray[np.int64]:
     """Ids of ordinary tokens that their own bytes, as a word, are not encoded to; ascending."""
     ordinary = ordinary_ids(vocabulary)
-    if vocabulary.ignore_merges:
+    model = vocabulary.model
+    if isinstance(model, ByteLevelBPE) and model.ignore_merges:
         return np.zeros(0, np.int64)
     words = TokenTable.of(vocabulary.tokens[int(i)] for i in ordinary)
     ids, offsets = encode_words(vocabulary, _array(words))
@@ -66,7 +68,10 @@ def merge_steps(vocabulary: Vocabulary, token_counts: npt.NDArray[np.int64]) -> 
     None where prefixes of the merges need not nest: a token that several merges make or that is used before it is made,
     or one that only `ignore_merges` reaches. Use `tokens_at` there.
     """
-    merges, products = vocabulary.merges, merge_products(vocabulary)
+    model = vocabulary.model
+    if not isinstance(model, ByteLevelBPE):
+        return None
+    merges, products = model.merges, merge_products(vocabulary)
     born = np.full(len(vocabulary), -1, np.int64)
     born[products[products >= 0]] = np.flatnonzero(products >= 0)
     ranks = np.arange(len(merges))
@@ -74,12 +79,11 @@ def merge_steps(vocabulary: Vocabulary, token_counts: npt.NDArray[np.int64]) -> 
     lengths = TokenTable.of(vocabulary.tokens).lengths
     orphans = (parts < 0) & (lengths[merges] > 1) if len(merges) else np.zeros((0, 2), np.bool_)
     if (
-        vocabulary.foreign is not None
-        or (products < 0).any()
+        (products < 0).any()
         or len(np.unique(products)) != len(products)
         or (parts >= ranks[:, None]).any()
         or orphans.any()
-        or (vocabulary.ignore_merges and _only_whole(vocabulary))
+        or (model.ignore_merges and _only_whole(vocabulary))
     ):
         return None
     steps = np.zeros(len(merges), np.int64)
@@ -93,13 +97,7 @@ def merge_steps(vocabulary: Vocabulary, token_counts: npt.NDArray[np.int64]) -> 
 
 
 def _only_whole(vocabulary: Vocabulary) -> bool:
-    plain = Vocabulary(
-        tokens=vocabulary.tokens,
-        merges=vocabulary.merges,
-        special_tokens=vocabulary.special_tokens,
-        special_ids=vocabulary.special_ids,
-        ties_share_rank=vocabulary.ties_share_rank,
-    )
+    plain = replace(vocabulary, model=replace(byte_level(vocabulary.model), ignore_merges=False))
     return len(unreachable(plain)) > 0
 
 
@@ -111,19 +109,10 @@ def prefix(vocabulary: Vocabulary, merges: int) -> Vocabulary:
     for token in products[merges:].tolist():
         if token >= 0 and token not in keep:
             tokens[token] = b""
-    merges_left = vocabulary.merges[:merges]
+    merges_left = vocabulary.model.merges[:merges]
     if len(merges_left):
         merges_left = merges_left[[bool(tokens[a] and tokens[b]) for a, b in merges_left.tolist()]]
-    return Vocabulary(
-        tokens=tokens,
-        merges=merges_left,
-        special_tokens=vocabulary.special_tokens,
-        special_ids=vocabulary.special_ids,
-        pretokenizer=vocabulary.pretokenizer,
-        normalizer=vocabulary.normalizer,
-        ignore_merges=vocabulary.ignore_merges,
-        ties_share_rank=vocabulary.ties_share_rank,
-    )
+    return replace(vocabulary, tokens=tokens, model=replace(byte_level(vocabulary.model), merges=merges_left))
 
 
 def tokens_at(vocabulary: Vocabulary, counts: WordCounts, merges: int) -> int:

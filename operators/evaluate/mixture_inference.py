@@ -118,7 +118,7 @@ class _Replay:
     """The pair counts of all categories, as shares of their pairs, walked from merge to merge."""
 
     def __init__(self, vocabulary: Vocabulary, traces: list[Trace], steps: int) -> None:
-        merged = vocabulary.merges[:steps].astype(np.int64)
+        merged = vocabulary.model.merges[:steps].astype(np.int64)
         self._merged = (merged[:, 0] << 32) | merged[:, 1] if steps else np.zeros(0, np.int64)
         everything = [trace.pairs for trace in traces] + [trace.changed for trace in traces]
         self.pairs = np.unique(np.concatenate([*everything, self._merged]))

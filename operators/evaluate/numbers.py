@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pairloom.operators.counts import WordCounter, WordCounts
+from pairloom.operators.encode import Tokenizer
 from pairloom.operators.evaluate.kernels import digit_runs
 from pairloom.operators.text.arrays import TextArray, chunks, text_of
 from pairloom.operators.text.pretokenize import Pretokenizer
@@ -50,13 +51,15 @@ def count_numbers(texts: TextArray) -> WordCounts:
     return counter.finish()
 
 
-def tally_numbers(vocabulary: Vocabulary, numbers: WordCounts) -> npt.NDArray[np.int64]:
+def tally_numbers(
+    vocabulary: Vocabulary, numbers: WordCounts, tokenizer: Tokenizer | None = None
+) -> npt.NDArray[np.int64]:
     """Sums over the numbers of a text, int64[9], that add up over texts; see `number_facts` for what they are sums of.
 
     Numbers, digits, tokens, numbers whose cuts depend on the direction, and how many of these the vocabulary cuts, each
     number alone, in single digits, in threes from the left, from the right, not at all, otherwise.
     """
-    lists = vocabulary.encode(numbers.words.cast(pa.large_string()))
+    lists = (tokenizer or vocabulary).encode(numbers.words.cast(pa.large_string()))
     offsets = lists.offsets.to_numpy()
     sizes = np.diff(text_of(numbers.words).offsets)
     tokens = np.diff(offsets)

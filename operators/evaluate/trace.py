@@ -9,6 +9,7 @@ import numpy.typing as npt
 from pairloom.operators.counts import WordCounts
 from pairloom.operators.errors import CapacityError
 from pairloom.operators.evaluate.kernels import lay_out_words, list_adjacent, merge_everywhere
+from pairloom.operators.models.bpe.model import byte_ids, merge_products
 from pairloom.operators.text.arrays import text_of
 from pairloom.operators.vocabulary import Vocabulary
 
@@ -46,19 +47,17 @@ def merge_trace(vocabulary: Vocabulary, counts: WordCounts, merges: int) -> Trac
     if size >= 1 << 31 or float(counts.counts.astype(np.float64) @ np.diff(text.offsets)) >= 2.0**61:
         raise CapacityError(f"{len(text)} words of {text.bytes} bytes are too many to replay; take a sample")
     symbols = np.empty(size, np.int32)
-    ids = vocabulary._pairs.byte_ids.astype(np.int64)
-    filled = lay_out_words(
-        text.data, text.offsets, np.where(ids > 1 << 30, -2, ids).astype(np.int32), symbols
-    )
-    products = vocabulary._pairs.products.astype(np.int32)
+    ids = byte_ids(vocabulary)
+    filled = lay_out_words(text.data, text.offsets, np.where(ids < 0, -2, ids).astype(np.int32), symbols)
+    products = merge_products(vocabulary, vocabulary.model.merges)
     weights = counts.counts
     keys, amounts = np.empty(5 * size // 2 + 5, np.int64), np.empty(5 * size // 2 + 5, np.int64)
     used = list_adjacent(symbols, filled, weights, keys, amounts)
     pairs, first = _summed(keys[:used], amounts[:used])
     changed, change, ends = [], [], []
     total = 0
-    for rank in range(min(merges, len(vocabulary.merges))):
-        left, right = vocabulary.merges[rank].tolist()
+    for rank in range(min(merges, len(vocabulary.model.merges))):
+        left, right = vocabulary.model.merges[rank].tolist()
         filled, used = merge_everywhere(
             symbols, filled, weights, left, right, int(products[rank]), keys, amounts
         )

@@ -11,8 +11,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pairloom.operators.counts import WordCounts
-from pairloom.operators.encode import Encoder
-from pairloom.operators.errors import CapacityError, RecipeError
+from pairloom.operators.encode import Encoder, tokenizer_of
+from pairloom.operators.errors import CapacityError
 from pairloom.operators.evaluate.kernels import (
     BYTES,
     CHARACTERS,
@@ -24,10 +24,9 @@ from pairloom.operators.evaluate.kernels import (
     add_words,
 )
 from pairloom.operators.text.arrays import frozen, text_of
-from pairloom.operators.text.pretokenize import Pretokenizer
 from pairloom.operators.vocabulary import Vocabulary
 
-__all__ = ["KINDS", "LONGEST", "WordTally", "encode_words", "tally_words", "word_encoder"]
+__all__ = ["KINDS", "LONGEST", "WordTally", "encode_words", "tally_words"]
 
 KINDS = ("text", "digits", "whitespace", "symbols", "mixed")
 """Kinds of words, by what is left without leading spaces: letters and all beyond ASCII; ASCII digits; nothing or
@@ -139,37 +138,23 @@ def encode_words(
     """The ids of words one after another and where each word's begin (int64, one more than words).
 
     A word is taken as a pretoken, whatever it holds; a byte without a token is left out. `encoder` is one that
-    `word_encoder` made, to be used again. Raises RecipeError for a tokenizer that another library runs: it has no words.
+    `Tokenizer.word_encoder` made, to be used again. Raises RecipeError for a tokenizer that another library runs: it has no words.
     """
-    encoder = encoder or word_encoder(vocabulary)
+    encoder = encoder or tokenizer_of(vocabulary).word_encoder()
     none = np.zeros(0, np.uint32)
     ids, offsets = encoder.encode(text_of(words), prepend=none, append=none, missing_bytes="drop")
     return ids, offsets
-
-
-def word_encoder(vocabulary: Vocabulary) -> Encoder:
-    """An encoder that takes every document for one word, and keeps none: distinct words never come again."""
-    if vocabulary.foreign is not None:
-        raise RecipeError(
-            f"this tokenizer has no words to count: it is {vocabulary.slow_path}; measure it on documents instead"
-        )
-    return Encoder(
-        pairs=vocabulary._pairs,
-        pretokenizer=Pretokenizer(scheme="none"),
-        dtype=vocabulary.dtype,
-        table_bytes=0,
-    )
 
 
 def tally_words(vocabulary: Vocabulary, counts: WordCounts, encoder: Encoder | None = None) -> WordTally:
     """Encode every distinct word once and add up; see `WordTally`.
 
     Equal to encoding the text, as long as the words were cut by the vocabulary's pretokenizer after its normalizer.
-    `encoder` is one that `word_encoder` made, to be used again.
+    `encoder` is one that `Tokenizer.word_encoder` made, to be used again.
     Raises CapacityError where a sum could pass 2^63 - 1, RecipeError as `encode_words` does.
     """
     tally = WordTally.empty(len(vocabulary))
-    encoder = encoder or word_encoder(vocabulary)
+    encoder = encoder or tokenizer_of(vocabulary).word_encoder()
     text = text_of(counts.words)
     weight = float(np.dot(counts.counts.astype(np.float64), np.diff(text.offsets)))
     if weight >= 2.0**62:

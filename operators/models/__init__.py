@@ -1,1 +1,194 @@
-"""Tokenizer families: how text becomes tokens, and how such a model is learned."""
+"""Tokenizer families: how text becomes tokens, and how such a model is learned.
+
+A family is a class derived from `Model`, in a file or a folder of its own here, or brought by an entry point of the group
+`pairloom.models`. It says everything about itself: which `tokenizer.json` it reads and how it writes one, what of it decides
+ids, how it is laid out for encoding, and what may be asked of it. `MODELS` finds it by name; nothing else lists it.
+
+A family that encodes word by word gives one kernel for a word and the tables that the kernel reads (`encode/words.py`), and has
+the table of words, the memo, offsets, special tokens, columns and threads from there. One that encodes whole texts its own way
+gives an object with the three methods of `Compiled`.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pairloom.operators.registry import Registry
+from pairloom.operators.text.pretokenize import Pretokenizer
+
+__all__ = [
+    "MODELS",
+    "Compiled",
+    "Entries",
+    "Model",
+    "OtherModelError",
+    "Read",
+    "TextEncoder",
+    "TokenizerFile",
+]
+
+
+class OtherModelError(Exception):
+    """A `tokenizer.json` is not of the family that was asked to read it; the message says why, as "its model …"."""
+
+
+class TokenizerFile(NamedTuple):
+    """A `tokenizer.json`: its bytes, what they hold, and why no model that was asked before reads it, as "its model …"."""
+
+    data: bytes
+    document: Mapping[str, Any]
+    why: str
+
+
+class Read(NamedTuple):
+    """What a `tokenizer.json` holds: the fields of a Vocabulary, `model` among them, and golden documents as [text, ids]."""
+
+    fields: dict[str, Any]
+    golden: Sequence[Sequence[Any]] = ()
+
+
+class Entries(Protocol):
+    """What a model is told of the vocabulary that it belongs to; a Vocabulary is one."""
+
+    @property
+    def tokens(self) -> Sequence[bytes]:
+        """The bytes of each token."""
+
+    @property
+    def special_tokens(self) -> tuple[str, ...]:
+        """The special tokens."""
+
+    @property
+    def special_ids(self) -> tuple[int, ...]:
+        """Their ids."""
+
+    @property
+    def plain_tokens(self) -> tuple[str, ...]:
+        """Those of them that decoding without special tokens keeps."""
+
+    @property
+    def pretokenizer(self) -> Pretokenizer:
+        """What cuts text into words."""
+
+    @property
+    def normalizer(self) -> str:
+        """What is done to text first."""
+
+    @property
+    def post_processor(self) -> str:
+        """JSON for `transformers`."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of an id."""
+
+    def __len__(self) -> int:
+        """How many tokens there are."""
+
+
+class TextEncoder(Protocol):
+    """Encodes texts, for one thread at a time."""
+
+    @property
+    def statistics(self) -> Mapping[str, int]:
+        """Of the last texts: `lookups`, how many words they had, and `unknown`, how many of these the memo had not."""
+
+    def encode_texts(
+        self,
+        texts: pa.Array,
+        *,
+        parse: bool,
+        prepend: npt.NDArray[np.uint32],
+        append: npt.NDArray[np.uint32],
+        missing_bytes: str,
+    ) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+        """The ids of all texts (an Arrow array of strings) one after another, and where each text's begin.
+
+        The latter is int64, one more than texts. A null text has no ids, not even those around it. With `parse`, what
+        spells a special token becomes it.
+        """
+
+
+class Compiled(Protocol):
+    """The tables of a vocabulary, laid out for encoding: shared by all encoders, read-only, and picklable."""
+
+    def encoder(self, *, memo: Any = None, table_bytes: int = ...) -> TextEncoder:
+        """A new encoder, that begins with `memo` and may take about `table_bytes` for what it remembers."""
+
+    def memorized(self, words: Sequence[bytes]) -> Any:
+        """A memo of words, best first: what encoders may begin with; None where they remember nothing."""
+
+    def decode(self, values: npt.NDArray[np.uint32], offsets: npt.NDArray[np.int64]) -> pa.LargeBinaryArray:
+        """The bytes that each list of ids stands for; raises DataError for an id outside the vocabulary."""
+
+
+class Model(ABC):
+    """A tokenizer family, with what a vocabulary of it has besides its tokens: a plain frozen value.
+
+    `name` is the file or entry point that defines it. `types` are the values of `model.type` in a `tokenizer.json` that it
+    reads; a model without any is asked last, and reads what no other does.
+
+    What may be asked of it: with `by_words`, text is encoded word by word as the pretokenizer cuts it, so that words can be
+    counted, tallied and remembered. With `spells`, the bytes of the tokens of a text, put together, are the text, so that
+    decoding gives it back and every token has a place in it. `merges` are the pairs that make tokens, in the order of their
+    ranks, of the families that have such.
+    """
+
+    __slots__ = ()
+
+    name: ClassVar[str]
+    types: ClassVar[tuple[str, ...]] = ()
+    by_words: ClassVar[bool] = True
+    spells: ClassVar[bool] = True
+
+    @property
+    def merges(self) -> npt.NDArray[np.int32]:
+        """int32[m, 2], the ids of left and right; of a family without merges, none."""
+        return np.zeros((0, 2), np.int32)
+
+    @property
+    @abstractmethod
+    def identity(self) -> bytes:
+        """What decides ids besides the tokens, the special tokens, the normalizer and the pretokenizer."""
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What of the fingerprint is told in plain JSON."""
+        return {"model": self.name}
+
+    @property
+    def slow(self) -> str | None:
+        """Why encoding by this model is slow, where it is: "run by …, because …"."""
+        return None
+
+    def check(self, entries: Entries) -> None:  # noqa: B027 - most models go with any tokens
+        """Raise ValueError where this model cannot belong to these tokens."""
+
+    @classmethod
+    @abstractmethod
+    def read(cls, file: "TokenizerFile") -> Read:
+        """What a `tokenizer.json` holds.
+
+        Raises OtherModelError for a file of another family, DataError for a damaged one, RecipeError for one that cannot be
+        read here.
+        """
+
+    @abstractmethod
+    def write(self, entries: Entries, golden: Callable[[], list[list[Any]]]) -> bytes:
+        """The `tokenizer.json` of a vocabulary, canonical bytes; `golden` makes documents as [text, ids], to be kept in it."""
+
+    @abstractmethod
+    def compiled(self, entries: Entries) -> Compiled:
+        """The tables for encoding; may take as long as it takes, once a vocabulary."""
+
+
+MODELS = Registry[Model](
+    kind="model",
+    package="pairloom.operators.models",
+    base="pairloom.operators.models:Model",
+    group="pairloom.models",
+)

@@ -19,6 +19,7 @@ from pairloom.operators.transforms.kernels.fim import (
     find_places,
     own_tokens,
 )
+from pairloom.operators.vocabulary.tokens import TokenTable
 
 __all__ = ["Infills", "character_cuts", "chunks_of", "token_cuts"]
 
@@ -144,7 +145,7 @@ def _special_bytes(
     found = special[ids]
     if not found.any():
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    sizes = np.array([len(token) for token in tokenizer.tokens], np.int64)
+    sizes = TokenTable.of(tokenizer.vocabulary.tokens).lengths
     ends = np.cumsum(sizes[ids])
     return np.stack([(ends - sizes[ids])[found], ends[found]], 1).reshape(-1), ids[found]
 

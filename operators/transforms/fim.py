@@ -111,13 +111,17 @@ class FillInTheMiddle(TokenStep):
         """Which ids are special, and what cuts text; raises ValueError for a tokenizer whose decoding loses text."""
         special = np.zeros(len(tokenizer), np.bool_)
         special[list(tokenizer.special_ids)] = True
-        if self.split != "token" and tokenizer.foreign is not None:
+        if self.split != "token" and not tokenizer.model.spells:
             raise ValueError(
                 f"split: {self.split} decodes documents and encodes their parts, and decoding this vocabulary need not give "
                 "back the text: use split: token"
             )
         ids = np.array([tokenizer.special_id(token) for token in self.special_tokens], np.int64)
-        return Tables(special=special, sentinels=ids, tokenizer=None if self.split == "token" else tokenizer)
+        if self.split == "token":
+            return Tables(special=special, sentinels=ids, tokenizer=None)
+        from pairloom.operators.encode import Tokenizer
+
+        return Tables(special=special, sentinels=ids, tokenizer=Tokenizer(tokenizer).prepared())
 
     def __call__(self, batch: TokenBatch, seed: int, tables: Tables) -> TokenBatch:
         """The documents, some of them as infills.

@@ -1,150 +1,18 @@
-"""Reading and writing `tokenizer.json`, the file that `tokenizers` and `transformers` load.
+"""Reading `tokenizer.json`, the file that `tokenizers` and `transformers` load: every family is asked in turn.
 
-Written are canonical bytes: one vocabulary, one file. What the format has no place for (the name of the scheme, the
-version of Unicode, golden documents) is kept under `model.pairloom`: `tokenizers` ignores keys that it does not know
-inside `model`, and refuses them at the top. A file that was saved again by another tool has lost them, and reads
-the same.
-
-Read are byte-level BPE files as published for GPT-2, Llama 3, Qwen, DeepSeek-V3 and the ports of cl100k and o200k.
-Ids that no token has become empty tokens, which no text encodes to. Any other file is handed to the `tokenizers`
-library, and says so.
+First those whose `types` has the file's `model.type`, by name; last those that read whatever no other does.
 """
 
-import itertools
 import json
-import re
-from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from pairloom.operators.errors import DataError
+from pairloom.operators.models import MODELS, OtherModelError, Read, TokenizerFile
 
-from pairloom.operators.errors import DataError, RecipeError
-from pairloom.operators.models.foreign import foreign_tokens, open_foreign
-from pairloom.operators.text.normalize import NORMALIZERS
-from pairloom.operators.text.pretokenize import UNICODE_VERSION, Pretokenizer
-from pairloom.operators.text.pretokenize.schemes import DIGITS, SCHEMES
-from pairloom.operators.vocabulary.tokens import TokenTable, from_alphabet, to_alphabet
-
-if TYPE_CHECKING:
-    from pairloom.operators.vocabulary import Vocabulary
-
-__all__ = ["FORMAT", "read_tokenizer_json", "write_tokenizer_json"]
-
-FORMAT = 1
-# A file may leave ids out, but not so many that a wrong id would cost gigabytes.
-_MOST_HOLES = 1 << 20
-
-# Schemes whose patterns match every text from its start to its end.
-_COVERING = set(SCHEMES) - {"deepseek_v3", "superwords", "none"}
-
-_BYTE_LEVEL = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
+__all__ = ["read_tokenizer_json"]
 
 
-class _ForeignError(Exception):
-    """The file is not byte-level BPE as Pairloom runs it; the message says why."""
-
-
-def write_tokenizer_json(vocabulary: "Vocabulary", golden: list[list[Any]]) -> bytes:
-    """The canonical `tokenizer.json` of a byte-level vocabulary.
-
-    Raises RecipeError where two tokens have one spelling, since the file could not tell them apart.
-    """
-    special = dict(zip(vocabulary.special_ids, vocabulary.special_tokens, strict=True))
-    # Added tokens at the very end get their ids from `tokenizers` by themselves; others have to stand in the model.
-    tail = tuple(range(len(vocabulary) - len(special), len(vocabulary)))
-    words: dict[str, int] = {}
-    spelling: list[str] = []
-    for i, token in enumerate(vocabulary.tokens):
-        text = special[i] if i in special else to_alphabet(token)
-        spelling.append(text)
-        if not text or (i in special and vocabulary.special_ids == tail):
-            continue
-        if text in words:
-            raise RecipeError(
-                f"tokens {words[text]} and {i} are both spelled {text!r} in a tokenizer.json; "
-                "choose a special token that is no token of the text"
-            )
-        words[text] = i
-    plain = set(vocabulary.plain_tokens)
-    added = [
-        {
-            "id": i,
-            "content": text,
-            "single_word": False,
-            "lstrip": False,
-            "rstrip": False,
-            "normalized": False,
-            "special": text not in plain,
-        }
-        for i, text in sorted(special.items())
-    ]
-    pretokenizer = vocabulary.pretokenizer
-    extras = {
-        "format": FORMAT,
-        "unicode": UNICODE_VERSION,
-        "scheme": pretokenizer.scheme,
-        "digits": pretokenizer.digits,
-        "pattern": pretokenizer.pattern,
-        **({"lines": True} if pretokenizer.lines else {}),
-        "ties_share_rank": vocabulary.ties_share_rank,
-        "golden": golden,
-    }
-    document = {
-        "version": "1.0",
-        "truncation": None,
-        "padding": None,
-        "added_tokens": added,
-        "normalizer": None if vocabulary.normalizer == "none" else {"type": vocabulary.normalizer.upper()},
-        "pre_tokenizer": _write_pretokenizer(pretokenizer),
-        "post_processor": json.loads(vocabulary.post_processor) if vocabulary.post_processor else None,
-        "decoder": {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True},
-        "model": {
-            "type": "BPE",
-            "dropout": None,
-            "unk_token": None,
-            "continuing_subword_prefix": None,
-            "end_of_word_suffix": None,
-            "fuse_unk": False,
-            "byte_fallback": False,
-            "ignore_merges": vocabulary.ignore_merges,
-            "pairloom": extras,
-            "vocab": words,
-            "merges": [[spelling[left], spelling[right]] for left, right in vocabulary.merges.tolist()],
-        },
-    }
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def _write_pretokenizer(pretokenizer: Pretokenizer) -> dict[str, Any]:
-    if pretokenizer == Pretokenizer(scheme="gpt2"):
-        return _BYTE_LEVEL
-    last = {**_BYTE_LEVEL, "use_regex": False}
-    splits = [
-        {"type": "Split", "pattern": {"Regex": _oniguruma(p)}, "behavior": "Isolated", "invert": False}
-        for p in pretokenizer.patterns
-    ]
-    return {"type": "Sequence", "pretokenizers": [*splits, last]}
-
-
-def _oniguruma(pattern: str) -> str:
-    # To Oniguruma `{1,3}+` is not possessive but a repetition of a repetition, which would join whole numbers.
-    return re.sub(r"(\{\d+(?:,\d*)?\})\+", r"\1", pattern)
-
-
-def _spelled(pattern: str) -> str:
-    # One spelling for what published files spell in several ways.
-    return _oniguruma(pattern.replace("\r", r"\r").replace("\n", r"\n"))
-
-
-def _known() -> dict[tuple[str, ...], Pretokenizer]:
-    known: dict[tuple[str, ...], Pretokenizer] = {}
-    for lines, digits, scheme in itertools.product((False, True), ("keep", *DIGITS), SCHEMES):
-        named = Pretokenizer(scheme=scheme, digits=digits, lines=lines)
-        known.setdefault(tuple(_spelled(p) for p in named.patterns), named)
-    return known
-
-
-def read_tokenizer_json(data: bytes) -> tuple[dict[str, Any], list[list[Any]]]:
-    """The fields of a Vocabulary, and its golden documents as [text, ids].
+def read_tokenizer_json(data: bytes) -> Read:
+    """The fields of a Vocabulary, and its golden documents.
 
     Raises DataError for a damaged file, RecipeError for one written under another version of Unicode or that needs
     a library which is missing.
@@ -155,148 +23,13 @@ def read_tokenizer_json(data: bytes) -> tuple[dict[str, Any], list[list[Any]]]:
         kind = model.get("type", "BPE" if "merges" in model else None)
     except (ValueError, KeyError, AttributeError, TypeError) as error:
         raise DataError(f"not a tokenizer.json: {type(error).__name__}: {error}") from error
-    try:
-        if kind != "BPE":
-            raise _ForeignError(f"its model is {kind}, not BPE")
-        return _read_byte_level(document, model)
-    except _ForeignError as reason:
-        tokenizer = open_foreign(data, str(reason))
-        tokens, special, ids = foreign_tokens(tokenizer)
-        fields = {
-            "tokens": tokens,
-            "merges": np.zeros((0, 2), np.int32),
-            "special_tokens": special,
-            "special_ids": ids,
-            "foreign": data,
-            "foreign_reason": str(reason),
-        }
-        return fields, []
-
-
-def _read_byte_level(
-    document: dict[str, Any], model: dict[str, Any]
-) -> tuple[dict[str, Any], list[list[Any]]]:
-    for key in ("dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback"):
-        if model.get(key):
-            raise _ForeignError(f"its model has {key}={model[key]!r}")
-    extras = model.get("pairloom") or {}
-    if extras.get("format", FORMAT) != FORMAT:
-        raise RecipeError(f"this tokenizer.json has format {extras['format']}, this version reads {FORMAT}")
-    if extras.get("unicode", UNICODE_VERSION) != UNICODE_VERSION:
-        raise RecipeError(
-            f"this tokenizer.json was written under Unicode {extras['unicode']}, this version has {UNICODE_VERSION}"
-        )
-    pretokenizer = _read_pretokenizer(document.get("pre_tokenizer"), extras)
-    normalizer = _read_normalizer(document.get("normalizer"))
-    added = document.get("added_tokens") or []
-    for item in added:
-        flags = [flag for flag in ("lstrip", "rstrip", "single_word") if item.get(flag)]
-        if item.get("normalized") and normalizer != "none":
-            flags.append("normalized")
-        if flags:
-            raise _ForeignError(f"its added token {item['content']!r} has {', '.join(flags)}")
-    special = {item["id"]: item["content"] for item in added}
-    if len(special) != len(added) or len(set(special.values())) != len(added):
-        raise DataError("two added tokens of this tokenizer.json share an id or a spelling")
-    words: dict[str, int] = model["vocab"]
-    size = max([*words.values(), *special], default=-1) + 1
-    if size > len(words) + len(special) + _MOST_HOLES or min([*words.values(), *special], default=0) < 0:
-        raise DataError(f"the ids of this tokenizer.json run to {size - 1} for {len(words)} tokens")
-    tokens = [b""] * size
-    for word, token in words.items():
-        raw = word.encode() if token in special else from_alphabet(word)
-        if raw is None:
-            raise _ForeignError(f"its token {word!r} is not spelled in the byte-level alphabet")
-        if tokens[token]:
-            raise DataError(f"two tokens of this tokenizer.json have id {token}, one is {word!r}")
-        tokens[token] = raw
-    for token, content in special.items():
-        if tokens[token] and tokens[token] != content.encode():
-            raise DataError(f"id {token} is both {tokens[token]!r} and the added token {content!r}")
-        tokens[token] = content.encode()
-    merges = np.empty((len(model["merges"]), 2), np.int32)
-    for rank, merge in enumerate(model["merges"]):
-        pair = merge.split(" ") if isinstance(merge, str) else merge
+    families = MODELS.all().values()
+    known = dict.fromkeys(name for family in families for name in family.types)
+    why = f"its model is {kind}, not {' or '.join(known)}"
+    able = [family for family in families if kind in family.types]
+    for family in [*able, *(family for family in families if not family.types)]:
         try:
-            merges[rank] = [words[part] for part in pair]
-        except (KeyError, ValueError) as error:
-            raise DataError(
-                f"merge {rank} of this tokenizer.json, {merge!r}, is not a pair of its tokens"
-            ) from error
-    post = document.get("post_processor")
-    fields = {
-        "tokens": TokenTable.of(tokens),
-        "merges": merges,
-        "special_tokens": tuple(special[i] for i in sorted(special)),
-        "special_ids": tuple(sorted(special)),
-        "plain_tokens": tuple(item["content"] for item in added if not item.get("special")),
-        "pretokenizer": pretokenizer,
-        "normalizer": normalizer,
-        "ignore_merges": bool(model.get("ignore_merges")),
-        "ties_share_rank": bool(extras.get("ties_share_rank")),
-        "post_processor": json.dumps(post, ensure_ascii=False, separators=(",", ":")) if post else "",
-    }
-    return fields, extras.get("golden") or []
-
-
-def _read_normalizer(node: dict[str, Any] | None) -> str:
-    if node is None:
-        return "none"
-    if node["type"] == "Sequence":
-        parts = [_read_normalizer(part) for part in node["normalizers"]]
-        named = [part for part in parts if part != "none"]
-        if len(named) > 1:
-            raise _ForeignError(f"its normalizer is a sequence of {', '.join(named)}")
-        return named[0] if named else "none"
-    name = str(node["type"]).lower()
-    if name not in NORMALIZERS:
-        raise _ForeignError(f"its normalizer is {node['type']}")
-    return name
-
-
-def _read_pretokenizer(node: dict[str, Any] | None, extras: dict[str, Any]) -> Pretokenizer:
-    if node is None:
-        raise _ForeignError("it has no byte-level pre-tokenizer")
-    parts = node["pretokenizers"] if node["type"] == "Sequence" else [node]
-    last = parts[-1] if parts else {"type": "nothing"}
-    if last["type"] != "ByteLevel":
-        raise _ForeignError(f"its pre-tokenizer ends in {last['type']}, not in ByteLevel")
-    if last.get("add_prefix_space"):
-        raise _ForeignError("its pre-tokenizer adds a space before the text")
-    if last.get("use_regex", True):
-        if len(parts) > 1:
-            raise _ForeignError("its pre-tokenizer splits before a ByteLevel that splits again")
-        return Pretokenizer(scheme="gpt2")
-    found = []
-    isolated = True
-    for part in parts[:-1]:
-        if part["type"] != "Split" or "Regex" not in part["pattern"]:
-            raise _ForeignError(f"its pre-tokenizer has a {part['type']} that is not a split by a pattern")
-        behavior = (part["behavior"], bool(part.get("invert")))
-        # Patterns that cover every text may as well remove what they do not match.
-        if behavior == ("Removed", True):
-            isolated = False
-        elif behavior != ("Isolated", False):
-            raise _ForeignError(f"its pre-tokenizer splits with {behavior[0]}, invert={behavior[1]}")
-        found.append(part["pattern"]["Regex"])
-    if extras and tuple(map(_spelled, found)) == _spellings(extras):
-        return _named(extras)
-    known = _known().get(tuple(map(_spelled, found)))
-    if known is not None and (isolated or (len(found) == 1 and known.scheme in _COVERING)):
-        return known
-    if len(found) != 1 or not isolated:
-        raise _ForeignError("its pre-tokenizer is a sequence of patterns that no scheme here has")
-    return Pretokenizer(pattern=found[0])
-
-
-def _spellings(extras: dict[str, Any]) -> tuple[str, ...]:
-    return tuple(map(_spelled, _named(extras).patterns))
-
-
-def _named(extras: dict[str, Any]) -> Pretokenizer:
-    return Pretokenizer(
-        scheme=extras["scheme"],
-        digits=extras["digits"],
-        pattern=extras["pattern"],
-        lines=extras.get("lines", False),
-    )
+            return family.read(TokenizerFile(data, document, why))
+        except OtherModelError as reason:
+            why = str(reason)
+    raise DataError(f"no model reads this tokenizer.json: {why}")

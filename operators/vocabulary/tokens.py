@@ -1,13 +1,13 @@
 """Tokens as bytes, held flat, and the byte-level alphabet in which `tokenizer.json` spells them."""
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["TokenTable", "byte_order", "from_alphabet", "to_alphabet"]
+__all__ = ["TokenTable", "byte_order", "from_alphabet", "ordinary_index", "to_alphabet"]
 
 
 def byte_order() -> npt.NDArray[np.uint8]:
@@ -79,6 +79,15 @@ class TokenTable(Sequence[bytes]):
         """The number of bytes of each token."""
         return np.diff(self.offsets)
 
+    def places(self, token: bytes) -> list[int]:
+        """Where a byte string is, ascending; looks at all of them."""
+        found = np.flatnonzero(self.lengths == len(token))
+        if len(token):
+            spelled = self.data[self.offsets[found][:, None] + np.arange(len(token))]
+            found = found[(spelled == np.frombuffer(token, np.uint8)).all(axis=1)]
+        places: list[int] = found.tolist()
+        return places
+
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
@@ -116,6 +125,20 @@ class TokenTable(Sequence[bytes]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return TokenTable, (self.data, self.offsets)
+
+
+def ordinary_index(tokens: Iterable[bytes], special_ids: Collection[int]) -> dict[bytes, int]:
+    """The id of each ordinary token: no text may reach a special token by its bytes. Raises ValueError for two that are equal.
+
+    >>> ordinary_index([b"<s>", b"a", b"", b"b"], {0})
+    {b'a': 1, b'b': 3}
+    """
+    special = set(special_ids)
+    index: dict[bytes, int] = {}
+    for i, token in enumerate(tokens):
+        if token and i not in special and index.setdefault(token, i) != i:
+            raise ValueError(f"tokens {index[token]} and {i} are both {token!r}")
+    return index
 
 
 def _frozen(array: npt.NDArray[Any], dtype: Any) -> npt.NDArray[Any]:

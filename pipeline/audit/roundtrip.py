@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from pairloom.operators import Vocabulary
 from pairloom.operators.documents import DocumentBatch
+from pairloom.operators.encode import tokenizer_of
 from pairloom.operators.errors import CorruptionError, RecipeError
 from pairloom.operators.kernels.hashing import hash_bytes
 from pairloom.operators.pack import kept_lengths
@@ -136,14 +137,14 @@ class _Unit:
 
     def _documents(self, intake: Intake) -> Iterator[DocumentBatch]:
         for number in range(len(self._task.input.slices)):
-            yield from self._task.documents(intake, number, self._vocabulary)
+            yield from self._task.documents(intake, number, tokenizer_of(self._vocabulary))
 
     def _compare(self, texts: pa.Array, ids: pa.LargeListArray, first: int, what: str) -> int:
         """Compare texts with decoded ids, the tokens around each document included; the bytes that were equal."""
         if not len(texts):
             return 0
         vocabulary, task = self._vocabulary, self._task
-        if vocabulary.foreign is not None:  # whose decoding need not give back the text
+        if not vocabulary.model.spells:  # decoding need not give back the text
             again = vocabulary.encode(
                 texts, prepend=task.prepend, append=task.append, special_tokens_in_text=self._policy
             )

@@ -17,9 +17,9 @@ import pyarrow.compute as pc
 
 from pairloom.operators import Vocabulary
 from pairloom.operators.errors import CorruptionError, RecipeError
+from pairloom.operators.models.bpe.tiktoken_file import read_tiktoken, write_tiktoken
 from pairloom.operators.schema import INPUT_IDS
 from pairloom.operators.vocabulary.golden import GOLDEN
-from pairloom.operators.vocabulary.tiktoken_file import read_tiktoken, write_tiktoken
 from pairloom.pipeline.dataset.dataset import Dataset
 from pairloom.pipeline.store.files import read_batches
 from pairloom.pipeline.store.location import open_objects

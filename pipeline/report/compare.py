@@ -89,9 +89,9 @@ def _rows(
 
 
 def _merge(vocabulary: Vocabulary, rank: int) -> dict[str, str] | None:
-    if rank >= len(vocabulary.merges):
+    if rank >= len(vocabulary.model.merges):
         return None
-    left, right = (vocabulary.tokens[i] for i in vocabulary.merges[rank].tolist())
+    left, right = (vocabulary.tokens[i] for i in vocabulary.model.merges[rank].tolist())
     return {"left": readable(left), "right": readable(right), "token": readable(left + right)}
 
 

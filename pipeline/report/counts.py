@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pairloom.operators import Vocabulary, WordCounts, merge_counts
+from pairloom.operators.encode import Tokenizer
 from pairloom.operators.evaluate.trace import Trace, add_traces, merge_trace
 from pairloom.operators.evaluate.word_tally import WordTally, tally_words
 from pairloom.pipeline.audit.expected import receipt_of
@@ -41,9 +42,9 @@ class Counted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Files:
-    """What the tasks share: the files of each source's units by role, and the vocabulary."""
+    """What the tasks share: the files of each source's units by role, and the tokenizer."""
 
-    vocabulary: Vocabulary
+    tokenizer: Tokenizer
     units: Mapping[str, tuple[Mapping[str, StoredFile], ...]]
 
 
@@ -82,12 +83,13 @@ class CountsTask:
         sources: dict[str, WordTally] = {}
         traces: dict[str, Trace] = {}
         everything: list[WordCounts] = []
+        vocabulary, encoder = shared.tokenizer.vocabulary, shared.tokenizer.word_encoder()
         for name, units in shared.units.items():
             counts = self._read(objects, [files[self.role] for files in units])
             if self.merged is None:
                 everything.append(counts)
             with phase("encode"):
-                tally = tally_words(shared.vocabulary, counts)
+                tally = tally_words(vocabulary, counts, encoder)
             sources[name] = tally
             if self.merges:
                 words = (
@@ -96,10 +98,10 @@ class CountsTask:
                     else self._read(objects, [files["words"] for files in units])
                 )
                 with phase("count"):
-                    traces[name] = merge_trace(shared.vocabulary, words, self.merges)
+                    traces[name] = merge_trace(vocabulary, words, self.merges)
         whole = merge_counts(everything) if self.merged is None else read_words(objects, self.merged)
         with phase("encode"):
-            tally = tally_words(shared.vocabulary, whole)
+            tally = tally_words(vocabulary, whole, encoder)
         return Found(value=Counted(tally=tally, sources=sources, traces=traces))
 
     def _read(self, objects: Objects, files: list[StoredFile]) -> WordCounts:
@@ -137,7 +139,7 @@ def read_counts(
             part=part,
             role=role,
             merged=None if weighted else file,
-            merges=min(MIXTURE_MERGES, len(vocabulary.merges)) if learned and known else 0,
+            merges=min(MIXTURE_MERGES, len(vocabulary.model.merges)) if learned and known else 0,
             expected_bytes=file.bytes,
         )
         for part, file in enumerate(merged)
@@ -150,7 +152,7 @@ def read_counts(
         sizes=[file.bytes for file in merged],
         executor=executor,
         observe=options.observe,
-        shared=_Files(vocabulary=vocabulary.prepared(), units=units),
+        shared=_Files(tokenizer=Tokenizer(vocabulary).prepared(), units=units),
     ):
         out.tally = out.tally + one.tally
         for name, tally in one.sources.items() if known else ():

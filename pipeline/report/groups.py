@@ -57,7 +57,7 @@ def about_groups(
         return {"groups": [], "numbers": [], "content": {}, "letters": {}, "digits": {}, "entropy": {}}
     content = generated_content(seed=options.seed)
     additions = list(addition_items(ADDITIONS, shots=0, seed=options.seed))
-    own = {key: one for key, one in tokenizers.items() if one.foreign is None}
+    own = {key: one for key, one in tokenizers.items() if one.model.spells}
     largest = _largest(text)
     groups = []
     for name, group in largest[:GROUPS]:
@@ -119,7 +119,7 @@ def _entropy(vocabulary: Vocabulary, text: TextSums) -> dict[str, float]:
 
 def _encoded(name: str, vocabulary: Vocabulary, group: Group, known: WordTally | None) -> dict[str, float]:
     """Compression of a group's documents: of all of them by their words, or of the kept where there are no words."""
-    if vocabulary.foreign is None:
+    if vocabulary.model.by_words:
         tally = WordTally.empty(0)
         if name in group.sums:
             tally = WordTally(

@@ -24,7 +24,7 @@ def about_morphology(
     The language of a lexicon is a group of that name where there are groups by a field; otherwise all the text is taken
     for text of it. Raises RecipeError where there is no such group, or no text.
     """
-    own = {name: one for name, one in tokenizers.items() if one.foreign is None}
+    own = {name: one for name, one in tokenizers.items() if one.model.spells}
     lexicons = []
     for language, lexicon in options.lexicons.items():
         texts = _texts(text, language, options)

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pairloom.operators import Vocabulary
+from pairloom.operators.encode import Tokenizer
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.evaluate.premium import ParallelText
 from pairloom.operators.selection.order import document_keys
@@ -29,7 +30,7 @@ ROWS = pa.schema(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParallelTask:
-    """Measure the documents of one unit that have a language and a key; the shared value is the vocabulary.
+    """Measure the documents of one unit that have a language and a key; the shared value is the tokenizer.
 
     Those are taken where the upper half of a hash of the key is below `share` of all hashes.
     """
@@ -57,7 +58,7 @@ class ParallelTask:
         """The tables of the encoder, and a few batches of text and tokens."""
         return 800_000_000
 
-    def run(self, shared: Vocabulary) -> Found:
+    def run(self, shared: Tokenizer) -> Found:
         """Read, encode, measure."""
         made = [ROWS.empty_table()]
         for names, keys, texts in _aligned(self.input, self.language, self.key, self.max_record_bytes):
@@ -109,7 +110,7 @@ def read_parallel(
             sizes=[unit.bytes for unit in units],
             executor=executor,
             observe=options.observe,
-            shared=vocabulary.prepared(),
+            shared=Tokenizer(vocabulary).prepared(),
         )
     )
     table = pa.concat_tables([ROWS.empty_table(), *(made[i] for i in range(len(tasks)))])
@@ -164,9 +165,9 @@ def _aligned(
         yield names.filter(both), keys.filter(both), batch.content.filter(both)
 
 
-def _measured(vocabulary: Vocabulary, texts: pa.LargeStringArray) -> list[pa.Int64Array]:
+def _measured(tokenizer: Tokenizer, texts: pa.LargeStringArray) -> list[pa.Int64Array]:
     """Tokens, bytes, characters and white space of each document."""
-    tokens = pc.list_value_length(vocabulary.encode(texts))
+    tokens = pc.list_value_length(tokenizer.encode(texts))
     spaces = pc.count_substring_regex(texts, r"\s")
     measured = (tokens, pc.binary_length(texts), pc.utf8_length(texts), spaces)
     return [column.cast(pa.int64()) for column in measured]

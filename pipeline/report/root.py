@@ -146,9 +146,10 @@ def _of_kept_text(
 
 
 def _check_words(vocabulary: Vocabulary) -> None:
-    if vocabulary.foreign is not None:
+    if not vocabulary.model.by_words:
+        why = vocabulary.slow_path or f"of the model {vocabulary.model.name!r}"
         raise RecipeError(
-            f"a report needs words, and this tokenizer has none: it is {vocabulary.slow_path}. Give it as --against instead"
+            f"a report needs words, and this tokenizer has none: it is {why}. Give it as --against instead"
         )
 
 

@@ -19,10 +19,10 @@ import pyarrow.compute as pc
 
 from pairloom.operators import Pretokenizer, Vocabulary, count_words
 from pairloom.operators.documents import DocumentBatch
-from pairloom.operators.encode import Encoder
+from pairloom.operators.encode import Encoder, Tokenizer
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.evaluate.numbers import count_numbers, tally_numbers
-from pairloom.operators.evaluate.word_tally import WordTally, tally_words, word_encoder
+from pairloom.operators.evaluate.word_tally import WordTally, tally_words
 from pairloom.operators.kernels.hashing import hash_bytes
 from pairloom.operators.selection.order import document_keys
 from pairloom.operators.text.normalize import normalize
@@ -157,7 +157,7 @@ class TextTask:
         """Text, its distinct words, and what they are encoded to; a few tables."""
         return 300_000_000 + 8 * HELD_BYTES
 
-    def run(self, shared: Mapping[str, Vocabulary]) -> Found:
+    def run(self, shared: Mapping[str, Tokenizer]) -> Found:
         """Read, group, count, encode, add up."""
         sums = _Sums(shared, words=self.words)
         for name, texts in self._documents(sums.found):
@@ -188,15 +188,15 @@ class TextTask:
 class _Sums:
     """The sums of a unit, and the text that is not in them yet."""
 
-    def __init__(self, tokenizers: Mapping[str, Vocabulary], *, words: bool) -> None:
+    def __init__(self, tokenizers: Mapping[str, Tokenizer], *, words: bool) -> None:
         self._tokenizers = tokenizers
         self._words: dict[str, Encoder] = (
-            {name: word_encoder(one) for name, one in tokenizers.items()} if words else {}
+            {name: one.word_encoder() for name, one in tokenizers.items()} if words else {}
         )
         self._held: dict[str, list[pa.LargeStringArray]] = {}
         self._size = 0
         first = next(iter(tokenizers.values()))
-        self.found = TextSums(tally=WordTally.empty(len(first)))
+        self.found = TextSums(tally=WordTally.empty(len(first.vocabulary)))
 
     def take(
         self, name: str, texts: pa.LargeStringArray, hashes: npt.NDArray[np.uint64], kept: float
@@ -228,7 +228,7 @@ class _Sums:
                 numbers = count_numbers(texts)
             for key, one in self._tokenizers.items():
                 with phase("encode"):
-                    sums = tally_numbers(one, numbers)
+                    sums = tally_numbers(one.vocabulary, numbers, one)
                 self.found.numbers[key] = (
                     self.found.numbers[key] + sums if key in self.found.numbers else sums
                 )
@@ -241,7 +241,8 @@ class _Sums:
         """Every tokenizer over the distinct words of a group, which are counted once for each way to cut them."""
         alike: dict[Cut, list[str]] = {}
         for key, one in self._tokenizers.items():
-            alike.setdefault((one.pretokenizer, one.normalizer), []).append(key)
+            cut = one.vocabulary.pretokenizer, one.vocabulary.normalizer
+            alike.setdefault(cut, []).append(key)
         for (pretokenizer, normalizer), keys in alike.items():
             with phase("count"):
                 counts = count_words(
@@ -249,7 +250,7 @@ class _Sums:
                 )
             for key in keys:
                 with phase("encode"):
-                    tally = tally_words(self._tokenizers[key], counts, self._words[key])
+                    tally = tally_words(self._tokenizers[key].vocabulary, counts, self._words[key])
                 group.sums[key] = group.sums[key] + tally.sums if key in group.sums else tally.sums
                 if key == next(iter(self._tokenizers)):
                     self.found.tally = self.found.tally + tally
@@ -294,7 +295,7 @@ def read_text(
         )
         for number, unit in enumerate(chosen)
     ]
-    own = {name: one for name, one in tokenizers.items() if one.foreign is None}
+    own = {name: one for name, one in tokenizers.items() if one.model.by_words}
     out = TextSums(tally=WordTally.empty(len(next(iter(own.values())))), of_units=len(units))
     for _, sums in results(
         "report text",
@@ -303,7 +304,7 @@ def read_text(
         sizes=[unit.bytes for unit in chosen],
         executor=executor,
         observe=options.observe,
-        shared={name: one.prepared() for name, one in own.items()},
+        shared={name: Tokenizer(one).prepared() for name, one in own.items()},
     ):
         out.add(sums)
     if options.by is not None and not out.groups and out.without_group:

@@ -29,7 +29,7 @@ def about_tokens(vocabulary: Vocabulary, tally: WordTally, options: Options) -> 
         "summary": tally.facts()
         | {
             "vocabulary": len(vocabulary),
-            "merges": len(vocabulary.merges),
+            "merges": len(vocabulary.model.merges),
             "alpha": alpha,
             "renyi_efficiency": renyi_efficiency(counts[ordinary], len(ordinary), alpha),
             "shannon_efficiency": renyi_efficiency(counts[ordinary], len(ordinary), 1.0),
@@ -109,7 +109,7 @@ def _merges(vocabulary: Vocabulary, counts: Any) -> list[dict[str, Any]]:
     spread = np.geomspace(1, max(1, len(products)), 60).astype(np.int64) - 1
     rows = []
     for rank in sorted({*range(16), *spread.tolist()} & set(range(len(products)))):
-        left, right = (readable(vocabulary.tokens[i]) for i in vocabulary.merges[rank].tolist())
+        left, right = (readable(vocabulary.tokens[i]) for i in vocabulary.model.merges[rank].tolist())
         token = int(products[rank])
         rows.append(
             {

@@ -27,6 +27,7 @@ import numpy as np
 import pyarrow as pa
 
 from pairloom.operators import Pretokenizer, Vocabulary, count_words, learn_bpe
+from pairloom.operators.encode import Tokenizer
 from pairloom.operators.text.arrays import text_of
 
 
@@ -123,12 +124,13 @@ def main() -> None:
         cut = Pretokenizer(scheme=chosen.scheme)
         counts = count_words(column, cut)
         vocabulary = learn_bpe(counts, chosen.size, special_tokens=["<|endoftext|>"], pretokenizer=cut)
-    memo = vocabulary.with_memo(count_words(column, vocabulary.pretokenizer))
+    tokenizer = Tokenizer(vocabulary)
+    memo = tokenizer.with_memo(count_words(column, vocabulary.pretokenizer))
     data = vocabulary.to_json()
     nothing = np.zeros(0, np.uint32)
     vocabulary.encode(column.slice(0, 2))  # compile
 
-    def ours(value: Vocabulary) -> Callable[[], Callable[[], Any]]:
+    def ours(value: Tokenizer) -> Callable[[], Callable[[], Any]]:
         def make() -> Callable[[], Any]:
             encoder = value.encoder()
             return lambda: encoder.encode(text_of(column), prepend=nothing, append=nothing)
@@ -136,7 +138,7 @@ def main() -> None:
         return make
 
     runs: dict[str, tuple[Callable[[], Callable[[], Any]], int]] = {
-        "pairloom": (ours(vocabulary), text_of(column).bytes),
+        "pairloom": (ours(tokenizer), text_of(column).bytes),
         "pairloom, memo": (ours(memo), text_of(column).bytes),
     }
     for name in filter(None, chosen.peers.split(",")):

@@ -48,7 +48,7 @@ def ours(path, size):
     peak = resident() - before
     letters = byte_letters()
     tokens = ["".join(letters[b] for b in token) for token in vocabulary.tokens]
-    merges = [[tokens[left], tokens[right]] for left, right in vocabulary.merges.tolist()]
+    merges = [[tokens[left], tokens[right]] for left, right in vocabulary.model.merges.tolist()]
     return {
         "count": counted - start,
         "learn": done - counted,

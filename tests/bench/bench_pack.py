@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 
 from pairloom.operators import Pretokenizer, Vocabulary
+from pairloom.operators.models.bpe import ByteLevelBPE
 from pairloom.operators.pack import gather, pack
 from pairloom.operators.schema import shard_schema
 from pairloom.pipeline import parse_recipe
@@ -37,7 +38,7 @@ SHARD_BYTES = 64_000_000
 BLOCK = 8 << 20
 VOCABULARY = Vocabulary(
     tokens=(b"<|endoftext|>", *(bytes([i]) for i in range(256))),
-    merges=np.zeros((0, 2), np.int64),
+    model=ByteLevelBPE(merges=np.zeros((0, 2), np.int64)),
     special_tokens=("<|endoftext|>",),
     pretokenizer=Pretokenizer(scheme="gpt2"),
 )

@@ -18,6 +18,7 @@ from statistics import median
 from typing import Any
 
 from pairloom.operators import merge_counts
+from pairloom.operators.encode import tokenizer_of
 from pairloom.operators.evaluate import merge_steps, tally_words, tokens_at
 from pairloom.operators.kernels.warmup import warm_up
 from pairloom.pipeline import Dataset, open_dataset, parse_recipe, run
@@ -65,7 +66,8 @@ def show_report(name: str, work: Callable[[Options], Any]) -> None:
 
 
 def show_curve(dataset: Dataset) -> None:
-    vocabulary = dataset.vocabulary().prepared()
+    vocabulary = dataset.vocabulary()
+    tokenizer_of(vocabulary).word_encoder()
     files = [file for file in dataset.manifest.stage("count").files if file.role == "words"]
     counts = merge_counts(read_words(dataset.objects, file) for file in files)
     passes, curves = [], []
@@ -80,8 +82,8 @@ def show_curve(dataset: Dataset) -> None:
         f"curve: one encoding pass over {len(counts):,} distinct words {one:.2f} s; the tokens at {sizes:,} sizes {more:.2f} s "
         f"more: {(one + more) / one:.2f} passes"
     )
-    _, seconds, tokens = timed(lambda: tokens_at(vocabulary, counts, len(vocabulary.merges) // 2))
-    assert tokens == steps.tokens[len(vocabulary.merges) // 2]
+    _, seconds, tokens = timed(lambda: tokens_at(vocabulary, counts, len(vocabulary.model.merges) // 2))
+    assert tokens == steps.tokens[len(vocabulary.model.merges) // 2]
     print(f"       one size by encoding anew {seconds:.2f} s, the same {tokens:,} tokens")
 
 

@@ -111,7 +111,7 @@ def learn(workers, size):
 def one_learner(counts, size):
     """Its merges, seconds of wall and of processor."""
     wall, busy = time.perf_counter(), time.process_time()
-    merges = learn_bpe(counts, size).merges
+    merges = learn_bpe(counts, size).model.merges
     return merges, time.perf_counter() - wall, time.process_time() - busy
 
 

@@ -23,6 +23,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ from pairloom.operators import (
     merge_counts,
     segment_words,
 )
+from pairloom.operators.encode import tokenizer_of
 from pairloom.operators.kernels.warmup import warm_up
 from pairloom.operators.models.bpe.sharded import learn_sharded, learn_superwords_sharded
 from pairloom.operators.reference.models.bpe.superwords import passed_over
@@ -237,11 +239,11 @@ def encode(texts: list[str], held: list[str], size: int) -> None:
     words = counted(texts, FIRST)
     for name in ("words", "superwords 0.8", "none"):
         vocabulary = WAYS[name](texts, size)
-        plain = Vocabulary.from_json(vocabulary.to_json())
-        plain._derived["joins"] = None  # every piece is looked up, and merged, as a whole
-        vocabulary = vocabulary.with_memo(words)
+        tokenizer = tokenizer_of(vocabulary).with_memo(words)
+        # Every piece is looked up, and merged, as a whole.
+        plain = type(tokenizer)(vocabulary, tables=replace(tokenizer.tables, joins=None))
         times = []
-        for encoding in (vocabulary, vocabulary, plain):
+        for encoding in (tokenizer, tokenizer, plain):
             encoding.encode(columns[0].slice(0, 1))
             spent, encoded = seconds_of(lambda e=encoding: [e.encode(column) for column in columns])
             times.append(total / spent / 1e6)

@@ -20,6 +20,7 @@ from pairloom.operators import (
 )
 from pairloom.operators.counts.weights import whole_weights
 from pairloom.operators.errors import CapacityError, RecipeError
+from pairloom.operators.models.bpe import ByteLevelBPE
 from pairloom.operators.selection.order import document_numbers
 from pairloom.operators.text.pretokenize.chunks import RandomChunks
 from pairloom.pipeline import open_dataset, parse_recipe, run
@@ -246,7 +247,7 @@ def test_a_vocabulary_is_extended(folder):
     base = learn_bpe(count_words(texts(code()), Pretokenizer(scheme="llama3")), 300, special_tokens=SPECIAL)
     base = Vocabulary(
         tokens=base.tokens,
-        merges=base.merges,
+        model=ByteLevelBPE(merges=base.model.merges),
         special_tokens=SPECIAL,
         pretokenizer=Pretokenizer(scheme="llama3"),
     )

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pairloom.operators import Vocabulary
+from pairloom.operators.models.bpe import ByteLevelBPE
 from pairloom.operators.selection.order import in_validation
 from pairloom.pipeline import Dataset, open_dataset, run
 from tests.support.corpora import documents, recipe_for, rows_of, write_jsonl
@@ -36,7 +37,10 @@ def wide_vocabulary(path: Path, size: int) -> str:
     """The setting of a vocabulary of bytes whose special token has the last of `size` ids."""
     tokens = [bytes([byte]) for byte in range(256)] + [f"filler {i}".encode() for i in range(size - 257)]
     vocabulary = Vocabulary(
-        tokens=[*tokens, END.encode()], merges=[], special_tokens=(END,), special_ids=(size - 1,)
+        tokens=[*tokens, END.encode()],
+        model=ByteLevelBPE(merges=[]),
+        special_tokens=(END,),
+        special_ids=(size - 1,),
     )
     vocabulary.save(path)
     return f"vocabulary={{from: {path}}}"

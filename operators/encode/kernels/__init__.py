@@ -13,7 +13,8 @@ def warm_up(schemes: tuple[str, ...]) -> None:
     import pyarrow as pa
 
     from pairloom.operators.counts import count_words
-    from pairloom.operators.models.bpe import learn_bpe
+    from pairloom.operators.encode import Tokenizer
+    from pairloom.operators.models.bpe import ByteLevelBPE, learn_bpe
     from pairloom.operators.text.pretokenize import Pretokenizer
     from pairloom.operators.vocabulary import Vocabulary
 
@@ -21,16 +22,16 @@ def warm_up(schemes: tuple[str, ...]) -> None:
     for scheme in schemes:
         cut = Pretokenizer(scheme=scheme)
         counts = count_words(column.fill_null(""), cut)
-        vocabulary = learn_bpe(counts, 300, special_tokens=["<|x|>"], pretokenizer=cut).with_memo(counts)
+        vocabulary = learn_bpe(counts, 300, special_tokens=["<|x|>"], pretokenizer=cut)
+        tokenizer = Tokenizer(vocabulary).with_memo(counts)
         for policy in ("text", "parse"):
-            ids = vocabulary.encode(column, append=[0], special_tokens_in_text=policy)
-        vocabulary.decode(ids)
-    vocabulary.encode(column, offsets=True)
+            ids = tokenizer.encode(column, append=[0], special_tokens_in_text=policy)
+        tokenizer.decode(ids)
+    tokenizer.encode(column, offsets=True)
     crowd = pa.array([" ".join(f"{i:05}" for i in range(9000)) + " ".join(f"{i:020}" for i in range(9000))])
     Vocabulary(
         tokens=vocabulary.tokens,
-        merges=vocabulary.merges,
+        model=ByteLevelBPE(merges=vocabulary.model.merges, ignore_merges=True),
         special_tokens=vocabulary.special_tokens,
         pretokenizer=Pretokenizer(scheme="whitespace"),
-        ignore_merges=True,
     ).encode(pa.concat_arrays([crowd, column.slice(0, 1)]))

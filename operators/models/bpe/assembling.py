@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from pairloom.operators.counts import WordCounts
 from pairloom.operators.models.bpe.kernels.symbols import count_bytes
+from pairloom.operators.models.bpe.model import ByteLevelBPE
 from pairloom.operators.models.bpe.spelling import check_special_tokens, check_unique
 from pairloom.operators.text.arrays import text_of
 from pairloom.operators.text.pretokenize import Pretokenizer
@@ -74,7 +75,7 @@ def assemble(
     """The vocabulary of `merges` (int32[m, 2], ids)."""
     return Vocabulary(
         tokens=tuple(spell_tokens(merges, specials)),
-        merges=merges,
+        model=ByteLevelBPE(merges=merges),
         special_tokens=specials,
         pretokenizer=pretokenizer or Pretokenizer(),
         normalizer=normalizer,

@@ -12,15 +12,17 @@ import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators.counts import WordCounts
+from pairloom.operators.encode import Tokenizer
 from pairloom.operators.errors import DataError
 from pairloom.operators.models.bpe.layout import Layout
 from pairloom.operators.models.bpe.learner import Learner
 from pairloom.operators.models.bpe.merges import ordinal_merges
+from pairloom.operators.models.bpe.model import ByteLevelBPE, byte_level
 from pairloom.operators.reference.encode import encode_word
 from pairloom.operators.text.arrays import Text
 from pairloom.operators.text.pretokenize import Pretokenizer
 from pairloom.operators.vocabulary import Vocabulary
-from pairloom.operators.vocabulary.tokens import TokenTable
+from pairloom.operators.vocabulary.tokens import TokenTable, ordinary_index
 
 __all__ = ["Extension", "append_tokens", "extend_bpe", "unreachable_tokens"]
 
@@ -60,7 +62,7 @@ def extend_bpe(
     more = size - len(vocabulary)
     learner = Learner(layout, first=256, merges=len(given) + more)
     learned = learner.learn(min_count=min_count, given=given, progress=progress)[len(given) :]
-    index = vocabulary._index
+    index = ordinary_index(vocabulary.tokens, vocabulary.special_ids)
     tokens, known = list(vocabulary.tokens), ids.tolist()
     merges = []
     for left, right in learned.tolist():
@@ -85,16 +87,17 @@ def append_tokens(vocabulary: Vocabulary, tokens: Sequence[bytes], size: int) ->
     A token that the merges so far leave in two parts gets the merge of these two, after all others. One that they leave
     in more parts, or that the pretokenizer cuts, is reported as unreachable and not appended: no single merge leads there.
     """
-    if vocabulary.foreign is not None or vocabulary.ties_share_rank:
+    model = vocabulary.model
+    if not isinstance(model, ByteLevelBPE) or model.ties_share_rank:
         raise ValueError(
             "tokens can be appended to a vocabulary with a list of merges, and this one has none"
         )
-    index = dict(vocabulary._index)
+    index = ordinary_index(vocabulary.tokens, vocabulary.special_ids)
     spelled = list(vocabulary.tokens)
     special = set(vocabulary.special_tokens)
     ranks = {
         (left, right): (rank, index.get(spelled[left] + spelled[right], -1))
-        for rank, (left, right) in enumerate(vocabulary.merges.tolist())
+        for rank, (left, right) in enumerate(model.merges.tolist())
     }
     merges: list[tuple[int, int]] = []
     unreachable = []
@@ -108,7 +111,7 @@ def append_tokens(vocabulary: Vocabulary, tokens: Sequence[bytes], size: int) ->
             unreachable.append(token)
             continue
         index[token] = len(spelled)
-        ranks[parts[0], parts[1]] = (len(vocabulary.merges) + len(merges), len(spelled))
+        ranks[parts[0], parts[1]] = (len(model.merges) + len(merges), len(spelled))
         merges.append((parts[0], parts[1]))
         spelled.append(token)
     extended = _with(vocabulary, spelled, merges)
@@ -122,17 +125,15 @@ def unreachable_tokens(
     if ids is None:
         special = set(vocabulary.special_ids)
         ids = np.array([i for i, t in enumerate(vocabulary.tokens) if t and i not in special], np.int64)
-    plain = replace(
-        vocabulary,
-        pretokenizer=Pretokenizer(scheme="none"),
-        normalizer="none",
-        ignore_merges=False,
-        memo=None,
-    )
+    model = vocabulary.model
+    if isinstance(model, ByteLevelBPE):
+        vocabulary = replace(vocabulary, model=replace(model, ignore_merges=False))
     words = TokenTable.of(vocabulary.tokens[int(i)] for i in ids)
     none = np.zeros(0, np.uint32)
-    values, lists = plain._encoder(None, 0).encode(
-        Text(data=words.data, offsets=words.offsets), prepend=none, append=none, missing_bytes="drop"
+    values, lists = (
+        Tokenizer(vocabulary)
+        .word_encoder()
+        .encode(Text(data=words.data, offsets=words.offsets), prepend=none, append=none, missing_bytes="drop")
     )
     alone = np.diff(lists) == 1
     right = np.zeros(len(ids), np.bool_)
@@ -150,6 +151,5 @@ def _with(vocabulary: Vocabulary, tokens: list[bytes], merges: list[tuple[int, i
     return replace(
         vocabulary,
         tokens=TokenTable.of(tokens),
-        merges=np.concatenate([vocabulary.merges, added]),
-        memo=None,
+        model=replace(byte_level(vocabulary.model), merges=np.concatenate([vocabulary.model.merges, added])),
     )

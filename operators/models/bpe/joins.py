@@ -13,12 +13,14 @@ A run of more than `MOST_RUN` tokens is left to `encode_linear`, which takes the
 the first one whose token has a space right after a letter of ASCII; nothing but speed depends on where that is.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from pairloom.operators.encode.kernel import GOES_ON_AT, JOINED, JOINED_FROM, OUT, WHOLE_AT
 from pairloom.operators.kernels.jit import (
     address,
     inner,
@@ -31,17 +33,19 @@ from pairloom.operators.kernels.jit import (
     store_u16,
     store_u32,
 )
-from pairloom.operators.models.bpe.linear import encode_linear
-from pairloom.operators.models.bpe.word import NO_RANK, PairTable, fill_ranks, pair_rank
+from pairloom.operators.models.bpe.linear import MEMO_BYTES, encode_linear, linear_bytes
+from pairloom.operators.models.bpe.word import NO_RANK, SHORT, PairTable, fill_ranks, pair_rank
 
 Int = int | np.int64
 
-__all__ = ["MOST_RUN", "NO_JOINS", "JoinTable", "cut_words", "join_tokens"]
+__all__ = ["MOST_RUN", "NO_JOINS", "JoinCutter", "JoinTable", "cut_words", "join_tokens"]
 
 MOST_RUN = 32
 _MIX = 0x9E3779B97F4A7C15
 # Early merges are worth a step of their own where they are at least this share of all.
 _LEAST_EARLY = 1 / 16
+# Words that pieces are cut into at a time.
+_WORDS = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +106,33 @@ class JoinTable:
 
 # The rule of a vocabulary whose words are all there is: addresses that are never read.
 NO_JOINS = (0,) * 14
+
+
+class JoinCutter:
+    """Cuts pieces of text into words for one encoder, and holds the scratch that joining them takes."""
+
+    def __init__(self, cuts: npt.NDArray[np.uint8], *, words: int = _WORDS) -> None:
+        self._cuts = cuts
+        self._whole = np.zeros((MEMO_BYTES + linear_bytes(SHORT)) // 8 + 1, np.uint64)
+        self._words = np.zeros(words, np.int64)
+        self._goes_on = np.zeros(words, np.uint8)
+
+    def __call__(
+        self, state: npt.NDArray[np.int64], at: int, low: int, ends: npt.NDArray[np.int64]
+    ) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
+        """The words of the pieces that end at `ends`, the first of which begins at `low`: (where they begin, their ends)."""
+        longest = int(np.diff(ends, prepend=low).max(initial=0))
+        if MEMO_BYTES + linear_bytes(longest) > self._whole.nbytes:
+            known = self._whole[: MEMO_BYTES // 8]
+            self._whole = np.empty((MEMO_BYTES + linear_bytes(longest * 5 // 4)) // 8 + 1, np.uint64)
+            self._whole[: len(known)] = known
+        state[WHOLE_AT] = self._whole.ctypes.data + MEMO_BYTES
+        state[GOES_ON_AT] = self._goes_on.ctypes.data
+        state[JOINED], state[JOINED_FROM] = state[OUT], low
+        cursor = np.array([0, low], np.int64)
+        while count := cut_words(at, ends, self._cuts, cursor, self._words, self._goes_on):
+            yield low, self._words[:count]
+            low = int(self._words[count - 1])
 
 
 @kernel

@@ -3,7 +3,9 @@
 import numpy as np
 import numpy.typing as npt
 
+from pairloom.operators.models.bpe.model import byte_level
 from pairloom.operators.vocabulary import Vocabulary, byte_order
+from pairloom.operators.vocabulary.tokens import ordinary_index
 
 __all__ = ["checked_merges", "ordinal_merges"]
 
@@ -39,19 +41,19 @@ def ordinal_merges(vocabulary: Vocabulary) -> tuple[npt.NDArray[np.int32], npt.N
     product of merge k as 256 + k; `ids` is int64[256 + m]. Raises ValueError where that is impossible: where a byte has no
     token, two merges make one token, or a merge uses what only a later one makes.
     """
-    if vocabulary.foreign is not None or vocabulary.ties_share_rank:
+    model = byte_level(vocabulary.model)
+    if model.ties_share_rank:
         raise ValueError(
-            "this vocabulary has no list of merges in the order of their ranks: it is run by the `tokenizers` library, "
-            "or was read from a .tiktoken file"
+            "this vocabulary has no list of merges in the order of their ranks: it was read from a .tiktoken file"
         )
-    index = vocabulary._index
+    index = ordinary_index(vocabulary.tokens, vocabulary.special_ids)
     tokens = list(vocabulary.tokens)
     ids = [index.get(bytes([byte]), -1) for byte in byte_order().tolist()]
     if -1 in ids:
         raise ValueError(f"byte {byte_order()[ids.index(-1)]:#04x} has no token in this vocabulary")
     places = {token: place for place, token in enumerate(ids)}
-    merges = np.empty((len(vocabulary.merges), 2), np.int32)
-    for rank, (left, right) in enumerate(vocabulary.merges.tolist()):
+    merges = np.empty((len(model.merges), 2), np.int32)
+    for rank, (left, right) in enumerate(model.merges.tolist()):
         spelled = tokens[left] + tokens[right]
         product = index.get(spelled)
         if product is None or product in places or left not in places or right not in places:

@@ -18,9 +18,11 @@ import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators.counts import WordCounts
+from pairloom.operators.encode import Tokenizer
 from pairloom.operators.models.bpe.layout import Layout, TokenSequences
 from pairloom.operators.models.bpe.learner import Learner, memory
 from pairloom.operators.models.bpe.limits import PairLimits
+from pairloom.operators.models.bpe.model import ByteLevelBPE, byte_level
 from pairloom.operators.models.bpe.spelling import check_unique
 from pairloom.operators.text.arrays import Text, text_of
 from pairloom.operators.text.pretokenize import Pretokenizer
@@ -49,8 +51,8 @@ def segment_words(base: Vocabulary, counts: WordCounts) -> TokenSequences:
 
     The words take 2 bytes a token where `base` has at most 65,536 tokens, else 4, and 16 a word.
     """
-    whole = replace(base, pretokenizer=Pretokenizer(scheme="none"), normalizer="none", memo=None)
-    encoder = whole.encoder()
+    whole = replace(base, pretokenizer=Pretokenizer(scheme="none"), normalizer="none")
+    encoder = Tokenizer(whole).word_encoder(cut=True, remembering=True)
     text, none = text_of(counts.words), np.zeros(0, np.uint32)
     ids, offsets = [np.zeros(0, base.dtype)], [np.zeros(1, np.int64)]
     start = 0
@@ -99,7 +101,8 @@ def checked_base(base: Vocabulary, size: int) -> None:
     """ValueError where `size` is below that of `base`, or its merges cannot be gone on with."""
     if size < len(base):
         raise ValueError(f"size {size} is too small: the first stage has {len(base)} tokens already")
-    if base.foreign is not None or base.ignore_merges or base.ties_share_rank:
+    model = base.model
+    if not isinstance(model, ByteLevelBPE) or model.ignore_merges or model.ties_share_rank:
         raise ValueError(
             "superwords go on from merges that are made in the order of their ranks, and base has none"
         )
@@ -125,9 +128,8 @@ def assemble_superwords(
     return replace(
         base,
         tokens=TokenTable.of(tokens),
-        merges=np.concatenate([base.merges, learned]),
+        model=replace(byte_level(base.model), merges=np.concatenate([base.model.merges, learned])),
         pretokenizer=pretokenizer,
-        memo=None,
     )
 
 

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from pairloom.operators import Vocabulary
 from pairloom.operators.documents import DocumentBatch
-from pairloom.operators.encode.columns import Encoded, encode_column
+from pairloom.operators.encode import Encoded, Tokenizer
 from pairloom.operators.errors import CorruptionError
 from pairloom.operators.schema import INPUT_IDS, shard_schema
 from pairloom.pipeline.flow.attempt import Attempt, UnitTask
@@ -38,7 +38,7 @@ __all__ = ["TokenizeTask", "tokenize", "tokenize_task"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenizeTask(UnitTask):
-    """Tokenize one unit with the vocabulary that all tasks share."""
+    """Tokenize one unit with the tokenizer that all tasks share."""
 
     input: Unit
     vocabulary: str  # its fingerprint
@@ -65,11 +65,11 @@ class TokenizeTask(UnitTask):
         """The memo, the table of further words, and a few batches of text and tokens."""
         return TOKENIZE_MEMORY
 
-    def work(self, attempt: Attempt, shared: Vocabulary) -> None:
+    def work(self, attempt: Attempt, shared: Tokenizer) -> None:
         """Read, encode, write."""
         intake = Intake(self.input, self.max_record_bytes)
         made: list[Piece] = []
-        schema = shard_schema(shared.dtype, shared.fingerprint)
+        schema = shard_schema(shared.vocabulary.dtype, shared.vocabulary.fingerprint)
         with attempt.arrow("tokens", schema) as writer:
             for batch in self._batches(attempt.objects, intake, shared, schema, made):
                 writer.write(batch)
@@ -79,7 +79,7 @@ class TokenizeTask(UnitTask):
         attempt.pieces = self._finished(made)
 
     def _batches(
-        self, objects: Objects, intake: Intake, vocabulary: Vocabulary, schema: pa.Schema, made: list[Piece]
+        self, objects: Objects, intake: Intake, tokenizer: Tokenizer, schema: pa.Schema, made: list[Piece]
     ) -> Iterator[pa.RecordBatch]:
         """The record batches of the shard, each of one slice; `made` receives what they are of."""
         with earlier_shards(objects) as earlier:
@@ -87,7 +87,7 @@ class TokenizeTask(UnitTask):
                 known, count = self.known.get(identity), 0
                 met, began = [Coverage()], elapsed()
                 if known is None:
-                    batches = self._fresh(intake, number, vocabulary, schema, met)
+                    batches = self._fresh(intake, number, tokenizer, schema, met)
                 else:
                     intake.take(known.piece.ledger)
                     batches = earlier.batches(known, number)
@@ -134,12 +134,12 @@ class TokenizeTask(UnitTask):
         }
 
     def _fresh(
-        self, intake: Intake, number: int, vocabulary: Vocabulary, schema: pa.Schema, met: list[Coverage]
+        self, intake: Intake, number: int, tokenizer: Tokenizer, schema: pa.Schema, met: list[Coverage]
     ) -> Iterator[pa.RecordBatch]:
         """A slice that is read and encoded; `met` receives how the vocabulary met its text."""
-        for batch in self.documents(intake, number, vocabulary):
+        for batch in self.documents(intake, number, tokenizer):
             with phase("encode"):
-                found = self._encode(batch.content, vocabulary)
+                found = self._encode(batch.content, tokenizer)
             encoded = found.ids
             met.append(self._coverage(batch.content, found))
             intake.add_tokens(len(encoded.values))
@@ -148,24 +148,23 @@ class TokenizeTask(UnitTask):
             columns = [where, batch.row, ids, encoded.cast(schema.field(INPUT_IDS).type)]
             yield pa.RecordBatch.from_arrays(columns, schema=schema)
 
-    def documents(self, intake: Intake, number: int, vocabulary: Vocabulary) -> Iterator[DocumentBatch]:
+    def documents(self, intake: Intake, number: int, tokenizer: Tokenizer) -> Iterator[DocumentBatch]:
         """The documents of a slice that are tokenized, batch by batch; the others go to the intake's ledger."""
         for batch in intake.slice(number):
             refusing = self.special_tokens_in_text == "error"
-            kept = intake.lose(_without_special_tokens(batch, vocabulary)) if refusing else batch
+            kept = intake.lose(_without_special_tokens(batch, tokenizer)) if refusing else batch
             if len(kept):
                 yield kept
 
-    def _encode(self, texts: pa.LargeStringArray, vocabulary: Vocabulary) -> Encoded:
+    def _encode(self, texts: pa.LargeStringArray, tokenizer: Tokenizer) -> Encoded:
         parse = self.special_tokens_in_text == "parse"
-        encoded = encode_column(
-            vocabulary,
+        encoded = tokenizer.encode_column(
             texts,
             prepend=self.prepend,
             append=self.append,
             special_tokens_in_text="parse" if parse else "text",
         )
-        self._check_range(encoded.ids, vocabulary)
+        self._check_range(encoded.ids, len(tokenizer.vocabulary))
         return encoded
 
     def _coverage(self, texts: pa.LargeStringArray, encoded: Encoded) -> Coverage:
@@ -178,17 +177,17 @@ class TokenizeTask(UnitTask):
             memo=self.memo,
         )
 
-    def _check_range(self, encoded: pa.LargeListArray, vocabulary: Vocabulary) -> None:
+    def _check_range(self, encoded: pa.LargeListArray, size: int) -> None:
         values = encoded.values.to_numpy()
-        if len(values) and int(values.max()) >= len(vocabulary):
+        if len(values) and int(values.max()) >= size:
             raise CorruptionError(
-                f"{self.label}: id {values.max()} is not in the vocabulary of {len(vocabulary)} tokens: this is a bug"
+                f"{self.label}: id {values.max()} is not in the vocabulary of {size} tokens: this is a bug"
             )
 
 
-def _without_special_tokens(batch: DocumentBatch, vocabulary: Vocabulary) -> DocumentBatch:
+def _without_special_tokens(batch: DocumentBatch, tokenizer: Tokenizer) -> DocumentBatch:
     """The documents whose text spells no special token; the others are rejected."""
-    found = vocabulary.find_special_tokens(batch.content)
+    found = tokenizer.find_special_tokens(batch.content)
     return batch.reject(found, SPECIAL_TOKEN_IN_TEXT, "the text spells a special token")
 
 
@@ -216,16 +215,17 @@ def tokenize(job: Job) -> StageRecord:
     job.tokenized.update((receipt.unit, receipt) for receipt in before)
     known = known_slices(before)
     memo = job.records["learn"].file("memo") if "learn" in job.records else None
-    label = None if memo is None or vocabulary.foreign is not None else memo.sha256
+    label = memo.sha256 if memo is not None and vocabulary.model.by_words else None
     tasks = [tokenize_task(job.plan.recipe, unit, vocabulary, label) for unit in job.plan.units]
     if known:
         tasks = [task if task.unit in job.tokenized else _knowing(task, known) for task in tasks]
+    tokenizer = Tokenizer(vocabulary)
     if memo is not None:
-        vocabulary = vocabulary.with_memo(read_memo(job.objects, memo))
+        tokenizer = tokenizer.with_memo(read_memo(job.objects, memo))
     receipts = job.step(
         "tokenize",
         tasks,
-        shared=vocabulary.prepared(),
+        shared=tokenizer.prepared(),
         sizes=[unit.bytes for unit in job.plan.units],
         known=job.tokenized,
     )

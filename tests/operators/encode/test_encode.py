@@ -14,8 +14,9 @@ import pyarrow as pa
 import pytest
 
 from pairloom.operators import Pretokenizer, Vocabulary, count_words, learn_bpe
-from pairloom.operators.encode.columns import encode_column
+from pairloom.operators.encode import Encoder, Tokenizer, tokenizer_of
 from pairloom.operators.errors import CapacityError, DataError
+from pairloom.operators.models.bpe import ByteLevelBPE
 from pairloom.operators.models.bpe.word import SHORT, PairTable
 from pairloom.operators.text.arrays import Text
 from pairloom.operators.text.normalize import normalize
@@ -87,7 +88,7 @@ def test_options_are_checked():
         with pytest.raises(ValueError, match=r"outside|must be"):
             vocab.encode(pa.array(["a"]), **wrong)
     with pytest.raises(ValueError, match="negative"):
-        vocab.encoder(table_bytes=-1)
+        tokenizer_of(vocab).encoder(table_bytes=-1)
 
 
 def test_special_tokens_in_text():
@@ -98,8 +99,8 @@ def test_special_tokens_in_text():
     assert parsed.to_pylist()[0] == [*vocab.encode_one("x").tolist(), 1, 0]
     assert parsed.to_pylist()[1:] == text.to_pylist()[1:]
     assert vocab.decode(parsed).equals(vocab.decode(text))
-    assert vocab.find_special_tokens(column).to_pylist() == [True, None, False, False]
-    assert vocab.find_special_tokens(pa.chunked_array([column, column])).to_pylist() == 2 * [
+    assert tokenizer_of(vocab).find_special_tokens(column).to_pylist() == [True, None, False, False]
+    assert tokenizer_of(vocab).find_special_tokens(pa.chunked_array([column, column])).to_pylist() == 2 * [
         True,
         None,
         False,
@@ -121,9 +122,13 @@ def test_long_words_equal_short_ones_and_take_time_in_proportion(letter):
     vocab = learned("none")
     for size in (SHORT - 1, SHORT, SHORT + 1, 5 * SHORT):
         text = (letter * size).encode()[:size].decode(errors="ignore")
-        ids = encode_column(vocab, pa.array([text]), encoder=vocab.encoder(table_bytes=0))[0].to_pylist()[0]
+        ids = (
+            tokenizer_of(vocab)
+            .encode_column(pa.array([text]), encoder=tokenizer_of(vocab).encoder(table_bytes=0))[0]
+            .to_pylist()[0]
+        )
         assert vocab.decode(ids) == text.encode()
-        ranks = {(int(a), int(b)): k for k, (a, b) in enumerate(vocab.merges)}
+        ranks = {(int(a), int(b)): k for k, (a, b) in enumerate(vocab.model.merges)}
         assert all(pair not in ranks for pair in itertools.pairwise(ids))
     million = letter * (1_000_000 // len(letter))
     assert vocab.decode(vocab.encode_one(million)) == million.encode()
@@ -137,7 +142,7 @@ def test_nothing_is_read_past_the_text():
     start = ctypes.addressof(ctypes.c_char.from_buffer(region))
     assert libc.mprotect(ctypes.c_void_p(start + page), ctypes.c_size_t(page), 0) == 0
     memory = np.frombuffer((ctypes.c_uint8 * page).from_address(start), np.uint8)
-    encoder = vocab.encoder()
+    kernel = tokenizer_of(vocab).tables.kernel()
     for tail in (
         "x",
         " word",
@@ -156,7 +161,7 @@ def test_nothing_is_read_past_the_text():
                 def blocks(self, text, ends=ends):
                     yield 0, ends
 
-            encoder._pretokenizer = Whole()
+            encoder = Encoder(kernel, pretokenizer=Whole(), dtype=vocab.dtype, table_bytes=1 << 16)
             text = Text(data=piece, offsets=np.array([0, length], np.int64))
             for _ in range(2):
                 ids, _ = encoder.encode(text, prepend=NOTHING, append=NOTHING)
@@ -167,13 +172,13 @@ def test_nothing_is_read_past_the_text():
 def test_full_tables_are_emptied_and_ids_stay():
     vocab = learned()
     rows = pa.array([" ".join(f"w{i * 7919 % 100003}x{i}" + "y" * (i % 40) for i in range(20_000))])
-    wanted = encode_column(vocab, rows, encoder=vocab.encoder(table_bytes=0))[0]
-    small, large = vocab.encoder(table_bytes=1 << 15), vocab.encoder()
-    assert encode_column(vocab, rows, encoder=small)[0].equals(wanted)
+    wanted = tokenizer_of(vocab).encode_column(rows, encoder=tokenizer_of(vocab).encoder(table_bytes=0))[0]
+    small, large = tokenizer_of(vocab).encoder(table_bytes=1 << 15), tokenizer_of(vocab).encoder()
+    assert tokenizer_of(vocab).encode_column(rows, encoder=small)[0].equals(wanted)
     assert small.statistics["generations"] > 1
     assert small.statistics["bytes"] <= 1 << 15
     for _ in range(2):
-        assert encode_column(vocab, rows, encoder=large)[0].equals(wanted)
+        assert tokenizer_of(vocab).encode_column(rows, encoder=large)[0].equals(wanted)
     assert large.statistics["misses"] == 0
     assert large.statistics["generations"] == 0
 
@@ -181,36 +186,35 @@ def test_full_tables_are_emptied_and_ids_stay():
 def test_a_memo_spares_the_misses_and_changes_no_id():
     vocab = learned()
     counts = count_words(sources(), vocab.pretokenizer)
-    memo = vocab.with_memo(counts, limit=1 << 20)
-    assert memo == vocab
-    assert memo.fingerprint == vocab.fingerprint
+    memo = Tokenizer(vocab).with_memo(counts, limit=1 << 20)
+    assert memo.vocabulary == vocab
     encoder = memo.encoder()
-    assert encode_column(memo, sources(), encoder=encoder)[0].equals(vocab.encode(sources()))
+    assert memo.encode_column(sources(), encoder=encoder)[0].equals(vocab.encode(sources()))
     assert encoder.statistics["misses"] < 0.01 * len(counts)
     buffers: list[pickle.PickleBuffer] = []
     body = pickle.dumps(memo, protocol=5, buffer_callback=buffers.append)
     assert len(body) < 4000
     again = pickle.loads(body, buffers=buffers)
-    assert encode_column(again, sources(), encoder=again.encoder())[0].equals(vocab.encode(sources()))
+    assert again.encode_column(sources(), encoder=again.encoder())[0].equals(vocab.encode(sources()))
     assert len(again.memo) == len(memo.memo) == len(counts)
     assert any(np.shares_memory(again.memo.short, np.frombuffer(buffer, np.uint8)) for buffer in buffers)
 
 
 def test_a_memo_that_is_too_large_for_a_small_table_is_left_out():
     vocab = learned()
-    memo = vocab.with_memo(count_words(sources(), vocab.pretokenizer))
+    memo = Tokenizer(vocab).with_memo(count_words(sources(), vocab.pretokenizer))
     encoder = memo.encoder(table_bytes=1 << 14)
-    assert encode_column(memo, sources(), encoder=encoder)[0].equals(vocab.encode(sources()))
+    assert memo.encode_column(sources(), encoder=encoder)[0].equals(vocab.encode(sources()))
     assert encoder.statistics["bytes"] <= 1 << 14
 
 
 def test_a_full_table_starts_from_the_memo_again():
     vocab = learned()
     counts = count_words(sources(), vocab.pretokenizer)
-    memo = vocab.with_memo(counts, limit=100)
+    memo = Tokenizer(vocab).with_memo(counts, limit=100)
     encoder = memo.encoder(table_bytes=1 << 16)
     for _ in range(2):
-        assert encode_column(memo, sources(), encoder=encoder)[0].equals(vocab.encode(sources()))
+        assert memo.encode_column(sources(), encoder=encoder)[0].equals(vocab.encode(sources()))
     assert encoder.statistics["generations"] > 0
 
 
@@ -232,7 +236,11 @@ def test_bytes_without_a_token():
     full = learned()
     keep = [i for i, token in enumerate(full.tokens) if token != b"q"]
     tokens = [full.tokens[i] for i in keep]
-    vocab = Vocabulary(tokens=tokens, merges=np.zeros((0, 2), np.int32), special_tokens=full.special_tokens)
+    vocab = Vocabulary(
+        tokens=tokens,
+        model=ByteLevelBPE(merges=np.zeros((0, 2), np.int32)),
+        special_tokens=full.special_tokens,
+    )
     column = pa.array(["ab", "aqb q", "q" * 300])
     for _ in range(2):  # a word with such a byte is never kept in the table
         with pytest.raises(DataError, match=r"302 bytes have no token.*document 1"):
@@ -244,7 +252,11 @@ def test_bytes_without_a_token():
 def test_wide_ids_and_limits():
     base = learned()
     filler = [b"\xff\xff%d" % i for i in range(70_000)]
-    vocab = Vocabulary(tokens=[*base.tokens, *filler], merges=base.merges, special_tokens=base.special_tokens)
+    vocab = Vocabulary(
+        tokens=[*base.tokens, *filler],
+        model=ByteLevelBPE(merges=base.model.merges),
+        special_tokens=base.special_tokens,
+    )
     ids = vocab.encode(sources(), append=[70_000])
     assert ids.type == pa.large_list(pa.uint32())
     narrow = base.encode(sources())

@@ -15,6 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pairloom.operators import Pretokenizer, Vocabulary, count_words, learn_bpe
+from pairloom.operators.encode import Tokenizer, tokenizer_of
+from pairloom.operators.models.bpe import load_tiktoken
 from pairloom.operators.reference.encode import encode_word, find_special, unknown_words
 
 SCHEMES = [
@@ -73,7 +75,7 @@ def specified(vocab: Vocabulary, text: str) -> list[int]:
     index = {token: i for i, token in enumerate(vocab.tokens) if i >= len(vocab.special_tokens)}
     ranks = {
         (left, right): (rank, index[vocab.tokens[left] + vocab.tokens[right]])
-        for rank, (left, right) in enumerate(vocab.merges.tolist())
+        for rank, (left, right) in enumerate(vocab.model.merges.tolist())
     }
     ids: list[int] = []
     for piece in vocab.pretokenizer.split_text(text):
@@ -116,14 +118,15 @@ def test_equals_the_specification_for_any_table_cut_and_memo(documents, data):
         None if text is None else prepend + specified(vocab, text) + append
         for text in documents[low:][: len(sliced)]
     ]
+    tokenizer = Tokenizer(vocab)
     if data.draw(st.booleans()):
-        vocab = vocab.with_memo(count_words(column, vocab.pretokenizer), data.draw(st.integers(0, 20)))
-    from pairloom.operators.encode.columns import encode_column
-
-    encoder = vocab.encoder(table_bytes=data.draw(st.sampled_from([0, 1 << 14, 1 << 17, 1 << 22])))
+        tokenizer = tokenizer.with_memo(
+            count_words(column, vocab.pretokenizer), data.draw(st.integers(0, 20))
+        )
+    encoder = tokenizer.encoder(table_bytes=data.draw(st.sampled_from([0, 1 << 14, 1 << 17, 1 << 22])))
     for _ in range(2):  # the second time from the table
-        ids, ends, *_ = encode_column(
-            vocab, sliced, prepend=prepend, append=append, offsets=True, encoder=encoder
+        ids, ends, *_ = tokenizer.encode_column(
+            sliced, prepend=prepend, append=append, offsets=True, encoder=encoder
         )
         ids.validate(full=True)
         assert ids.to_pylist() == wanted
@@ -169,7 +172,7 @@ _read: dict[str, Vocabulary] = {}
 
 def read_once(scheme: str, file: bytes, path: Path, special: tuple[tuple[str, int], ...]) -> Vocabulary:
     if scheme not in _read:
-        _read[scheme] = Vocabulary.from_tiktoken(path, scheme=scheme, special_tokens=dict(special))
+        _read[scheme] = load_tiktoken(path, scheme=scheme, special_tokens=dict(special))
     return _read[scheme]
 
 
@@ -185,14 +188,15 @@ def read_once(scheme: str, file: bytes, path: Path, special: tuple[tuple[str, in
 def test_equals_tiktoken_for_any_set_of_tokens(tokens, word):
     ranks = {token: rank for rank, token in enumerate([*(bytes([b]) for b in range(256)), *tokens])}
     file = b"".join(base64.b64encode(token) + b" %d\n" % rank for token, rank in ranks.items())
-    from pairloom.operators.vocabulary.tiktoken_file import read_tiktoken
+    from pairloom.operators.models.bpe.tiktoken_file import read_tiktoken
 
     vocab = Vocabulary(**read_tiktoken(file, {}), pretokenizer=Pretokenizer(scheme="none"))
     theirs = tiktoken.Encoding("any", pat_str=r"(?s:.+)", mergeable_ranks=ranks, special_tokens={})
-    assert vocab.encoder(table_bytes=0)
-    from pairloom.operators.encode.columns import encode_column
-
-    ids = encode_column(vocab, pa.array([word]), encoder=vocab.encoder(table_bytes=0)).ids
+    ids = (
+        tokenizer_of(vocab)
+        .encode_column(pa.array([word]), encoder=tokenizer_of(vocab).encoder(table_bytes=0))
+        .ids
+    )
     assert ids.to_pylist() == [theirs.encode(word)]
 
 
@@ -201,7 +205,7 @@ def test_equals_tiktoken_for_any_set_of_tokens(tokens, word):
 def test_special_tokens_are_found_leftmost_and_longest(document):
     vocab = vocabulary("gpt2")
     found = find_special(document, SPECIAL)
-    assert vocab.find_special_tokens(pa.array([document])).to_pylist() == [bool(found)]
+    assert tokenizer_of(vocab).find_special_tokens(pa.array([document])).to_pylist() == [bool(found)]
     ids: list[int] = []
     end = 0
     for start, token in found:
@@ -216,12 +220,12 @@ def test_special_tokens_are_found_leftmost_and_longest(document):
 
 
 @functools.cache
-def with_few_known(scheme: str, limit: int) -> tuple[Vocabulary, frozenset[bytes]]:
-    """A vocabulary that knows its `limit` most frequent words, and these words."""
+def with_few_known(scheme: str, limit: int) -> tuple[Tokenizer, frozenset[bytes]]:
+    """A tokenizer that knows its `limit` most frequent words, and these words."""
     vocab = vocabulary(scheme)
     counts = count_words(sample(), vocab.pretokenizer)
     best = np.argsort(-counts.counts, kind="stable")[:limit]
-    return vocab.with_memo(counts, limit), frozenset(counts.words.take(pa.array(best)).to_pylist())
+    return Tokenizer(vocab).with_memo(counts, limit), frozenset(counts.words.take(pa.array(best)).to_pylist())
 
 
 @given(
@@ -235,15 +239,12 @@ def with_few_known(scheme: str, limit: int) -> tuple[Vocabulary, frozenset[bytes
 def test_words_that_the_memo_does_not_know_are_counted_however_often_they_came_by(
     scheme: str, limit: int, columns: list[list[str]], crowd: int, parse: bool
 ) -> None:
-    from pairloom.operators.encode.columns import encode_column
-
-    vocab, known = with_few_known(scheme, limit)
+    tokenizer, known = with_few_known(scheme, limit)
     small = 1 << 19 if limit <= 10 else 1 << 24  # the smaller one is emptied by a crowd of words
-    encoder = vocab.encoder(table_bytes=small)
+    encoder = tokenizer.encoder(table_bytes=small)
     columns = [*columns, [" ".join(f"w{i}" + "y" * (i % 30) for i in range(crowd)), "y" * 1500]]
     for column in [*columns, *columns]:
-        encoded = encode_column(
-            vocab,
+        encoded = tokenizer.encode_column(
             pa.array(column, pa.large_string()),
             encoder=encoder,
             special_tokens_in_text="parse" if parse else "text",
@@ -252,7 +253,9 @@ def test_words_that_the_memo_does_not_know_are_counted_however_often_they_came_b
         for text in column:
             at = 0
             for start, token in [*(find_special(text, SPECIAL) if parse else []), (len(text), "")]:
-                words += [word.encode() for word in vocab.pretokenizer.split_text(text[at:start])]
+                words += [
+                    word.encode() for word in tokenizer.vocabulary.pretokenizer.split_text(text[at:start])
+                ]
                 at = start + len(token)
         assert (encoded.words, encoded.unknown_words) == (len(words), unknown_words(words, known))
     assert encoder.statistics["generations"] > 0 or crowd < 6000 or limit > 10 or scheme == "superwords"

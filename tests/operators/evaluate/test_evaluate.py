@@ -23,6 +23,7 @@ from pairloom.operators.evaluate import (
     unreachable,
 )
 from pairloom.operators.evaluate.word_tally import KINDS, WordTally
+from pairloom.operators.models.bpe import ByteLevelBPE
 from pairloom.operators.reference.evaluate import count_numbers as reference_numbers
 from pairloom.operators.reference.evaluate import document_rows, merge_uses, number_shares, renyi, tally
 from tests.support.corpora import documents
@@ -91,10 +92,10 @@ def sizes_by_hand(vocabulary: Vocabulary, ranks: list[int]) -> list[int]:
     """Tokens of the corpus with the first k merges, each encoded anew from a vocabulary that was cut by hand."""
     out = []
     for k in ranks:
-        size = len(vocabulary) - len(vocabulary.merges) + k
+        size = len(vocabulary) - len(vocabulary.model.merges) + k
         small = Vocabulary(
             tokens=vocabulary.tokens[:size],
-            merges=vocabulary.merges[:k],
+            model=ByteLevelBPE(merges=vocabulary.model.merges[:k]),
             special_tokens=vocabulary.special_tokens,
             pretokenizer=vocabulary.pretokenizer,
         )
@@ -106,11 +107,12 @@ def test_the_curve_of_sizes_equals_encoding_at_every_size() -> None:
     steps = merge_steps(VOCABULARY, tally_words(VOCABULARY, COUNTS).token_counts)
     assert steps is not None
     products = [
-        VOCABULARY.tokens.index(VOCABULARY.tokens[a] + VOCABULARY.tokens[b]) for a, b in VOCABULARY.merges
+        VOCABULARY.tokens.index(VOCABULARY.tokens[a] + VOCABULARY.tokens[b])
+        for a, b in VOCABULARY.model.merges
     ]
-    merges = [(int(a), int(b)) for a, b in VOCABULARY.merges]
+    merges = [(int(a), int(b)) for a, b in VOCABULARY.model.merges]
     assert steps.steps.tolist() == merge_uses(merges, products, VOCABULARY.encode(TEXTS).values.to_pylist())
-    ranks = list(range(len(VOCABULARY.merges) + 1))
+    ranks = list(range(len(VOCABULARY.model.merges) + 1))
     assert steps.tokens.tolist() == sizes_by_hand(VOCABULARY, ranks)
     assert steps.sizes[-1] == len(VOCABULARY)
     assert [tokens_at(VOCABULARY, COUNTS, k) for k in (0, 1, 50, ranks[-1])] == [
@@ -124,19 +126,22 @@ def test_the_curve_holds_for_repetitive_text(text: str, more: int) -> None:
     vocabulary = learn_bpe(counts, 256 + more, pretokenizer=CUT)
     steps = merge_steps(vocabulary, tally_words(vocabulary, counts).token_counts)
     assert steps is not None
-    for k in range(len(vocabulary.merges) + 1):
+    for k in range(len(vocabulary.model.merges) + 1):
         assert int(steps.tokens[k]) == tokens_at(vocabulary, counts, k)
 
 
 def test_merges_that_do_not_nest_are_refused() -> None:
     # "abc" is made by two merges, and the second of them is the only way once "ab" is there.
     tokens = [bytes([b]) for b in range(256)] + [b"ab", b"bc", b"abc"]
-    two = Vocabulary(tokens=tokens, merges=np.array([[98, 99], [97, 98], [256, 99], [97, 257]], np.int32))
+    two = Vocabulary(
+        tokens=tokens,
+        model=ByteLevelBPE(merges=np.array([[98, 99], [97, 98], [256, 99], [97, 257]], np.int32)),
+    )
     assert merge_steps(two, np.zeros(259, np.int64)) is None
     assert tokens_at(two, count_words(pa.array(["abc"]), CUT), 2) == 2
     assert tokens_at(two, count_words(pa.array(["abc"]), CUT), 4) == 1
     # "abc" needs "ab", which is made later.
-    late = Vocabulary(tokens=tokens, merges=np.array([[256, 99], [97, 98]], np.int32))
+    late = Vocabulary(tokens=tokens, model=ByteLevelBPE(merges=np.array([[256, 99], [97, 98]], np.int32)))
     assert merge_steps(late, np.zeros(259, np.int64)) is None
     assert tokens_at(late, count_words(pa.array(["abc"]), CUT), 1) == 3
     assert tokens_at(late, count_words(pa.array(["abc"]), CUT), 2) == 1
@@ -146,7 +151,8 @@ def test_tokens_that_no_text_reaches_are_found() -> None:
     # b c merges first, so that a b never comes up, nor abcd = ab + cd.
     tokens = [bytes([b]) for b in range(256)] + [b"bc", b"ab", b"cd", b"abcd"]
     vocabulary = Vocabulary(
-        tokens=tokens, merges=np.array([[98, 99], [97, 98], [99, 100], [257, 258]], np.int32)
+        tokens=tokens,
+        model=ByteLevelBPE(merges=np.array([[98, 99], [97, 98], [99, 100], [257, 258]], np.int32)),
     )
     assert unreachable(vocabulary).tolist() == [259]
     use = token_use(vocabulary, np.ones(260, np.int64), threshold=2)
@@ -168,7 +174,7 @@ def test_use_of_tokens() -> None:
     }
     made = Vocabulary(
         tokens=[bytes([b]) for b in range(256)] + ["é".encode(), "É".encode(), b" a"],
-        merges=np.array([[0xC3, 0xA9], [0xC3, 0x89], [32, 97]], np.int32),
+        model=ByteLevelBPE(merges=np.array([[0xC3, 0xA9], [0xC3, 0x89], [32, 97]], np.int32)),
     )
     groups = token_use(made, np.arange(259), threshold=1).duplicates
     assert (258, 97, 65) in groups

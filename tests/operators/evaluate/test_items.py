@@ -15,6 +15,7 @@ from pairloom.operators import Pretokenizer, Vocabulary
 from pairloom.operators.evaluate.content import atomicity, characters_per_token, counting_forms, covariates
 from pairloom.operators.evaluate.items import addition_items, counting_items, misaligned, spelling_items
 from pairloom.operators.evaluate.needles import DIRECTIONS, PAIR, TASKS, follow, needle_item
+from pairloom.operators.models.bpe import ByteLevelBPE
 
 
 def vocabulary_of(*tokens: bytes, digits: str = "keep", whole: bool = False) -> Vocabulary:
@@ -25,7 +26,7 @@ def vocabulary_of(*tokens: bytes, digits: str = "keep", whole: bool = False) -> 
         merges.append([table.index(token[:-1]), table.index(token[-1:])])
     cut = Pretokenizer(scheme="gpt2", digits=digits)
     pairs = np.array(merges, np.int32).reshape(-1, 2)
-    return Vocabulary(tokens=table, merges=pairs, pretokenizer=cut, ignore_merges=whole)
+    return Vocabulary(tokens=table, model=ByteLevelBPE(merges=pairs, ignore_merges=whole), pretokenizer=cut)
 
 
 def words() -> list[str]:

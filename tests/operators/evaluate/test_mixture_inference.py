@@ -29,7 +29,7 @@ def check_trace(counts: WordCounts, learned_from: WordCounts, size: int) -> None
         a << 32 | b: n for (a, b), n in before.items()
     }
     low = 0
-    for rank, (left, right) in enumerate(vocabulary.merges.tolist()):
+    for rank, (left, right) in enumerate(vocabulary.model.merges.tolist()):
         product = vocabulary.token_to_id(vocabulary.tokens[left] + vocabulary.tokens[right])
         words = {apply_merge(word, (left, right), product): n for word, n in words.items()}
         after = pair_counts(words)

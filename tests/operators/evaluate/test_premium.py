@@ -19,6 +19,7 @@ from pairloom.operators.evaluate.premium import (
     premium_rows,
     target_tokens,
 )
+from pairloom.operators.models.bpe import ByteLevelBPE
 from pairloom.pipeline.report import Options, report_on_vocabulary
 
 CUT = Pretokenizer(scheme="whitespace")
@@ -80,7 +81,11 @@ def test_premiums_are_the_factors_that_were_built_in(corpus: tuple[Path, Vocabul
 
 def test_bytes_alone_cost_their_byte_premium(corpus: tuple[Path, Vocabulary]) -> None:
     path, vocabulary = corpus
-    bare = Vocabulary(tokens=vocabulary.tokens[:256], merges=np.zeros((0, 2), np.int32), pretokenizer=CUT)
+    bare = Vocabulary(
+        tokens=vocabulary.tokens[:256],
+        model=ByteLevelBPE(merges=np.zeros((0, 2), np.int32)),
+        pretokenizer=CUT,
+    )
     options = Options(against={}, by="lang", parallel="id", reference="one")
     for row in report_on_vocabulary("v", bare, (str(path),), "text", options)["premiums"]["rows"]:
         assert row["premium"] == row["byte_premium"]

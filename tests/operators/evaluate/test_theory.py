@@ -25,6 +25,7 @@ from pairloom.operators.evaluate.theory import (
     sequential_bpe,
     unigram_bits,
 )
+from pairloom.operators.models.bpe import ByteLevelBPE
 from pairloom.operators.reference.models.bpe.learning import apply_merge
 
 NONE = Pretokenizer(scheme="none")
@@ -181,7 +182,9 @@ def vocabulary_of(*tokens: bytes) -> Vocabulary:
         table.append(token)
         merges.append([table.index(token[:-1]), table.index(token[-1:])])
     return Vocabulary(
-        tokens=table, merges=np.array(merges, np.int32), pretokenizer=Pretokenizer(scheme="gpt2")
+        tokens=table,
+        model=ByteLevelBPE(merges=np.array(merges, np.int32)),
+        pretokenizer=Pretokenizer(scheme="gpt2"),
     )
 
 

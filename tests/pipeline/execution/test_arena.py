@@ -55,7 +55,7 @@ def bytes_mapped(folder: Path) -> int:
 def test_a_partition_in_files_learns_the_same_and_takes_no_memory_for_its_words(tmp_path: Path) -> None:
     counts = words()
     symbols = len(counts.words.buffers()[2])
-    expected = learn_bpe(counts, 256 + 1500).merges.tolist()
+    expected = learn_bpe(counts, 256 + 1500).model.merges.tolist()
     plain, in_memory, mapped = learned(counts, np.empty, tmp_path)
     assert (plain, mapped) == (expected, 0)
     filed, beside, mapped = learned(counts, arena(str(tmp_path)), tmp_path)

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 from pairloom.operators.errors import RecipeError
+from pairloom.operators.models.bpe import ByteLevelBPE
 from pairloom.operators.selection.order import document_ids
 from pairloom.pipeline import open_dataset, run
 from pairloom.pipeline.export import export
@@ -60,7 +61,7 @@ def test_documents_without_tokens_are_left_out_and_counted(tmp_path: Path) -> No
     vocabulary = tmp_path / "v.json"
     from pairloom.operators import Vocabulary
 
-    Vocabulary(tokens=[bytes([b]) for b in range(256)], merges=[]).save(vocabulary)
+    Vocabulary(tokens=[bytes([b]) for b in range(256)], model=ByteLevelBPE(merges=[])).save(vocabulary)
     settings = [f"vocabulary={{from: {vocabulary}}}", "tokenize.append=[]", "pack.validation=0"]
     recipe = recipe_for(tmp_path, *settings)
     run(recipe)

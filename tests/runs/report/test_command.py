@@ -85,12 +85,12 @@ def test_two_vocabularies_are_compared_token_by_token(
         for token in both
         if ranks[0].index(token) != ranks[1].index(token)
     }
-    merges = [[(m.tokens[a], m.tokens[b]) for a, b in m.merges.tolist()] for m in (one, two)]
+    merges = [[(m.tokens[a], m.tokens[b]) for a, b in m.model.merges.tolist()] for m in (one, two)]
     agree = next(i for i, (a, b) in enumerate(zip(*merges, strict=False)) if a != b)
     assert found["merges"]["agree"] == agree
     assert found["merges"]["common"] == len(set(merges[0]) & set(merges[1]))
     for name, made in (("first", one), ("second", two)):
-        left, right = (made.tokens[i].decode() for i in made.merges[agree].tolist())
+        left, right = (made.tokens[i].decode() for i in made.model.merges[agree].tolist())
         assert found["merges"][name] == {"left": left, "right": right, "token": left + right}
     sizes = {"first": len(encoded), "second": len(two.encode_one("abc ab xyz"))}
     about = {"source": "text", "bytes": 10, "change": sizes["second"] / sizes["first"] - 1}
@@ -116,8 +116,8 @@ def test_generations_are_compared_with_what_was_stored(
     assert same["tokens"]["common"] == len(root.vocabulary()) - len(root.vocabulary().special_ids)
     assert [same["tokens"][name] for name in ("only_first", "only_second", "moved")] == [[], [], []]
     assert same["merges"] == {
-        "common": len(root.vocabulary().merges),
-        "agree": len(root.vocabulary().merges),
+        "common": len(root.vocabulary().model.merges),
+        "agree": len(root.vocabulary().model.merges),
         "first": None,
         "second": None,
     }

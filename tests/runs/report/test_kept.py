@@ -56,7 +56,7 @@ def test_curves_by_group_are_those_of_encoding_with_fewer_merges(texts: Path, vo
         assert row["bytes"] == sum(len(text.encode()) for text in of(texts, lang))
         assert row["points"][-1][0] == len(vocabulary)
         for size, tokens in row["points"]:
-            fewer = prefix(vocabulary, len(vocabulary.merges) - len(vocabulary) + size)
+            fewer = prefix(vocabulary, len(vocabulary.model.merges) - len(vocabulary) + size)
             assert tokens == len(fewer.encode(pa.array(of(texts, lang))).values)
         curve = row["a"] * np.array([size for size, _ in row["points"]], np.float64) ** row["b"] + row["c"]
         measured = np.array([tokens for _, tokens in row["points"]]) / row["bytes"]

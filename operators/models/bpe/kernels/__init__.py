@@ -28,7 +28,7 @@ def warm_up(schemes: tuple[str, ...]) -> None:
     part = segment_words(vocabulary, count_words(pa.array(SAMPLE), whole))
     learn_superwords(vocabulary, [part], len(vocabulary) + 8, pretokenizer=whole)
     extend_bpe(vocabulary, counts, len(vocabulary) + 8)
-    for _ in replay(counts, vocabulary.merges[:2], special_tokens=0):
+    for _ in replay(counts, vocabulary.model.merges[:2], special_tokens=0):
         pass
     # What learning does only where it runs out of room.
     nothing, table = np.zeros(0, np.uint32), np.zeros(4, np.uint64)

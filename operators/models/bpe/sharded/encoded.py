@@ -12,8 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators.counts import WordCounts
+from pairloom.operators.encode import Tokenizer
 from pairloom.operators.encode.decode import decode_lists
 from pairloom.operators.models.bpe.layout import Allocate, Layout, TokenSequences
+from pairloom.operators.models.bpe.model import ByteLevelBPE, byte_level
 from pairloom.operators.models.bpe.sharded.kernels.writing import write_tokens
 from pairloom.operators.text.arrays import Text, text_of
 from pairloom.operators.text.pretokenize import Pretokenizer
@@ -72,9 +74,12 @@ class ByteWords:
             if token >= 0:
                 tokens[token] = bytes([byte])
         vocabulary = Vocabulary(
-            tokens=_spelled(tokens, merges), merges=merges, pretokenizer=Pretokenizer(scheme="none")
+            tokens=_spelled(tokens, merges),
+            model=ByteLevelBPE(merges=merges),
+            pretokenizer=Pretokenizer(scheme="none"),
         )
-        encoder = vocabulary.encoder(table_bytes=0)  # words are distinct: there is nothing to remember
+        # Words are distinct: there is nothing to remember.
+        encoder = Tokenizer(vocabulary).word_encoder(cut=True)
         nothing = np.zeros(0, np.uint32)
         left_out = np.flatnonzero(self._ids < 0).astype(np.uint8)
         for part in self._parts:
@@ -102,12 +107,13 @@ class TokenWords:
         vocabulary = replace(
             self._base,
             tokens=tokens,
-            merges=np.concatenate([self._base.merges, merges]),
+            model=replace(
+                byte_level(self._base.model), merges=np.concatenate([self._base.model.merges, merges])
+            ),
             pretokenizer=Pretokenizer(scheme="none"),
             normalizer="none",
-            memo=None,
         )
-        encoder = vocabulary.encoder()
+        encoder = Tokenizer(vocabulary).word_encoder(cut=True, remembering=True)
         nothing = np.zeros(0, np.uint32)
         for part in self._parts:
             for start, stop in part.batches(_TOKENS):

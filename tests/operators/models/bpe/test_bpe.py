@@ -57,7 +57,7 @@ def test_the_standard_library_gives_hugging_faces_ids():
     ours = learn_bpe(counter.finish(), 8258, special_tokens=["<|end|>", "<|pad|>", "<|end|>"])
     assert sum(map(len, documents)) > 4_000_000
     assert len(expected) == 8000
-    assert ours.merges.tolist() == expected
+    assert ours.model.merges.tolist() == expected
     assert ours.special_tokens == ("<|end|>", "<|pad|>")
 
 
@@ -126,7 +126,7 @@ def test_no_more_memory_is_allocated_than_projected(words, letters, merges):
 
 def test_pair_counts_of_other_words_are_corruption():
     counts = counts_of({b"abc": 3})
-    assert len(learn_bpe(counts, 300, pairs=count_pairs(counts)).merges) == 2
+    assert len(learn_bpe(counts, 300, pairs=count_pairs(counts)).model.merges) == 2
     with pytest.raises(CorruptionError, match="lost"):
         learn_bpe(counts, 300, pairs=count_pairs(counts_of({b"abc": 2})))
 
@@ -175,7 +175,7 @@ def test_prescribed_merges_must_stand_on_each_other(merges, message):
 
 
 def test_prescribed_merges_are_not_questioned():
-    rare = learn_bpe(counts_of({b"xy": 1}), 257).merges
+    rare = learn_bpe(counts_of({b"xy": 1}), 257).model.merges
     vocabulary = learn_bpe(counts_of({b"abab": 5, b"xy": 1}), 300, merges=rare)
     assert vocabulary.tokens[256:] == (b"xy", b"ab", b"abab")
 

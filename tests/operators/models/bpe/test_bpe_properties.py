@@ -51,7 +51,7 @@ def spelled(vocabulary) -> list[list[str]]:
     first = len(vocabulary.special_tokens)
     alphabet = dict(zip(byte_order().tolist(), letters(), strict=True))
     names = {i: "".join(alphabet[b] for b in t) for i, t in enumerate(vocabulary.tokens) if i >= first}
-    return [[names[a], names[b]] for a, b in vocabulary.merges.tolist()]
+    return [[names[a], names[b]] for a, b in vocabulary.model.merges.tolist()]
 
 
 # Words over few letters, so that pairs tie, overlap and recur; long ones cross from short to long words (64 bytes).
@@ -81,7 +81,7 @@ words_of_few_letters = st.sampled_from([2, 3, 4, 6]).flatmap(
 def test_merges_are_those_of_the_specification(words, merges, min_count, threshold, most_hot):
     counts = counts_of(words)
     expected = specified(words, merges, min_count)
-    assert learn_bpe(counts, 256 + merges, min_count=min_count).merges.tolist() == expected
+    assert learn_bpe(counts, 256 + merges, min_count=min_count).model.merges.tolist() == expected
     ids = np.array([IDS[b] for b in range(256)], np.int32)
     learner = Learner(
         Layout.of_bytes([counts], ids),
@@ -102,9 +102,9 @@ def test_merges_are_those_of_the_specification(words, merges, min_count, thresho
 def test_any_bytes_make_words(words, merges):
     specials = ("<|end|>", "<|pad|>")
     learned = learn_bpe(counts_of(words), 258 + merges, special_tokens=specials)
-    assert learned.merges.tolist() == specified(words, merges, specials=2)
-    assert len(learned.tokens) == 258 + len(learned.merges)
-    for k, (left, right) in enumerate(learned.merges.tolist()):
+    assert learned.model.merges.tolist() == specified(words, merges, specials=2)
+    assert len(learned.tokens) == 258 + len(learned.model.merges)
+    for k, (left, right) in enumerate(learned.model.merges.tolist()):
         assert learned.tokens[258 + k] == learned.tokens[left] + learned.tokens[right]
 
 
@@ -149,9 +149,9 @@ def test_limited_alphabets_are_those_of_hugging_face(seed):
 @settings(max_examples=100)
 def test_learning_goes_on_from_any_merge(words, merges, data):
     counts = counts_of(words)
-    whole = learn_bpe(counts, 256 + merges).merges
+    whole = learn_bpe(counts, 256 + merges).model.merges
     k = data.draw(st.integers(0, len(whole)))
-    assert learn_bpe(counts, 256 + merges, merges=whole[:k]).merges.tolist() == whole.tolist()
+    assert learn_bpe(counts, 256 + merges, merges=whole[:k]).model.merges.tolist() == whole.tolist()
 
 
 @given(words_of_few_letters, st.integers(0, 50), st.integers(0, 9), st.integers(0, 6))
@@ -164,14 +164,14 @@ def test_token_lengths_and_alphabets_are_limited_as_specified(words, merges, lon
         left[tuple(s for s in word if s in kept)] += count
     expected = learn_merges(left, 256, merges, max_token_length=longest)
     learned = learn_bpe(counts_of(words), 256 + merges, max_token_length=longest, limit_alphabet=limit)
-    assert learned.merges.tolist() == [list(pair) for pair in expected]
+    assert learned.model.merges.tolist() == [list(pair) for pair in expected]
 
 
 @given(words_of_few_letters, words_of_few_letters, st.integers(1, 12), st.integers(0, 30))
 @settings(max_examples=100)
 def test_merges_of_other_words_are_gone_on_from_as_specified(words, others, prescribed, more):
     # What was learned elsewhere may not occur here at all, or be rarer than what was not merged.
-    given = learn_bpe(counts_of(others), 256 + prescribed).merges
+    given = learn_bpe(counts_of(others), 256 + prescribed).model.merges
     size = 256 + len(given) + more
     ids = {tuple(IDS[b] for b in word): count for word, count in words.items()}
     expected = learn_merges(ids, 256, len(given) + more, given=[tuple(pair) for pair in given.tolist()])
@@ -180,7 +180,7 @@ def test_merges_of_other_words_are_gone_on_from_as_specified(words, others, pres
         with pytest.raises(ValueError, match="same token"):
             learn_bpe(counts_of(words), size, merges=given)
     else:
-        learned = learn_bpe(counts_of(words), size, merges=given).merges.tolist()
+        learned = learn_bpe(counts_of(words), size, merges=given).model.merges.tolist()
         assert learned == [list(pair) for pair in expected]
 
 

@@ -1,5 +1,7 @@
 """Encoding in two steps, words first and then what joins them: the ids of one step, whatever the text and the tables."""
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -7,11 +9,14 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from pairloom.operators import Vocabulary, count_words, learn_bpe, learn_superwords, segment_words
-from pairloom.operators.encode import Encoder
-from pairloom.operators.models.bpe.joins import MOST_RUN, JoinTable
+from pairloom.operators.encode import Encoder, Tokenizer, tokenizer_of
+from pairloom.operators.models.bpe import ByteLevelBPE
+from pairloom.operators.models.bpe.joins import MOST_RUN, JoinCutter, JoinTable
+from pairloom.operators.models.bpe.model import BPETables
 from pairloom.operators.reference.encode import encode_word
 from pairloom.operators.text.arrays import text_of
 from pairloom.operators.text.pretokenize import Pretokenizer
+from pairloom.operators.vocabulary.tokens import ordinary_index
 from tests.operators.models.bpe.test_bpe_properties import counts_of
 from tests.operators.models.bpe.test_superwords_properties import (
     STAGE_2,
@@ -26,10 +31,10 @@ WHOLE = Pretokenizer(scheme="none")
 
 
 def expected(vocabulary: Vocabulary, text: bytes) -> list[int]:
-    index = vocabulary._index
+    index = ordinary_index(vocabulary.tokens, vocabulary.special_ids)
     ranks = {
         (left, right): (rank, index[vocabulary.tokens[left] + vocabulary.tokens[right]])
-        for rank, (left, right) in enumerate(vocabulary.merges.tolist())
+        for rank, (left, right) in enumerate(vocabulary.model.merges.tolist())
     }
     return encode_word([index[bytes([byte])] for byte in text], ranks)
 
@@ -38,13 +43,13 @@ def in_two_steps(
     vocabulary: Vocabulary, texts: list[bytes], dtype: type, words: int
 ) -> list[list[int]] | None:
     """The ids of texts, each one piece; `words` is into how many words these are cut at a time."""
-    joins = JoinTable.of(vocabulary._pairs, vocabulary.merges, whole=True)
+    pairs = tokenizer_of(vocabulary).tables.pairs
+    joins = JoinTable.of(pairs, vocabulary.model.merges, whole=True)
     if joins is None:
         return None
-    encoder = Encoder(
-        pairs=vocabulary._pairs, joins=joins, pretokenizer=WHOLE, dtype=np.dtype(dtype), table_bytes=1 << 16
-    )
-    encoder._words, encoder._goes_on = np.zeros(words, np.int64), np.zeros(words, np.uint8)
+    kernel = BPETables(entries=vocabulary, pairs=pairs, joins=joins).kernel()
+    kernel = replace(kernel, cut_pieces=lambda: JoinCutter(joins.cuts, words=words))
+    encoder = Encoder(kernel, pretokenizer=WHOLE, dtype=np.dtype(dtype), table_bytes=1 << 16)
     ids, lists = encoder.encode(text_of(pa.array(texts, pa.large_binary())), prepend=NONE, append=NONE)
     return [ids[low:high].tolist() for low, high in zip(lists[:-1], lists[1:], strict=True)]
 
@@ -83,13 +88,14 @@ def test_runs_of_any_length_are_merged():
     base = learn_bpe(counts_of({b"ab": 4, b" ab": 3}), 258)
     pieces = counts_of({b"ab ab ab ab": 9, b"ab ab b": 4, b"b b b b b b": 3})
     vocabulary = learn_superwords(base, [segment_words(base, pieces)], 270, pretokenizer=STAGE_2, forbid=())
-    assert vocabulary._joins is not None
+    assert tokenizer_of(vocabulary).tables.joins is not None
     texts = [b"x" + b" ab" * n + b"y b b" for n in range(MOST_RUN + 5)] + [b" ab" * 40_000, b"b" * 3, b""]
     assert in_two_steps(vocabulary, texts, np.uint16, 64) == [one_step(vocabulary, text) for text in texts]
 
 
 def one_step(vocabulary: Vocabulary, text: bytes) -> list[int]:
-    encoder = Encoder(pairs=vocabulary._pairs, pretokenizer=WHOLE, dtype=np.dtype(np.uint32), table_bytes=0)
+    kernel = tokenizer_of(vocabulary).tables.kernel(cut=False)
+    encoder = Encoder(kernel, pretokenizer=WHOLE, dtype=np.dtype(np.uint32), table_bytes=0)
     ids, _ = encoder.encode(text_of(pa.array([text], pa.large_binary())), prepend=NONE, append=NONE)
     return ids.tolist()
 
@@ -100,9 +106,9 @@ def test_whatever_stands_around_and_between_documents_is_kept(policy):
     texts = pa.array(
         [None, "", *(text[:3000] for text in sample()), "<|end|>of the<|end|> if the", "a<|end|>"]
     )
-    plain = Vocabulary.from_json(vocabulary.to_json())
-    plain._derived["joins"] = None
-    assert vocabulary._joins is not None
+    tables = tokenizer_of(vocabulary).tables
+    assert tables.joins is not None
+    plain = Tokenizer(vocabulary, tables=replace(tables, joins=None))
     options = {"prepend": [0, 0], "append": [0], "special_tokens_in_text": policy, "offsets": True}
     ours, ends = vocabulary.encode(texts, **options)
     theirs, their_ends = plain.encode(texts, **options)
@@ -113,9 +119,9 @@ def test_whatever_stands_around_and_between_documents_is_kept(policy):
 def test_a_vocabulary_of_words_is_cut_and_joins_nothing():
     counts = count_words(pa.array(sample()), Pretokenizer(scheme="superbpe", lines=True))
     base = learn_bpe(counts, 1500, pretokenizer=Pretokenizer(scheme="superbpe", lines=True))
-    assert base._joins is None
-    whole = Vocabulary(tokens=base.tokens, merges=base.merges, pretokenizer=WHOLE)
-    assert whole._joins is not None
+    assert tokenizer_of(base).tables.joins is None
+    whole = Vocabulary(tokens=base.tokens, model=ByteLevelBPE(merges=base.model.merges), pretokenizer=WHOLE)
+    assert tokenizer_of(whole).tables.joins is not None
     texts = [text.encode() for text in sample()[:8]]
     found = in_two_steps(whole, texts, np.uint16, 1 << 10)
     assert found == [one_step(whole, text) for text in texts]
@@ -124,15 +130,15 @@ def test_a_vocabulary_of_words_is_cut_and_joins_nothing():
 def test_merges_that_join_words_from_the_start_are_made_in_one_step():
     pieces = counts_of({b"a b a b a b": 5})
     vocabulary = learn_bpe(pieces, 270, pretokenizer=WHOLE)
-    assert vocabulary._joins is None
+    assert tokenizer_of(vocabulary).tables.joins is None
     assert vocabulary.encode_one("a b a b a b").tolist() == expected(vocabulary, b"a b a b a b")
 
 
 def test_a_memo_of_words_serves_pieces():
     vocabulary = learned()
     column = pa.array(sample())
-    remembered = vocabulary.with_memo(count_words(column, Pretokenizer(scheme="superbpe", lines=True)))
-    encoder = remembered.encoder()
+    words = count_words(column, Pretokenizer(scheme="superbpe", lines=True))
+    encoder = Tokenizer(vocabulary).with_memo(words).encoder()
     ids, _ = encoder.encode(text_of(column), prepend=NONE, append=NONE)
     assert np.array_equal(ids, vocabulary.encode(column).values)
     assert encoder.statistics["misses"] < 0.01 * encoder.statistics["lookups"]

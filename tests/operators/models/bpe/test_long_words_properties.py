@@ -7,6 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pairloom.operators import Pretokenizer, Vocabulary, learn_bpe
+from pairloom.operators.encode import tokenizer_of
+from pairloom.operators.models.bpe import ByteLevelBPE
 from pairloom.operators.models.bpe.linear import LinearTable
 from pairloom.operators.models.bpe.word import SHORT
 from pairloom.operators.reference.encode import encode_word
@@ -26,7 +28,7 @@ def specified(vocabulary: Vocabulary, text: str) -> list[int]:
     index = {token: i for i, token in enumerate(vocabulary.tokens)}
     ranks = {
         (left, right): (rank, index[vocabulary.tokens[left] + vocabulary.tokens[right]])
-        for rank, (left, right) in enumerate(vocabulary.merges.tolist())
+        for rank, (left, right) in enumerate(vocabulary.model.merges.tolist())
     }
     return encode_word([index[bytes([byte])] for byte in text.encode()], ranks)
 
@@ -43,7 +45,7 @@ long_texts = st.lists(
 
 
 def linear(vocabulary: Vocabulary) -> LinearTable | None:
-    return vocabulary._pairs.linear
+    return tokenizer_of(vocabulary).tables.pairs.linear
 
 
 @given(words_of_few_letters, st.integers(0, 60), long_texts)
@@ -77,7 +79,7 @@ def test_any_merges_are_applied_as_specified(made, texts, random):
     random.shuffle(order)  # ids in another order than the merges
     shuffled = Vocabulary(
         tokens=[tokens[i] for i in order],
-        merges=np.argsort(order)[merges].astype(np.int32),
+        model=ByteLevelBPE(merges=np.argsort(order)[merges].astype(np.int32)),
         pretokenizer=WHOLE,
     )
     assert linear(shuffled) is not None
@@ -91,7 +93,7 @@ def test_other_merges_than_presupposed_go_another_way(made, data):
     if len(merges) < 2:
         return
     changed = merges[data.draw(st.permutations(range(len(merges))))]
-    vocabulary = Vocabulary(tokens=tokens, merges=changed, pretokenizer=WHOLE)
+    vocabulary = Vocabulary(tokens=tokens, model=ByteLevelBPE(merges=changed), pretokenizer=WHOLE)
     texts = data.draw(long_texts)
     assert encoded(vocabulary, texts) == [specified(vocabulary, text) for text in texts]
 

@@ -21,7 +21,7 @@ from pairloom.operators import (
     learn_bpe,
     replay,
 )
-from pairloom.operators.models.bpe import ordinal_merges, unreachable_tokens
+from pairloom.operators.models.bpe import ByteLevelBPE, ordinal_merges, unreachable_tokens
 from pairloom.operators.reference.models.bpe.learning import learn_merges, pair_counts, replay_merges
 from pairloom.operators.vocabulary import byte_order
 from tests.operators.models.bpe.test_bpe_properties import IDS, counts_of, words_of_few_letters
@@ -38,7 +38,7 @@ def test_every_step_changes_the_counts_that_the_specification_changes(words, oth
     # Merges of these words and of others: some occur and some do not.
     names = ["<|a|>", "<|b|>"][:specials]
     both = counts_of({**others, **words})
-    learned = learn_bpe(both, 256 + specials + merges, special_tokens=names).merges
+    learned = learn_bpe(both, 256 + specials + merges, special_tokens=names).model.merges
     ids = {tuple(IDS[b] + specials for b in word): count for word, count in words.items()}
     expected = list(replay_merges(ids, 256 + specials, [tuple(pair) for pair in learned.tolist()]))
     steps = list(replay(counts_of(words), learned, special_tokens=specials))
@@ -51,7 +51,7 @@ def test_every_step_changes_the_counts_that_the_specification_changes(words, oth
 
 def test_the_steps_of_a_real_text_add_up():
     counts = count_words(pa.array(texts()), Pretokenizer())
-    learned = learn_bpe(counts, 256 + 1500).merges
+    learned = learn_bpe(counts, 256 + 1500).model.merges
     held: dict[tuple[int, int], int] = {}
     for step in replay(counts, learned):
         # What was learned was at each step a pair that no other exceeded.
@@ -62,7 +62,9 @@ def test_the_steps_of_a_real_text_add_up():
     ids = np.empty(256, np.int64)
     ids[byte_order()] = np.arange(256)
     encoded = Vocabulary(
-        tokens=learn_bpe(counts, 1756).tokens, merges=learned, pretokenizer=Pretokenizer(scheme="none")
+        tokens=learn_bpe(counts, 1756).tokens,
+        model=ByteLevelBPE(merges=learned),
+        pretokenizer=Pretokenizer(scheme="none"),
     ).encode(counts.words)
     words = dict(zip(map(tuple, encoded.to_pylist()), counts.counts.tolist(), strict=True))
     assert held == pair_counts(words)
@@ -73,14 +75,14 @@ def test_the_steps_of_a_real_text_add_up():
 def test_extending_is_learning_that_goes_on(words, others, merges, more):
     base = learn_bpe(counts_of(others), 257 + merges, special_tokens=["<|end|>"])
     ids = {tuple(IDS[b] + 1 for b in word): count for word, count in words.items()}
-    given_merges = [tuple(pair) for pair in base.merges.tolist()]
+    given_merges = [tuple(pair) for pair in base.model.merges.tolist()]
     expected = learn_merges(ids, 257, len(given_merges) + more, given=given_merges)
     spelled = list(base.tokens[:257])
     for left, right in expected:
         spelled.append(spelled[left] + spelled[right])
     assert len(set(spelled)) == len(spelled)
     extended = extend_bpe(base, counts_of(words), len(base) + more)
-    assert extended.merges.tolist() == [list(pair) for pair in expected]
+    assert extended.model.merges.tolist() == [list(pair) for pair in expected]
     assert extended.tokens == tuple(spelled)
     assert extended.tokens[: len(base)] == tuple(base.tokens)
     assert unreachable_tokens(extended).size == 0
@@ -95,7 +97,7 @@ def foreign() -> Vocabulary:
     tokens = [base.tokens[i] for i in order] + [b"<|end|>", b"<|pad|>"]
     return Vocabulary(
         tokens=tokens,
-        merges=places[base.merges].astype(np.int32),
+        model=ByteLevelBPE(merges=places[base.model.merges].astype(np.int32)),
         special_tokens=("<|end|>", "<|pad|>"),
         special_ids=(600, 601),
     )
@@ -126,7 +128,10 @@ def test_ordinal_merges_number_tokens_in_the_order_of_their_merges(foreign):
     for left, right in merges.tolist():
         tokens.append(tokens[left] + tokens[right])
     assert tokens == [foreign.tokens[i] for i in ids]
-    twice = Vocabulary(tokens=foreign.tokens, merges=np.concatenate([foreign.merges, foreign.merges[:1]]))
+    twice = Vocabulary(
+        tokens=foreign.tokens,
+        model=ByteLevelBPE(merges=np.concatenate([foreign.model.merges, foreign.model.merges[:1]])),
+    )
     with pytest.raises(ValueError, match="another merge"):
         ordinal_merges(twice)
 
@@ -152,7 +157,7 @@ def test_appended_tokens_are_reached_or_reported(foreign):
     small = append_tokens(foreign, wanted, len(foreign) + 3).vocabulary
     assert small.tokens == extension.vocabulary.tokens[: len(foreign) + 3]
     merges = json.loads(extension.vocabulary.to_json())["model"]["merges"]
-    assert len(merges) == len(foreign.merges) + len(new)
+    assert len(merges) == len(foreign.model.merges) + len(new)
 
 
 def test_a_merge_that_never_applies_is_found():
@@ -160,8 +165,13 @@ def test_a_merge_that_never_applies_is_found():
     tokens = [bytes([byte]) for byte in byte_order()] + [b"ab", b"bc", b"abc"]
     merges = np.array([[a, b], [b, c], [a, 257]], np.int32)
     # "abc" is ab and c: nothing is left for bc, or for a before it.
-    assert unreachable_tokens(Vocabulary(tokens=tokens, merges=merges)).tolist() == [258]
-    assert unreachable_tokens(Vocabulary(tokens=tokens, merges=merges), np.array([256, 257])).size == 0
+    assert unreachable_tokens(Vocabulary(tokens=tokens, model=ByteLevelBPE(merges=merges))).tolist() == [258]
+    assert (
+        unreachable_tokens(
+            Vocabulary(tokens=tokens, model=ByteLevelBPE(merges=merges)), np.array([256, 257])
+        ).size
+        == 0
+    )
 
 
 def test_nothing_replayed_on_nothing():

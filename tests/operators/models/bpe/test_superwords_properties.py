@@ -24,7 +24,7 @@ from pairloom.operators import (
     segment_words,
 )
 from pairloom.operators.errors import CapacityError
-from pairloom.operators.models.bpe import superwords_memory, unreachable_tokens
+from pairloom.operators.models.bpe import ByteLevelBPE, superwords_memory, unreachable_tokens
 from pairloom.operators.models.bpe.layout import TokenSequences
 from pairloom.operators.reference.models.bpe.superwords import learn_superwords as specified
 from pairloom.operators.reference.models.bpe.superwords import passed_over
@@ -91,13 +91,13 @@ def test_merges_are_those_of_the_specification(words, pieces, first, more, max_w
         words,
         pieces,
         first,
-        len(base.merges) + more,
+        len(base.model.merges) + more,
         max_words,
         forbid,
         min_count,
         letters=byte_order().tobytes(),
     )
-    assert vocabulary.merges.tolist() == [list(pair) for pair in expected]
+    assert vocabulary.model.merges.tolist() == [list(pair) for pair in expected]
     assert unreachable_tokens(vocabulary).size == 0
     for token in vocabulary.tokens[len(base) :]:
         assert not passed_over(token, max_words, forbid)
@@ -149,7 +149,7 @@ def test_the_first_stage_is_hugging_faces():
     model = json.loads(tokenizer.to_str())["model"]
     expected = [[model["vocab"][part] for part in merge] for merge in model["merges"]]
     assert len(expected) == 1543
-    assert learned().merges[:1543].tolist() == expected
+    assert learned().model.merges[:1543].tolist() == expected
 
 
 @pytest.mark.parametrize("lines", [True, False])
@@ -197,7 +197,11 @@ def test_segments_are_what_the_first_stage_encodes():
     base = learn_bpe(count_words(pa.array(sample()), STAGE_1), 900)
     counts = count_words(pa.array(sample()), STAGE_2)
     part = segment_words(base, counts)
-    whole = Vocabulary(tokens=base.tokens, merges=base.merges, pretokenizer=Pretokenizer(scheme="none"))
+    whole = Vocabulary(
+        tokens=base.tokens,
+        model=ByteLevelBPE(merges=base.model.merges),
+        pretokenizer=Pretokenizer(scheme="none"),
+    )
     assert part.ids.dtype == np.uint16
     assert part.offsets.tolist() == whole.encode(counts.words.cast(pa.large_string())).offsets.to_pylist()
     assert np.array_equal(part.ids, whole.encode(counts.words.cast(pa.large_string())).values)

@@ -19,11 +19,11 @@ def warm_up(schemes: tuple[str, ...]) -> None:
     whole = Pretokenizer(scheme="none")
     counts = count_words(pa.array(SAMPLE), Pretokenizer())
     vocabulary = learn_bpe(counts, 270)
-    learn_sharded(counts.partition(2), 300, merges=vocabulary.merges, least_batch=1)
+    learn_sharded(counts.partition(2), 300, merges=vocabulary.model.merges, least_batch=1)
     part = segment_words(vocabulary, count_words(pa.array(SAMPLE), whole))
     size = len(vocabulary) + 8
     joined = learn_superwords(vocabulary, [part], size, pretokenizer=whole)
-    done = joined.merges[len(vocabulary.merges) :][:2]
+    done = joined.model.merges[len(vocabulary.model.merges) :][:2]
     learn_superwords_sharded(vocabulary, [[part]], size, pretokenizer=whole, merges=done)
     # What a partition does only where it begins again in the middle of things.
     mark_cells(np.zeros((0, 2), np.int32), np.zeros(1, np.int64))

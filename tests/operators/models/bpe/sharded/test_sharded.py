@@ -79,7 +79,7 @@ def test_megabyte_words_and_bytes_of_any_kind():
     words |= {rng.randbytes(rng.randint(1, 90)): rng.randint(1, 1 << 50) for _ in range(2_000)}
     single = learn_bpe(counts_of(words), 456)
     assert learn_sharded(counts_of(words).partition(3), 456) == single
-    assert learn_sharded(counts_of(words).partition(3), 456, merges=single.merges[:77]) == single
+    assert learn_sharded(counts_of(words).partition(3), 456, merges=single.model.merges[:77]) == single
 
 
 @pytest.mark.parametrize("parts", [[{b"ab": MOST}, {b"ab": 1}], [{b"aaa": MOST // 2 + 1}]])
@@ -130,10 +130,10 @@ def test_a_partition_allocates_no_more_than_projected(words, letters, merges):
     )
     learn_sharded([counts_of({b"abcabc": 1})], 300)  # what compiling and loading allocate is not meant
     symbols = len(counts.words.buffers()[2])
-    whole = learn_bpe(counts, 256 + merges).merges
+    whole = learn_bpe(counts, 256 + merges).model.merges
     tracemalloc.start()
     learned = learn_sharded([counts], 256 + merges)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert learned.merges.tolist() == whole.tolist()
+    assert learned.model.merges.tolist() == whole.tolist()
     assert symbols < peak <= partition_memory(len(counts), symbols) - 180_000_000

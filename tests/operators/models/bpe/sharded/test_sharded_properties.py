@@ -67,7 +67,7 @@ def test_sharded_is_single(words, parts, merges, min_count, longest, alphabet, b
     sizes = {"least_batch": batches[0], "most_batch": batches[1]}
     single = learn_bpe(counts_of(words), 256 + merges, **options)
     sharded = learn_sharded(spread(words, parts), 256 + merges, **sizes, **options)
-    assert sharded.merges.tolist() == single.merges.tolist()
+    assert sharded.model.merges.tolist() == single.model.merges.tolist()
     assert list(sharded.tokens) == list(single.tokens)
 
 
@@ -104,10 +104,10 @@ def drive(coordinator: Coordinator, partitions: list[Partition]) -> None:
 @given(words_of_few_letters, st.integers(1, 40), st.data())
 @settings(max_examples=25, deadline=None)
 def test_learning_goes_on_from_any_merge_and_from_any_lost_partition(words, merges, data):
-    whole = learn_bpe(counts_of(words), 256 + merges).merges.tolist()
+    whole = learn_bpe(counts_of(words), 256 + merges).model.merges.tolist()
     given_merges = np.array(whole[: data.draw(st.integers(0, len(whole)))], np.int32).reshape(-1, 2)
     resumed = learn_sharded(spread(words, 3), 256 + merges, merges=given_merges, least_batch=2)
-    assert resumed.merges.tolist() == whole
+    assert resumed.model.merges.tolist() == whole
     parts = spread(words, 3)
     partitions = [partition_of(part) for part in parts]
     coordinator = Coordinator(
@@ -258,5 +258,5 @@ def test_words_that_are_lost_on_the_way_are_noticed_or_never_mattered():
         except CorruptionError as error:
             noticed += "words were lost or added" in str(error)
         else:
-            assert coordinator.merges.tolist() == learn_bpe(counts_of(words), 316).merges.tolist()
+            assert coordinator.merges.tolist() == learn_bpe(counts_of(words), 316).model.merges.tolist()
     assert noticed >= 20

@@ -62,7 +62,7 @@ def test_sharded_is_single(words, pieces, first, more, options, members, batches
         most_batch=batches[1],
         **options,
     )
-    assert sharded.merges.tolist() == single.merges.tolist()
+    assert sharded.model.merges.tolist() == single.model.merges.tolist()
     assert sharded == single
 
 
@@ -84,7 +84,7 @@ def test_it_goes_on_from_any_merge_and_any_lost_partition_wherever_lists_begin(
     whole = learn_superwords(
         base, [segment_words(base, counts_of(pieces))], size, pretokenizer=STAGE_2, **options
     )
-    expected = whole.merges[len(base.merges) :].tolist()
+    expected = whole.model.merges[len(base.model.merges) :].tolist()
     done = np.array(expected[: data.draw(st.integers(0, len(expected)))], np.int32).reshape(-1, 2)
     coordinator = superwords_coordinator(
         base, size, given=done, least_batch=2, most_batch=8, threshold=threshold, most_hot=most_hot, **options

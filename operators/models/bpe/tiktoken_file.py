@@ -10,18 +10,32 @@ listed.
 
 import base64
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators.errors import DataError, RecipeError
+from pairloom.operators.models.bpe.model import ByteLevelBPE
+from pairloom.operators.text.pretokenize import Pretokenizer
+from pairloom.operators.vocabulary import Vocabulary
 from pairloom.operators.vocabulary.tokens import TokenTable
 
-if TYPE_CHECKING:
-    from pairloom.operators.vocabulary import Vocabulary
+__all__ = ["load_tiktoken", "read_tiktoken", "recover_merges", "save_tiktoken", "write_tiktoken"]
 
-__all__ = ["read_tiktoken", "recover_merges", "write_tiktoken"]
+
+def load_tiktoken(
+    path: str | Path, *, scheme: str = "cl100k", special_tokens: Mapping[str, int] | None = None
+) -> Vocabulary:
+    """Read a local `.tiktoken` file of ranks, with the special tokens' ids; encodes exactly as tiktoken does."""
+    fields = read_tiktoken(Path(path).read_bytes(), special_tokens or {})
+    return Vocabulary(**fields, pretokenizer=Pretokenizer(scheme=scheme))
+
+
+def save_tiktoken(vocabulary: Vocabulary, path: str | Path) -> None:
+    """Write the tokens as a `.tiktoken` file; raises RecipeError where tiktoken would give other ids."""
+    Path(path).write_bytes(write_tiktoken(vocabulary))
 
 
 def read_tiktoken(data: bytes, special_tokens: Mapping[str, int]) -> dict[str, Any]:
@@ -59,11 +73,9 @@ def read_tiktoken(data: bytes, special_tokens: Mapping[str, int]) -> dict[str, A
     ordered = sorted(special_tokens.items(), key=lambda item: item[1])
     return {
         "tokens": TokenTable.of(tokens),
-        "merges": merges,
+        "model": ByteLevelBPE(merges=merges, ignore_merges=True, ties_share_rank=True),
         "special_tokens": tuple(text for text, _ in ordered),
         "special_ids": tuple(rank for _, rank in ordered),
-        "ignore_merges": True,
-        "ties_share_rank": True,
     }
 
 
@@ -108,7 +120,7 @@ def write_tiktoken(vocabulary: "Vocabulary") -> bytes:
     tiktoken would find, a token's merge never being of a later one. A reader that numbers special tokens by itself, from
     the last rank on, needs a vocabulary learned without them.
     """
-    if vocabulary.foreign is not None or vocabulary.normalizer != "none":
+    if not isinstance(vocabulary.model, ByteLevelBPE) or vocabulary.normalizer != "none":
         raise RecipeError(
             "a .tiktoken file holds byte-level BPE without a normalizer, and this vocabulary is not that"
         )
@@ -118,7 +130,7 @@ def write_tiktoken(vocabulary: "Vocabulary") -> bytes:
         raise RecipeError(
             "tiktoken needs a token for each of the 256 bytes, and this vocabulary has not all of them"
         )
-    if not np.array_equal(recover_merges(tokens), vocabulary.merges):
+    if not np.array_equal(recover_merges(tokens), vocabulary.model.merges):
         raise RecipeError(
             "tiktoken would merge in another order: the ids of this vocabulary are not the ranks of its merges"
         )

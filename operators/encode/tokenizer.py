@@ -1,0 +1,265 @@
+"""The tokenizer: what encodes and decodes with a vocabulary."""
+
+import threading
+from collections.abc import Sequence
+from copy import copy
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pairloom.operators.counts import WordCounts
+from pairloom.operators.encode.columns import join_arrays, list_array, text_arrays, with_nulls_of
+from pairloom.operators.encode.decode import flat_lists, token_ends
+from pairloom.operators.encode.encoder import TABLE_BYTES, Encoder
+from pairloom.operators.encode.memo import Memo
+from pairloom.operators.encode.special import SpecialFinder
+from pairloom.operators.encode.words import WordTables
+from pairloom.operators.errors import RecipeError
+from pairloom.operators.models import Compiled, TextEncoder
+from pairloom.operators.text.arrays import TextArray, text_of
+from pairloom.operators.vocabulary import Vocabulary
+from pairloom.operators.vocabulary.tokens import TokenTable
+
+__all__ = ["Encoded", "Tokenizer", "tokenizer_of"]
+
+_POLICIES = ("text", "parse", "error")
+
+
+class Encoded(NamedTuple):
+    """A column as ids (LargeList<uint16 | uint32>) and, where they were asked for, the ends of its tokens.
+
+    `words` are the pretokens of its text, `unknown_words` those that are none of the words of the encoder's memo. Both
+    are 0 where the model does not encode by words.
+    """
+
+    ids: pa.LargeListArray
+    ends: pa.LargeListArray | None
+    words: int
+    unknown_words: int
+
+
+class Tokenizer:
+    """Encodes and decodes with one vocabulary; may be used by several threads at the same time.
+
+    What encoding takes is made when it is first asked for: the model's tables, a memo of the vocabulary's own tokens where none
+    is given, and an encoder for each thread that encodes at the same time, all of which stay. Pickled, the tables and the memo
+    that it has travel with it, as they are or mapped: see `prepared`. Ids never depend on any of this.
+    """
+
+    def __init__(
+        self, vocabulary: Vocabulary, *, memo: Memo | None = None, tables: Compiled | None = None
+    ) -> None:
+        self._vocabulary = vocabulary
+        self._memo = memo
+        self._tables = tables
+        self._special: SpecialFinder | None = None
+        # Encoders at rest. Taking one out and putting it back are atomic, so that threads never share one.
+        self._encoders: list[TextEncoder] = []
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (self._vocabulary, self._memo, self._tables)
+
+    def __repr__(self) -> str:
+        return f"Tokenizer({self._vocabulary!r})"
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The vocabulary."""
+        return self._vocabulary
+
+    @property
+    def memo(self) -> Memo | None:
+        """Words that are encoded already: those it was given, or the vocabulary's own tokens; None where there is no memo."""
+        if self._memo is None and self._vocabulary.model.by_words:
+            # Without counts, the vocabulary's own tokens are the words to expect.
+            special = set(self._vocabulary.special_ids)
+            tokens = (t for i, t in enumerate(self._vocabulary.tokens) if t and i not in special)
+            self._memo = self.tables.memorized(TokenTable.of(tokens))
+        return self._memo
+
+    @property
+    def tables(self) -> Compiled:
+        """The model's tables for encoding."""
+        if self._tables is None:
+            self._tables = self._vocabulary.model.compiled(self._vocabulary)
+        return self._tables
+
+    def with_memo(self, counts: WordCounts, limit: int = 1 << 20) -> "Tokenizer":
+        """The same tokenizer with its `limit` most frequent words (equal counts by bytes) encoded already.
+
+        Takes about half a microsecond a word. One whose model does not encode by words stays as it is.
+        """
+        if not self._vocabulary.model.by_words:
+            return self
+        order = np.argsort(-counts.counts, kind="stable")[:limit]
+        words = text_of(counts.words.take(pa.array(order)))
+        low, high = int(words.offsets[0]), int(words.offsets[-1])
+        memo = self.tables.memorized(TokenTable(words.data[low:high], words.offsets - low))
+        return Tokenizer(self._vocabulary, memo=memo, tables=self.tables)
+
+    def prepared(self) -> "Tokenizer":
+        """The same tokenizer with its tables and its memo built, so that they travel with it when it is pickled.
+
+        Building takes half a second for 32,000 tokens; whoever unpickles it has them as they are, or mapped.
+        """
+        return Tokenizer(self._vocabulary, memo=self.memo, tables=self.tables)
+
+    def encoder(self, *, remembering: bool = True, table_bytes: int = TABLE_BYTES) -> TextEncoder:
+        """A new encoder with tables of words of its own, which begin with the memo if it is to be `remembering`."""
+        return self.tables.encoder(memo=self.memo if remembering else None, table_bytes=table_bytes)
+
+    def word_encoder(self, *, cut: bool = False, remembering: bool = False) -> Encoder:
+        """An encoder that takes every document for one word.
+
+        Distinct words never come again, so that it keeps none, unless it is to be `remembering`. With `cut`, long words are
+        encoded by parts, where the model knows how to put these together; ids are the same.
+
+        Raises RecipeError for a model that does not encode by words.
+        """
+        if not isinstance(self.tables, WordTables):
+            why = self._vocabulary.slow_path or f"of the model {self._vocabulary.model.name!r}"
+            raise RecipeError(
+                f"this tokenizer has no words to count: it is {why}; measure it on documents instead"
+            )
+        if not remembering:
+            return self.tables.word_encoder(cut=cut)
+        return self.tables.word_encoder(cut=cut, memo=self.memo, table_bytes=TABLE_BYTES)
+
+    def encode(self, texts: TextArray, *, offsets: bool = False, **options: Any) -> Any:
+        """The ids of every document, or (ids, ends); see `Vocabulary.encode`."""
+        encoded = self.encode_column(texts, offsets=offsets, **options)
+        return (encoded.ids, encoded.ends) if offsets else encoded.ids
+
+    def encode_column(
+        self,
+        texts: TextArray,
+        *,
+        prepend: Sequence[int] = (),
+        append: Sequence[int] = (),
+        special_tokens_in_text: str = "text",
+        missing_bytes: str = "error",
+        offsets: bool = False,
+        encoder: TextEncoder | None = None,
+    ) -> Encoded:
+        """Encode a column; see `Vocabulary.encode`. `encoder` is used instead of one of the tokenizer's own."""
+        if special_tokens_in_text not in _POLICIES:
+            raise ValueError(
+                f"special_tokens_in_text must be one of {', '.join(_POLICIES)}, got {special_tokens_in_text!r}"
+            )
+        if missing_bytes not in ("error", "drop"):
+            raise ValueError(f"missing_bytes must be error or drop, got {missing_bytes!r}")
+        before, after = self._ids(prepend), self._ids(append)
+        arrays = text_arrays(texts)
+        if special_tokens_in_text == "error":
+            self._refuse_special(arrays)
+        if offsets and not self._vocabulary.model.spells:
+            why = self._vocabulary.slow_path or f"of the model {self._vocabulary.model.name!r}"
+            raise ValueError(f"offsets are not known of a tokenizer that is {why}")
+        try:
+            used = encoder or self._encoders.pop()
+        except IndexError:
+            used = self.encoder()
+        rows, ends = [], []
+        words = unknown = 0
+        try:
+            for array in arrays:
+                valid = array.is_valid().to_numpy(zero_copy_only=False) if array.null_count else None
+                values, lists = used.encode_texts(
+                    array,
+                    parse=special_tokens_in_text == "parse",
+                    prepend=before,
+                    append=after,
+                    missing_bytes=missing_bytes,
+                )
+                rows.append(list_array(values, lists, valid))
+                seen = used.statistics
+                words, unknown = words + seen["lookups"], unknown + seen["unknown"]
+                if offsets:
+                    tokens = TokenTable.of(self._vocabulary.tokens)
+                    places = token_ends(tokens, values, lists, len(before), len(after))
+                    ends.append(list_array(places, lists, valid))
+        finally:
+            if encoder is None:
+                self._encoders.append(used)
+        return Encoded(join_arrays(rows), join_arrays(ends) if offsets else None, words, unknown)
+
+    def encode_one(self, text: str, *, special_tokens_in_text: str = "text") -> npt.NDArray[Any]:
+        """The ids of one string."""
+        rows = self.encode(pa.array([text], pa.large_string()), special_tokens_in_text=special_tokens_in_text)
+        ids: npt.NDArray[Any] = rows.values.to_numpy(zero_copy_only=False)
+        return ids
+
+    def decode(self, ids: Any) -> Any:
+        """The bytes that ids stand for: of a sequence or column of ids, bytes; of a column of lists, a LargeBinaryArray."""
+        if isinstance(ids, pa.Array | pa.ChunkedArray) and pa.types.is_integer(ids.type):
+            if ids.null_count:
+                raise TypeError(f"expected ids without nulls, got {ids.null_count}")
+            return self.decode(np.asarray(ids))
+        if isinstance(ids, pa.ChunkedArray):
+            parts = [self.decode(chunk) for chunk in ids.chunks]
+            return pa.concat_arrays([pa.array([], pa.large_binary()), *parts])
+        if not isinstance(ids, pa.Array):
+            ids = np.asarray(ids)
+            if ids.size and ids.dtype.kind not in "iu":
+                raise TypeError(f"expected integer ids, got {ids.dtype}")
+            rows = pa.array([ids.astype(np.int64)], pa.large_list(pa.int64()))
+            return self.decode(rows)[0].as_py()
+        return with_nulls_of(ids, self.tables.decode(*flat_lists(ids)))
+
+    def find_special_tokens(self, texts: TextArray) -> pa.BooleanArray:
+        """Which documents spell a special token; null for a null document."""
+        parts = [pa.array([], pa.bool_())]
+        for array in text_arrays(texts):
+            found = np.zeros(len(array), np.bool_)
+            if self._vocabulary.special_tokens:
+                found[self._finder.find(text_of(array)).document] = True
+            valid = array.is_valid().to_numpy(zero_copy_only=False)
+            parts.append(pa.array(found, mask=np.logical_not(valid)))
+        return pa.concat_arrays(parts)
+
+    def _refuse_special(self, arrays: list[pa.Array]) -> None:
+        first = 0
+        for array in arrays:
+            if self._vocabulary.special_tokens:
+                matches = self._finder.find(text_of(array))
+                if len(matches):
+                    token = self._vocabulary.tokens[int(matches.token[0])].decode()
+                    raise ValueError(
+                        f"document {first + int(matches.document[0])} spells the special token {token!r}; remove "
+                        "such documents (`find_special_tokens`), or pass special_tokens_in_text='text' or 'parse'"
+                    )
+            first += len(array)
+
+    @property
+    def _finder(self) -> SpecialFinder:
+        if self._special is None:
+            self._special = SpecialFinder(self._vocabulary.special_tokens, self._vocabulary.special_ids)
+        return self._special
+
+    def _ids(self, ids: Sequence[int]) -> npt.NDArray[np.uint32]:
+        size = len(self._vocabulary)
+        for i in ids:
+            if not 0 <= int(i) < size:
+                raise ValueError(f"id {i} is outside a vocabulary of {size} tokens")
+        return np.array(ids, dtype=np.uint32)
+
+
+def _rebuild(vocabulary: Vocabulary, memo: Memo | None, tables: Compiled | None) -> Tokenizer:
+    return Tokenizer(vocabulary, memo=memo, tables=tables)
+
+
+# Kept for as long as the vocabulary is. A tokenizer holds its vocabulary, so that of a tokenizer in here is a copy.
+_TOKENIZERS: WeakKeyDictionary[Vocabulary, Tokenizer] = WeakKeyDictionary()
+_LOCK = threading.Lock()
+
+
+def tokenizer_of(vocabulary: Vocabulary) -> Tokenizer:
+    """The tokenizer that `vocabulary.encode` uses: made once, and kept for as long as the vocabulary is."""
+    with _LOCK:
+        found = _TOKENIZERS.get(vocabulary)
+        if found is None:
+            found = _TOKENIZERS[vocabulary] = Tokenizer(copy(vocabulary))
+        return found

@@ -1,0 +1,161 @@
+"""Byte-level BPE as a model: its value, and its tables for encoding."""
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from pairloom.operators.encode.encoder import WordKernel
+from pairloom.operators.encode.words import WordTables
+from pairloom.operators.models import Entries, Model, Read, TokenizerFile
+from pairloom.operators.models.bpe.block import encode_block
+from pairloom.operators.models.bpe.joins import NO_JOINS, JoinCutter, JoinTable
+from pairloom.operators.models.bpe.linear import MEMO_BYTES
+from pairloom.operators.models.bpe.tokenizer_json import read_byte_level, write_byte_level
+from pairloom.operators.models.bpe.word import SHORT, PairTable, scratch_bytes
+from pairloom.operators.vocabulary.tokens import TokenTable, ordinary_index
+
+__all__ = ["BPETables", "ByteLevelBPE", "byte_ids", "byte_level", "merge_products"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BPETables(WordTables):
+    """The merges of a vocabulary, laid out; `joins` where later merges join words."""
+
+    pairs: PairTable
+    joins: JoinTable | None
+
+    def kernel(self, *, cut: bool = True) -> WordKernel:
+        """See `WordTables`."""
+        joins = self.joins if cut else None
+        return WordKernel(
+            block=encode_block,
+            tables=(self.pairs if joins is None else joins.early).addresses,
+            held=self,
+            scratch_bytes=scratch_bytes,
+            before=MEMO_BYTES,
+            shortest=SHORT,
+            joins=NO_JOINS if joins is None else joins.addresses,
+            cut_pieces=None if joins is None else lambda: JoinCutter(joins.cuts),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ByteLevelBPE(Model):
+    """Merges of pairs of tokens, from the bytes of a word on: the pair of the lowest rank first, leftmost first.
+
+    `merges` is int32[m, 2], the ids of left and right in the order of their ranks; the product of a merge is the
+    token that spells both. With `ignore_merges`, a word that is a token takes its id whatever the merges say. With
+    `ties_share_rank`, merges that follow each other and make the same token are applied leftmost first, as tiktoken
+    does.
+    """
+
+    name: ClassVar[str] = "bpe"
+    types: ClassVar[tuple[str, ...]] = ("BPE",)
+
+    merges: npt.NDArray[np.int32] = field()
+    ignore_merges: bool = False
+    ties_share_rank: bool = False
+
+    def __post_init__(self) -> None:
+        merges = np.ascontiguousarray(self.merges, dtype=np.int32).reshape(-1, 2).view()
+        merges.flags.writeable = False
+        object.__setattr__(self, "merges", merges)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Made anew, so that the merges are read-only wherever they are.
+        made = functools.partial(
+            ByteLevelBPE,
+            merges=self.merges,
+            ignore_merges=self.ignore_merges,
+            ties_share_rank=self.ties_share_rank,
+        )
+        return made, ()
+
+    @property
+    def identity(self) -> bytes:
+        """The merges."""
+        return self.merges.astype("<i4").tobytes()
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The options, and how many merges there are."""
+        return {
+            "ignore_merges": self.ignore_merges,
+            "ties_share_rank": self.ties_share_rank,
+            "merges": len(self.merges),
+        }
+
+    def check(self, entries: Entries) -> None:
+        """ValueError where a merge names an id that there is not."""
+        merges = self.merges
+        if len(merges) and not 0 <= int(merges.min()) <= int(merges.max()) < len(entries):
+            raise ValueError(f"a merge names an id outside 0..{len(entries) - 1}")
+
+    @classmethod
+    def read(cls, file: TokenizerFile) -> Read:
+        """See `tokenizer_json.py` for which files."""
+        fields, own, golden = read_byte_level(file.document)
+        return Read(fields | {"model": cls(**own)}, golden)
+
+    def write(self, entries: Entries, golden: Callable[[], list[list[Any]]]) -> bytes:
+        """See `write_byte_level`."""
+        options = {"ignore_merges": self.ignore_merges, "ties_share_rank": self.ties_share_rank}
+        return write_byte_level(entries, options, self.merges, golden())
+
+    def compiled(self, entries: Entries) -> BPETables:
+        """See `PairTable` and `JoinTable`; ValueError where a merge makes no token or two tokens are the same."""
+        tokens = TokenTable.of(entries.tokens)
+        whole_words = None
+        if self.ignore_merges:
+            whole_words = np.ones(len(tokens), np.bool_)
+            whole_words[list(entries.special_ids)] = False
+        index = ordinary_index(tokens, entries.special_ids)
+        pairs = PairTable.of(
+            byte_ids(entries, index),
+            self.merges,
+            merge_products(entries, self.merges, index),
+            ties_share_rank=self.ties_share_rank,
+            tokens=tokens,
+            whole_words=whole_words,
+        )
+        cut = entries.pretokenizer
+        whole = cut.scheme in ("none", "superwords") and cut.pattern is None
+        return BPETables(entries=entries, pairs=pairs, joins=JoinTable.of(pairs, self.merges, whole=whole))
+
+
+def byte_level(model: Model) -> ByteLevelBPE:
+    """The model of a vocabulary, if it is byte-level BPE; raises ValueError for any other."""
+    if not isinstance(model, ByteLevelBPE):
+        why = model.slow or f"of the model {model.name!r}"
+        raise ValueError(f"this vocabulary has no list of merges in the order of their ranks: it is {why}")
+    return model
+
+
+def byte_ids(entries: Entries, index: Mapping[bytes, int] | None = None) -> npt.NDArray[np.int64]:
+    """The id of each of the 256 bytes, -1 for one without a token; `index` is `ordinary_index` where that is at hand."""
+    found = ordinary_index(entries.tokens, entries.special_ids) if index is None else index
+    return np.array([found.get(bytes([byte]), -1) for byte in range(256)], np.int64)
+
+
+def merge_products(
+    entries: Entries, merges: npt.NDArray[np.int32], index: Mapping[bytes, int] | None = None
+) -> npt.NDArray[np.int64]:
+    """The id that each merge makes, int64[m]; -1 for a merge into a special token, which is never made.
+
+    Raises ValueError for a merge that makes no token at all.
+    """
+    found = ordinary_index(entries.tokens, entries.special_ids) if index is None else index
+    special = {token.encode() for token in entries.special_tokens}
+    tokens = list(entries.tokens)
+    products = np.empty(len(merges), np.int64)
+    for rank, (left, right) in enumerate(merges.tolist()):
+        spelled = tokens[left] + tokens[right]
+        product = found.get(spelled)
+        if product is None and spelled not in special:
+            raise ValueError(f"merge {rank} makes {spelled!r}, which is no token")
+        products[rank] = -1 if product is None else product
+    return products
