@@ -100,12 +100,14 @@ _found, _names = lazily(
 )
 
 
-def __getattr__(name: str) -> Any:
-    if name == "__version__":
-        from importlib.metadata import version
+if not TYPE_CHECKING:  # to type checkers, what is not imported above does not exist
 
-        return version("pairloom")
-    return _found(name)
+    def __getattr__(name: str) -> Any:
+        if name == "__version__":
+            from importlib.metadata import version
+
+            return version("pairloom")
+        return _found(name)
 
 
 def __dir__() -> list[str]:
