@@ -39,25 +39,26 @@ __all__ = [
     "segment_words",
 ]
 
-__getattr__, __dir__ = lazily(
-    __name__,
-    {
-        "pairloom.operators.counts": (
-            "WordCounter",
-            "WordCounts",
-            "count_words",
-            "merge_counts",
-        ),
-        "pairloom.operators.models.bpe": (
-            "append_tokens",
-            "count_pairs",
-            "extend_bpe",
-            "learn_bpe",
-            "learn_superwords",
-            "replay",
-            "segment_words",
-        ),
-        "pairloom.operators.text.pretokenize": ("Pretokenizer",),
-        "pairloom.operators.vocabulary": ("Vocabulary",),
-    },
-)
+if not TYPE_CHECKING:  # to type checkers, what is not imported above does not exist
+    __getattr__, __dir__ = lazily(
+        __name__,
+        {
+            "pairloom.operators.counts": (
+                "WordCounter",
+                "WordCounts",
+                "count_words",
+                "merge_counts",
+            ),
+            "pairloom.operators.models.bpe": (
+                "append_tokens",
+                "count_pairs",
+                "extend_bpe",
+                "learn_bpe",
+                "learn_superwords",
+                "replay",
+                "segment_words",
+            ),
+            "pairloom.operators.text.pretokenize": ("Pretokenizer",),
+            "pairloom.operators.vocabulary": ("Vocabulary",),
+        },
+    )

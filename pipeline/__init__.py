@@ -26,22 +26,23 @@ __all__ = [
     "run",
 ]
 
-__getattr__, __dir__ = lazily(
-    __name__,
-    {
-        "pairloom.pipeline.dataset.dataset": (
-            "Dataset",
-            "open_dataset",
-        ),
-        "pairloom.pipeline.flow.plan": (
-            "Plan",
-            "make_plan",
-        ),
-        "pairloom.pipeline.flow.run": ("run",),
-        "pairloom.pipeline.recipe": (
-            "Recipe",
-            "load_recipe",
-            "parse_recipe",
-        ),
-    },
-)
+if not TYPE_CHECKING:  # to type checkers, what is not imported above does not exist
+    __getattr__, __dir__ = lazily(
+        __name__,
+        {
+            "pairloom.pipeline.dataset.dataset": (
+                "Dataset",
+                "open_dataset",
+            ),
+            "pairloom.pipeline.flow.plan": (
+                "Plan",
+                "make_plan",
+            ),
+            "pairloom.pipeline.flow.run": ("run",),
+            "pairloom.pipeline.recipe": (
+                "Recipe",
+                "load_recipe",
+                "parse_recipe",
+            ),
+        },
+    )

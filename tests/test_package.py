@@ -69,7 +69,7 @@ def test_all_is_what_is_there_and_what_editors_see(package: str) -> None:
     # Types are checked by the imports below TYPE_CHECKING; names are found by what `lazily` is told.
     tree = ast.parse(Path(str(module.__file__)).read_text("utf-8"))
     (block,) = (
-        node for node in tree.body if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
     )
     imported = {
         (one.module, alias.asname or alias.name)

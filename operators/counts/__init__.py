@@ -15,15 +15,16 @@ __all__ = [
     "merge_counts",
 ]
 
-__getattr__, __dir__ = lazily(
-    __name__,
-    {
-        "pairloom.operators.counts.words": (
-            "KeyCounter",
-            "WordCounter",
-            "WordCounts",
-            "count_words",
-            "merge_counts",
-        ),
-    },
-)
+if not TYPE_CHECKING:  # to type checkers, what is not imported above does not exist
+    __getattr__, __dir__ = lazily(
+        __name__,
+        {
+            "pairloom.operators.counts.words": (
+                "KeyCounter",
+                "WordCounter",
+                "WordCounts",
+                "count_words",
+                "merge_counts",
+            ),
+        },
+    )

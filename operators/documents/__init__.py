@@ -27,10 +27,11 @@ DOCUMENT_STEPS: Registry[DocumentStep] = Registry(
     place="corpus.steps",
 )
 
-__getattr__, __dir__ = lazily(
-    "pairloom.operators.documents",
-    {
-        "pairloom.operators.documents._batch": ("DocumentBatch",),
-        "pairloom.operators.documents._letters": ("DeadLetter", "excerpt_of"),
-    },
-)
+if not TYPE_CHECKING:  # to type checkers, what is not imported above does not exist
+    __getattr__, __dir__ = lazily(
+        "pairloom.operators.documents",
+        {
+            "pairloom.operators.documents._batch": ("DocumentBatch",),
+            "pairloom.operators.documents._letters": ("DeadLetter", "excerpt_of"),
+        },
+    )

@@ -24,14 +24,15 @@ __all__ = [
     "widths",
 ]
 
-__getattr__, __dir__ = lazily(
-    __name__,
-    {
-        "pairloom.operators.pack.bucket_sizes": ("widths",),
-        "pairloom.operators.pack.buckets": ("decompose",),
-        "pairloom.operators.pack.gathering": ("gather", "gather_column"),
-        "pairloom.operators.pack.overflow": ("OVERFLOWS", "kept_lengths"),
-        "pairloom.operators.pack.packing": ("STRATEGIES", "pack"),
-        "pairloom.operators.pack.plan": ("PackPlan",),
-    },
-)
+if not TYPE_CHECKING:  # to type checkers, what is not imported above does not exist
+    __getattr__, __dir__ = lazily(
+        __name__,
+        {
+            "pairloom.operators.pack.bucket_sizes": ("widths",),
+            "pairloom.operators.pack.buckets": ("decompose",),
+            "pairloom.operators.pack.gathering": ("gather", "gather_column"),
+            "pairloom.operators.pack.overflow": ("OVERFLOWS", "kept_lengths"),
+            "pairloom.operators.pack.packing": ("STRATEGIES", "pack"),
+            "pairloom.operators.pack.plan": ("PackPlan",),
+        },
+    )

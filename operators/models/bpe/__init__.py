@@ -32,24 +32,25 @@ __all__ = [
     "unreachable_tokens",
 ]
 
-__getattr__, __dir__ = lazily(
-    __name__,
-    {
-        "pairloom.operators.models.bpe.extend": (
-            "Extension",
-            "append_tokens",
-            "extend_bpe",
-            "unreachable_tokens",
-        ),
-        "pairloom.operators.models.bpe.learning": ("count_pairs", "learn_bpe", "learn_memory"),
-        "pairloom.operators.models.bpe.merges": ("ordinal_merges",),
-        "pairloom.operators.models.bpe.model": ("ByteLevelBPE",),
-        "pairloom.operators.models.bpe.replaying": ("ReplayStep", "replay"),
-        "pairloom.operators.models.bpe.superwords": (
-            "learn_superwords",
-            "segment_words",
-            "superwords_memory",
-        ),
-        "pairloom.operators.models.bpe.tiktoken_file": ("load_tiktoken", "save_tiktoken"),
-    },
-)
+if not TYPE_CHECKING:  # to type checkers, what is not imported above does not exist
+    __getattr__, __dir__ = lazily(
+        __name__,
+        {
+            "pairloom.operators.models.bpe.extend": (
+                "Extension",
+                "append_tokens",
+                "extend_bpe",
+                "unreachable_tokens",
+            ),
+            "pairloom.operators.models.bpe.learning": ("count_pairs", "learn_bpe", "learn_memory"),
+            "pairloom.operators.models.bpe.merges": ("ordinal_merges",),
+            "pairloom.operators.models.bpe.model": ("ByteLevelBPE",),
+            "pairloom.operators.models.bpe.replaying": ("ReplayStep", "replay"),
+            "pairloom.operators.models.bpe.superwords": (
+                "learn_superwords",
+                "segment_words",
+                "superwords_memory",
+            ),
+            "pairloom.operators.models.bpe.tiktoken_file": ("load_tiktoken", "save_tiktoken"),
+        },
+    )

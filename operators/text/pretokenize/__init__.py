@@ -10,10 +10,11 @@ if TYPE_CHECKING:
 
 __all__ = ["BLOCK_BYTES", "UNICODE_VERSION", "Pretokenizer"]
 
-__getattr__, __dir__ = lazily(
-    __name__,
-    {
-        "pairloom.operators.text.pretokenize.classes": ("UNICODE_VERSION",),
-        "pairloom.operators.text.pretokenize.pretokenizer": ("BLOCK_BYTES", "Pretokenizer"),
-    },
-)
+if not TYPE_CHECKING:  # to type checkers, what is not imported above does not exist
+    __getattr__, __dir__ = lazily(
+        __name__,
+        {
+            "pairloom.operators.text.pretokenize.classes": ("UNICODE_VERSION",),
+            "pairloom.operators.text.pretokenize.pretokenizer": ("BLOCK_BYTES", "Pretokenizer"),
+        },
+    )
