@@ -7,7 +7,6 @@ import typer
 
 from pairloom.jobs.commands.options import AsJson, Generation, RootArgument, Split
 from pairloom.pipeline.stages import stages
-from pairloom.pipeline.stages import stages
 
 __all__ = ["files_command", "inspect_command", "rejected_command", "status_command"]
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pairloom._runs import plan, run
     from pairloom._words import count, learn
     from pairloom.operators.counts import WordCounts
+    from pairloom.operators.encode.tokenizer import Tokenizer
     from pairloom.operators.errors import (
         CapacityError,
         ConflictError,
@@ -59,6 +60,7 @@ __all__ = [
     "RecipeError",
     "Report",
     "StorageError",
+    "Tokenizer",
     "Vocabulary",
     "WordCounts",
     "__version__",
@@ -80,6 +82,7 @@ _found, _names = lazily(
         "pairloom._runs": ("plan", "run"),
         "pairloom._words": ("count", "learn"),
         "pairloom.operators.counts": ("WordCounts",),
+        "pairloom.operators.encode.tokenizer": ("Tokenizer",),
         "pairloom.operators.errors": (
             "CapacityError",
             "ConflictError",

@@ -14,6 +14,7 @@ import pyarrow as pa
 from pairloom.operators.errors import CorruptionError
 from pairloom.operators.models import Model
 from pairloom.operators.schema import dtype_for
+from pairloom.operators.shown import Shown
 from pairloom.operators.text.arrays import TextArray
 from pairloom.operators.text.normalize import NORMALIZERS
 from pairloom.operators.text.pretokenize import UNICODE_VERSION, Pretokenizer
@@ -24,8 +25,8 @@ from pairloom.operators.vocabulary.tokens import TokenTable, byte_order
 __all__ = ["Vocabulary", "byte_order"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
-class Vocabulary:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False, weakref_slot=True)
+class Vocabulary(Shown):
     """Tokens, special tokens, normalizer, pretokenizer, and the model that makes tokens of words.
 
     `tokens[id]` is the token's bytes (of a special token, its text); an empty token is an id that nothing encodes to.
@@ -70,6 +71,16 @@ class Vocabulary:
 
     def __len__(self) -> int:
         return len(self.tokens)
+
+    def _shown(self) -> tuple[str, dict[str, str]]:
+        facts = {
+            "model": self.model.name,
+            "pretokenizer": " ".join(map(str, filter(None, self.pretokenizer.identity))),
+            "normalizer": self.normalizer,
+            "special tokens": f"{len(self.special_tokens):,}",
+            "fingerprint": self.fingerprint[:12],
+        }
+        return f"Vocabulary of {len(self):,} tokens", facts
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Vocabulary) and self.fingerprint == other.fingerprint

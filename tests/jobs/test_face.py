@@ -25,6 +25,7 @@ NAMES = [
     "RecipeError",
     "Report",
     "StorageError",
+    "Tokenizer",
     "Vocabulary",
     "WordCounts",
     "__version__",
@@ -170,9 +171,14 @@ def test_results_say_what_they_are(recipe: dict) -> None:
     facts = f"documents 1; tokens {tokens}; vocabulary {dataset.vocabulary().fingerprint[:12]}; train 1 rows"
     assert repr(dataset) == f"<Dataset {dataset.objects.root}, {stages}; {facts}>"
     assert str(dataset.manifest) == f"<Manifest, {stages}; {facts}>"
+    vocabulary = dataset.vocabulary()
+    assert repr(vocabulary) == (
+        f"<Vocabulary of {len(vocabulary)} tokens; model bpe; pretokenizer gpt2 keep; normalizer none; special tokens 1; "
+        f"fingerprint {vocabulary.fingerprint[:12]}>"
+    )
     assert repr(pl.count([ROSES])) == "<WordCounts; words 4; counted 8>"
     assert repr(pl.verify(dataset)).startswith("<Proof of generation 1; files ")
-    for one in (plan, dataset, dataset.manifest, pl.verify(dataset), pl.count(["<b>"])):
+    for one in (plan, dataset, dataset.manifest, pl.verify(dataset), vocabulary, pl.count(["<b>"])):
         html = one._repr_html_()
         assert html.startswith("<table><caption>")
         assert html.count("<tr>") == html.count("</tr>") == repr(one).count(";")
