@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import pytest
-import ray
 
 from pairloom.jobs.show.progress import Progress
 from pairloom.jobs.show.summary import show_summary, summary
@@ -17,8 +16,8 @@ from pairloom.pipeline.generations.retokenize import retokenize, unchanged
 from pairloom.pipeline.recipe import Recipe
 from pairloom.pipeline.store.files import read_batches
 from pairloom.pipeline.store.manifest import Manifest
-from pairloom.pipeline.store.receipts import Ledger, committed_receipts
-from tests.support.corpora import contents, open_objects_of, recipe_for, write_jsonl
+from pairloom.pipeline.store.receipts import Ledger
+from tests.support.corpora import contents, recipe_for, write_jsonl
 
 TEXTS = [
     "keep this one",
@@ -247,22 +246,3 @@ def test_ledgers_without_steps_read_as_before() -> None:
     assert ledger.filtered == {}
     with pytest.raises(CorruptionError, match="1 filtered"):
         (ledger + Ledger(filtered={"min_bytes": 1})).check("a new one")
-
-
-@pytest.mark.ray
-@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
-def test_workers_do_what_this_process_does(corpus: Path) -> None:
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
-    try:
-        here = run(of(corpus, root=corpus / "here"))
-        there = run(of(corpus, "execution.engine=ray", root=corpus / "there"))
-        assert contents(here) == contents(there)
-        check_shaped(there)
-        receipts = [
-            list(committed_receipts(open_objects_of(corpus / name), "tokenize", one.stages["tokenize"].units))
-            for name, one in (("here", here), ("there", there))
-        ]
-        assert [one.ledger for one in receipts[0]] == [one.ledger for one in receipts[1]]
-    finally:
-        ray.shutdown()

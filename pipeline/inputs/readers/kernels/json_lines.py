@@ -375,7 +375,11 @@ def scan_lines(
     name_base = address(names.bytes)
     fields = len(name_ends) - 1
     values_base, stride = address(values), values.shape[1]
-    first_size = name_ends[1]
+    text_size = name_ends[1]
+    id_name, id_size = name_base + text_size, 0
+    if ids == 1:
+        id_size = name_ends[2] - text_size
+    others = 1 + ids
     end = base + stop
     line = base + state[POSITION]
     seen, taken = state[SEEN], state[TAKEN]
@@ -393,7 +397,8 @@ def scan_lines(
             break
         p = _blank(p + 1)
         text_kind, text_from, text_to = _NOTHING, 0, 0
-        for k in range(1, fields):
+        id_kind, id_from, id_to = _NOTHING, 0, 0
+        for k in range(others, fields):
             found[k, 0] = _NOTHING
         good = False
         while load_u8(p) == 0x22:
@@ -423,9 +428,11 @@ def scan_lines(
                 p = _literal(p)
             if p == 0:
                 break
-            if size == first_size and _same(key, name_base, size):
+            if size == text_size and _same(key, name_base, size):
                 text_kind, text_from, text_to = kind, first, p
-            for k in range(1, fields):
+            if id_size > 0 and size == id_size and _same(key, id_name, size):
+                id_kind, id_from, id_to = kind, first, p
+            for k in range(others, fields):
                 begin = name_ends[k]
                 if size == name_ends[k + 1] - begin and _same(key, name_base + begin, size):
                     found[k, 0], found[k, 1], found[k, 2] = kind, first, p
@@ -447,27 +454,31 @@ def scan_lines(
         out = _unescape(text_from + 1, text_to - 1, values_base + offsets[0, taken])
         if out == 0:
             break
-        offsets[0, taken + 1] = out - values_base
-        taking = True
-        for k in range(1, fields):
+        if ids == 1:
+            to = values_base + stride + offsets[1, taken]
+            if id_kind == _STRING:
+                to = _unescape(id_from + 1, id_to - 1, to)
+            elif id_kind == _INTEGER and not (load_u8(id_from) == 45 and load_u8(id_from + 1) == 48):
+                to = _copy(id_from, id_to, to)
+            else:
+                break
+            if to == 0:
+                break
+            offsets[1, taken + 1] = to - values_base - stride
+        whole = True
+        for k in range(others, fields):
             kind, first, last = found[k, 0], found[k, 1], found[k, 2]
             to = values_base + k * stride + offsets[k, taken]
-            if k > ids:
-                there[k, taken] = kind != _NOTHING and kind != _NULL
+            there[k, taken] = kind != _NOTHING and kind != _NULL
             if kind == _STRING:
                 to = _unescape(first + 1, last - 1, to)
-                taking = taking and to != 0
-            elif k <= ids:
-                whole = kind == _INTEGER and not (load_u8(first) == 45 and load_u8(first + 1) == 48)
-                if not whole:
-                    taking = False
-                    break
-                to = _copy(first, last, to)
-            elif kind != _NOTHING and kind != _NULL:
+                whole = whole and to != 0
+            elif there[k, taken]:
                 to = _copy(first, last, to)
             offsets[k, taken + 1] = to - values_base - k * stride
-        if not taking:
+        if not whole:
             break
+        offsets[0, taken + 1] = out - values_base
         rows[taken] = seen
         seen += 1
         taken += 1
