@@ -23,9 +23,8 @@ def of(folder: Path, *settings: str, root: str, steps: str = STEPS) -> Recipe:
 
 
 def test_workers_do_what_this_process_does(tmp_path: Path, cluster: str) -> None:
-    write_jsonl(
-        tmp_path / "in" / "a.jsonl", [*documents(100), ("x", "something bad, and long enough for it")]
-    )
+    odd = [("x", "something bad, and long enough for it"), ("y", "1234 5678 9012 3456 7890")]
+    write_jsonl(tmp_path / "in" / "a.jsonl", [*documents(100), *odd])
     here = run(of(tmp_path, root="here"))
     there = run(of(tmp_path, "execution.engine=ray", root="there"))
     assert contents(here) == contents(there)

@@ -35,14 +35,14 @@ def read_lines(piece: Slice, fields: Fields, limits: Limits) -> Iterator[Documen
 
 
 class _Lines:
-    """One block on its way through the kernel, and the buffers that the values end up in, a row for each field."""
+    """One block on its way through the kernel, and the buffers that the values end up in, one for each field."""
 
     def __init__(self, file: InputFile, block: Block, fields: Fields) -> None:
         self._file, self._block, self._fields = file, block, fields
         count = block.data.count(b"\n", block.start, block.stop) + 2
         each = len(fields.names)
         # Most of this is never touched.
-        self._values = np.empty((each, block.stop + PADDING), np.uint8)
+        self._values = [np.empty(block.stop + PADDING, np.uint8) for _ in range(each)]
         self._offsets = np.zeros((each, count), np.int64)
         self._there = np.ones((each, count if fields.extra else 0), np.uint8)
         self._rows = np.empty(count, np.int64)
@@ -54,7 +54,8 @@ class _Lines:
         names = [name.encode() for name in self._fields.names]
         name_ends = np.cumsum([0, *map(len, names)], dtype=np.int64)
         wanted = Names(bytes=_bytes(b"".join(names)), ends=name_ends, ids=int(self._fields.id is not None))
-        taken = Taken(values=self._values, offsets=self._offsets, there=self._there, rows=self._rows)
+        values = np.array([one.ctypes.data for one in self._values], np.int64)
+        taken = Taken(values=values, offsets=self._offsets, there=self._there, rows=self._rows)
         data, stop, position = self._block.data, self._block.stop, self._block.position
         state = np.array([self._block.start, row, 0], np.int64)
         padded = frozen(_bytes(data))
@@ -95,7 +96,7 @@ class _Lines:
     def _append(self, k: int, value: str | None) -> None:
         encoded = _bytes(b"" if value is None else value.encode())
         start = int(self._offsets[k, self._taken])
-        self._values[k, start : start + len(encoded)] = encoded
+        self._values[k][start : start + len(encoded)] = encoded
         self._offsets[k, self._taken + 1] = start + len(encoded)
         if self._fields.extra:
             self._there[k, self._taken] = value is not None
@@ -120,7 +121,7 @@ class _Lines:
         valid = None
         if self._fields.extra and not (there := self._there[k, : self._taken]).all():
             valid = pa.py_buffer(np.packbits(there, bitorder="little"))
-        buffers = (pa.py_buffer(offsets), pa.py_buffer(self._values[k, : offsets[-1]]))
+        buffers = (pa.py_buffer(offsets), pa.py_buffer(self._values[k][: offsets[-1]]))
         return pa.LargeStringArray.from_buffers(self._taken, *buffers, valid)
 
 

@@ -337,13 +337,14 @@ class Names(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """What was taken: of record `i`, field `k` is `values[k, offsets[k, i]:offsets[k, i + 1]]`, and `rows[i]` its number.
+    """What was taken: of record `i`, field `k` is at `values[k] + offsets[k, i]`, up to the next offset; `rows[i]` is its number.
 
-    `there[k, i]` is 0 where another field than text and id is missing or null. Each row of `values` holds as many bytes as
-    there are in the data; `offsets`, `there` and `rows` have an entry more than there are lines.
+    `values` are addresses, each of as many bytes as there are in the data: buffers of their own, since the allocator gives
+    back one of 32 MB and more, and every block would pay for its pages. `there[k, i]` is 0 where another field than text and
+    id is missing or null. `offsets`, `there` and `rows` have an entry more than there are lines.
     """
 
-    values: npt.NDArray[np.uint8]
+    values: npt.NDArray[np.int64]
     offsets: npt.NDArray[np.int64]
     there: npt.NDArray[np.uint8]
     rows: npt.NDArray[np.int64]
@@ -374,7 +375,6 @@ def scan_lines(
     scratch = address(stack)
     name_base = address(names.bytes)
     fields = len(name_ends) - 1
-    values_base, stride = address(values), values.shape[1]
     text_size = name_ends[1]
     id_name, id_size = name_base + text_size, 0
     if ids == 1:
@@ -451,11 +451,11 @@ def scan_lines(
         if p - line > longest:
             status = TOO_LONG
             break
-        out = _unescape(text_from + 1, text_to - 1, values_base + offsets[0, taken])
+        out = _unescape(text_from + 1, text_to - 1, values[0] + offsets[0, taken])
         if out == 0:
             break
         if ids == 1:
-            to = values_base + stride + offsets[1, taken]
+            to = values[1] + offsets[1, taken]
             if id_kind == _STRING:
                 to = _unescape(id_from + 1, id_to - 1, to)
             elif id_kind == _INTEGER and not (load_u8(id_from) == 45 and load_u8(id_from + 1) == 48):
@@ -464,21 +464,21 @@ def scan_lines(
                 break
             if to == 0:
                 break
-            offsets[1, taken + 1] = to - values_base - stride
+            offsets[1, taken + 1] = to - values[1]
         whole = True
         for k in range(others, fields):
             kind, first, last = found[k, 0], found[k, 1], found[k, 2]
-            to = values_base + k * stride + offsets[k, taken]
+            to = values[k] + offsets[k, taken]
             there[k, taken] = kind != _NOTHING and kind != _NULL
             if kind == _STRING:
                 to = _unescape(first + 1, last - 1, to)
                 whole = whole and to != 0
             elif there[k, taken]:
                 to = _copy(first, last, to)
-            offsets[k, taken + 1] = to - values_base - k * stride
+            offsets[k, taken + 1] = to - values[k]
         if not whole:
             break
-        offsets[0, taken + 1] = out - values_base
+        offsets[0, taken + 1] = out - values[0]
         rows[taken] = seen
         seen += 1
         taken += 1
