@@ -97,9 +97,9 @@ def export(
         "root": dataset.objects.root,
         "generation": dataset.manifest.generation,
         "vocabulary": dataset.manifest.fingerprint,
+        # None, and not an empty list: exports of early versions do not speak of it.
+        "without": sorted(set(without)) or None,
     } | ({} if seq_len is None else {"seq_len": seq_len})
-    if without:
-        identity["without"] = sorted(set(without))
     try:
         if (found := finished(objects, identity)) is not None:
             return found

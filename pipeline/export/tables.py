@@ -14,6 +14,8 @@ from pairloom.pipeline.export.target import Target, digest
 
 __all__ = ["write_hf", "write_parquet"]
 
+FLOATS = {"halffloat": "float16", "float": "float32", "double": "float64"}
+"""How `datasets` names what Arrow names otherwise."""
 ROW_GROUP_BYTES = 32 << 20  # of tokens in a row group of Parquet, and in memory
 
 
@@ -91,4 +93,4 @@ def _feature(kind: pa.DataType) -> dict[str, Any]:
     if pa.types.is_fixed_size_list(kind) or pa.types.is_list(kind):
         length = kind.list_size if pa.types.is_fixed_size_list(kind) else -1
         return {"feature": _feature(kind.value_type), "length": length, "_type": "Sequence"}
-    return {"dtype": str(kind), "_type": "Value"}
+    return {"dtype": FLOATS.get(str(kind), str(kind)), "_type": "Value"}
