@@ -10,11 +10,12 @@ import pytest
 from pairloom.operators.errors import CorruptionError, RecipeError
 from pairloom.operators.schema import columns_of, file_facts
 from pairloom.pipeline import Dataset, open_dataset, run
+from pairloom.pipeline.audit.expected import shards
 from pairloom.pipeline.audit.roundtrip import round_trip
 from pairloom.pipeline.audit.verify import verify
 from pairloom.pipeline.export import export
 from pairloom.pipeline.stages.exchange import partitions
-from pairloom.pipeline.store.receipts import find_receipt
+from pairloom.pipeline.store.files import read_batches
 from tests.runs.test_verify import Rows, forged
 from tests.support.columns import FURTHER, check_rows, with_columns
 from tests.support.corpora import documents, mixed_recipe_for, rows_of, write_jsonl
@@ -25,17 +26,12 @@ SOURCES = {"web": 150, "code": 60}
 
 
 def made(folder: Path, *settings: str, asked: dict[str, dict[str, Any]] | None = None) -> Dataset:
-    for seed, (name, count) in enumerate(SOURCES.items()):
-        corpus = [(f"{name} {number}", text) for number, text in documents(count, seed)]
-        write_jsonl(folder / name / "a.jsonl", corpus)
+    write(folder)
     return with_columns(mixed_recipe_for(folder, asked or {name: {} for name in SOURCES}, *SMALL, *settings))
 
 
 def source_of(dataset: Dataset) -> dict[int, int]:
     """The source of each document, by its number, as its shard has it."""
-    from pairloom.pipeline.audit.expected import shards
-    from pairloom.pipeline.store.files import read_batches
-
     return {
         number: dataset.sources.index(shard.source)
         for shard in shards(dataset)
@@ -216,19 +212,16 @@ def test_padding_of_every_column_is_proved(tmp_path: Path, name: str) -> None:
         verify(forged(dataset, "pack", change))
 
 
-def test_rows_without_a_column_of_their_shards_are_no_whole_rows(tmp_path: Path) -> None:
-    dataset = made(tmp_path)
-    manifest = dataset.manifest
-    assert find_receipt(dataset.objects, "pack", manifest.stages["pack"].units[0]) is not None
-    plain = made_plain(tmp_path / "plain")
-    other = plain.manifest.stages["pack"]
-    assert {column.name for column in columns_of(plain.table().schema)} == {"input_ids", "source"}
-    assert set(other.units).isdisjoint(manifest.stages["pack"].units)
-
-
-def made_plain(folder: Path) -> Dataset:
-    for seed, (name, count) in enumerate(SOURCES.items()):
-        write_jsonl(folder / name / "a.jsonl", documents(count, seed))
-    recipe = mixed_recipe_for(folder, {name: {} for name in SOURCES}, *SMALL)
+def test_rows_without_a_column_of_their_shards_are_named(tmp_path: Path) -> None:
+    write(tmp_path)
+    recipe = mixed_recipe_for(tmp_path, {name: {} for name in SOURCES}, *SMALL)
     run(recipe)
-    return open_dataset(recipe.root)
+    verify(open_dataset(recipe.root))
+    with pytest.raises(CorruptionError, match="has no column loss_mask, quality, weight, token shards have"):
+        verify(with_columns(recipe))
+
+
+def write(folder: Path) -> None:
+    for seed, (name, count) in enumerate(SOURCES.items()):
+        corpus = [(f"{name} {number}", text) for number, text in documents(count, seed)]
+        write_jsonl(folder / name / "a.jsonl", corpus)

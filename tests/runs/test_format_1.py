@@ -15,9 +15,11 @@ from pathlib import Path
 import fsspec
 import pytest
 
+from pairloom.jobs.show.rows import show_rows
 from pairloom.pipeline import Dataset, Recipe, open_dataset, parse_recipe, run
 from pairloom.pipeline.audit.roundtrip import round_trip
 from pairloom.pipeline.audit.verify import verify
+from pairloom.pipeline.export import export
 from pairloom.pipeline.generations.retokenize import retokenize
 
 FOLDER = Path(__file__).parents[1] / "data" / "format_1"
@@ -59,6 +61,20 @@ def test_it_opens_and_loads(name: str, tmp_path: Path) -> None:
     assert rows(dataset) == EXPECTED[name]["splits"]
     loaded = sum(batch.num_rows for batch in dataset.loader(batch_size=1))
     assert loaded == EXPECTED[name]["splits"]["train"]["rows"]
+
+
+def test_it_is_shown_and_exported(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    unpacked(name, tmp_path / "root")
+    dataset = open_dataset(str(tmp_path / "root"))
+    show_rows(dataset, "train", 0, 2, 80)
+    assert " tokens of " in capsys.readouterr().out
+    said = export(dataset, "parquet", str(tmp_path / "rows"))
+    assert said["rows"] == EXPECTED[name]["splits"]["train"]["rows"]
+    assert said["columns"] == {}
+    said = export(dataset, "parquet", str(tmp_path / "documents"), unit="documents")
+    assert list(said["columns"]) == ["source"]
+    assert said["sources"] == list(dataset.sources)
+    assert export(dataset, "megatron", str(tmp_path / "megatron"))["tokens"] == said["tokens"]
 
 
 def test_it_verifies_against_its_sources(name: str, tmp_path: Path) -> None:
