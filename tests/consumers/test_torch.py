@@ -20,7 +20,8 @@ from pairloom.pipeline import Dataset, open_dataset, run
 from pairloom.pipeline.dataset.torch import COLUMNS, TorchRows, mask_mod, stream_state
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.objects import LocalObjects
-from tests.support.corpora import documents, mixed_recipe_for, write_jsonl
+from tests.support.columns import with_columns
+from tests.support.corpora import documents, mixed_recipe_for, recipe_for, write_jsonl
 
 # More workers than processors are what some of the tests are about.
 pytestmark = [
@@ -120,6 +121,31 @@ def test_sources_come_by_segment_or_by_token(dataset: Dataset) -> None:
         number for table in dataset.loader(7) for row in table.column("source").to_pylist() for number in row
     }
     assert [dataset.sources[number] for number in sorted(seen)] == ["web", "code"]
+
+
+def test_further_columns_come_as_they_are_stored(tmp_path: Path) -> None:
+    write_jsonl(tmp_path / "in" / "a.jsonl", documents(60))
+    dataset = with_columns(recipe_for(tmp_path, f"pack.seq_len={WIDTH}", "vocabulary.size=300"))
+    names = ("loss_mask", "weight", "quality", "segment_ids")
+    by_segment = TorchRows(dataset.loader(5), columns=names)
+    by_token = TorchRows(dataset.loader(5), columns=names, per_token=True)
+    for one, other, table in zip(by_segment, by_token, dataset.loader(5), strict=True):
+        assert one["loss_mask"].dtype == torch.uint8
+        assert one["weight"].dtype == torch.float16
+        assert (
+            one["loss_mask"].tolist() == other["loss_mask"].tolist() == table.column("loss_mask").to_pylist()
+        )
+        assert one["weight"].tolist() == table.column("weight").to_pylist()
+        lists = table.column("quality").to_pylist()
+        assert [part.tolist() for part in one["quality"].split(one["segments_per_row"].tolist())] == lists
+        padding = other["segment_ids"] < 0
+        assert bool(other["quality"][padding].isnan().all())
+        assert other["quality"][~padding].tolist() == [
+            values[segment]
+            for row, values in zip(other["segment_ids"].tolist(), lists, strict=True)
+            for segment in row
+            if segment >= 0
+        ]
 
 
 def test_a_batch_is_its_own_and_may_be_written_to(dataset: Dataset) -> None:
