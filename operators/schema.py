@@ -26,10 +26,12 @@ __all__ = [
     "ID",
     "INPUT_IDS",
     "KEY",
+    "METADATA",
     "OFFSET",
     "PAD_ID",
     "PART",
     "ROW",
+    "ROW_SEED",
     "SEGMENT_LENGTHS",
     "SLICE",
     "SOURCE",
@@ -83,6 +85,8 @@ OFFSET = "offset"
 
 PAD_ID = "pad_id"
 """In the metadata of rows: the id that pads them."""
+ROW_SEED = "row_seed"
+"""In the metadata of rows that row steps were applied to: by which seed."""
 SOURCES = "sources"
 """In the metadata of rows and leftovers: the names of the recipe's sources, up to the last that may be in them."""
 
@@ -94,6 +98,7 @@ TOKEN_DTYPES = ("uint8", "uint16", "uint32", "int32", "float16", "float32")
 DOCUMENT_DTYPES = (*TOKEN_DTYPES, "int8", "int16", "int64", "uint64", "float64")
 
 METADATA = b"pairloom"
+"""The key of what the metadata of a schema or a field says about it, as JSON."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,7 +29,7 @@ from pairloom.operators.layouts.kernels.masked_lm import (
     mask_spans,
     mask_words,
 )
-from pairloom.operators.schema import Column
+from pairloom.operators.schema import INPUT_IDS, SEGMENT_LENGTHS, Column, row_field
 
 __all__ = ["LABELS", "MaskedLM", "Tables", "token_bits"]
 
@@ -104,7 +104,7 @@ class MaskedLM(RowStep):
     ) -> pa.RecordBatch:
         """The rows with masks in `input_ids`, and `labels`."""
         ids = _ids(rows)
-        lengths = rows.column("segment_lengths")
+        lengths = rows.column(SEGMENT_LENGTHS)
         edges = np.zeros(len(rows) + 1, np.int64)
         np.cumsum(lengths.value_lengths().to_numpy(zero_copy_only=False), out=edges[1:])
         given = Rows(
@@ -178,13 +178,13 @@ def _in_53rds(share: float) -> np.uint64:
 
 
 def _ids(rows: pa.RecordBatch) -> npt.NDArray[Any]:
-    column = rows.column("input_ids")
+    column = rows.column(INPUT_IDS)
     ids: npt.NDArray[Any] = column.flatten().to_numpy().reshape(-1, column.type.list_size).copy()
     return ids
 
 
 def _with_ids(rows: pa.RecordBatch, ids: npt.NDArray[Any]) -> pa.RecordBatch:
-    place = rows.schema.get_field_index("input_ids")
+    place = rows.schema.get_field_index(INPUT_IDS)
     field = rows.schema.field(place)
     made = pa.FixedSizeListArray.from_arrays(pa.array(ids.reshape(-1)), ids.shape[1]).cast(field.type)
     return rows.set_column(place, field, made)
@@ -192,5 +192,5 @@ def _with_ids(rows: pa.RecordBatch, ids: npt.NDArray[Any]) -> pa.RecordBatch:
 
 def _with_labels(rows: pa.RecordBatch, labels: npt.NDArray[np.int32]) -> pa.RecordBatch:
     made = pa.FixedSizeListArray.from_arrays(pa.array(labels.reshape(-1)), labels.shape[1])
-    field = pa.field(LABELS.name, made.type, nullable=False)
-    return rows.append_column(field, made)
+    field = row_field(LABELS, labels.shape[1])
+    return rows.append_column(field, made.cast(field.type))

@@ -58,6 +58,10 @@ class TokenStep(ABC):
         """What it needs to know of the vocabulary: made once, pickled, shared by all tasks."""
         return None
 
+    def need(self, tokens: int, width: int) -> int:
+        """Bytes of memory that it takes for so many tokens of `width` bytes, its result included; by default a copy."""
+        return 2 * tokens * width
+
     @abstractmethod
     def __call__(self, batch: TokenBatch, seed: int, tables: Any) -> TokenBatch:
         """The documents, as many as before and in their order, with what the step makes of them."""

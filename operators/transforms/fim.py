@@ -123,6 +123,12 @@ class FillInTheMiddle(TokenStep):
 
         return Tables(special=special, sentinels=ids, tokenizer=Tokenizer(tokenizer).prepared())
 
+    def need(self, tokens: int, width: int) -> int:
+        """The documents and, where they are cut between characters, the text of those that are and its encoding."""
+        # About four bytes of text a token, decoded and copied, and the tokens of the parts beside those of the documents.
+        text = 0 if self.split == "token" else int(self.rate * tokens * (12 + 2 * width))
+        return 2 * tokens * width + text
+
     def __call__(self, batch: TokenBatch, seed: int, tables: Tables) -> TokenBatch:
         """The documents, some of them as infills.
 

@@ -1,6 +1,6 @@
 """Reading what is committed: the packed rows as Arrow, and the vocabulary that made them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,9 +8,12 @@ import pyarrow as pa
 
 from pairloom.operators import Vocabulary
 from pairloom.operators.errors import RecipeError
+from pairloom.operators.layouts import RowStep
 from pairloom.operators.schema import file_facts
 from pairloom.operators.shown import Shown
 from pairloom.pipeline.dataset.loader import Loader
+from pairloom.pipeline.recipe import Recipe
+from pairloom.pipeline.steps import RowSteps, row_seed
 from pairloom.pipeline.store.files import StoredFile, read_batches
 from pairloom.pipeline.store.gc import first_kept
 from pairloom.pipeline.store.location import open_objects
@@ -85,6 +88,7 @@ class Dataset(Shown):
         split: str = "train",
         prefetch: int = 2,
         seq_len: int | None = None,
+        steps: Sequence[RowStep] | None = None,
     ) -> Loader:
         """A loader of one rank: iterate over it for Arrow tables of `batch_size` rows.
 
@@ -93,16 +97,22 @@ class Dataset(Shown):
         same on every rank, and a loader of any batch size and world size goes on from it with the very next row. Raises
         RecipeError for an empty split. Of rows of several lengths (strategy `buckets`) a loader reads those of one,
         `seq_len`.
+
+        `steps` are applied to rows anew in each epoch, by their place in it: by default the recipe's with `when: load`.
         """
         seq_len = self._one_length(split, seq_len)
+        pack = Recipe.model_validate(self.manifest.recipe).pack
+        applied = pack.loaded_rows if steps is None else tuple(steps)
         files = tuple(self._stored("pack", split, seq_len))
-        identity = {
+        identity: dict[str, Any] = {
             "format": self.manifest.format,
             "generation": self.manifest.generation,
             "vocabulary": self.manifest.fingerprint,
             "split": split,
             "seq_len": seq_len,
         }
+        if applied:
+            identity["steps"] = [step.identity() for step in applied]
         return Loader(
             objects=self.objects,
             files=files,
@@ -114,6 +124,8 @@ class Dataset(Shown):
             epoch=epoch,
             epochs=epochs,
             prefetch=prefetch,
+            steps=RowSteps.of(applied, self.vocabulary()) if applied else None,
+            steps_seed=row_seed(pack.shuffle.seed, seq_len or 0, f"loader {split} {seed}"),
         )
 
     def rejected(self) -> Iterator[dict[str, Any]]:

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from pairloom.operators.errors import RecipeError
 from pairloom.pipeline.dataset.stream import RowStream
+from pairloom.pipeline.steps import RowSteps
 from pairloom.pipeline.store.files import StoredFile, open_arrow
 from pairloom.pipeline.store.objects import Objects
 
@@ -41,6 +42,8 @@ class Loader:
         epoch: int,
         epochs: int | None,
         prefetch: int,
+        steps: RowSteps | None = None,
+        steps_seed: int = 0,
     ) -> None:
         if batch_size < 1 or world_size < 1 or not 0 <= rank < world_size or prefetch < 0:
             raise RecipeError(
@@ -62,6 +65,8 @@ class Loader:
             world_size=world_size,
             seed=seed,
             prefetch=prefetch,
+            steps=steps,
+            steps_seed=steps_seed,
         )
         if self.rows == 0:
             raise RecipeError(f"there are no rows in split {identity['split']!r}")

@@ -22,6 +22,7 @@ import pyarrow as pa
 
 from pairloom.operators.selection.epochs import Epoch, epoch_order
 from pairloom.pipeline.dataset.blocks import RowFile, open_rows
+from pairloom.pipeline.steps import RowSteps
 from pairloom.pipeline.store.files import StoredFile
 from pairloom.pipeline.store.objects import Objects
 
@@ -68,6 +69,8 @@ class RowStream:
     world_size: int
     seed: int | None
     prefetch: int
+    steps: RowSteps | None = None  # what is applied anew in each epoch
+    steps_seed: int = 0
 
     @property
     def rows(self) -> int:
@@ -109,7 +112,18 @@ class RowStream:
                 after, pieces = ahead.popleft()
                 for passed in [key for key in held if key < pieces[0].key]:
                     del held[passed]
-                yield after, _one([held[p.key][0].result().slice(p.start, p.stop - p.start) for p in pieces])
+                rows = _one([held[p.key][0].result().slice(p.start, p.stop - p.start) for p in pieces])
+                yield after, rows if self.steps is None else self._with_steps(rows, after, self.steps)
+
+    def _with_steps(self, rows: pa.RecordBatch, after: int, steps: RowSteps) -> pa.RecordBatch:
+        """The rank's rows of the step that ends at a place, epoch by epoch, with what steps make of them."""
+        first, at, parts = after - self.step + self.rank * self.batch_size, 0, []
+        while at < len(rows):
+            epoch, row = divmod(first + at, self.rows)
+            part = rows.slice(at, min(len(rows) - at, self.rows - row))
+            parts.append(steps.apply(part, self.steps_seed, epoch, row))
+            at += len(part)
+        return _one(parts)
 
     def _steps(
         self, place: int, end: int | None, every: int, blocks: "_Blocks"

@@ -14,6 +14,7 @@ from pairloom.pipeline.inputs.slices import InputFile
 from pairloom.pipeline.inputs.storage import resolve
 from pairloom.pipeline.inputs.units import Unit, plan_units, shaping_of
 from pairloom.pipeline.recipe import CorpusSource, Cut, Recipe, VocabularyChoice
+from pairloom.pipeline.recipe.special import missing_special_tokens
 from pairloom.pipeline.stages import stages
 from pairloom.pipeline.store.manifest import Manifest
 
@@ -158,12 +159,8 @@ def _given_vocabulary(
         raise
     except (OSError, ValueError, PairloomError) as error:
         raise RecipeError(f"vocabulary.{key}: cannot read {path}: {error}") from error
-    for token in (*recipe.tokenize.prepend, *recipe.tokenize.append, recipe.pack.pad):
-        if token is not None and token not in vocabulary.special_tokens:
-            has = ", ".join(vocabulary.special_tokens[:10]) or "none"
-            raise RecipeError(
-                f"{token} is used in tokenize or pack, but {path} has no such special token (it has {has})"
-            )
+    if (missing := missing_special_tokens(recipe, vocabulary.special_tokens, path)) is not None:
+        raise RecipeError(missing)
     return vocabulary, data
 
 

@@ -1,11 +1,19 @@
 """What surrounds the tokens of a document, in which order documents come, and how rows are filled with them."""
 
-from typing import Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from pairloom.operators.pack import widths
 from pairloom.pipeline.recipe.section import Section
+from pairloom.pipeline.recipe.steps import step_key
+
+if TYPE_CHECKING:
+    from pairloom.operators.layouts import RowStep
+    from pairloom.operators.transforms import TokenStep
+else:
+    # Importing the classes would load kernels; who reads a step makes sure that it is one.
+    RowStep = TokenStep = Any
 
 __all__ = ["Pack", "Shuffle", "Tokenize"]
 
@@ -66,6 +74,13 @@ class Pack(Section):
         default="none", description="exact: of documents with the same tokens the first is kept"
     )
 
+    steps: tuple[Annotated[TokenStep, *step_key("pairloom.operators.transforms:TRANSFORMS")], ...] = Field(
+        default=(), description="token steps, applied to documents before rows are planned"
+    )
+    rows: tuple[Annotated[RowStep, *step_key("pairloom.operators.layouts:LAYOUTS")], ...] = Field(
+        default=(), description="row steps, stored (when: pack) or applied by the loader (when: load)"
+    )
+
     @model_validator(mode="after")
     def _possible(self) -> "Pack":
         if self.strategy == "concat" and self.overflow != "split":
@@ -76,7 +91,36 @@ class Pack(Section):
             widths(self.seq_len, self.smallest_bucket)
         elif self.min_bucket is not None:
             raise ValueError(f"min_bucket belongs to strategy buckets, and the strategy is {self.strategy}")
+        self._check_columns()
         return self
+
+    def _check_columns(self) -> None:
+        """Two steps cannot give one column."""
+        giver: dict[str, str] = {}
+        steps: tuple[TokenStep | RowStep, ...] = (*self.steps, *self.rows)
+        for step in steps:
+            for column in step.columns:
+                if column.name in giver:
+                    raise ValueError(
+                        f"{giver[column.name]} and {step.name} both give the column {column.name}: keep one of them"
+                    )
+                giver[column.name] = step.name
+
+    @model_serializer(mode="wrap")
+    def _as_given(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Steps are left out where there are none: what is hashed is what it was before there were any."""
+        data: dict[str, Any] = handler(self)
+        return {key: value for key, value in data.items() if key not in ("steps", "rows") or value}
+
+    @property
+    def stored_rows(self) -> tuple[RowStep, ...]:
+        """The row steps that are applied as rows are packed."""
+        return tuple(step for step in self.rows if step.when == "pack")
+
+    @property
+    def loaded_rows(self) -> tuple[RowStep, ...]:
+        """The row steps that the loader applies."""
+        return tuple(step for step in self.rows if step.when == "load")
 
     @property
     def smallest_bucket(self) -> int:

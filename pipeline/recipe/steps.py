@@ -8,6 +8,7 @@ A step is the class that a registry has for the name; its fields are the keys, a
 import dataclasses
 import difflib
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Annotated, Any, get_type_hints
 
 from pydantic import PlainSerializer, PlainValidator, TypeAdapter, ValidationError, WithJsonSchema
@@ -16,7 +17,7 @@ from pairloom.operators.documents import DOCUMENT_STEPS, DocumentStep
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.registry import Registry
 
-__all__ = ["DocumentStepKey", "MisplacedError", "read_step", "write_step"]
+__all__ = ["DocumentStepKey", "MisplacedError", "read_step", "step_key", "write_step"]
 
 
 class MisplacedError(ValueError):
@@ -69,7 +70,10 @@ def _made(step: type[Any], name: str, given: dict[str, Any]) -> Any:
         try:
             values[key] = TypeAdapter(hints[key]).validate_python(value)
         except ValidationError as error:
-            raise MisplacedError(error.errors()[0]["msg"], name, key) from error
+            # Of a key that may be several things, what is nearest to being right.
+            nearest = max(error.errors(), key=lambda problem: len(problem["loc"]))
+            inside = f"{nearest['loc'][-1]}: " if len(nearest["loc"]) > 1 else ""
+            raise MisplacedError(inside + nearest["msg"], name, key) from error
     try:
         return step(**values)
     except ValueError as error:
@@ -81,6 +85,17 @@ def write_step(step: Any) -> dict[str, Any]:
     """A step as a recipe writes it, with every key."""
     keys = {one.name: getattr(step, one.name) for one in dataclasses.fields(step)}
     return {step.name: TypeAdapter(dict[str, Any]).dump_python(keys, mode="json")}
+
+
+def step_key(registry: str) -> tuple[PlainValidator, PlainSerializer, WithJsonSchema]:
+    """What reads and writes a step in a recipe; its registry, "module:NAME", is imported when there is a step."""
+    module, _, name = registry.partition(":")
+
+    def read(value: object) -> Any:
+        return read_step(getattr(import_module(module), name), value)
+
+    schema = {"type": "object", "minProperties": 1, "maxProperties": 1}
+    return PlainValidator(read), PlainSerializer(write_step), WithJsonSchema(schema)
 
 
 def _document_step(value: object) -> Any:

@@ -12,6 +12,7 @@ from pairloom.pipeline.recipe.corpus import CorpusSource, Mixture
 from pairloom.pipeline.recipe.drift import Retokenize
 from pairloom.pipeline.recipe.rows import Pack, Tokenize
 from pairloom.pipeline.recipe.section import Section
+from pairloom.pipeline.recipe.special import missing_special_tokens
 from pairloom.pipeline.recipe.vocabulary import VocabularyChoice
 
 __all__ = ["Execution", "Recipe"]
@@ -57,15 +58,9 @@ class Recipe(Section):
         if self.vocabulary.weights:
             self.count_weights()
         if self.vocabulary.from_ is None and self.vocabulary.extend is None:
-            wanted = {
-                *self.tokenize.prepend,
-                *self.tokenize.append,
-                *([self.pack.pad] if self.pack.pad else []),
-            }
-            if missing := sorted(wanted - set(self.vocabulary.special_tokens)):
-                raise ValueError(
-                    f"{', '.join(missing)} is used in tokenize or pack but is not in vocabulary.special_tokens"
-                )
+            missing = missing_special_tokens(self, self.vocabulary.special_tokens)
+            if missing is not None:
+                raise ValueError(missing)
         return self
 
     @property

@@ -9,7 +9,6 @@ keeps its files.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +19,7 @@ from pairloom.operators.tokens import TokenBatch
 from pairloom.pipeline.flow.attempt import Attempt, UnitTask
 from pairloom.pipeline.stages.pack.cost import carry_memory
 from pairloom.pipeline.stages.pack.rows import RowSettings, write_rows
+from pairloom.pipeline.steps import RowSteps
 from pairloom.pipeline.store.files import StoredFile, open_arrow
 
 __all__ = ["CarryTask", "carry_tasks", "write_leftover"]
@@ -52,7 +52,7 @@ class CarryTask(UnitTask):
         """The leftovers, and a batch of rows."""
         return carry_memory(sum(file.bytes for file in self.leftovers))
 
-    def work(self, attempt: Attempt, shared: Any) -> None:
+    def work(self, attempt: Attempt, shared: RowSteps) -> None:
         """Read, plan, write."""
         tables, sources = [], ()
         for stored in self.leftovers:
@@ -63,9 +63,10 @@ class CarryTask(UnitTask):
         table = pa.concat_tables(tables)
         pieces, columns = TokenBatch.of_table(table), columns_of(table.schema)
         (plan,) = self.settings.plans(pieces.length, "split")
-        plan = self.settings.shuffled(plan, f"{self.split} carry {self.number}")
-        first = table.column(OFFSET).to_numpy()
-        write_rows(attempt, plan, pieces, columns, self.settings, self.split, sources, first=first)
+        where, first = f"{self.split} carry {self.number}", table.column(OFFSET).to_numpy()
+        write_rows(
+            attempt, plan, pieces, columns, self.settings, self.split, sources, shared, where, first=first
+        )
         attempt.facts = {
             "splits": plan.splits,
             "repeated_tokens": plan.repeated_tokens,

@@ -12,6 +12,9 @@ from pairloom.pipeline.forecast.sizes import Sizes
 from pairloom.pipeline.stages.exchange.cost import REGROUP_BYTES, exchange_memory, regroup_memory
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pairloom.operators.transforms import TokenStep
     from pairloom.pipeline.flow.plan import Plan
 
 __all__ = ["Packing", "carry_memory", "cost", "pack_memory"]
@@ -21,9 +24,13 @@ __all__ = ["Packing", "carry_memory", "cost", "pack_memory"]
 RATE = 45e6
 
 
-def pack_memory(size: int, documents: int) -> int:
-    """Bytes for a partition with tokens of a size: as it is read, the plan, and a batch of rows."""
-    return 300_000_000 + 5 * size // 2 + 200 * documents
+def pack_memory(size: int, documents: int, steps: "Sequence[TokenStep]" = (), width: int = 2) -> int:
+    """Bytes for a partition with tokens of a size: as it is read, the plan, a batch of rows, and what steps need.
+
+    `width` is that of a token, in bytes.
+    """
+    needed = sum(step.need(size // width, width) for step in steps)
+    return 300_000_000 + 5 * size // 2 + 200 * documents + needed
 
 
 def carry_memory(size: int) -> int:
@@ -112,7 +119,7 @@ def cost(plan: "Plan") -> Cost:
     documents = sizes.documents * sizes.taken // max(1, sizes.tokens)
     memory = max(
         exchange_memory(int(share * tokens), int(share * documents) if plan.recipe.selects else 0),
-        pack_memory(packing.rows, documents // packing.files),
+        pack_memory(packing.rows, documents // packing.files, plan.recipe.pack.steps, sizes.width),
         regroup_memory(taken // tasks) if tasks else 0,
     )
     again = taken if tasks else 0

@@ -1,5 +1,6 @@
 """Packed rows as files: what they look like, and how they are written."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -9,24 +10,30 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pairloom.operators.kernels.hashing import hash_bytes
+from pairloom.operators.layouts import RowStep
 from pairloom.operators.pack import PackPlan, decompose, gather_column, pack
 from pairloom.operators.schema import (
     DOCUMENT,
     INPUT_IDS,
+    METADATA,
     OFFSET,
     PAD_ID,
+    ROW_SEED,
     SEGMENT_LENGTHS,
     SOURCES,
     Column,
     columns_of,
+    file_facts,
     row_schema,
 )
 from pairloom.operators.selection.order import permutation
 from pairloom.operators.tokens import TokenBatch
+from pairloom.operators.transforms import TokenStep
 from pairloom.pipeline.dataset.stream import rows_a_block
 from pairloom.pipeline.flow.attempt import Attempt
 from pairloom.pipeline.identity import FORMAT_VERSION
 from pairloom.pipeline.phases import in_phase
+from pairloom.pipeline.steps import RowSteps, row_seed
 
 __all__ = ["RowSettings", "write_rows"]
 
@@ -44,10 +51,14 @@ class RowSettings:
     pad_id: int
     mode: str  # of the shuffle
     seed: int
+    steps: tuple[TokenStep, ...] = ()
+    rows: tuple[RowStep, ...] = ()  # those that are stored
 
     def identity(self) -> dict[str, Any]:
-        """Everything, for a unit's id."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        """Everything, for a unit's id; steps where there are any."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        steps = {name: [step.identity() for step in values.pop(name)] for name in ("steps", "rows")}
+        return values | {name: some for name, some in steps.items() if some}
 
     def plans(self, lengths: npt.NDArray[np.int64], overflow: str | None = None) -> tuple[PackPlan, ...]:
         """Rows for documents of the given lengths: a plan for each length that rows have."""
@@ -95,21 +106,46 @@ def write_rows(
     settings: RowSettings,
     split: str,
     sources: Sequence[str],
+    steps: RowSteps,
+    where: str,
     *,
     first: npt.NDArray[np.int64] | None = None,
 ) -> None:
-    """Write the rows of a plan, in its order, with these columns of the documents.
+    """Write the rows of a plan, shuffled, with these columns of the documents and what row steps make of them.
 
-    `sources` are the names of the recipe's sources up to the last that may be in them; `first` says from which token of
-    theirs on we have the documents, if not the first.
+    `sources` are the names of the recipe's sources up to the last that may be in them; `where` says which rows these are;
+    `first` says from which token of theirs on we have the documents, if not the first.
     """
+    plan = settings.shuffled(plan, where)
     schema = settings.schema(columns, plan.seq_len, split, sources)
+    batches = _batches(plan, documents, first, schema)
+    if steps.steps:
+        seed = row_seed(settings.seed, plan.seq_len, where)
+        schema, batches = _with_steps(schema, batches, steps, seed)
     with attempt.arrow(split, schema, name="rows.arrow") as writer:
-        for rows in in_phase("gather", _batches(plan, documents, first, schema)):
+        for rows in in_phase("gather", batches):
             writer.write(rows)
         writer.facts.update(
             seq_len=plan.seq_len, tokens=plan.tokens, padding=plan.padding, segments=len(plan.length)
         )
+
+
+def _with_steps(
+    schema: pa.Schema, batches: Iterator[pa.RecordBatch], steps: RowSteps, seed: int
+) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    """Rows that steps are applied to, and their schema, which says by which seed."""
+    facts = json.dumps(file_facts(schema) | {ROW_SEED: seed}, sort_keys=True)
+    none = schema.empty_table().to_batches() or [pa.RecordBatch.from_pylist([], schema=schema)]
+    after = steps.apply(none[0], seed, 0, 0).schema.with_metadata({METADATA: facts.encode()})
+
+    def applied() -> Iterator[pa.RecordBatch]:
+        first = 0
+        for rows in batches:
+            found = steps.apply(rows, seed, 0, first)
+            yield pa.RecordBatch.from_arrays(found.columns, schema=after)
+            first += len(rows)
+
+    return after, applied()
 
 
 def _batches(

@@ -35,13 +35,16 @@ class Pack(Stage):
         return True
 
     def key(self, asked: "Asked", before: Mapping[str, str]) -> str:
-        """The tokens, how rows are made of them, and the mixture."""
+        """The tokens, how rows are made of them, steps included, and the mixture.
+
+        What the loader applies changes no row, and yet a generation says so: its recipe is what the loader goes by.
+        """
         recipe = asked.recipe
         sources = [source.model_dump(include={"weight", "epochs", "tokens"}) for source in recipe.corpus]
         mixture = {"sources": sources, "mixture": recipe.mixture.model_dump()} if recipe.mixes else None
-        return fingerprint(
-            {"tokenize": before["tokenize"], "pack": recipe.pack.model_dump(), "mixture": mixture}
-        )
+        rows = {"tokenize": before["tokenize"], "pack": recipe.pack.model_dump(), "mixture": mixture}
+        steps = [[step.identity() for step in some] for some in (recipe.pack.steps, recipe.pack.rows)]
+        return fingerprint(rows | {"steps": steps} if any(steps) else rows)
 
     def cost(self, plan: "Plan", cluster: "Cluster") -> "Cost":
         """Every shard once, then every packed file."""
@@ -81,6 +84,8 @@ class Pack(Stage):
         files = f"{pack['files']:,} file{'' if pack['files'] == 1 else 's'}"
         upto = "up to " if pack["by_buckets"] else ""
         yield "rows", f"{pack['rows']:,} of {upto}{pack['seq_len']:,} tokens ({splits}) in {files}"
+        if "added_tokens" in pack:
+            yield "steps", f"{pack['added_tokens']:,} tokens added, {pack['removed_tokens']:,} removed"
         for split, fact in pack["splits_of"].items():
             packed = (
                 f"{fact['padding_share']:.3%} padding, {fact['documents_per_row']:.2f} documents a row, "

@@ -29,16 +29,30 @@ from pairloom.pipeline.stages.pack.carry import carry_tasks, write_leftover
 from pairloom.pipeline.stages.pack.cost import pack_memory
 from pairloom.pipeline.stages.pack.rows import RowSettings, write_rows
 from pairloom.pipeline.stages.select.mixed import selections, taken
+from pairloom.pipeline.steps import DocumentSteps, RowSteps
 from pairloom.pipeline.store.files import StoredFile
 from pairloom.pipeline.store.manifest import SourceRecord, StageRecord
 from pairloom.pipeline.store.receipts import Ledger, Receipt
 
-__all__ = ["PackTask", "pack_rows"]
+__all__ = ["PackShared", "PackTask", "pack_rows"]
+
+# What receipts count, and what those of recipes with token steps count beside it.
+COUNTED = ("splits", "truncated_tokens", "dropped_tokens", "dropped_documents", "repeated_tokens")
+CHANGED = ("added_tokens", "removed_tokens")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PackShared:
+    """What all tasks share: the exchange files, in groups, and the steps with what they know of the vocabulary."""
+
+    groups: tuple[Exchanged, ...]
+    documents: DocumentSteps
+    rows: RowSteps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackTask(UnitTask):
-    """Pack one partition: the documents that exchange files have for it. The tasks share those files.
+    """Pack one partition: the documents that exchange files have for it.
 
     The unit depends on the split, the number of the partition in it and the documents: not on the rest of the corpus.
     """
@@ -72,11 +86,11 @@ class PackTask(UnitTask):
     def need(self) -> int:
         """The partition as it is read, the plan, and a batch of rows."""
         documents, tokens, _ = self.documents
-        return pack_memory(tokens * self.width, documents)
+        return pack_memory(tokens * self.width, documents, self.settings.steps, self.width)
 
-    def work(self, attempt: Attempt, shared: tuple[Exchanged, ...]) -> None:
-        """Read, order, plan, write."""
-        exchanged = shared[self.group]
+    def work(self, attempt: Attempt, shared: PackShared) -> None:
+        """Read, order, apply steps, plan, write."""
+        exchanged = shared.groups[self.group]
         if (there := exchanged.total(self.batch)) != self.documents:
             raise CorruptionError(
                 f"{self.label}: exchange files have {there}, and the index of the corpus says {self.documents}: a token "
@@ -85,11 +99,16 @@ class PackTask(UnitTask):
         found = exchanged.read(attempt.objects, self.batch)
         with phase("sort"):
             found = found.ordered()
-        documents = found.documents
+        documents, columns, changed = found.documents, found.columns, {}
+        if self.settings.steps:
+            with phase("encode"):
+                made = shared.documents.apply(documents)
+            documents, changed = made.batch, {"added_tokens": made.added, "removed_tokens": made.removed}
+            columns = (*columns, *(column for step in self.settings.steps for column in step.columns))
         with phase("sort"):
             plans = self.settings.plans(documents.length)
         for plan in plans:
-            self._write(attempt, plan, documents, found.columns)
+            self._write(attempt, plan, documents, columns, shared.rows)
         dropped = sum(plan.dropped_documents for plan in plans)
         segments, begun = sum(len(plan.length) for plan in plans), np.zeros(len(documents), np.bool_)
         for plan in plans:
@@ -102,16 +121,20 @@ class PackTask(UnitTask):
             rejected={"dropped_by_overflow": dropped} if dropped else {},
             tokens=sum(plan.tokens for plan in plans) - facts["repeated_tokens"],
         )
-        attempt.facts = facts | {"splits": segments - int(np.count_nonzero(begun))}
+        attempt.facts = facts | changed | {"splits": segments - int(np.count_nonzero(begun))}
 
     def _write(
-        self, attempt: Attempt, plan: PackPlan, documents: TokenBatch, columns: Sequence[Column]
+        self,
+        attempt: Attempt,
+        plan: PackPlan,
+        documents: TokenBatch,
+        columns: Sequence[Column],
+        steps: RowSteps,
     ) -> None:
-        settings = self.settings
+        settings, where = self.settings, f"{self.split} {self.number}"
         full, rest = plan.parted(settings.strategy) if self.carries else (plan, None)
         if len(full):
-            full = settings.shuffled(full, f"{self.split} {self.number}")
-            write_rows(attempt, full, documents, columns, settings, self.split, self.sources)
+            write_rows(attempt, full, documents, columns, settings, self.split, self.sources, steps, where)
         if rest is not None and len(rest):
             write_leftover(attempt, rest, documents, columns, self.sources)
 
@@ -163,7 +186,12 @@ def pack_rows(job: Job) -> StageRecord:
             )
             for part, (group, batch) in enumerate(places)
         ]
-    made = _pack(job, tasks, groups, splits, settings)
+    shared = PackShared(
+        groups=groups,
+        documents=DocumentSteps.of(settings.steps, vocabulary, settings.seed),
+        rows=RowSteps.of(settings.rows, vocabulary),
+    )
+    made = _pack(job, tasks, shared, splits, settings)
     wanted = tokenized.ledger.documents_out, tokenized.ledger.tokens
     if mixed is not None:
         wanted = taken(sources, "documents"), taken(sources, "tokens")
@@ -195,13 +223,13 @@ def _task(
 
 
 def _pack(
-    job: Job, tasks: list[PackTask], groups: tuple[Exchanged, ...], splits: Splits, settings: RowSettings
+    job: Job, tasks: list[PackTask], shared: PackShared, splits: Splits, settings: RowSettings
 ) -> dict[str, list[Receipt]]:
     """Pack the partitions, and what they leave; the receipts of each split."""
     packed = job.step(
         "pack",
         tasks,
-        shared=groups,
+        shared=shared,
         sizes=[task.width * task.documents[1] for task in tasks],
         rejects_as_asked=True,
     )
@@ -217,7 +245,8 @@ def _pack(
     ]
     if carries:
         sizes = [sum(file.bytes for file in carry.leftovers) for carry in carries]
-        for carry, receipt in zip(carries, job.step("carry", carries, sizes=sizes), strict=True):
+        carried = job.step("carry", carries, shared=shared.rows, sizes=sizes)
+        for carry, receipt in zip(carries, carried, strict=True):
             made[carry.split].append(receipt)
     return made
 
@@ -225,16 +254,19 @@ def _pack(
 def _record(
     job: Job, wanted: tuple[int, int], settings: RowSettings, made: dict[str, list[Receipt]]
 ) -> StageRecord:
-    """What was made, split by split; raises CorruptionError unless it accounts for the documents and tokens `wanted`."""
-    facts = {split: _facts(split, receipts) for split, receipts in made.items()}
+    """What was made, split by split; raises CorruptionError unless it accounts for the documents and tokens `wanted`.
+
+    Tokens in, and those that steps have added, less those that they have removed, are the tokens in rows and those left out.
+    """
+    names = COUNTED + (CHANGED if settings.steps else ())
+    facts = {split: _facts(split, receipts, names) for split, receipts in made.items()}
     total = {name: sum(fact[name] for fact in facts.values()) for name in facts["train"]}
     receipts = [receipt for some in made.values() for receipt in some]
     ledger = Ledger.sum(receipt.ledger for receipt in receipts)
     tokens = ledger.tokens
-    if (
-        wanted != (ledger.documents_in, tokens + total["truncated_tokens"] + total["dropped_tokens"])
-        or total["tokens"] - total["repeated_tokens"] != tokens
-    ):
+    changed = total.get("added_tokens", 0) - total.get("removed_tokens", 0)
+    before = tokens + total["truncated_tokens"] + total["dropped_tokens"] - changed
+    if wanted != (ledger.documents_in, before) or total["tokens"] - total["repeated_tokens"] != tokens:
         raise CorruptionError(
             f"pack got {wanted[0]} documents with {wanted[1]} tokens, and made rows of "
             f"{ledger.documents_in} documents with {tokens} tokens: {total}: this is a bug"
@@ -250,13 +282,13 @@ def _record(
     )
 
 
-def _facts(split: str, receipts: Sequence[Receipt]) -> dict[str, int]:
+def _facts(split: str, receipts: Sequence[Receipt], names: Sequence[str]) -> dict[str, int]:
     """How well a split is packed. `splits` are cuts inside documents, `segments` the documents of each row, added up."""
     files = _files(receipts, split)
     out = {"rows": sum(file.rows for file in files)}
     out |= {name: sum(file.facts[name] for file in files) for name in ("tokens", "padding", "segments")}
     out["documents"] = sum(receipt.ledger.documents_out for receipt in receipts)
-    for name in ("splits", "truncated_tokens", "dropped_tokens", "dropped_documents", "repeated_tokens"):
+    for name in names:
         out[name] = sum(receipt.facts.get(name, 0) for receipt in receipts)
     return out
 
@@ -278,4 +310,6 @@ def _settings(job: Job, vocabulary: Vocabulary) -> RowSettings:
         pad_id=0 if pad is None else vocabulary.special_id(pad),
         mode=choice.shuffle.mode,
         seed=choice.shuffle.seed,
+        steps=choice.steps,
+        rows=choice.stored_rows,
     )
