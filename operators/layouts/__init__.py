@@ -100,10 +100,11 @@ def laid_out(
 
 
 def taken_back(rows: pa.RecordBatch, steps: Sequence[RowStep], tables: Sequence[Any]) -> pa.RecordBatch:
-    """Undo steps, the last first."""
+    """Undo steps, the last first. The schema's metadata stays."""
+    metadata = rows.schema.metadata
     for step, table in reversed(list(zip(steps, tables, strict=True))):
         rows = step.undo(rows, table)
-    return rows
+    return rows.replace_schema_metadata(metadata)
 
 
 def row_streams(seed: int, epoch: int, first_row: int, rows: int) -> npt.NDArray[np.uint64]:

@@ -37,6 +37,9 @@ __all__ = ["TRANSFORMS", "Prepared", "TokenStep", "document_streams", "draws", "
 class TokenStep(ABC):
     """A function of documents of tokens. Its fields are its recipe keys; a ValueError begins with the key that it is about.
 
+    What becomes of a document depends on nothing but its tokens, number and copy, the seed and the tables: never on the
+    documents beside it, which are others in a partition than in a shard.
+
     `columns` are token or document columns that it adds. `special_tokens` must be in the vocabulary. `version` changes
     whenever the same keys give other tokens.
     """

@@ -19,7 +19,14 @@ from pairloom.operators.tokens import TokenBatch
 from pairloom.operators.transforms import TokenStep, document_streams
 from pairloom.operators.transforms._fim_cuts import Infills, character_cuts, chunks_of, token_cuts
 from pairloom.operators.transforms._pieces import beside, pieced
-from pairloom.operators.transforms.kernels.fim import PLAIN, Chunks, Parts, arrange, choose_modes
+from pairloom.operators.transforms.kernels.fim import (
+    PLAIN,
+    Chunks,
+    Parts,
+    arrange,
+    choose_modes,
+    find_infilled,
+)
 
 __all__ = ["PRESETS", "FillInTheMiddle", "Sentinels", "Tables"]
 
@@ -65,7 +72,8 @@ class FillInTheMiddle(TokenStep):
 
     `split` says where text is cut: before any `character` (the parts are encoded each by itself, so that no token straddles
     a cut, as in StarCoder and Code Llama), before any `token`, or at the beginning of a `line`. The special tokens that a
-    document begins and ends with stay there, and no cut is inside of a special token. With `truncate: middle` the middle
+    document begins and ends with stay there, no cut is inside of a special token, and a document that holds a sentinel
+    already stays as it is. With `truncate: middle` the middle
     loses as many tokens at its end as the infill would else be longer than its text; a middle without so many leaves the
     text as it is.
 
@@ -145,7 +153,7 @@ class FillInTheMiddle(TokenStep):
         streams = document_streams(seed, batch)[chunks.document]
         mode = np.zeros(len(chunks.document), np.int8)
         choose_modes(streams, chunks.number, _in_53rds(self.rate), _in_53rds(self.spm_rate), mode)
-        mode[chunks.length == 0] = PLAIN
+        mode[(chunks.length == 0) | _infilled(batch, tables)[chunks.document]] = PLAIN
         if self.split == "token":
             infills = token_cuts(chunks, streams)
         else:
@@ -182,6 +190,15 @@ class FillInTheMiddle(TokenStep):
         stop[~infill, 0] = batch.length[~infill]
         owner = np.repeat(np.arange(len(batch)), 5)
         return pieced(batch, batch, owner, owner, start.reshape(-1), (stop - start).reshape(-1))
+
+
+def _infilled(batch: TokenBatch, tables: Tables) -> npt.NDArray[np.bool_]:
+    """Which documents hold a sentinel already."""
+    sentinel, found = np.zeros(len(tables.special), np.bool_), np.zeros(len(batch), np.bool_)
+    sentinel[tables.sentinels] = True
+    ids = batch.columns[INPUT_IDS]
+    find_infilled(ids.start, batch.length, ids.dtype.itemsize, sentinel, found)
+    return found
 
 
 def _in_53rds(share: float) -> np.uint64:

@@ -19,6 +19,7 @@ from pairloom.pipeline.stages.select.copies import taken_counts
 from pairloom.pipeline.stages.select.duplicates import read_duplicates
 from pairloom.pipeline.stages.select.mixed import selections
 from pairloom.pipeline.stages.tokenize.shards import PlacedShard, placed_shards
+from pairloom.pipeline.steps import DocumentSteps, RowSteps
 from pairloom.pipeline.store.files import read_batches
 from pairloom.pipeline.store.receipts import Receipt, find_receipt
 
@@ -52,8 +53,8 @@ class Expected(NamedTuple):
     """What the rows must hold of a record batch of a shard.
 
     `ids` are all that the shard's batch holds. `documents` are those that the recipe takes, as often as it takes them, with
-    their source; of each the first `kept` tokens (int64) are in rows. `held_out` says of each whether it is for validation.
-    `counts` are those of SourceRecord.
+    their source, after all token steps; of each the first `kept` tokens (int64) are in rows. `held_out` says of each whether
+    it is for validation. `counts` are those of SourceRecord. Steps have added and removed so many tokens.
     """
 
     shard: PlacedShard
@@ -62,10 +63,15 @@ class Expected(NamedTuple):
     kept: npt.NDArray[np.int64]
     held_out: npt.NDArray[np.bool_]
     counts: dict[str, int]
+    added: int
+    removed: int
 
 
 class Taken:
-    """How often the rows of a dataset must hold each document: once, or as its mixture and its duplicates say."""
+    """How often the rows of a dataset must hold each document, and what steps make of it.
+
+    Once, or as its mixture and its duplicates say. `steps` are what its tokens and `row_steps` what its rows went through.
+    """
 
     def __init__(self, dataset: Dataset) -> None:
         self._objects = dataset.objects
@@ -73,6 +79,14 @@ class Taken:
         self.choice = recipe.pack
         selected = dataset.manifest.stages.get("select")
         self.mixed = None if selected is None else selections(recipe, selected)
+        steps, rows = self.choice.steps, self.choice.stored_rows
+        if steps or rows:
+            vocabulary, seed = dataset.vocabulary(), self.choice.shuffle.seed
+            self.steps = DocumentSteps.of(steps, vocabulary, seed)
+            self.row_steps = RowSteps.of(rows, vocabulary)
+        else:
+            self.steps = DocumentSteps(steps=(), tables=(), seed=0)
+            self.row_steps = RowSteps(steps=(), tables=())
 
     def duplicates(self, shard: PlacedShard) -> npt.NDArray[np.int64]:
         """The places in the corpus of the documents of a shard that are left out as duplicates."""
@@ -136,9 +150,10 @@ def shard_segments(dataset: Dataset, taken: Taken) -> Iterator[Expected]:
             index, copy = expanded(copies)
             documents = TokenBatch.of_table(batch, shard.numbers(batch)).take(index).with_copies(copy)
             documents = documents.with_documents({SOURCE: np.full(len(index), source, np.uint16)})
-            kept = kept_lengths(documents.length, choice.seq_len, choice.overflow)
+            made = taken.steps.apply(documents)
+            kept = kept_lengths(made.batch.length, choice.seq_len, choice.overflow)
             counts = taken_counts(lengths, held_out, duplicate, copies)
-            yield Expected(shard, ids, documents, kept, held_out[index], counts)
+            yield Expected(shard, ids, made.batch, kept, held_out[index], counts, made.added, made.removed)
 
 
 def without_repeats(all_of_them: Segments, singles: npt.NDArray[np.int64]) -> tuple[Segments, int]:

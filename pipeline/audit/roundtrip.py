@@ -22,7 +22,9 @@ from pairloom.operators.kernels.hashing import hash_bytes
 from pairloom.operators.pack import kept_lengths
 from pairloom.operators.schema import INPUT_IDS, ROW, SLICE
 from pairloom.operators.text.normalize import normalize
+from pairloom.operators.tokens import TokenBatch
 from pairloom.pipeline.audit.expected import Taken, flat, segments, shards
+from pairloom.pipeline.audit.rows import plain_rows
 from pairloom.pipeline.audit.verify import Proof
 from pairloom.pipeline.dataset.dataset import Dataset
 from pairloom.pipeline.inputs.intake import Intake
@@ -54,12 +56,13 @@ def round_trip(
     order = sorted(made, key=lambda shard: hash_bytes(shard.receipt.unit.encode(), seed))
     chosen = {shard.receipt.unit for shard in order[:sample]}
     recipe, vocabulary = Recipe.model_validate(dataset.manifest.recipe), dataset.vocabulary()
-    tasks = _tasks(dataset, recipe, vocabulary)
+    tasks, taken = _tasks(dataset, recipe, vocabulary), Taken(dataset)
     for shard in made:
         if not everything and shard.receipt.unit not in chosen:
             continue
         say(f"round trip of {shard.receipt.slices[0][0]}")
-        _Unit(dataset, recipe, vocabulary, tasks, shard).check(proof, rows=shard.receipt.unit in chosen)
+        unit = _Unit(dataset, recipe, vocabulary, tasks, shard, taken)
+        unit.check(proof, rows=shard.receipt.unit in chosen)
 
 
 def _tasks(dataset: Dataset, recipe: Recipe, vocabulary: Vocabulary) -> dict[str, TokenizeTask]:
@@ -89,9 +92,10 @@ class _Unit:
         vocabulary: Vocabulary,
         tasks: dict[str, TokenizeTask],
         shard: PlacedShard,
+        taken: Taken,
     ) -> None:
         self._dataset, self._recipe, self._vocabulary, self._shard = dataset, recipe, vocabulary, shard
-        self._task = tasks[shard.receipt.unit]
+        self._task, self._taken = tasks[shard.receipt.unit], taken
         self._uri = dataset.objects.uri(shard.stored.path)
 
     def check(self, proof: Proof, *, rows: bool) -> None:
@@ -118,9 +122,8 @@ class _Unit:
             proof.source_documents += len(texts)
             if packed is not None:
                 lists, complete = packed
-                _, _, full = flat(ids)
                 kept = lists.slice(done, len(part))
-                whole = np.flatnonzero(complete[done : done + len(part)] & (flat(kept)[2] == full))
+                whole = np.flatnonzero(complete[done : done + len(part)])
                 pick = pa.array(whole)
                 what = f"packed rows of {self._dataset.objects.root}, document"
                 proof.row_bytes += self._compare(texts.take(pick), kept.take(pick), done, what)
@@ -178,21 +181,28 @@ class _Unit:
         return out
 
     def _packed(self, shard: pa.RecordBatch) -> tuple[pa.LargeListArray, npt.NDArray[np.bool_]]:
-        """What the rows hold of each document of the shard, and whether its number is its own and it is taken."""
-        numbers = self._shard.numbers(shard)
-        values, starts, lengths = flat(shard.column(INPUT_IDS))
+        """What the rows hold of each document of the shard, with steps undone, and whether that is the whole document.
+
+        It is not where its number is not its own, where it is not taken, and where steps cannot be undone.
+        """
+        numbers, taken = self._shard.numbers(shard), self._taken
+        documents = TokenBatch.of_table(shard, numbers)
+        made = taken.steps.apply(documents).batch
+        values, lengths = made.flat(INPUT_IDS), made.length
+        starts = np.cumsum(lengths) - lengths
         choice = self._recipe.pack
         kept = kept_lengths(lengths, self._dataset.manifest.stage("pack").facts["seq_len"], choice.overflow)
-        taken = Taken(self._dataset)
         _, _, copies = taken.splits(self._shard, shard, taken.duplicates(self._shard))
         unique, index, count = np.unique(numbers, return_index=True, return_counts=True)
         count[self._elsewhere(unique)] += 1
         own = np.zeros(len(numbers), np.bool_)
         own[index[count == 1]] = True
+        if taken.steps.steps:  # which make another document of each copy
+            own &= copies <= 1
         begins = np.zeros(len(numbers) + 1, np.int64)
         np.cumsum(np.where(own, kept, 0), out=begins[1:])
         out, seen = np.zeros(begins[-1], values.dtype), np.zeros(begins[-1], np.int32)
-        for path, row, tokens, length, document, offset in self._segments(unique[count == 1]):
+        for path, row, tokens, length, document, offset in self._segments(unique[own[index]]):
             at = index[np.searchsorted(unique, document)]
             for s in range(len(at)):
                 place = begins[at[s]] + offset[s]
@@ -219,7 +229,35 @@ class _Unit:
                 f"document {numbers[at_fault]} of {self._task.label}: its token {wrong[0] - begins[at_fault]} is "
                 f"{seen[wrong[0]]} times in rows, the recipe takes it {copies[at_fault]} times"
             )
-        return pa.LargeListArray.from_arrays(pa.array(begins), pa.array(out)), own & (copies > 0)
+        lists = pa.LargeListArray.from_arrays(pa.array(begins), pa.array(out))
+        whole = own & (copies > 0) & (kept == lengths)
+        return self._undone(documents, made, lists, whole) if taken.steps.steps else (lists, whole)
+
+    def _undone(
+        self,
+        documents: TokenBatch,
+        made: TokenBatch,
+        lists: pa.LargeListArray,
+        whole: npt.NDArray[np.bool_],
+    ) -> tuple[pa.LargeListArray, npt.NDArray[np.bool_]]:
+        """What rows hold, with steps undone, and which documents that is the whole of.
+
+        A document that steps have left as it was is not undone. One whose text spells special tokens, if these are parsed,
+        may look like what a step makes, and is left to the comparison of its tokens.
+        """
+        keys = np.zeros(len(documents), np.uint64)
+        same = documents.fingerprints(keys)[:, 0] == made.fingerprints(keys)[:, 0]
+        back = self._taken.steps.undo(TokenBatch.of({INPUT_IDS: lists}, number=documents.number))
+        if back is None:
+            return lists, whole & same
+        if self._task.special_tokens_in_text == "parse":
+            special = np.isin(documents.flat(INPUT_IDS), list(self._vocabulary.special_ids))
+            count = np.add.reduceat(np.append(special, False), np.cumsum(documents.length) - documents.length)
+            count = np.where(documents.length > 0, count, 0)
+            whole = whole & (same | (count == len(self._task.prepend) + len(self._task.append)))
+        both = TokenBatch.of({INPUT_IDS: pa.chunked_array([lists, back.gathered(INPUT_IDS)])})
+        chosen = np.arange(len(same)) + np.where(same, 0, len(same))
+        return both.take(chosen).gathered(INPUT_IDS), whole
 
     def _elsewhere(self, unique: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
         """Which of these numbers documents of other shards have too: documents with one id cannot be told apart in rows."""
@@ -236,14 +274,11 @@ class _Unit:
         tuple[str, npt.NDArray[Any], Sequence[Any], npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]
     ]:
         """The segments of the wanted documents, batch by batch of the packed files."""
-        for stored in self._dataset.manifest.stage("pack").files:
-            first = 0
-            for batch in read_batches(self._dataset.objects, stored):
-                row, (start, length, document, offset, _) = segments(batch)
-                hits = np.flatnonzero(np.isin(document, wanted))
-                if len(hits):
-                    values = batch.column(INPUT_IDS).flatten().to_numpy()
-                    pieces = [values[a : a + n] for a, n in zip(start[hits], length[hits], strict=True)]
-                    path = self._dataset.objects.uri(stored.path)
-                    yield path, first + row[hits], pieces, length[hits], document[hits], offset[hits]
-                first += batch.num_rows
+        for stored, first, batch in plain_rows(self._dataset, self._taken.row_steps):
+            row, (start, length, document, offset, _) = segments(batch)
+            hits = np.flatnonzero(np.isin(document, wanted))
+            if len(hits):
+                values = batch.column(INPUT_IDS).flatten().to_numpy()
+                pieces = [values[a : a + n] for a, n in zip(start[hits], length[hits], strict=True)]
+                path = self._dataset.objects.uri(stored.path)
+                yield path, first + row[hits], pieces, length[hits], document[hits], offset[hits]

@@ -13,7 +13,7 @@ CorruptionError with the file, and the row where there is one.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -46,11 +46,12 @@ from pairloom.pipeline.audit.expected import (
     shard_segments,
     without_repeats,
 )
+from pairloom.pipeline.audit.rows import plain_rows
 from pairloom.pipeline.dataset.dataset import Dataset
 from pairloom.pipeline.flow.stage import check_filed
 from pairloom.pipeline.stages import STAGES
 from pairloom.pipeline.stages.select.mixed import TAKEN
-from pairloom.pipeline.store.files import StoredFile, check_stored, open_arrow, read_batches
+from pairloom.pipeline.store.files import StoredFile, check_stored, open_arrow
 from pairloom.pipeline.store.receipts import Ledger
 
 __all__ = ["Proof", "verify"]
@@ -73,6 +74,8 @@ class Proof(Shown):
     taken_tokens: int = 0
     rows: int = 0
     left_out_tokens: int = 0
+    added_tokens: int = 0
+    removed_tokens: int = 0
     source_units: int = 0
     source_documents: int = 0
     source_bytes: int = 0
@@ -112,7 +115,8 @@ def verify(dataset: Dataset, say: Callable[[str], None] = lambda _: None) -> Pro
             )
         if "pack" in stages and "tokenize" in stages:
             say("rows")
-            _Tokens(dataset=dataset, taken=Taken(dataset), columns=_columns(dataset)).check(vocabulary, proof)
+            taken = Taken(dataset)
+            _Tokens(dataset=dataset, taken=taken, columns=_columns(dataset, taken)).check(vocabulary, proof)
     return proof
 
 
@@ -193,7 +197,7 @@ class _Tokens:
         """Raise CorruptionError unless every token is in the rows of its split exactly as often as it must be."""
         record = self.dataset.manifest.stage("pack")
         expected, found = np.zeros((2, BUCKETS), np.uint64), np.zeros((2, BUCKETS), np.uint64)
-        left_out = repeated = 0
+        left_out = repeated = added = removed = 0
         counts: dict[str, Counter[str]] = {}
         for one in shard_segments(self.dataset, self.taken):
             _check_ids(self.dataset, one.shard.stored, one.ids, len(vocabulary))
@@ -201,8 +205,9 @@ class _Tokens:
             for side in (0, 1):
                 self._tally_documents(expected[side], one, np.flatnonzero(one.held_out == side))
             left_out += int((one.documents.length - one.kept).sum())
+            added, removed = added + one.added, removed + one.removed
             counts.setdefault(one.shard.source, Counter()).update(one.counts)
-        for stored, first, batch in _batches(self.dataset):
+        for stored, first, batch in plain_rows(self.dataset, self.taken.row_steps):
             _check_ids(self.dataset, stored, batch.column(INPUT_IDS).flatten().to_numpy(), len(vocabulary))
             _check_rows(self.dataset, stored, batch, first)
             once, again = self._once(batch)
@@ -217,7 +222,14 @@ class _Tokens:
                 f"{left_out} tokens are left out and {repeated} repeated, but {counted[0]} were counted as truncated, "
                 f"{counted[1]} as dropped and {counted[2]} as repeated"
             )
+        counted = [record.facts.get(name, 0) for name in ("added_tokens", "removed_tokens")]
+        if [added, removed] != counted:
+            raise CorruptionError(
+                f"steps add {added} tokens and remove {removed}, but {counted[0]} were counted as added and {counted[1]} as "
+                "removed"
+            )
         proof.left_out_tokens = left_out
+        proof.added_tokens, proof.removed_tokens = added, removed
         self._check_sources(counts, proof)
         if not np.array_equal(expected, found):
             self._name(expected != found)
@@ -269,7 +281,7 @@ class _Tokens:
             number, side = one.documents.number, one.held_out.astype(np.int64)
             for i in np.flatnonzero(buckets[side, number & (BUCKETS - 1)]):
                 self._tally_documents(of(int(side[i]), int(number[i]))[0], one, np.array([i]))
-        for stored, _, batch in _batches(self.dataset):
+        for stored, _, batch in plain_rows(self.dataset, self.taken.row_steps):
             once = self._once(batch)[0]
             for i in np.flatnonzero(buckets[_side(stored), once.document & (BUCKETS - 1)]):
                 tally = of(_side(stored), int(once.document[i]))[1]
@@ -280,7 +292,7 @@ class _Tokens:
         ]
         many = len(np.union1d(*wrong))
         often = ", as often as the recipe takes it" if self.taken.mixed is not None else ""
-        for stored, first, batch in _batches(self.dataset):
+        for stored, first, batch in plain_rows(self.dataset, self.taken.row_steps):
             row, (_, _, document, _, _) = segments(batch)
             if len(hits := np.flatnonzero(np.isin(document, wrong[_side(stored)]))):
                 raise CorruptionError(
@@ -297,8 +309,8 @@ def _side(stored: StoredFile) -> int:
     return int(stored.role == "validation")
 
 
-def _columns(dataset: Dataset) -> tuple[Column, ...]:
-    """What the rows have of what documents have. Rows of early versions have no source.
+def _columns(dataset: Dataset, taken: Taken) -> tuple[Column, ...]:
+    """What the rows have of what documents have, after token steps. Rows of early versions have no source.
 
     Raises CorruptionError for a column of token shards that rows have not.
     """
@@ -309,17 +321,9 @@ def _columns(dataset: Dataset) -> tuple[Column, ...]:
             with open_arrow(dataset.objects, file) as reader:
                 there[stage] = columns_of(reader.schema)
     wanted, rows = {column.name for column in there["tokenize"]}, there.get("pack", ())
+    wanted |= {column.name for step in taken.steps.steps for column in step.columns}
     if rows and (missing := wanted - {column.name for column in rows}):
         raise CorruptionError(
             f"{dataset.objects.uri(stored['pack'][0].path)} has no column {', '.join(sorted(missing))}, token shards have"
         )
     return tuple(column for column in rows if column.name in wanted | {SOURCE})
-
-
-def _batches(dataset: Dataset) -> Iterator[tuple[StoredFile, int, pa.RecordBatch]]:
-    """Every record batch of packed rows, with its file and the number of its first row in it."""
-    for stored in dataset.manifest.stage("pack").files:
-        first = 0
-        for batch in read_batches(dataset.objects, stored):
-            yield stored, first, batch
-            first += batch.num_rows

@@ -19,6 +19,7 @@ __all__ = [
     "choose_modes",
     "choose_places",
     "count_places",
+    "find_infilled",
     "find_places",
     "own_tokens",
 ]
@@ -78,6 +79,24 @@ def own_tokens(
         while last > at and special[load_u16(last - width) if width == 2 else load_u32(last - width)]:
             last -= width
         tail[d] = (stop - last) // width
+
+
+@kernel
+def find_infilled(
+    start: npt.NDArray[np.int64],
+    length: npt.NDArray[np.int64],
+    width: int,
+    sentinel: npt.NDArray[np.bool_],
+    infilled: npt.NDArray[np.bool_],
+) -> None:
+    """Which documents hold one of the sentinels; see `own_tokens`."""
+    for d in range(len(start)):
+        found = False
+        at = start[d]
+        for _ in range(length[d]):
+            found |= sentinel[load_u16(at) if width == 2 else load_u32(at)]
+            at += width
+        infilled[d] = found
 
 
 @kernel

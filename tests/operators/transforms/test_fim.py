@@ -67,6 +67,8 @@ def plain(document: list[int], stream: int, step: FillInTheMiddle) -> list[int]:
         for name in ("prefix", "suffix", "middle", "eot")
         if (token := getattr(step.sentinels, name))
     }
+    if set(document) & set(sentinels.values()):
+        return document
     head, tail = twin.own_tokens(document, special)
     own = document[head : len(document) - tail]
     size = step.chunk_tokens if step.level == "chunk" else max(1, len(own))
@@ -337,11 +339,12 @@ def test_rates_orders_and_cuts_are_drawn_as_they_should() -> None:
 
 def test_special_tokens_stay_at_the_ends_and_documents_without_others_stay() -> None:
     step = FillInTheMiddle(rate=1.0, split="token", tokens=NAMES)
-    batch = batch_of([[0, 4, 10, 11, 12, 0, 0], [0, 0], [], [0]])
+    batch = batch_of([[0, 4, 10, 11, 12, 0, 0], [0, 0], [], [0], [10, IDS["<m>"], 12]])
     first, *others = rows(step(batch, SEED, step.prepare(VOCABULARY)))
     assert first[:3] == [0, 4, IDS["<p>"]]
     assert first[-2:] == [0, 0]
-    assert others == [[0, 0], [], [0]]
+    # What holds a sentinel already is an infill, or looks like one.
+    assert others == [[0, 0], [], [0], [10, IDS["<m>"], 12]]
 
 
 def test_prepared_counts_what_steps_add_and_remove() -> None:
