@@ -73,17 +73,17 @@ class MaskedLM(RowStep):
 
     def __post_init__(self) -> None:
         if not 0 < self.rate <= 0.9:
-            raise ValueError(f"rate: a share above 0, up to 0.9, not {self.rate:g}")
+            raise ValueError(f"rate must be above 0 and at most 0.9, not {self.rate:g}")
         if min(self.replace) < 0 or abs(sum(self.replace) - 1) > 1e-9:
             raise ValueError(
-                f"replace: the shares of mask, random and unchanged tokens add up to 1, not {list(self.replace)}"
+                f"replace must be shares of masked, random and unchanged tokens that add up to 1, not {list(self.replace)}"
             )
         if not 0 < self.span_p < 1:
-            raise ValueError(f"span_p: a probability between 0 and 1, not {self.span_p:g}")
+            raise ValueError(f"span_p must be between 0 and 1, not {self.span_p:g}")
         if not 1 <= self.max_span <= 1 << 16:
-            raise ValueError(f"max_span: from 1 to 65536 words, not {self.max_span}")
+            raise ValueError(f"max_span must be from 1 to 65536, not {self.max_span}")
         if not self.mask_token:
-            raise ValueError("mask_token: needs the text of a special token")
+            raise ValueError("mask_token must be the text of a special token")
 
     @property
     def special_tokens(self) -> tuple[str, ...]:

@@ -94,15 +94,17 @@ class FillInTheMiddle(TokenStep):
     def __post_init__(self) -> None:
         for name in ("rate", "spm_rate"):
             if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name}: a share from 0 to 1, not {getattr(self, name):g}")
+                raise ValueError(f"{name} must be from 0 to 1, not {getattr(self, name):g}")
         if not 1 <= self.chunk_tokens < 1 << 31:
-            raise ValueError(f"chunk_tokens: at least 1, not {self.chunk_tokens}")
+            raise ValueError(f"chunk_tokens must be from 1 to 2^31 - 1, not {self.chunk_tokens}")
         if isinstance(self.tokens, str) and self.tokens not in PRESETS:
             raise ValueError(
-                f"tokens: one of {', '.join(PRESETS)}, or names for prefix, suffix and middle, not {self.tokens!r}"
+                f"tokens must be one of {', '.join(PRESETS)}, or names for prefix, suffix and middle, not {self.tokens!r}"
             )
         if len(set(self.special_tokens)) != len(self.special_tokens):
-            raise ValueError(f"tokens: {', '.join(self.special_tokens)} are not all different")
+            raise ValueError(
+                f"tokens must be different from each other, not {', '.join(self.special_tokens)}"
+            )
 
     @property
     def sentinels(self) -> Sentinels:
@@ -121,8 +123,8 @@ class FillInTheMiddle(TokenStep):
         special[list(tokenizer.special_ids)] = True
         if self.split != "token" and not tokenizer.model.spells:
             raise ValueError(
-                f"split: {self.split} decodes documents and encodes their parts, and decoding this vocabulary need not give "
-                "back the text: use split: token"
+                f"split must be token: {self.split} decodes documents and encodes their parts, and decoding this vocabulary "
+                "need not give back the text"
             )
         ids = np.array([tokenizer.special_id(token) for token in self.special_tokens], np.int64)
         if self.split == "token":
@@ -146,8 +148,8 @@ class FillInTheMiddle(TokenStep):
         beside_ids = [name for name in batch.columns if name != INPUT_IDS]
         if self.split != "token" and beside_ids:
             raise ValueError(
-                f"split: {self.split} encodes text anew, and {', '.join(beside_ids)} would stand beside other tokens: use "
-                "split: token"
+                f"split must be token: {self.split} encodes text anew, and {', '.join(beside_ids)} would stand beside other "
+                "tokens"
             )
         chunks = chunks_of(batch, tables.special, self.chunk_tokens if self.level == "chunk" else None)
         streams = document_streams(seed, batch)[chunks.document]

@@ -20,7 +20,8 @@ from pairloom.pipeline.inputs.readers import READERS
 from pairloom.pipeline.stages.exchange.files import Exchanged
 from pairloom.pipeline.stages.exchange.partitions import Splits
 from pairloom.pipeline.stages.pack.rows import RowSettings
-from pairloom.pipeline.stages.pack.tasks import PackTask
+from pairloom.pipeline.stages.pack.tasks import PackShared, PackTask
+from pairloom.pipeline.steps import DocumentSteps, RowSteps
 from pairloom.pipeline.store.gc import collect
 from pairloom.pipeline.store.manifest import Manifest
 from tests.support.corpora import (
@@ -446,10 +447,12 @@ def test_a_partition_is_not_packed_of_other_documents_than_the_index_says(tmp_pa
         sources=("web",),
         settings=settings,
     )
+    none = DocumentSteps(steps=(), tables=(), seed=0), RowSteps(steps=(), tables=())
+    shared = PackShared(groups=(Exchanged.of([], 1),), documents=none[0], rows=none[1])
     with pytest.raises(
         CorruptionError, match=r"train partition 0: exchange files have \(0, 0, .* says \(1, 5, "
     ):
-        task.run((Exchanged.of([], 1),))
+        task.run(shared)
 
 
 def test_a_tick_opens_no_input(tmp_path: Path, vocabulary: str, monkeypatch: pytest.MonkeyPatch) -> None:

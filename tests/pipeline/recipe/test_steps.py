@@ -55,7 +55,7 @@ def test_a_recipe_without_steps_is_written_as_before_there_were_any() -> None:
         ("  steps:\n    - fim:\n        rate: much\n", r"line 9: pack.steps.0.fim.rate: .*valid number"),
         (
             "  steps:\n    - fim:\n        rate: 1.5\n",
-            r"line 9: pack.steps.0.fim.rate: a share from 0 to 1, not 1.5",
+            r"line 9: pack.steps.0.fim.rate: rate must be from 0 to 1, not 1.5",
         ),
         (
             "  steps:\n    - fim:\n        level: segment\n",
@@ -63,12 +63,12 @@ def test_a_recipe_without_steps_is_written_as_before_there_were_any() -> None:
         ),
         (
             "  steps:\n    - fim:\n        tokens: gpt\n",
-            r"line 9: pack.steps.0.fim.tokens: one of starcoder, .* not 'gpt'",
+            r"line 9: pack.steps.0.fim.tokens: tokens must be one of starcoder, .* not 'gpt'",
         ),
-        ("  steps:\n    - fim: 0.5\n", r"line 8: pack.steps.0.fim: the keys of fim are a mapping"),
+        ("  steps:\n    - fim: 0.5\n", r"line 8: pack.steps.0.fim: the keys of fim are a mapping, not 0.5"),
         (
             "  steps: [{fim: {}, gim: {}}]\n",
-            r"pack.steps.0: a token step is its name, or one name with its keys",
+            r"pack.steps.0: a token step is written",
         ),
         (
             "  steps: [masked_lm]\n",
@@ -81,7 +81,7 @@ def test_a_recipe_without_steps_is_written_as_before_there_were_any() -> None:
         ),
         (
             "  rows: [{masked_lm: {replace: [0.5, 0.5, 0.5]}}]\n",
-            r"masked_lm.replace: the shares .* add up to 1",
+            r"masked_lm.replace: replace must be shares .* add up to 1",
         ),
         ("  rows: [masked_lm, {masked_lm: {when: load}}]\n", "both give the column labels: keep one of them"),
         (
