@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["TWINS", "choose_modes", "choose_places", "infill", "own_tokens", "undone"]
+__all__ = ["TWINS", "choose_modes", "choose_places", "holds", "infill", "own_tokens", "places", "undone"]
 
 MASK = (1 << 64) - 1
 GOLDEN = 0x9E3779B97F4A7C15
@@ -17,6 +17,27 @@ def own_tokens(document: Sequence[int], special: set[int]) -> tuple[int, int]:
     head = next((i for i, token in enumerate(document) if token not in special), len(document))
     rest = list(reversed(document[head:]))
     return head, next((i for i, token in enumerate(rest) if token not in special), 0)
+
+
+def holds(document: Sequence[int], sentinels: set[int]) -> bool:
+    """Whether a document holds one of the sentinels."""
+    return not sentinels.isdisjoint(document)
+
+
+def places(text: bytes, *, lines: bool, whole: Sequence[tuple[int, int]] = ()) -> list[int]:
+    r"""Before which bytes a text may be cut: at characters or lines, and at its end, and inside none of the ranges `whole`.
+
+    >>> places("a\u00e9b".encode(), lines=False)
+    [0, 1, 3, 4]
+    >>> places(b"a\n\nb", lines=True)
+    [0, 2, 3, 4]
+    """
+    if lines:
+        begins = {0} | {i + 1 for i, byte in enumerate(text) if byte == 10}
+    else:
+        begins = {len(part.encode()) for part in (text.decode()[:i] for i in range(len(text.decode())))}
+    found = sorted(begins | {0, len(text)})
+    return [at for at in found if not any(begin < at < end for begin, end in whole)]
 
 
 def choose_modes(stream: int, chunk: int, rate: int, spm_rate: int) -> str:
@@ -88,9 +109,10 @@ def _draw(stream: int, which: int) -> int:
 
 TWINS: Mapping[str, Callable[..., object]] = {
     "transforms.kernels.fim:own_tokens": own_tokens,
+    "transforms.kernels.fim:find_infilled": holds,
     "transforms.kernels.fim:choose_modes": choose_modes,
     "transforms.kernels.fim:choose_places": choose_places,
-    "transforms.kernels.fim:count_places": infill,
-    "transforms.kernels.fim:find_places": infill,
+    "transforms.kernels.fim:count_places": places,
+    "transforms.kernels.fim:find_places": places,
     "transforms.kernels.fim:arrange": infill,
 }

@@ -13,6 +13,7 @@ from pairloom.operators.reference.transforms import fim as twin
 from pairloom.operators.tokens import TokenBatch
 from pairloom.operators.transforms import TRANSFORMS, document_streams, prepared
 from pairloom.operators.transforms.fim import PRESETS, FillInTheMiddle, Sentinels, Tables
+from pairloom.operators.transforms.kernels.fim import count_places, find_places
 
 SEED = 2022
 NAMES = Sentinels(prefix="<p>", suffix="<s>", middle="<m>")
@@ -67,7 +68,7 @@ def plain(document: list[int], stream: int, step: FillInTheMiddle) -> list[int]:
         for name in ("prefix", "suffix", "middle", "eot")
         if (token := getattr(step.sentinels, name))
     }
-    if set(document) & set(sentinels.values()):
+    if twin.holds(document, set(sentinels.values())):
         return document
     head, tail = twin.own_tokens(document, special)
     own = document[head : len(document) - tail]
@@ -189,6 +190,42 @@ def test_any_tokens_are_taken_special_ones_inside_and_broken_characters_too(
                 continue
         if step.split == "token" or broken_nowhere(own):
             assert found == plain(document, stream, step)
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    st.lists(st.text(st.sampled_from("a\n é日🎉"), max_size=12), max_size=5),
+    st.booleans(),
+    st.lists(st.integers(0, 60), max_size=4, unique=True),
+)
+def test_the_places_of_texts_are_those_of_the_twin(texts: list[str], lines: bool, edges: list[int]) -> None:
+    data = [text.encode() for text in texts]
+    offsets = np.cumsum([0, *map(len, data)], dtype=np.int64)
+    # Ranges that nothing is cut in, each inside of one text.
+    owners = np.searchsorted(offsets, sorted(edges), side="right")
+    pairs = [
+        (a, b)
+        for (a, i), (b, j) in zip(*[iter(zip(sorted(edges), owners.tolist(), strict=True))] * 2, strict=False)
+        if i == j and b <= offsets[-1]
+    ]
+    whole = np.array([edge for pair in pairs for edge in pair], np.int64)
+    flat = np.frombuffer(b"".join(data), np.uint8).copy()
+    counts = np.zeros(len(data), np.int64)
+    count_places(flat, offsets, whole, lines, counts)
+    wanted = [
+        twin.places(text, lines=lines, whole=[(a - start, b - start) for a, b in pairs])
+        for text, start in zip(data, offsets.tolist(), strict=False)
+    ]
+    assert counts.tolist() == [len(found) for found in wanted]
+    for k in range(max(map(len, wanted), default=0)):
+        first = np.array([min(k, len(found) - 1) for found in wanted], np.int64)
+        second = np.array([len(found) - 1 for found in wanted], np.int64)
+        expected = [
+            [found[i] + s for found, i, s in zip(wanted, which, offsets, strict=False)]
+            for which in (first, second)
+        ]
+        find_places(flat, offsets, whole, lines, first, second)
+        assert [first.tolist(), second.tolist()] == expected
 
 
 def broken_nowhere(own: list[int]) -> bool:
