@@ -13,7 +13,7 @@ def warm_up(schemes: tuple[str, ...]) -> None:
     nothing = np.zeros(0, np.int64)
     names = Names(bytes=frozen(np.zeros(0, np.uint8)), ends=np.zeros(2, np.int64), ids=0)
     taken = Taken(
-        values=np.zeros((1, 16), np.uint8),
+        values=np.zeros(1, np.int64),
         offsets=np.zeros((1, 2), np.int64),
         there=np.zeros((1, 0), np.uint8),
         rows=nothing,
