@@ -3,7 +3,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: demo test test-rare fuzz kernels test-browser test-consumers lint tree types imports bench clean
+.PHONY: demo test test-bounds test-rare fuzz kernels test-browser test-consumers lint tree types imports bench clean
 
 .venv/ready: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Pairloom needs Python 3.11 or newer with venv; none was found" >&2; exit 2; }
@@ -33,6 +33,15 @@ test-rare: .venv/ready-dev ## only those that are slow and rare
 
 fuzz: .venv/ready-dev ## the properties, with examples that are new every time, until one fails or all have passed
 	PAIRLOOM_HYPOTHESIS=fuzz $(BIN)/python -m pytest -n 2 --timeout 3600 -m hypothesis
+
+# Properties that run most kernels, with numba looking at every index; kernels that are compiled so are kept apart.
+BOUNDED := tests/operators/counts/test_counts_properties.py tests/operators/kernels tests/operators/layouts \
+	tests/operators/models/bpe/test_bpe_properties.py tests/operators/models/bpe/sharded/test_sharded_properties.py \
+	tests/operators/pack tests/operators/selection/test_order.py tests/operators/test_tokens.py \
+	tests/operators/text/pretokenize/test_chunks_properties.py tests/operators/transforms
+
+test-bounds: .venv/ready-dev ## the properties of kernels, with every index into an array checked
+	NUMBA_BOUNDSCHECK=1 PAIRLOOM_CACHE_DIR=build/bounds $(BIN)/python -m pytest -n 2 --dist loadfile $(BOUNDED)
 
 kernels: .venv/ready-dev ## compile what the tests would compile, each of their processes for itself
 	$(BIN)/pairloom warmup
