@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from pairloom.operators.encode.kernels.decode import copy_tokens, find_ends, measure_lists
 from pairloom.operators.errors import DataError
-from pairloom.operators.kernels.jit import kernel
 from pairloom.operators.vocabulary.tokens import TokenTable
 
 __all__ = ["decode_lists", "flat_lists", "token_ends"]
@@ -45,9 +45,9 @@ def decode_lists(
     """The bytes that each list of ids stands for; raises DataError for an id outside the vocabulary."""
     _check(tokens, values)
     sizes = np.zeros(len(offsets), np.int64)
-    total = _measure(values, offsets, np.array(tokens.offsets), sizes)
+    total = measure_lists(values, offsets, np.array(tokens.offsets), sizes)
     out = np.empty(total, np.uint8)
-    _copy(values, np.array(tokens.data), np.array(tokens.offsets), out)
+    copy_tokens(values, np.array(tokens.data), np.array(tokens.offsets), out)
     return pa.LargeBinaryArray.from_buffers(
         pa.large_binary(), len(offsets) - 1, [None, pa.py_buffer(sizes), pa.py_buffer(out)]
     )
@@ -62,7 +62,7 @@ def token_ends(
 ) -> npt.NDArray[np.int64]:
     """Where each token ends in its decoded document, in bytes; what was put around the documents has no length."""
     ends = np.empty(len(values), np.int64)
-    _ends(values.astype(np.uint32), offsets, np.array(tokens.offsets), prepended, appended, ends)
+    find_ends(values.astype(np.uint32), offsets, np.array(tokens.offsets), prepended, appended, ends)
     return ends
 
 
@@ -70,36 +70,3 @@ def _check(tokens: TokenTable, values: npt.NDArray[np.uint32]) -> None:
     highest = int(values.max(initial=0))
     if len(values) and highest >= len(tokens):
         raise DataError(f"id {highest} is outside a vocabulary of {len(tokens)} tokens")
-
-
-@kernel
-def _measure(values: Any, offsets: Any, starts: Any, sizes: Any) -> Any:
-    total = np.int64(0)
-    for document in range(offsets.size - 1):
-        for i in range(offsets[document], offsets[document + 1]):
-            token = np.int64(values[i])
-            total += starts[token + 1] - starts[token]
-        sizes[document + 1] = total
-    return total
-
-
-@kernel
-def _copy(values: Any, data: Any, starts: Any, out: Any) -> None:
-    place = np.int64(0)
-    for i in range(values.size):
-        token = np.int64(values[i])
-        for j in range(starts[token], starts[token + 1]):
-            out[place] = data[j]
-            place += 1
-
-
-@kernel
-def _ends(values: Any, offsets: Any, starts: Any, prepended: int, appended: int, ends: Any) -> None:
-    for document in range(offsets.size - 1):
-        place = np.int64(0)
-        low, high = offsets[document], offsets[document + 1]
-        for i in range(low, high):
-            if i >= low + prepended and i < high - appended:
-                token = np.int64(values[i])
-                place += starts[token + 1] - starts[token]
-            ends[i] = place

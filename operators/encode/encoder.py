@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pairloom.operators.encode import kernel as k
+from pairloom.operators.encode.kernels import state as k
+from pairloom.operators.encode.kernels.table import rehash_long, rehash_short
 from pairloom.operators.encode.memo import Memo
 from pairloom.operators.encode.special import SpecialFinder
-from pairloom.operators.encode.table import allocate, rehash_long, rehash_short
+from pairloom.operators.encode.table import allocate
 from pairloom.operators.errors import DataError
 from pairloom.operators.text.arrays import Text, text_of
 from pairloom.operators.text.normalize import normalize

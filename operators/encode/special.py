@@ -2,13 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from pairloom.operators.encode.kernel import NULL, TEXT, TEXT_ENDS
-from pairloom.operators.kernels.jit import kernel
+from pairloom.operators.encode.kernels.special import cut_segments, find_tokens
 from pairloom.operators.text.arrays import Text
 
 __all__ = ["Matches", "SpecialFinder"]
@@ -33,7 +31,7 @@ class Matches:
         most = len(text) + 2 * len(self)
         offsets = np.empty(most + 1, np.int64)
         kinds = np.empty(most, np.int32)
-        used = _segment(
+        used = cut_segments(
             np.array(text.offsets), valid, self.document, self.start, self.length, self.token, offsets, kinds
         )
         return offsets[: used + 1], kinds[:used]
@@ -57,7 +55,7 @@ class SpecialFinder:
         room = 64
         while True:
             found = np.empty((4, room), np.int64)
-            count = _find(
+            count = find_tokens(
                 text.data,
                 np.array(text.offsets),
                 self._data,
@@ -70,61 +68,3 @@ class SpecialFinder:
                 document, start, length, token = (row[:count] for row in found)
                 return Matches(document=document, start=start, length=length, token=token)
             room = count
-
-
-@kernel
-def _find(data: Any, offsets: Any, special: Any, ends: Any, ids: Any, first: Any, found: Any) -> Any:
-    count = 0
-    for document in range(offsets.size - 1):
-        place = offsets[document]
-        stop = offsets[document + 1]
-        while place < stop:
-            byte = np.int64(data[place])
-            step = np.int64(1)
-            for token in range(first[byte], first[byte + 1]):
-                length = ends[token + 1] - ends[token]
-                if length > stop - place:
-                    continue
-                same = np.int64(1)
-                while same < length and special[ends[token] + same] == data[place + same]:
-                    same += 1
-                if same == length:
-                    if count < found.shape[1]:
-                        found[0, count] = document
-                        found[1, count] = place
-                        found[2, count] = length
-                        found[3, count] = ids[token]
-                    count += 1
-                    step = length
-                    break
-            place += step
-    return count
-
-
-@kernel
-def _segment(
-    ends: Any, valid: Any, document: Any, start: Any, length: Any, token: Any, offsets: Any, kinds: Any
-) -> Any:
-    used = 0
-    match = 0
-    offsets[0] = ends[0]
-    for i in range(ends.size - 1):
-        place = ends[i]
-        stop = ends[i + 1]
-        closed = False
-        while match < document.size and document[match] == i:
-            if start[match] > place:
-                kinds[used] = TEXT
-                used += 1
-                offsets[used] = start[match]
-            place = start[match] + length[match]
-            closed = place == stop
-            kinds[used] = np.int32(2 * token[match] + (1 if closed else 0))
-            used += 1
-            offsets[used] = place
-            match += 1
-        if not closed:
-            kinds[used] = TEXT_ENDS if valid[i] else NULL
-            used += 1
-            offsets[used] = stop
-    return used

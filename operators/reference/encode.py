@@ -1,28 +1,9 @@
-"""Encoding: of a word, merge the pair of the lowest rank, leftmost first, until no pair has a rank."""
+"""Encoding around words: special tokens in text, words that are not known, and ids back into bytes."""
 
 import itertools
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-__all__ = ["encode_word", "find_special", "unknown_words"]
-
-
-def encode_word(symbols: Sequence[int], ranks: Mapping[tuple[int, int], tuple[int, int]]) -> list[int]:
-    """Apply merges to the ids of a word's bytes; `ranks` maps a pair to (rank, product).
-
-    >>> encode_word([0, 1, 0, 1, 2], {(0, 1): (0, 3), (3, 2): (1, 4)})
-    [3, 4]
-    """
-    word = list(symbols)
-    while len(word) > 1:
-        best, rank = -1, None
-        for i, pair in enumerate(itertools.pairwise(word)):
-            found = ranks.get(pair)
-            if found is not None and (rank is None or found[0] < rank):
-                best, rank = i, found[0]
-        if rank is None:
-            break
-        word[best : best + 2] = [ranks[word[best], word[best + 1]][1]]
-    return word
+__all__ = ["TWINS", "decode", "find_special", "unknown_words"]
 
 
 def find_special(text: str, tokens: Sequence[str]) -> list[tuple[int, str]]:
@@ -48,3 +29,24 @@ def unknown_words(words: Iterable[bytes], memo: Collection[bytes]) -> int:
     2
     """
     return sum(len(word) > 1024 or word not in memo for word in words)
+
+
+def decode(ids: Iterable[int], tokens: Sequence[bytes]) -> tuple[bytes, list[int]]:
+    """The bytes of some ids, and where each token ends in them.
+
+    >>> decode([1, 0, 1], [b"a", b"bc"])
+    (b'bcabc', [2, 3, 5])
+    """
+    parts = [tokens[token] for token in ids]
+    return b"".join(parts), list(itertools.accumulate(map(len, parts)))
+
+
+TWINS: Mapping[str, Callable[..., object]] = {
+    "encode.kernels.special:find_tokens": find_special,
+    "encode.kernels.special:cut_segments": find_special,
+    "encode.kernels.decode:measure_lists": decode,
+    "encode.kernels.decode:copy_tokens": decode,
+    "encode.kernels.decode:find_ends": decode,
+    "encode.kernels.table:rehash_short": unknown_words,
+    "encode.kernels.table:rehash_long": unknown_words,
+}

@@ -6,7 +6,6 @@ from typing import Any
 
 from pairloom.operators.kernels.warmup import warm_up
 from pairloom.operators.text.pretokenize.schemes import SCHEMES
-from pairloom.operators.vocabulary import Vocabulary  # noqa: F401  (before what encodes, which imports it)
 
 __all__ = ["PrepareTask"]
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pairloom.operators.encode import WordKernel, WordTables
-from pairloom.operators.encode.block import block_by
+from pairloom.operators.encode.kernels.block import block_by
 from pairloom.operators.kernels.jit import inner, kernel, load_u8, load_u32, store_u32
 from pairloom.operators.models import Model, Read
 

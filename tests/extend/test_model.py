@@ -16,7 +16,7 @@ from pairloom.operators.encode import Tokenizer
 from pairloom.operators.errors import DataError, RecipeError
 from pairloom.operators.kernels.cache import stamp
 from pairloom.operators.models import MODELS
-from pairloom.operators.models.bpe.block import encode_block
+from pairloom.operators.models.bpe.kernels.block import encode_block
 from pairloom.pipeline import open_dataset, run
 from pairloom.pipeline.audit.roundtrip import round_trip
 from pairloom.pipeline.audit.verify import verify

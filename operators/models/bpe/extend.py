@@ -18,7 +18,7 @@ from pairloom.operators.models.bpe.layout import Layout
 from pairloom.operators.models.bpe.learner import Learner
 from pairloom.operators.models.bpe.merges import ordinal_merges
 from pairloom.operators.models.bpe.model import ByteLevelBPE, byte_level
-from pairloom.operators.reference.encode import encode_word
+from pairloom.operators.reference.models.bpe.word import encode_word
 from pairloom.operators.text.arrays import Text
 from pairloom.operators.text.pretokenize import Pretokenizer
 from pairloom.operators.vocabulary import Vocabulary

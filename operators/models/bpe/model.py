@@ -11,11 +11,12 @@ import numpy.typing as npt
 from pairloom.operators.encode.encoder import WordKernel
 from pairloom.operators.encode.words import WordTables
 from pairloom.operators.models import Entries, Model, Read, TokenizerFile
-from pairloom.operators.models.bpe.block import encode_block
 from pairloom.operators.models.bpe.joins import NO_JOINS, JoinCutter, JoinTable
-from pairloom.operators.models.bpe.linear import MEMO_BYTES
+from pairloom.operators.models.bpe.kernels.block import encode_block
+from pairloom.operators.models.bpe.kernels.linear import MEMO_BYTES
+from pairloom.operators.models.bpe.kernels.word import SHORT
 from pairloom.operators.models.bpe.tokenizer_json import read_byte_level, write_byte_level
-from pairloom.operators.models.bpe.word import SHORT, PairTable, scratch_bytes
+from pairloom.operators.models.bpe.word import PairTable, scratch_bytes
 from pairloom.operators.vocabulary.tokens import TokenTable, ordinary_index
 
 __all__ = ["BPETables", "ByteLevelBPE", "byte_ids", "byte_level", "merge_products"]

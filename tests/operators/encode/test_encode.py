@@ -17,7 +17,8 @@ from pairloom.operators import Pretokenizer, Vocabulary, count_words, learn_bpe
 from pairloom.operators.encode import Encoder, Tokenizer, tokenizer_of
 from pairloom.operators.errors import CapacityError, DataError
 from pairloom.operators.models.bpe import ByteLevelBPE
-from pairloom.operators.models.bpe.word import SHORT, PairTable
+from pairloom.operators.models.bpe.kernels.word import SHORT
+from pairloom.operators.models.bpe.word import PairTable
 from pairloom.operators.text.arrays import Text
 from pairloom.operators.text.normalize import normalize
 from pairloom.operators.vocabulary.tokens import TokenTable

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from pairloom.operators import Pretokenizer, Vocabulary, count_words, learn_bpe
 from pairloom.operators.encode import Tokenizer, tokenizer_of
 from pairloom.operators.models.bpe import load_tiktoken
-from pairloom.operators.reference.encode import encode_word, find_special, unknown_words
+from pairloom.operators.reference.encode import find_special, unknown_words
+from pairloom.operators.reference.models.bpe.word import encode_word
 
 SCHEMES = [
     "gpt2",

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from pairloom.operators import Vocabulary, count_words, learn_bpe, learn_superwords, segment_words
 from pairloom.operators.encode import Encoder, Tokenizer, tokenizer_of
 from pairloom.operators.models.bpe import ByteLevelBPE
-from pairloom.operators.models.bpe.joins import MOST_RUN, JoinCutter, JoinTable
+from pairloom.operators.models.bpe.joins import JoinCutter, JoinTable
+from pairloom.operators.models.bpe.kernels.joins import MOST_RUN
 from pairloom.operators.models.bpe.model import BPETables
-from pairloom.operators.reference.encode import encode_word
+from pairloom.operators.reference.models.bpe.word import encode_word
 from pairloom.operators.text.arrays import text_of
 from pairloom.operators.text.pretokenize import Pretokenizer
 from pairloom.operators.vocabulary.tokens import ordinary_index

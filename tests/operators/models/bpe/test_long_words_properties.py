@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from pairloom.operators import Pretokenizer, Vocabulary, learn_bpe
 from pairloom.operators.encode import tokenizer_of
 from pairloom.operators.models.bpe import ByteLevelBPE
+from pairloom.operators.models.bpe.kernels.word import SHORT
 from pairloom.operators.models.bpe.linear import LinearTable
-from pairloom.operators.models.bpe.word import SHORT
-from pairloom.operators.reference.encode import encode_word
+from pairloom.operators.reference.models.bpe.word import encode_word
 from pairloom.operators.vocabulary import byte_order
 from pairloom.operators.vocabulary.tokens import TokenTable
 from tests.operators.models.bpe.test_bpe_properties import counts_of, words_of_few_letters

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pairloom.operators.encode.table import (
+from pairloom.operators.encode.kernels.table import (
     PROBES,
     bucket_hash,
     find_long,

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from pairloom.operators.encode.kernel import (
+from pairloom.operators.encode.kernels.state import (
     ARENA_AT,
     ARENA_SIZE,
     ARENA_USED,
@@ -62,7 +62,7 @@ from pairloom.operators.encode.kernel import (
     open_cut,
     open_documents,
 )
-from pairloom.operators.encode.table import bucket_hash, hash_long, high_of, low_of, pack_at_end
+from pairloom.operators.encode.kernels.table import bucket_hash, hash_long, high_of, low_of, pack_at_end
 from pairloom.operators.kernels.jit import copy_16, inner, load_u8, load_u64, opaque, prefetch, store_u64
 
 __all__ = ["block_by", "keep_tokens"]

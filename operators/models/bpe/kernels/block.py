@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from pairloom.operators.encode.block import block_by
+from pairloom.operators.encode.kernels.block import block_by
 from pairloom.operators.kernels.jit import kernel
-from pairloom.operators.models.bpe.joins import join_tokens
-from pairloom.operators.models.bpe.word import encode_word
+from pairloom.operators.models.bpe.kernels.joins import join_tokens
+from pairloom.operators.models.bpe.kernels.word import encode_word
 
 __all__ = ["encode_block"]
 
