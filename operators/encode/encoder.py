@@ -261,10 +261,10 @@ class Encoder:
         """Encode a block of pieces; whether all of it was."""
         if self._pieces is None:
             return self._run(at, size, low, ends, refill=refill)
-        for start, words in self._pieces(self._state, at, low, ends):
-            if not self._run(at, size, start, words, refill=refill):
-                return False
-        return True
+        return all(
+            self._run(at, size, start, words, refill=refill)
+            for start, words in self._pieces(self._state, at, low, ends)
+        )
 
     def _run(self, at: int, size: int, low: int, ends: npt.NDArray[np.int64], *, refill: bool = True) -> bool:
         """Encode pretokens; whether it was all of them."""
