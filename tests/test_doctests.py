@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = ("pipeline", "jobs")
+FOLDERS = ("operators", "pipeline", "jobs")
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
