@@ -4,7 +4,7 @@ __all__ = ["warm_up"]
 
 
 def warm_up(schemes: tuple[str, ...]) -> None:
-    """Read no line."""
+    """Read no line: nothing is written to the address of the values, which is none."""
     import numpy as np
 
     from pairloom.operators.text.arrays import frozen
