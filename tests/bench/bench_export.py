@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from pairloom.pipeline import open_dataset, parse_recipe, run
-from pairloom.pipeline.export import FORMATS, export
+from pairloom.pipeline.export import EXPORTERS, export
 
 RECIPE = """
 root: {folder}/out
@@ -81,7 +81,7 @@ def main():
             size = copy(dataset, unit, folder / f"copy-{unit}")
             base = measured(lambda unit=unit: copy(dataset, unit, out), out, repeats)
             print(f"{unit}: {size / 1e6:.0f} MB of tokens; a copy {size / base / 1e6:.0f} MB/s")
-            for kind in FORMATS:
+            for kind in EXPORTERS.names():
                 seconds = measured(
                     lambda kind=kind, unit=unit: export(dataset, kind, str(out), unit=unit), out, repeats
                 )

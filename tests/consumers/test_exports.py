@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pairloom.pipeline import Dataset
-from pairloom.pipeline.export import FORMATS, export
+from pairloom.pipeline.export import EXPORTERS, export
 from tests.support.exports import expected, made, used, wide_vocabulary
 
 BOTH = ("rows", "documents")
@@ -175,4 +175,4 @@ def test_flat_tokens_as_nanogpt_maps_them(dataset: Dataset, out: Path) -> None:
 
 def test_every_format_is_opened_here() -> None:
     opened = {"megatron", "mds", "npy", "hf", "parquet", "webdataset", "bin"}
-    assert set(FORMATS) == opened
+    assert set(EXPORTERS.names()) == opened

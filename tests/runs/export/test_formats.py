@@ -12,8 +12,8 @@ import pytest
 
 from pairloom.operators.errors import RecipeError
 from pairloom.pipeline import Dataset
-from pairloom.pipeline.export import FORMATS, export
-from pairloom.pipeline.export.megatron import megatron_dtype
+from pairloom.pipeline.export import EXPORTERS, export
+from pairloom.pipeline.export.formats.megatron import megatron_dtype
 from tests.runs.export.checks import check
 from tests.support.exports import (
     expected,
@@ -22,7 +22,7 @@ from tests.support.exports import (
     wide_vocabulary,
 )
 
-BOTH = [(format_, unit) for format_ in FORMATS for unit in ("rows", "documents")]
+BOTH = [(format_, unit) for format_ in EXPORTERS.names() for unit in ("rows", "documents")]
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def test_each_format_holds_a_split(
 def test_every_recipe_is_exported_exactly(tmp_path: Path, settings: list[str]) -> None:
     dataset = made(tmp_path, *settings)
     if "prepend" in settings[-1]:  # `expected` appends only
-        for format_ in FORMATS:
+        for format_ in EXPORTERS.names():
             check(dataset, format_, "rows", "train", tmp_path / f"{format_}-rows")
         return
     for format_, unit in (
@@ -80,7 +80,7 @@ def test_every_recipe_is_exported_exactly(tmp_path: Path, settings: list[str]) -
 )
 def test_the_width_of_ids(tmp_path: Path, size: int, stored: str, megatron: str) -> None:
     dataset = made(tmp_path, wide_vocabulary(tmp_path / "wide.json", size))
-    for format_, kind in FORMATS.items():
+    for format_, kind in EXPORTERS.all().items():
         said = check(dataset, format_, kind.unit, "validation", tmp_path / format_)
         wanted = {"megatron": megatron, "mds": "int32" if stored == "uint32" else "uint16"}.get(
             format_, stored
@@ -121,7 +121,7 @@ def test_hugging_face_sees_types_and_split(dataset: Dataset, tmp_path: Path) -> 
 def test_parquet_keeps_types_and_metadata_and_bounds_row_groups(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int, batches: int
 ) -> None:
-    monkeypatch.setattr("pairloom.pipeline.export.tables.ROW_GROUP_BYTES", limit)
+    monkeypatch.setattr("pairloom.pipeline.export.formats.parquet.ROW_GROUP_BYTES", limit)
     monkeypatch.setattr("pairloom.pipeline.dataset.stream.BLOCK_ROWS", 16)  # of 64 tokens: 2048 bytes
     dataset = made(tmp_path)
     export(dataset, "parquet", str(tmp_path / "x"))
@@ -147,7 +147,7 @@ def test_rows_of_several_lengths_are_exported_one_length_at_a_time(tmp_path: Pat
     dataset = made(tmp_path, "pack.strategy=buckets", "pack.min_bucket=16")
     lengths = dataset.seq_lens()
     assert len(lengths) > 1
-    for format_ in FORMATS:
+    for format_ in EXPORTERS.names():
         for wrong in (None, 17):
             with pytest.raises(RecipeError, match=r"have 16 or 32 or 64 tokens: export those of one length"):
                 export(dataset, format_, str(tmp_path / "x"), unit="rows", seq_len=wrong)

@@ -8,7 +8,7 @@ import pytest
 
 from pairloom.operators.errors import PairloomError, StorageError
 from pairloom.pipeline import Dataset, open_dataset, run
-from pairloom.pipeline.export import FORMATS, export
+from pairloom.pipeline.export import EXPORTERS, export
 from pairloom.pipeline.export.target import DONE, STARTED
 from pairloom.pipeline.store.objects import LocalObjects
 from pairloom.pipeline.store.remote.objects import RemoteObjects
@@ -32,7 +32,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()} if folder.exists() else {}
 
 
-@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.parametrize("format_", EXPORTERS.names())
 @pytest.mark.parametrize(
     ("error", "when"),
     [(Killed, "after"), (Killed, "within"), (StorageError, "before"), (StorageError, "after")],

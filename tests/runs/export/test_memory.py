@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 
 from pairloom.pipeline import Dataset, open_dataset
-from pairloom.pipeline.export import FORMATS, export
-from pairloom.pipeline.export.mds import write_mds
+from pairloom.pipeline.export import EXPORTERS, export
+from pairloom.pipeline.export.formats.mds import write_mds
 from pairloom.pipeline.export.packed_rows import Rows
 from pairloom.pipeline.export.target import Target
 from pairloom.pipeline.store.files import attempt_path, open_arrow, write_arrow
@@ -61,12 +61,14 @@ def peak(work: Any) -> int:
         pa.set_memory_pool(before)
 
 
-@pytest.mark.parametrize("format_", sorted({*FORMATS} - {"webdataset"}))  # which takes 20 s under tracemalloc
+@pytest.mark.parametrize(
+    "format_", sorted({*EXPORTERS.names()} - {"webdataset"})
+)  # which takes 20 s under tracemalloc
 def test_memory_does_not_grow_with_the_dataset(
     large: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format_: str
 ) -> None:
     assert DATA > 5 * BOUND
-    monkeypatch.setattr("pairloom.pipeline.export.tables.ROW_GROUP_BYTES", 1 << 20)
+    monkeypatch.setattr("pairloom.pipeline.export.formats.parquet.ROW_GROUP_BYTES", 1 << 20)
     if format_ == "mds":
         source = Rows(large, "train")
         target = Target(open_objects(str(tmp_path / "x")), {}, owned=".*", agree=source.check)

@@ -8,8 +8,8 @@ import pytest
 
 from pairloom.operators.errors import ConflictError
 from pairloom.pipeline import Dataset
-from pairloom.pipeline.export.flat import write_npy
-from pairloom.pipeline.export.mds import write_mds
+from pairloom.pipeline.export.formats.mds import write_mds
+from pairloom.pipeline.export.formats.npy import write_npy
 from pairloom.pipeline.export.packed_rows import Rows
 from pairloom.pipeline.export.target import DONE, Target
 from pairloom.pipeline.export.whole_documents import Documents

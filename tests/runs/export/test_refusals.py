@@ -8,7 +8,7 @@ import pytest
 
 from pairloom.operators.errors import CorruptionError, RecipeError, StorageError
 from pairloom.pipeline import Dataset, open_dataset
-from pairloom.pipeline.export import FORMATS, export
+from pairloom.pipeline.export import EXPORTERS, export
 from pairloom.pipeline.export.target import STARTED, Target
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.manifest import Manifest, commit
@@ -137,7 +137,7 @@ def _another_sum(stages: dict[str, Any]) -> None:
         ("documents", _another_sum, r"the documents of 'train' have \d+ tokens, its packed rows \d+"),
     ],
 )
-@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.parametrize("format_", EXPORTERS.names())
 def test_nothing_becomes_visible_unless_the_counts_agree(
     tmp_path: Path, format_: str, unit: str, change: Any, message: str, dataset: Dataset
 ) -> None:
@@ -169,7 +169,7 @@ def test_a_full_disk_fails_the_export_and_leaves_nothing(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("pairloom.pipeline.store.files.HashedSink.write", full)
-    for format_ in FORMATS:
+    for format_ in EXPORTERS.names():
         with pytest.raises(StorageError, match="No space left on device"):
             export(dataset, format_, str(tmp_path / format_))
         assert not list((tmp_path / format_).iterdir())

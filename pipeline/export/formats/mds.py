@@ -19,13 +19,27 @@ import numpy.typing as npt
 
 from pairloom.operators.errors import CapacityError
 from pairloom.operators.schema import ID, INPUT_IDS, SEGMENT_LENGTHS, Column, seq_len_of
+from pairloom.pipeline.export.formats import Exporter
 from pairloom.pipeline.export.source import Batch, Source
 from pairloom.pipeline.export.target import Target
 
-__all__ = ["write_mds"]
+__all__ = ["Mds", "write_mds"]
 
 SHARD_BYTES = 1 << 26
 LARGEST = 2**32 - 1
+
+
+class Mds(Exporter):
+    """The shards of MosaicML's `streaming`."""
+
+    name = "mds"
+    unit = "rows"
+    owned = r"shard\.\d{5,}\.mds|index\.json"
+    columns = True
+
+    def write(self, source: Source, target: Target) -> str:
+        """The shards, then their index."""
+        return write_mds(source, target)
 
 
 class _Shards:

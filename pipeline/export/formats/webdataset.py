@@ -11,10 +11,24 @@ import tarfile
 import numpy as np
 
 from pairloom.operators.schema import INPUT_IDS, token_columns
+from pairloom.pipeline.export.formats import Exporter
 from pairloom.pipeline.export.source import Source
 from pairloom.pipeline.export.target import Target
 
-__all__ = ["write_webdataset"]
+__all__ = ["Webdataset", "write_webdataset"]
+
+
+class Webdataset(Exporter):
+    """Tar files of WebDataset."""
+
+    name = "webdataset"
+    unit = "rows"
+    owned = r"shard-\d{5,}\.tar"
+    columns = True
+
+    def write(self, source: Source, target: Target) -> str:
+        """The tar files."""
+        return write_webdataset(source, target)
 
 
 def write_webdataset(source: Source, target: Target) -> str:

@@ -13,11 +13,12 @@ import struct
 import numpy as np
 
 from pairloom.operators.errors import CapacityError
+from pairloom.pipeline.export.formats import Exporter
 from pairloom.pipeline.export.lengths import Lengths
 from pairloom.pipeline.export.source import Source
 from pairloom.pipeline.export.target import Target
 
-__all__ = ["megatron_dtype", "write_megatron"]
+__all__ = ["Megatron", "megatron_dtype", "write_megatron"]
 
 MAGIC = b"MMIDIDX\x00\x00"
 CODES = {np.dtype(np.uint16): 8, np.dtype(np.int32): 4}
@@ -29,6 +30,18 @@ LONGEST = 2**31 - 1
 def megatron_dtype(size: int) -> np.dtype[np.uint16] | np.dtype[np.int32]:
     """The width that Megatron uses for a vocabulary of this size: uint16 below 65,500 ids, int32 from there on."""
     return np.dtype(np.uint16) if size < WIDE else np.dtype(np.int32)
+
+
+class Megatron(Exporter):
+    """Megatron's indexed datasets."""
+
+    name = "megatron"
+    unit = "documents"
+    owned = r"(train|validation)_text_document\.(bin|idx)"
+
+    def write(self, source: Source, target: Target) -> str:
+        """Both files."""
+        return write_megatron(source, target)
 
 
 def write_megatron(source: Source, target: Target) -> str:

@@ -1,13 +1,8 @@
-"""Flat files of ids without a header, as trainers map them into memory.
+"""Flat files of ids, for OLMo-core and what reads dolma's files.
 
-`npy`, for OLMo-core and what reads dolma's files: parts of up to 2^29 tokens, and beside each a `.csv.gz` with a line
-`start,end,id` for each document in it. The name notwithstanding, such an `.npy` file has no header.
-
-`bin`, for nanoGPT and its like: one file, and an `.idx.npy` (a real one, int64) with the place where each document begins and
-the end of the last.
-
-Documents stand end to end, each with the tokens that the recipe puts around it. Rows stand end to end with their padding,
-so that a trainer that cuts the file every `seq_len` tokens gets the rows.
+Parts of up to 2^29 tokens, and beside each a `.csv.gz` with a line `start,end,id` for each document in it. The name
+notwithstanding, such an `.npy` file has no header. Documents stand end to end, each with the tokens that the recipe puts around
+it; rows with their padding, so that a trainer that cuts the file every `seq_len` tokens gets the rows.
 """
 
 import csv
@@ -21,14 +16,26 @@ import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators.schema import DOCUMENT, ID, SEGMENT_LENGTHS, is_packed
-from pairloom.pipeline.export.lengths import Lengths
+from pairloom.pipeline.export.formats import Exporter
 from pairloom.pipeline.export.source import Batch, Source
 from pairloom.pipeline.export.target import Target
 from pairloom.pipeline.store.files import HashedSink
 
-__all__ = ["write_bin", "write_npy"]
+__all__ = ["Npy", "write_npy"]
 
 PART_TOKENS = 1 << 29  # as dolma: a GiB of uint16
+
+
+class Npy(Exporter):
+    """Flat files of ids as dolma has them."""
+
+    name = "npy"
+    unit = "documents"
+    owned = r"part-\d{5,}\.(npy|csv\.gz)"
+
+    def write(self, source: Source, target: Target) -> str:
+        """The parts, each with the places of its documents."""
+        return write_npy(source, target)
 
 
 class _Part:
@@ -82,24 +89,6 @@ def write_npy(source: Source, target: Target, part_tokens: int = PART_TOKENS) ->
                     assert part is not None
                     part.write(batch, first, stop)
                     first = stop
-    return str(source.dtype)
-
-
-def write_bin(source: Source, target: Target) -> str:
-    """Write `train.bin` (`val.bin` for validation), then its index; returns the dtype."""
-    name = "train" if source.split == "train" else "val"
-    with Lengths() as lengths:
-        with target.data(f"{name}.bin") as file:
-            for part in source.parts():
-                for batch in part:
-                    file.write(batch.tokens.data)
-                    lengths.append(batch.lengths)
-        with target.index(f"{name}.idx.npy") as file:
-            header = {"descr": "<i8", "fortran_order": False, "shape": (lengths.count + 1,)}
-            np.lib.format.write_array_header_1_0(file, header)
-            for block in lengths.starts():
-                file.write(block.data)
-            file.write(np.array([lengths.total], "<i8").data)
     return str(source.dtype)
 
 

@@ -1,60 +1,21 @@
-"""The formats, and the one way through all of them: claim the folder, write, compare counts, make it visible."""
+"""The one way through all formats: claim the folder, write, compare counts, make it visible."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from pairloom.operators.errors import RecipeError, StorageError
 from pairloom.operators.schema import PAD_ID, SOURCE, SOURCES, file_facts
 from pairloom.pipeline.dataset.dataset import Dataset
-from pairloom.pipeline.export.flat import write_bin, write_npy
-from pairloom.pipeline.export.mds import write_mds
-from pairloom.pipeline.export.megatron import write_megatron
+from pairloom.pipeline.export.formats import EXPORTERS, Exporter
 from pairloom.pipeline.export.packed_rows import Rows
 from pairloom.pipeline.export.source import Source
-from pairloom.pipeline.export.tables import write_hf, write_parquet
 from pairloom.pipeline.export.target import Target, finished
-from pairloom.pipeline.export.webdataset import write_webdataset
 from pairloom.pipeline.export.whole_documents import Documents
 from pairloom.pipeline.flow.events import Event
 from pairloom.pipeline.recipe import Recipe
 from pairloom.pipeline.store.location import open_objects
 
-__all__ = ["FORMATS", "Format", "export"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Format:
-    """A format: how it is written, what it holds unless asked otherwise, and a pattern of the names of its files.
-
-    `columns` says whether it has a place for further columns of tokens and documents.
-    """
-
-    write: Callable[[Source, Target], str]
-    unit: str
-    owned: str
-    columns: bool = False
-
-
-# Trainers that cut and shuffle by themselves get documents; those that take samples as they are get rows.
-FORMATS = {
-    "megatron": Format(
-        write=write_megatron, unit="documents", owned=r"(train|validation)_text_document\.(bin|idx)"
-    ),
-    "npy": Format(write=write_npy, unit="documents", owned=r"part-\d{5,}\.(npy|csv\.gz)"),
-    "bin": Format(write=write_bin, unit="documents", owned=r"(train|val)\.(bin|idx\.npy)"),
-    "mds": Format(write=write_mds, unit="rows", owned=r"shard\.\d{5,}\.mds|index\.json", columns=True),
-    "hf": Format(
-        write=write_hf,
-        unit="rows",
-        owned=r"data-\d{5,}-of-\d{5,}\.arrow|dataset_info\.json|state\.json",
-        columns=True,
-    ),
-    "parquet": Format(
-        write=write_parquet, unit="rows", owned=r"part-\d{5,}-of-\d{5,}\.parquet", columns=True
-    ),
-    "webdataset": Format(write=write_webdataset, unit="rows", owned=r"shard-\d{5,}\.tar", columns=True),
-}
+__all__ = ["export"]
 
 
 def export(
@@ -81,9 +42,7 @@ def export(
     the stored files are not what the manifest says, CapacityError for what a format cannot hold, ConflictError where another
     export took over, and StorageError where files cannot be written.
     """
-    if format not in FORMATS:
-        raise RecipeError(f"there is no format {format!r}; there are {', '.join(FORMATS)}")
-    kind = FORMATS[format]
+    kind = EXPORTERS.get(format)()
     unit = unit or kind.unit
     if unit not in ("rows", "documents"):
         raise RecipeError(f"there is no unit {unit!r}; there are rows and documents")
@@ -104,11 +63,11 @@ def export(
         if (found := finished(objects, identity)) is not None:
             return found
         source = _source(dataset, unit, split, observe, seq_len, without)
-        _check_columns(format, source)
+        _check_columns(kind, source)
         target = Target(objects, identity, owned=kind.owned, agree=source.check)
         try:
             dtype = kind.write(source, target)
-            return target.finish(_facts(format, source, dtype))
+            return target.finish(_facts(kind, source, dtype))
         except BaseException:
             target.abandon()
             raise
@@ -129,26 +88,26 @@ def _source(
     return Documents(dataset, split, observe, without)
 
 
-def _check_columns(name: str, source: Source) -> None:
+def _check_columns(kind: Exporter, source: Source) -> None:
     """Raise RecipeError for a column that a format has no place for."""
-    if FORMATS[name].columns:
+    if kind.columns:
         return
     for column in source.columns:
         if column.name != SOURCE:
-            holding = ", ".join(other for other, kind in FORMATS.items() if kind.columns)
+            holding = ", ".join(name for name, other in EXPORTERS.all().items() if other.columns)
             raise RecipeError(
-                f"format {name} has no place for the column {column.name}{f' ({column.doc})' if column.doc else ''}: leave it "
+                f"format {kind.name} has no place for the column {column.name}{f' ({column.doc})' if column.doc else ''}: leave it "
                 f"out (--without {column.name}), or choose {holding}"
             )
 
 
-def _facts(name: str, source: Source, dtype: str) -> dict[str, Any]:
+def _facts(kind: Exporter, source: Source, dtype: str) -> dict[str, Any]:
     """What a trainer has to know, and what was counted."""
     counts = source.counts
     recipe = Recipe.model_validate(source.dataset.manifest.recipe)
     said: dict[str, Any] = {"dtype": dtype, "append": list(recipe.tokenize.append), source.unit: counts.items}
     said["tokens"] = counts.tokens
-    if FORMATS[name].columns:
+    if kind.columns:
         said["columns"] = {column.name: column.doc for column in source.columns}
         if any(column.name == SOURCE for column in source.columns):
             said[SOURCES] = list(recipe.sources)
