@@ -14,7 +14,7 @@ from pairloom.operators.shown import Shown
 from pairloom.pipeline.dataset.loader import Loader
 from pairloom.pipeline.recipe import Recipe
 from pairloom.pipeline.steps import RowSteps, row_seed
-from pairloom.pipeline.store.files import StoredFile, read_batches
+from pairloom.pipeline.store.files import StoredFile, open_arrow, read_batches
 from pairloom.pipeline.store.gc import first_kept
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.manifest import Manifest, latest_manifest, read_manifest
@@ -126,6 +126,18 @@ class Dataset(Shown):
             prefetch=prefetch,
             steps=RowSteps.of(applied, self.vocabulary()) if applied else None,
             steps_seed=row_seed(pack.shuffle.seed, seq_len or 0, f"loader {split} {seed}"),
+        )
+
+    def statistic(self, name: str) -> pa.Table:
+        """The table of a statistic of the recipe; raises RecipeError where this generation has none of that name."""
+        record = self.manifest.stage("statistics")
+        for stored in record.files:
+            if stored.role == name:
+                with open_arrow(self.objects, stored) as reader:
+                    return reader.read_all()
+        has = ", ".join(file.role for file in record.files) or "none"
+        raise RecipeError(
+            f"generation {self.manifest.generation} of {self.objects.root} has no statistic {name!r} (it has {has})"
         )
 
     def rejected(self) -> Iterator[dict[str, Any]]:

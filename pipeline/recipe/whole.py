@@ -1,7 +1,7 @@
 """The recipe: one run, whole, with what its parts must agree on."""
 
 from fractions import Fraction
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -13,9 +13,13 @@ from pairloom.pipeline.recipe.drift import Retokenize
 from pairloom.pipeline.recipe.rows import Pack, Tokenize
 from pairloom.pipeline.recipe.section import Section
 from pairloom.pipeline.recipe.special import missing_special_tokens
+from pairloom.pipeline.recipe.steps import step_key
 from pairloom.pipeline.recipe.vocabulary import VocabularyChoice
 
 __all__ = ["Execution", "Recipe"]
+
+# Its class is imported where a recipe lists one: a recipe without any loads no kernels.
+StatisticKey = Annotated[Any, *step_key("pairloom.operators.statistics:STATISTICS")]
 
 
 class Execution(Section):
@@ -38,6 +42,9 @@ class Recipe(Section):
     vocabulary: VocabularyChoice = VocabularyChoice()
     tokenize: Tokenize = Tokenize()
     pack: Pack = Pack()
+    statistics: tuple[StatisticKey, ...] = Field(
+        default=(), description="tables about the tokens of the corpus"
+    )
     execution: Execution = Execution()
     retokenize: Retokenize = Retokenize()
     max_rejected: float = Field(
@@ -50,6 +57,9 @@ class Recipe(Section):
         names = [source.name for source in self.corpus]
         if len(set(names)) != len(names):
             raise ValueError(f"two sources of the corpus have one name: {', '.join(names)}")
+        counted = [statistic.name for statistic in self.statistics]
+        if twice := sorted({name for name in counted if counted.count(name) > 1}):
+            raise ValueError(f"statistics lists {', '.join(twice)} twice")
         self._check_weights()
         if unknown := sorted(set(self.vocabulary.weights) - set(names)):
             raise ValueError(

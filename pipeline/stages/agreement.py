@@ -23,6 +23,7 @@ __all__ = [
     "check_delivered",
     "check_exchanged",
     "check_indexed",
+    "check_measured",
     "check_surveyed",
     "check_tokenized",
 ]
@@ -88,6 +89,13 @@ def check_surveyed(tokenized: StageRecord, surveyed: Sequence[Receipt]) -> None:
             _same(receipt, f"{what} of {shard.path}", splits, there)
         for file in receipt.files:
             _same(receipt, f"documents of {shard.path}", file.rows, shard.rows)
+
+
+def check_measured(shards: Sequence[StoredFile], measured: Sequence[Receipt]) -> None:
+    """Raise CorruptionError unless a statistic has seen the documents and tokens of every shard."""
+    for shard, receipt in zip(shards, measured, strict=True):
+        _same(receipt, f"documents of {shard.path}", receipt.ledger.documents_out, shard.rows)
+        _same(receipt, f"tokens of {shard.path}", receipt.ledger.tokens, shard.facts["tokens"])
 
 
 def check_deduplicated(tokenized: StageRecord, selected: StageRecord) -> None:

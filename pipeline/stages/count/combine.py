@@ -70,7 +70,7 @@ class CombineTask(UnitTask):
 
 
 def combine(
-    job: Job, role: str, files: Sequence[StoredFile], factors: Sequence[int]
+    job: Job, role: str, files: Sequence[StoredFile], factors: Sequence[int], *, step: str
 ) -> tuple[list[StoredFile], list[int]]:
     """The files that merging reads, and how often each counts: as they are, or fewer; those that count 0 are left out."""
     parts = job.plan.partitions
@@ -83,11 +83,7 @@ def combine(
         for number, (group, _) in enumerate(groups)
         if len(group) > 1
     }
-    receipts = job.step(
-        "combine" if role == "words" else "combine pieces",
-        list(tasks.values()),
-        sizes=[task.bytes for task in tasks.values()],
-    )
+    receipts = job.step(step, list(tasks.values()), sizes=[task.bytes for task in tasks.values()])
     job.scratch += receipts
     made = {number: receipt.file(role) for number, receipt in zip(tasks, receipts, strict=True)}
     return [made.get(number, group[0]) for number, (group, _) in enumerate(groups)], [f for _, f in groups]

@@ -7,7 +7,7 @@ source, so that sources get their weights in the merge, and other weights need n
 counted besides words in the same pass.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -31,7 +31,7 @@ from pairloom.pipeline.store.manifest import StageRecord
 from pairloom.pipeline.store.objects import Objects
 from pairloom.pipeline.store.receipts import Ledger, Receipt
 
-__all__ = ["CountTask", "MergeTask", "count"]
+__all__ = ["CountTask", "MergeTask", "count", "merged"]
 
 MERGED_ROWS = 1 << 20  # words in a record batch of a merged partition
 
@@ -95,13 +95,14 @@ class CountTask(UnitTask):
 class MergeTask(UnitTask):
     """Merge one partition of the counts over all units, weighted, and count its pairs of adjacent bytes.
 
-    `role` is words, or pieces, of which no pairs are counted. The tasks of a role share (file, weight) of the units.
+    `role` is what is counted; only of words are `pairs` counted. The tasks of a role share (file, weight) of the units.
     """
 
     role: str
     part: int
     counts: str  # the fingerprint of all units' files and weights
     expected_bytes: int
+    pairs: bool = False
     step = "merge"
 
     def identity(self) -> object:
@@ -126,7 +127,7 @@ class MergeTask(UnitTask):
             for start in range(0, len(counts), MERGED_ROWS):
                 words.write(whole.slice(start, MERGED_ROWS))
             words.facts.update(words=len(counts), pretokens=counts.total)
-        if self.role == "words":
+        if self.pairs:
             self._write_pairs(attempt, counts)
 
     def _write_pairs(self, attempt: Attempt, counts: WordCounts) -> None:
@@ -182,22 +183,37 @@ def count(job: Job) -> StageRecord:
 
 def _merge(job: Job, role: str, counted: list[Receipt]) -> list[Receipt]:
     weights = job.plan.recipe.count_weights()
-    files, factors = combine(
+    return merged(
         job,
         role,
         [receipt.file(role) for receipt in counted],
         [weights[unit.source] for unit in job.plan.units],
+        pairs=role == "words",
     )
+
+
+def merged(
+    job: Job, role: str, files: Sequence[StoredFile], factors: Sequence[int], *, pairs: bool = False
+) -> list[Receipt]:
+    """Merge files of counts, a partition a task, each file as often as its factor says; combines them first where they are many.
+
+    Words merge in the steps `combine` and `merge`, whatever else is counted in steps that have the role behind that.
+    """
+    steps = [step if role == "words" else f"{step} {role}" for step in ("combine", "merge")]
+    files, factors = combine(job, role, files, factors, step=steps[0])
     size, parts = sum(file.bytes for file in files), job.plan.partitions
-    key = fingerprint([[file.sha256, factor] for file, factor in zip(files, factors, strict=True)])
+    counts = fingerprint([[file.sha256, factor] for file, factor in zip(files, factors, strict=True)])
+    tasks = [
+        MergeTask(
+            root=job.plan.recipe.root,
+            role=role,
+            part=part,
+            counts=counts,
+            expected_bytes=size // parts,
+            pairs=pairs,
+        )
+        for part in range(parts)
+    ]
     return job.step(
-        "merge" if role == "words" else "merge pieces",
-        [
-            MergeTask(
-                root=job.plan.recipe.root, role=role, part=part, counts=key, expected_bytes=size // parts
-            )
-            for part in range(parts)
-        ],
-        shared=tuple(zip(files, factors, strict=True)),
-        sizes=[size // parts] * parts,
+        steps[1], tasks, shared=tuple(zip(files, factors, strict=True)), sizes=[size // parts] * parts
     )

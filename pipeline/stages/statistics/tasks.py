@@ -11,13 +11,19 @@ from pairloom.operators.counts import KeyCounter, WordCounts
 from pairloom.operators.statistics import Statistic
 from pairloom.operators.tokens import TokenBatch
 from pairloom.pipeline.flow.attempt import Attempt, UnitTask
+from pairloom.pipeline.flow.job import Job
 from pairloom.pipeline.identity import fingerprint
 from pairloom.pipeline.phases import phase
+from pairloom.pipeline.stages.agreement import check_measured
 from pairloom.pipeline.stages.count.files import WORDS, read_words, word_batch
+from pairloom.pipeline.stages.count.tasks import merged
+from pairloom.pipeline.stages.statistics.cost import finish_memory, measure_memory
+from pairloom.pipeline.stages.tokenize.shards import placed_shards
 from pairloom.pipeline.store.files import StoredFile, open_arrow
-from pairloom.pipeline.store.receipts import Ledger
+from pairloom.pipeline.store.manifest import StageRecord
+from pairloom.pipeline.store.receipts import Ledger, Receipt
 
-__all__ = ["FinishTask", "MeasureTask"]
+__all__ = ["FinishTask", "MeasureTask", "measure"]
 
 STEP = "statistics"
 
@@ -43,7 +49,7 @@ class MeasureTask(UnitTask):
 
     def need(self) -> int:
         """A batch of tokens, and a table in which most keys may be distinct."""
-        return 400_000_000 + 64 * self.shard.facts["tokens"]
+        return measure_memory(self.shard.facts["tokens"])
 
     def work(self, attempt: Attempt, shared: Any) -> None:
         """Read, count, partition, write."""
@@ -87,7 +93,7 @@ class FinishTask(UnitTask):
 
     def need(self) -> int:
         """The largest partition, several times, and what has been chosen so far."""
-        return 600_000_000 + 8 * max((file.bytes for file in self.partitions), default=0)
+        return finish_memory(max((file.bytes for file in self.partitions), default=0))
 
     def work(self, attempt: Attempt, shared: Any) -> None:
         """Read as often as the statistic asks, write."""
@@ -101,3 +107,44 @@ class FinishTask(UnitTask):
         with attempt.arrow(self.statistic.name, self.statistic.schema) as writer:
             for batch in self.statistic.finish(partitions):
                 writer.write(batch)
+
+
+def measure(job: Job) -> StageRecord:
+    """The table of every statistic of the recipe; shards that have not changed are not counted again."""
+    counted: list[Receipt] = []
+    tables: list[StoredFile] = []
+    units: list[str] = []
+    for statistic in job.plan.recipe.statistics:
+        measured, finished = _table(job, statistic)
+        counted += measured
+        units += [receipt.unit for receipt in (*measured, finished)]
+        tables.append(finished.file(statistic.name))
+    return StageRecord(
+        key=job.plan.keys[STEP],
+        units=tuple(units),
+        files=tuple(tables),
+        ledger=Ledger.sum(receipt.ledger for receipt in counted),
+        facts={file.role: file.rows for file in tables},
+    )
+
+
+def _table(job: Job, statistic: Statistic) -> tuple[list[Receipt], Receipt]:
+    """The counts of every shard, and the table."""
+    root, name, parts = job.plan.recipe.root, statistic.name, job.plan.partitions
+    shards = list(placed_shards(job.objects, job.records["tokenize"], job.tokenized))
+    tasks = [
+        MeasureTask(
+            root=root, shard=shard.stored, input=shard.slices[0].uri, statistic=statistic, parts=parts
+        )
+        for shard in shards
+    ]
+    measured = job.step(f"measure {name}", tasks, sizes=[shard.stored.bytes for shard in shards])
+    check_measured([shard.stored for shard in shards], measured)
+    files = [receipt.file(name) for receipt in measured]
+    made = merged(job, name, files, [1] * len(files))
+    job.scratch += made
+    finish = FinishTask(
+        root=root, statistic=statistic, partitions=tuple(receipt.file(name) for receipt in made)
+    )
+    (finished,) = job.step(f"finish {name}", [finish], sizes=[sum(file.bytes for file in files)])
+    return measured, finished
