@@ -25,7 +25,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"format": "tfrecord"}, "there is no format 'tfrecord'; did you mean 'npy'"),
+        ({"format": "tfrecord"}, "there is no format 'tfrecord'; did you mean 'parquet'"),
         ({"unit": "tokens"}, "there is no unit 'tokens'"),
         ({"split": "test"}, "there is no split 'test'; there are train and validation"),
         ({"out": "ftp://host/x"}, "cannot write to ftp://"),
