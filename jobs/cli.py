@@ -20,6 +20,7 @@ from pairloom.jobs.commands.generations import generations_command, retokenize_c
 from pairloom.jobs.commands.look import files_command, inspect_command, rejected_command, status_command
 from pairloom.jobs.commands.report import report_command
 from pairloom.jobs.commands.run import plan_command, stage_commands
+from pairloom.jobs.commands.steps import steps_command
 from pairloom.operators.errors import PairloomError, PreemptedError, RecipeError
 
 __all__ = ["app", "main"]
@@ -45,6 +46,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "gc": gc_command,
     "export": export_command,
     "report": report_command,
+    "steps": steps_command,
     "warmup": warmup_command,
 }
 for _name, _command in COMMANDS.items():

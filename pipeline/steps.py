@@ -57,6 +57,10 @@ class RowSteps:
         """The rows `first_row` and those after it, with what all steps make of them."""
         return laid_out(rows, self.steps, seed, epoch, first_row, self.tables)
 
+    def schema(self, before: pa.Schema) -> pa.Schema:
+        """The schema of what `apply` makes of rows with a schema."""
+        return self.apply(pa.RecordBatch.from_pylist([], schema=before), 0, 0, 0).schema
+
     def undo(self, rows: pa.RecordBatch) -> pa.RecordBatch:
         """The rows that `apply` got."""
         return taken_back(rows, self.steps, self.tables)

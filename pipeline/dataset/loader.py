@@ -81,9 +81,12 @@ class Loader:
 
     @property
     def schema(self) -> pa.Schema:
-        """The columns of the rows: those that the first file has."""
+        """The columns of the rows: those that the first file has, and what steps make of them."""
         with open_arrow(self.stream.objects, self.stream.files[0]) as reader:
-            return reader.schema
+            schema = reader.schema
+        if self.stream.steps is None:
+            return schema
+        return self.stream.steps.schema(schema)
 
     @property
     def place(self) -> int:

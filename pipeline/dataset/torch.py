@@ -56,8 +56,8 @@ class TorchRows(IterableDataset):  # type: ignore[misc]
 
     - `input_ids` int64[b, seq_len]; int64 because it is what every index, embedding and loss of PyTorch takes, while
       uint16 has next to no operators
-    - `labels` int64[b, seq_len], -100 where there is nothing to predict; see `labels` in `operators.segments` for
-      `shifted` and `across_documents`
+    - `labels` int64[b, seq_len], -100 where there is nothing to predict: those that a row step gives (`masked_lm`), which
+      stand where their tokens do; otherwise see `labels` in `operators.segments` for `shifted` and `across_documents`
     - `position_ids`, `segment_ids` int32[b, seq_len]: from 0 in each segment, and which segment of its row, -1 on padding
     - `segment_lengths` int32[n] of all `n` segments one after another, with `segments_per_row` int32[b], so that
       `segment_lengths.split(segments_per_row.tolist())` are the rows; `document` and `offset`, int64[n], are cut alike
@@ -186,6 +186,8 @@ class TorchRows(IterableDataset):  # type: ignore[misc]
             match name:
                 case schema.INPUT_IDS:
                     batch[name] = torch.from_numpy(ids)
+                case "labels" if name in further:
+                    batch[name] = torch.from_numpy(self._stored_labels(rows, width))
                 case "labels":
                     found = segments.labels(
                         ids, lengths, shifted=self._shifted, across_documents=self._across
@@ -213,6 +215,16 @@ class TorchRows(IterableDataset):  # type: ignore[misc]
                             lengths.value_lengths().to_numpy().copy()
                         )
         return batch
+
+    def _stored_labels(self, rows: pa.RecordBatch, width: int) -> npt.NDArray[np.int64]:
+        """The labels that rows have; raises RecipeError where others are asked for."""
+        if self._shifted or self._across:
+            raise RecipeError(
+                "these rows have labels of their own, each where its token stands: shifted and across_documents are for labels "
+                "that are the tokens themselves"
+            )
+        found: npt.NDArray[np.int64] = rows.column("labels").flatten().to_numpy().astype(np.int64)
+        return found.reshape(-1, width)
 
 
 def mask_mod(segment_ids: Any) -> Callable[[Any, Any, Any, Any], Any]:

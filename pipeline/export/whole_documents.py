@@ -119,7 +119,10 @@ class Documents(StoredSource):
         packed = self.dataset.manifest.stages.get("pack")
         if packed is None or any(packed.facts[name] for name in ("dropped_tokens", "truncated_tokens")):
             return
-        tokens = sum(file.facts["tokens"] for file in packed.files if file.role == self.split)
+        # Documents are exported as they were before steps.
+        facts = packed.splits.get(self.split, {})
+        tokens = facts.get("removed_tokens", 0) - facts.get("added_tokens", 0)
+        tokens += sum(file.facts["tokens"] for file in packed.files if file.role == self.split)
         if packed.facts["repeated_tokens"] == 0 and tokens != counts.tokens:
             raise CorruptionError(
                 f"the documents of {self.split!r} have {counts.tokens} tokens, its packed rows {tokens}"

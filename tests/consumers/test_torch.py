@@ -148,6 +148,25 @@ def test_further_columns_come_as_they_are_stored(tmp_path: Path) -> None:
         ]
 
 
+def test_labels_of_a_row_step_are_those_of_the_batch(tmp_path: Path) -> None:
+    write_jsonl(tmp_path / "in" / "a.jsonl", documents(100))
+    special = 'vocabulary.special_tokens=["<|endoftext|>", "[MASK]"]'
+    recipe = recipe_for(tmp_path, special, "pack.rows=[{masked_lm: {rate: 0.3, when: load}}]")
+    run(recipe)
+    made = open_dataset(recipe.root)
+    rows = TorchRows(made.loader(8, epochs=2), columns=("input_ids", "labels"))
+    plain = list(TorchRows(made.loader(8, epochs=2, steps=()), columns=("input_ids", "labels")))
+    for batch, before in zip(rows, plain, strict=True):
+        ids, labels = batch["input_ids"], batch["labels"]
+        assert labels.dtype == torch.int64
+        assert torch.equal(torch.where(labels == -100, ids, labels), before["input_ids"])
+        assert (labels != -100).any()
+    one, two = (list(DataLoader(rows, batch_size=None, num_workers=n)) for n in (0, 2))
+    assert all(torch.equal(a["labels"], b["labels"]) for a, b in zip(one, two, strict=True))
+    with pytest.raises(RecipeError, match="labels of their own"):
+        next(iter(TorchRows(made.loader(8), columns=("labels",), shifted=True)))
+
+
 def test_a_batch_is_its_own_and_may_be_written_to(dataset: Dataset) -> None:
     first = next(iter(TorchRows(dataset.loader(7), columns=COLUMNS)))
     before = copy.deepcopy(first)

@@ -1,5 +1,7 @@
 """Recipes with token steps and row steps: the same however they run, proved by `verify`, and undone."""
 
+import json
+import pickle
 import random
 import signal
 import subprocess
@@ -10,15 +12,22 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from typer.testing import CliRunner
 
+from pairloom.jobs.cli import app
 from pairloom.operators.errors import CorruptionError, RecipeError
 from pairloom.operators.layouts.masked_lm import MaskedLM
-from pairloom.operators.schema import token_columns
+from pairloom.operators.schema import columns_of, token_columns
+from pairloom.operators.tokens import TokenBatch
 from pairloom.pipeline import Dataset, open_dataset, run
 from pairloom.pipeline.audit.roundtrip import round_trip
 from pairloom.pipeline.audit.verify import verify
+from pairloom.pipeline.export import export
+from pairloom.pipeline.generations.retokenize import retokenize
 from pairloom.pipeline.recipe import Recipe
+from pairloom.pipeline.steps import DocumentSteps, RowSteps
 from tests.support.corpora import contents, documents, mixed_recipe_for, recipe_for, write_jsonl
 
 SPECIAL = ["<|endoftext|>", "<fim_prefix>", "<fim_suffix>", "<fim_middle>", "[MASK]"]
@@ -196,8 +205,6 @@ def test_the_loader_masks_anew_in_each_epoch_and_goes_on_from_any_place(corpus: 
 def test_rows_say_what_labels_are(corpus: Path) -> None:
     recipe = stepped(corpus)
     run(recipe)
-    from pairloom.operators.schema import columns_of
-
     (labels,) = (
         c for c in token_columns(columns_of(open_dataset(recipe.root).table().schema)) if c.name == "labels"
     )
@@ -234,6 +241,67 @@ def test_a_changed_label_or_mask_is_found(corpus: Path, monkeypatch: pytest.Monk
     write("labels", labels)
     write("input_ids", ids)
     verify(open_dataset(recipe.root))
+
+
+def test_retokenizing_gives_the_bytes_of_a_run_from_nothing(corpus: Path) -> None:
+    settings = ("pack.shuffle={mode: block}", "pack.file_tokens=4000")
+    first = run(stepped(corpus, *settings))
+    write_jsonl(corpus / "in" / "new.jsonl", [(f"new-{name}", text) for name, text in documents(40, seed=9)])
+    recipe = stepped(corpus, *settings)
+    again, _ = retokenize(recipe)
+    assert again.generation == first.generation + 1
+    proved(open_dataset(recipe.root))
+    brought = corpus / "tokenizer.json"
+    brought.write_bytes(open_dataset(recipe.root).vocabulary().to_json())
+    fresh = stepped(corpus, *settings, root=corpus / "fresh").model_dump(mode="json", by_alias=True)
+    fresh["vocabulary"] = {"from": str(brought)}
+    assert contents(run(Recipe.model_validate(fresh)))["pack"] == contents(again)["pack"]
+    # A file without the special tokens of a step is refused, with what to do.
+    fresh["pack"]["steps"] = [{"fim": {"tokens": "qwen"}}]
+    with pytest.raises(
+        RecipeError, match=r"in the step fim, but .* no such special token .* add it to the file's"
+    ):
+        run(Recipe.model_validate(fresh))
+
+
+def test_steps_and_what_they_know_can_be_sent_to_workers(corpus: Path) -> None:
+    recipe = stepped(corpus)
+    run(recipe)
+    dataset = open_dataset(recipe.root)
+    vocabulary, pack = dataset.vocabulary(), recipe.pack
+    steps = DocumentSteps.of(pack.steps, vocabulary, 0), RowSteps.of(pack.stored_rows, vocabulary)
+    documents_of, rows_of = pickle.loads(pickle.dumps(steps))
+    (shard,) = dataset.files("tokenize")
+    tokens = TokenBatch.of_table(pa.ipc.open_file(pa.py_buffer(Path(shard).read_bytes())).read_all())
+    one, other = (s.apply(tokens).batch.gathered("input_ids") for s in (steps[0], documents_of))
+    assert one.equals(other)
+    plain = next(dataset.batches()).drop_columns(["labels"])
+    assert rows_of.apply(plain, 1, 2, 3).equals(steps[1].apply(plain, 1, 2, 3))
+
+
+def test_documents_are_exported_as_they_were_before_steps(corpus: Path) -> None:
+    recipe = stepped(corpus)
+    run(recipe)
+    plain = recipe_for(corpus, VOCABULARY, root=corpus / "plain")
+    run(plain)
+    for root, name in ((recipe.root, "with"), (plain.root, "without")):
+        export(open_dataset(root), "parquet", str(corpus / name), split="train", unit="documents")
+    found = [
+        pq.read_table(next((corpus / name).glob("*.parquet"))).to_pylist() for name in ("with", "without")
+    ]
+    assert found[0] == found[1]
+
+
+def test_the_command_lists_every_step_with_its_keys() -> None:
+    found = CliRunner().invoke(app, ["steps"])
+    assert found.exit_code == 0
+    words = " ".join(found.stdout.split())
+    assert "token steps, under pack.steps" in words
+    assert "fim Some documents as prefix, suffix, middle" in words
+    assert "rate: 0.15, replace: [0.8, 0.1, 0.1], unit: token" in words
+    listed = json.loads(CliRunner().invoke(app, ["steps", "--json"]).stdout)
+    assert listed["row step"]["steps"]["masked_lm"]["keys"]["mask_token"] == "[MASK]"
+    assert set(listed) == {"document step", "token step", "row step"}
 
 
 KILLED = "import sys; from pathlib import Path; from tests.runs.test_steps import job; job(Path(sys.argv[1]))"
