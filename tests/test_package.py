@@ -57,6 +57,7 @@ LAZY = [
     "pairloom.operators.pack",
     "pairloom.operators.text.pretokenize",
     "pairloom.pipeline",
+    "pairloom.pipeline.export",
 ]
 
 

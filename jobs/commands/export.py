@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from pairloom.jobs.commands.options import AsJson, Generation, Split
+from pairloom.pipeline.export.formats import EXPORTERS
 
 __all__ = ["export_command"]
 
@@ -15,9 +16,7 @@ def export_command(
     ],
     form: Annotated[
         str,
-        typer.Option(
-            "--format", help="megatron, npy, bin, mds, hf, parquet, webdataset; of a vocabulary: tiktoken"
-        ),
+        typer.Option("--format", help=f"{', '.join(EXPORTERS.names())}; of a vocabulary: tiktoken"),
     ],
     out: Annotated[
         str, typer.Option(help="an empty folder, local or in a bucket; for tiktoken a local file")

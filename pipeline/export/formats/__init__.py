@@ -6,11 +6,13 @@ The folder is claimed before, and counts are compared after: a format only says 
 """
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pairloom.operators.registry import Registry
-from pairloom.pipeline.export.source import Source
-from pairloom.pipeline.export.target import Target
+
+if TYPE_CHECKING:
+    from pairloom.pipeline.export.source import Source
+    from pairloom.pipeline.export.target import Target
 
 __all__ = ["EXPORTERS", "Exporter"]
 
@@ -29,7 +31,7 @@ class Exporter(ABC):
     columns: ClassVar[bool] = False
 
     @abstractmethod
-    def write(self, source: Source, target: Target) -> str:
+    def write(self, source: "Source", target: "Target") -> str:
         """Write everything that `source` hands out to `target`; the dtype of ids, for `export.json`."""
 
 
