@@ -44,7 +44,8 @@ __all__ = [
 ]
 
 BATCH = 192
-MOST_INLINE = 7  # ids that an entry of the table holds itself
+# Ids that an entry of the table holds itself.
+MOST_INLINE = 7
 LONGEST_STORED = 1 << 10
 
 DONE, GROW_SHORT, GROW_LONG, NEED_SCRATCH = 0, 1, 2, 3

@@ -25,6 +25,8 @@ Int = int | np.int64
 
 MOST_RUN = 32
 _MIX = 0x9E3779B97F4A7C15
+# What `state` of `cut_words` holds: the piece, and the position in the text.
+PIECE, PLACE = 0, 1
 
 
 @kernel
@@ -75,12 +77,12 @@ def fill_seams(late: Any, products: Any, tokens: int, seams: Any) -> None:
 def cut_words(data: int, ends: Any, cuts: Any, state: Any, finer: Any, goes_on: Any) -> int:
     """Cut pieces of text between bytes that no early token holds side by side.
 
-    `data` is the address of the text, `ends` (int64) where its pieces end, `state` (int64[2]) the piece and the position to go
-    on from. Writes the ends of words to `finer` (int64) until that is full, and to `goes_on` (uint8) whether the piece goes on
+    `data` is the address of the text, `ends` (int64) where its pieces end, `state` (int64[2]) where to go on
+    from. Writes the ends of words to `finer` (int64) until that is full, and to `goes_on` (uint8) whether the piece goes on
     after them; returns how many. None are left where it returns 0.
     """
     table = address(cuts)
-    piece, at = state[0], state[1]
+    piece, at = state[PIECE], state[PLACE]
     count, room = signed(0), len(finer)
     while piece < len(ends) and count < room:
         end = ends[piece]
@@ -102,7 +104,7 @@ def cut_words(data: int, ends: Any, cuts: Any, state: Any, finer: Any, goes_on: 
         goes_on[count] = 0
         count += 1
         piece += 1
-    state[0], state[1] = piece, at
+    state[PIECE], state[PLACE] = piece, at
     return count
 
 
