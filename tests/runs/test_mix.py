@@ -15,7 +15,7 @@ from pairloom.pipeline import Dataset, Recipe, open_dataset, run
 from pairloom.pipeline.audit.roundtrip import round_trip
 from pairloom.pipeline.audit.verify import Proof, verify
 from pairloom.pipeline.flow.events import Event, StepStarted
-from pairloom.pipeline.stages.exchange import partitions
+from pairloom.pipeline.stages.exchange import orders
 from pairloom.pipeline.stages.select import cost
 from pairloom.pipeline.stages.select import mixed as select
 from pairloom.pipeline.store.manifest import Manifest, SourceRecord
@@ -145,7 +145,7 @@ def test_units_do_not_change_a_byte(
     asked = {"web": {"epochs": "5/2"}, "books": {"tokens": 9000}}
     made = []
     for unit_bytes, one_pass in ((3_000, 3), (1_000_000, 512)):
-        monkeypatch.setattr(partitions, "ONE_PASS", one_pass)
+        monkeypatch.setattr(orders, "ONE_PASS", one_pass)
         recipe = mixed_recipe_for(
             tmp_path,
             asked,

@@ -15,7 +15,7 @@ from pairloom.pipeline import Dataset, open_dataset, run
 from pairloom.pipeline.audit.roundtrip import round_trip
 from pairloom.pipeline.audit.verify import verify
 from pairloom.pipeline.flow.events import Event, StepStarted
-from pairloom.pipeline.stages.exchange import partitions
+from pairloom.pipeline.stages.exchange import orders, partitions
 from pairloom.pipeline.store.manifest import Manifest
 from tests.support.corpora import contents, documents, recipe_for, rows_of, texts_of, write_jsonl
 
@@ -215,7 +215,7 @@ def test_two_steps_spread_as_one_does(tmp_path: Path, monkeypatch: pytest.Monkey
     settings = [f"pack.shuffle.mode={mode}", "pack.file_tokens=1000", "execution.unit_bytes=3000"]
     one = run(recipe_for(tmp_path, *settings))
     assert len(packed(one)) > 4
-    monkeypatch.setattr(partitions, "ONE_PASS", 4)
+    monkeypatch.setattr(orders, "ONE_PASS", 4)
     monkeypatch.setattr("pairloom.pipeline.stages.exchange.tasks.REGROUP_BYTES", 3000)
     monkeypatch.setattr("pairloom.pipeline.store.receipts.FEW", 3)
     events: list[Event] = []

@@ -1,8 +1,8 @@
 """What each partition is made of, and the exchange files that have it.
 
-    `spread_all`     every shard is exchanged: with shuffle `document`, in which any document may be in any partition, and
-                     with mixtures, in which any change may change how often every document is taken
-    `known_contents` with shuffle `block` and `none`: shards that the last generation has are known by their `index`, the
+    `spread_all`     every shard is exchanged: with an order in which any document may be in any partition, and with
+                     mixtures, in which any change may change how often every document is taken
+    `known_contents` with any other order: shards that the last generation has are known by their `index`, the
                      others are exchanged. Of the shards that are known, only what partitions that have changed need is
                      exchanged once more (`documents_of`)
 
@@ -10,7 +10,7 @@ Exchange files are scratch. What they hold of a partition adds up to what pack a
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,7 +19,14 @@ from pairloom.pipeline.stages.agreement import check_delivered, check_exchanged,
 from pairloom.pipeline.stages.exchange.files import Exchanged, Made
 from pairloom.pipeline.stages.exchange.index import ShardIndex, earlier_indexes, index_of, write_index
 from pairloom.pipeline.stages.exchange.partitions import Splits
-from pairloom.pipeline.stages.exchange.tasks import ExchangeTask, exchange_tasks, regroup_tasks
+from pairloom.pipeline.stages.exchange.tasks import (
+    PartTask,
+    SpreadTask,
+    deliver_tasks,
+    exchange_tasks,
+    part_tasks,
+    regroup_tasks,
+)
 from pairloom.pipeline.stages.select.mixed import Mixed
 from pairloom.pipeline.store.files import StoredFile
 from pairloom.pipeline.store.manifest import SourceRecord, StageRecord
@@ -35,17 +42,16 @@ def spread_all(
 
     `width` is that of a token, in bytes.
     """
-    tasks = exchange_tasks(job, tokenized, splits, mixed)
-    receipts = job.step(
-        "exchange",
-        tasks,
-        sizes=[file.bytes for file in tokenized.files],
-        shared=None if mixed is None else mixed.duplicates,
-    )
+    sizes = [file.bytes for file in tokenized.files]
+    tasks: Sequence[SpreadTask]
     sources: tuple[SourceRecord, ...] = ()
     if mixed is None:
+        tasks = exchange_tasks(job, tokenized, splits)
+        receipts = job.step("exchange", tasks, sizes=sizes)
         check_exchanged(tokenized, receipts)
     else:
+        tasks = deliver_tasks(job, tokenized, splits, mixed)
+        receipts = job.step("exchange", tasks, sizes=sizes, shared=mixed.duplicates)
         sources = mixed.delivered([task.shard.source for task in tasks], receipts)
         check_delivered(mixed.sources, sources, tokenized.files, receipts)
     job.scratch += receipts
@@ -69,7 +75,7 @@ class KnownContents:
     """
 
     splits: Splits
-    tasks: tuple[ExchangeTask, ...]
+    tasks: tuple[PartTask, ...]
     shards: tuple[ShardIndex, ...]
     whole: Mapping[str, Receipt]  # by unit
     train: Exchanged
@@ -100,13 +106,13 @@ class KnownContents:
         for task, shard in zip(self.tasks, self.shards, strict=True):
             here = wanted[shard.train["batch"]]
             if shard.unit in self.whole:
-                made.append(_part(task, self.whole[shard.unit]))
+                made.append(task.made(self.whole[shard.unit]))
             elif here.any():
-                tasks.append(replace(task, only=tuple(shard.train["batch"][here].tolist())))
+                tasks.append(task.rejoin(shard.train["batch"][here].tolist()))
                 sizes.append(width * int(shard.train["tokens"][here].sum()))
         receipts = job.step("rejoin", tasks, sizes=sizes) if tasks else []
         job.scratch += receipts
-        made += [_part(task, receipt) for task, receipt in zip(tasks, receipts, strict=True)]
+        made += [task.made(receipt) for task, receipt in zip(tasks, receipts, strict=True)]
         held = [
             Made(shard.held_file.path, shard.held, task.source + 1)
             for task, shard in zip(self.tasks, self.shards, strict=True)
@@ -126,7 +132,7 @@ class KnownContents:
 
 def known_contents(job: Job, tokenized: StageRecord, splits: Splits) -> KnownContents:
     """What each partition is made of, by the index of the last generation and by exchanging the shards that it has not."""
-    tasks = exchange_tasks(job, tokenized, splits, None, parted=True)
+    tasks = part_tasks(job, tokenized, splits)
     earlier = earlier_indexes(job.objects, None if job.last is None else job.last.stages.get("pack"))
     units = [task.unit for task in tasks]
     fresh = [i for i, unit in enumerate(units) if unit not in earlier]
@@ -151,8 +157,3 @@ def known_contents(job: Job, tokenized: StageRecord, splits: Splits) -> KnownCon
             [Made("", s.held, n) for s, n in zip(shards, sources, strict=True)], splits.validation
         ),
     )
-
-
-def _part(task: ExchangeTask, receipt: Receipt) -> Made:
-    """The exchange file of a task that keeps what is held out apart."""
-    return Made(receipt.file("exchange").path, index_of(receipt).train, task.source + 1)

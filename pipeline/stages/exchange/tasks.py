@@ -1,22 +1,22 @@
 """The first pass of pack: each document of a shard to its split and partition.
 
-A document's split, partition and place are functions of its id, of the place of its input, or of its position in the
-corpus (`partitions`): nothing depends on how the corpus was cut into units. An exchange file has one record batch a
+A document's split, partition and place are up to the order (`orders`): nothing depends on how the corpus was cut into
+units. An exchange file has one record batch a
 partition, so that the second pass reads just its own (`exchanged`). Where every shard has documents for very many
 partitions, a batch holds several, and `RegroupTask` spreads what many files have in it once more: reads of storage stay
 few and large.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from pairloom.operators.schema import SOURCE, SOURCE_COLUMN, columns_of, document_columns, token_columns
-from pairloom.operators.selection.mixture import copy_keys, expanded
-from pairloom.operators.selection.order import document_keys, document_numbers, in_validation
+from pairloom.operators.selection.mixture import expanded
+from pairloom.operators.selection.order import document_numbers, in_validation
 from pairloom.operators.tokens import TokenBatch
 from pairloom.pipeline.flow.attempt import Attempt, UnitTask
 from pairloom.pipeline.flow.job import Job
@@ -24,6 +24,8 @@ from pairloom.pipeline.identity import fingerprint
 from pairloom.pipeline.phases import phase
 from pairloom.pipeline.stages.exchange.cost import REGROUP_BYTES, exchange_memory, regroup_memory
 from pairloom.pipeline.stages.exchange.files import INDEX, Exchanged, Made, Spread, write_spread
+from pairloom.pipeline.stages.exchange.index import index_of
+from pairloom.pipeline.stages.exchange.orders import Copies, Standing
 from pairloom.pipeline.stages.exchange.partitions import Splits
 from pairloom.pipeline.stages.select.copies import Selection, taken_counts
 from pairloom.pipeline.stages.select.duplicates import read_duplicates
@@ -33,44 +35,42 @@ from pairloom.pipeline.store.files import StoredFile, open_arrow
 from pairloom.pipeline.store.manifest import StageRecord
 from pairloom.pipeline.store.receipts import Receipt
 
-__all__ = ["ExchangeTask", "RegroupTask", "exchange_tasks", "regroup_tasks"]
+__all__ = [
+    "DeliverTask",
+    "ExchangeTask",
+    "PartTask",
+    "RegroupTask",
+    "RejoinTask",
+    "SpreadTask",
+    "deliver_tasks",
+    "exchange_tasks",
+    "part_tasks",
+    "regroup_tasks",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExchangeTask(UnitTask):
-    """Spread the documents of one token shard over the partitions, as often as its `selection` says.
+class SpreadTask(UnitTask):
+    """Spread documents of one token shard over the partitions.
 
-    `source` is the place in the recipe of the source that they are of, which goes with them from here on. Without a
-    selection, each is taken once. The tasks share the files of duplicates, if there are any. With `parted`, documents that are
-    held out go to a file of their own, of role `held`, which numbers the partitions for validation from 0 on: the index in
-    the receipt has those of the exchange file and then `facts["held"]` entries of that file. With `only`, just the
-    documents of these partitions for training are spread, and no others are read if that can be told.
+    `source` is the place in the recipe of the source that they are of, which goes with them from here on.
     """
 
     shard: PlacedShard
     source: int
     splits: Splits
     seed: int
-    selection: Selection | None
-    parted: bool = False
-    only: tuple[int, ...] | None = None
     step = "exchange"
 
-    def identity(self) -> object:
-        """Everything that decides the bytes."""
-        ordered = self.splits.mode == "none"
-        identity = self.shard.identity(placed=ordered or self.selection is not None) | {
+    def identity(self) -> dict[str, object]:
+        """Everything that decides where each document goes."""
+        order = self.splits.order
+        return self.shard.identity(placed=order.placed) | {
             "source": self.source,
             "splits": self.splits.identity(self.shard.end_token),
-            "seed": 0 if ordered else self.seed,
-            "parted": self.parted,
+            "seed": self.seed if order.seeded else 0,
+            "parted": False,
         }
-        if self.selection is not None:
-            partitions = [self.splits.train, self.splits.validation]
-            identity["selection"] = [*self.selection.identity(), *partitions]
-        if self.only is not None:
-            identity["only"] = self.only
-        return identity
 
     @property
     def label(self) -> str:
@@ -78,84 +78,158 @@ class ExchangeTask(UnitTask):
         return self.shard.slices[0].uri
 
     def need(self) -> int:
-        """The shard, a partition of it, and what is known of each copy."""
-        copies = 0 if self.selection is None else self.selection.most * self.shard.stored.rows
-        return exchange_memory(self.shard.stored.bytes, copies)
+        """The shard, and a partition of it."""
+        return exchange_memory(self.shard.stored.bytes)
 
-    def work(self, attempt: Attempt, shared: tuple[StoredFile, ...] | None) -> None:
-        """Read, find out where each document goes, write."""
-        duplicates = np.zeros(0, np.int64)
-        if self.selection is not None:
-            first, end = self.shard.first_record, self.shard.end_record
-            duplicates = read_duplicates(attempt.objects, shared or (), self.selection.span, first, end)
-        with open_arrow(attempt.objects, self.shard.stored) as reader:
-            with phase("read"):
-                shard = self._read(reader)
-            with phase("sort"):
-                spread, facts = self._spread(shard, duplicates)
-            index, held = self._write(attempt, spread)
-        attempt.payload, attempt.facts = index.tobytes() + held.tobytes(), facts | {"held": len(held)}
-
-    def _read(self, reader: pa.RecordBatchFileReader) -> pa.Table:
-        """The shard, or of it what can hold documents that are asked for."""
-        if self.only is None or self.splits.mode != "block" or not self.shard.receipt.pieces:
-            return reader.read_all()
-        wanted = np.array(self.only, np.int64)
-
-        def asked_for(blocks: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
-            return np.isin(self.splits.by_hash(blocks, np.zeros(len(blocks), np.bool_)), wanted)
-
-        numbers = self.shard.batches_of(self.shard.slices_of(asked_for))
-        return pa.Table.from_batches([reader.get_batch(i) for i in numbers], schema=reader.schema)
-
-    def _write(self, attempt: Attempt, spread: Spread) -> tuple[npt.NDArray[np.void], npt.NDArray[np.void]]:
-        """Write the files; the indexes of the exchange file and of the file of what is held out."""
-        none = np.zeros(0, INDEX)
-        if not self.parted:
-            return write_spread(attempt, spread, self.splits.width), none
-        index = write_spread(attempt, spread.parts(0, self.splits.train))
-        held = spread.parts(self.splits.train, len(self.splits))
-        return index, write_spread(attempt, held, role="held", folder="held") if len(held.part) else none
-
-    def _spread(self, shard: pa.Table, duplicates: npt.NDArray[np.int64]) -> tuple[Spread, dict[str, int]]:
-        """Where each document goes, or each copy; and what is taken, where anything is selected."""
+    def standing(self, shard: pa.Table) -> Standing:
+        """Where the documents of (a part of) the shard stand."""
         ids, ordinal = self.shard.documents(shard)
         documents = TokenBatch.of_table(shard, document_numbers(ids))
-        documents = documents.with_documents({SOURCE: np.full(len(documents), self.source, np.uint16)})
-        stored = columns_of(shard.schema)
+        return Standing(
+            shard=self.shard,
+            table=shard,
+            documents=documents.with_documents({SOURCE: np.full(len(documents), self.source, np.uint16)}),
+            ids=ids,
+            ordinal=ordinal,
+            place=self.shard.first_token + np.cumsum(documents.length) - documents.length,
+            held_out=in_validation(ids, self.splits.share),
+            splits=self.splits,
+            seed=self.seed,
+        )
+
+    def spread(
+        self, found: Standing, copies: Copies | None = None, only: Sequence[int] | None = None
+    ) -> Spread:
+        """The documents, or copies of them, on their way; just those of some partitions, if told `only` which."""
+        documents = found.documents
+        if copies is not None:
+            documents = documents.take(copies.index).with_copies(copies.copy)
+        stored = columns_of(found.table.schema)
         columns = (SOURCE_COLUMN, *document_columns(stored), *token_columns(stored))
-        held_out = in_validation(ids, self.splits.share)
-        place = self.shard.first_token + np.cumsum(documents.length) - documents.length
-        ordered, mode = ordinal.astype(np.uint64), self.splits.mode
-        key = ordered if mode == "none" else document_keys(ids, self.seed)
-        facts: dict[str, int] = {}
-        copy = None
-        if self.selection is not None:
-            duplicate = np.isin(ordinal, duplicates)
-            copies = self.selection.copies(ids, held_out, duplicate)
-            facts = taken_counts(documents.length, held_out, duplicate, copies)
-            index, copy = expanded(copies)
-            documents, place = documents.take(index).with_copies(copy), place[index]
-            ordinal, held_out = ordinal[index], held_out[index]
-            key = copy_keys(key[index], copy)
-        if mode == "document":
-            part = self.splits.by_hash(key, held_out)
-        elif mode == "block":
-            block = self.shard.blocks(shard)
-            part = self.splits.by_hash(block if copy is None else block[index], held_out)
-        elif self.selection is None or copy is None:
-            part = self.splits.by_place(place, held_out)
-        else:
-            key = self.selection.keys_in_order(copy, ordinal)
-            part = self.selection.parts_in_order(copy, place, held_out, self.splits)
-        if self.only is not None:
-            here = np.flatnonzero(np.isin(part, np.array(self.only, np.int64)))
+        key, part = self.splits.order.spread(found, copies)
+        if only is not None:
+            here = np.flatnonzero(np.isin(part, np.array(only, np.int64)))
             documents, key, part = documents.take(here), key[here], part[here]
-        return Spread.of(documents, columns, key, part), facts
+        return Spread.of(documents, columns, key, part)
 
     def made(self, receipt: Receipt) -> Made:
-        """The exchange file that a receipt of the task names, with the whole index that is there."""
-        return Made(receipt.file("exchange").path, np.frombuffer(receipt.payload, INDEX), self.source + 1)
+        """The exchange file that a receipt of the task names, with its index."""
+        return Made(receipt.file("exchange").path, index_of(receipt).train, self.source + 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExchangeTask(SpreadTask):
+    """Spread every document of a shard, each once."""
+
+    def work(self, attempt: Attempt, shared: Any) -> None:
+        """Read, find out where each document goes, write."""
+        with open_arrow(attempt.objects, self.shard.stored) as reader:
+            with phase("read"):
+                shard = reader.read_all()
+            with phase("sort"):
+                spread = self.spread(self.standing(shard))
+            attempt.payload = write_spread(attempt, spread, self.splits.width).tobytes()
+        attempt.facts = {"held": 0}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliverTask(SpreadTask):
+    """Spread the documents of a shard as often as its `selection` says. The tasks share the files of duplicates."""
+
+    selection: Selection
+
+    def identity(self) -> dict[str, object]:
+        """The selection too, and the place in the corpus, by which duplicates are known."""
+        partitions = [self.splits.train, self.splits.validation]
+        return (
+            super(DeliverTask, self).identity()
+            | self.shard.identity(placed=True)
+            | {"selection": [*self.selection.identity(), *partitions]}
+        )
+
+    def need(self) -> int:
+        """What is known of each copy besides."""
+        return exchange_memory(self.shard.stored.bytes, self.selection.most * self.shard.stored.rows)
+
+    def work(self, attempt: Attempt, shared: tuple[StoredFile, ...]) -> None:
+        """Read, find out how often each document is taken and where each copy goes, write."""
+        first, end = self.shard.first_record, self.shard.end_record
+        duplicates = read_duplicates(attempt.objects, shared, self.selection.span, first, end)
+        with open_arrow(attempt.objects, self.shard.stored) as reader:
+            with phase("read"):
+                shard = reader.read_all()
+            with phase("sort"):
+                found = self.standing(shard)
+                duplicate = np.isin(found.ordinal, duplicates)
+                copies = self.selection.copies(found.ids, found.held_out, duplicate)
+                index, copy = expanded(copies)
+                spread = self.spread(found, Copies(selection=self.selection, index=index, copy=copy))
+                counts = taken_counts(found.documents.length, found.held_out, duplicate, copies)
+            attempt.payload = write_spread(attempt, spread, self.splits.width).tobytes()
+        attempt.facts = counts | {"held": 0}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartTask(SpreadTask):
+    """Spread every document of a shard, each once, those that are held out into a file of their own.
+
+    That file, of role `held`, stays, and numbers the partitions for validation from 0 on. The receipt has the index of the
+    exchange file and then `facts["held"]` entries of that file.
+    """
+
+    def identity(self) -> dict[str, object]:
+        """That there are two files."""
+        return super(PartTask, self).identity() | {"parted": True}
+
+    def work(self, attempt: Attempt, shared: Any) -> None:
+        """Read, find out where each document goes, write the files."""
+        with open_arrow(attempt.objects, self.shard.stored) as reader:
+            with phase("read"):
+                shard = reader.read_all()
+            with phase("sort"):
+                spread = self.spread(self.standing(shard))
+            index = write_spread(attempt, spread.parts(0, self.splits.train))
+            held, apart = spread.parts(self.splits.train, len(self.splits)), np.zeros(0, INDEX)
+            if len(held.part):
+                apart = write_spread(attempt, held, role="held", folder="held")
+        attempt.payload, attempt.facts = index.tobytes() + apart.tobytes(), {"held": len(apart)}
+
+    def rejoin(self, parts: Sequence[int]) -> "RejoinTask":
+        """The task that spreads just the documents of some partitions for training."""
+        return RejoinTask(
+            root=self.root,
+            shard=self.shard,
+            source=self.source,
+            splits=self.splits,
+            seed=self.seed,
+            only=tuple(parts),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RejoinTask(SpreadTask):
+    """Spread, of a shard, the documents of some partitions for training (`only`); no others are read if that can be told."""
+
+    only: tuple[int, ...]
+
+    def identity(self) -> dict[str, object]:
+        """The partitions."""
+        return super(RejoinTask, self).identity() | {"parted": True, "only": self.only}
+
+    def work(self, attempt: Attempt, shared: Any) -> None:
+        """Read, leave out what is not asked for, write."""
+        with open_arrow(attempt.objects, self.shard.stored) as reader:
+            with phase("read"):
+                numbers = self.splits.order.batches(self.shard, self.splits, np.array(self.only, np.int64))
+                if numbers is None:
+                    shard = reader.read_all()
+                else:
+                    batches = [reader.get_batch(i) for i in numbers]
+                    shard = pa.Table.from_batches(batches, schema=reader.schema)
+            with phase("sort"):
+                spread = self.spread(self.standing(shard), only=self.only)
+            attempt.payload = write_spread(attempt, spread).tobytes()
+        attempt.facts = {"held": 0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,20 +299,32 @@ def regroup_tasks(
     return tasks
 
 
-def exchange_tasks(
-    job: Job, tokenized: StageRecord, splits: Splits, mixed: Mixed | None, *, parted: bool = False
-) -> list[ExchangeTask]:
+def exchange_tasks(job: Job, tokenized: StageRecord, splits: Splits) -> list[ExchangeTask]:
     """One task a shard of tokens, each told how many records and tokens come before it, and of which source it is."""
-    recipe = job.plan.recipe
+    return [ExchangeTask(**about) for about in _shards(job, tokenized, splits)]
+
+
+def deliver_tasks(job: Job, tokenized: StageRecord, splits: Splits, mixed: Mixed) -> list[DeliverTask]:
+    """Those of a mixture."""
     return [
-        ExchangeTask(
-            root=recipe.root,
-            shard=shard,
-            source=recipe.source_number(shard.source),
-            splits=splits,
-            seed=recipe.pack.shuffle.seed,
-            selection=None if mixed is None else mixed.selections[shard.source],
-            parted=parted,
-        )
-        for shard in placed_shards(job.objects, tokenized, job.tokenized)
+        DeliverTask(**about, selection=mixed.selections[about["shard"].source])
+        for about in _shards(job, tokenized, splits)
     ]
+
+
+def part_tasks(job: Job, tokenized: StageRecord, splits: Splits) -> list[PartTask]:
+    """Those that keep what is held out apart."""
+    return [PartTask(**about) for about in _shards(job, tokenized, splits)]
+
+
+def _shards(job: Job, tokenized: StageRecord, splits: Splits) -> Iterator[dict[str, Any]]:
+    """What every task is told of its shard."""
+    recipe = job.plan.recipe
+    for shard in placed_shards(job.objects, tokenized, job.tokenized):
+        yield {
+            "root": recipe.root,
+            "shard": shard,
+            "source": recipe.source_number(shard.source),
+            "splits": splits,
+            "seed": recipe.pack.shuffle.seed,
+        }

@@ -67,7 +67,7 @@ class Packing:
             sizes.taken, choice.file_tokens, choice.validation, mode=shuffle.mode, groups=shuffle.groups
         )
         files = len(splits)
-        ordered = splits.mode != "document"  # then a slice of an input is in few packed files, mostly in one
+        ordered = not splits.order.scatters  # then a slice of an input is in few packed files, mostly in one
         slices = sum(len(unit.slices) for unit in plan.units)
         carries = choice.strategy in ("best_fit", "concat", "first_fit")
         return Packing(

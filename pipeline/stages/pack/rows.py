@@ -33,6 +33,7 @@ from pairloom.pipeline.dataset.stream import rows_a_block
 from pairloom.pipeline.flow.attempt import Attempt
 from pairloom.pipeline.identity import FORMAT_VERSION
 from pairloom.pipeline.phases import in_phase
+from pairloom.pipeline.stages.exchange.orders import ORDERS
 from pairloom.pipeline.steps import RowSteps, row_seed
 
 __all__ = ["RowSettings", "write_rows"]
@@ -74,7 +75,7 @@ class RowSettings:
 
     def shuffled(self, plan: PackPlan, where: str) -> PackPlan:
         """The rows of a plan in their final order; `where` says which rows they are."""
-        if self.mode == "none":
+        if not ORDERS[self.mode].seeded:
             return plan
         stream = hash_bytes(f"{self.seed} {plan.seq_len} {where}".encode())
         return plan.reordered(permutation(len(plan), stream))

@@ -158,7 +158,7 @@ def pack_rows(job: Job) -> StageRecord:
     groups: tuple[Exchanged, ...]
     kept: dict[str, object] = {}
     sources: tuple[SourceRecord, ...] = ()
-    if mixed is None and splits.mode != "document":
+    if mixed is None and not splits.order.scatters:
         known = known_contents(job, tokenized, splits)
         tasks = [
             _task(
