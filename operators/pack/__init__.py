@@ -9,8 +9,9 @@ if TYPE_CHECKING:
     from pairloom.operators.pack.buckets import decompose
     from pairloom.operators.pack.gathering import gather, gather_column
     from pairloom.operators.pack.overflow import OVERFLOWS, kept_lengths
-    from pairloom.operators.pack.packing import STRATEGIES, pack
+    from pairloom.operators.pack.packing import pack
     from pairloom.operators.pack.plan import PackPlan
+    from pairloom.operators.pack.strategies import STRATEGIES
 
 __all__ = [
     "OVERFLOWS",
@@ -32,7 +33,8 @@ if not TYPE_CHECKING:  # to type checkers, what is not imported above does not e
             "pairloom.operators.pack.buckets": ("decompose",),
             "pairloom.operators.pack.gathering": ("gather", "gather_column"),
             "pairloom.operators.pack.overflow": ("OVERFLOWS", "kept_lengths"),
-            "pairloom.operators.pack.packing": ("STRATEGIES", "pack"),
+            "pairloom.operators.pack.packing": ("pack",),
             "pairloom.operators.pack.plan": ("PackPlan",),
+            "pairloom.operators.pack.strategies": ("STRATEGIES",),
         },
     )

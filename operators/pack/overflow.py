@@ -3,9 +3,9 @@
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["OVERFLOWS", "kept_lengths"]
+from pairloom.operators.pack.strategy import OVERFLOWS
 
-OVERFLOWS = ("split", "truncate", "drop")
+__all__ = ["OVERFLOWS", "kept_lengths"]
 
 
 def kept_lengths(lengths: npt.NDArray[np.int64], seq_len: int, overflow: str) -> npt.NDArray[np.int64]:

@@ -9,22 +9,13 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from pairloom.operators.pack.best_fit import best_fit
 from pairloom.operators.pack.counting_sort import layout
-from pairloom.operators.pack.first_fit import first_fit
 from pairloom.operators.pack.kernels.pieces import find_rooms
 from pairloom.operators.pack.overflow import OVERFLOWS, kept_lengths
 from pairloom.operators.pack.plan import PackPlan
+from pairloom.operators.pack.strategies import STRATEGIES
 
-__all__ = ["STRATEGIES", "pack"]
-
-STRATEGIES = ("best_fit", "concat", "first_fit", "padded")
-# The row of each piece, from the lengths of the pieces.
-ROWS: dict[str, Callable[[npt.NDArray[np.int32], int], npt.NDArray[np.int64]]] = {
-    "best_fit": best_fit,
-    "first_fit": first_fit,
-    "padded": lambda length, _: np.arange(len(length)),
-}
+__all__ = ["end_to_end", "in_pieces", "pack"]
 
 
 def pack(
@@ -45,21 +36,36 @@ def pack(
     """
     if seq_len < 1 + predict_every_token:
         raise ValueError(f"seq_len must be at least {1 + predict_every_token}, not {seq_len}")
-    if strategy not in STRATEGIES or overflow not in OVERFLOWS:
+    if strategy not in STRATEGIES.names() or overflow not in OVERFLOWS:
         raise ValueError(f"cannot pack by {strategy!r} with overflow {overflow!r}")
+    chosen = STRATEGIES.get(strategy)()
+    if overflow not in chosen.overflows:
+        raise ValueError(
+            f"strategy {strategy} splits every document that passes a row's end: overflow must be split"
+        )
+    (plan,) = chosen.plans(
+        lengths, seq_len, least=seq_len, overflow=overflow, predict_every_token=predict_every_token
+    )
+    return plan
+
+
+def in_pieces(
+    lengths: npt.NDArray[np.int64],
+    seq_len: int,
+    overflow: str,
+    overlap: int,
+    rows_of: Callable[[npt.NDArray[np.int32], int], npt.NDArray[np.int64]],
+) -> PackPlan:
+    """Documents cut into pieces of at most a row; `rows_of` says in which row each piece is, by their lengths.
+
+    A piece that goes on with a document repeats `overlap` tokens.
+    """
     lengths = np.ascontiguousarray(lengths, np.int64)
-    overlap = int(predict_every_token)
-    if strategy == "concat":
-        if overflow != "split":
-            raise ValueError(
-                "strategy concat splits every document that passes a row's end: overflow must be split"
-            )
-        return _concat(lengths, seq_len, overlap)
     kept = kept_lengths(lengths, seq_len, overflow)
     lost = int((lengths - kept).sum())
     document, offset, length = _cut(kept, np.full(len(kept), seq_len, np.int64), seq_len, overlap)
     # Rows come in the order of their first piece: best fit makes them by the length of their longest.
-    rows, order = layout(ROWS[strategy](length, seq_len))
+    rows, order = layout(rows_of(length, seq_len))
     return PackPlan(
         seq_len=seq_len,
         rows=rows,
@@ -73,8 +79,9 @@ def pack(
     )
 
 
-def _concat(lengths: npt.NDArray[np.int64], seq_len: int, overlap: int) -> PackPlan:
+def end_to_end(lengths: npt.NDArray[np.int64], seq_len: int, overlap: int) -> PackPlan:
     """End to end. A row that begins inside a document repeats `overlap` tokens, which leaves less room in it."""
+    lengths = np.ascontiguousarray(lengths, np.int64)
     first = np.empty(len(lengths), np.int64)
     find_rooms(lengths, seq_len, overlap, first)
     document, offset, length = _cut(lengths, first, seq_len, overlap)

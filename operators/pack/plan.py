@@ -76,20 +76,11 @@ class PackPlan:
             length=self.length[here],
         )
 
-    def parted(self, strategy: str) -> tuple["PackPlan", "PackPlan"]:
-        """The rows that are full enough to be written, and those whose segments should be packed with others'.
+    def parted(self, weak: npt.NDArray[np.bool_]) -> tuple["PackPlan", "PackPlan"]:
+        """The rows that are full enough to be written, and the `weak` ones, whose segments should be packed with others'.
 
-        The latter are those at most half full; of `concat` the last one, if it is not full. A strategy that puts a piece
-        into any row that has room leaves at most one row half empty. What is left out or repeated is counted by the
-        former.
+        What is left out or repeated is counted by the former.
         """
-        filled = self.filled
-        if strategy == "concat":
-            weak = filled < self.seq_len
-        elif strategy in ("best_fit", "first_fit"):
-            weak = 2 * filled <= self.seq_len
-        else:
-            weak = np.zeros(len(self), np.bool_)
         rest = replace(
             self.reordered(np.flatnonzero(weak)),
             truncated_tokens=0,

@@ -19,7 +19,7 @@ from pairloom.operators.documents import DocumentBatch
 from pairloom.operators.encode import tokenizer_of
 from pairloom.operators.errors import CorruptionError, RecipeError
 from pairloom.operators.kernels.hashing import hash_bytes
-from pairloom.operators.pack import kept_lengths
+from pairloom.operators.pack import STRATEGIES, kept_lengths
 from pairloom.operators.schema import INPUT_IDS, ROW, SLICE
 from pairloom.operators.text.normalize import normalize
 from pairloom.operators.tokens import TokenBatch
@@ -220,8 +220,7 @@ class _Unit:
                     )
                 out[place : place + length[s]] = piece
                 seen[place : place + length[s]] += 1
-        # A row's end may fall right behind the repeated token of a leftover, which then stands in a third row.
-        most = 1 if not choice.predict_every_token else 3 if choice.strategy == "concat" else 2
+        most = STRATEGIES.get(choice.strategy).most_rows if choice.predict_every_token else 1
         times = np.repeat(copies, np.diff(begins))
         if len(wrong := np.flatnonzero((seen < times) | (seen > most * times))):
             at_fault = int(np.searchsorted(begins, wrong[0], side="right")) - 1

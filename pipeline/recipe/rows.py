@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from pairloom.operators.pack import widths
+from pairloom.operators.errors import RecipeError
+from pairloom.operators.pack import STRATEGIES, widths
 from pairloom.pipeline.recipe.section import Section
 from pairloom.pipeline.recipe.steps import step_key
 
@@ -52,8 +53,9 @@ class Pack(Section):
     """Rows of equal length."""
 
     seq_len: int = Field(default=2048, ge=1, le=1 << 24, description="tokens in a row")
-    strategy: Literal["best_fit", "buckets", "concat", "first_fit", "padded"] = Field(
-        default="best_fit", description="how rows are filled"
+    strategy: str = Field(
+        default="best_fit",
+        description="how rows are filled: best_fit, buckets, concat, first_fit, padded, or one that is installed",
     )
     min_bucket: int | None = Field(
         default=None, ge=1, description="tokens in the shortest rows of strategy buckets; otherwise 64"
@@ -83,11 +85,19 @@ class Pack(Section):
 
     @model_validator(mode="after")
     def _possible(self) -> "Pack":
-        if self.strategy == "concat" and self.overflow != "split":
-            raise ValueError("strategy concat splits documents at the end of a row: overflow must be split")
+        try:
+            strategy = STRATEGIES.get(self.strategy)
+        except RecipeError as error:
+            raise ValueError(str(error)) from error
+        if self.overflow not in strategy.overflows:
+            raise ValueError(
+                f"strategy {self.strategy} splits documents at the end of a row: overflow must be split"
+                if strategy.overflows == ("split",)
+                else f"strategy {self.strategy} knows of overflow only {', '.join(strategy.overflows)}"
+            )
         if self.predict_every_token and self.seq_len < 2:
             raise ValueError("predict_every_token repeats one token of a row: seq_len must be at least 2")
-        if self.strategy == "buckets":
+        if strategy.bucketed:
             widths(self.seq_len, self.smallest_bucket)
         elif self.min_bucket is not None:
             raise ValueError(f"min_bucket belongs to strategy buckets, and the strategy is {self.strategy}")

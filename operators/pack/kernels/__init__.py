@@ -8,7 +8,7 @@ def warm_up(schemes: tuple[str, ...]) -> None:
     import numpy as np
     import pyarrow as pa
 
-    from pairloom.operators.pack import STRATEGIES, decompose, gather, pack
+    from pairloom.operators.pack import STRATEGIES, gather
     from pairloom.operators.pack.derive import labels, position_ids, segment_ids
     from pairloom.operators.pack.tally import tally_tokens, tally_values
     from pairloom.operators.schema import INPUT_IDS, SOURCE
@@ -20,11 +20,9 @@ def warm_up(schemes: tuple[str, ...]) -> None:
         batch = TokenBatch.of({INPUT_IDS: tokens}, documents={SOURCE: np.zeros(2, np.uint16)})
         batch.gathered(INPUT_IDS)
         batch.fingerprints(np.zeros(2, np.uint64))
-        for strategy in STRATEGIES:
-            plan = pack(lengths, 2, strategy=strategy)
-            gather(plan.reordered(np.arange(len(plan))), batch, pad=0)
-        for plan in decompose(lengths, 2, 1):
-            gather(plan.part(0, len(plan)), batch, pad=0)
+        for strategy in STRATEGIES.all().values():
+            for plan in strategy().plans(lengths, 2, least=1):
+                gather(plan.reordered(np.arange(len(plan))).part(0, len(plan)), batch, pad=0)
         tally_tokens(np.zeros(2, np.uint64), tokens.values.to_numpy(), first, lengths, first, first)
     tally_values(np.zeros(2, np.uint64), np.zeros(2, np.uint16), lengths, first, SOURCE)
     segment_ids([[2, 1]], 4)

@@ -6,6 +6,7 @@ shards ── exchange ──▶ a file each ── regroup, where partitions ar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pairloom.operators.pack.strategies import STRATEGIES
 from pairloom.pipeline.forecast.cost import Cost
 from pairloom.pipeline.forecast.requests import Requests, looked_up, reads_of_piece, reads_of_whole, written
 from pairloom.pipeline.forecast.sizes import Sizes
@@ -69,7 +70,7 @@ class Packing:
         files = len(splits)
         ordered = not splits.order.scatters  # then a slice of an input is in few packed files, mostly in one
         slices = sum(len(unit.slices) for unit in plan.units)
-        carries = choice.strategy in ("best_fit", "concat", "first_fit")
+        carries = STRATEGIES.get(choice.strategy).carries
         return Packing(
             units=sizes.units,
             files=files,

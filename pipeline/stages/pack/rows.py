@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from pairloom.operators.kernels.hashing import hash_bytes
 from pairloom.operators.layouts import RowStep
-from pairloom.operators.pack import PackPlan, decompose, gather_column, pack
+from pairloom.operators.pack import STRATEGIES, PackPlan, gather_column
 from pairloom.operators.schema import (
     DOCUMENT,
     INPUT_IDS,
@@ -63,15 +63,13 @@ class RowSettings:
 
     def plans(self, lengths: npt.NDArray[np.int64], overflow: str | None = None) -> tuple[PackPlan, ...]:
         """Rows for documents of the given lengths: a plan for each length that rows have."""
-        overflow, again = overflow or self.overflow, self.predict_every_token
-        if self.strategy == "buckets":
-            return decompose(
-                lengths, self.seq_len, self.min_bucket, overflow=overflow, predict_every_token=again
-            )
-        plan = pack(
-            lengths, self.seq_len, strategy=self.strategy, overflow=overflow, predict_every_token=again
+        return STRATEGIES.get(self.strategy)().plans(
+            lengths,
+            self.seq_len,
+            least=self.min_bucket,
+            overflow=overflow or self.overflow,
+            predict_every_token=self.predict_every_token,
         )
-        return (plan,)
 
     def shuffled(self, plan: PackPlan, where: str) -> PackPlan:
         """The rows of a plan in their final order; `where` says which rows they are."""

@@ -16,7 +16,7 @@ import numpy as np
 
 from pairloom.operators import Vocabulary
 from pairloom.operators.errors import CorruptionError
-from pairloom.operators.pack import PackPlan
+from pairloom.operators.pack import STRATEGIES, PackPlan
 from pairloom.operators.schema import Column
 from pairloom.operators.tokens import TokenBatch
 from pairloom.pipeline.flow.attempt import Attempt, UnitTask
@@ -132,7 +132,8 @@ class PackTask(UnitTask):
         steps: RowSteps,
     ) -> None:
         settings, where = self.settings, f"{self.split} {self.number}"
-        full, rest = plan.parted(settings.strategy) if self.carries else (plan, None)
+        strategy = STRATEGIES.get(settings.strategy)()
+        full, rest = strategy.parted(plan) if self.carries else (plan, None)
         if len(full):
             write_rows(attempt, full, documents, columns, settings, self.split, self.sources, steps, where)
         if rest is not None and len(rest):
@@ -216,7 +217,7 @@ def _task(
         batch=place[1],
         documents=documents,
         width=width,
-        carries=not splits.alone(part) and settings.strategy in ("best_fit", "concat", "first_fit"),
+        carries=not splits.alone(part) and STRATEGIES.get(settings.strategy).carries,
         settings=settings,
         sources=job.plan.recipe.sources[:sources],
     )

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pairloom.operators.pack import PackPlan, decompose, gather, pack, widths
+from pairloom.operators.pack import STRATEGIES, PackPlan, decompose, gather, pack, widths
 from pairloom.operators.pack.counting_sort import layout
 from pairloom.operators.pack.first_fit import first_fit
 from pairloom.operators.reference.pack import strategies as reference
@@ -154,7 +154,7 @@ def test_buckets_equal_their_twin(
 def test_a_plan_is_parted_without_loss(case: tuple[int, list[int]], strategy: str, overlap: bool) -> None:
     seq_len, lengths = case[0] + overlap, case[1]
     plan = pack(np.array(lengths, np.int64), seq_len, strategy=strategy, predict_every_token=overlap)
-    full, rest = plan.parted(strategy)
+    full, rest = STRATEGIES.get(strategy)().parted(plan)
     assert sorted(segments(full) + segments(rest)) == sorted(segments(plan))
     assert full.repeated_tokens == plan.repeated_tokens
     assert rest.repeated_tokens == 0
@@ -179,9 +179,8 @@ def test_leftovers_of_many_parts_leave_one_row(
     pieces: list[int] = []
     padding = 0
     for part in range(parts):
-        full, rest = pack(np.array(lengths[part::parts], np.int64), seq_len, strategy=strategy).parted(
-            strategy
-        )
+        plan = pack(np.array(lengths[part::parts], np.int64), seq_len, strategy=strategy)
+        full, rest = STRATEGIES.get(strategy)().parted(plan)
         padding += full.padding
         pieces += rest.length.tolist()
     last = pack(np.array(pieces, np.int64), seq_len, strategy=strategy)
