@@ -1,5 +1,7 @@
 """Columns say what they are in every file that holds them."""
 
+import ast
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -92,3 +94,17 @@ def test_a_name_that_is_taken_or_no_identifier_is_refused(name: str) -> None:
 def test_a_dtype_that_not_everybody_reads_is_refused(of: Any, dtype: str) -> None:
     with pytest.raises(ValueError, match="it can have"):
         Column(name="weight", dtype=np.dtype(dtype), of=of)
+
+
+def test_names_of_columns_are_spelled_in_one_file() -> None:
+    root, found = Path(__file__).parents[2], []
+    for folder in ("operators", "pipeline", "jobs"):
+        for file in (root / folder).rglob("*.py"):
+            if file == root / "operators" / "schema.py":
+                continue
+            found += [
+                f"{file.relative_to(root)}:{node.lineno}"
+                for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+                if isinstance(node, ast.Constant) and node.value in {"input_ids", "segment_lengths"}
+            ]
+    assert not found
