@@ -96,6 +96,23 @@ def test_columns_of_what_is_held_out_are_kept_for_the_next_generation(tmp_path: 
     checked(again)
 
 
+def test_a_source_more_changes_no_partition_that_has_none_of_it(tmp_path: Path) -> None:
+    write(tmp_path)
+    asked: dict[str, dict[str, Any]] = {name: {} for name in SOURCES}
+    run(mixed_recipe_for(tmp_path, asked, *SMALL, root=tmp_path / "learned"), until="learn")
+    open_dataset(str(tmp_path / "learned")).vocabulary().save(tmp_path / "tokenizer.json")
+    settings = [*SMALL, f"vocabulary={{from: {tmp_path / 'tokenizer.json'}}}", "pack.validation=0"]
+    settings += ["pack.shuffle.mode=block", "pack.shuffle.groups=16", "pack.strategy=padded"]
+    before = set(run(mixed_recipe_for(tmp_path, asked, *settings)).stages["pack"].units)
+    write_jsonl(tmp_path / "more" / "a.jsonl", documents(5, seed=9))
+    after = set(run(mixed_recipe_for(tmp_path, asked | {"more": {}}, *settings)).stages["pack"].units)
+    assert len(after - before) == len(before - after) == 1
+    dataset = open_dataset(str(tmp_path / "out"))
+    numbers = {number for row in rows_of(dataset, "train") for number in row["source"]}
+    assert [dataset.sources[number] for number in sorted(numbers)] == ["web", "code", "more"]
+    verify(dataset)
+
+
 @pytest.mark.parametrize("mode", ["document", "none"])
 def test_columns_of_copies_are_those_of_their_documents(tmp_path: Path, mode: str) -> None:
     asked = {"web": {"epochs": 1}, "code": {"epochs": 2.5}}
