@@ -376,9 +376,11 @@ def scan_lines(
     name_base = address(names.bytes)
     fields = len(name_ends) - 1
     text_size = name_ends[1]
+    text_at, text_offsets = values[0], offsets[0]
     id_name, id_size = name_base + text_size, 0
     if ids == 1:
         id_size = name_ends[2] - text_size
+    id_at, id_offsets = values[ids], offsets[ids]
     others = 1 + ids
     end = base + stop
     line = base + state[POSITION]
@@ -451,11 +453,11 @@ def scan_lines(
         if p - line > longest:
             status = TOO_LONG
             break
-        out = _unescape(text_from + 1, text_to - 1, values[0] + offsets[0, taken])
+        out = _unescape(text_from + 1, text_to - 1, text_at + text_offsets[taken])
         if out == 0:
             break
         if ids == 1:
-            to = values[1] + offsets[1, taken]
+            to = id_at + id_offsets[taken]
             if id_kind == _STRING:
                 to = _unescape(id_from + 1, id_to - 1, to)
             elif id_kind == _INTEGER and not (load_u8(id_from) == 45 and load_u8(id_from + 1) == 48):
@@ -464,7 +466,7 @@ def scan_lines(
                 break
             if to == 0:
                 break
-            offsets[1, taken + 1] = to - values[1]
+            id_offsets[taken + 1] = to - id_at
         whole = True
         for k in range(others, fields):
             kind, first, last = found[k, 0], found[k, 1], found[k, 2]
@@ -478,7 +480,7 @@ def scan_lines(
             offsets[k, taken + 1] = to - values[k]
         if not whole:
             break
-        offsets[0, taken + 1] = out - values[0]
+        text_offsets[taken + 1] = out - text_at
         rows[taken] = seen
         seen += 1
         taken += 1
