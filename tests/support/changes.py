@@ -2,7 +2,7 @@
 
     python -m tests.support.changes pipeline/export tests/consumers
 
-prints what has changed below these paths since the branch left origin/main, and fails if nothing has. Where there is
+prints what has changed below these paths since the branch left origin/main, and exits with 3 if nothing has. Where there is
 nothing to compare with (no git, no origin/main, or this is it), everything counts as changed.
 """
 
@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+# What this exits with where nothing has changed: no error of Python's own is taken for it.
+NOTHING = 3
 UNKNOWN = "(nothing to compare with)"
 
 
@@ -70,4 +72,4 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 if __name__ == "__main__":
     found = changed_below(sys.argv[1:])
     sys.stdout.write("".join(f"{file}\n" for file in found))
-    sys.exit(not found)
+    sys.exit(0 if found else NOTHING)
