@@ -8,13 +8,14 @@ bytes, counts are int64, and sums are exact, so that no table depends on units, 
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import pyarrow as pa
 
 from pairloom.operators.counts import KeyCounter, WordCounts
 from pairloom.operators.registry import Registry
+from pairloom.operators.steps import step_identity
 from pairloom.operators.tokens import TokenBatch
 
 __all__ = ["STATISTICS", "Partitions", "Statistic"]
@@ -33,9 +34,9 @@ class Statistic(ABC):
     name: ClassVar[str]
     version: ClassVar[int] = 1
 
-    def identity(self) -> list[object]:
-        """Everything that decides the table, for hashes."""
-        return [self.name, self.version, {field.name: getattr(self, field.name) for field in fields(self)}]
+    def identity(self) -> object:
+        """Everything that decides the table, as JSON."""
+        return step_identity(self)
 
     @abstractmethod
     def add(self, batch: TokenBatch, counter: KeyCounter) -> None:

@@ -44,9 +44,12 @@ class Stage(ABC):
     says: ClassVar[Mapping[str, str]]
     unless: ClassVar[str] = "does not ask for it"
 
-    @abstractmethod
     def wanted(self, recipe: "Recipe") -> bool:
-        """Whether a run of the recipe has this stage."""
+        """Whether a run of the recipe has this stage: by default, where it is listed under `stages`.
+
+        There a stage is written as a step is, with keys if its class is a dataclass; `recipe.stages` has it with them.
+        """
+        return any(one.name == self.name for one in recipe.stages)
 
     @abstractmethod
     def key(self, asked: "Asked", before: Mapping[str, str]) -> str:

@@ -30,7 +30,7 @@ class MisplacedError(ValueError):
 
 def read_step(registry: Registry[Any], value: object) -> Any:
     """The step that a recipe writes as `name` or `{name: {key: value, ...}}`; raises ValueError, which names the key."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+    if not isinstance(value, str | Mapping | type) and getattr(value, "name", None) in registry.names():
         return value
     if isinstance(value, str):
         value = {value: None}
@@ -51,7 +51,7 @@ def read_step(registry: Registry[Any], value: object) -> Any:
 
 def _made(step: type[Any], name: str, given: dict[str, Any]) -> Any:
     """The step with these keys."""
-    keys = {one.name: one for one in dataclasses.fields(step)}
+    keys = {one.name: one for one in dataclasses.fields(step)} if dataclasses.is_dataclass(step) else {}
     for key in given:
         if key not in keys:
             near = difflib.get_close_matches(str(key), keys, n=1, cutoff=0.0)
@@ -83,7 +83,8 @@ def _made(step: type[Any], name: str, given: dict[str, Any]) -> Any:
 
 def write_step(step: Any) -> dict[str, Any]:
     """A step as a recipe writes it, with every key."""
-    keys = {one.name: getattr(step, one.name) for one in dataclasses.fields(step)}
+    names = [one.name for one in dataclasses.fields(step)] if dataclasses.is_dataclass(step) else []
+    keys = {name: getattr(step, name) for name in names}
     return {step.name: TypeAdapter(dict[str, Any]).dump_python(keys, mode="json")}
 
 

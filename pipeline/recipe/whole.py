@@ -18,7 +18,8 @@ from pairloom.pipeline.recipe.vocabulary import VocabularyChoice
 
 __all__ = ["Execution", "Recipe"]
 
-# Its class is imported where a recipe lists one: a recipe without any loads no kernels.
+# Classes are imported where a recipe lists one: a recipe without any loads no kernels.
+StageKey = Annotated[Any, *step_key("pairloom.pipeline.stages:STAGES")]
 StatisticKey = Annotated[Any, *step_key("pairloom.operators.statistics:STATISTICS")]
 
 
@@ -45,6 +46,7 @@ class Recipe(Section):
     statistics: tuple[StatisticKey, ...] = Field(
         default=(), description="tables about the tokens of the corpus"
     )
+    stages: tuple[StageKey, ...] = Field(default=(), description="stages that other distributions bring")
     execution: Execution = Execution()
     retokenize: Retokenize = Retokenize()
     max_rejected: float = Field(

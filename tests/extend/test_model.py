@@ -26,13 +26,14 @@ from tests.support.corpora import documents, recipe_for, write_jsonl
 
 ROOT = Path(__file__).parents[2]
 FILE = json.dumps({"added_tokens": [{"id": 0, "content": "<|end|>"}], "model": {"type": "Bytes"}}).encode()
+MODEL = {"pairloom.models": {"bytes": "tests.extend.model:Bytes"}}
 SETTINGS = ("tokenize.append=['<|end|>']",)
 TEXTS = ["naïve cats, 1234", None, "", "x" * 3000, "a<|end|>b", "日本語 " * 50]
 
 
 @pytest.fixture
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = distribution(tmp_path / "stranger", "pairloom.models", bytes="tests.extend.model:Bytes")
+    folder = distribution(tmp_path / "stranger", MODEL)
     monkeypatch.syspath_prepend(folder)
     monkeypatch.setattr("pairloom.operators.vocabulary.tokenizer_json.MODELS", replace(MODELS))
     return folder
@@ -121,7 +122,7 @@ def test_a_recipe_brings_it(installed: Path, tmp_path: Path) -> None:
 
 
 def test_the_command_line_finds_it(tmp_path: Path) -> None:
-    folder = distribution(tmp_path / "stranger", "pairloom.models", bytes="tests.extend.model:Bytes")
+    folder = distribution(tmp_path / "stranger", MODEL)
     write_jsonl(tmp_path / "in" / "a.jsonl", documents(40))
     (tmp_path / "bytes.json").write_bytes(FILE)
     (tmp_path / "recipe.yaml").write_text(
