@@ -63,14 +63,15 @@ def spaced_starts(window: Window, tables: Tables, rule: Rule) -> Mask:
     starts |= space & ~(space << _1)
     starts |= last_spaces(space, _0, found.inner, found.top)
     if rule.contractions != 0:
-        starts = _contracted(starts, valid & ~((other | blank) << _1), window, rule)
+        apostrophes = bytes_between(window.at, 39, 1) & valid & ~((other | blank) << _1)
+        if apostrophes != _0:
+            starts = _contracted(starts, apostrophes, window, rule)
     return starts
 
 
 @inner
-def _contracted(starts: Mask, eligible: Mask, window: Window, rule: Rule) -> Mask:
-    """The starts where contractions, of which each begins with an apostrophe in `eligible`, are pieces of their own."""
-    todo = bytes_between(window.at, 39, 1) & eligible
+def _contracted(starts: Mask, todo: Mask, window: Window, rule: Rule) -> Mask:
+    """The starts where contractions, each of which begins with one of the apostrophes `todo`, are pieces of their own."""
     while todo != _0:
         i = trailing_zeros(todo)
         todo &= todo - _1
@@ -99,7 +100,8 @@ def prefixed_starts(window: Window, tables: Tables, rule: Rule) -> Mask:
         starts |= tails(space, newline, valid, at_end)
     if digit != _0:
         starts |= digit_starts(digit, found.inner, rule.digits, found.top, window.ended)
-    return _contracted(starts, symbol_starts, window, rule)
+    apostrophes = bytes_between(window.at, 39, 1) & symbol_starts
+    return starts if apostrophes == _0 else _contracted(starts, apostrophes, window, rule)
 
 
 @inner
