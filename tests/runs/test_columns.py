@@ -14,7 +14,7 @@ from pairloom.pipeline.audit.expected import shards
 from pairloom.pipeline.audit.roundtrip import round_trip
 from pairloom.pipeline.audit.verify import verify
 from pairloom.pipeline.export import export
-from pairloom.pipeline.stages.exchange import partitions
+from pairloom.pipeline.stages.exchange import orders
 from pairloom.pipeline.store.files import read_batches
 from tests.runs.test_verify import Rows, forged
 from tests.support.columns import FURTHER, check_rows, with_columns
@@ -58,7 +58,7 @@ def checked(dataset: Dataset) -> None:
 def test_columns_are_exchanged_and_carried(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_pass: int
 ) -> None:
-    monkeypatch.setattr(partitions, "ONE_PASS", one_pass)
+    monkeypatch.setattr(orders, "ONE_PASS", one_pass)
     dataset = made(tmp_path)
     record = dataset.manifest.stages["pack"]
     assert len(record.leftovers) > 3
