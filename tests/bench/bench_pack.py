@@ -62,7 +62,7 @@ class Processes:
             receipt, peak, seconds = future.result()
             self.peaks.append(peak)
             self.seconds += seconds
-            yield Done(receipt=receipt)
+            yield Done(step=receipt.stage, unit=receipt.unit, result=receipt)
 
 
 def measured(task, shared):

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["cost", "finish_memory", "measure_memory"]
 
-# Stored bytes of the corpus a second of one worker, for bigrams and trigrams of tokens: see `tests/bench/bench_ngrams.py`.
-RATE = 3e6
+# Stored bytes of the corpus a second of one worker, for bigrams and trigrams of tokens, storage left out: 64 MB of English on
+# an AMD EPYC virtual machine (`tests/bench/bench_ngrams.py`).
+RATE = 6.8e6
 # Bytes that the counts of a token take, where few keys repeat: of the tokens themselves, and of two lengths of n-grams.
 BYTES_A_TOKEN = 30
 
