@@ -129,9 +129,9 @@ class FillInTheMiddle(TokenStep):
         ids = np.array([tokenizer.special_id(token) for token in self.special_tokens], np.int64)
         if self.split == "token":
             return Tables(special=special, sentinels=ids, tokenizer=None)
-        from pairloom.operators.encode import Tokenizer
+        from pairloom.operators.encode import tokenizer_of
 
-        return Tables(special=special, sentinels=ids, tokenizer=Tokenizer(tokenizer).prepared())
+        return Tables(special=special, sentinels=ids, tokenizer=tokenizer_of(tokenizer).prepared())
 
     def need(self, tokens: int, width: int) -> int:
         """The documents and, where they are cut between characters, the text of those that are and its encoding."""

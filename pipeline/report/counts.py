@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pairloom.operators import Vocabulary, WordCounts, merge_counts
-from pairloom.operators.encode import Tokenizer
+from pairloom.operators.encode import Tokenizer, tokenizer_of
 from pairloom.operators.evaluate.trace import Trace, add_traces, merge_trace
 from pairloom.operators.evaluate.word_tally import WordTally, tally_words
 from pairloom.pipeline.audit.expected import receipt_of
@@ -152,7 +152,7 @@ def read_counts(
         sizes=[file.bytes for file in merged],
         executor=executor,
         observe=options.observe,
-        shared=_Files(tokenizer=Tokenizer(vocabulary).prepared(), units=units),
+        shared=_Files(tokenizer=tokenizer_of(vocabulary).prepared(), units=units),
     ):
         out.tally = out.tally + one.tally
         for name, tally in one.sources.items() if known else ():

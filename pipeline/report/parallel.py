@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pairloom.operators import Vocabulary
-from pairloom.operators.encode import Tokenizer
+from pairloom.operators.encode import Tokenizer, tokenizer_of
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.evaluate.premium import ParallelText
 from pairloom.operators.selection.order import document_keys
@@ -110,7 +110,7 @@ def read_parallel(
             sizes=[unit.bytes for unit in units],
             executor=executor,
             observe=options.observe,
-            shared=Tokenizer(vocabulary).prepared(),
+            shared=tokenizer_of(vocabulary).prepared(),
         )
     )
     table = pa.concat_tables([ROWS.empty_table(), *(made[i] for i in range(len(tasks)))])

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from pairloom.operators import Pretokenizer, Vocabulary, count_words
 from pairloom.operators.documents import DocumentBatch
-from pairloom.operators.encode import Encoder, Tokenizer
+from pairloom.operators.encode import Encoder, Tokenizer, tokenizer_of
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.evaluate.numbers import count_numbers, tally_numbers
 from pairloom.operators.evaluate.word_tally import WordTally, tally_words
@@ -304,7 +304,7 @@ def read_text(
         sizes=[unit.bytes for unit in chosen],
         executor=executor,
         observe=options.observe,
-        shared={name: Tokenizer(one).prepared() for name, one in own.items()},
+        shared={name: tokenizer_of(one).prepared() for name, one in own.items()},
     ):
         out.add(sums)
     if options.by is not None and not out.groups and out.without_group:

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from pairloom.operators import Vocabulary
 from pairloom.operators.documents import DocumentBatch
-from pairloom.operators.encode import Encoded, Tokenizer
+from pairloom.operators.encode import Encoded, Tokenizer, tokenizer_of
 from pairloom.operators.errors import CorruptionError
 from pairloom.operators.schema import INPUT_IDS, shard_schema
 from pairloom.pipeline.flow.attempt import Attempt, UnitTask
@@ -219,7 +219,7 @@ def tokenize(job: Job) -> StageRecord:
     tasks = [tokenize_task(job.plan.recipe, unit, vocabulary, label) for unit in job.plan.units]
     if known:
         tasks = [task if task.unit in job.tokenized else _knowing(task, known) for task in tasks]
-    tokenizer = Tokenizer(vocabulary)
+    tokenizer = tokenizer_of(vocabulary)
     if memo is not None:
         tokenizer = tokenizer.with_memo(read_memo(job.objects, memo))
     receipts = job.step(
