@@ -13,7 +13,7 @@ from typing import Annotated, Any, get_type_hints
 
 from pydantic import PlainSerializer, PlainValidator, TypeAdapter, ValidationError, WithJsonSchema
 
-from pairloom.operators.documents import DOCUMENT_STEPS, DocumentStep
+from pairloom.operators.documents import DocumentStep
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.registry import Registry
 
@@ -99,14 +99,5 @@ def step_key(registry: str) -> tuple[PlainValidator, PlainSerializer, WithJsonSc
     return PlainValidator(read), PlainSerializer(write_step), WithJsonSchema(schema)
 
 
-def _document_step(value: object) -> Any:
-    return read_step(DOCUMENT_STEPS, value)
-
-
-DocumentStepKey = Annotated[
-    DocumentStep,
-    PlainValidator(_document_step),
-    PlainSerializer(write_step),
-    WithJsonSchema({"type": "object", "minProperties": 1, "maxProperties": 1}),
-]
+DocumentStepKey = Annotated[DocumentStep, *step_key("pairloom.operators.documents:DOCUMENT_STEPS")]
 """A document step in a recipe."""
