@@ -11,8 +11,9 @@ looked for in
 2. `__pycache__` beside the sources,
 3. `pairloom` in the user's cache folder (`XDG_CACHE_HOME`, or `~/.cache`).
 
-Kernels are read from any of them and written to the first that takes them. Where none does, each process compiles
-its own.
+Kernels are read from any of them. They are written to 1 alone where that is named and takes them, else to 2 and 3: an image
+that root has warmed serves every user, and environments of one user serve each other. Where no folder takes them, each
+process compiles its own. A file that is not what was written is as good as absent (`kept.py`).
 """
 
 import functools
@@ -20,22 +21,22 @@ import hashlib
 import os
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 from numba.core import config
-from numba.core.caching import CompileResultCacheImpl, FunctionCache
+
+from pairloom.operators.kernels.kept import KernelFolder
 
 __all__ = ["KernelCache", "cache_folders", "stamp"]
 
 
 def cache_folders() -> Iterator[Path]:
     """The folders in which kernels are looked for, best first; none of them need exist."""
-    named = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("PAIRLOOM_CACHE_DIR")
-    if named:
+    if named := _named():
         yield Path(named) / "kernels"
     yield Path(__file__).parent / "__pycache__" / "kernels"
     try:
@@ -43,6 +44,10 @@ def cache_folders() -> Iterator[Path]:
         yield home / "pairloom" / "kernels"
     except RuntimeError:  # a user without a home
         pass
+
+
+def _named() -> str | None:
+    return os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("PAIRLOOM_CACHE_DIR")
 
 
 def stamp(function: Callable[..., Any]) -> str:
@@ -125,50 +130,6 @@ def _hash_of(file: str) -> bytes:
     return hashlib.sha256(Path(file).read_bytes()).digest()
 
 
-class _Locator:
-    """What numba asks about a folder of kernels; see `numba.core.caching`."""
-
-    def __init__(self, function: Callable[..., Any], folder: Path) -> None:
-        self._function = function
-        self._folder = folder
-
-    def ensure_cache_path(self) -> None:
-        """Make the folder; raises OSError where that is not allowed."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-
-    def get_cache_path(self) -> str:
-        """The folder."""
-        return str(self._folder)
-
-    def get_source_stamp(self) -> str:
-        """The same for as long as nothing changes that the kernel is compiled from."""
-        return stamp(self._function)
-
-    def get_disambiguator(self) -> str:
-        """What tells functions of one name apart."""
-        return str(self._function.__code__.co_firstlineno)
-
-
-def _folder_cache(function: Callable[..., Any], folder: Path) -> Any:
-    """Numba's cache of one function, in one folder."""
-
-    class Implementation(CompileResultCacheImpl):  # type: ignore[misc]
-        def __init__(self, py_func: Callable[..., Any]) -> None:
-            self._lineno = py_func.__code__.co_firstlineno
-            self._locator = _Locator(py_func, folder)
-            name = f"{py_func.__module__}.{py_func.__qualname__}-{stamp(py_func)}"
-            self._filename_base = self.get_filename_base(name, getattr(sys, "abiflags", ""))
-
-    class Cache(FunctionCache):  # type: ignore[misc]
-        _impl_class = Implementation
-
-    cache = Cache(function)
-    # Of two processes that compile at once, neither may write over the other's kernel and leave the index to name it.
-    file = cache._cache_file
-    file._data_name_pattern = f"{file._index_name.removesuffix('.nbi')}.{uuid4().hex[:8]}.{{number:d}}.nbc"
-    return cache
-
-
 class KernelCache:
     """The compiled forms of one kernel, over all folders; takes the place of numba's `FunctionCache`."""
 
@@ -177,8 +138,9 @@ class KernelCache:
         self._enabled = True
 
     @functools.cached_property
-    def _caches(self) -> list[Any]:
-        return [_folder_cache(self._function, folder) for folder in cache_folders()]
+    def _folders(self) -> list[KernelFolder]:
+        code = stamp(self._function)
+        return [KernelFolder(self._function, code, folder) for folder in cache_folders()]
 
     @property
     def cache_path(self) -> str:
@@ -189,26 +151,23 @@ class KernelCache:
         """The kernel compiled for `sig` on this processor before, or None."""
         if not self._enabled:
             return None
-        for cache in self._caches:
-            try:
-                found = cache.load_overload(sig, target_context)
-            except OSError:  # not readable: as good as absent
-                continue
-            if found is not None:
-                return found
+        target_context.refresh()
+        for folder in self._folders:
+            with suppress(OSError):  # not readable: as good as absent
+                found = folder.load(sig, target_context)
+                if found is not None:
+                    return found
         return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        """Keep a compiled kernel in the first folder that takes it."""
+        """Keep a compiled kernel in every folder that takes it, or where one is named, in that alone if it does."""
         if not self._enabled:
             return
-        for cache, folder in zip(self._caches, cache_folders(), strict=True):
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-                cache.save_overload(sig, data)
-            except OSError:  # not writable, or full: the next one may do
-                continue
-            return
+        for number, folder in enumerate(self._folders):
+            with suppress(OSError):  # not writable, or full: the next one may do
+                folder.save(sig, data)
+                if number == 0 and _named():
+                    return
 
     def enable(self) -> None:
         """Read and write again."""
@@ -220,8 +179,6 @@ class KernelCache:
 
     def flush(self) -> None:
         """Forget the compiled forms on disk where that is allowed."""
-        for cache in self._caches:
-            try:
-                cache.flush()
-            except OSError:
-                continue
+        for folder in self._folders:
+            with suppress(OSError):
+                folder.forget()

@@ -15,9 +15,10 @@ from typing import Any, TypeVar, cast
 import numba
 import numpy as np
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import cgutils, config, types
 from numba.extending import intrinsic
 
+from pairloom.operators.errors import RecipeError
 from pairloom.operators.kernels.cache import KernelCache
 
 __all__ = [
@@ -42,6 +43,12 @@ __all__ = [
     "store_u64",
     "trailing_zeros",
 ]
+
+if config.DISABLE_JIT:
+    raise RecipeError(
+        "NUMBA_DISABLE_JIT is set, and kernels use machine instructions that exist only when they are compiled: unset it (and "
+        "`disable_jit` in .numba_config.yaml); to step through a kernel, use its twin in pairloom.operators.reference"
+    )
 
 F = TypeVar("F", bound=Callable[..., Any])
 

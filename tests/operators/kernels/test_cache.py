@@ -1,0 +1,130 @@
+"""Kernels on disk: whatever is wrong with a file or a folder is as good as nothing being there."""
+
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+KERNEL = """
+from pairloom.operators.kernels.jit import kernel
+
+@kernel
+def double(number):
+    return 2 * number
+"""
+CALL = "import doubling; print(doubling.double(21), sum(doubling.double.stats.cache_hits.values()))"
+
+
+class Machine:
+    """A folder with a kernel of its own in it, and processes that call it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.cache = folder, folder / "cache"
+        (folder / "doubling.py").write_text(KERNEL)
+
+    def begin(self, **how: object) -> subprocess.Popen[str]:
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if name not in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME")
+        }
+        environment |= {"PAIRLOOM_CACHE_DIR": str(self.cache), "PYTHONPATH": str(self.folder)}
+        environment["HOME"] = str(self.folder / "home")
+        return subprocess.Popen(
+            [sys.executable, "-c", CALL],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=self.folder,
+            **how,  # type: ignore[call-overload]
+        )
+
+    def call(self, **how: object) -> tuple[int, int]:
+        """What the kernel gives, and how many kernels were found on disk."""
+        process = self.begin(**how)
+        said, complaint = process.communicate()
+        assert process.returncode == 0, complaint
+        assert not complaint
+        result, hits = said.split()
+        return int(result), int(hits)
+
+    def file(self) -> Path:
+        (found,) = (self.cache / "kernels").glob("doubling.*")
+        return found
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(tmp_path)
+
+
+def _flip(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+DAMAGE: dict[str, Callable[[Path], object]] = {
+    "empty": lambda file: file.write_bytes(b""),
+    "cut in the seal": lambda file: os.truncate(file, 10),
+    "cut": lambda file: os.truncate(file, file.stat().st_size // 2),
+    "garbage": lambda file: file.write_bytes(os.urandom(5000)),
+    "a flipped bit": _flip,
+}
+
+
+def test_a_damaged_file_is_compiled_anew_and_written_anew(machine: Machine) -> None:
+    """F19."""
+    assert machine.call() == (42, 0)
+    for name, damage in DAMAGE.items():
+        damage(machine.file())
+        assert machine.call() == (42, 0), name
+    assert machine.call() == (42, 1)
+
+
+def test_a_folder_in_place_of_a_file_is_no_kernel(machine: Machine) -> None:
+    """F19."""
+    machine.call()
+    place = machine.file()
+    place.unlink()
+    place.mkdir()
+    assert machine.call()[0] == 42
+
+
+def test_a_cache_that_is_a_file_takes_nothing_and_harms_nobody(machine: Machine) -> None:
+    """F19."""
+    machine.cache.write_text("not a folder")
+    assert machine.call()[0] == 42
+
+
+def test_what_does_not_fit_on_the_disk_is_left_out_whole(machine: Machine) -> None:
+    """F19: a limit on the size of files stands for a disk that is full."""
+
+    def little() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+
+    assert machine.call(preexec_fn=little)[0] == 42
+    assert list((machine.cache / "kernels").iterdir()) == []
+
+
+def test_processes_that_compile_at_once_leave_one_whole_file(machine: Machine) -> None:
+    """F19."""
+    processes = [machine.begin() for _ in range(3)]
+    assert [process.communicate()[0].split()[0] for process in processes] == ["42"] * 3
+    assert machine.call() == (42, 1)
+    assert len(list((machine.cache / "kernels").iterdir())) == 1
+
+
+def test_without_compilation_there_is_one_message() -> None:
+    """F16."""
+    command = [sys.executable, "-m", "pairloom.jobs", "warmup"]
+    environment = os.environ | {"NUMBA_DISABLE_JIT": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("pairloom: error: NUMBA_DISABLE_JIT is set")
+    assert len(done.stderr.splitlines()) == 1
