@@ -14,7 +14,7 @@ from pairloom.operators.shown import Shown
 from pairloom.pipeline.dataset.loader import Loader
 from pairloom.pipeline.recipe import Recipe
 from pairloom.pipeline.steps import RowSteps, row_seed
-from pairloom.pipeline.store.files import StoredFile, open_arrow, read_batches
+from pairloom.pipeline.store.files import StoredFile, open_arrow, read_batches, read_stored
 from pairloom.pipeline.store.gc import first_kept
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.manifest import Manifest, latest_manifest, read_manifest
@@ -154,7 +154,7 @@ class Dataset(Shown):
             raise RecipeError(
                 f"generation {self.manifest.generation} of {self.objects.root} has no vocabulary yet"
             )
-        return Vocabulary.from_json(self.objects.read(self.manifest.vocabulary.path))
+        return Vocabulary.from_json(read_stored(self.objects, self.manifest.vocabulary))
 
     def _stored(self, stage: str, role: str | None, seq_len: int | None = None) -> list[StoredFile]:
         return [

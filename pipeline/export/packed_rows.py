@@ -65,7 +65,6 @@ class Rows(StoredSource):
         """The rows of each packed file."""
         self._start(self._files)
         for stored in self._files:
-            self._open(stored)
             yield self._read(stored)
         self._finished()
 

@@ -3,7 +3,7 @@
     rows        packed files ──▶ batches as stored: padding, repeated tokens and order are those of the rows
     documents   token shards ──▶ batches (id, input_ids, ...) in the order of the corpus: nothing truncated or repeated
 
-Each stored file's SHA-256 is checked before it is read. Memory is bounded by a stored record batch.
+Each record batch is compared with its sum as it is read. Memory is bounded by a stored record batch.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +19,7 @@ from pairloom.operators.schema import INPUT_IDS, Column, columns_of, ids_dtype
 from pairloom.operators.vocabulary.tokenizer_json import read_tokenizer_json
 from pairloom.pipeline.dataset.dataset import Dataset
 from pairloom.pipeline.flow.events import Event, StepFinished, StepStarted, UnitDone
-from pairloom.pipeline.store.files import StoredFile, check_stored
+from pairloom.pipeline.store.files import StoredFile, read_stored
 from pairloom.pipeline.store.receipts import Ledger
 
 __all__ = ["SPLITS", "Batch", "Counts", "Source", "StoredSource"]
@@ -150,12 +150,6 @@ class StoredSource:
         size = sum(file.bytes for file in stored)
         self._observe(StepStarted(step="export", units=len(stored), reused=0, bytes=size, says="export"))
 
-    def _open(self, stored: StoredFile) -> None:
-        try:
-            check_stored(self.dataset.objects, stored)
-        except FileNotFoundError as error:
-            raise CorruptionError(f"{self.dataset.objects.uri(stored.path)} is missing") from error
-
     def _done(self, stored: StoredFile, rows: int, tokens: int) -> None:
         where = self.dataset.objects.uri(stored.path)
         if (rows, tokens) != (stored.rows, stored.facts["tokens"]):
@@ -183,5 +177,5 @@ def _vocabulary_size(dataset: Dataset) -> int:
         raise RecipeError(
             f"generation {dataset.manifest.generation} of {dataset.objects.root} has no vocabulary, so nothing to export yet"
         )
-    fields, _ = read_tokenizer_json(dataset.objects.read(dataset.manifest.vocabulary.path))
+    fields, _ = read_tokenizer_json(read_stored(dataset.objects, dataset.manifest.vocabulary))
     return len(fields["tokens"])

@@ -66,7 +66,6 @@ class Documents(StoredSource):
         """The documents of each token shard."""
         self._start(list(self._record.files))
         for shard in shards(self.dataset):
-            self._open(shard.stored)
             yield self._read(shard)
         self._finished()
 

@@ -10,7 +10,7 @@ from pairloom.pipeline.execution.base import Done, Executor, Task
 from pairloom.pipeline.flow.events import Event, StepFinished, StepStarted, UnitDone
 from pairloom.pipeline.flow.plan import Plan
 from pairloom.pipeline.stages import says
-from pairloom.pipeline.store.files import StoredFile, attempt_path, read_batches, write_bytes
+from pairloom.pipeline.store.files import StoredFile, attempt_path, read_batches, read_stored, write_bytes
 from pairloom.pipeline.store.manifest import Manifest, StageRecord
 from pairloom.pipeline.store.objects import Objects
 from pairloom.pipeline.store.receipts import Ledger, Receipt, find_receipts
@@ -51,7 +51,7 @@ class Job:
         if self.plan.vocabulary is not None:
             return self.plan.vocabulary
         if self.learned is None:
-            data = self.objects.read(self.records["learn"].file("vocabulary").path)
+            data = read_stored(self.objects, self.records["learn"].file("vocabulary"))
             self.learned = Vocabulary.from_json(data)
         return self.learned
 

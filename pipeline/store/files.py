@@ -1,37 +1,59 @@
-"""Data files: written once under a name of their own, read again before anybody may trust them."""
+"""Data files: written once under a name of their own, read again before anybody may trust them.
+
+    write ── SHA-256 of the file, a sum of each record batch and of the footer ──▶ StoredFile ──▶ receipt, manifest
+    read  ── the footer, then each record batch that is asked for: compared with its sum before it is handed out
+
+Nobody is handed bytes of a file that were not compared with what was written. Files of roots that were made before there were
+sums are compared as a whole, by their SHA-256, once a file and process.
+"""
 
 import hashlib
+import struct
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any, BinaryIO
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 
 from pairloom.operators.errors import CorruptionError
 from pairloom.pipeline.phases import leaving, phase
-from pairloom.pipeline.store.objects import Objects
+from pairloom.pipeline.store.footer import batch_blocks, batch_rows
+from pairloom.pipeline.store.objects import Objects, check_path
+from pairloom.pipeline.store.sums import Parts, Summing
 
 __all__ = [
     "ArrowWriter",
     "HashedSink",
+    "StoredBatches",
     "StoredFile",
     "attempt_path",
     "check_stored",
+    "decoded",
     "one_array",
     "open_arrow",
-    "open_arrow_at",
+    "open_parts",
+    "parts_of",
     "read_batches",
+    "read_stored",
     "write_arrow",
     "write_bytes",
 ]
 
 BLOCK = 1 << 20
+UNREADABLE = (ValueError, OSError, struct.error)  # what is raised for bytes that are no Arrow
+NOT_THERE = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
 
 class StoredFile(BaseModel):
-    """A file below the root, and what its bytes must be. `facts` are numbers about it, as `tokens`."""
+    """A file below the root, and what its bytes must be. `facts` are numbers about it, as `tokens`.
+
+    `sums` are those of an Arrow file's parts (`sums.Parts`); files that were written before there were any have none.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -41,6 +63,14 @@ class StoredFile(BaseModel):
     sha256: str
     rows: int
     facts: dict[str, int] = {}
+    sums: str = ""
+
+    @field_validator("path")
+    @classmethod
+    def _readable(cls, path: str) -> str:
+        """A path that leads out of the root, or that no store can have, is none."""
+        path.encode()
+        return check_path(path)
 
 
 class ArrowWriter:
@@ -50,6 +80,7 @@ class ArrowWriter:
     """
 
     def __init__(self, sink: "HashedSink", schema: pa.Schema) -> None:
+        self._sink = sink
         self._writer = pa.ipc.new_file(sink, schema)
         self.schema = schema
         self.rows = 0
@@ -60,11 +91,13 @@ class ArrowWriter:
         """Append one record batch."""
         with phase("write"):
             self._writer.write_batch(batch)
+        self._sink.sums.cut()
         self.rows += batch.num_rows
 
     def close(self) -> None:
         """Write the footer."""
         self._writer.close()
+        self._sink.sums.cut()
 
 
 class HashedSink:
@@ -75,6 +108,7 @@ class HashedSink:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self.hash = hashlib.sha256()
+        self.sums = Summing()
         self.bytes = 0
 
     def write(self, data: Any) -> int:
@@ -84,6 +118,7 @@ class HashedSink:
             return 0
         self._file.write(view)
         self.hash.update(view)
+        self.sums.update(view)
         self.bytes += view.nbytes
         return view.nbytes
 
@@ -120,6 +155,7 @@ def write_arrow(
         sha256=sink.hash.hexdigest(),
         rows=writer.rows,
         facts=writer.facts,
+        sums=sink.sums.text(),
     )
     if check:
         with phase("re-read"):
@@ -193,36 +229,151 @@ class _Source:
         pass
 
 
+class StoredBatches:
+    """A stored Arrow file that is open: its schema, and its record batches, each compared as it is read.
+
+    `parts` are its sums; without them nothing is compared here. `place` is where it is, for messages.
+    """
+
+    def __init__(self, file: pa.NativeFile, parts: Parts | None, place: str) -> None:
+        self._file, self._parts, self._place = file, parts, place
+        if parts is not None:
+            self._part(len(parts) - 1, "its footer")
+        try:
+            self.schema = pa.ipc.open_file(file).schema
+            self._blocks = batch_blocks(file)
+        except UNREADABLE as error:
+            raise _unreadable(f"{place} is no whole Arrow file", error) from error
+        if parts is not None and len(parts) != len(self._blocks) + 1:
+            raise CorruptionError(f"{place} has {len(self._blocks)} record batches and {len(parts)} sums")
+
+    @property
+    def num_record_batches(self) -> int:
+        """How many record batches there are."""
+        return len(self._blocks)
+
+    @property
+    def blocks(self) -> npt.NDArray[np.void]:
+        """Where they are, `footer.BLOCK`."""
+        return self._blocks
+
+    def lengths(self) -> list[int]:
+        """The rows of each, by its header alone; what the header says is compared when the batch is read."""
+        try:
+            return [batch_rows(self._file, block) for block in self._blocks]
+        except UNREADABLE as error:
+            raise _unreadable(f"{self._place} is no whole Arrow file", error) from error
+
+    def get_batch(self, number: int) -> pa.RecordBatch:
+        """A record batch; raises CorruptionError where it is not what was written."""
+        offset, header, _, body = self._blocks[number].tolist()
+        what = f"record batch {number}"
+        if self._parts is None:
+            self._file.seek(offset)
+            message = self._file.read_buffer(header + body)
+        else:
+            message = self._part(number, what).slice(offset - self._parts.bounds(number)[0])
+        return decoded(message, self.schema, f"{what} of {self._place}")
+
+    def read_all(self) -> pa.Table:
+        """Every record batch, as a table."""
+        return pa.Table.from_batches(map(self.get_batch, range(len(self._blocks))), schema=self.schema)
+
+    def _part(self, number: int, what: str) -> pa.Buffer:
+        """The bytes of a part, compared."""
+        assert self._parts is not None
+        start, stop = self._parts.bounds(number)
+        self._file.seek(start)
+        data = self._file.read_buffer(stop - start)
+        with phase("re-read"):
+            if not self._parts.holds(number, data):
+                raise CorruptionError(
+                    f"{self._place} is not what was written: {what} (bytes {start} to {stop}) does not have its sum"
+                )
+        return data
+
+
 @contextmanager
-def open_arrow(objects: Objects, stored: StoredFile) -> Iterator[pa.RecordBatchFileReader]:
-    """A reader of a stored Arrow file; raises CorruptionError when the file is not there or not whole."""
-    with open_arrow_at(objects, stored.path) as reader:
+def open_arrow(objects: Objects, stored: StoredFile, *, compare: bool = True) -> Iterator[StoredBatches]:
+    """A stored Arrow file, to read record batches of; raises CorruptionError where it is not what was written.
+
+    What is read is compared with its sum, unless not to `compare`; a file that has no sums is compared as a whole first, once
+    a process.
+    """
+    parts = parts_of(objects, stored) if compare else None
+    with open_parts(objects, stored.path, parts) as reader:
         yield reader
 
 
 @contextmanager
-def open_arrow_at(objects: Objects, path: str) -> Iterator[pa.RecordBatchFileReader]:
-    """A reader of the Arrow file at a path; see `open_arrow`."""
+def open_parts(objects: Objects, path: str, parts: Parts | None) -> Iterator[StoredBatches]:
+    """The Arrow file at a path, whose sums are `parts`; see `open_arrow`."""
+    with _opened(objects, path) as file:
+        place, size = objects.uri(path), file.size()
+        if parts is not None and (not len(parts) or parts.bounds(-1)[1] != size):
+            raise CorruptionError(f"{place} has {size} bytes, which is not what was written")
+        yield StoredBatches(file, parts, place)
+
+
+def parts_of(objects: Objects, stored: StoredFile) -> Parts | None:
+    """The sums to compare a file's parts with; None for one that has none, and was compared as a whole."""
+    if not stored.sums:
+        _compare_once(objects, stored.path, stored.bytes, stored.sha256)
+        return None
+    try:
+        return Parts.parse(stored.sums)
+    except ValueError as error:
+        raise CorruptionError(f"the sums of {objects.uri(stored.path)} cannot be read: {error}") from error
+
+
+def read_batches(objects: Objects, stored: StoredFile, *, compare: bool = True) -> Iterator[pa.RecordBatch]:
+    """The record batches of a stored Arrow file, one at a time; see `open_arrow`."""
+    with open_arrow(objects, stored, compare=compare) as reader:
+        for i in range(reader.num_record_batches):
+            yield reader.get_batch(i)
+
+
+def read_stored(objects: Objects, stored: StoredFile) -> bytes:
+    """The bytes of a small file; raises CorruptionError where they are not what was written."""
+    with _opened(objects, stored.path) as file:
+        source = _Source(file)
+        data = b"".join(iter(lambda: source.read(BLOCK).to_pybytes(), b""))
+        source.check(objects, stored)
+    return data
+
+
+@contextmanager
+def _opened(objects: Objects, path: str) -> Iterator[pa.NativeFile]:
     try:
         file = objects.open(path)
-    except FileNotFoundError as error:
+    except NOT_THERE as error:
         raise CorruptionError(f"{objects.uri(path)} is missing") from error
     try:
-        reader = pa.ipc.open_file(file)
-    except pa.ArrowInvalid as error:
-        file.close()
-        raise CorruptionError(f"{objects.uri(path)} is no whole Arrow file: {error}") from error
-    try:
-        yield reader
+        yield file
     finally:
         file.close()
 
 
-def read_batches(objects: Objects, stored: StoredFile) -> Iterator[pa.RecordBatch]:
-    """The record batches of a stored Arrow file, one at a time."""
-    with open_arrow(objects, stored) as reader:
-        for i in range(reader.num_record_batches):
-            yield reader.get_batch(i)
+@lru_cache(maxsize=1 << 16)
+def _compare_once(objects: Objects, path: str, size: int, sha256: str) -> None:
+    """Compare a file as a whole; what was the same once is taken to be the same as long as the process lives."""
+    with phase("re-read"), _opened(objects, path) as file:
+        _Source(file).check(objects, StoredFile(role="", path=path, bytes=size, sha256=sha256, rows=0))
+
+
+def decoded(message: pa.Buffer, schema: pa.Schema, what: str) -> pa.RecordBatch:
+    """A record batch from its bytes in a file; raises CorruptionError where they are none."""
+    try:
+        batch = pa.ipc.read_record_batch(message, schema)
+        batch.validate()
+    except UNREADABLE as error:
+        raise _unreadable(f"{what} cannot be read", error) from error
+    return batch
+
+
+def _unreadable(what: str, error: Exception) -> Exception:
+    """The error for bytes that cannot be read; one of the storage, which has a number, is what it is."""
+    return error if getattr(error, "errno", None) is not None else CorruptionError(f"{what}: {error}")
 
 
 def one_array(column: pa.ChunkedArray) -> pa.Array:

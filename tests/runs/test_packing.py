@@ -240,7 +240,9 @@ def test_an_exchange_file_that_was_changed_is_noticed(tmp_path: Path, at: float)
             data[int(at * len(data))] ^= 1
             file.write_bytes(data)
 
-    with pytest.raises(CorruptionError, match=r"exchange\.arrow: batch 0 is not what was written"):
+    with pytest.raises(
+        CorruptionError, match=r"exchange\.arrow is not what was written: record batch 0.*; remove"
+    ):
         run(recipe, observe=damage)
 
 

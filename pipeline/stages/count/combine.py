@@ -14,15 +14,13 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-import pyarrow as pa
-
 from pairloom.operators import WordCounts, merge_counts
 from pairloom.pipeline.flow.attempt import Attempt, UnitTask
 from pairloom.pipeline.flow.job import Job
 from pairloom.pipeline.phases import phase
 from pairloom.pipeline.stages.count.cost import COMBINE_BYTES, COMBINE_FILES, COMBINE_FROM, combine_memory
 from pairloom.pipeline.stages.count.files import WORDS, word_batch, words_of
-from pairloom.pipeline.store.files import StoredFile, open_arrow
+from pairloom.pipeline.store.files import StoredBatches, StoredFile, open_arrow
 
 __all__ = ["CombineTask", "combine", "grouped"]
 
@@ -103,7 +101,7 @@ def grouped(counted: Sequence[tuple[StoredFile, int]]) -> Iterator[tuple[tuple[S
         yield tuple(group), factor
 
 
-def _parts(readers: Sequence[pa.RecordBatchFileReader], part: int) -> Iterator[WordCounts]:
+def _parts(readers: Sequence[StoredBatches], part: int) -> Iterator[WordCounts]:
     for reader in readers:
         with phase("read"):
             batch = reader.get_batch(part)

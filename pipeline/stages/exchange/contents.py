@@ -28,7 +28,7 @@ from pairloom.pipeline.stages.exchange.tasks import (
     regroup_tasks,
 )
 from pairloom.pipeline.stages.select.mixed import Mixed
-from pairloom.pipeline.store.files import StoredFile
+from pairloom.pipeline.store.files import StoredFile, parts_of
 from pairloom.pipeline.store.manifest import SourceRecord, StageRecord
 from pairloom.pipeline.store.receipts import Receipt
 
@@ -114,10 +114,13 @@ class KnownContents:
         job.scratch += receipts
         made += [task.made(receipt) for task, receipt in zip(tasks, receipts, strict=True)]
         held = [
-            Made(shard.held_file.path, shard.held, task.source + 1)
+            Made(shard.held_file, shard.held, task.source + 1)
             for task, shard in zip(self.tasks, self.shards, strict=True)
             if shard.held_file is not None
         ]
+        for shard in self.shards:
+            if shard.held_file is not None:
+                parts_of(job.objects, shard.held_file)  # tasks compare only what has sums
         return Exchanged.of(made, self.splits.train), Exchanged.of(held, self.splits.validation)
 
     def record(self, job: Job) -> dict[str, object]:
@@ -151,9 +154,9 @@ def known_contents(job: Job, tokenized: StageRecord, splits: Splits) -> KnownCon
         shards=shards,
         whole=whole,
         train=Exchanged.of(
-            [Made("", s.train, n) for s, n in zip(shards, sources, strict=True)], splits.train
+            [Made(None, s.train, n) for s, n in zip(shards, sources, strict=True)], splits.train
         ),
         validation=Exchanged.of(
-            [Made("", s.held, n) for s, n in zip(shards, sources, strict=True)], splits.validation
+            [Made(None, s.held, n) for s, n in zip(shards, sources, strict=True)], splits.validation
         ),
     )

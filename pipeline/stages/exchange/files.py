@@ -31,14 +31,16 @@ from pairloom.operators.schema import (
 from pairloom.operators.tokens import TokenBatch
 from pairloom.pipeline.flow.attempt import Attempt
 from pairloom.pipeline.phases import phase
-from pairloom.pipeline.store.files import open_arrow_at
+from pairloom.pipeline.store.files import StoredFile, open_parts
 from pairloom.pipeline.store.objects import Objects
+from pairloom.pipeline.store.sums import Parts
 
 __all__ = ["INDEX", "Exchanged", "Made", "Spread", "write_spread"]
 
 # What a file has for one batch of partitions, in their order; batches without documents are not mentioned.
 INDEX = np.dtype([("batch", "<u4"), ("rows", "<u4"), ("tokens", "<u8"), ("first", "<u8"), ("second", "<u8")])
 READS_AT_ONCE = 8
+NO_PARTS = Parts.parse("").table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -129,9 +131,12 @@ def _record_batch(spread: Spread, schema: pa.Schema) -> pa.RecordBatch:
 
 
 class Made(NamedTuple):
-    """An exchange file: its path, and the entries of its index. Its documents are of the first `sources` of the recipe."""
+    """An exchange file, and the entries of its index. Its documents are of the first `sources` of the recipe.
 
-    path: str
+    There is no file where no documents are to be read, only what there is of them is to be known.
+    """
+
+    file: StoredFile | None
     entries: npt.NDArray[np.void]
     sources: int
 
@@ -142,11 +147,14 @@ class Exchanged:
 
     `index` has the entries of all files, by batch and then by file: those of batch b are [edges[b], edges[b + 1]). Beside
     each, `file` is the number of the file and `place` which of its record batches it is; `sources` has the sources of each
-    file, as `Made` does. Tasks share this: a corpus may have several 100,000 of these files, and every worker holds all their
-    paths.
+    file, as `Made` does. `parts` has the sums of all files, by which a batch is compared as it is read: those of file f are
+    [starts[f], starts[f + 1]), none of a file that was written before there were any. Tasks share this: a corpus may have
+    several 100,000 of these files, and every worker holds all their paths.
     """
 
     files: tuple[str, ...]
+    parts: npt.NDArray[np.void]
+    starts: npt.NDArray[np.int64]
     sources: npt.NDArray[np.int32]
     index: npt.NDArray[np.void]
     file: npt.NDArray[np.uint32]
@@ -159,9 +167,12 @@ class Exchanged:
         counts = [len(one.entries) for one in made]
         index = np.concatenate([np.zeros(0, INDEX), *(one.entries for one in made)])
         order = np.argsort(index["batch"], kind="stable")
+        parts = [Parts.parse("" if one.file is None else one.file.sums).table for one in made]
         places = [np.arange(count, dtype=np.uint32) for count in counts]
         return Exchanged(
-            files=tuple(one.path for one in made),
+            files=tuple("" if one.file is None else one.file.path for one in made),
+            parts=np.concatenate([NO_PARTS, *parts]),
+            starts=np.cumsum([0, *map(len, parts)]),
             sources=np.array([one.sources for one in made], np.int32),
             index=index[order],
             file=np.repeat(np.arange(len(made), dtype=np.uint32), counts)[order],
@@ -196,8 +207,13 @@ class Exchanged:
         entries = range(self.edges[batch] + first, self.edges[batch] + last)
 
         def one(entry: int) -> pa.RecordBatch:
-            with open_arrow_at(objects, self.files[self.file[entry]]) as reader:
-                return reader.get_batch(int(self.place[entry]))
+            file = int(self.file[entry])
+            parts = Parts(self.parts[self.starts[file] : self.starts[file + 1]])
+            try:
+                with open_parts(objects, self.files[file], parts if len(parts) else None) as reader:
+                    return reader.get_batch(int(self.place[entry]))
+            except CorruptionError as error:
+                raise CorruptionError(f"{error}; {_advice(objects, self.files[file])}") from error
 
         with phase("read"), ThreadPoolExecutor(READS_AT_ONCE) as pool:
             batches = list(pool.map(one, entries))

@@ -114,7 +114,7 @@ class SpreadTask(UnitTask):
 
     def made(self, receipt: Receipt) -> Made:
         """The exchange file that a receipt of the task names, with its index."""
-        return Made(receipt.file("exchange").path, index_of(receipt).train, self.source + 1)
+        return Made(receipt.file("exchange"), index_of(receipt).train, self.source + 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -269,7 +269,7 @@ class RegroupTask(UnitTask):
 
     def made(self, receipt: Receipt) -> Made:
         """The exchange file that a receipt of the task names."""
-        return Made(receipt.file("exchange").path, np.frombuffer(receipt.payload, INDEX), self.sources)
+        return Made(receipt.file("exchange"), np.frombuffer(receipt.payload, INDEX), self.sources)
 
 
 def regroup_tasks(

@@ -32,7 +32,7 @@ from pairloom.pipeline.stages.learn.cost import assemble_memory
 from pairloom.pipeline.stages.learn.files import publish, read_memo
 from pairloom.pipeline.stages.learn.pieces import SegmentsSpec, SegmentTask, read_segments
 from pairloom.pipeline.stages.learn.rounds import in_rounds, learn_in_rounds
-from pairloom.pipeline.store.files import StoredFile
+from pairloom.pipeline.store.files import StoredFile, read_stored
 from pairloom.pipeline.store.merge_log import MergeLog
 from pairloom.pipeline.store.receipts import Receipt, find_receipt
 
@@ -141,7 +141,7 @@ def join_words(job: Job, first: Receipt, min_count: int) -> Receipt:
     """Go on from the vocabulary of the first stage; the receipt of the last one."""
     choice = job.plan.recipe.vocabulary
     assert choice.superwords is not None
-    base = Vocabulary.from_json(job.objects.read(first.file("vocabulary").path))
+    base = Vocabulary.from_json(read_stored(job.objects, first.file("vocabulary")))
     pieces = [file for file in job.records["count"].files if file.role == "pieces"]
     root = job.plan.recipe.root
     segmented = job.step(

@@ -17,7 +17,7 @@ from pairloom.pipeline.phases import phase
 from pairloom.pipeline.stages.count.files import read_words
 from pairloom.pipeline.stages.learn.cost import segment_memory
 from pairloom.pipeline.stages.learn.rounds import MemberSpec
-from pairloom.pipeline.store.files import StoredFile, one_array, open_arrow
+from pairloom.pipeline.store.files import StoredFile, one_array, open_arrow, read_stored
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.objects import Objects
 
@@ -94,7 +94,7 @@ class SegmentsSpec(MemberSpec):
     def start(self) -> Partition:
         """Read the vocabulary."""
         objects = open_objects(self.root)
-        base = Vocabulary.from_json(objects.read(self.base.path))
+        base = Vocabulary.from_json(read_stored(objects, self.base))
         held = TokenWords(StoredSegments(objects=objects, files=self.segments), base)
         return Partition(held, empty=self.empty)
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 from pairloom.operators.errors import CorruptionError
 from pairloom.operators.schema import INPUT_IDS
 from pairloom.pipeline.phases import phase
-from pairloom.pipeline.store.files import StoredFile, open_arrow
+from pairloom.pipeline.store.files import StoredBatches, StoredFile, open_arrow
 from pairloom.pipeline.store.objects import Objects
 from pairloom.pipeline.store.receipts import Piece, Receipt
 
@@ -51,7 +51,7 @@ class EarlierShards:
 
     objects: Objects
     opened: ExitStack
-    readers: dict[str, pa.RecordBatchFileReader] = field(default_factory=dict)
+    readers: dict[str, StoredBatches] = field(default_factory=dict)
 
     def batches(self, known: Known, number: int) -> Iterator[pa.RecordBatch]:
         """The record batches of a slice, which is slice `number` of the unit that takes it.
