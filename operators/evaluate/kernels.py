@@ -1,9 +1,9 @@
-"""The measures of a tokenizer that look at every word: merges replayed, runs of digits, sums over words, merges undone."""
+"""The measures of a tokenizer: merges replayed and their rivals found, runs of digits, sums over words, merges undone."""
 
 import numpy as np
 import numpy.typing as npt
 
-from pairloom.operators.kernels.jit import kernel
+from pairloom.operators.kernels.jit import inner, kernel
 from pairloom.operators.kernels.warmup import SAMPLE
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "WORDS",
     "add_words",
     "digit_runs",
+    "find_rivals",
     "lay_out_words",
     "list_adjacent",
     "merge_everywhere",
@@ -128,6 +129,103 @@ def merge_everywhere(
 
 
 @kernel
+def find_rivals(
+    values: npt.NDArray[np.float64],
+    order: npt.NDArray[np.int64],
+    merged: npt.NDArray[np.int64],
+    allowed: npt.NDArray[np.float64],
+    begins: npt.NDArray[np.int64],
+    places: npt.NDArray[np.int64],
+    changes: npt.NDArray[np.float64],
+    most: int,
+    steps_out: npt.NDArray[np.int64],
+    pairs_out: npt.NDArray[np.int64],
+) -> int:
+    """Walk the merges, and list the pairs whose value passes that of the pair merged next; how many are listed.
+
+    `values` (float64[P]) are changed from step to step: step t adds `changes[i]` to `values[places[i]]` for i from
+    `begins[t]` to `begins[t + 1]`. Before that, up to `most` pairs, those of the greatest values, are listed for t if they
+    are above `values[merged[t]] + allowed[t]`. The walk ends after a step with which the lists may be full. `order` is an
+    arrangement of the pairs with values that do not rise.
+
+    Pairs lie in a heap by a bound that is no less than their value: a value that rises above it moves up at once, one that
+    falls is only looked at when its pair comes to the top.
+    """
+    heap = order.copy()
+    spots = np.empty(len(order), np.int64)
+    for spot in range(len(heap)):
+        spots[heap[spot]] = spot
+    bounds = values.copy()
+    taken = np.empty(most, np.int64)
+    n = 0
+    for t in range(len(merged)):
+        least = values[merged[t]] + allowed[t]
+        held = 0
+        while held < most and bounds[heap[0]] > least:
+            top = heap[0]
+            if values[top] < bounds[top]:
+                bounds[top] = values[top]
+            else:
+                steps_out[n] = t
+                pairs_out[n] = top
+                n += 1
+                taken[held] = top
+                held += 1
+                bounds[top] = -np.inf
+            _sink(heap, spots, bounds, 0)
+        for i in range(held):
+            bounds[taken[i]] = values[taken[i]]
+            _rise(heap, spots, bounds, spots[taken[i]])
+        if n + most > len(steps_out):
+            return n
+        for i in range(begins[t], begins[t + 1]):
+            pair = places[i]
+            values[pair] += changes[i]
+            if values[pair] > bounds[pair]:
+                bounds[pair] = values[pair]
+                _rise(heap, spots, bounds, spots[pair])
+    return n
+
+
+@inner
+def _rise(
+    heap: npt.NDArray[np.int64], spots: npt.NDArray[np.int64], bounds: npt.NDArray[np.float64], spot: int
+) -> None:
+    """Move a pair up to where no bound above it is less."""
+    pair = heap[spot]
+    while spot > 0:
+        above = (spot - 1) >> 1
+        if bounds[heap[above]] >= bounds[pair]:
+            break
+        heap[spot] = heap[above]
+        spots[heap[spot]] = spot
+        spot = above
+    heap[spot] = pair
+    spots[pair] = spot
+
+
+@inner
+def _sink(
+    heap: npt.NDArray[np.int64], spots: npt.NDArray[np.int64], bounds: npt.NDArray[np.float64], spot: int
+) -> None:
+    """Move a pair down to where no bound below it is greater."""
+    pair = heap[spot]
+    while True:
+        below = 2 * spot + 1
+        if below >= len(heap):
+            break
+        if below + 1 < len(heap) and bounds[heap[below + 1]] > bounds[heap[below]]:
+            below += 1
+        if bounds[heap[below]] <= bounds[pair]:
+            break
+        heap[spot] = heap[below]
+        spots[heap[spot]] = spot
+        spot = below
+    heap[spot] = pair
+    spots[pair] = spot
+
+
+@kernel
 def digit_runs(
     data: npt.NDArray[np.uint8],
     offsets: npt.NDArray[np.int64],
@@ -237,6 +335,7 @@ def warm_up(schemes: tuple[str, ...]) -> None:
 
     from pairloom.operators.counts import count_words
     from pairloom.operators.evaluate.curve import merge_steps
+    from pairloom.operators.evaluate.mixture_inference import list_rivals
     from pairloom.operators.evaluate.numbers import count_numbers
     from pairloom.operators.evaluate.trace import merge_trace
     from pairloom.operators.evaluate.word_tally import tally_words
@@ -248,4 +347,5 @@ def warm_up(schemes: tuple[str, ...]) -> None:
     vocabulary = learn_bpe(counts, 270)
     merge_steps(vocabulary, tally_words(vocabulary, counts).token_counts)
     merge_trace(vocabulary, counts, 2)
+    list_rivals(np.ones(2), np.zeros(1, np.int64), np.zeros(1), np.zeros(2, np.int64), np.zeros(0, np.int64), np.zeros(0), 1)
     count_numbers(column)

@@ -15,15 +15,17 @@ import numpy.typing as npt
 
 from pairloom.operators.counts import WordCounts
 from pairloom.operators.errors import RecipeError
+from pairloom.operators.evaluate.kernels import find_rivals
 from pairloom.operators.evaluate.trace import Trace, merge_trace
 from pairloom.operators.text.arrays import text_of
 from pairloom.operators.vocabulary import Vocabulary
 
-__all__ = ["Mixture", "infer_from_traces", "infer_mixture", "log10_mse"]
+__all__ = ["Mixture", "infer_from_traces", "infer_mixture", "list_rivals", "log10_mse"]
 
 COMPETITORS = 10  # pairs added at a step and pass
+TAKEN = 3000  # inequalities added in a pass, from the first merge on; those of early merges tell the most
 TOLERANCE = 1e-7  # of the pairs of the mixture
-PASSES = 60
+PASSES = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,22 +87,25 @@ def infer_from_traces(
             raise ValueError(f"category {name!r} has no pairs")
     replay = _Replay(vocabulary, traces, len(traces[0].ends))
     weights = np.full(len(names), 1 / len(names))
-    rows: list[tuple[int, int]] = []
+    rows: list[npt.NDArray[np.int64]] = []
     values: list[npt.NDArray[np.float64]] = []
     by_merge, by_pair = np.zeros(replay.steps), np.zeros(len(replay.pairs))
     loss, settled, done = 0.0, False, 0
-    known: set[tuple[int, int]] = set()
+    known = np.zeros(0, np.int64)
     while done < PASSES:
         done += 1
-        broken = replay.broken(weights, by_merge, by_pair, known)
-        if not broken:
+        steps, pairs = replay.broken(weights, by_merge, by_pair)
+        new = ~np.isin(steps * len(replay.pairs) + pairs, known)
+        if not new.any():
             settled = True
             break
-        for step, pair, difference in broken:
-            known.add((step, pair))
-            rows.append((step, pair))
-            values.append(difference)
-        weights, by_merge, by_pair, loss = _solve(linprog, sparse, rows, values, replay)
+        steps, pairs = steps[new], pairs[new]
+        known = np.concatenate([known, steps * len(replay.pairs) + pairs])
+        rows.append(np.stack([steps, pairs]))
+        values.append(replay.differences(steps, pairs))
+        weights, by_merge, by_pair, loss = _solve(
+            linprog, sparse, np.concatenate(rows, axis=1), np.concatenate(values), replay
+        )
     bytes_of = np.array([float(sizes[name]) for name in names])
     shares = weights * bytes_of / np.array([trace.total for trace in traces])
     shares /= shares.sum()
@@ -108,75 +113,138 @@ def infer_from_traces(
         shares=dict(zip(names, shares.tolist(), strict=True)),
         loss=loss,
         violations=tuple(by_merge.tolist()),
-        constraints=len(rows),
+        constraints=len(known),
         passes=done,
         settled=settled,
     )
 
 
 class _Replay:
-    """The pair counts of all categories, as shares of their pairs, walked from merge to merge."""
+    """The pair counts of all categories, as shares of their pairs, at every merge."""
 
     def __init__(self, vocabulary: Vocabulary, traces: list[Trace], steps: int) -> None:
         merged = vocabulary.model.merges[:steps].astype(np.int64)
-        self._merged = (merged[:, 0] << 32) | merged[:, 1] if steps else np.zeros(0, np.int64)
+        keys = (merged[:, 0] << 32) | merged[:, 1] if steps else np.zeros(0, np.int64)
         everything = [trace.pairs for trace in traces] + [trace.changed for trace in traces]
-        self.pairs = np.unique(np.concatenate([*everything, self._merged]))
+        self.pairs = np.unique(np.concatenate([*everything, keys]))
         self.steps = steps
-        self._at = np.searchsorted(self.pairs, self._merged)
-        self._traces = traces
+        self._merged = np.searchsorted(self.pairs, keys)
         self._first = np.zeros((len(traces), len(self.pairs)))
-        self._places = []
-        for row, trace in zip(self._first, traces, strict=True):
-            row[np.searchsorted(self.pairs, trace.pairs)] = trace.counts / trace.total
-            self._places.append(np.searchsorted(self.pairs, trace.changed))
+        self._courses = []
+        step_of, places, shares, owners = [], [], [], []
+        for i, trace in enumerate(traces):
+            self._first[i, np.searchsorted(self.pairs, trace.pairs)] = trace.counts / trace.total
+            step = np.repeat(np.arange(steps), np.diff(trace.ends, prepend=0))
+            place = np.searchsorted(self.pairs, trace.changed)
+            self._courses.append(_Course.of(place, step, trace.change / trace.total, self._first[i], steps))
+            step_of.append(step)
+            places.append(place)
+            shares.append(trace.change / trace.total)
+            owners.append(np.full(len(place), i))
+        steps_of = np.concatenate(step_of)
+        order = np.argsort(steps_of, kind="stable")
+        self._begins = np.searchsorted(steps_of[order], np.arange(steps + 1)).astype(np.int64)
+        self._places = np.concatenate(places)[order]
+        self._shares = np.concatenate(shares)[order]
+        self._owners = np.concatenate(owners)[order]
 
     def broken(
         self,
         weights: npt.NDArray[np.float64],
         by_merge: npt.NDArray[np.float64],
         by_pair: npt.NDArray[np.float64],
-        known: set[tuple[int, int]],
-    ) -> list[tuple[int, int, npt.NDArray[np.float64]]]:
-        """Inequalities that do not hold: (merge, pair, count of what was merged less that of the pair, by category)."""
-        counts, mixed = self._first.copy(), weights @ self._first
-        found = []
-        for step in range(self.steps):
-            here = self._at[step]
-            over = mixed - by_pair - (mixed[here] + by_merge[step] + TOLERANCE)
-            over[here] = -1.0
-            rivals = np.flatnonzero(over > 0)
-            if len(rivals) > COMPETITORS:
-                rivals = rivals[np.argpartition(-over[rivals], COMPETITORS)[:COMPETITORS]]
-            found += [
-                (step, pair, counts[:, here] - counts[:, pair])
-                for pair in rivals.tolist()
-                if (step, pair) not in known
-            ]
-            for i, trace in enumerate(self._traces):
-                low, high = int(trace.ends[step - 1]) if step else 0, int(trace.ends[step])
-                change = trace.change[low:high] / trace.total
-                counts[i, self._places[i][low:high]] += change
-                mixed[self._places[i][low:high]] += weights[i] * change
-        return found
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Inequalities that do not hold, some of those of the first merges that have any: merges, and pairs not merged."""
+        values = weights @ self._first - by_pair
+        return list_rivals(
+            values,
+            self._merged,
+            by_merge + by_pair[self._merged] + TOLERANCE,
+            self._begins,
+            self._places,
+            self._shares * weights[self._owners],
+            TAKEN,
+        )
+
+    def differences(
+        self, steps: npt.NDArray[np.int64], pairs: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.float64]:
+        """float64[n, categories]: the count of what was merged less that of the pair, before each of the merges."""
+        merged = self._merged[steps]
+        return np.stack([course.at(merged, steps) - course.at(pairs, steps) for course in self._courses], axis=1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Course:
+    """The counts of one category's pairs at any merge: `after` each change, which are ordered by pair and then merge."""
+
+    keys: npt.NDArray[np.int64]  # pair * steps + merge
+    after: npt.NDArray[np.float64]
+    first: npt.NDArray[np.float64]
+    steps: int
+
+    @classmethod
+    def of(
+        cls,
+        pairs: npt.NDArray[np.int64],
+        merges: npt.NDArray[np.int64],
+        changes: npt.NDArray[np.float64],
+        first: npt.NDArray[np.float64],
+        steps: int,
+    ) -> "_Course":
+        keys = pairs * steps + merges
+        order = np.argsort(keys)
+        keys, sums = keys[order], np.cumsum(changes[order])
+        starts = np.flatnonzero(np.diff(keys // steps, prepend=-1)) if steps else np.zeros(0, np.int64)
+        before = np.concatenate([[0.0], sums])[starts]
+        lengths = np.diff(starts, append=len(keys))
+        return cls(keys, sums - np.repeat(before, lengths) + first[keys // max(1, steps)], first, steps)
+
+    def at(self, pairs: npt.NDArray[np.int64], merges: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """The counts of pairs as they are before merges."""
+        last = np.searchsorted(self.keys, pairs * self.steps + merges) - 1
+        known = (last >= 0) & (self.keys[last] // self.steps == pairs) if len(self.keys) else last >= 0
+        out = self.first[pairs]
+        out[known] = self.after[last[known]]
+        return out
+
+
+def list_rivals(
+    values: npt.NDArray[np.float64],
+    merged: npt.NDArray[np.int64],
+    allowed: npt.NDArray[np.float64],
+    begins: npt.NDArray[np.int64],
+    places: npt.NDArray[np.int64],
+    changes: npt.NDArray[np.float64],
+    taken: int,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """(merges, pairs): at each merge the `COMPETITORS` pairs of the greatest values above that of the pair merged.
+
+    About `taken` of them, from the first merge on. `values` is float64[P] and is changed: merge t adds `changes[i]` to
+    `values[places[i]]`, for i from `begins[t]` to `begins[t + 1]`; `allowed` is by how much a value may be passed.
+    """
+    steps, pairs = np.empty(taken + COMPETITORS, np.int64), np.empty(taken + COMPETITORS, np.int64)
+    order = np.argsort(-values, kind="stable")
+    n = find_rivals(values, order, merged, allowed, begins, places, changes, COMPETITORS, steps, pairs)
+    return steps[:n], pairs[:n]
 
 
 def _solve(
     linprog: Any,
     sparse: Any,
-    rows: list[tuple[int, int]],
-    values: list[npt.NDArray[np.float64]],
+    rows: npt.NDArray[np.int64],
+    values: npt.NDArray[np.float64],
     replay: _Replay,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64], float]:
-    categories, steps = len(values[0]), replay.steps
-    pairs, place = np.unique([pair for _, pair in rows], return_inverse=True)
-    count = len(rows)
+    count, categories = values.shape
+    steps = replay.steps
+    pairs, place = np.unique(rows[1], return_inverse=True)
     lines = np.arange(count)
     # Counts are scaled up, so that the solver's tolerances are small beside them.
     scale = 1e4
-    of_shares = sparse.csr_matrix(-scale * np.array(values))
+    of_shares = sparse.csr_matrix(-scale * values)
     of_merges = sparse.csr_matrix(
-        (-np.ones(count), (lines, [step for step, _ in rows])), shape=(count, steps)
+        (-np.ones(count), (lines, rows[0])), shape=(count, steps)
     )
     of_pairs = sparse.csr_matrix((-np.ones(count), (lines, place)), shape=(count, len(pairs)))
     slack = steps + len(pairs)

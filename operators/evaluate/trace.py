@@ -9,11 +9,12 @@ import numpy.typing as npt
 from pairloom.operators.counts import WordCounts
 from pairloom.operators.errors import CapacityError
 from pairloom.operators.evaluate.kernels import lay_out_words, list_adjacent, merge_everywhere
+from pairloom.operators.models.bpe import ordinal_merges, replay
 from pairloom.operators.models.bpe.model import byte_ids, merge_products
 from pairloom.operators.text.arrays import text_of
 from pairloom.operators.vocabulary import Vocabulary
 
-__all__ = ["Trace", "add_traces", "merge_trace"]
+__all__ = ["Trace", "add_traces", "merge_trace", "scanned_trace"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -39,13 +40,45 @@ class Trace:
 def merge_trace(vocabulary: Vocabulary, counts: WordCounts, merges: int) -> Trace:
     """Make the first `merges` merges in the words, one after another, left to right and without overlap.
 
-    A pair is counted at each of its positions, as in learning. Time is that of one scan of the words a merge. Raises
-    CapacityError where the words pass what is held in memory at a time (2^31 symbols) or sums could pass 2^63 - 1.
+    A pair is counted at each of its positions, as in learning. Time is that of learning so many merges; where the merges
+    are not those of a learner (`ordinal_merges`), that of one scan of the words a merge. Raises CapacityError where the
+    words pass what is held in memory at a time (2^31 symbols) or sums could pass 2^63 - 1.
     """
     text = text_of(counts.words)
     size = text.bytes + len(text)
     if size >= 1 << 31 or float(counts.counts.astype(np.float64) @ np.diff(text.offsets)) >= 2.0**61:
         raise CapacityError(f"{len(text)} words of {text.bytes} bytes are too many to replay; take a sample")
+    try:
+        given, ids = ordinal_merges(vocabulary, merges)
+    except ValueError:
+        return scanned_trace(vocabulary, counts, merges)
+    steps = list(replay(counts, given))
+    keys = [(ids[step.pairs[:, 0]] << 32) | ids[step.pairs[:, 1]] for step in steps]
+    first = np.argsort(keys[0])
+    pairs, at_first = keys[0][first], steps[0].counts[first]
+    changed, now = np.concatenate(keys), np.concatenate([step.counts for step in steps])
+    when = np.repeat(np.arange(len(steps)), [len(one) for one in keys])
+    order = np.lexsort((when, changed))
+    changed, now, when = changed[order], now[order], when[order]
+    change = now - np.concatenate([[0], now[:-1]])
+    new = np.diff(changed, prepend=changed[:1] - 1) != 0
+    change[new] = now[new]
+    kept = (when > 0) & (change != 0)
+    changed, change, when = changed[kept], change[kept], when[kept]
+    order = np.argsort(when, kind="stable")
+    return Trace(
+        pairs=pairs,
+        counts=at_first,
+        changed=changed[order],
+        change=change[order],
+        ends=np.searchsorted(when[order], np.arange(1, len(steps)), side="right").astype(np.int64),
+    )
+
+
+def scanned_trace(vocabulary: Vocabulary, counts: WordCounts, merges: int) -> Trace:
+    """`merge_trace` by a scan of all words for each merge: for any list of merges, in any order."""
+    text = text_of(counts.words)
+    size = text.bytes + len(text)
     symbols = np.empty(size, np.int32)
     ids = byte_ids(vocabulary)
     filled = lay_out_words(text.data, text.offsets, np.where(ids < 0, -2, ids).astype(np.int32), symbols)

@@ -34,8 +34,12 @@ def checked_merges(merges: npt.NDArray[np.int32], first: int, size: int) -> npt.
     return given.astype(np.int32)
 
 
-def ordinal_merges(vocabulary: Vocabulary) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+def ordinal_merges(
+    vocabulary: Vocabulary, most: int | None = None
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
     """The merges of any byte-level vocabulary in ids without gaps, and which id of the vocabulary each of these is.
+
+    Of all merges, or of the first `most`.
 
     Returns (merges, ids): `merges` is int32[m, 2] with the 256 bytes as 0 to 255, in the order of `byte_order()`, and the
     product of merge k as 256 + k; `ids` is int64[256 + m]. Raises ValueError where that is impossible: where a byte has no
@@ -52,8 +56,9 @@ def ordinal_merges(vocabulary: Vocabulary) -> tuple[npt.NDArray[np.int32], npt.N
     if -1 in ids:
         raise ValueError(f"byte {byte_order()[ids.index(-1)]:#04x} has no token in this vocabulary")
     places = {token: place for place, token in enumerate(ids)}
-    merges = np.empty((len(model.merges), 2), np.int32)
-    for rank, (left, right) in enumerate(model.merges.tolist()):
+    given = model.merges[:most]
+    merges = np.empty((len(given), 2), np.int32)
+    for rank, (left, right) in enumerate(given.tolist()):
         spelled = tokens[left] + tokens[right]
         product = index.get(spelled)
         if product is None or product in places or left not in places or right not in places:
