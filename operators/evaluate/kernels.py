@@ -145,7 +145,7 @@ def find_rivals(
 
     `values` (float64[P]) are changed from step to step: step t adds `changes[i]` to `values[places[i]]` for i from
     `begins[t]` to `begins[t + 1]`. Before that, up to `most` pairs, those of the greatest values, are listed for t if they
-    are above `values[merged[t]] + allowed[t]`. The walk ends after a step with which the lists may be full. `order` is an
+    are above `values[merged[t]] + allowed[t]`. `order` is an
     arrangement of the pairs with values that do not rise.
 
     Pairs lie in a heap by a bound that is no less than their value: a value that rises above it moves up at once, one that
@@ -176,8 +176,6 @@ def find_rivals(
         for i in range(held):
             bounds[taken[i]] = values[taken[i]]
             _rise(heap, spots, bounds, spots[taken[i]])
-        if n + most > len(steps_out):
-            return n
         for i in range(begins[t], begins[t + 1]):
             pair = places[i]
             values[pair] += changes[i]
@@ -347,5 +345,6 @@ def warm_up(schemes: tuple[str, ...]) -> None:
     vocabulary = learn_bpe(counts, 270)
     merge_steps(vocabulary, tally_words(vocabulary, counts).token_counts)
     merge_trace(vocabulary, counts, 2)
-    list_rivals(np.ones(2), np.zeros(1, np.int64), np.zeros(1), np.zeros(2, np.int64), np.zeros(0, np.int64), np.zeros(0), 1)
+    nothing = np.zeros(1, np.int64)
+    list_rivals(np.ones(2), nothing, np.zeros(1), np.zeros(2, np.int64), nothing, np.zeros(1))
     count_numbers(column)

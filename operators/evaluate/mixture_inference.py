@@ -8,23 +8,23 @@ are those that break the inequalities the least. There are too many inequalities
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators.counts import WordCounts
-from pairloom.operators.errors import RecipeError
 from pairloom.operators.evaluate.kernels import find_rivals
+from pairloom.operators.evaluate.least_violation import LeastViolation, need_solver
 from pairloom.operators.evaluate.trace import Trace, merge_trace
 from pairloom.operators.text.arrays import text_of
 from pairloom.operators.vocabulary import Vocabulary
 
 __all__ = ["Mixture", "infer_from_traces", "infer_mixture", "list_rivals", "log10_mse"]
 
-COMPETITORS = 10  # pairs added at a step and pass
-TAKEN = 3000  # inequalities added in a pass, from the first merge on; those of early merges tell the most
+COMPETITORS = 10  # pairs looked at, at a step and pass
+OF_PAIR = 4  # inequalities taken of a pair in a pass: of the merges that it was above the most
 TOLERANCE = 1e-7  # of the pairs of the mixture
+GAP = 1e-3  # of the loss: what is still broken may add no more to it
 PASSES = 200
 
 
@@ -33,7 +33,8 @@ class Mixture:
     """What was inferred: `shares` of the bytes by category, adding up to 1.
 
     `loss` is the sum of all violations, as a share of the pairs; `violations` that of each merge; `constraints` how many
-    inequalities were taken in, in how many `passes`. `settled` says that the last pass found none that is broken.
+    inequalities were taken in, in how many `passes`. `settled` says that what the last pass still found broken could not
+    add a thousandth to the loss.
     """
 
     shares: dict[str, float]
@@ -59,9 +60,9 @@ def infer_mixture(
 
     `categories` are word counts of a sample of each, cut as the vocabulary cuts; their sizes do not matter. Samples must
     be of the same kind as what was learned from. Raises ValueError for fewer than two categories or an empty one,
-    RecipeError where scipy is not installed.
+    RecipeError where the solver is not installed.
     """
-    _solver()  # before the work
+    need_solver()  # before the work
     traces = {name: merge_trace(vocabulary, counts, merges) for name, counts in categories.items()}
     sizes = {
         name: int(np.dot(counts.counts, np.diff(text_of(counts.words).offsets)))
@@ -77,7 +78,7 @@ def infer_from_traces(
 
     Traces of parts of a category's words add up (`add_traces`).
     """
-    linprog, sparse = _solver()
+    need_solver()
     names = list(categories)
     if len(names) < 2:
         raise ValueError(f"a mixture has at least two categories, got {names}")
@@ -86,33 +87,28 @@ def infer_from_traces(
         if not trace.total:
             raise ValueError(f"category {name!r} has no pairs")
     replay = _Replay(vocabulary, traces, len(traces[0].ends))
-    weights = np.full(len(names), 1 / len(names))
-    rows: list[npt.NDArray[np.int64]] = []
-    values: list[npt.NDArray[np.float64]] = []
-    by_merge, by_pair = np.zeros(replay.steps), np.zeros(len(replay.pairs))
-    loss, settled, done = 0.0, False, 0
+    program = LeastViolation(len(names), replay.steps, len(replay.pairs))
     known = np.zeros(0, np.int64)
-    while done < PASSES:
+    settled, done = False, 0
+    while done < PASSES and not settled:
         done += 1
-        steps, pairs = replay.broken(weights, by_merge, by_pair)
-        new = ~np.isin(steps * len(replay.pairs) + pairs, known)
-        if not new.any():
+        found = replay.broken(program)
+        keys = found.steps * len(replay.pairs) + found.pairs
+        new = ~np.isin(keys, known)
+        if not new.any() or (done > 1 and found.gap <= GAP * program.loss):
             settled = True
             break
-        steps, pairs = steps[new], pairs[new]
-        known = np.concatenate([known, steps * len(replay.pairs) + pairs])
-        rows.append(np.stack([steps, pairs]))
-        values.append(replay.differences(steps, pairs))
-        weights, by_merge, by_pair, loss = _solve(
-            linprog, sparse, np.concatenate(rows, axis=1), np.concatenate(values), replay
-        )
+        known = np.concatenate([known, keys[new]])
+        program.add(found.steps[new], found.pairs[new], found.differences[new])
+        program.solve()
+    weights = program.shares
     bytes_of = np.array([float(sizes[name]) for name in names])
     shares = weights * bytes_of / np.array([trace.total for trace in traces])
     shares /= shares.sum()
     return Mixture(
         shares=dict(zip(names, shares.tolist(), strict=True)),
-        loss=loss,
-        violations=tuple(by_merge.tolist()),
+        loss=program.loss,
+        violations=tuple(program.by_merge.tolist()),
         constraints=len(known),
         passes=done,
         settled=settled,
@@ -148,30 +144,40 @@ class _Replay:
         self._shares = np.concatenate(shares)[order]
         self._owners = np.concatenate(owners)[order]
 
-    def broken(
-        self,
-        weights: npt.NDArray[np.float64],
-        by_merge: npt.NDArray[np.float64],
-        by_pair: npt.NDArray[np.float64],
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """Inequalities that do not hold, some of those of the first merges that have any: merges, and pairs not merged."""
+    def broken(self, program: LeastViolation) -> "_Broken":
+        """Inequalities that the solution breaks: for each pair those that it breaks the most, worst pairs first."""
+        weights, by_pair = program.shares, program.by_pair
         values = weights @ self._first - by_pair
-        return list_rivals(
-            values,
-            self._merged,
-            by_merge + by_pair[self._merged] + TOLERANCE,
-            self._begins,
-            self._places,
-            self._shares * weights[self._owners],
-            TAKEN,
-        )
+        allowed = program.by_merge + by_pair[self._merged] + TOLERANCE
+        changes = self._shares * weights[self._owners]
+        steps, pairs = list_rivals(values, self._merged, allowed, self._begins, self._places, changes)
+        differences = self._differences(steps, pairs)
+        over = -(differences @ weights) - by_pair[pairs] - program.by_merge[steps]
+        order = np.lexsort((-over, pairs))
+        first = np.diff(pairs[order], prepend=-1) != 0
+        place = np.arange(len(order))
+        rank = place - np.maximum.accumulate(np.where(first, place, 0))
+        kept = order[rank < OF_PAIR]
+        return _Broken(steps[kept], pairs[kept], differences[kept], float(over[order[first]].sum()))
 
-    def differences(
+    def _differences(
         self, steps: npt.NDArray[np.int64], pairs: npt.NDArray[np.int64]
     ) -> npt.NDArray[np.float64]:
         """float64[n, categories]: the count of what was merged less that of the pair, before each of the merges."""
         merged = self._merged[steps]
-        return np.stack([course.at(merged, steps) - course.at(pairs, steps) for course in self._courses], axis=1)
+        return np.stack(
+            [course.at(merged, steps) - course.at(pairs, steps) for course in self._courses], axis=1
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Broken:
+    """Inequalities that do not hold; `gap` is by how much the pairs are above what was merged, each at its worst."""
+
+    steps: npt.NDArray[np.int64]
+    pairs: npt.NDArray[np.int64]
+    differences: npt.NDArray[np.float64]
+    gap: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -216,66 +222,14 @@ def list_rivals(
     begins: npt.NDArray[np.int64],
     places: npt.NDArray[np.int64],
     changes: npt.NDArray[np.float64],
-    taken: int,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """(merges, pairs): at each merge the `COMPETITORS` pairs of the greatest values above that of the pair merged.
 
-    About `taken` of them, from the first merge on. `values` is float64[P] and is changed: merge t adds `changes[i]` to
-    `values[places[i]]`, for i from `begins[t]` to `begins[t + 1]`; `allowed` is by how much a value may be passed.
+    `values` is float64[P] and is changed: merge t adds `changes[i]` to `values[places[i]]`, for i from `begins[t]` to
+    `begins[t + 1]`; `allowed` (float64[T]) is by how much the value of a merge may be passed.
     """
-    steps, pairs = np.empty(taken + COMPETITORS, np.int64), np.empty(taken + COMPETITORS, np.int64)
+    room = COMPETITORS * len(merged)
+    steps, pairs = np.empty(room, np.int64), np.empty(room, np.int64)
     order = np.argsort(-values, kind="stable")
     n = find_rivals(values, order, merged, allowed, begins, places, changes, COMPETITORS, steps, pairs)
     return steps[:n], pairs[:n]
-
-
-def _solve(
-    linprog: Any,
-    sparse: Any,
-    rows: npt.NDArray[np.int64],
-    values: npt.NDArray[np.float64],
-    replay: _Replay,
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64], float]:
-    count, categories = values.shape
-    steps = replay.steps
-    pairs, place = np.unique(rows[1], return_inverse=True)
-    lines = np.arange(count)
-    # Counts are scaled up, so that the solver's tolerances are small beside them.
-    scale = 1e4
-    of_shares = sparse.csr_matrix(-scale * values)
-    of_merges = sparse.csr_matrix(
-        (-np.ones(count), (lines, rows[0])), shape=(count, steps)
-    )
-    of_pairs = sparse.csr_matrix((-np.ones(count), (lines, place)), shape=(count, len(pairs)))
-    slack = steps + len(pairs)
-    result = linprog(
-        np.concatenate([np.zeros(categories), np.ones(slack)]),
-        A_ub=sparse.hstack([of_shares, of_merges, of_pairs], format="csr"),
-        b_ub=np.zeros(count),
-        A_eq=sparse.csr_matrix(np.concatenate([np.ones(categories), np.zeros(slack)])[None]),
-        b_eq=np.ones(1),
-        bounds=(0, None),
-        method="highs",
-    )
-    if result.status != 0:
-        raise ArithmeticError(f"the linear program of {count} rows has no solution: {result.message}")
-    by_pair = np.zeros(len(replay.pairs))
-    by_pair[pairs] = result.x[categories + steps :] / scale
-    weights = np.maximum(result.x[:categories], 0)
-    return (
-        weights / weights.sum(),
-        result.x[categories : categories + steps] / scale,
-        by_pair,
-        result.fun / scale,
-    )
-
-
-def _solver() -> tuple[Any, Any]:
-    try:
-        from scipy import sparse
-        from scipy.optimize import linprog
-    except ImportError as error:
-        raise RecipeError(
-            "inferring a mixture needs the linear solver of scipy: pip install 'pairloom[report]'"
-        ) from error
-    return linprog, sparse

@@ -13,6 +13,7 @@ __all__ = [
     "merge_uses",
     "number_shares",
     "renyi",
+    "rivals",
     "tally",
 ]
 
@@ -121,8 +122,30 @@ def merge_uses(merges: list[tuple[int, int]], products: list[int], tokens: Itera
     return uses
 
 
+def rivals(
+    values: list[float],
+    merged: list[int],
+    allowed: list[float],
+    changes: list[list[tuple[int, float]]],
+    most: int,
+) -> list[list[int]]:
+    """For each merge the pairs, `most` of them at most, whose value is above that of the pair merged, the greatest first.
+
+    >>> rivals([3.0, 5.0], [0, 0], [0.0, 0.0], [[(1, -4.0)], []], 1)
+    [[1], []]
+    """
+    values, found = list(values), []
+    for pair, room, edits in zip(merged, allowed, changes, strict=True):
+        above = [i for i, value in enumerate(values) if value > values[pair] + room]
+        found.append(sorted(above, key=lambda i: (-values[i], i))[:most])
+        for place, change in edits:
+            values[place] += change
+    return found
+
+
 TWINS: Mapping[str, Callable[..., object]] = {
     "evaluate.kernels:digit_runs": count_numbers,
     "evaluate.kernels:add_words": tally,
+    "evaluate.kernels:find_rivals": rivals,
     "evaluate.kernels:unmake_merges": merge_uses,
 }

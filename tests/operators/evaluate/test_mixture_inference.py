@@ -9,17 +9,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pairloom.operators import Pretokenizer, WordCounts, count_words, learn_bpe, merge_counts
-from pairloom.operators.evaluate.mixture_inference import infer_mixture, log10_mse
-from pairloom.operators.evaluate.trace import add_traces, merge_trace
+from pairloom.operators.evaluate.mixture_inference import COMPETITORS, infer_mixture, list_rivals, log10_mse
+from pairloom.operators.evaluate.trace import Trace, add_traces, merge_trace, scanned_trace
+from pairloom.operators.reference.evaluate import rivals
 from pairloom.operators.reference.models.bpe.learning import apply_merge, pair_counts
 from tests.support.corpora import documents
 
 CUT = Pretokenizer(scheme="gpt2")
 
 
+def same(one: Trace, other: Trace) -> None:
+    for name in ("pairs", "counts", "changed", "change", "ends"):
+        assert np.array_equal(getattr(one, name), getattr(other, name)), name
+
+
 def check_trace(counts: WordCounts, learned_from: WordCounts, size: int) -> None:
     vocabulary = learn_bpe(learned_from, size, special_tokens=["<s>"], pretokenizer=CUT)
     trace = merge_trace(vocabulary, counts, 1000)
+    same(trace, scanned_trace(vocabulary, counts, 1000))
+    same(merge_trace(vocabulary, counts, 7), scanned_trace(vocabulary, counts, 7))
     words = {
         tuple(vocabulary.token_to_id(bytes([b])) for b in word.as_py()): int(n)
         for word, n in zip(counts.words, counts.counts, strict=True)
@@ -59,8 +67,7 @@ def test_traces_of_parts_add_up() -> None:
     parts = [merge_trace(vocabulary, part, 60) for part in counts.partition(3)]
     nothing = merge_trace(vocabulary, counts.partition(2000)[0], 60)
     added = add_traces([*parts, nothing])
-    for name in ("pairs", "counts", "changed", "change", "ends"):
-        assert np.array_equal(getattr(added, name), getattr(whole, name)), name
+    same(added, whole)
     with pytest.raises(ValueError, match="the same merges"):
         add_traces([whole, merge_trace(vocabulary, counts, 3)])
 
@@ -70,6 +77,39 @@ def test_traces_of_parts_add_up() -> None:
 def test_traces_of_repetitive_words(one: str, two: str) -> None:
     counts = count_words(pa.array([one + " " + two]), CUT)
     check_trace(counts, counts, 280)
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.integers(0, 29), st.integers(0, 8), st.lists(st.tuples(st.integers(0, 29), st.integers(-40, 40)))
+    ),
+    max_size=12,
+)
+
+
+@given(st.lists(st.integers(0, 60), min_size=30, max_size=30), STEPS)
+def test_rivals_are_those_above_what_was_merged(
+    start: list[int], steps: list[tuple[int, int, list[tuple[int, int]]]]
+) -> None:
+    """Which of equal rivals are listed is open, so their values are compared."""
+    values = [float(value) for value in start]
+    edits = [[(place, float(change)) for place, change in step[2]] for step in steps]
+    ends = np.cumsum([0, *(len(step) for step in edits)])
+    merges, pairs = list_rivals(
+        np.array(values),
+        np.array([step[0] for step in steps], np.int64),
+        np.array([step[1] for step in steps], np.float64),
+        ends.astype(np.int64),
+        np.array([place for step in edits for place, _ in step], np.int64),
+        np.array([change for step in edits for _, change in step], np.float64),
+    )
+    expected = rivals(values, [s[0] for s in steps], [float(s[1]) for s in steps], edits, COMPETITORS)
+    for merge, wanted in enumerate(expected):
+        found = pairs[merges == merge].tolist()
+        assert len(set(found)) == len(found)
+        assert [values[i] for i in found] == [values[i] for i in wanted]
+        for place, change in edits[merge]:
+            values[place] += change
 
 
 def category(letters: str, seed: int) -> list[str]:

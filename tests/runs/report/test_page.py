@@ -35,7 +35,7 @@ def test_libraries_that_are_missing_are_named_with_their_extra(
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(RecipeError, match=r"pip install 'pairloom\[report\]'"):
         page(report)
-    monkeypatch.setitem(sys.modules, "scipy", None)
+    monkeypatch.setitem(sys.modules, "highspy", None)
     left = report_on_root(root, Options(against={}))
     assert "mixture" not in left
     assert any("pairloom[report]" in note for note in left["notes"])
