@@ -10,7 +10,7 @@ from pairloom.operators.encode.kernels.decode import copy_tokens, find_ends, mea
 from pairloom.operators.errors import DataError
 from pairloom.operators.vocabulary.tokens import TokenTable
 
-__all__ = ["decode_lists", "flat_lists", "token_ends"]
+__all__ = ["begun_characters", "decode_lists", "flat_lists", "token_ends"]
 
 
 def flat_lists(ids: pa.Array) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]:
@@ -64,6 +64,17 @@ def token_ends(
     ends = np.empty(len(values), np.int64)
     find_ends(values.astype(np.uint32), offsets, np.array(tokens.offsets), prepended, appended, ends)
     return ends
+
+
+def begun_characters(tokens: TokenTable) -> TokenTable:
+    r"""Tokens as long as characters begin in each: the bytes that go on with one of UTF-8 are left out.
+
+    >>> begun_characters(TokenTable.of([b"a", b"\xc3", b"\xa9b"])).lengths.tolist()
+    [1, 1, 1]
+    """
+    begins = tokens.data & 0xC0 != 0x80
+    counted = np.concatenate([[0], np.cumsum(begins)])
+    return TokenTable(tokens.data[begins], counted[tokens.offsets])
 
 
 def _check(tokens: TokenTable, values: npt.NDArray[np.uint32]) -> None:

@@ -1,6 +1,6 @@
 """The encoder: text columns into token ids, with a table of the words it has met."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -11,7 +11,7 @@ import pyarrow as pa
 from pairloom.operators.encode.kernels import state as k
 from pairloom.operators.encode.kernels.table import rehash_long, rehash_short
 from pairloom.operators.encode.memo import Memo
-from pairloom.operators.encode.special import SpecialFinder
+from pairloom.operators.encode.special import AddedFinder, kinds_of
 from pairloom.operators.encode.table import allocate
 from pairloom.operators.errors import DataError
 from pairloom.operators.text.arrays import Text, text_of
@@ -94,7 +94,7 @@ class Encoder:
         pretokenizer: Pretokenizer,
         dtype: np.dtype[Any],
         normalizer: str = "none",
-        special: SpecialFinder | None = None,
+        added: AddedFinder | None = None,
         memo: Memo | None = None,
         table_bytes: int = TABLE_BYTES,
     ) -> None:
@@ -104,7 +104,7 @@ class Encoder:
         self._pieces = None if words.cut_pieces is None else words.cut_pieces()
         self._pretokenizer = pretokenizer
         self._normalizer = normalizer
-        self._special = special
+        self._added = added
         self._dtype = dtype
         self._memo = memo
         # Powers of two: buckets of 64 bytes for short words, slots of 16 bytes for long ones.
@@ -147,29 +147,21 @@ class Encoder:
         self,
         texts: pa.Array,
         *,
-        parse: bool,
+        wanted: Collection[str],
         prepend: npt.NDArray[np.uint32],
         append: npt.NDArray[np.uint32],
         missing_bytes: str,
     ) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
         """The ids of an Arrow array of strings, normalized first; see `TextEncoder`."""
-        valid = texts.is_valid().to_numpy(zero_copy_only=False) if texts.null_count else None
-        text = text_of(texts)
-        documents = len(text)
-        kinds = _NO_KINDS if valid is None else np.where(valid, k.TEXT_ENDS, k.NULL).astype(np.int32)
-        if parse and self._special is not None:
-            matches = self._special.find(text)
-            if len(matches):
-                all_of_them = np.ones(documents, np.bool_) if valid is None else valid
-                cuts, kinds = matches.segments(text, all_of_them)
-                text = Text(data=text.data, offsets=cuts)
-                texts = _view(text)
-        if self._normalizer != "none":
+        kinds = kinds_of(texts)
+        if self._added is not None:
+            text, kinds = self._added.segments(texts, kinds, wanted)
+        else:
             text = text_of(normalize(texts, self._normalizer))
         return self.encode(
             text,
             kinds=kinds,
-            documents=documents,
+            documents=len(texts),
             prepend=prepend,
             append=append,
             missing_bytes=missing_bytes,
@@ -373,7 +365,3 @@ class Encoder:
 def _copy(old: npt.NDArray[np.uint64], new: npt.NDArray[np.uint64], used: int) -> int:
     new[:] = old
     return used
-
-
-def _view(text: Text) -> pa.Array:
-    return pa.LargeStringArray.from_buffers(len(text), pa.py_buffer(text.offsets), pa.py_buffer(text.data))

@@ -1,7 +1,7 @@
 """The tokenizer: what encodes and decodes with a vocabulary."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from copy import copy
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -12,10 +12,10 @@ import pyarrow as pa
 
 from pairloom.operators.counts import WordCounts
 from pairloom.operators.encode.columns import join_arrays, list_array, text_arrays, with_nulls_of
-from pairloom.operators.encode.decode import flat_lists, token_ends
+from pairloom.operators.encode.decode import begun_characters, flat_lists, token_ends
 from pairloom.operators.encode.encoder import TABLE_BYTES, Encoder
 from pairloom.operators.encode.memo import Memo
-from pairloom.operators.encode.special import SpecialFinder
+from pairloom.operators.encode.special import AddedFinder
 from pairloom.operators.encode.words import WordTables
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.models import Compiled, TextEncoder
@@ -55,7 +55,7 @@ class Tokenizer:
         self._vocabulary = vocabulary
         self._memo = memo
         self._tables = tables
-        self._special: SpecialFinder | None = None
+        self._added: AddedFinder | None = None
         # Encoders at rest. Taking one out and putting it back are atomic, so that threads never share one.
         self._encoders: list[TextEncoder] = []
 
@@ -75,7 +75,7 @@ class Tokenizer:
         """Words that are encoded already: those it was given, or the vocabulary's own tokens; None where there is no memo."""
         if self._memo is None and self._vocabulary.model.by_words:
             # Without counts, the vocabulary's own tokens are the words to expect.
-            special = set(self._vocabulary.special_ids)
+            special = set(self._vocabulary.added_ids)
             tokens = (t for i, t in enumerate(self._vocabulary.tokens) if t and i not in special)
             self._memo = self.tables.memorized(TokenTable.of(tokens))
         return self._memo
@@ -128,7 +128,7 @@ class Tokenizer:
             return self.tables.word_encoder(cut=cut)
         return self.tables.word_encoder(cut=cut, memo=self.memo, table_bytes=TABLE_BYTES)
 
-    def encode(self, texts: TextArray, *, offsets: bool = False, **options: Any) -> Any:
+    def encode(self, texts: TextArray, *, offsets: bool | str = False, **options: Any) -> Any:
         """The ids of every document, or (ids, ends); see `Vocabulary.encode`."""
         encoded = self.encode_column(texts, offsets=offsets, **options)
         return (encoded.ids, encoded.ends) if offsets else encoded.ids
@@ -140,8 +140,9 @@ class Tokenizer:
         prepend: Sequence[int] = (),
         append: Sequence[int] = (),
         special_tokens_in_text: str = "text",
+        allowed_special: Collection[str] = (),
         missing_bytes: str = "error",
-        offsets: bool = False,
+        offsets: bool | str = False,
         encoder: TextEncoder | None = None,
     ) -> Encoded:
         """Encode a column; see `Vocabulary.encode`. `encoder` is used instead of one of the tokenizer's own."""
@@ -151,10 +152,15 @@ class Tokenizer:
             )
         if missing_bytes not in ("error", "drop"):
             raise ValueError(f"missing_bytes must be error or drop, got {missing_bytes!r}")
+        if offsets not in (False, True, "bytes", "characters"):
+            raise ValueError(f"offsets must be a truth value, bytes or characters, got {offsets!r}")
         before, after = self._ids(prepend), self._ids(append)
         arrays = text_arrays(texts)
-        if special_tokens_in_text == "error":
-            self._refuse_special(arrays)
+        wanted = self._wanted(allowed_special)
+        if special_tokens_in_text == "parse":
+            wanted = frozenset(self._vocabulary.reserved_tokens)
+        elif special_tokens_in_text == "error":
+            self._refuse_special(arrays, wanted)
         if offsets and not self._vocabulary.model.spells:
             why = self._vocabulary.slow_path or f"of the model {self._vocabulary.model.name!r}"
             raise ValueError(f"offsets are not known of a tokenizer that is {why}")
@@ -169,7 +175,7 @@ class Tokenizer:
                 valid = array.is_valid().to_numpy(zero_copy_only=False) if array.null_count else None
                 values, lists = used.encode_texts(
                     array,
-                    parse=special_tokens_in_text == "parse",
+                    wanted=wanted,
                     prepend=before,
                     append=after,
                     missing_bytes=missing_bytes,
@@ -179,6 +185,8 @@ class Tokenizer:
                 words, unknown = words + seen["lookups"], unknown + seen["unknown"]
                 if offsets:
                     tokens = TokenTable.of(self._vocabulary.tokens)
+                    if offsets == "characters":
+                        tokens = begun_characters(tokens)
                     places = token_ends(tokens, values, lists, len(before), len(after))
                     ends.append(list_array(places, lists, valid))
         finally:
@@ -186,9 +194,15 @@ class Tokenizer:
                 self._encoders.append(used)
         return Encoded(join_arrays(rows), join_arrays(ends) if offsets else None, words, unknown)
 
-    def encode_one(self, text: str, *, special_tokens_in_text: str = "text") -> npt.NDArray[Any]:
+    def encode_one(
+        self, text: str, *, special_tokens_in_text: str = "text", allowed_special: Collection[str] = ()
+    ) -> npt.NDArray[Any]:
         """The ids of one string."""
-        rows = self.encode(pa.array([text], pa.large_string()), special_tokens_in_text=special_tokens_in_text)
+        rows = self.encode(
+            pa.array([text], pa.large_string()),
+            special_tokens_in_text=special_tokens_in_text,
+            allowed_special=allowed_special,
+        )
         ids: npt.NDArray[Any] = rows.values.to_numpy(zero_copy_only=False)
         return ids
 
@@ -210,34 +224,44 @@ class Tokenizer:
         return with_nulls_of(ids, self.tables.decode(*flat_lists(ids)))
 
     def find_special_tokens(self, texts: TextArray) -> pa.BooleanArray:
-        """Which documents spell a special token; null for a null document."""
+        """Which documents spell a special token that is not plain; null for a null document."""
         parts = [pa.array([], pa.bool_())]
         for array in text_arrays(texts):
             found = np.zeros(len(array), np.bool_)
-            if self._vocabulary.special_tokens:
-                found[self._finder.find(text_of(array)).document] = True
+            if wanted := self._vocabulary.reserved_tokens:
+                found[self._finder.found(array, wanted)[0]] = True
             valid = array.is_valid().to_numpy(zero_copy_only=False)
             parts.append(pa.array(found, mask=np.logical_not(valid)))
         return pa.concat_arrays(parts)
 
-    def _refuse_special(self, arrays: list[pa.Array]) -> None:
+    def _wanted(self, allowed: Collection[str]) -> frozenset[str]:
+        if isinstance(allowed, str):
+            raise ValueError(f"allowed_special must be a set of special tokens, got the string {allowed!r}")
+        if unknown := sorted(set(allowed) - set(self._vocabulary.special_tokens)):
+            raise ValueError(
+                f"allowed_special names {', '.join(map(repr, unknown))}, and the special tokens are: "
+                f"{', '.join(self._vocabulary.special_tokens) or 'none'}"
+            )
+        return frozenset(allowed) - set(self._vocabulary.plain_tokens)
+
+    def _refuse_special(self, arrays: list[pa.Array], allowed: frozenset[str]) -> None:
         first = 0
-        for array in arrays:
-            if self._vocabulary.special_tokens:
-                matches = self._finder.find(text_of(array))
-                if len(matches):
-                    token = self._vocabulary.tokens[int(matches.token[0])].decode()
-                    raise ValueError(
-                        f"document {first + int(matches.document[0])} spells the special token {token!r}; remove "
-                        "such documents (`find_special_tokens`), or pass special_tokens_in_text='text' or 'parse'"
-                    )
+        refused = set(self._vocabulary.reserved_tokens) - allowed
+        for array in arrays if refused else ():
+            documents, ids = self._finder.found(array, refused)
+            if len(ids):
+                token = self._vocabulary.tokens[int(ids[0])].decode()
+                raise ValueError(
+                    f"document {first + int(documents[0])} spells the special token {token!r}; remove such documents "
+                    "(`find_special_tokens`), or pass special_tokens_in_text='text' or 'parse', or allowed_special"
+                )
             first += len(array)
 
     @property
-    def _finder(self) -> SpecialFinder:
-        if self._special is None:
-            self._special = SpecialFinder(self._vocabulary.special_tokens, self._vocabulary.special_ids)
-        return self._special
+    def _finder(self) -> AddedFinder:
+        if self._added is None:
+            self._added = AddedFinder(self._vocabulary)
+        return self._added
 
     def _ids(self, ids: Sequence[int]) -> npt.NDArray[np.uint32]:
         size = len(self._vocabulary)

@@ -11,7 +11,7 @@ import pyarrow as pa
 from pairloom.operators.encode.decode import decode_lists
 from pairloom.operators.encode.encoder import TABLE_BYTES, Encoder, WordKernel
 from pairloom.operators.encode.memo import Memo
-from pairloom.operators.encode.special import SpecialFinder
+from pairloom.operators.encode.special import AddedFinder
 from pairloom.operators.models import Entries
 from pairloom.operators.text.pretokenize import Pretokenizer
 from pairloom.operators.vocabulary.tokens import TokenTable
@@ -35,13 +35,12 @@ class WordTables(ABC):
 
     def encoder(self, *, memo: Any = None, table_bytes: int = TABLE_BYTES) -> Encoder:
         """A new encoder; see `Encoder` for the memory that it takes."""
-        special = self.entries.special_tokens
         return Encoder(
             self.kernel(),
             pretokenizer=self.entries.pretokenizer,
             dtype=self.entries.dtype,
             normalizer=self.entries.normalizer,
-            special=SpecialFinder(special, self.entries.special_ids) if special else None,
+            added=AddedFinder(self.entries) if self.entries.special_tokens else None,
             memo=memo,
             table_bytes=table_bytes,
         )

@@ -58,7 +58,7 @@ def unreachable(vocabulary: Vocabulary) -> npt.NDArray[np.int64]:
 def ordinary_ids(vocabulary: Vocabulary) -> npt.NDArray[np.int64]:
     """The ids that text can be encoded to: neither special nor empty."""
     mask = TokenTable.of(vocabulary.tokens).lengths > 0
-    mask[list(vocabulary.special_ids)] = False
+    mask[list(vocabulary.added_ids)] = False
     return np.flatnonzero(mask)
 
 

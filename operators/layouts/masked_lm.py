@@ -155,7 +155,7 @@ def token_bits(tokenizer: Any) -> npt.NDArray[np.uint8]:
         else:
             goes_on, closes = _in_word(token, first=True), not _in_word(token, first=False)
         bits[i] = goes_on * GOES_ON | closes * CLOSES
-    bits[list(tokenizer.special_ids)] = SPECIAL
+    bits[list(tokenizer.reserved_ids)] = SPECIAL
     return bits
 
 

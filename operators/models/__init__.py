@@ -10,7 +10,7 @@ gives an object with the three methods of `Compiled`.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
@@ -68,7 +68,19 @@ class Entries(Protocol):
 
     @property
     def plain_tokens(self) -> tuple[str, ...]:
-        """Those of them that decoding without special tokens keeps."""
+        """Those of them that are found in any text, and that decoding without special tokens keeps."""
+
+    @property
+    def late_tokens(self) -> tuple[str, ...]:
+        """Those of them that are looked for in normalized text, after the others."""
+
+    @property
+    def text_ids(self) -> tuple[int, ...]:
+        """The ids of those of them that are tokens of the model as well."""
+
+    @property
+    def added_ids(self) -> tuple[int, ...]:
+        """The ids of all others of them, to which the model makes no word."""
 
     @property
     def pretokenizer(self) -> Pretokenizer:
@@ -101,15 +113,15 @@ class TextEncoder(Protocol):
         self,
         texts: pa.Array,
         *,
-        parse: bool,
+        wanted: Collection[str],
         prepend: npt.NDArray[np.uint32],
         append: npt.NDArray[np.uint32],
         missing_bytes: str,
     ) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
         """The ids of all texts (an Arrow array of strings) one after another, and where each text's begin.
 
-        The latter is int64, one more than texts. A null text has no ids, not even those around it. With `parse`, what
-        spells a special token becomes it.
+        The latter is int64, one more than texts. A null text has no ids, not even those around it. What spells a plain
+        token becomes it, and what spells a special one where it is `wanted`.
         """
 
 

@@ -1,7 +1,7 @@
 """Tokenizers of any other family, run by the `tokenizers` library behind the same interface."""
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pairloom.operators.errors import RecipeError
+from pairloom.operators.errors import DataError, RecipeError
 from pairloom.operators.models import Entries, Model, Read, TokenizerFile
-from pairloom.operators.vocabulary.tokens import TokenTable
+from pairloom.operators.vocabulary.tokens import TokenTable, check_ids
 
 __all__ = ["Foreign", "ForeignTables"]
 
@@ -50,10 +50,13 @@ class Foreign(Model):
         """
         tokenizer = open_tokenizer(file.data, file.why)
         words = tokenizer.get_vocab(with_added_tokens=True)
-        tokens = [b""] * (max(words.values(), default=-1) + 1)
+        items = dict(sorted(tokenizer.get_added_tokens_decoder().items()))
+        size = max([*words.values(), *items], default=-1) + 1
+        check_ids(size, len(words))
+        tokens = [b""] * size
         for word, token in words.items():
             tokens[token] = word.encode()
-        added = {token: item.content for token, item in sorted(tokenizer.get_added_tokens_decoder().items())}
+        added = {token: item.content for token, item in items.items()}
         for token, content in added.items():
             tokens[token] = content.encode()
         return Read(
@@ -61,6 +64,7 @@ class Foreign(Model):
                 "tokens": TokenTable.of(tokens),
                 "special_tokens": tuple(added.values()),
                 "special_ids": tuple(added),
+                "plain_tokens": tuple(item.content for item in items.values() if not item.special),
                 "model": cls(data=file.data, reason=file.why),
             }
         )
@@ -80,6 +84,9 @@ class ForeignTables:
     def __init__(self, model: Foreign, dtype: np.dtype[Any]) -> None:
         self._model, self._dtype = model, dtype
         self._tokenizer = open_tokenizer(model.data, model.reason)
+        self._special = {
+            item.content for item in self._tokenizer.get_added_tokens_decoder().values() if item.special
+        }
 
     def __reduce__(self) -> tuple[Any, ...]:
         return ForeignTables, (self._model, self._dtype)
@@ -100,15 +107,25 @@ class ForeignTables:
         self,
         texts: pa.Array,
         *,
-        parse: bool,
+        wanted: Collection[str],
         prepend: npt.NDArray[np.uint32],
         append: npt.NDArray[np.uint32],
         missing_bytes: str,
     ) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
-        """See `TextEncoder`; added tokens are found in text anyway, special ones only with `parse`."""
+        """See `TextEncoder`; raises ValueError where some special tokens are `wanted` and others not."""
         strings = texts.to_pylist()
-        self._tokenizer.encode_special_tokens = not parse
-        found = self._tokenizer.encode_batch_fast([text or "" for text in strings], add_special_tokens=False)
+        if wanted and (others := self._special - set(wanted)):
+            raise ValueError(
+                f"a tokenizer that is {self._model.slow} parses all special tokens of a text or none: "
+                f"{', '.join(sorted(others))} are not in allowed_special"
+            )
+        self._tokenizer.encode_special_tokens = not wanted
+        found = _of_library(
+            "encode this text",
+            lambda: self._tokenizer.encode_batch_fast(
+                [text or "" for text in strings], add_special_tokens=False
+            ),
+        )
         nothing = np.zeros(0, np.uint32)
         rows = [
             nothing if text is None else np.concatenate([prepend, np.array(row.ids, np.uint32), append])
@@ -132,10 +149,20 @@ def open_tokenizer(data: bytes, why: str) -> Any:
         raise RecipeError(
             f"this tokenizer.json needs the `tokenizers` library, because {why}; pip install 'pairloom[hf]'"
         ) from error
-    try:
-        tokenizer = Tokenizer.from_str(data.decode())
-    except Exception as error:
-        raise RecipeError(f"`tokenizers` cannot read this tokenizer.json: {error}") from error
+    tokenizer = _of_library("read this tokenizer.json", lambda: Tokenizer.from_str(data.decode()))
     tokenizer.no_padding()
     tokenizer.no_truncation()
     return tokenizer
+
+
+def _of_library(what: str, call: Callable[[], Any]) -> Any:
+    """What the library returns; raises DataError where it fails, or panics, as it does on some damaged files."""
+    try:
+        return call()
+    except BaseException as error:
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        why = " ".join(str(error).split())
+        raise DataError(
+            f"`tokenizers` cannot {what}: {why if len(why) <= 300 else why[:297] + '…'}"
+        ) from error

@@ -3,7 +3,16 @@
 import itertools
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-__all__ = ["TWINS", "decode", "find_special", "unknown_words"]
+__all__ = ["TWINS", "decode", "find_added", "find_special", "unknown_words"]
+
+
+def find_added(text: str, tokens: Sequence[str], left: Collection[str] = ()) -> list[tuple[int, str]]:
+    """As `find_special`, but that those that are `left` stay text, and keep others from what they spell.
+
+    >>> find_added("a<s><s>>", ["<s>", "<s>>"], {"<s>>"})
+    [(1, '<s>')]
+    """
+    return [(place, token) for place, token in find_special(text, tokens) if token not in left]
 
 
 def find_special(text: str, tokens: Sequence[str]) -> list[tuple[int, str]]:
@@ -42,8 +51,8 @@ def decode(ids: Iterable[int], tokens: Sequence[bytes]) -> tuple[bytes, list[int
 
 
 TWINS: Mapping[str, Callable[..., object]] = {
-    "encode.kernels.special:find_tokens": find_special,
-    "encode.kernels.special:cut_segments": find_special,
+    "encode.kernels.special:find_tokens": find_added,
+    "encode.kernels.special:cut_segments": find_added,
     "encode.kernels.decode:measure_lists": decode,
     "encode.kernels.decode:copy_tokens": decode,
     "encode.kernels.decode:find_ends": decode,

@@ -120,13 +120,14 @@ class FillInTheMiddle(TokenStep):
     def prepare(self, tokenizer: Any) -> Tables:
         """Which ids are special, and what cuts text; raises ValueError for a tokenizer whose decoding loses text."""
         special = np.zeros(len(tokenizer), np.bool_)
-        special[list(tokenizer.special_ids)] = True
+        special[list(tokenizer.reserved_ids)] = True
         if self.split != "token" and not tokenizer.model.spells:
             raise ValueError(
                 f"split must be token: {self.split} decodes documents and encodes their parts, and decoding this vocabulary "
                 "need not give back the text"
             )
         ids = np.array([tokenizer.special_id(token) for token in self.special_tokens], np.int64)
+        special[ids] = True
         if self.split == "token":
             return Tables(special=special, sentinels=ids, tokenizer=None)
         from pairloom.operators.encode import tokenizer_of

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pairloom.operators.errors import CorruptionError
+from pairloom.operators.errors import CorruptionError, DataError, RecipeError
 from pairloom.operators.models import Model
 from pairloom.operators.schema import dtype_for
 from pairloom.operators.shown import Shown
@@ -19,7 +19,7 @@ from pairloom.operators.text.arrays import TextArray
 from pairloom.operators.text.normalize import NORMALIZERS
 from pairloom.operators.text.pretokenize import UNICODE_VERSION, Pretokenizer
 from pairloom.operators.vocabulary.golden import GOLDEN
-from pairloom.operators.vocabulary.tokenizer_json import read_tokenizer_json
+from pairloom.operators.vocabulary.tokenizer_json import READING_FAILED, read_tokenizer_json
 from pairloom.operators.vocabulary.tokens import TokenTable, byte_order
 
 __all__ = ["Vocabulary", "byte_order"]
@@ -30,10 +30,12 @@ class Vocabulary(Shown):
     """Tokens, special tokens, normalizer, pretokenizer, and the model that makes tokens of words.
 
     `tokens[id]` is the token's bytes (of a special token, its text); an empty token is an id that nothing encodes to.
-    `special_tokens[i]` has the id `special_ids[i]` (by default the first ids): no text encodes to it unless asked to.
-    `plain_tokens` are those of them that decoding with `skip_special_tokens` in `transformers` keeps. `post_processor` is carried
-    along for `transformers` (JSON) and never run. `fingerprint` is the SHA-256, in hexadecimal, of everything that decides an
-    id, which the post-processor does not.
+    `special_tokens[i]` has the id `special_ids[i]` (by default the first ids): no text encodes to it unless asked to. But
+    `plain_tokens` are those of them that are found in any text (and that decoding with `skip_special_tokens` in `transformers`
+    keeps), `late_tokens` those that are looked for in normalized text, after the others, and `text_ids` the ids of those that
+    are tokens of the model as well, so that words may encode to them. `post_processor` is carried along for `transformers`
+    (JSON) and never run. `fingerprint` is the SHA-256, in hexadecimal, of everything that decides an id, which the
+    post-processor does not.
 
     Two vocabularies are equal when their fingerprints are: when they encode everything the same way. What encodes with one is a
     `Tokenizer`; `encode` and `decode` use one that is made when they are first called.
@@ -44,6 +46,8 @@ class Vocabulary(Shown):
     special_tokens: tuple[str, ...] = ()
     special_ids: tuple[int, ...] = ()
     plain_tokens: tuple[str, ...] = ()
+    late_tokens: tuple[str, ...] = ()
+    text_ids: tuple[int, ...] = ()
     pretokenizer: Pretokenizer = field(default_factory=Pretokenizer)
     normalizer: str = "none"
     post_processor: str = ""
@@ -57,6 +61,8 @@ class Vocabulary(Shown):
         put("special_tokens", tuple(self.special_tokens))
         put("special_ids", tuple(self.special_ids) or tuple(range(len(self.special_tokens))))
         put("plain_tokens", tuple(self.plain_tokens))
+        put("late_tokens", tuple(self.late_tokens))
+        put("text_ids", tuple(self.text_ids))
         if self.normalizer not in NORMALIZERS:
             raise ValueError(f"unknown normalizer {self.normalizer!r}; known: {', '.join(NORMALIZERS)}")
         self.model.check(self)
@@ -67,6 +73,10 @@ class Vocabulary(Shown):
         for token, i in zip(self.special_tokens, self.special_ids, strict=True):
             if not token or not 0 <= i < len(self.tokens) or self.tokens[i] != token.encode():
                 raise ValueError(f"special token {token!r} is not the token of id {i}")
+        if wrong := {*self.plain_tokens, *self.late_tokens} - set(self.special_tokens):
+            raise ValueError(f"{', '.join(map(repr, sorted(wrong)))} is plain or late, but no special token")
+        if not set(self.text_ids) <= set(self.special_ids):
+            raise ValueError(f"text_ids {self.text_ids} are not all ids of special tokens")
         put("fingerprint", self._fingerprint())
 
     def __len__(self) -> int:
@@ -103,6 +113,24 @@ class Vocabulary(Shown):
             return f"pretokenized by the `regex` library, because no scheme has the pattern {pattern!r}"
         return None
 
+    @property
+    def added_ids(self) -> tuple[int, ...]:
+        """The ids of the special tokens that are no tokens of the model, so that no word encodes to them."""
+        both = set(self.text_ids)
+        return tuple(i for i in self.special_ids if i not in both)
+
+    @property
+    def reserved_tokens(self) -> tuple[str, ...]:
+        """The special tokens that are not plain: what spells one stays text unless it is asked for."""
+        plain = set(self.plain_tokens)
+        return tuple(token for token in self.special_tokens if token not in plain)
+
+    @property
+    def reserved_ids(self) -> tuple[int, ...]:
+        """The ids that text has only where special tokens in it are asked for."""
+        free = {*self.text_ids, *(self.special_id(token) for token in self.plain_tokens)}
+        return tuple(i for i in self.special_ids if i not in free)
+
     def special_id(self, token: str) -> int:
         """The id of a special token; raises KeyError for any other."""
         if token not in self.special_tokens:
@@ -113,7 +141,7 @@ class Vocabulary(Shown):
 
     def token_to_id(self, token: bytes) -> int:
         """The id of an ordinary token; raises KeyError where there is none."""
-        special = set(self.special_ids)
+        special = set(self.added_ids)
         for found in TokenTable.of(self.tokens).places(token):
             if token and found not in special:
                 return found
@@ -133,7 +161,10 @@ class Vocabulary(Shown):
         written with it, RecipeError where a library that the file needs is missing.
         """
         fields, golden = read_tokenizer_json(data)
-        vocabulary = cls(**fields)
+        try:
+            vocabulary = cls(**fields)
+        except READING_FAILED as error:
+            raise DataError(f"this tokenizer.json is damaged: {error}") from error
         rows = vocabulary._golden([text for text, _ in golden]) if golden else []
         for (text, ids), row in zip(golden, rows, strict=True):
             if row != ids:
@@ -145,8 +176,12 @@ class Vocabulary(Shown):
 
     @classmethod
     def load(cls, path: str | Path) -> "Vocabulary":
-        """Read a `tokenizer.json` from a local file."""
-        return cls.from_json(Path(path).read_bytes())
+        """Read a `tokenizer.json` from a local file, or from a folder that holds one; errors name it."""
+        file = Path(path) / "tokenizer.json" if Path(path).is_dir() else Path(path)
+        try:
+            return cls.from_json(file.read_bytes())
+        except (DataError, RecipeError, CorruptionError) as error:
+            raise type(error)(f"{file}: {error}") from error
 
     def save(self, path: str | Path) -> None:
         """Write a `tokenizer.json` that `tokenizers` and `transformers` load."""
@@ -159,31 +194,36 @@ class Vocabulary(Shown):
         prepend: Sequence[int] = (),
         append: Sequence[int] = (),
         special_tokens_in_text: str = "text",
+        allowed_special: Collection[str] = (),
         missing_bytes: str = "error",
-        offsets: bool = False,
+        offsets: bool | str = False,
     ) -> Any:
         """The ids of every document, `prepend` before and `append` after each, as LargeList<uint16 | uint32>.
 
         A null document gives a null list. `special_tokens_in_text` is "text" (what spells a special token is
         ordinary text), "parse" (it becomes the special token, the leftmost and longest first) or "error"
-        (ValueError). With `offsets`, returns (ids, ends): `ends` is LargeList<int64>, where each token ends in its
-        decoded document; what is put around a document has no length. Raises ValueError for a binary column that is
-        not UTF-8 and for an id outside the vocabulary, DataError for a byte without a token (`missing_bytes="drop"`
-        leaves it out).
+        (ValueError); but the special tokens in `allowed_special` are always parsed. With `offsets`, returns (ids, ends):
+        `ends` is LargeList<int64>, where each token ends in its decoded document, in bytes, or with "characters" in
+        characters, of which one that a token has only a part of counts; what is put around a document has no length. Raises
+        ValueError for a binary column that is not UTF-8 and for an id outside the vocabulary, DataError for a byte without a
+        token (`missing_bytes="drop"` leaves it out).
         """
         return self._tokenizer().encode(
             texts,
             prepend=prepend,
             append=append,
             special_tokens_in_text=special_tokens_in_text,
+            allowed_special=allowed_special,
             missing_bytes=missing_bytes,
             offsets=offsets,
         )
 
-    def encode_one(self, text: str, *, special_tokens_in_text: str = "text") -> npt.NDArray[Any]:
+    def encode_one(
+        self, text: str, *, special_tokens_in_text: str = "text", allowed_special: Collection[str] = ()
+    ) -> npt.NDArray[Any]:
         """The ids of one string."""
         ids: npt.NDArray[Any] = self._tokenizer().encode_one(
-            text, special_tokens_in_text=special_tokens_in_text
+            text, special_tokens_in_text=special_tokens_in_text, allowed_special=allowed_special
         )
         return ids
 
@@ -213,6 +253,10 @@ class Vocabulary(Shown):
             "normalizer": self.normalizer,
             "tokens": len(self.tokens),
         }
+        # Vocabularies without such have the fingerprints that they had before there were any.
+        for name in ("plain_tokens", "late_tokens", "text_ids"):
+            if found := getattr(self, name):
+                head[name] = sorted(found)
         table = TokenTable.of(self.tokens)
         digest = hashlib.sha256(json.dumps(head | self.model.facts, sort_keys=True).encode())
         for array in (table.offsets.astype("<i8"), table.data):

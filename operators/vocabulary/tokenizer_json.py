@@ -4,25 +4,33 @@ First those whose `types` has the file's `model.type`, by name; last those that 
 """
 
 import json
+from typing import Any
 
-from pairloom.operators.errors import DataError
+from pairloom.operators.errors import DataError, RecipeError
 from pairloom.operators.models import MODELS, OtherModelError, Read, TokenizerFile
+from pairloom.operators.vocabulary.shape import parse_tokenizer_json
 
-__all__ = ["read_tokenizer_json"]
+__all__ = ["READING_FAILED", "read_tokenizer_json"]
+
+# What a file that is damaged in a way that nobody thought of makes Python raise.
+READING_FAILED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
 def read_tokenizer_json(data: bytes) -> Read:
     """The fields of a Vocabulary, and its golden documents.
 
-    Raises DataError for a damaged file, RecipeError for one written under another version of Unicode or that needs
-    a library which is missing.
+    Raises DataError for a damaged file, RecipeError for a file of another format, for one written under another version of
+    Unicode or that needs a library which is missing, and for one whose ids are drawn at random.
     """
-    try:
-        document = json.loads(data)
-        model = document["model"]
-        kind = model.get("type", "BPE" if "merges" in model else None)
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
-        raise DataError(f"not a tokenizer.json: {type(error).__name__}: {error}") from error
+    _refuse_formats(data)
+    document = parse_tokenizer_json(data)
+    model = document["model"]
+    if model.get("dropout"):
+        raise RecipeError(
+            f"this tokenizer.json has model.dropout={model['dropout']}, by which every encoding is drawn at random and none can "
+            "be made again; set model.dropout to null in the file"
+        )
+    kind = model.get("type") or ("BPE" if "merges" in model else None)
     families = MODELS.all().values()
     known = dict.fromkeys(name for family in families for name in family.types)
     why = f"its model is {kind}, not {' or '.join(known)}"
@@ -32,4 +40,29 @@ def read_tokenizer_json(data: bytes) -> Read:
             return family.read(TokenizerFile(data, document, why))
         except OtherModelError as reason:
             why = str(reason)
+        except READING_FAILED as error:
+            raise DataError(f"this tokenizer.json is damaged: {error} ({type(error).__name__})") from error
     raise DataError(f"no model reads this tokenizer.json: {why}")
+
+
+def _refuse_formats(data: bytes) -> None:
+    """Raise RecipeError for the tokenizer files of other libraries, with what to do."""
+    make = "save it as tokenizer.json by AutoTokenizer.from_pretrained(…).save_pretrained(…) of `transformers`, and name that"
+    if data[:1] == b"\n" and b"\0" in data[:4096]:
+        raise RecipeError(f"this is a SentencePiece model, and no tokenizer.json: {make}")
+    first = data[:4096].split(b"\n", 1)[0].split()
+    if len(first) == 2 and first[1].isdigit() and data[:1] not in (b"{", b"["):
+        raise RecipeError(
+            "this is a .tiktoken file, which does not say by which pattern text is cut or which special tokens there are: "
+            "load_tiktoken(path, scheme=…, special_tokens={…}).save('tokenizer.json') in Python, and name that file"
+        )
+    if b'"token_bytes"' in data[:65536] and (found := _json(data)) and "vocab" in found and "config" in found:
+        raise RecipeError(f"this is a tekken.json, and no tokenizer.json: {make}")
+
+
+def _json(data: bytes) -> dict[str, Any] | None:
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None

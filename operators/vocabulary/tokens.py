@@ -7,7 +7,21 @@ from typing import Any, overload
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["TokenTable", "byte_order", "from_alphabet", "ordinary_index", "to_alphabet"]
+from pairloom.operators.errors import DataError
+
+__all__ = [
+    "MOST_HOLES",
+    "TokenTable",
+    "byte_order",
+    "check_ids",
+    "from_alphabet",
+    "ordinary_index",
+    "to_alphabet",
+]
+
+
+# A file may leave out so many ids.
+MOST_HOLES = 1 << 20
 
 
 def byte_order() -> npt.NDArray[np.uint8]:
@@ -139,6 +153,15 @@ def ordinary_index(tokens: Iterable[bytes], special_ids: Collection[int]) -> dic
         if token and i not in special and index.setdefault(token, i) != i:
             raise ValueError(f"tokens {index[token]} and {i} are both {token!r}")
     return index
+
+
+def check_ids(size: int, tokens: int) -> None:
+    """Raise DataError for more ids than so many tokens may have: a wrong one must not cost gigabytes."""
+    if size > tokens + MOST_HOLES:
+        raise DataError(
+            f"ids run to {size - 1} for {tokens} tokens; at most {MOST_HOLES} ids may be left out, so that one of them is "
+            "wrong"
+        )
 
 
 def _frozen(array: npt.NDArray[Any], dtype: Any) -> npt.NDArray[Any]:

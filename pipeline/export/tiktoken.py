@@ -36,18 +36,13 @@ def export_tiktoken(vocabulary: Vocabulary, out: str, sample: Sequence[str] = ()
     Raises RecipeError for a vocabulary that tiktoken cannot hold and for a file that is there with other content, and
     CorruptionError for a text that would get other ids.
     """
-    patterns = vocabulary.pretokenizer.patterns
-    if len(patterns) != 1:
-        raise RecipeError(
-            f"tiktoken cuts text by one pattern, and scheme {vocabulary.pretokenizer.scheme!r} has {len(patterns)}"
-        )
     data = write_tiktoken(vocabulary)
     special = dict(zip(vocabulary.special_tokens, vocabulary.special_ids, strict=True))
     texts = [*GOLDEN, *sample]
     prover = _prove(vocabulary, data, special, texts)
     said = {
         "format": "tiktoken",
-        "pat_str": patterns[0],
+        "pat_str": vocabulary.pretokenizer.patterns[0],
         "special_tokens": special,
         "n_vocab": len(vocabulary),
         "vocabulary": vocabulary.fingerprint,
@@ -69,7 +64,7 @@ def export_tiktoken(vocabulary: Vocabulary, out: str, sample: Sequence[str] = ()
 def sample_texts(dataset: Dataset) -> Iterator[str]:
     """Documents from the beginnings of some token shards, spread over the corpus, decoded without special tokens."""
     vocabulary = dataset.vocabulary()
-    special = pa.array(vocabulary.special_ids, pa.from_numpy_dtype(vocabulary.dtype))
+    special = pa.array(vocabulary.reserved_ids, pa.from_numpy_dtype(vocabulary.dtype))
     files = dataset.manifest.stages["tokenize"].files if "tokenize" in dataset.manifest.stages else ()
     for stored in files[:: max(1, len(files) // SAMPLE_SHARDS)]:
         size = 0

@@ -153,10 +153,12 @@ def _given_vocabulary(
 
     try:
         fs, inner = resolve(path)
+        if fs.isdir(inner):
+            inner = f"{inner.rstrip('/')}/tokenizer.json"
         data = fs.cat_file(inner)
         vocabulary = Vocabulary.from_json(data)
-    except RecipeError:
-        raise
+    except RecipeError as error:
+        raise RecipeError(f"vocabulary.{key}: {path}: {error}") from error
     except (OSError, ValueError, PairloomError) as error:
         raise RecipeError(f"vocabulary.{key}: cannot read {path}: {error}") from error
     if (missing := missing_special_tokens(recipe, vocabulary.special_tokens, path)) is not None:

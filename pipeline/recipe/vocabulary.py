@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from pairloom.operators import Pretokenizer
+from pairloom.operators.models.bpe.spelling import check_special_tokens
 from pairloom.operators.text.pretokenize.chunks import BELL, RandomChunks
 from pairloom.pipeline.recipe.amounts import Exact
 from pairloom.pipeline.recipe.section import Section
@@ -138,6 +139,7 @@ class VocabularyChoice(Section):
     def _fits(self) -> "VocabularyChoice":
         if len(set(self.special_tokens)) != len(self.special_tokens):
             raise ValueError("special_tokens names a token twice")
+        check_special_tokens(self.special_tokens)
         least = 256 + len(self.special_tokens)
         if self.superwords is not None and self.supertokens is not None:
             raise ValueError("superwords and supertokens are two ways to the same end: choose one")

@@ -60,7 +60,7 @@ class ShardTask:
         documents = Documents.of(np.zeros(0, np.int64))
         worst: list[tuple[float, dict[str, Any]]] = []
         lengths = TokenTable.of(shared.tokens).lengths.astype(np.int32)
-        lengths[list(shared.special_ids)] = 0
+        lengths[list(shared.reserved_ids)] = 0
         for batch in read_batches(open_objects(self.root), self.shard.stored):
             ids, starts, sizes = flat(batch.column(INPUT_IDS))
             documents += Documents.of(sizes)

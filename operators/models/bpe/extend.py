@@ -62,7 +62,7 @@ def extend_bpe(
     more = size - len(vocabulary)
     learner = Learner(layout, first=256, merges=len(given) + more)
     learned = learner.learn(min_count=min_count, given=given, progress=progress)[len(given) :]
-    index = ordinary_index(vocabulary.tokens, vocabulary.special_ids)
+    index = ordinary_index(vocabulary.tokens, vocabulary.added_ids)
     tokens, known = list(vocabulary.tokens), ids.tolist()
     merges = []
     for left, right in learned.tolist():
@@ -92,7 +92,7 @@ def append_tokens(vocabulary: Vocabulary, tokens: Sequence[bytes], size: int) ->
         raise ValueError(
             "tokens can be appended to a vocabulary with a list of merges, and this one has none"
         )
-    index = ordinary_index(vocabulary.tokens, vocabulary.special_ids)
+    index = ordinary_index(vocabulary.tokens, vocabulary.added_ids)
     spelled = list(vocabulary.tokens)
     special = set(vocabulary.special_tokens)
     ranks = {
@@ -123,7 +123,7 @@ def unreachable_tokens(
 ) -> npt.NDArray[np.int64]:
     """Which of the tokens `ids` (all ordinary ones by default) their own bytes, as one word, do not encode to; ascending."""
     if ids is None:
-        special = set(vocabulary.special_ids)
+        special = set(vocabulary.added_ids)
         ids = np.array([i for i, t in enumerate(vocabulary.tokens) if t and i not in special], np.int64)
     model = vocabulary.model
     if isinstance(model, ByteLevelBPE):

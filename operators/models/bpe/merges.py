@@ -50,7 +50,7 @@ def ordinal_merges(
         raise ValueError(
             "this vocabulary has no list of merges in the order of their ranks: it was read from a .tiktoken file"
         )
-    index = ordinary_index(vocabulary.tokens, vocabulary.special_ids)
+    index = ordinary_index(vocabulary.tokens, vocabulary.added_ids)
     tokens = list(vocabulary.tokens)
     ids = [index.get(bytes([byte]), -1) for byte in byte_order().tolist()]
     if -1 in ids:

@@ -113,8 +113,8 @@ class ByteLevelBPE(Model):
         whole_words = None
         if self.ignore_merges:
             whole_words = np.ones(len(tokens), np.bool_)
-            whole_words[list(entries.special_ids)] = False
-        index = ordinary_index(tokens, entries.special_ids)
+            whole_words[list(entries.added_ids)] = False
+        index = ordinary_index(tokens, entries.added_ids)
         pairs = PairTable.of(
             byte_ids(entries, index),
             self.merges,
@@ -138,7 +138,7 @@ def byte_level(model: Model) -> ByteLevelBPE:
 
 def byte_ids(entries: Entries, index: Mapping[bytes, int] | None = None) -> npt.NDArray[np.int64]:
     """The id of each of the 256 bytes, -1 for one without a token; `index` is `ordinary_index` where that is at hand."""
-    found = ordinary_index(entries.tokens, entries.special_ids) if index is None else index
+    found = ordinary_index(entries.tokens, entries.added_ids) if index is None else index
     return np.array([found.get(bytes([byte]), -1) for byte in range(256)], np.int64)
 
 
@@ -149,7 +149,7 @@ def merge_products(
 
     Raises ValueError for a merge that makes no token at all.
     """
-    found = ordinary_index(entries.tokens, entries.special_ids) if index is None else index
+    found = ordinary_index(entries.tokens, entries.added_ids) if index is None else index
     special = {token.encode() for token in entries.special_tokens}
     tokens = list(entries.tokens)
     products = np.empty(len(merges), np.int64)

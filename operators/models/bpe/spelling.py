@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-__all__ = ["check_special_tokens", "check_unique"]
+__all__ = ["check_special_token", "check_special_tokens", "check_unique"]
 
 
 def _letters() -> dict[str, int]:
@@ -13,12 +13,23 @@ def _letters() -> dict[str, int]:
     return letters | {chr(256 + i): byte for i, byte in enumerate(hidden)}
 
 
+def check_special_token(token: str) -> None:
+    """Raise ValueError for a special token that no vocabulary can have: an empty one, or one that is not text."""
+    if not token:
+        raise ValueError("a special token is empty; remove it")
+    try:
+        token.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"special token {token!a} holds a lone surrogate, which is no character: correct or remove it"
+        ) from error
+
+
 def check_special_tokens(specials: Sequence[str]) -> None:
     """Raise ValueError for a special token that is empty, or how a `tokenizer.json` writes a byte."""
     letters = _letters()
     for token in specials:
-        if not token:
-            raise ValueError("a special token is empty")
+        check_special_token(token)
         if token in letters:
             raise ValueError(
                 f"special token {token!r} is how a tokenizer.json writes the byte {letters[token]:#04x}: "

@@ -9,6 +9,7 @@ listed.
 """
 
 import base64
+import heapq
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,15 @@ import numpy.typing as npt
 
 from pairloom.operators.errors import DataError, RecipeError
 from pairloom.operators.models.bpe.model import ByteLevelBPE
+from pairloom.operators.models.bpe.spelling import check_special_token
 from pairloom.operators.text.pretokenize import Pretokenizer
 from pairloom.operators.vocabulary import Vocabulary
-from pairloom.operators.vocabulary.tokens import TokenTable
+from pairloom.operators.vocabulary.tokens import TokenTable, check_ids
 
 __all__ = ["load_tiktoken", "read_tiktoken", "recover_merges", "save_tiktoken", "write_tiktoken"]
+
+# The merges of a token are found in a time that grows with the square of its length.
+MOST_BYTES = 1 << 15
 
 
 def load_tiktoken(
@@ -41,7 +46,8 @@ def save_tiktoken(vocabulary: Vocabulary, path: str | Path) -> None:
 def read_tiktoken(data: bytes, special_tokens: Mapping[str, int]) -> dict[str, Any]:
     """The fields of the Vocabulary that a `.tiktoken` file and its special tokens define.
 
-    Ids that neither has become empty tokens. Raises DataError for a damaged line and for an id that is given twice.
+    Ids that neither has become empty tokens, and so does an empty token, which some files have and no text encodes to. Raises
+    DataError for a damaged line, for a token of more than `MOST_BYTES` bytes and for an id that is given twice.
     """
     ranks: dict[bytes, int] = {}
     for number, line in enumerate(data.splitlines(), 1):
@@ -49,21 +55,22 @@ def read_tiktoken(data: bytes, special_tokens: Mapping[str, int]) -> dict[str, A
             continue
         try:
             coded, number_of = line.split()
-            token = base64.b64decode(coded, validate=True)
-            if token in ranks or not token:
-                raise ValueError("the token is empty or occurs twice")
+            token = base64.b64decode(coded.strip(b"=") and coded, validate=True)
+            if token in ranks:
+                raise ValueError("the token occurs twice")
+            if len(token) > MOST_BYTES:
+                raise ValueError(f"the token has {len(token)} bytes; at most {MOST_BYTES} are read")
+            if not number_of.isdigit() or len(number_of) > 10:
+                raise ValueError("the rank is no number from 0 on, below 2^32")
             ranks[token] = int(number_of)
         except ValueError as error:
             raise DataError(f"line {number} of this .tiktoken file, {line[:80]!r}: {error}") from error
     taken = [*ranks.values(), *special_tokens.values()]
-    if (
-        len(set(taken)) != len(taken)
-        or min(taken, default=0) < 0
-        or max(taken, default=0) > len(taken) + (1 << 20)
-    ):
-        raise DataError(
-            "the ids of this .tiktoken file and its special tokens are not distinct, negative or far apart"
-        )
+    if len(set(taken)) != len(taken) or min(taken, default=0) < 0:
+        raise DataError("the ids of this .tiktoken file and its special tokens are not distinct, or negative")
+    check_ids(max(taken, default=-1) + 1, len(taken))
+    for text in special_tokens:
+        check_special_token(text)
     tokens = [b""] * (max(taken, default=-1) + 1)
     for word, rank in ranks.items():
         tokens[rank] = word
@@ -83,6 +90,7 @@ def recover_merges(tokens: list[bytes]) -> npt.NDArray[np.int32]:
     """The merges by which tiktoken makes these tokens, int32[m, 2] by rank; an empty token is none."""
     ranks = {token: rank for rank, token in enumerate(tokens) if token}
     merges: list[tuple[int, int]] = []
+    lengths = sorted({len(token) for token in ranks})
     for rank, token in enumerate(tokens):
         if len(token) < 2:
             continue
@@ -92,24 +100,78 @@ def recover_merges(tokens: list[bytes]) -> npt.NDArray[np.int32]:
                 (ranks[parts[0]], ranks[parts[1]]) if all(part in ranks for part in parts) else (-1, -1)
             )
             continue
-        splits = ((token[:i], token[i:]) for i in range(1, len(token)))
+        splits = ((token[:i], token[i:]) for i in lengths if i < len(token))
         merges += [(ranks[left], ranks[right]) for left, right in splits if left in ranks and right in ranks]
     found = [merge for merge in merges if merge[0] >= 0]
     return np.array(found, dtype=np.int32).reshape(-1, 2)
 
 
 def _merge_below(token: bytes, ranks: dict[bytes, int], limit: int) -> list[bytes]:
-    parts = [token[i : i + 1] for i in range(len(token))]
-    while len(parts) > 1:
-        best, place = limit, -1
-        for i in range(len(parts) - 1):
-            rank = ranks.get(parts[i] + parts[i + 1], limit)
-            if rank < best:
-                best, place = rank, i
-        if place < 0:
-            break
-        parts[place : place + 2] = [parts[place] + parts[place + 1]]
-    return parts
+    # By a heap of the pairs that may be merged, (rank, place, end): one that is not there any more is passed over.
+    ends = list(range(1, len(token) + 1))  # of the part that begins at each place, 0 where none does
+    before = [-1, *range(len(token) - 1)]
+    heap: list[tuple[int, int, int]] = []
+
+    def offer(place: int) -> None:
+        middle = ends[place]
+        if place >= 0 and middle < len(token):
+            rank = ranks.get(token[place : ends[middle]], limit)
+            if rank < limit:
+                heapq.heappush(heap, (rank, place, ends[middle]))
+
+    for place in range(len(token)):
+        offer(place)
+    while heap:
+        _, place, end = heapq.heappop(heap)
+        middle = ends[place]
+        if not middle or middle >= len(token) or ends[middle] != end:
+            continue
+        ends[place], ends[middle] = end, 0
+        if end < len(token):
+            before[end] = place
+            offer(place)
+        if before[place] >= 0:
+            offer(before[place])
+    return [token[place:end] for place, end in enumerate(ends) if end]
+
+
+def _difference(tokens: list[bytes], model: ByteLevelBPE) -> str | None:
+    """Why the merges of a model are not what tiktoken does with its tokens, None where they are the same.
+
+    Let the list make tokens in the order of their ids. If it and tiktoken have left every text in the same parts before a token,
+    and the token's own bytes are two parts by then, then these two are the only pair that ever makes it, in either: other splits
+    that are listed never come up, and where the pair comes up both merge it, leftmost first. So the texts are in the same parts
+    after it too. A token of which the tokens before it leave more than two parts has to have the same splits in both, in one
+    order and of one rank; and a word that is one has to be taken as a whole.
+    """
+    wanted: dict[bytes, list[tuple[int, int]]] = {}
+    for left, right in recover_merges(tokens).tolist():
+        wanted.setdefault(tokens[left] + tokens[right], []).append((left, right))
+    ranks = {token: rank for rank, token in enumerate(tokens) if token}
+    listed: dict[bytes, list[tuple[int, int]]] = {}
+    last = -1
+    for left, right in model.merges.tolist():
+        product = tokens[left] + tokens[right]
+        rank = ranks.get(product, -1)
+        if rank < last:
+            return f"the merge that makes {product!r} comes after that of a token with a higher id"
+        listed.setdefault(product, []).append((left, right))
+        last = rank
+    for token, rank in ranks.items():
+        if len(token) < 2:
+            continue
+        parts = _merge_below(token, ranks, rank)
+        ours, theirs = listed.get(token, []), wanted.get(token, [])
+        if len(parts) == 2:
+            if not set(theirs) <= set(ours):
+                return (
+                    f"tiktoken makes the token {token!r} of {parts[0]!r} and {parts[1]!r}, and no merge does"
+                )
+        elif ours != theirs or (len(ours) > 1 and not model.ties_share_rank):
+            return f"the token {token!r} is made by other merges than tiktoken finds"
+        elif not model.ignore_merges:
+            return f"tiktoken takes the word {token!r} as a whole, and the merges of this vocabulary do not make it"
+    return None
 
 
 def write_tiktoken(vocabulary: "Vocabulary") -> bytes:
@@ -124,15 +186,23 @@ def write_tiktoken(vocabulary: "Vocabulary") -> bytes:
         raise RecipeError(
             "a .tiktoken file holds byte-level BPE without a normalizer, and this vocabulary is not that"
         )
-    special = set(vocabulary.special_ids)
+    patterns = vocabulary.pretokenizer.patterns
+    if len(patterns) != 1:
+        raise RecipeError(
+            f"tiktoken cuts text by one pattern, and scheme {vocabulary.pretokenizer.scheme!r} has {len(patterns)}"
+        )
+    if vocabulary.plain_tokens:
+        raise RecipeError(
+            f"tiktoken finds no added token in a text unless it is asked to, and {vocabulary.plain_tokens[0]!r} of this "
+            "vocabulary, which is not special, is found in any text"
+        )
+    special = set(vocabulary.added_ids)
     tokens = [b"" if i in special else token for i, token in enumerate(vocabulary.tokens)]
     if any(bytes([byte]) not in set(tokens) for byte in range(256)):
         raise RecipeError(
             "tiktoken needs a token for each of the 256 bytes, and this vocabulary has not all of them"
         )
-    if not np.array_equal(recover_merges(tokens), vocabulary.model.merges):
-        raise RecipeError(
-            "tiktoken would merge in another order: the ids of this vocabulary are not the ranks of its merges"
-        )
+    if (why := _difference(tokens, vocabulary.model)) is not None:
+        raise RecipeError(f"tiktoken would merge in another order: {why}")
     lines = [base64.b64encode(token) + b" %d\n" % rank for rank, token in enumerate(tokens) if token]
     return b"".join(lines)

@@ -12,7 +12,7 @@ Ids that no token has become empty tokens, which no text encodes to. Any other f
 import itertools
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,16 +20,16 @@ import numpy.typing as npt
 
 from pairloom.operators.errors import DataError, RecipeError
 from pairloom.operators.models import Entries, OtherModelError
+from pairloom.operators.models.bpe.added import is_one_word, library_ids, read_added
+from pairloom.operators.models.bpe.word import MOST_IDS
 from pairloom.operators.text.normalize import NORMALIZERS
 from pairloom.operators.text.pretokenize import UNICODE_VERSION, Pretokenizer
 from pairloom.operators.text.pretokenize.schemes import DIGITS, SCHEMES
-from pairloom.operators.vocabulary.tokens import TokenTable, from_alphabet, to_alphabet
+from pairloom.operators.vocabulary.tokens import TokenTable, check_ids, from_alphabet, to_alphabet
 
 __all__ = ["FORMAT", "read_byte_level", "write_byte_level"]
 
 FORMAT = 1
-# A file may leave ids out, but not so many that a wrong id would cost gigabytes.
-_MOST_HOLES = 1 << 20
 
 # Schemes whose patterns match every text from its start to its end.
 _COVERING = set(SCHEMES) - {"deepseek_v3", "superwords", "none"}
@@ -45,22 +45,17 @@ def write_byte_level(
     Raises RecipeError where two tokens have one spelling, since the file could not tell them apart.
     """
     special = dict(zip(vocabulary.special_ids, vocabulary.special_tokens, strict=True))
-    # Added tokens at the very end get their ids from `tokenizers` by themselves; others have to stand in the model.
-    tail = tuple(range(len(vocabulary) - len(special), len(vocabulary)))
-    words: dict[str, int] = {}
-    spelling: list[str] = []
-    for i, token in enumerate(vocabulary.tokens):
-        text = special[i] if i in special else to_alphabet(token)
-        spelling.append(text)
-        if not text or (i in special and vocabulary.special_ids == tail):
-            continue
-        if text in words:
-            raise RecipeError(
-                f"tokens {words[text]} and {i} are both spelled {text!r} in a tokenizer.json; "
-                "choose a special token that is no token of the text"
-            )
-        words[text] = i
-    plain = set(vocabulary.plain_tokens)
+    words, spelling = _words(vocabulary, special, left_out=vocabulary.added_ids)
+    if any(i != found for i, found in _numbered(special, words).items()):
+        # They do not get their ids from `tokenizers` by themselves, and have to stand in the model.
+        words, spelling = _words(vocabulary, special, left_out=())
+        for i in vocabulary.added_ids if options["ignore_merges"] else ():
+            if is_one_word(special[i], vocabulary.pretokenizer):
+                raise RecipeError(
+                    f"the special token {special[i]!r} would be a word of the text in a tokenizer.json: its id {i} is not "
+                    "one that `tokenizers` gives it by itself; choose a special token that is no word"
+                )
+    plain, late = set(vocabulary.plain_tokens), set(vocabulary.late_tokens)
     added = [
         {
             "id": i,
@@ -68,7 +63,7 @@ def write_byte_level(
             "single_word": False,
             "lstrip": False,
             "rstrip": False,
-            "normalized": False,
+            "normalized": text in late,
             "special": text not in plain,
         }
         for i, text in sorted(special.items())
@@ -108,6 +103,33 @@ def write_byte_level(
         },
     }
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _words(
+    vocabulary: Entries, special: Mapping[int, str], *, left_out: Collection[int]
+) -> tuple[dict[str, int], list[str]]:
+    """The `vocab` of a file, without the ids that are `left_out`, and how each token is spelled."""
+    absent = set(left_out)
+    words: dict[str, int] = {}
+    spelling: list[str] = []
+    for i, token in enumerate(vocabulary.tokens):
+        text = special[i] if i in special else to_alphabet(token)
+        spelling.append(text)
+        if not text or i in absent:
+            continue
+        if text in words:
+            raise RecipeError(
+                f"tokens {words[text]} and {i} are both spelled {text!r} in a tokenizer.json; "
+                "choose a special token that is no token of the text"
+            )
+        words[text] = i
+    return words, spelling
+
+
+def _numbered(special: Mapping[int, str], words: Mapping[str, int]) -> dict[int, int]:
+    """The id that `tokenizers` gives each special token, by its own."""
+    found = library_ids([special[i] for i in sorted(special)], words)
+    return {i: found[content] for i, content in special.items()}
 
 
 def _write_pretokenizer(pretokenizer: Pretokenizer) -> dict[str, Any]:
@@ -158,20 +180,23 @@ def read_byte_level(document: Mapping[str, Any]) -> tuple[dict[str, Any], dict[s
         )
     pretokenizer = _read_pretokenizer(document.get("pre_tokenizer"), extras)
     normalizer = _read_normalizer(document.get("normalizer"))
-    added = document.get("added_tokens") or []
-    for item in added:
-        flags = [flag for flag in ("lstrip", "rstrip", "single_word") if item.get(flag)]
-        if item.get("normalized") and normalizer != "none":
-            flags.append("normalized")
-        if flags:
-            raise OtherModelError(f"its added token {item['content']!r} has {', '.join(flags)}")
-    special = {item["id"]: item["content"] for item in added}
-    if len(special) != len(added) or len(set(special.values())) != len(added):
-        raise DataError("two added tokens of this tokenizer.json share an id or a spelling")
     words: dict[str, int] = model["vocab"]
+    pairs = _read_merges(model)
+    if model.get("unk_token") is not None and any(to_alphabet(bytes([b])) not in words for b in range(256)):
+        raise OtherModelError("its unk_token stands for bytes that have no token")
+    added = read_added(
+        document.get("added_tokens") or [],
+        words,
+        pairs,
+        whole=bool(model.get("ignore_merges")),
+        pretokenizer=pretokenizer,
+        normalizer=normalizer,
+    )
+    special = added.tokens
     size = max([*words.values(), *special], default=-1) + 1
-    if size > len(words) + len(special) + _MOST_HOLES or min([*words.values(), *special], default=0) < 0:
-        raise DataError(f"the ids of this tokenizer.json run to {size - 1} for {len(words)} tokens")
+    check_ids(size, len(words) + len(special))
+    if size > MOST_IDS:
+        raise OtherModelError(f"its ids run to {size - 1}, past {MOST_IDS - 1}")
     tokens = [b""] * size
     for word, token in words.items():
         raw = word.encode() if token in special else from_alphabet(word)
@@ -181,24 +206,16 @@ def read_byte_level(document: Mapping[str, Any]) -> tuple[dict[str, Any], dict[s
             raise DataError(f"two tokens of this tokenizer.json have id {token}, one is {word!r}")
         tokens[token] = raw
     for token, content in special.items():
-        if tokens[token] and tokens[token] != content.encode():
-            raise DataError(f"id {token} is both {tokens[token]!r} and the added token {content!r}")
         tokens[token] = content.encode()
-    merges = np.empty((len(model["merges"]), 2), np.int32)
-    for rank, merge in enumerate(model["merges"]):
-        pair = merge.split(" ") if isinstance(merge, str) else merge
-        try:
-            merges[rank] = [words[part] for part in pair]
-        except (KeyError, ValueError) as error:
-            raise DataError(
-                f"merge {rank} of this tokenizer.json, {merge!r}, is not a pair of its tokens"
-            ) from error
+    merges = np.array([[words[left], words[right]] for left, right in pairs], np.int32).reshape(-1, 2)
     post = document.get("post_processor")
     fields = {
         "tokens": TokenTable.of(tokens),
         "special_tokens": tuple(special[i] for i in sorted(special)),
         "special_ids": tuple(sorted(special)),
-        "plain_tokens": tuple(item["content"] for item in added if not item.get("special")),
+        "plain_tokens": added.plain,
+        "late_tokens": added.late,
+        "text_ids": added.both,
         "pretokenizer": pretokenizer,
         "normalizer": normalizer,
         "post_processor": json.dumps(post, ensure_ascii=False, separators=(",", ":")) if post else "",
@@ -209,6 +226,12 @@ def read_byte_level(document: Mapping[str, Any]) -> tuple[dict[str, Any], dict[s
         "ties_share_rank": bool(extras.get("ties_share_rank")),
     }
     return fields, own, extras.get("golden") or []
+
+
+def _read_merges(model: Mapping[str, Any]) -> list[Sequence[str]]:
+    """The pairs; the library takes a line that begins so for the head of a file of merges."""
+    merges = (m for m in model.get("merges") or () if not (isinstance(m, str) and m.startswith("#version")))
+    return [merge.split(" ") if isinstance(merge, str) else merge for merge in merges]
 
 
 def _read_normalizer(node: dict[str, Any] | None) -> str:

@@ -27,9 +27,10 @@ from pairloom.operators.models.bpe.kernels.word import NO_RANK, SHORT, fill_grid
 from pairloom.operators.models.bpe.linear import LinearTable
 from pairloom.operators.vocabulary.tokens import TokenTable
 
-__all__ = ["PairTable", "scratch_bytes"]
+__all__ = ["MOST_IDS", "PairTable", "scratch_bytes"]
 
-_MAX_ID = (1 << 21) - 2
+MOST_IDS = (1 << 21) - 1
+_MAX_ID = MOST_IDS - 1
 _MAX_RANK = (1 << 22) - 2
 
 

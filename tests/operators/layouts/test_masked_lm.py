@@ -212,6 +212,7 @@ class Stand:
         b"a1",
     )
     special_ids = (0,)
+    reserved_ids = special_ids
     special_tokens = ("[MASK]",)
 
     def special_id(self, token: str) -> int:

@@ -114,13 +114,17 @@ def test_a_changed_file_is_noticed():
     [
         (lambda d: d["model"]["pairloom"].update(unicode="1.0"), RecipeError, "Unicode 1.0"),
         (lambda d: d["model"]["pairloom"].update(format=9), RecipeError, "format 9"),
-        (lambda d: d["model"]["merges"].append(["x", "nonsense"]), DataError, "not a pair of its tokens"),
+        (
+            lambda d: d["model"]["merges"].append(["x", "nonsense"]),
+            DataError,
+            "'nonsense' is no token of model.vocab",
+        ),
         (
             lambda d: d["model"]["vocab"].update(zz=5),
             DataError,
             "two tokens of this tokenizer.json have id 5",
         ),
-        (lambda d: d["model"]["vocab"].update(zz=1 << 40), DataError, "the ids of this"),
+        (lambda d: d["model"]["vocab"].update(zz=1 << 40), DataError, "the id of 'zz'"),
         (
             lambda d: d["added_tokens"].append({**d["added_tokens"][0], "id": 7}),
             DataError,
@@ -225,7 +229,10 @@ def test_ids_that_no_token_has_are_empty_tokens():
         (lambda d: d.update(normalizer={"type": "Lowercase"}), "normalizer is Lowercase"),
         (lambda d: d["added_tokens"][0].update(lstrip=True), "has lstrip"),
         (
-            lambda d: d["model"]["vocab"].update({"日": len(d["model"]["vocab"]) + 2}),
+            lambda d: (
+                d["model"]["vocab"].update({"日": d["added_tokens"][0]["id"]}),
+                [token.update(id=token["id"] + 1) for token in d["added_tokens"]],
+            ),
             "not spelled in the byte-level",
         ),
         (lambda d: d["pre_tokenizer"]["pretokenizers"][-1].update(add_prefix_space=True), "adds a space"),
