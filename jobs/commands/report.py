@@ -38,6 +38,13 @@ class Measures:
         list[str] | None,
         typer.Option(metavar="[NAME=]FILE", help="another tokenizer.json, or scheme:FILE.tiktoken"),
     ] = None
+    against_text: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=PATHS", help="kinds of text: of which the vocabulary was learned, and how much"
+        ),
+    ] = None
+    merges: Annotated[int, typer.Option(min=1, help="merges that --against-text looks at")] = 3000
     by: Annotated[str | None, typer.Option(metavar="FIELD", help="report each value of a field, as lang")] = (
         None
     )
@@ -98,6 +105,8 @@ def report_command(
             field=subject.field,
             generation=subject.generation,
             against=measures.against or (),
+            against_text=measures.against_text or (),
+            merges=measures.merges,
             by=measures.by,
             parallel=measures.parallel,
             reference=measures.reference,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack, cast
 
-from pairloom.jobs.report.subjects import named_tokenizers, report_of, reports_of_two
+from pairloom.jobs.report.subjects import named_texts, named_tokenizers, report_of, reports_of_two
 from pairloom.operators import Vocabulary
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.shown import Shown
@@ -17,7 +17,10 @@ __all__ = ["Measures", "Report", "report"]
 
 
 class Measures(TypedDict, total=False):
-    """What is measured besides, and where: the fields of `pairloom.pipeline.report.Options`."""
+    """What is measured besides, and where: the fields of `pairloom.pipeline.report.Options`.
+
+    `against_text` are its `categories`: `NAME=PATHS`, or paths by name.
+    """
 
     by: str | None
     parallel: str | None
@@ -29,6 +32,8 @@ class Measures(TypedDict, total=False):
     seq_lens: Sequence[int] | None
     lexicons: Mapping[str, Lexicon]
     segmentations: Mapping[str, Mapping[str, tuple[str, ...]]]
+    against_text: Sequence[str] | Mapping[str, Sequence[str]]
+    merges: int
     engine: str | None
     executor: Executor | None
     observe: Callable[[Event], None]
@@ -103,8 +108,10 @@ def report(
     engine = cast("str | None", given.pop("engine", None))
     if engine not in (None, "ray", "local"):
         raise RecipeError(f"the engine is ray or local, not {engine!r}")
+    texts_by_name = cast("Sequence[str] | Mapping[str, Sequence[str]]", given.pop("against_text", ()))
     options = Options(
         against=named_tokenizers(against),
+        categories=named_texts(texts_by_name, field),
         seq_lens=tuple(sorted(set(lengths))) if lengths else SEQ_LENS,
         engine=cast(Literal["ray", "local"] | None, engine),
         **given,  # type: ignore[arg-type]

@@ -4,6 +4,7 @@ from typing import Any
 
 from pairloom.jobs.report.html import document
 from pairloom.jobs.report.plots import need_matplotlib
+from pairloom.jobs.report.sections.categories import categories
 from pairloom.jobs.report.sections.compression import compression
 from pairloom.jobs.report.sections.contexts import contexts
 from pairloom.jobs.report.sections.lengths import lengths
@@ -25,6 +26,7 @@ SECTIONS = (
     premiums,
     sizes,
     mixture,
+    categories,
     lengths,
     worst,
     merges,

@@ -10,6 +10,7 @@ from pairloom.operators import Vocabulary
 from pairloom.operators.errors import DataError, RecipeError
 from pairloom.operators.models.bpe import load_tiktoken
 from pairloom.pipeline import Dataset, open_dataset
+from pairloom.pipeline.recipe import CorpusSource
 from pairloom.pipeline.report import (
     Measured,
     Options,
@@ -20,7 +21,7 @@ from pairloom.pipeline.report import (
 )
 from pairloom.pipeline.report import compare as difference
 
-__all__ = ["load_tokenizer", "named_tokenizers", "report_of", "reports_of_two"]
+__all__ = ["load_tokenizer", "named_texts", "named_tokenizers", "report_of", "reports_of_two"]
 
 
 def report_of(
@@ -93,6 +94,22 @@ def named_tokenizers(against: Sequence[str] | Mapping[str, Vocabulary]) -> dict[
             raise RecipeError(f"two tokenizers are called {name!r}; name them apart: --against NAME=FILE")
         found[name] = load_tokenizer(path)
     return found
+
+
+def named_texts(against: Sequence[str] | Mapping[str, Sequence[str]], text: str) -> dict[str, CorpusSource]:
+    """Kinds of text by name, of `NAME=PATHS` each; a name that occurs again adds paths. `text` is the field with the text."""
+    found: dict[str, list[str]] = {}
+    if isinstance(against, Mapping):
+        found = {name: list(paths) for name, paths in against.items()}
+    else:
+        for one in against:
+            name, equals, path = one.partition("=")
+            if not equals or not name or not path:
+                raise RecipeError(
+                    f"name each kind of text and its files, as --against-text code='src/*.py', not {one!r}"
+                )
+            found.setdefault(name, []).append(path)
+    return {name: CorpusSource(name=name, paths=tuple(paths), text=text) for name, paths in found.items()}
 
 
 def _vocabulary(what: str) -> Vocabulary:

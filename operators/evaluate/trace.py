@@ -9,7 +9,8 @@ import numpy.typing as npt
 from pairloom.operators.counts import WordCounts
 from pairloom.operators.errors import CapacityError
 from pairloom.operators.evaluate.kernels import lay_out_words, list_adjacent, merge_everywhere
-from pairloom.operators.models.bpe import ordinal_merges, replay
+from pairloom.operators.models.bpe import replay
+from pairloom.operators.models.bpe.merges import numbered_merges
 from pairloom.operators.models.bpe.model import byte_ids, merge_products
 from pairloom.operators.text.arrays import text_of
 from pairloom.operators.vocabulary import Vocabulary
@@ -41,7 +42,7 @@ def merge_trace(vocabulary: Vocabulary, counts: WordCounts, merges: int) -> Trac
     """Make the first `merges` merges in the words, one after another, left to right and without overlap.
 
     A pair is counted at each of its positions, as in learning. Time is that of learning so many merges; where the merges
-    are not those of a learner (`ordinal_merges`), that of one scan of the words a merge. Raises CapacityError where the
+    are not those of a learner (`numbered_merges`), that of one scan of the words a merge. Raises CapacityError where the
     words pass what is held in memory at a time (2^31 symbols) or sums could pass 2^63 - 1.
     """
     text = text_of(counts.words)
@@ -49,7 +50,7 @@ def merge_trace(vocabulary: Vocabulary, counts: WordCounts, merges: int) -> Trac
     if size >= 1 << 31 or float(counts.counts.astype(np.float64) @ np.diff(text.offsets)) >= 2.0**61:
         raise CapacityError(f"{len(text)} words of {text.bytes} bytes are too many to replay; take a sample")
     try:
-        given, ids = ordinal_merges(vocabulary, merges)
+        given, ids = numbered_merges(vocabulary, vocabulary.model.merges[:merges])
     except ValueError:
         return scanned_trace(vocabulary, counts, merges)
     steps = list(replay(counts, given))

@@ -22,7 +22,7 @@ from pairloom.pipeline.report.text import Group, TextSums
 __all__ = ["about_groups", "about_mixture", "says"]
 
 GROUPS = 60  # the largest groups are reported one by one
-CATEGORIES = 16  # a mixture of more sources is not looked at
+CATEGORIES = 64  # a mixture of more sources is not looked at
 KEPT_CHARACTERS = 100_000  # of a group's text, beside content of other kinds
 LETTERS = "abbabaabba"  # as in counting tasks
 DIGITS = "31415926535897"
@@ -146,7 +146,7 @@ def about_mixture(
 ) -> dict[str, Any]:
     """Whether the order of the merges is that of the corpus's mixture: nothing for a single source, or very many.
 
-    The mixture of the corpus is that of the sources' bytes times their weights in learning. Where scipy is missing,
+    The mixture of the corpus is that of the sources' bytes times their weights in learning. Where the solver is missing,
     `notes` says so.
     """
     names = [name for name, trace in counted.traces.items() if trace.total and weights[name]]

@@ -8,7 +8,7 @@ from pairloom.operators import Vocabulary
 from pairloom.pipeline.execution.base import Executor
 from pairloom.pipeline.flow.events import Event
 from pairloom.pipeline.flow.run import executor_of
-from pairloom.pipeline.recipe import Execution
+from pairloom.pipeline.recipe import CorpusSource, Execution
 
 __all__ = ["SEQ_LENS", "Lexicon", "Options"]
 
@@ -32,7 +32,8 @@ class Options:
     `parallel` is a field that the translations of a document share, and `reference` the language that token premiums are
     relative to. `sample_bytes` and `seed` choose a sample of the text; without the first, all of it is read. `alpha` is the
     order of Rényi's entropy, `threshold` the count below which a token is rare. `lexicons` are forms by language, and
-    `segmentations` words by language with their morphemes, which tokens are looked up in and aligned with.
+    `segmentations` words by language with their morphemes, which tokens are looked up in and aligned with. `categories` are
+    kinds of text by name, whose mixture the order of the first `merges` merges betrays.
 
     Tasks run in `executor`, if there is one, or else where the root's recipe says, and for a vocabulary in this process;
     `engine` (ray or local) says otherwise. `observe` is told how far they are.
@@ -49,6 +50,8 @@ class Options:
     seq_lens: tuple[int, ...] = SEQ_LENS
     lexicons: Mapping[str, Lexicon] = field(default_factory=dict)
     segmentations: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
+    categories: Mapping[str, CorpusSource] = field(default_factory=dict)
+    merges: int = 3000
     engine: Literal["ray", "local"] | None = None
     executor: Executor | None = None
     observe: Callable[[Event], None] = lambda _: None

@@ -22,6 +22,7 @@ from pairloom.pipeline.execution.base import Executor
 from pairloom.pipeline.inputs.listing import list_inputs
 from pairloom.pipeline.inputs.units import Unit, plan_units
 from pairloom.pipeline.recipe import CorpusSource, Execution, Recipe
+from pairloom.pipeline.report.categories import about_categories
 from pairloom.pipeline.report.compare import Measured
 from pairloom.pipeline.report.counts import Counted, counted_role, read_counts
 from pairloom.pipeline.report.documents import document_facts
@@ -85,6 +86,7 @@ def measure_root(name: str, dataset: Dataset, options: Options) -> Measured:
     out["provenance"] = _provenance(dataset, vocabulary)
     out["sources"] = _sources(dataset, sources, distinct=counted is not None)
     out |= about_groups(tokenizers, text, known, options)
+    out |= about_categories(vocabulary, options, executor)
     if counted is not None:
         out |= about_mixture(vocabulary, counted, recipe.count_weights(), notes)
     if text is not None:
@@ -107,12 +109,13 @@ def measure_vocabulary(
 ) -> Measured:
     """Report on a vocabulary, and hand on how often its tokens occur in the text, if there is one."""
     _check_words(vocabulary)
+    executor = options.place(Execution(engine="local"))
+    categories = about_categories(vocabulary, options, executor)
     if not texts:
         tally = WordTally.empty(len(vocabulary))
         out = about_tokens(vocabulary, tally, options) | {"basis": "no text", "notes": []}
-        out |= {"provenance": _vocabulary_facts(name, vocabulary), "sources": [], "groups": []}
+        out |= {"provenance": _vocabulary_facts(name, vocabulary), "sources": [], "groups": []} | categories
         return Measured(name=name, report=out, vocabulary=vocabulary)
-    executor = options.place(Execution(engine="local"))
     source = CorpusSource(name="text", paths=texts, text=field)
     units = plan_units(source, list_inputs(source), UNIT_BYTES)
     tokenizers = {"this": vocabulary, **options.against}
@@ -125,7 +128,7 @@ def measure_vocabulary(
         for key, one in _tallies(text).items()
     ]
     out["sources_by"] = options.by or "source"
-    out |= about_groups(tokenizers, text, {}, options)
+    out |= categories | about_groups(tokenizers, text, {}, options)
     out |= _premiums(units, vocabulary, options, executor, 1 << 30)
     out |= _of_kept_text(tokenizers, text, out.get("premiums"), options)
     return Measured(name=name, report=out, vocabulary=vocabulary, counts=text.tally.token_counts)

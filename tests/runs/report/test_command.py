@@ -1,6 +1,7 @@
 """`pairloom report`, alone and comparing two of anything."""
 
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -126,3 +127,52 @@ def test_generations_are_compared_with_what_was_stored(
     assert half["tokens"] == half["merges"] == {}
     assert [row["source"] for row in half["compression"]] == ["a", "b"]
     assert all(row["first"] == row["second"] and row["change"] == 0 for row in half["compression"])
+
+
+def test_what_a_foreign_vocabulary_was_learned_from(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its kinds of text are found from other documents of these kinds, whatever their sizes."""
+    cut = Pretokenizer(scheme="gpt2")
+    learned_from = []
+    for letters, share in (("etaoinsh", 600), ("xzqkvwet", 300), ("bcdfghja", 100)):
+        rng = random.Random(letters)
+        words = ["".join(rng.choices(letters, k=rng.randint(2, 7))) for _ in range(300)]
+        weights = [1 / (i + 3) for i in range(len(words))]
+        made = [" ".join(rng.choices(words, weights, k=80)) for _ in range(share + 400)]
+        learned_from += made[:share]
+        lines = "".join(json.dumps({"body": text}) + "\n" for text in made[share:])
+        (tmp_path / f"{letters}.jsonl").write_text(lines)
+    model = tmp_path / "tokenizer.json"
+    learn_bpe(count_words(pa.array(learned_from), cut), 456, pretokenizer=cut).save(model)
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["pairloom", "report", str(model), "--field", "body", *arguments])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        said = capsys.readouterr()
+        return int(stop.value.code or 0), said.out, said.err
+
+    kinds = [
+        f"--against-text={name}={tmp_path / name}.jsonl" for name in ("etaoinsh", "xzqkvwet", "bcdfghja")
+    ]
+    code, said, _ = call(*kinds, "--merges", "150", "--json")
+    assert code == 0
+    found = json.loads(said)["categories"]
+    assert found["merges"] == 150
+    assert found["settled"]
+    for row, share in zip(found["rows"], (0.6, 0.3, 0.1), strict=True):
+        assert row["documents"] == 400
+        assert row["share"] == pytest.approx(share, abs=0.03)
+    out = tmp_path / "page.html"
+    code, _, _ = call(*kinds, "--out", str(out))
+    assert code == 0
+    assert "Which kinds of text was the vocabulary learned from?" in out.read_text(encoding="utf-8")
+    for wrong, message in (
+        (kinds[:1], "at least two kinds of text"),
+        ((kinds[0], "--against-text=code"), "--against-text code='src/*.py'"),
+        ((kinds[0], f"--against-text=none={tmp_path}/none*.jsonl"), "none"),
+    ):
+        code, _, said = call(*wrong)
+        assert code == 2
+        assert message in said
