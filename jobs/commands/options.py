@@ -25,7 +25,12 @@ Split = Annotated[str, typer.Option(help="train or validation")]
 class RecipeOptions:
     """A recipe, and what is said instead of it."""
 
-    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="a YAML file, or a shipped recipe's name")]
+    recipe: Annotated[
+        str,
+        typer.Argument(
+            metavar="RECIPE", help="a YAML file, - for standard input, or a shipped recipe's name"
+        ),
+    ]
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="as pack.seq_len=512")
     ] = None

@@ -1,13 +1,14 @@
 """Recipes as people name them: a file, one that is shipped in this folder, YAML text, a mapping, or a Recipe."""
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from pairloom.operators.errors import RecipeError
-from pairloom.pipeline.recipe import Recipe, check_recipe, load_recipe, parse_recipe
+from pairloom.pipeline.recipe import Recipe, check_recipe, decode_recipe, load_recipe, parse_recipe
 
 __all__ = ["RecipeLike", "named_recipe", "recipe_of"]
 
@@ -37,14 +38,19 @@ def recipe_of(recipe: RecipeLike, overrides: Sequence[str] = (), engine: str | N
 
 
 def named_recipe(name: str, overrides: Sequence[str] = (), engine: str | None = None) -> Recipe:
-    """A recipe by its path, or a shipped one by its name; raises RecipeError where there is neither."""
+    """A recipe by its path, a shipped one by its name, or standard input by `-`; raises RecipeError where there is none."""
     settings = _with_engine(overrides, engine)
+    if name == "-":
+        text = decode_recipe(sys.stdin.buffer.read(), "standard input")
+        return parse_recipe(text, name="standard input", overrides=settings)
     if Path(name).is_file():
         return load_recipe(name, settings)
     shipped = resources.files("pairloom.jobs.recipes")
     names = sorted(
         entry.name.removesuffix(".yaml") for entry in shipped.iterdir() if entry.name.endswith(".yaml")
     )
+    if name not in names and Path(name).exists():
+        return load_recipe(name, settings)  # a folder is refused by name
     if name not in names:
         raise RecipeError(
             f"there is no recipe {name}: neither a file, nor one of the shipped {', '.join(names)}"

@@ -2,7 +2,7 @@
 
 from pairloom.pipeline.recipe.corpus import CorpusSource, Mixture
 from pairloom.pipeline.recipe.drift import DriftLimits, Retokenize
-from pairloom.pipeline.recipe.reading import check_recipe, load_recipe, parse_recipe
+from pairloom.pipeline.recipe.reading import check_recipe, decode_recipe, load_recipe, parse_recipe
 from pairloom.pipeline.recipe.rows import Pack, Shuffle, Tokenize
 from pairloom.pipeline.recipe.vocabulary import (
     Cut,
@@ -31,6 +31,7 @@ __all__ = [
     "Tokenize",
     "VocabularyChoice",
     "check_recipe",
+    "decode_recipe",
     "load_recipe",
     "parse_recipe",
 ]

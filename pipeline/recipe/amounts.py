@@ -4,10 +4,11 @@ import re
 from fractions import Fraction
 from typing import Annotated
 
-import yaml
 from pydantic import BeforeValidator, Field, PlainSerializer
 
-__all__ = ["AmountLoader", "Exact", "Ratio", "Size", "TokenCount"]
+from pairloom.pipeline.recipe.core_yaml import Written
+
+__all__ = ["Exact", "Ratio", "Size", "TokenCount", "whole_number"]
 
 SIZE = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*([kmgt]?i?b?)\s*$", re.IGNORECASE)
 UNITS = {
@@ -21,48 +22,46 @@ UNITS = {
     "gi": 2**30,
     "ti": 2**40,
 }
+COUNT = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*((?:[kmgt]i?|b)?)\s*$", re.IGNORECASE)
+COUNT_UNITS = UNITS | {"b": 10**9}
+GROUPED = re.compile(r"(?<=\d)_(?=\d)")
 TOKENS = re.compile(r"^\s*(\d+(?:\.\d+)?(?:e\+?\d{1,2})?)\s*([kmbt]?)\s*$", re.IGNORECASE)
 TOKEN_UNITS = {"": 1, "k": 10**3, "m": 10**6, "b": 10**9, "t": 10**12}
 RATIO = re.compile(r"^\s*\d+(?:\.\d+)?(?:e[+-]?\d{1,2})?\s*$|^\s*\d+\s*/\s*\d+\s*$", re.IGNORECASE)
 MOST_TOKENS = 10**18  # the sums of tokens stay within 64 bits
 
 
-class _Written(float):
-    """A number, and how it was written: 0.1 is a tenth, which no float is."""
-
-    __slots__ = ("text",)
-    text: str
-
-
-class AmountLoader(yaml.SafeLoader):
-    """YAML as `yaml.safe_load` reads it; its floats remember their digits."""
-
-
-def _float(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> float:
-    value = _Written(loader.construct_yaml_float(node))
-    value.text = node.value.replace("_", "")
-    return value
-
-
-AmountLoader.add_constructor("tag:yaml.org,2002:float", _float)
-
-
 def _text(value: object) -> str:
-    """A number as its decimal digits."""
-    if isinstance(value, _Written):
+    """A number as its decimal digits, which may be grouped by underscores."""
+    if isinstance(value, Written):
         return value.text
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
-    return value if isinstance(value, str) else ""
+    return GROUPED.sub("", value) if isinstance(value, str) else ""
 
 
 def _size(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError(f"{str(value).lower()} is no size; write a number of bytes, or for example 128MB")
     if not isinstance(value, str):
         return value
-    match = SIZE.match(value)
+    match = SIZE.match(_text(value))
     if not match:
         raise ValueError(f"{value!r} is no size; write a number of bytes, or for example 128MB or 64MiB")
-    return int(float(match[1]) * UNITS[match[2].lower().removesuffix("b")])
+    return int(Fraction(match[1]) * UNITS[match[2].lower().removesuffix("b")])
+
+
+def whole_number(value: object) -> object:
+    """A whole number with a unit, as `32k`, `1.5M` or `64Ki`, as an integer; anything else as it is.
+
+    >>> whole_number("32k"), whole_number("64Ki"), whole_number("2_000"), whole_number("many")
+    (32000, 65536, 2000, 'many')
+    """
+    match = COUNT.match(_text(value)) if isinstance(value, str) else None
+    if match is None:
+        return value
+    number = Fraction(match[1]) * COUNT_UNITS[match[2].lower()]
+    return int(number) if number.denominator == 1 else value
 
 
 def _token_count(value: object) -> object:

@@ -1,6 +1,6 @@
 """What surrounds the tokens of a document, in which order documents come, and how rows are filled with them."""
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
@@ -34,6 +34,7 @@ class Tokenize(Section):
 class Shuffle(Section):
     """In which order documents are packed."""
 
+    main: ClassVar[str | None] = "mode"
     mode: Literal["block", "document", "none"] = Field(
         default="document", description="whole corpus by hash, within groups of inputs, or as it comes"
     )

@@ -13,8 +13,11 @@ __all__ = ["missing_special_tokens", "special_tokens_used"]
 
 def special_tokens_used(recipe: "Recipe") -> Mapping[str, str]:
     """Every special token that a recipe uses, in its order, and where."""
-    pad = [recipe.pack.pad] if recipe.pack.pad else []
-    used = dict.fromkeys((*recipe.tokenize.prepend, *recipe.tokenize.append, *pad), "tokenize or pack")
+    used: dict[str, str] = {}
+    keys = {"tokenize.prepend": recipe.tokenize.prepend, "tokenize.append": recipe.tokenize.append}
+    for key, tokens in (keys | {"pack.pad": (recipe.pack.pad,) if recipe.pack.pad else ()}).items():
+        for token in tokens:
+            used.setdefault(token, key)
     steps: tuple[TokenStep | RowStep, ...] = (*recipe.pack.steps, *recipe.pack.rows)
     for step in steps:
         for token in step.special_tokens:
@@ -35,7 +38,9 @@ def missing_special_tokens(recipe: "Recipe", there: Collection[str], file: str |
         return None
     used = ", and ".join(f"{', '.join(tokens)} is used in {where}" for where, tokens in missing.items())
     if file is None:
-        return f"{used} but is not in vocabulary.special_tokens: add it there"
+        keys = ", ".join(key for key in missing if "." in key)
+        other = f", or set {keys} to what is there ([{', '.join(there)}])" if keys else ""
+        return f"{used} but is not in vocabulary.special_tokens: add it there{other}"
     has = ", ".join(list(there)[:10]) or "none"
     return (
         f"{used}, but {file} has no such special token (it has {has}): name one that it has, or add it to the file's "

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
@@ -19,6 +19,7 @@ __all__ = ["Cut", "Learn", "PretokenizerChoice", "Supertokens", "Superwords", "V
 class PretokenizerChoice(Section):
     """Where text may be cut."""
 
+    main: ClassVar[str | None] = "scheme"
     scheme: str = Field(default="gpt2", description="a named pretokenizer")
     digits: Literal["keep", "single", "l2r3", "r2l3"] = Field(
         default="keep", description="how numbers are cut"
@@ -98,6 +99,7 @@ _LIMITS = {"max_words", "forbid"}
 class Learn(Section):
     """How merges are learned. Nothing here changes a byte of the result."""
 
+    main: ClassVar[str | None] = "mode"
     mode: Literal["auto", "single", "sharded"] = Field(
         default="auto",
         description="one task for all words, members that share them, or what the memory of the machines allows",

@@ -88,3 +88,21 @@ def test_a_plan_loads_no_kernels(tmp_path: Path) -> None:
     assert code == 0
     assert "12 files" in said
     assert modules & {"numba", "ray", "polars", KERNELS} == set()
+
+
+def test_a_recipe_comes_from_standard_input(tmp_path: Path) -> None:
+    """(U7)"""
+    (tmp_path / "a.txt").write_text("a rose is a rose")
+    recipe = f"root: {tmp_path}/out\ncorpus: {{name: a, paths: {tmp_path}/a.txt}}\n"
+    done = subprocess.run(
+        [sys.executable, "-m", "pairloom.jobs", "plan", "-"], input=recipe, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "1 files" in done.stdout or "1 file" in done.stdout
+
+
+def test_a_folder_is_no_recipe(tmp_path: Path) -> None:
+    """(U8)"""
+    code, said, _ = called("plan", str(tmp_path))
+    assert code == 2
+    assert "is a folder: name the recipe's file in it" in said
