@@ -17,6 +17,7 @@ import typer
 from pairloom.jobs.commands.care import gc_command, verify_command, warmup_command
 from pairloom.jobs.commands.export import export_command
 from pairloom.jobs.commands.generations import generations_command, retokenize_command, rollback_command
+from pairloom.jobs.commands.items import items_commands
 from pairloom.jobs.commands.look import files_command, inspect_command, rejected_command, status_command
 from pairloom.jobs.commands.report import report_command
 from pairloom.jobs.commands.run import plan_command, stage_commands
@@ -51,6 +52,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
 }
 for _name, _command in COMMANDS.items():
     app.command(_name)(_command)
+app.add_typer(items_commands, name="items")
 
 
 def _say_version(wanted: bool) -> None:
