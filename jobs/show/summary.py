@@ -1,6 +1,7 @@
 """What people read of a run when it is over, and where its time went."""
 
 import sys
+from dataclasses import asdict
 from fractions import Fraction
 from typing import Any
 
@@ -14,6 +15,7 @@ from pairloom.pipeline.stages import STAGES
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.manifest import Manifest, StageRecord
 from pairloom.pipeline.store.objects import Objects
+from pairloom.pipeline.store.obtained import obtained
 from pairloom.pipeline.store.receipts import Ledger, committed_receipts
 
 __all__ = ["show_profile", "show_summary", "summary"]
@@ -36,6 +38,7 @@ def summary(manifest: Manifest, root: str, watch: Progress) -> dict[str, Any]:
         "vocabulary": manifest.fingerprint,
         "stages": list(manifest.stages),
     }
+    out["obtained"] = [asdict(one) | {"says": one.text} for one in obtained(manifest)]
     if manifest.vocabulary is not None:
         out["slow_path"] = Dataset(objects=open_objects(root), manifest=manifest).vocabulary().slow_path
     if ledger.filtered and "tokenize" in manifest.stages:
@@ -93,6 +96,7 @@ def show_summary(result: dict[str, Any]) -> None:
     for name in result["stages"]:
         if name in STAGES.names():
             lines += STAGES.get(name)().lines(result)
+    lines += [("vocabulary" if not one["why"] else "less", one["says"]) for one in result["obtained"]]
     for name, step in result["steps"].items():
         if name == "prepare":
             continue

@@ -58,6 +58,23 @@ def test_run_then_nothing_to_do(pairloom: Command) -> None:
     assert "nothing to do" in out
 
 
+def test_less_than_was_asked_for_is_said(pairloom: Command) -> None:
+    """(U1) In the summary, in JSON, and from the manifest."""
+    settings = ["vocabulary.size=10M", "pack.validation=0.000001", "vocabulary.superwords={transition: 1}"]
+    code, out, err = pairloom("run", pairloom.recipe, *(f"--set={one}" for one in settings))
+    assert code == 0, err
+    assert re.search(r"less +[\d,]+ of 10,000,000 tokens asked for \(vocabulary.size\): no pair", out)
+    assert re.search(r"less +0 of 1e-06 of the documents asked for \(pack.validation\)", out)
+    assert "(vocabulary.superwords): the vocabulary ends before its second stage" in out
+    result = json.loads(pairloom("run", pairloom.recipe, "--json", *(f"--set={one}" for one in settings))[1])
+    size = result["obtained"][0]
+    assert size["asked"] == 10_000_000
+    assert size["obtained"] == len(open_dataset(str(pairloom.folder / "out")).vocabulary())
+    code, out, err = pairloom("run", pairloom.recipe)
+    assert "400 tokens, as asked (vocabulary.size)" in out
+    assert not re.search("^less", out, re.MULTILINE)
+
+
 def test_json_is_json(pairloom: Command) -> None:
     code, out, _ = pairloom("run", pairloom.recipe, "--json", "--set", "pack.seq_len=32")
     result = json.loads(out)
