@@ -8,8 +8,8 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from pairloom.operators import Pretokenizer
-from pairloom.operators.models.bpe.spelling import check_special_tokens
 from pairloom.operators.text.pretokenize.chunks import BELL, RandomChunks
+from pairloom.operators.text.spelling import check_special_tokens
 from pairloom.pipeline.recipe.amounts import Exact
 from pairloom.pipeline.recipe.section import Section
 

@@ -8,9 +8,9 @@ import numpy.typing as npt
 from pairloom.operators.counts import WordCounts
 from pairloom.operators.models.bpe.kernels.symbols import count_bytes
 from pairloom.operators.models.bpe.model import ByteLevelBPE
-from pairloom.operators.models.bpe.spelling import check_special_tokens, check_unique
 from pairloom.operators.text.arrays import text_of
 from pairloom.operators.text.pretokenize import Pretokenizer
+from pairloom.operators.text.spelling import check_special_tokens, check_unique
 from pairloom.operators.vocabulary import Vocabulary, byte_order
 
 __all__ = ["alphabet", "assemble", "byte_ids", "check_options", "spell_tokens"]

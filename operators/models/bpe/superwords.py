@@ -23,9 +23,9 @@ from pairloom.operators.models.bpe.layout import Layout, TokenSequences
 from pairloom.operators.models.bpe.learner import Learner, memory
 from pairloom.operators.models.bpe.limits import PairLimits
 from pairloom.operators.models.bpe.model import ByteLevelBPE, byte_level
-from pairloom.operators.models.bpe.spelling import check_unique
 from pairloom.operators.text.arrays import Text, text_of
 from pairloom.operators.text.pretokenize import Pretokenizer
+from pairloom.operators.text.spelling import check_unique
 from pairloom.operators.vocabulary import Vocabulary
 from pairloom.operators.vocabulary.tokens import TokenTable
 

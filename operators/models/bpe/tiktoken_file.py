@@ -19,8 +19,8 @@ import numpy.typing as npt
 
 from pairloom.operators.errors import DataError, RecipeError
 from pairloom.operators.models.bpe.model import ByteLevelBPE
-from pairloom.operators.models.bpe.spelling import check_special_token
 from pairloom.operators.text.pretokenize import Pretokenizer
+from pairloom.operators.text.spelling import check_special_token
 from pairloom.operators.vocabulary import Vocabulary
 from pairloom.operators.vocabulary.tokens import TokenTable, check_ids
 
