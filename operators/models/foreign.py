@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from pairloom.operators.errors import DataError, RecipeError
 from pairloom.operators.models import Entries, Model, Read, TokenizerFile
-from pairloom.operators.vocabulary.tokens import TokenTable, check_ids
+from pairloom.operators.vocabulary.tokens import TokenTable, check_ids, to_alphabet
 
 __all__ = ["Foreign", "ForeignTables"]
 
@@ -48,6 +48,7 @@ class Foreign(Model):
 
         Tokens are spelled in UTF-8 as the file spells them; ids that are missing are empty tokens.
         """
+        _check_unknown(file.document["model"])
         tokenizer = open_tokenizer(file.data, file.why)
         words = tokenizer.get_vocab(with_added_tokens=True)
         items = dict(sorted(tokenizer.get_added_tokens_decoder().items()))
@@ -139,6 +140,16 @@ class ForeignTables:
         bounds = itertools.pairwise(offsets.tolist())
         texts = [self._tokenizer.decode(values[a:b].tolist(), skip_special_tokens=False) for a, b in bounds]
         return pa.array([text.encode() for text in texts], pa.large_binary())
+
+
+def _check_unknown(model: Mapping[str, Any]) -> None:
+    """Raise DataError where the token for what no other token spells is none, which the library says with the first such text."""
+    unknown, words = model.get("unk_token"), model["vocab"]
+    whole = model.get("byte_fallback") or all(to_alphabet(bytes([byte])) in words for byte in range(256))
+    if unknown is not None and isinstance(words, dict) and unknown not in words and not whole:
+        raise DataError(
+            f"this tokenizer.json is damaged: model.unk_token: {unknown!r} is no token of model.vocab"
+        )
 
 
 def open_tokenizer(data: bytes, why: str) -> Any:

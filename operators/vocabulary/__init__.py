@@ -168,8 +168,13 @@ class Vocabulary(Shown):
         rows = vocabulary._golden([text for text, _ in golden]) if golden else []
         for (text, ids), row in zip(golden, rows, strict=True):
             if row != ids:
+                at = next(
+                    (i for i, (a, b) in enumerate(zip(row, ids, strict=False)) if a != b),
+                    min(len(row), len(ids)),
+                )
                 raise CorruptionError(
-                    f"the golden document {text!r} encodes to {row} and not to {ids} as written with the vocabulary: "
+                    f"the golden document {text!r} encodes to {len(row)} tokens, from token {at} on {row[at : at + 5]}, and not "
+                    f"to {len(ids)}, from there on {ids[at : at + 5]}, as written with the vocabulary: "
                     "the file was changed, or this version of the encoder is at fault"
                 )
         return vocabulary
