@@ -38,7 +38,7 @@ fuzz: .venv/ready-dev ## the properties, with examples that are new every time, 
 BOUNDED := tests/operators/counts/test_counts_properties.py tests/operators/kernels tests/operators/layouts \
 	tests/operators/models/bpe/test_bpe_properties.py tests/operators/models/bpe/sharded/test_sharded_properties.py \
 	tests/operators/pack tests/operators/selection/test_order.py tests/operators/test_tokens.py \
-	tests/operators/text/pretokenize/test_chunks_properties.py tests/operators/transforms
+	tests/operators/text/normalize/test_normalize_properties.py tests/operators/text/pretokenize/test_chunks_properties.py tests/operators/transforms
 
 test-bounds: .venv/ready-dev ## the properties of kernels, with every index into an array checked
 	NUMBA_BOUNDSCHECK=1 PAIRLOOM_CACHE_DIR=build/bounds $(BIN)/python -m pytest -n 2 --dist loadfile $(BOUNDED)

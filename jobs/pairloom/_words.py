@@ -20,7 +20,7 @@ __all__ = ["Texts", "count", "learn"]
 Texts: TypeAlias = (
     str | os.PathLike[str] | Iterable[str | bytes | os.PathLike[str]] | pa.Array | pa.ChunkedArray
 )
-Normalizer: TypeAlias = Literal["none", "nfc", "nfkc"]
+Normalizer: TypeAlias = Literal["none", "nfc", "nfd", "nfkc", "nfkd"]
 T = TypeVar("T")
 
 BATCH_DOCUMENTS = 1 << 14

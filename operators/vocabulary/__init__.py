@@ -16,7 +16,7 @@ from pairloom.operators.models import Model
 from pairloom.operators.schema import dtype_for
 from pairloom.operators.shown import Shown
 from pairloom.operators.text.arrays import TextArray
-from pairloom.operators.text.normalize import NORMALIZERS
+from pairloom.operators.text.normalize import NORMALIZERS, normalizer_identity
 from pairloom.operators.text.pretokenize import UNICODE_VERSION, Pretokenizer
 from pairloom.operators.vocabulary.golden import GOLDEN
 from pairloom.operators.vocabulary.tokenizer_json import READING_FAILED, read_tokenizer_json
@@ -255,7 +255,7 @@ class Vocabulary(Shown):
         head = {
             "special": [list(pair) for pair in zip(self.special_ids, self.special_tokens, strict=True)],
             "pretokenizer": [*self.pretokenizer.identity, UNICODE_VERSION],
-            "normalizer": self.normalizer,
+            "normalizer": normalizer_identity(self.normalizer),
             "tokens": len(self.tokens),
         }
         # Vocabularies without such have the fingerprints that they had before there were any.

@@ -121,7 +121,9 @@ class VocabularyChoice(Section):
 
     size: int = Field(default=32_768, ge=256, description="tokens, special tokens and the 256 bytes included")
     pretokenizer: PretokenizerChoice = PretokenizerChoice()
-    normalizer: Literal["none", "nfc", "nfkc"] = Field(default="none", description="Unicode normalization")
+    normalizer: Literal["none", "nfc", "nfd", "nfkc", "nfkd"] = Field(
+        default="none", description="Unicode normalization, by the tables of Unicode 9.0 as in `tokenizers`"
+    )
     special_tokens: tuple[str, ...] = Field(default=("<|endoftext|>",), description="tokens outside the text")
     min_count: int = Field(default=1, ge=1, description="a pair seen less often is not merged")
     learn: Learn = Learn()

@@ -22,7 +22,7 @@ from pairloom.operators.errors import DataError, RecipeError
 from pairloom.operators.models import Entries, OtherModelError
 from pairloom.operators.models.bpe.added import is_one_word, library_ids, read_added
 from pairloom.operators.models.bpe.word import MOST_IDS
-from pairloom.operators.text.normalize import NORMALIZERS
+from pairloom.operators.text.normalize import NORMAL_FORMS_VERSION, NORMALIZERS
 from pairloom.operators.text.pretokenize import UNICODE_VERSION, Pretokenizer
 from pairloom.operators.text.pretokenize.schemes import DIGITS, SCHEMES
 from pairloom.operators.vocabulary.tokens import TokenTable, check_ids, from_alphabet, to_alphabet
@@ -33,6 +33,9 @@ FORMAT = 1
 
 # Schemes whose patterns match every text from its start to its end.
 _COVERING = set(SCHEMES) - {"deepseek_v3", "superwords", "none"}
+
+# To normalize twice to one form is to do so once.
+_FORMS = {form.upper(): form for form in NORMALIZERS if form != "none"}
 
 _BYTE_LEVEL = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
 
@@ -76,6 +79,7 @@ def write_byte_level(
         "digits": pretokenizer.digits,
         "pattern": pretokenizer.pattern,
         **({"lines": True} if pretokenizer.lines else {}),
+        **({} if vocabulary.normalizer == "none" else {"normal_forms": NORMAL_FORMS_VERSION}),
         "ties_share_rank": options["ties_share_rank"],
         "golden": golden,
     }
@@ -172,12 +176,7 @@ def read_byte_level(document: Mapping[str, Any]) -> tuple[dict[str, Any], dict[s
         if model.get(key):
             raise OtherModelError(f"its model has {key}={model[key]!r}")
     extras = model.get("pairloom") or {}
-    if extras.get("format", FORMAT) != FORMAT:
-        raise RecipeError(f"this tokenizer.json has format {extras['format']}, this version reads {FORMAT}")
-    if extras.get("unicode", UNICODE_VERSION) != UNICODE_VERSION:
-        raise RecipeError(
-            f"this tokenizer.json was written under Unicode {extras['unicode']}, this version has {UNICODE_VERSION}"
-        )
+    _check_versions(extras)
     pretokenizer = _read_pretokenizer(document.get("pre_tokenizer"), extras)
     normalizer = _read_normalizer(document.get("normalizer"))
     words: dict[str, int] = model["vocab"]
@@ -234,19 +233,32 @@ def _read_merges(model: Mapping[str, Any]) -> list[Sequence[str]]:
     return [merge.split(" ") if isinstance(merge, str) else merge for merge in merges]
 
 
+def _check_versions(extras: Mapping[str, Any]) -> None:
+    if extras.get("format", FORMAT) != FORMAT:
+        raise RecipeError(f"this tokenizer.json has format {extras['format']}, this version reads {FORMAT}")
+    if extras.get("unicode", UNICODE_VERSION) != UNICODE_VERSION:
+        raise RecipeError(
+            f"this tokenizer.json was written under Unicode {extras['unicode']}, this version has {UNICODE_VERSION}"
+        )
+    if extras.get("normal_forms", NORMAL_FORMS_VERSION) != NORMAL_FORMS_VERSION:
+        raise RecipeError(
+            f"this tokenizer.json normalizes by Unicode {extras['normal_forms']}, this version by {NORMAL_FORMS_VERSION}"
+        )
+
+
 def _read_normalizer(node: dict[str, Any] | None) -> str:
+    """The form, where all that is done to text is one form; whatever else is done is left to the library, all of it."""
     if node is None:
         return "none"
     if node["type"] == "Sequence":
-        parts = [_read_normalizer(part) for part in node["normalizers"]]
-        named = [part for part in parts if part != "none"]
+        named = {_read_normalizer(part) for part in node["normalizers"]} - {"none"}
         if len(named) > 1:
-            raise OtherModelError(f"its normalizer is a sequence of {', '.join(named)}")
-        return named[0] if named else "none"
-    name = str(node["type"]).lower()
-    if name not in NORMALIZERS:
+            raise OtherModelError(f"its normalizer is a sequence of {', '.join(sorted(named))}")
+        return named.pop() if named else "none"
+    form = _FORMS.get(node["type"])
+    if form is None:
         raise OtherModelError(f"its normalizer is {node['type']}")
-    return name
+    return form
 
 
 def _read_pretokenizer(node: dict[str, Any] | None, extras: dict[str, Any]) -> Pretokenizer:

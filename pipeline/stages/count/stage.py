@@ -39,14 +39,19 @@ class Count(Stage):
 
     def key(self, asked: "Asked", before: Mapping[str, str]) -> str:
         """The corpus, how it is cut and normalized, and how much each source counts."""
+        from pairloom.operators.text.normalize import normalizer_identity
+
         if asked.kept is not None:
             return asked.kept.stage("count").key
         base, choice = asked.base, asked.recipe.vocabulary
         words: dict[str, Any]
         if base is None:
-            words = {"cut": choice.cut().counted, "normalizer": choice.normalizer}
+            words = {"cut": choice.cut().counted, "normalizer": normalizer_identity(choice.normalizer)}
         else:
-            words = {"cut": [base.pretokenizer.identity, None], "normalizer": base.normalizer}
+            words = {
+                "cut": [base.pretokenizer.identity, None],
+                "normalizer": normalizer_identity(base.normalizer),
+            }
         weights = asked.recipe.count_weights()
         if len(set(weights.values())) > 1:
             words["weights"] = weights

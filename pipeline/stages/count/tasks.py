@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from pairloom.operators import WordCounter, WordCounts, count_pairs, merge_counts
-from pairloom.operators.text.normalize import normalize
+from pairloom.operators.text.normalize import normalize, normalizer_identity
 from pairloom.pipeline.flow.attempt import Attempt, UnitTask
 from pairloom.pipeline.flow.job import Job, dead_letters
 from pairloom.pipeline.identity import fingerprint
@@ -53,7 +53,7 @@ class CountTask(UnitTask):
             "slices": [slice_identity(piece) for piece in self.input.slices],
             **self.input.identity(id=False),
             "cut": self.cut.counted,
-            "normalizer": self.normalizer,
+            "normalizer": normalizer_identity(self.normalizer),
             "parts": self.parts,
         }
 

@@ -15,6 +15,7 @@ from pairloom.operators import Pretokenizer, Vocabulary, WordCounts, learn_bpe, 
 from pairloom.operators.errors import CapacityError
 from pairloom.operators.models.bpe.assembling import assemble
 from pairloom.operators.models.bpe.sharded import Coordinator
+from pairloom.operators.text.normalize import normalizer_identity
 from pairloom.pipeline.flow.attempt import Attempt, UnitTask
 from pairloom.pipeline.flow.job import Job
 from pairloom.pipeline.recipe import Superwords
@@ -52,7 +53,7 @@ class LearnTask(UnitTask):
             "words": [file.sha256 for file in self.words],
             "size": self.size,
             "pretokenizer": self.pretokenizer.identity,
-            "normalizer": self.normalizer,
+            "normalizer": normalizer_identity(self.normalizer),
             "special_tokens": self.special_tokens,
             "min_count": self.min_count,
         }
