@@ -35,12 +35,15 @@ class Exported(Shown):
         return f"Exported {self.format} in {self.out}", shown
 
 
-def open(root: str, generation: int | None = None) -> Dataset:  # noqa: A001  (a root is opened)
+def open(  # noqa: A001  (a root is opened)
+    root: str, generation: int | None = None, *, compare: bool = True
+) -> Dataset:
     """Open the newest committed generation of a root, or the one named; raises RecipeError where there is none.
 
     A dataset has `table()`, `batches()`, `loader()`, `files()`, `vocabulary()`, `rejected()` and its `manifest`.
+    What is read of its rows is compared with what was written; `compare=False` leaves that out.
     """
-    return open_dataset(root, generation)
+    return open_dataset(root, generation, compare=compare)
 
 
 def verify(

@@ -8,6 +8,7 @@ from typing import Any, Literal, TypedDict, Unpack, cast
 from pairloom.jobs.report.subjects import named_texts, named_tokenizers, report_of, reports_of_two
 from pairloom.operators import Vocabulary
 from pairloom.operators.errors import RecipeError
+from pairloom.operators.room import needing_room
 from pairloom.operators.shown import Shown
 from pairloom.pipeline.execution.base import Executor
 from pairloom.pipeline.flow.events import Event
@@ -62,7 +63,8 @@ class Report(Shown):
         """Write the page; returns its size in bytes."""
         content = self.html().encode()
         try:
-            Path(path).write_bytes(content)
+            with needing_room(Path(path).parent):
+                Path(path).write_bytes(content)
         except OSError as error:
             raise RecipeError(f"cannot write {path}: {error}") from error
         return len(content)

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from pairloom.operators.errors import CorruptionError, DataError, RecipeError
 from pairloom.operators.models import Model
+from pairloom.operators.room import needing_room
 from pairloom.operators.schema import dtype_for
 from pairloom.operators.shown import Shown
 from pairloom.operators.text.arrays import TextArray
@@ -190,7 +191,8 @@ class Vocabulary(Shown):
 
     def save(self, path: str | Path) -> None:
         """Write a `tokenizer.json` that `tokenizers` and `transformers` load."""
-        Path(path).write_bytes(self.to_json())
+        with needing_room(Path(path).parent):
+            Path(path).write_bytes(self.to_json())
 
     def encode(
         self,

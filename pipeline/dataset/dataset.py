@@ -25,10 +25,11 @@ __all__ = ["Dataset", "open_dataset"]
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Dataset(Shown):
-    """One generation of a root."""
+    """One generation of a root. What is read of its packed rows is compared with what was written, unless not to `compare`."""
 
     objects: Objects
     manifest: Manifest
+    compare: bool = True
 
     def _shown(self) -> tuple[str, dict[str, str]]:
         title, facts = self.manifest._shown()
@@ -48,12 +49,13 @@ class Dataset(Shown):
     def batches(self, split: str = "train", *, seq_len: int | None = None) -> Iterator[pa.RecordBatch]:
         """The packed rows of a split in order, a record batch at a time, mapped into memory."""
         for stored in self._stored("pack", split, seq_len):
-            yield from read_batches(self.objects, stored)
+            yield from read_batches(self.objects, stored, compare=self.compare)
 
     def table(self, split: str = "train", *, seq_len: int | None = None) -> pa.Table:
-        """The packed rows of a split as one table, mapped into memory.
+        """The packed rows of a split as one table, mapped into memory, and read once to be compared.
 
-        Raises RecipeError for an empty split, and for rows of several lengths where none of them is named.
+        Raises CorruptionError for a file that is not what was written, RecipeError for an empty split, and for rows of
+        several lengths where none of them is named.
         """
         batches = list(self.batches(split, seq_len=self._one_length(split, seq_len)))
         if not batches:
@@ -124,6 +126,7 @@ class Dataset(Shown):
             epoch=epoch,
             epochs=epochs,
             prefetch=prefetch,
+            compare=self.compare,
             steps=RowSteps.of(applied, self.vocabulary()) if applied else None,
             steps_seed=row_seed(pack.shuffle.seed, seq_len or 0, f"loader {split} {seed}"),
         )
@@ -180,7 +183,7 @@ class Dataset(Shown):
         )
 
 
-def open_dataset(root: str, generation: int | None = None) -> Dataset:
+def open_dataset(root: str, generation: int | None = None, *, compare: bool = True) -> Dataset:
     """Open the newest committed generation of a root, or the one named; raises RecipeError where there is none."""
     objects = open_objects(root)
     manifest = latest_manifest(objects) if generation is None else read_manifest(objects, generation)
@@ -193,4 +196,4 @@ def open_dataset(root: str, generation: int | None = None) -> Dataset:
         raise RecipeError(
             f"{wanted} below {objects.root}: run `pairloom run RECIPE` first, or check the path"
         )
-    return Dataset(objects=objects, manifest=manifest)
+    return Dataset(objects=objects, manifest=manifest, compare=compare)

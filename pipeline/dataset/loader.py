@@ -29,7 +29,7 @@ class Loader:
     yet, and is the same on every rank; `load_state_dict()` goes there. A loader can be pickled.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (a value of the dataset's, which sets them all by keyword)
         self,
         *,
         objects: Objects,
@@ -42,6 +42,7 @@ class Loader:
         epoch: int,
         epochs: int | None,
         prefetch: int,
+        compare: bool = True,
         steps: RowSteps | None = None,
         steps_seed: int = 0,
     ) -> None:
@@ -65,6 +66,7 @@ class Loader:
             world_size=world_size,
             seed=seed,
             prefetch=prefetch,
+            compare=compare,
             steps=steps,
             steps_seed=steps_seed,
         )
@@ -82,7 +84,7 @@ class Loader:
     @property
     def schema(self) -> pa.Schema:
         """The columns of the rows: those that the first file has, and what steps make of them."""
-        with open_arrow(self.stream.objects, self.stream.files[0]) as reader:
+        with open_arrow(self.stream.objects, self.stream.files[0], compare=self.stream.compare) as reader:
             schema = reader.schema
         if self.stream.steps is None:
             return schema

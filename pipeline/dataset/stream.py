@@ -69,6 +69,7 @@ class RowStream:
     world_size: int
     seed: int | None
     prefetch: int
+    compare: bool = True  # each record batch with what was written, when it is read for the first time
     steps: RowSteps | None = None  # what is applied anew in each epoch
     steps_seed: int = 0
 
@@ -206,7 +207,7 @@ class _Blocks:
     def _opened(self, number: int) -> RowFile:
         found = self._open.get(number)
         if found is None:
-            found = open_rows(self._stream.objects, self._stream.files[number])
+            found = open_rows(self._stream.objects, self._stream.files[number], compare=self._stream.compare)
             self._open[number] = found
         return found
 

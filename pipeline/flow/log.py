@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from pairloom.operators.errors import CorruptionError, PairloomError, PreemptedError, RecipeError
 from pairloom.pipeline.flow.events import Event, RoundDone, StepFinished, StepStarted, UnitDone
@@ -25,6 +25,7 @@ from pairloom.pipeline.phases import Usage
 from pairloom.pipeline.store.manifest import Manifest
 from pairloom.pipeline.store.objects import Objects
 from pairloom.pipeline.store.receipts import Ledger
+from pairloom.pipeline.store.sealed import fault, seal, unseal
 
 __all__ = ["BEAT_SECONDS", "RunLog", "RunRecord", "StepRecord", "list_runs", "read_run"]
 
@@ -196,7 +197,7 @@ class RunLog:
     def _write(self) -> None:
         with self._lock:
             self.record.written = self._clock()
-            data = self.record.model_dump_json().encode()
+            data = seal(self.record.model_dump_json())
             try:
                 self._objects.put(_path(self.record.run), data)
             except (OSError, PairloomError):
@@ -214,12 +215,12 @@ def list_runs(objects: Objects) -> list[str]:
 def read_run(objects: Objects, run: str) -> RunRecord:
     """The log of a run; raises RecipeError where there is none, CorruptionError where it is damaged."""
     try:
-        return RunRecord.model_validate_json(objects.read(_path(run)))
+        return RunRecord.model_validate_json(unseal(objects.read(_path(run)))[0])
     except FileNotFoundError:
         raise RecipeError(f"no run {run} has logged below {objects.root}") from None
-    except ValidationError as error:
+    except ValueError as error:
         raise CorruptionError(
-            f"{objects.uri(_path(run))} is no log of a run, or of another version: {error}"
+            f"{objects.uri(_path(run))} is no log of a run, or of another version: {fault(error)}"
         ) from error
 
 

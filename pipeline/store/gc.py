@@ -9,16 +9,18 @@ next run quick. Manifests are never removed; `manifests/kept` says which generat
 of runs the newest stay.
 """
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
-from pairloom.operators.errors import RecipeError, StorageError
+from pairloom.operators.errors import CorruptionError, RecipeError, StorageError
 from pairloom.pipeline.store.manifest import Manifest, StageRecord, latest_manifest, read_manifest
 from pairloom.pipeline.store.objects import Objects
 from pairloom.pipeline.store.receipts import find_receipt, receipt_path
+from pairloom.pipeline.store.sealed import seal, unseal
 
 __all__ = ["Collection", "Listed", "check_present", "collect", "first_kept", "garbage", "references"]
 
@@ -81,11 +83,14 @@ def references(objects: Objects, manifests: Iterable[Manifest]) -> frozenset[str
 
 
 def first_kept(objects: Objects) -> int:
-    """The first generation that garbage collection has left whole."""
+    """The first generation that garbage collection has left whole; raises CorruptionError where that cannot be read."""
     try:
-        return int(objects.read(KEPT))
-    except (FileNotFoundError, ValueError):
+        body, sealed = unseal(objects.read(KEPT))
+        return int(json.loads(body)["first"]) if sealed else int(body)
+    except FileNotFoundError:
         return 1
+    except (ValueError, TypeError, KeyError) as error:
+        raise CorruptionError(f"{objects.uri(KEPT)} is damaged: {error}") from error
 
 
 def collect(
@@ -116,7 +121,7 @@ def collect(
     found = sorted(garbage(listed, alive, now, grace), key=_removal)
     if delete:
         if floor > first_kept(objects):
-            objects.put(KEPT, str(floor).encode())
+            objects.put(KEPT, seal(json.dumps({"first": floor})))
         for path in found:
             objects.delete(path)
     return Collection(

@@ -8,11 +8,10 @@ A manifest holds the recipe, and per stage the files with their checksums, the l
 Its last field is the SHA-256 of the rest.
 """
 
-import hashlib
 import json
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from pairloom.operators.errors import ConflictError, CorruptionError, RecipeError
 from pairloom.operators.shown import Shown
@@ -21,6 +20,7 @@ from pairloom.pipeline.store.coverage import Coverage
 from pairloom.pipeline.store.files import StoredFile
 from pairloom.pipeline.store.objects import Objects
 from pairloom.pipeline.store.receipts import Ledger
+from pairloom.pipeline.store.sealed import fault, seal, unseal
 
 __all__ = [
     "Manifest",
@@ -145,10 +145,8 @@ def manifest_path(generation: int) -> str:
 
 def commit(objects: Objects, manifest: Manifest) -> None:
     """Make a generation visible; raises ConflictError when another run has committed its number."""
-    body = manifest.model_dump_json()
-    digest = hashlib.sha256(body.encode()).hexdigest()
-    data = body.removesuffix("}") + f',"sha256":"{digest}"}}\n'
-    if not objects.put_if_absent(manifest_path(manifest.generation), data.encode()):
+    data = seal(manifest.model_dump_json())
+    if not objects.put_if_absent(manifest_path(manifest.generation), data):
         raise ConflictError(
             f"another run has committed generation {manifest.generation} of {objects.root}; its result stands. "
             "Run again to build on it: what this run has finished is kept and will not be done twice"
@@ -160,21 +158,22 @@ def read_manifest(objects: Objects, generation: int) -> Manifest | None:
     """A generation's manifest, or None; raises CorruptionError when it is damaged."""
     path = manifest_path(generation)
     try:
-        text = objects.read(path).decode()
+        body, sealed = unseal(objects.read(path))
+        if not sealed:
+            raise ValueError("it has no SHA-256 at its end")
     except FileNotFoundError:
         return None
-    except UnicodeDecodeError as error:
-        raise CorruptionError(f"{objects.uri(path)} is damaged: {error}") from error
-    body, mark, tail = text.rpartition(',"sha256":"')
-    body += "}"
-    if not mark or tail != hashlib.sha256(body.encode()).hexdigest() + '"}\n':
-        raise CorruptionError(f"{objects.uri(path)} is damaged: its bytes do not match its SHA-256")
+    except ValueError as error:
+        raise CorruptionError(f"{objects.uri(path)} is damaged: {fault(error)}") from error
     try:
-        return Manifest.model_validate(json.loads(body))
-    except ValidationError as error:
+        manifest = Manifest.model_validate(json.loads(body))
+    except ValueError as error:
         raise CorruptionError(
-            f"{objects.uri(path)} is of a format that this version cannot read: {error}"
+            f"{objects.uri(path)} is of a format that this version cannot read: {fault(error)}"
         ) from error
+    if manifest.generation != generation:
+        raise CorruptionError(f"{objects.uri(path)} is the manifest of generation {manifest.generation}")
+    return manifest
 
 
 def latest_manifest(objects: Objects) -> Manifest | None:

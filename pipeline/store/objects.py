@@ -4,6 +4,7 @@ A store must be able to create an object only if it is absent, atomically and du
 on that one operation. A store that cannot do it is refused (`location.open_objects`).
 """
 
+import errno
 import os
 import uuid
 from collections.abc import Iterator
@@ -14,7 +15,8 @@ from typing import BinaryIO, Protocol
 
 import pyarrow as pa
 
-from pairloom.operators.errors import CorruptionError, RecipeError
+from pairloom.operators.errors import CorruptionError, RecipeError, StorageError
+from pairloom.operators.room import needing_room
 
 __all__ = ["LocalObjects", "Objects", "check_path"]
 
@@ -96,7 +98,9 @@ class LocalObjects:
 
     def read(self, path: str) -> bytes:
         """The whole object."""
-        return self._place(path).read_bytes()
+        place = self._place(path)
+        with _reading(place):
+            return place.read_bytes()
 
     def exists(self, path: str) -> bool:
         """Whether there is such an object."""
@@ -105,9 +109,12 @@ class LocalObjects:
     def open(self, path: str) -> pa.NativeFile:
         """The object, mapped into memory."""
         place = self._place(path)
-        if place.stat().st_size == 0:
-            raise CorruptionError(f"{place} is empty")
-        return pa.memory_map(str(place), "r")
+        with _reading(place):
+            if place.stat().st_size == 0:
+                raise CorruptionError(f"{place} is empty")
+            if place.is_dir():
+                raise IsADirectoryError(errno.EISDIR, "is a folder", str(place))
+            return pa.memory_map(str(place), "r")
 
     @contextmanager
     def create(self, path: str) -> Iterator[BinaryIO]:
@@ -115,7 +122,7 @@ class LocalObjects:
         place = self._place(path)
         self._make_folder(place.parent)
         try:
-            with place.open("xb") as file:
+            with needing_room(place.parent), place.open("xb") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
@@ -127,7 +134,7 @@ class LocalObjects:
     def put(self, path: str, data: bytes) -> None:
         """Write or replace an object."""
         place = self._place(path)
-        with self._temporary(place, data) as temporary:
+        with needing_room(place.parent), self._temporary(place, data) as temporary:
             temporary.replace(place)
         _sync_folder(place.parent)
 
@@ -136,7 +143,7 @@ class LocalObjects:
         place = self._place(path)
         if place.exists():
             return False
-        with self._temporary(place, data) as temporary:
+        with needing_room(place.parent), self._temporary(place, data) as temporary:
             try:
                 place.hardlink_to(temporary)
             except FileExistsError:
@@ -166,7 +173,8 @@ class LocalObjects:
 
     def _make_folder(self, folder: Path) -> None:
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            with needing_room(folder):
+                folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise RecipeError(f"cannot write below the root {self.folder}: {error}") from error
 
@@ -183,6 +191,19 @@ class LocalObjects:
         finally:
             with suppress(FileNotFoundError):
                 temporary.unlink()
+
+
+@contextmanager
+def _reading(place: Path) -> Iterator[None]:
+    """Name what cannot be read, and why; an object that is not there, or cannot be, is FileNotFoundError."""
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        raise
+    except OSError as error:
+        if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
+            raise FileNotFoundError(error.errno, error.strerror, str(place)) from error
+        raise StorageError(f"{place} cannot be read: {error.strerror or error}") from error
 
 
 def _sync_folder(folder: Path) -> None:

@@ -7,12 +7,15 @@
 
 A unit's id is a hash of everything that changes its bytes, so a receipt never goes stale: other inputs, another
 configuration or another format have another id.
+
+A receipt is sealed: its last field is the SHA-256 of the rest. Those of earlier versions have no seal and are read as they are;
+what they name is compared with what they say.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from pairloom.operators.errors import CorruptionError
 from pairloom.pipeline.identity import FORMAT_VERSION
@@ -20,6 +23,7 @@ from pairloom.pipeline.phases import elapsed
 from pairloom.pipeline.store.coverage import Coverage
 from pairloom.pipeline.store.files import StoredFile
 from pairloom.pipeline.store.objects import Objects
+from pairloom.pipeline.store.sealed import fault, seal, unseal
 
 __all__ = [
     "Ledger",
@@ -159,9 +163,9 @@ def find_receipt(objects: Objects, stage: str, unit: str) -> Receipt | None:
     except FileNotFoundError:
         return None
     try:
-        receipt = Receipt.model_validate_json(data)
-    except ValidationError as error:
-        raise CorruptionError(f"{objects.uri(path)} is no receipt: {error}") from error
+        receipt = Receipt.model_validate_json(unseal(data)[0])
+    except ValueError as error:
+        raise CorruptionError(f"{objects.uri(path)} is no receipt, or damaged: {fault(error)}") from error
     if (receipt.stage, receipt.unit) != (stage, unit):
         raise CorruptionError(
             f"{objects.uri(path)} is the receipt of another unit: {receipt.stage} {receipt.unit}"
@@ -218,7 +222,7 @@ def claim(objects: Objects, receipt: Receipt) -> Receipt:
     """Publish a receipt; where another attempt was first, discard this one's files and return the winner's."""
     receipt.ledger.check(f"{receipt.stage} {receipt.unit}")
     receipt = receipt.model_copy(update={"seconds": round(elapsed(), 3)})
-    data = receipt.model_dump_json().encode()
+    data = seal(receipt.model_dump_json())
     if objects.put_if_absent(receipt_path(receipt.stage, receipt.unit), data):
         return receipt
     winner = find_receipt(objects, receipt.stage, receipt.unit)

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from pairloom.operators.errors import DataError, RecipeError
 from pairloom.operators.models.bpe.model import ByteLevelBPE
+from pairloom.operators.room import needing_room
 from pairloom.operators.text.pretokenize import Pretokenizer
 from pairloom.operators.text.spelling import check_special_token
 from pairloom.operators.vocabulary import Vocabulary
@@ -40,7 +41,8 @@ def load_tiktoken(
 
 def save_tiktoken(vocabulary: Vocabulary, path: str | Path) -> None:
     """Write the tokens as a `.tiktoken` file; raises RecipeError where tiktoken would give other ids."""
-    Path(path).write_bytes(write_tiktoken(vocabulary))
+    with needing_room(Path(path).parent):
+        Path(path).write_bytes(write_tiktoken(vocabulary))
 
 
 def read_tiktoken(data: bytes, special_tokens: Mapping[str, int]) -> dict[str, Any]:
