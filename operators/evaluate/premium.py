@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators.evaluate.statistics import nested_models
+from pairloom.operators.vocabulary.tokens import TokenTable
 
 __all__ = [
     "ParallelText",
@@ -18,13 +19,14 @@ __all__ = [
     "explained",
     "fit_sizes",
     "linear_r_squared",
+    "mean_token_length",
     "premium_rows",
     "target_tokens",
     "token_overlap",
 ]
 
-PREDICTORS = ("byte_premium", "bytes_per_token", "characters_per_token", "whitespace")
-"""Properties of a language's text that may explain its tokens."""
+PREDICTORS = ("similarity", "mean_token_length", "whitespace")
+"""Properties of a language's text that may explain its tokens; none of them is made from the tokens that they explain."""
 STEP = 128  # sizes of vocabularies are multiples of it
 # Exponents that are tried; measured curves lie between -0.1 and -1.
 _EXPONENTS = np.linspace(-3.0, -0.01, 600)
@@ -162,14 +164,29 @@ def token_overlap(train: npt.NDArray[np.int64], test: npt.NDArray[np.int64]) -> 
     return float(((train > 0) & (test > 0)).mean()) if len(train) else 0.0
 
 
+def mean_token_length(tokens: Sequence[bytes], used: npt.NDArray[np.bool_]) -> float:
+    """Characters of the tokens that a text uses (bool[V]), each counted once; a part of a character counts for none.
+
+    >>> mean_token_length([b"a", b"bcd", "\u00e9f".encode()], np.array([True, False, True]))
+    1.5
+    """
+    table = TokenTable.of(tokens)
+    starts = np.concatenate([[0], np.cumsum((table.data & 0xC0) != 0x80)])
+    lengths = starts[table.offsets[1:]] - starts[table.offsets[:-1]]
+    return float(lengths[used].mean()) if used.any() else 0.0
+
+
 def explained(rows: Sequence[Mapping[str, float | str]]) -> list[dict[str, float | str]]:
     """How much of the languages' tokens each of their properties explains: rows of predictor, `r_squared`, `f` and `p`.
 
-    `rows` are those of `premium_rows`. f and p are those of adding the predictor to a constant, of `combined` those of adding
-    all. Predictors that do not vary are left out, and everything where there are too few languages to tell.
+    `rows` are those of `premium_rows`, with `similarity` (`token_overlap` of the language's text in the corpus and of its
+    parallel documents) and `mean_token_length` besides where they are known. f and p are those of adding the predictor to a
+    constant, of `combined` those of adding all. Predictors that do not vary are left out, and everything where there are too
+    few languages to tell.
     """
     tokens = [float(row["tokens"]) for row in rows]
-    columns = {name: [float(row[name]) for row in rows] for name in PREDICTORS}
+    known = [name for name in PREDICTORS if all(name in row for row in rows)]
+    columns = {name: [float(row[name]) for row in rows] for name in known}
     columns = {name: values for name, values in columns.items() if len(set(values)) > 1}
     models = {name: [values] for name, values in columns.items()}
     if len(columns) > 1:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -61,15 +62,20 @@ class ParallelTask:
     def run(self, shared: Tokenizer) -> Found:
         """Read, encode, measure."""
         made = [ROWS.empty_table()]
+        used: dict[str, npt.NDArray[np.bool_]] = {}
         for names, keys, texts in _aligned(self.input, self.language, self.key, self.max_record_bytes):
             taken = pa.array(
                 document_keys(keys, self.seed) >> np.uint64(32) < np.uint64(int(self.share * 2.0**32))
             )
             chosen = texts.filter(taken)
-            columns = [names.filter(taken), keys.filter(taken), *_measured(shared, chosen)]
-            made.append(pa.table(columns, schema=ROWS))
+            languages, encoded = names.filter(taken), shared.encode(chosen)
+            made.append(pa.table([languages, keys.filter(taken), *_measured(chosen, encoded)], schema=ROWS))
+            for name in pc.unique(languages).to_pylist():
+                ids = encoded.filter(pc.equal(languages, name)).flatten().to_numpy()
+                used.setdefault(name, np.zeros(len(shared.vocabulary), np.bool_))[ids] = True
         rows = pa.concat_tables(made).combine_chunks()
-        return Found(value=rows, documents=len(rows))
+        packed = {name: np.packbits(bits) for name, bits in used.items()}
+        return Found(value=(rows, packed), documents=len(rows))
 
 
 def read_parallel(
@@ -79,13 +85,14 @@ def read_parallel(
     executor: Executor,
     *,
     max_record_bytes: int = 1 << 30,
-) -> dict[str, ParallelText]:
+) -> tuple[dict[str, ParallelText], dict[str, npt.NDArray[np.bool_]]]:
     """Sums over the documents that every language has: those whose field `options.parallel` has the same value.
 
     For a sample, documents are taken by a seeded hash of the key, so that all the translations of one are taken or none; a
     language that has less than nine tenths of the documents of the language with most is left out. Of several documents
-    with one key and language, the first of the corpus counts. What is held is a row of numbers for each document. Raises
-    RecipeError where no two languages share documents.
+    with one key and language, the first of the corpus counts. What is held is a row of numbers for each document. Besides,
+    by language, bool[V]: which tokens its documents that have a key use. Raises RecipeError where no two languages share
+    documents.
     """
     assert options.by is not None
     assert options.parallel is not None
@@ -113,14 +120,19 @@ def read_parallel(
             shared=tokenizer_of(vocabulary).prepared(),
         )
     )
-    table = pa.concat_tables([ROWS.empty_table(), *(made[i] for i in range(len(tasks)))])
+    table = pa.concat_tables([ROWS.empty_table(), *(made[i][0] for i in range(len(tasks)))])
+    used: dict[str, npt.NDArray[np.uint8]] = {}
+    for _, packed in made.values():
+        for name, bits in packed.items():
+            used[name] = used[name] | bits if name in used else bits
     firsts = table.group_by(["language", "key"], use_threads=False).aggregate(
         [(name, "first") for name in ROWS.names[2:]]
     )
     firsts = firsts.rename_columns([name.removesuffix("_first") for name in firsts.column_names]).select(
         ROWS.names
     )
-    return _shared(firsts, options.parallel)
+    texts = _shared(firsts, options.parallel)
+    return texts, {name: np.unpackbits(used[name], count=len(vocabulary)).astype(np.bool_) for name in texts}
 
 
 def _shared(rows: pa.Table, key: str) -> dict[str, ParallelText]:
@@ -165,9 +177,9 @@ def _aligned(
         yield names.filter(both), keys.filter(both), batch.content.filter(both)
 
 
-def _measured(tokenizer: Tokenizer, texts: pa.LargeStringArray) -> list[pa.Int64Array]:
+def _measured(texts: pa.LargeStringArray, encoded: pa.ListArray) -> list[pa.Int64Array]:
     """Tokens, bytes, characters and white space of each document."""
-    tokens = pc.list_value_length(tokenizer.encode(texts))
+    tokens = pc.list_value_length(encoded)
     spaces = pc.count_substring_regex(texts, r"\s")
     measured = (tokens, pc.binary_length(texts), pc.utf8_length(texts), spaces)
     return [column.cast(pa.int64()) for column in measured]

@@ -12,9 +12,11 @@ import platform
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from pairloom.operators import Vocabulary
 from pairloom.operators.errors import PairloomError, RecipeError
-from pairloom.operators.evaluate.premium import explained, premium_rows
+from pairloom.operators.evaluate.premium import explained, mean_token_length, premium_rows, token_overlap
 from pairloom.operators.evaluate.word_tally import WordTally
 from pairloom.pipeline.audit.expected import shards
 from pairloom.pipeline.dataset.dataset import Dataset
@@ -90,7 +92,7 @@ def measure_root(name: str, dataset: Dataset, options: Options) -> Measured:
     if counted is not None:
         out |= about_mixture(vocabulary, counted, recipe.count_weights(), notes)
     if text is not None:
-        out |= _premiums(units, vocabulary, options, executor, recipe.max_record_bytes)
+        out |= _premiums(units, vocabulary, options, executor, recipe.max_record_bytes, text)
     out |= _of_kept_text(tokenizers, text, out.get("premiums"), options)
     if "tokenize" in dataset.manifest.stages:
         out |= document_facts(dataset, vocabulary, options, executor)
@@ -162,15 +164,21 @@ def _units(recipe: Recipe) -> Iterator[Unit]:
 
 
 def _premiums(
-    units: list[Unit], vocabulary: Vocabulary, options: Options, executor: Executor, max_record_bytes: int
+    units: list[Unit],
+    vocabulary: Vocabulary,
+    options: Options,
+    executor: Executor,
+    max_record_bytes: int,
+    corpus: TextSums | None = None,
 ) -> dict[str, Any]:
+    """Premiums of the languages; `corpus` is what the vocabulary was learned from, by language, where that is known."""
     if options.parallel is None:
         return {}
     if options.by is None:
         raise RecipeError(
             "token premiums need to know the language: name its field with --by, besides --parallel"
         )
-    texts = read_parallel(units, vocabulary, options, executor, max_record_bytes=max_record_bytes)
+    texts, used = read_parallel(units, vocabulary, options, executor, max_record_bytes=max_record_bytes)
     if options.reference not in texts:
         raise RecipeError(
             f"premiums cannot be relative to {options.reference!r}: documents that all share are in {', '.join(texts)}; "
@@ -178,6 +186,13 @@ def _premiums(
         )
     documents = next(iter(texts.values())).documents
     rows = premium_rows(texts, options.reference)
+    for row in rows:
+        name = str(row["language"])
+        row["mean_token_length"] = mean_token_length(vocabulary.tokens, used[name])
+        if corpus is not None and name in corpus.groups:
+            row["similarity"] = token_overlap(
+                corpus.groups[name].used_tokens(len(vocabulary)).astype(np.int64), used[name].astype(np.int64)
+            )
     about = {"reference": options.reference, "documents": documents, "rows": rows}
     return {"premiums": about | {"explained": explained(rows)}}
 

@@ -50,7 +50,8 @@ Cut: TypeAlias = tuple[Pretokenizer, str]
 class Group:
     """The documents of one group: how many, their bytes and characters, sums for each tokenizer, and some of the text.
 
-    `sums` are those of `WordTally`; what they say of distinct words is no sum and means nothing here. `hashes` (uint64,
+    `sums` are those of `WordTally`; what they say of distinct words is no sum and means nothing here. `used` are the tokens of
+    the first tokenizer that occur, a bit each (`used_tokens`); empty where no word was looked at. `hashes` (uint64,
     ascending) and `texts` are the documents with the least hashes, until they hold a megabyte; longer ones only begin.
     """
 
@@ -58,6 +59,7 @@ class Group:
     bytes: int = 0
     characters: int = 0
     sums: dict[str, npt.NDArray[np.int64]] = field(default_factory=dict)
+    used: npt.NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, np.uint8))
     hashes: npt.NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64))
     texts: pa.LargeStringArray = field(default_factory=lambda: pa.array([], pa.large_string()))
 
@@ -68,7 +70,14 @@ class Group:
         self.characters += other.characters
         for name, sums in other.sums.items():
             self.sums[name] = self.sums[name] + sums if name in self.sums else sums
+        if len(other.used):
+            self.used = self.used | other.used if len(self.used) else other.used
         self.keep(other.hashes, other.texts)
+
+    def used_tokens(self, size: int) -> npt.NDArray[np.bool_]:
+        """bool[V]: which tokens of the first tokenizer occur in the group."""
+        bits = self.used if len(self.used) else np.zeros(-(-size // 8), np.uint8)
+        return np.unpackbits(bits, count=size).astype(np.bool_)
 
     def keep(self, hashes: npt.NDArray[np.uint64], texts: pa.LargeStringArray) -> None:
         """Keep those of the least hashes, of these and of what is kept."""
@@ -254,6 +263,8 @@ class _Sums:
                 group.sums[key] = group.sums[key] + tally.sums if key in group.sums else tally.sums
                 if key == next(iter(self._tokenizers)):
                     self.found.tally = self.found.tally + tally
+                    used = np.packbits(tally.token_counts > 0)
+                    group.used = group.used | used if len(group.used) else used
 
 
 def read_text(

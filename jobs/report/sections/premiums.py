@@ -16,6 +16,8 @@ COLUMNS: dict[str, Column] = {
     "tokens": ("tokens", compact),
     "characters_per_token": "characters per token",
     "whitespace": ("white space", share),
+    "mean_token_length": "characters of a token in use",
+    "similarity": ("share of the vocabulary in use here and in the corpus", share),
 }
 EXPLAINED: dict[str, Column] = {
     "predictor": "property",

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pairloom.operators import Pretokenizer, Vocabulary, count_words, learn_bpe
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.evaluate.premium import (
+    PREDICTORS,
     ParallelText,
     fit_sizes,
     linear_r_squared,
@@ -20,7 +21,9 @@ from pairloom.operators.evaluate.premium import (
     target_tokens,
 )
 from pairloom.operators.models.bpe import ByteLevelBPE
-from pairloom.pipeline.report import Options, report_on_vocabulary
+from pairloom.pipeline import open_dataset, run
+from pairloom.pipeline.recipe import Recipe
+from pairloom.pipeline.report import Options, report_on_root, report_on_vocabulary
 
 CUT = Pretokenizer(scheme="whitespace")
 CONCEPTS = 60
@@ -77,6 +80,39 @@ def test_premiums_are_the_factors_that_were_built_in(corpus: tuple[Path, Vocabul
     assert rows["wide"]["corrected"] == pytest.approx(4 / 10)
     assert rows["one"]["whitespace"] == pytest.approx(1 / 4)
     assert rows["one"]["tokens"] == sum(CONCEPTS + page for page in range(40))
+
+
+def test_what_may_explain_premiums_is_measured_on_the_tokens_in_use(
+    corpus: tuple[Path, Vocabulary], tmp_path: Path
+) -> None:
+    """Mean token length over the tokens that a language uses, and how many the corpus uses too (C03)."""
+    path, _ = corpus
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    other = tmp_path / "more.jsonl"
+    other.write_text(json.dumps({"id": "more", "lang": "one", "text": render("wide", [1, 2, 3])}) + "\n")
+    recipe = Recipe.model_validate(
+        {
+            "root": str(tmp_path / "out"),
+            "corpus": [{"name": "all", "paths": [str(path), str(other)], "id": "id"}],
+            "vocabulary": {"size": 700, "pretokenizer": {"scheme": "whitespace"}},
+            "max_rejected": 0.1,
+            "execution": {"engine": "local"},
+        }
+    )
+    run(recipe)
+    root = open_dataset(str(tmp_path / "out"))
+    vocabulary = root.vocabulary()
+    options = Options(against={}, by="lang", parallel="id", reference="one")
+    found = report_on_root(root, options)["premiums"]
+    assert {row["predictor"] for row in found["explained"]} <= {*PREDICTORS, "combined"}
+    for row in found["rows"]:
+        own = [one["text"] for one in rows if one["lang"] == row["language"] and "text" in one]
+        ids = {token for text in own for token in vocabulary.encode_one(text).tolist()}
+        starts = [sum(byte & 0xC0 != 0x80 for byte in vocabulary.tokens[i]) for i in ids]
+        assert row["mean_token_length"] == pytest.approx(sum(starts) / len(starts))
+        assert row["similarity"] == pytest.approx(len(ids) / len(vocabulary)), (
+            "the corpus uses all that its pages use"
+        )
 
 
 def test_bytes_alone_cost_their_byte_premium(corpus: tuple[Path, Vocabulary]) -> None:

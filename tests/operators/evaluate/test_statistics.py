@@ -113,10 +113,14 @@ def test_what_explains_the_tokens_of_languages_is_told_from_what_does_not() -> N
             characters=1000,
             whitespace=spaces,
         )
-    rows = {row["predictor"]: row for row in explained(premium_rows(texts, "l0"))}
+    made = premium_rows(texts, "l0")
+    for row in made:
+        row["similarity"] = float(rng.random())
+    rows = {row["predictor"]: row for row in explained(made)}
+    assert set(rows) == {"similarity", "whitespace", "combined"}, "nothing that the tokens follow from"
     assert float(rows["whitespace"]["r_squared"]) > 0.95
     assert float(rows["whitespace"]["p"]) < 1e-12
-    assert float(rows["byte_premium"]["r_squared"]) < 0.25
+    assert float(rows["similarity"]["r_squared"]) < 0.25
     assert float(rows["combined"]["r_squared"]) >= float(rows["whitespace"]["r_squared"])
     few = {name: texts[name] for name in ("l0", "l1")}
     assert explained(premium_rows(few, "l0")) == []
