@@ -1,14 +1,15 @@
 """The Python of the documents is Python, and does what it says it does.
 
 The blocks of a document run one after the other, as somebody would type them, in a folder that holds what the words
-around them stand for (`given`). A block that cannot is marked above by `<!-- not run: why -->`, and is compiled.
+around them stand for (`given`). A block that cannot is marked above by `<!-- not run: why -->`, and is compiled; those that
+need PyTorch are run by `tests/consumers/test_readme.py`.
 """
 
 import ast
 import importlib
 import re
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -17,6 +18,7 @@ from pairloom.operators import Pretokenizer, count_words, learn_bpe
 from pairloom.operators.registry import Registry
 from pairloom.pipeline import open_dataset, run
 from pairloom.pipeline.export.tiktoken import export_tiktoken
+from tests.support.blocks import blocks
 from tests.support.corpora import documents, recipe_for, write_jsonl
 
 ROOT = Path(__file__).parents[1]
@@ -25,23 +27,6 @@ DOCUMENTS = [
     "infra/README.md",
     *(str(path.relative_to(ROOT)) for path in ROOT.glob("docs/**/*.md")),
 ]
-BLOCK = re.compile(
-    r"^(?:<!-- not run: (?P<why>[^\n]+?) -->\n+)?^```python\n(?P<code>.*?)^```", re.DOTALL | re.MULTILINE
-)
-
-
-class Block(NamedTuple):
-    line: int
-    code: str
-    why: str | None
-
-
-def blocks(name: str) -> list[Block]:
-    text = (ROOT / name).read_text(encoding="utf-8")
-    return [
-        Block(text.count("\n", 0, match.start("code")), match["code"], match["why"])
-        for match in BLOCK.finditer(text)
-    ]
 
 
 def given(folder: Path) -> dict[str, Any]:
