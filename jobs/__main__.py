@@ -1,5 +1,5 @@
 """`python -m pairloom.jobs` is the command `pairloom`."""
 
-from pairloom.jobs.cli import main
+from pairloom.jobs.entry import main
 
 main()

@@ -1,19 +1,16 @@
 """The command line: `pairloom run RECIPE` and what goes with it.
 
-Exit codes: 0 done, 1 the run failed, 2 the recipe or a path is wrong, 130 Ctrl-C, 143 SIGTERM. Results go to standard
-output, progress and errors to standard error.
+Results go to standard output, progress and errors to standard error, as JSON lines with `--json` or `PAIRLOOM_LOG=json`.
+`boundary.py` has the exit codes, `entry.py` the process.
 """
 
-import json
-import os
-import signal
 import sys
-import time
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
+from pairloom.jobs.boundary import ending
 from pairloom.jobs.commands.care import gc_command, verify_command, warmup_command
 from pairloom.jobs.commands.export import export_command
 from pairloom.jobs.commands.generations import generations_command, retokenize_command, rollback_command
@@ -22,9 +19,8 @@ from pairloom.jobs.commands.look import files_command, inspect_command, rejected
 from pairloom.jobs.commands.report import report_command
 from pairloom.jobs.commands.run import plan_command, stage_commands
 from pairloom.jobs.commands.steps import steps_command
-from pairloom.operators.errors import PairloomError, PreemptedError, RecipeError
 
-__all__ = ["app", "main"]
+__all__ = ["app", "main", "run"]
 
 app = typer.Typer(
     help="Raw text in, an exact vocabulary and a packed Arrow dataset out.",
@@ -68,29 +64,18 @@ def pairloom_command(
     version: Annotated[
         bool, typer.Option("--version", help="print the version", is_eager=True, callback=_say_version)
     ] = False,
+    traceback: Annotated[  # taken from anywhere on the command line, before it is read
+        bool, typer.Option("--traceback", help="print the frames of an error too")
+    ] = False,
 ) -> None:
     """Raw text in, an exact vocabulary and a packed Arrow dataset out."""
 
 
-def main() -> None:
-    """Run the command line; turns the errors that people can act on into one message and an exit code."""
-    try:
-        app()
-    except RecipeError as error:
-        _fail(str(error), 2)
-    except PreemptedError as error:
-        _fail(str(error), 128 + signal.SIGTERM)
-    except PairloomError as error:
-        _fail(str(error), 1)
-    except KeyboardInterrupt:
-        _fail("interrupted; what is finished is kept, and the same command goes on from there", 130)
+def run() -> object:
+    """Run the command that the command line names; raises whatever it raises."""
+    return app(args=[word for word in sys.argv[1:] if word != "--traceback"])
 
 
-def _fail(message: str, code: int) -> None:
-    if os.environ.get("PAIRLOOM_LOG") == "json":
-        sys.stderr.write(
-            json.dumps({"time": round(time.time(), 3), "event": "error", "message": message}) + "\n"
-        )
-    else:
-        sys.stderr.write(f"pairloom: error: {message}\n")
-    raise SystemExit(code)
+def main() -> NoReturn:
+    """Run the command line in this process; ends with SystemExit, whose code `boundary.py` explains."""
+    raise SystemExit(ending(run, sys.argv[1:]))

@@ -12,6 +12,7 @@ from pairloom.pipeline import Dataset, open_dataset
 from pairloom.pipeline.audit.roundtrip import round_trip
 from pairloom.pipeline.audit.verify import Proof
 from pairloom.pipeline.audit.verify import verify as verify_stored
+from pairloom.pipeline.expected import told
 from pairloom.pipeline.export import export as export_dataset
 from pairloom.pipeline.export import export_tiktoken, sample_texts
 from pairloom.pipeline.flow.events import Event
@@ -35,6 +36,7 @@ class Exported(Shown):
         return f"Exported {self.format} in {self.out}", shown
 
 
+@told
 def open(  # noqa: A001  (a root is opened)
     root: str, generation: int | None = None, *, compare: bool = True
 ) -> Dataset:
@@ -46,6 +48,7 @@ def open(  # noqa: A001  (a root is opened)
     return open_dataset(root, generation, compare=compare)
 
 
+@told
 def verify(
     root: str | Dataset,
     *,
@@ -70,6 +73,7 @@ def verify(
     return proof
 
 
+@told
 def export(
     source: str | Dataset | Vocabulary,
     out: str,

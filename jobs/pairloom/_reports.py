@@ -11,6 +11,7 @@ from pairloom.operators.errors import RecipeError
 from pairloom.operators.room import needing_room
 from pairloom.operators.shown import Shown
 from pairloom.pipeline.execution.base import Executor
+from pairloom.pipeline.expected import told
 from pairloom.pipeline.flow.events import Event
 from pairloom.pipeline.report import SEQ_LENS, Lexicon, Options
 
@@ -79,6 +80,7 @@ class Report(Shown):
         }
 
 
+@told
 def report(
     what: str,
     compare: str | None = None,

@@ -6,12 +6,14 @@ from pairloom.jobs.recipes import RecipeLike, recipe_of
 from pairloom.pipeline import Dataset, Plan, make_plan
 from pairloom.pipeline import run as run_recipe
 from pairloom.pipeline.execution.base import Executor
+from pairloom.pipeline.expected import told
 from pairloom.pipeline.flow.events import Event
 from pairloom.pipeline.store.location import open_objects
 
 __all__ = ["plan", "run"]
 
 
+@told
 def run(
     recipe: RecipeLike,
     *,
@@ -52,6 +54,7 @@ def run(
     return Dataset(objects=open_objects(asked.root), manifest=manifest)
 
 
+@told
 def plan(
     recipe: RecipeLike,
     *,

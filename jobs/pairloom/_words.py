@@ -13,6 +13,7 @@ from pairloom.operators import Pretokenizer, Vocabulary, WordCounter, WordCounts
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.text.normalize import normalize
 from pairloom.pipeline import Dataset
+from pairloom.pipeline.expected import told
 from pairloom.pipeline.stages.count.files import read_words
 
 __all__ = ["Texts", "count", "learn"]
@@ -26,6 +27,7 @@ T = TypeVar("T")
 BATCH_DOCUMENTS = 1 << 14
 
 
+@told
 def count(
     texts: Texts,
     *,
@@ -57,6 +59,7 @@ def count(
     return counter.finish()
 
 
+@told
 def learn(
     texts: Texts | WordCounts,
     size: int,

@@ -19,6 +19,7 @@ from typing import Literal, TypeVar
 
 from pairloom.operators.errors import PairloomError, PreemptedError, StorageError
 from pairloom.pipeline.execution.base import Task, WorkerSpec
+from pairloom.pipeline.expected import expected
 
 __all__ = ["RETRIES", "Failure", "Retries", "Tries", "asked_to_stop", "until_it_succeeds"]
 
@@ -122,6 +123,8 @@ class Tries:
         Raises the error that ends the run, its message led by the unit, where `cause` is not tried again or the budget is
         spent.
         """
+        if lost is None:
+            cause = expected(cause) or cause
         failure: Failure | None = "storage" if isinstance(cause, StorageError) else lost
         if failure is None:
             raise self.located(cause) if isinstance(cause, PairloomError) else self._bug(cause)
@@ -163,17 +166,18 @@ def until_it_succeeds(tries: Tries, stop: Callable[[], bool], work: Callable[[],
     while True:
         try:
             return work()
-        except PairloomError as error:
+        except Exception as error:
+            known = expected(error)
+            if known is None:
+                error.add_note(f"in {tries.where}")
+                raise
             try:
-                wait = tries.failed(error)
+                wait = tries.failed(known)
             except PairloomError as last:
                 raise last from error
             if stop():
                 raise asked_to_stop() from error
             time.sleep(wait)
-        except Exception as error:
-            error.add_note(f"in {tries.where}")
-            raise
 
 
 def asked_to_stop() -> PreemptedError:

@@ -17,6 +17,7 @@ from pairloom.pipeline.recipe import CorpusSource, Cut, Recipe, VocabularyChoice
 from pairloom.pipeline.recipe.special import missing_special_tokens
 from pairloom.pipeline.stages import stages
 from pairloom.pipeline.store.manifest import Manifest
+from pairloom.pipeline.store.remote.faults import scrub
 
 if TYPE_CHECKING:
     from pairloom.operators.vocabulary import Vocabulary
@@ -158,9 +159,9 @@ def _given_vocabulary(
         data = fs.cat_file(inner)
         vocabulary = Vocabulary.from_json(data)
     except RecipeError as error:
-        raise RecipeError(f"vocabulary.{key}: {path}: {error}") from error
+        raise RecipeError(f"vocabulary.{key}: {scrub(path)}: {error}") from error
     except (OSError, ValueError, PairloomError) as error:
-        raise RecipeError(f"vocabulary.{key}: cannot read {path}: {error}") from error
+        raise RecipeError(f"vocabulary.{key}: cannot read {scrub(path)}: {scrub(str(error))}") from error
     if (missing := missing_special_tokens(recipe, vocabulary.special_tokens, path)) is not None:
         raise RecipeError(missing)
     return vocabulary, data

@@ -112,7 +112,9 @@ def executor_of(execution: Execution, stop: Callable[[], bool] = never) -> Execu
     """Where work is to run; connects to the Ray cluster, or starts one."""
     if execution.engine == "local":
         return LocalExecutor(stop=stop)
-    from pairloom.pipeline.execution.ray.tasks import RayExecutor, connect
+    from pairloom.pipeline.execution.ray.cluster import connect
+    from pairloom.pipeline.execution.ray.liveness import watched
+    from pairloom.pipeline.execution.ray.tasks import RayExecutor
 
     connect(execution.address)
-    return RayExecutor(max_in_flight=execution.max_in_flight, stop=stop)
+    return RayExecutor(max_in_flight=execution.max_in_flight, stop=watched(stop))

@@ -4,9 +4,6 @@ Ray retries nothing by itself here (`max_retries=0`): a unit that fails comes ba
 (`retries`), waits, and submits it again. Running a unit twice is harmless: the first receipt wins.
 """
 
-import os
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,44 +16,15 @@ from pairloom.operators.errors import PreemptedError, RecipeError, StorageError
 from pairloom.pipeline.execution.base import Done, Task, WorkerSpec, never, perform
 from pairloom.pipeline.execution.ray.actors import RayWorkers
 from pairloom.pipeline.execution.ray.failures import cause_of, died
+from pairloom.pipeline.execution.ray.liveness import head_answers
 from pairloom.pipeline.execution.ray.metrics import Metrics
 from pairloom.pipeline.execution.retries import RETRIES, Retries, Tries, asked_to_stop
 
-__all__ = ["RayExecutor", "connect"]
+__all__ = ["RayExecutor"]
 
 POLL_SECONDS = 0.5  # between two looks at whether the run was asked to stop
 SURVEY_SECONDS = 10.0  # without any result, until the machines are counted anew
 LEAST_MEMORY = 64 << 20  # a machine that offers Ray less than this runs nothing
-
-
-def connect(address: str | None) -> None:
-    """Join the cluster at an address, or start one on this machine; a process that is connected stays so.
-
-    A cluster that is started here has no dashboard and no client server, and what Ray binds for people to look at is
-    bound to this machine. Raises RecipeError when there is no cluster at the address.
-    """
-    if ray.is_initialized():
-        return
-    # Workers that run tasks of a few seconds each should not be told how Ray used to treat accelerators.
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    main = threading.current_thread() is threading.main_thread()
-    handler = signal.getsignal(signal.SIGTERM)
-    try:
-        if address is None:
-            ray.init(
-                include_dashboard=False,
-                dashboard_host="127.0.0.1",
-                log_to_driver=False,
-                logging_level="ERROR",
-                configure_logging=False,
-            )
-        else:
-            ray.init(address=address, log_to_driver=False, logging_level="ERROR", configure_logging=False)
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        raise RecipeError(f"cannot reach a Ray cluster at {address or 'this machine'}: {error}") from error
-    finally:
-        if main and handler is not None:
-            signal.signal(signal.SIGTERM, handler)  # Ray puts one of its own there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +128,7 @@ class _Flight:
     def submit(self) -> None:
         """Submit as many as may be in flight: those whose wait is over first."""
         now = time.monotonic()
-        if now - self.surveyed > SURVEY_SECONDS:
+        if now - self.surveyed > SURVEY_SECONDS and head_answers():
             self._survey()
             self._make_room()
             if now - self.ended > SURVEY_SECONDS:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from pairloom.operators.errors import PairloomError, RecipeError, StorageError
 
-__all__ = ["http_status", "is_transient", "persist", "scrub"]
+__all__ = ["LIBRARIES", "http_status", "is_transient", "persist", "scrub", "told_by_store"]
 
 T = TypeVar("T")
 
@@ -63,7 +63,7 @@ _CLASSES = frozenset(
         "socket.gaierror",
     }
 )
-_LIBRARIES = frozenset(
+LIBRARIES = frozenset(
     {"adlfs", "aiobotocore", "aiohttp", "azure", "botocore", "gcsfs", "google", "requests", "s3fs"}
 )
 _REFUSALS = frozenset({"NoCredentialsError", "PartialCredentialsError", "DefaultCredentialsError"})
@@ -90,17 +90,24 @@ def persist(what: str, request: Callable[[], T], attempts: int) -> T:
                     raise StorageError(
                         f"{what} failed {attempts} times; the last time: {_text(error)}"
                     ) from error
-            elif _refused(error):
-                raise RecipeError(
-                    f"{what} was refused: {_text(error)}. Check the credentials of this machine and what they may do "
-                    "(on S3 also s3:ListBucket, without which an object that is absent is refused)"
-                ) from error
-            elif isinstance(error, OSError) or _root(type(error)) in _LIBRARIES:
-                raise StorageError(f"{what} failed: {_text(error)}") from error
+            elif (known := told_by_store(what, error)) is not None:
+                raise known from error
             else:
                 raise
         time.sleep(pause)
     raise AssertionError(f"{attempts} attempts")
+
+
+def told_by_store(what: str, error: BaseException) -> PairloomError | None:
+    """What people are told of an error that a store, or the way there, has made; None of any other error."""
+    if _refused(error):
+        return RecipeError(
+            f"{what} was refused: {_text(error)}. Check the credentials of this machine and what they may do "
+            "(on S3 also s3:ListBucket, without which an object that is absent is refused)"
+        )
+    if isinstance(error, OSError) or _root(type(error)) in LIBRARIES:
+        return StorageError(f"{what} failed: {_text(error)}")
+    return None
 
 
 def is_transient(error: BaseException) -> bool:

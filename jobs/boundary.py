@@ -1,0 +1,164 @@
+"""The one place where an error becomes a message and an exit code, and where output that nobody takes is noticed.
+
+    0    done
+    1    the run failed: the data, a store or a machine; the message says what to do
+    2    the recipe, an option or a path is wrong: correct it
+    70   a bug in Pairloom: the message says where to report it
+    130  Ctrl-C, at any time
+    141  whoever read the output stopped reading (`| head -1`), or it is closed
+    143  SIGTERM, at any time
+
+What is no bug is one line. `--traceback`, anywhere on the command line, prints the frames as well.
+"""
+
+import io
+import json
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from pairloom.operators.errors import PairloomError, PreemptedError, RecipeError
+
+__all__ = ["BUG", "INTERRUPTED", "STOPPED", "TERMINATED", "UNREAD", "ending", "output"]
+
+BUG, INTERRUPTED, UNREAD, TERMINATED = 70, 130, 141, 143
+STOPPED = "stopped; what is finished is kept, and the same command goes on from there"
+REPORT = "report it to whoever maintains your Pairloom (`pip show pairloom`), with this line and the command"
+
+
+class UnreadError(Exception):
+    """Standard output does not take what is printed."""
+
+
+class _Output(io.TextIOWrapper):
+    """Standard output that tells its own failures from those of files."""
+
+    def write(self, text: str) -> int:
+        """Print."""
+        with _unread():
+            return super().write(text)
+
+    def flush(self) -> None:
+        """Print what is held back."""
+        with _unread():
+            super().flush()
+
+
+class _Closed(io.RawIOBase):
+    """Standard output that was closed before the command began."""
+
+    def writable(self) -> bool:
+        """In name only."""
+        return True
+
+    def write(self, data: Any) -> int:
+        """Never succeeds."""
+        raise OSError("it is closed")
+
+
+def output() -> None:
+    """Make the standard streams take every character, as an escape where need be, and say so where they take nothing."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            _occupy(number)  # or the next file that is opened would be taken for it
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123  (as long as the process)
+    encoding = "utf-8" if sys.stdout is None else sys.stdout.encoding
+    raw: Any = (
+        sys.stdout.detach() if isinstance(sys.stdout, io.TextIOWrapper) else io.BufferedWriter(_Closed())
+    )
+    sys.stdout = _Output(raw, encoding, errors="backslashreplace", line_buffering=raw.isatty())
+
+
+def ending(command: Callable[[], object], words: list[str], said: Callable[[], bool] = lambda: False) -> int:
+    """Run a command and print what people should know of how it failed; the exit code.
+
+    `words` are those of the command line, and `said` tells whether it was said already that the command was stopped.
+    """
+    try:
+        code = _code(command)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BaseException as error:  # noqa: BLE001  (the one place where that is right)
+        if said():
+            return INTERRUPTED
+        if "--traceback" in words and not isinstance(error, KeyboardInterrupt):
+            traceback.print_exception(error)
+        code, message = _told(error)
+        _say(message, code, "--json" in words)
+    return code
+
+
+def _code(command: Callable[[], object]) -> int:
+    """The exit code of a command that ends by itself."""
+    try:
+        command()
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:  # what typer makes of Ctrl-C
+            raise KeyboardInterrupt from ended
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    return 0
+
+
+def _told(error: BaseException) -> tuple[int, str]:
+    """The exit code and the message of what a command has raised."""
+    if isinstance(error, KeyboardInterrupt):
+        return INTERRUPTED, STOPPED
+    if isinstance(error, UnreadError):
+        return UNREAD, f"not everything was printed: standard output cannot be written: {error}"
+    if isinstance(error, BrokenPipeError):
+        return UNREAD, "nobody reads what is printed"
+    from pairloom.pipeline.expected import expected
+
+    known = expected(error)
+    if known is None:
+        return BUG, _bug(error)
+    codes: dict[type[PairloomError], int] = {RecipeError: 2, PreemptedError: TERMINATED}
+    return next((code for kind, code in codes.items() if isinstance(known, kind)), 1), str(known)
+
+
+def _bug(error: BaseException) -> str:
+    """What is said of an error that nobody expected: what and where, on one line."""
+    frames = traceback.extract_tb(error.__traceback__)
+    folder = str(Path(__file__).parents[1])
+    ours = [frame for frame in frames if frame.filename.startswith(folder)] or list(frames)
+    where = f" ({os.path.relpath(ours[-1].filename, folder)}, line {ours[-1].lineno})" if ours else ""
+    notes = "".join(f", {note}" for note in getattr(error, "__notes__", ()))
+    said = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"a bug in Pairloom: {said}{notes}{where}; {REPORT}; --traceback prints the frames"
+
+
+def _say(message: str, code: int, as_json: bool) -> None:
+    """One line on standard error; nothing where that is closed."""
+    if as_json or os.environ.get("PAIRLOOM_LOG") == "json":
+        line = json.dumps({"time": round(time.time(), 3), "event": "error", "message": message, "code": code})
+    elif code in (INTERRUPTED, UNREAD):
+        line = f"pairloom: {message}"
+    else:
+        line = f"pairloom: error: {message}"
+    with suppress(OSError, ValueError):
+        sys.stderr.write(line + "\n")
+        sys.stderr.flush()
+
+
+def _occupy(number: int) -> None:
+    with suppress(OSError):
+        os.fstat(number)
+        return
+    opened = os.open(os.devnull, os.O_RDWR)
+    if opened != number:
+        os.dup2(opened, number)
+        os.close(opened)
+
+
+@contextmanager
+def _unread() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UnreadError((error.strerror or str(error)).lower()) from error

@@ -1,0 +1,99 @@
+"""Joining a Ray cluster, or starting one on this machine, and leaving it.
+
+Which one is decided in this order: `execution.address` of the recipe (RAY_ADDRESS counts for "auto"), the environment's
+RAY_ADDRESS, a cluster that `ray start` has left running on this machine, and else one of our own, which ends with this process.
+"""
+
+import functools
+import os
+import signal
+import tempfile
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import ray
+
+from pairloom.operators.errors import RecipeError
+from pairloom.pipeline.execution.ray.liveness import answers
+
+__all__ = ["connect", "leave"]
+
+# A socket's path has 107 bytes, and Ray puts so many behind its folder: /ray/session_<date>_<time>_<pid>/sockets/plasma_store
+_BEHIND = 75
+_SOCKET = 107
+_SHORT = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108  (what is made there has a name of its own and is this user's alone)
+
+
+def connect(address: str | None) -> None:
+    """Join the cluster at an address, or start one on this machine; a process that is connected stays so.
+
+    A cluster that is started here has no dashboard and no client server, and what Ray binds for people to look at is
+    bound to this machine. Raises RecipeError when there is no cluster at the address.
+    """
+    if ray.is_initialized():
+        return
+    # Workers that run tasks of a few seconds each should not be told how Ray used to treat accelerators.
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    place, named = _named(address)
+    if place and "://" not in place and place not in ("auto", "local"):
+        wrong = answers(place)
+        if wrong is not None:
+            raise RecipeError(f"cannot reach a Ray cluster at {place}: {wrong}; {named}")
+    options: dict[str, Any] = {"address": address} if address is not None else {}
+    if place in ("", "local"):
+        options |= {"include_dashboard": False, "dashboard_host": "127.0.0.1"}
+        if folder := _short_folder():
+            options["_temp_dir"] = folder.name
+    main = threading.current_thread() is threading.main_thread()
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        ray.init(log_to_driver=False, logging_level="ERROR", configure_logging=False, **options)
+    except (ConnectionError, ValueError, RuntimeError, OSError) as error:
+        raise RecipeError(
+            f"cannot reach a Ray cluster at {place or 'this machine'}: {error}; {named}"
+        ) from error
+    finally:
+        if main and handler is not None:
+            signal.signal(signal.SIGTERM, handler)  # Ray puts one of its own there
+
+
+def leave() -> None:
+    """Leave the cluster, if this process is in one; one that was started here ends."""
+    with suppress(Exception):
+        ray.shutdown()
+    if _short_folder.cache_info().currsize and (folder := _short_folder()):
+        with suppress(OSError):
+            folder.cleanup()
+
+
+def _named(address: str | None) -> tuple[str, str]:
+    """The address of the cluster that is meant, "" for one of our own, and what to do where it is wrong."""
+    mine = "or let it be started here, with `--engine local` for no cluster at all"
+    if address not in (None, "auto"):
+        return str(address), "start the cluster or correct execution.address"
+    if variable := os.environ.get("RAY_ADDRESS"):
+        return variable, f"that is what the environment's RAY_ADDRESS says: correct or unset it, {mine}"
+    left = Path(_base(), "ray", "ray_current_cluster")
+    with suppress(OSError):
+        if found := left.read_text().strip():
+            return found, f"that is what {left} says, which `ray start` wrote: `ray stop` removes it"
+    return address or "", "Ray's logs are in session_latest/logs of its folder, mostly /tmp/ray"
+
+
+def _base() -> str:
+    return os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or tempfile.gettempdir()
+
+
+@functools.cache
+def _short_folder() -> "tempfile.TemporaryDirectory[str] | None":
+    """A folder for Ray's sockets where the usual one has too long a name; None where that does."""
+    if len(os.fsencode(_base())) + _BEHIND <= _SOCKET:
+        return None
+    for place in _SHORT:
+        with suppress(OSError):
+            return tempfile.TemporaryDirectory(prefix="pl-", dir=place, ignore_cleanup_errors=True)
+    raise RecipeError(
+        f"the name of the folder for temporary files is too long for Ray's sockets: {_base()}; set TMPDIR to a shorter one"
+    )
