@@ -1,5 +1,6 @@
 """`pairloom.open`, `pairloom.verify` and `pairloom.export`: what is done with a root."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +39,7 @@ class Exported(Shown):
 
 @told
 def open(  # noqa: A001  (a root is opened)
-    root: str, generation: int | None = None, *, compare: bool = True
+    root: str | os.PathLike[str], generation: int | None = None, *, compare: bool = True
 ) -> Dataset:
     """Open the newest committed generation of a root, or the one named; raises RecipeError where there is none.
 
@@ -50,7 +51,7 @@ def open(  # noqa: A001  (a root is opened)
 
 @told
 def verify(
-    root: str | Dataset,
+    root: str | os.PathLike[str] | Dataset,
     *,
     sample: int = 4,
     everything: bool = False,
@@ -75,8 +76,8 @@ def verify(
 
 @told
 def export(
-    source: str | Dataset | Vocabulary,
-    out: str,
+    source: str | os.PathLike[str] | Dataset | Vocabulary,
+    out: str | os.PathLike[str],
     *,
     format: str,  # noqa: A002  (what everybody calls it)
     split: str = "train",
@@ -96,6 +97,7 @@ def export(
     Raises RecipeError for a name that there is not, CapacityError for what a format cannot hold, CorruptionError where what
     is stored is not what was written.
     """
+    out = os.fspath(out)
     if format == "tiktoken":
         return Exported(out=out, format=format, facts=_export_vocabulary(source, out, generation))
     if isinstance(source, Vocabulary):
@@ -108,13 +110,13 @@ def export(
 
 
 def _export_vocabulary(
-    source: str | Dataset | Vocabulary, out: str, generation: int | None
+    source: str | os.PathLike[str] | Dataset | Vocabulary, out: str, generation: int | None
 ) -> dict[str, Any]:
     if isinstance(source, Vocabulary):
         return export_tiktoken(source, out)
-    if isinstance(source, str) and Path(source).is_file():
+    if isinstance(source, str | os.PathLike) and Path(source).is_file():
         if generation is not None:
             raise RecipeError(f"{source} is a file, which has no generations; leave --generation out")
-        return export_tiktoken(Vocabulary.load(source), out)
+        return export_tiktoken(Vocabulary.load(Path(source)), out)
     dataset = source if isinstance(source, Dataset) else open_dataset(source, generation)
     return export_tiktoken(dataset.vocabulary(), out, list(sample_texts(dataset)))

@@ -1,5 +1,6 @@
 """Reading what is committed: the packed rows as Arrow, and the vocabulary that made them."""
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -183,7 +184,9 @@ class Dataset(Shown):
         )
 
 
-def open_dataset(root: str, generation: int | None = None, *, compare: bool = True) -> Dataset:
+def open_dataset(
+    root: str | os.PathLike[str], generation: int | None = None, *, compare: bool = True
+) -> Dataset:
     """Open the newest committed generation of a root, or the one named; raises RecipeError where there is none."""
     objects = open_objects(root)
     manifest = latest_manifest(objects) if generation is None else read_manifest(objects, generation)

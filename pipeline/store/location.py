@@ -1,5 +1,6 @@
 """From the root that a recipe names to the objects below it."""
 
+import os
 import re
 import uuid
 from contextlib import suppress
@@ -13,17 +14,25 @@ from pairloom.pipeline.store.remote.objects import EXTRAS, RemoteObjects
 
 __all__ = ["check_writable", "open_objects"]
 
+_FLATTENED = re.compile(r"[a-z][a-z0-9]+:/[^/]")  # what pathlib makes of s3://bucket
 _USER_INFO = re.compile(r"://[^/]*@")
 _CONTAINER = re.compile(
     r"://[^/:@]+@[^/:@]+(?::\d+)?(?:/|$)"
 )  # abfs://container@account.dfs.core.windows.net/folder
 
 
-def open_objects(root: str) -> Objects:
+def open_objects(root: str | os.PathLike[str]) -> Objects:
     """The store below a root: a local path or a `file://` URI, or one in a bucket of S3, GCS or Azure.
 
     Raises RecipeError for a store that cannot create an object only if it is absent, and for a URI with credentials.
     """
+    given, root = root, os.fspath(root)
+    if "\0" in root:
+        raise RecipeError(f"the root {root!r} has a null byte in it, which no file system takes: correct it")
+    if given is not root and _FLATTENED.match(root):
+        raise RecipeError(
+            f"the root {root} is a URI in a path object, which leaves out a slash: give a string"
+        )
     if "::" in root and "://" in root:
         raise RecipeError("the root is a chain of URLs (with `::`): name the folder or bucket itself")
     protocol, path = split_protocol(root)

@@ -182,3 +182,21 @@ def test_results_say_what_they_are(recipe: dict) -> None:
         html = one._repr_html_()
         assert html.startswith("<table><caption>")
         assert html.count("<tr>") == html.count("</tr>") == repr(one).count(";")
+
+
+def test_what_takes_a_root_takes_a_path(tmp_path: Path) -> None:
+    """F16."""
+    (tmp_path / "text.txt").write_text("a rose is a rose is a rose")
+    recipe = {
+        "root": str(tmp_path / "out"),
+        "corpus": [{"name": "roses", "paths": [str(tmp_path / "text.txt")]}],
+        "vocabulary": {"size": 266},
+        "pack": {"seq_len": 16},
+    }
+    root = tmp_path / "out"
+    made = pl.run(recipe, engine="local")
+    assert pl.open(root).manifest == made.manifest
+    assert pl.verify(root).generation == 1
+    assert pl.export(root, tmp_path / "rows", format="parquet").out == str(tmp_path / "rows")
+    with pytest.raises(pl.RecipeError, match="give a string"):
+        pl.open(Path("s3://bucket/folder"))
