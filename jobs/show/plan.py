@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from pairloom.jobs.show.progress import size_text, time_text
+from pairloom.jobs.show.progress import left_out_text, size_text, time_text
 from pairloom.pipeline.flow.plan import Plan
 from pairloom.pipeline.forecast.cluster import Cluster, forecast
 from pairloom.pipeline.forecast.sizes import project_sources
@@ -47,7 +47,11 @@ def show_plan(plan: Plan, workers: int | None, as_json: bool) -> None:
     ]
     if as_json:
         sys.stdout.write(
-            json.dumps(facts | {"keys": dict(plan.keys), "stages": rows, "sources": mixed}) + "\n"
+            json.dumps(
+                facts
+                | {"left_out": list(plan.left_out), "keys": dict(plan.keys), "stages": rows, "sources": mixed}
+            )
+            + "\n"
         )
         return
     console = Console(soft_wrap=True, highlight=False)
@@ -55,6 +59,8 @@ def show_plan(plan: Plan, workers: int | None, as_json: bool) -> None:
         f"{facts['files']:,} files, {size_text(plan.bytes)}, {facts['units']:,} units, on {workers} workers; "
         f"root {open_objects(plan.recipe.root).root}"
     )
+    for folder in plan.left_out:
+        console.print(left_out_text(folder))
     table = Table("stage", "state", "tasks", "memory a task", "disk", "time", box=None, pad_edge=False)
     for row in rows:
         table.add_row(

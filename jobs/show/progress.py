@@ -16,7 +16,7 @@ from pairloom.pipeline.flow.plan import Plan
 from pairloom.pipeline.phases import Usage
 from pairloom.pipeline.store.receipts import Ledger
 
-__all__ = ["Progress", "Step", "progress", "size_text", "time_text", "watching"]
+__all__ = ["Progress", "Step", "left_out_text", "progress", "size_text", "time_text", "watching"]
 
 LINE_SECONDS = 10.0  # between two lines of a step where there is no terminal
 
@@ -189,12 +189,19 @@ class _State(TextColumn):
         return Text(f"{_state(step, now)}, {time_text(now - step.started)} so far")  # type: ignore[return-value]
 
 
+def left_out_text(folder: str) -> str:
+    """What people read of a folder below the corpus's patterns that is no input."""
+    return f"left out of the corpus: what Pairloom has written below {folder}"
+
+
 @contextmanager
 def progress(plan: Plan) -> Iterator[Progress]:
     """Show a run's progress on standard error while the block runs."""
     sys.stderr.write(
         f"corpus: {_many(len(plan.inputs), 'file')}, {size_text(plan.bytes)}, {_many(len(plan.units), 'unit')}\n"
     )
+    for folder in plan.left_out:
+        sys.stderr.write(left_out_text(folder) + "\n")
     with watching() as watch:
         yield watch
 

@@ -35,5 +35,8 @@ def excerpt_of(record: str | bytes | bytearray) -> str:
         if isinstance(record, str)
         else bytes(record[: 4 * _EXCERPT]).decode("utf-8", "backslashreplace")
     )
-    shown = (c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in head[:_EXCERPT])
+    head = head[:_EXCERPT]
+    if head.isprintable():
+        return head
+    shown = (c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in head)
     return "".join(shown)[:_EXCERPT]

@@ -70,7 +70,7 @@ def _tasks(dataset: Dataset, recipe: Recipe, vocabulary: Vocabulary) -> dict[str
     wanted = dataset.manifest.stage("tokenize").units
     tasks: dict[str, TokenizeTask] = {}
     for source in recipe.corpus:
-        for unit in plan_units(source, list_inputs(source), recipe.execution.unit_bytes):
+        for unit in plan_units(source, list_inputs(source, recipe.root), recipe.execution.unit_bytes):
             task = tokenize_task(recipe, unit, vocabulary)
             tasks[task.unit] = task
     if missing := [unit for unit in wanted if unit not in tasks]:

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
-from pairloom.operators.errors import PairloomError, PreemptedError, StorageError
+from pairloom.operators.errors import DataError, PairloomError, PreemptedError, RecipeError, StorageError
 from pairloom.pipeline.execution.base import Task, WorkerSpec
 from pairloom.pipeline.expected import expected
 
@@ -138,9 +138,13 @@ class Tries:
         self.failures.clear()
 
     def located(self, error: PairloomError) -> PairloomError:
-        """The same kind of error, its message led by the unit and, where it is not named yet, what it works on."""
+        """The same kind of error, its message led by where it happened and, where it is not named yet, what is worked on.
+
+        Of bad input and a wrong recipe that is the step: a unit's id is nothing that anybody could look up.
+        """
         message = str(error)
-        where = self.name if self.about in message else self.where
+        name = self.name.partition(" unit ")[0] if isinstance(error, DataError | RecipeError) else self.name
+        where = name if not self.about or self.about in message else f"{name}, {self.about}"
         return type(error)(f"{where}: {message}")
 
     def _bug(self, cause: BaseException) -> BaseException:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from pairloom.operators.errors import PairloomError, RecipeError
 from pairloom.operators.shown import Shown
-from pairloom.pipeline.inputs.listing import list_inputs
+from pairloom.pipeline.inputs.checking import check_sources
+from pairloom.pipeline.inputs.listing import list_source
 from pairloom.pipeline.inputs.slices import InputFile
 from pairloom.pipeline.inputs.storage import resolve
 from pairloom.pipeline.inputs.units import Unit, plan_units, shaping_of
@@ -69,6 +70,7 @@ class Plan(Shown):
     kept: bool = False  # whether the vocabulary is that of the last generation, whatever its inputs were
     base: "Vocabulary | None" = None  # the one that learning goes on from
     base_json: bytes | None = None
+    left_out: tuple[str, ...] = ()  # folders below the corpus's patterns that Pairloom itself has written
 
     def _shown(self) -> tuple[str, dict[str, str]]:
         return f"Plan for {self.recipe.root} ({', '.join(self.stages)})", {
@@ -118,10 +120,16 @@ def make_plan(recipe: Recipe, *, keep: Manifest | None = None, cut: bool = True)
     """
     inputs: list[InputFile] = []
     units: list[Unit] = []
-    for source in recipe.corpus:
-        files = list_inputs(source)
-        inputs += files
-        units += plan_units(source, files, recipe.execution.unit_bytes) if cut else []
+    listed = [list_source(source, recipe.root) for source in recipe.corpus]
+    if cut:
+        check_sources(
+            [(source, one.files) for source, one in zip(recipe.corpus, listed, strict=True)],
+            max_rejected=recipe.max_rejected,
+            max_record_bytes=recipe.max_record_bytes,
+        )
+    for source, one in zip(recipe.corpus, listed, strict=True):
+        inputs += one.files
+        units += plan_units(source, one.files, recipe.execution.unit_bytes) if cut else []
     vocabulary, vocabulary_json = _given_vocabulary(recipe, "from", recipe.vocabulary.from_)
     base, base_json = _given_vocabulary(recipe, "extend", recipe.vocabulary.extend)
     if base is not None:
@@ -142,6 +150,7 @@ def make_plan(recipe: Recipe, *, keep: Manifest | None = None, cut: bool = True)
         vocabulary_json=vocabulary_json,
         base=base,
         base_json=base_json,
+        left_out=tuple(sorted({folder for one in listed for folder in one.left_out})),
     )
 
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pairloom.operators.documents import DeadLetter, DocumentBatch, apply_step
-from pairloom.operators.errors import RecipeError
+from pairloom.operators.errors import DataError, RecipeError
 from pairloom.pipeline.flow.attempt import Attempt
 from pairloom.pipeline.inputs.readers import read
 from pairloom.pipeline.inputs.slices import Limits, Slice
@@ -30,15 +30,24 @@ DEAD_LETTERS = pa.schema(
 )
 
 
+_ENOUGH = 10_000
+_SHOWN = 3
+
+
 @dataclass(slots=True)
 class Intake:
-    """Reads a unit slice by slice, from its start to its end, applies its steps, and keeps a ledger of each slice."""
+    """Reads a unit slice by slice, from its start to its end, applies its steps, and keeps a ledger of each slice.
+
+    `rejected` are the last dead letters, `packed` those before them.
+    """
 
     unit: Unit
     max_record_bytes: int
     rejected: list[DeadLetter] = field(default_factory=list)
+    packed: list[pa.RecordBatch] = field(default_factory=list)
     ledgers: list[Ledger] = field(default_factory=list)
     checked: bool = False
+    strict: bool = False  # no record may be rejected, so that it is enough to know of some that are
 
     def documents(self) -> Iterator[DocumentBatch]:
         """The documents that hold text, batch by batch, in order."""
@@ -54,7 +63,7 @@ class Intake:
         self.ledgers.append(Ledger())
         self._check_steps()
         limits = Limits(max_record_bytes=self.max_record_bytes)
-        for read_batch in in_phase("parse", read(self.unit.slices[number], self.unit.fields, limits)):
+        for read_batch in in_phase("parse", self._read(self.unit.slices[number], limits)):
             self.rejected += read_batch.rejected
             before = _filled(replace(read_batch, slice=number, rejected=(), bytes_read=0))
             after, filtered, rejected = self._shaped(before)
@@ -69,8 +78,29 @@ class Intake:
                 text_bytes=batch.bytes,
             )
             self.rejected += rejected
+            if len(self.rejected) > _ENOUGH:
+                if self.strict:
+                    self._give_up()
+                self.packed.append(_packed(self.rejected))
+                self.rejected = []
             if len(batch):
                 yield batch
+
+    def _give_up(self) -> None:
+        """Raise DataError: there are more dead letters than anybody would read, and one is too many."""
+        shown = [f"  {one.uri}, {one.position}: {one.reason}: {one.detail}" for one in self.rejected[:_SHOWN]]
+        raise DataError(
+            f"source {self.unit.source!r}: more than {_ENOUGH:,} records were rejected, and max_rejected = 0 allows for none:\n"
+            + "\n".join(shown)
+            + "\nCorrect the input, or set max_rejected to the share to leave out"
+        )
+
+    def _read(self, piece: Slice, limits: Limits) -> Iterator[DocumentBatch]:
+        """The records of a slice; an error about them says of which source they are."""
+        try:
+            yield from read(piece, self.unit.fields, limits)
+        except DataError as error:
+            raise DataError(f"source {self.unit.source!r}: {error}") from error
 
     def _shaped(self, batch: DocumentBatch) -> tuple[DocumentBatch, Counter[str], list[DeadLetter]]:
         """What the unit's steps make of documents, whom each left out, and whom it rejected."""
@@ -125,14 +155,22 @@ class Intake:
 
     def write_rejected(self, attempt: Attempt) -> None:
         """Write the unit's dead-letter file, if it has any dead letters."""
-        if not self.rejected:
+        if not self.rejected and not self.packed:
             return
         with attempt.arrow("rejected", DEAD_LETTERS) as writer:
-            columns = [
-                pa.array([getattr(letter, name) for letter in self.rejected], DEAD_LETTERS.field(name).type)
-                for name in DEAD_LETTERS.names
-            ]
-            writer.write(pa.RecordBatch.from_arrays(columns, schema=DEAD_LETTERS))
+            for batch in self.packed:
+                writer.write(batch)
+            if self.rejected:
+                writer.write(_packed(self.rejected))
+
+
+def _packed(letters: list[DeadLetter]) -> pa.RecordBatch:
+    """Dead letters as they are stored."""
+    columns = [
+        pa.array([getattr(letter, name) for letter in letters], DEAD_LETTERS.field(name).type)
+        for name in DEAD_LETTERS.names
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=DEAD_LETTERS)
 
 
 def _filled(batch: DocumentBatch) -> DocumentBatch:

@@ -1,4 +1,6 @@
-"""Which inputs there are: the files of a source, and what reads each. Nothing is opened; file systems are asked.
+"""Which inputs there are: the files of a source, and what reads each. File systems are asked, and files are not opened.
+
+Only of a name that says two things, as x.parquet.gz, the first bytes are looked at.
 
 The same files give the same list, in the same order.
 """
@@ -6,16 +8,19 @@ The same files give the same list, in the same order.
 import sysconfig
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from pairloom.operators.errors import RecipeError
-from pairloom.pipeline.inputs.patterns import find, matcher
-from pairloom.pipeline.inputs.readers import Reader, format_of, readers_by_suffix
+from pairloom.pipeline.inputs.own import Own
+from pairloom.pipeline.inputs.patterns import almost, find, matcher
+from pairloom.pipeline.inputs.readers import READERS, Reader, format_of, readers_by_suffix
 from pairloom.pipeline.inputs.slices import InputFile
+from pairloom.pipeline.inputs.storage import first_bytes
 from pairloom.pipeline.recipe import CorpusSource
 
-__all__ = ["list_inputs"]
+__all__ = ["Listed", "list_inputs", "list_source"]
 
-_COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
+_COMPRESSIONS = {".gz": "gzip", ".gzip": "gzip", ".zst": "zstd", ".zstd": "zstd"}
 # Taking these for text would reject every one of them, or worse, not.
 _UNREAD = (
     ".7z",
@@ -34,26 +39,38 @@ _UNREAD = (
 )
 
 
-def list_inputs(source: CorpusSource) -> list[InputFile]:
+class Listed(NamedTuple):
+    """The files of a source, and the folders below its patterns that were left out because Pairloom wrote them."""
+
+    files: list[InputFile]
+    left_out: tuple[str, ...] = ()
+
+
+def list_inputs(source: CorpusSource, root: str = "") -> list[InputFile]:
+    """The files of a source, sorted by URI; see `list_source`."""
+    return list_source(source, root).files
+
+
+def list_source(source: CorpusSource, root: str = "") -> Listed:
     """The files of a source, sorted by URI; a file with several names is one, under the first.
+
+    What is in `root`, that of the run, in other roots and in exports is left out, unless a path leads right into it.
 
     Raises RecipeError when a path matches no file, names a folder or a broken link, or when a file is of a kind that is
     not read; StorageError when storage does not answer.
     """
-    excluded, suffixes = _exclusion(source.exclude), readers_by_suffix()
+    excluded, suffixes, own = _exclusion(source.exclude), readers_by_suffix(), Own(root)
+    declared = None if source.format is None else _declared(source, source.format)
     files: dict[str, InputFile] = {}
     seen: set[str] = set()
     for path in source.paths:
-        found = find(_expand(path), excluded)
+        found = find(_expand(path), excluded, own)
         if not found:
-            raise RecipeError(
-                f"source {source.name!r}: {path} matches no file"
-                f"{' that is not excluded' if source.exclude else ''}; correct the path or remove it"
-            )
+            raise RecipeError(f"source {source.name!r}: {_no_file(path, source, own)}")
         for one in sorted(found):
             if one.same not in seen:
                 seen.add(one.same)
-                form, compression = _kind(one.uri, suffixes)
+                form, compression = _kind(one.uri, suffixes, declared)
                 files[one.uri] = InputFile(
                     source=source.name,
                     uri=one.uri,
@@ -61,8 +78,31 @@ def list_inputs(source: CorpusSource) -> list[InputFile]:
                     version=one.version,
                     format=form,
                     compression=compression,
+                    declared=declared is not None,
+                    max_expansion=source.max_expansion,
                 )
-    return [files[uri] for uri in sorted(files)]
+    return Listed([files[uri] for uri in sorted(files)], tuple(sorted(own.met)))
+
+
+def _no_file(path: str, source: CorpusSource, own: Own) -> str:
+    """What is said of a path that matches no file, or none that is to be read."""
+    said = f"{path} matches no file{' that is not excluded' if source.exclude else ''}"
+    if own.met:
+        said += f", but for what Pairloom has written below {', '.join(sorted(own.met))}"
+    hint = almost(_expand(path), own) if "://" not in path else ""
+    return f"{said}{hint}; correct the path or remove it"
+
+
+def _declared(source: CorpusSource, form: str) -> tuple[str, str | None]:
+    """The reader's name and the compression that the recipe gives; None where it leaves that to the names."""
+    name, _, ending = form.partition(".")
+    try:
+        reader = READERS.get(name)
+    except RecipeError as error:
+        raise RecipeError(f"source {source.name!r}: format: {error}") from error
+    if ending and not reader.compressed:
+        raise RecipeError(f"source {source.name!r}: format: {name} files compress inside; write {name}")
+    return name, _COMPRESSIONS["." + ending] if ending else None
 
 
 def _expand(path: str) -> str:
@@ -92,19 +132,26 @@ def _exclusion(patterns: Sequence[str]) -> Callable[[str], bool]:
     return excluded
 
 
-def _kind(uri: str, suffixes: Mapping[str, type[Reader]]) -> tuple[str, str]:
-    """Format and compression, by the ending of the name; what no reader knows is text."""
+def _kind(
+    uri: str, suffixes: Mapping[str, type[Reader]], declared: tuple[str, str | None] | None
+) -> tuple[str, str]:
+    """Format and compression, as `declared` or by the ending of the name; what no reader knows is text."""
     name = uri.split("?", 1)[0] if uri.startswith(("http://", "https://")) else uri
     name = name.rsplit("/", 1)[-1].lower()
     stem, dot, last = name.rpartition(".")
     compression = _COMPRESSIONS.get(dot + last, "none") if stem else "none"
     if compression != "none":
         name = stem
+    if declared is not None:
+        inside = not READERS.get(declared[0]).compressed
+        return declared[0], declared[1] or ("none" if inside else compression)
     reader = format_of(name, suffixes)
     if reader is None and name.endswith(_UNREAD):
         raise RecipeError(
             f"{uri}: archives and this compression are not read; unpack it, use gzip or zstd, or exclude it"
         )
     if compression != "none" and reader is not None and not reader.compressed:
+        if reader.magic and first_bytes(uri, len(reader.magic)) == reader.magic:
+            return reader.name, "none"
         raise RecipeError(f"{uri}: {reader.name} files compress inside; decompress this one, or exclude it")
     return ("text" if reader is None else reader.name), compression

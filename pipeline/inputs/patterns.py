@@ -8,18 +8,21 @@ loop of links ends; a link that leads nowhere is an error, because a file that w
 import os
 import re
 import stat
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from pairloom.operators.errors import RecipeError, StorageError
+from pairloom.pipeline.inputs.asking import asking, true_cause
+from pairloom.pipeline.inputs.own import Own
 from pairloom.pipeline.inputs.storage import resolve, version_of
 
-__all__ = ["Found", "find", "matcher"]
+__all__ = ["Found", "almost", "find", "matcher"]
 
 _MAGIC = re.compile(r"[*?\[]")
+_LOOKED_AT = 1000  # files of a folder, to say which there are
 
 
 class Found(NamedTuple):
@@ -71,17 +74,19 @@ def _name(part: str) -> str:
     return out
 
 
-def find(path: str, excluded: Callable[[str], bool]) -> list[Found]:
-    """The files that a path or pattern names, in no particular order, without excluded ones.
+def find(path: str, excluded: Callable[[str], bool], own: Own) -> list[Found]:
+    """The files that a path or pattern names, in no particular order, without excluded ones and Pairloom's own.
 
     `excluded` is asked with a whole path; with that of a folder and "/" behind it, it says whether all within is.
     Raises RecipeError for a path that names no file, StorageError when storage does not answer.
     """
     try:
         if "://" in path and not path.startswith("file://"):
-            return list(_find_remote(path, excluded))
+            with asking(path):
+                return list(_find_remote(path, excluded, own))
         absolute = os.path.abspath(path.removeprefix("file://"))  # noqa: PTH100  (a link keeps its name)
-        return list(_find_local(absolute, excluded))
+        written = own.folders(absolute)
+        return list(_find_local(absolute, lambda name: excluded(name) or written(name)))
     except PermissionError as error:
         raise RecipeError(
             f"{path}: not allowed to read {error.filename or 'it'}; get access or exclude it"
@@ -93,7 +98,7 @@ def find(path: str, excluded: Callable[[str], bool]) -> list[Found]:
 def _find_local(pattern: str, excluded: Callable[[str], bool]) -> Iterator[Found]:
     if not _MAGIC.search(pattern) or os.path.lexists(pattern):
         if not os.path.lexists(pattern):
-            raise RecipeError(f"{pattern}: there is no such file; correct the path")
+            raise RecipeError(f"{pattern}: there is no such file{almost(pattern, Own())}; correct the path")
         if not excluded(pattern):
             found = _local_file(pattern, os.path.realpath(pattern), named=True)
             assert found is not None
@@ -169,7 +174,7 @@ def _local_file(path: str, real: str, *, named: bool) -> Found | None:
             ) from error
         raise
     if stat.S_ISDIR(about.st_mode):
-        raise RecipeError(f"{path}: a folder; name the files in it, for example {path}/**/*.jsonl")
+        raise RecipeError(f"{path}: a folder; name the files in it, {_files_in(path)}")
     if not stat.S_ISREG(about.st_mode):
         if named:
             raise RecipeError(f"{path}: not a regular file; name files")
@@ -181,7 +186,35 @@ def _local_file(path: str, real: str, *, named: bool) -> Found | None:
     return Found("file://" + path, real, about.st_size, str(about.st_mtime_ns))
 
 
-def _find_remote(path: str, excluded: Callable[[str], bool]) -> Iterator[Found]:
+def _files_in(folder: str) -> str:
+    """What a pattern for the files of a folder may be, by the endings that most of the first of them have."""
+    endings: Counter[str] = Counter()
+    pattern = folder.replace("[", "[[]") + "/**/*"
+    for _, _, names in os.walk(folder):
+        endings.update(Path(name).suffix for name in names if not name.startswith("."))
+        if endings.total() > _LOOKED_AT:
+            break
+    if not endings:
+        return f"for example {pattern}.jsonl (there is no file in it now)"
+    return f"for example {pattern}{endings.most_common(1)[0][0]}"
+
+
+def almost(pattern: str, own: Own) -> str:
+    """Why a local pattern may match no file: how its letters are written, or brackets in it; "" if neither."""
+    head, _, name = os.path.abspath(pattern.removeprefix("file://")).rpartition("/")  # noqa: PTH100
+    if "[" in pattern:
+        literal = next(
+            (p for p in (pattern, *map(str, Path(pattern).parents)) if "[" in p and os.path.lexists(p)), None
+        )
+        if literal is not None:
+            return f"; brackets stand for one of the characters in them: for {literal} write {literal.replace('[', '[[]')}"
+        return "; brackets in it stand for one of the characters in them, and [[] for a bracket"
+    either = "".join(f"[{c.lower()}{c.upper()}]" if c.isascii() and c.isalpha() else c for c in name)
+    found = list(_find_local(f"{head}/{either}", own.folders(pattern))) if either != name else []
+    return f"; there is {found[0].uri}: patterns tell capital letters from small ones" if found else ""
+
+
+def _find_remote(path: str, excluded: Callable[[str], bool], own: Own) -> Iterator[Found]:
     fs, pattern = resolve(path)
     fs.invalidate_cache()
     web = path.startswith(("http://", "https://"))
@@ -189,7 +222,9 @@ def _find_remote(path: str, excluded: Callable[[str], bool]) -> Iterator[Found]:
     if not magic.search(pattern):
         try:
             about = {pattern: fs.info(pattern)}
-        except FileNotFoundError:
+        except FileNotFoundError as error:
+            if not isinstance(true_cause(error), FileNotFoundError):
+                raise  # nobody has answered
             raise RecipeError(f"{path}: there is no such file; correct the path") from None
         if about[pattern]["type"] == "directory":
             raise RecipeError(
@@ -199,10 +234,13 @@ def _find_remote(path: str, excluded: Callable[[str], bool]) -> Iterator[Found]:
         about = fs.glob(pattern, detail=True)
     tests = pattern.split("/")
     wanted = matcher(pattern)
+    written = own.names(pattern, fs.exists)
     for name, info in about.items():
         if info["type"] != "file" or excluded(name) or (magic.search(pattern) and not wanted.fullmatch(name)):
             continue
         if magic.search(pattern) and not _shown(name.split("/"), tests):
+            continue
+        if magic.search(pattern) and written(name):
             continue
         if info.get("size") is None:
             raise RecipeError(

@@ -2,9 +2,14 @@
 
 from dataclasses import dataclass
 
-from pairloom.operators.errors import RecipeError
+from pairloom.operators.errors import DataError, RecipeError
 
-__all__ = ["Fields", "InputFile", "Limits", "Slice"]
+__all__ = ["EXPANSION", "FREE_BYTES", "Fields", "InputFile", "Limits", "Slice"]
+
+EXPANSION = 250
+"""A file may hold so many times its stored bytes. Text compresses to a fifth, the dullest logs to a hundredth."""
+FREE_BYTES = 64 << 20
+"""Whatever its size, a file may hold this much: that fits any machine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,7 +18,8 @@ class InputFile:
 
     `uri` is canonical ("file:///data/x.jsonl", "s3://bucket/key"), `size` in stored bytes. `version` changes when the
     content does, as far as the file system can tell: an etag, a generation, a time of modification; "" if it tells
-    nothing. `format` is the name of a reader (jsonl, parquet, …); `compression` one of none, gzip, zstd.
+    nothing. `format` is the name of a reader (jsonl, parquet, …), which the recipe has said where `declared`; `compression`
+    is one of none, gzip, zstd. It may hold `max_expansion` times its stored bytes.
     """
 
     source: str
@@ -22,6 +28,16 @@ class InputFile:
     version: str
     format: str
     compression: str
+    declared: bool = False
+    max_expansion: int = EXPANSION
+
+    def check_expansion(self, held: int, stored: int | None = None) -> None:
+        """Raise DataError where what was read of the file so far is more than its stored bytes may stand for."""
+        if held > FREE_BYTES and held > self.max_expansion * (self.size if stored is None else stored):
+            raise DataError(
+                f"{self.uri}: {self.size if stored is None else stored:,} stored bytes hold more than {held:,} bytes, over "
+                f"{self.max_expansion} times as many (max_expansion); exclude the file, or raise the source's max_expansion"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

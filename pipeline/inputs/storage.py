@@ -8,18 +8,20 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol, cast
 
 import fsspec
 import zstandard
 
 from pairloom.operators.errors import DataError, RecipeError, StorageError
+from pairloom.pipeline.inputs.asking import Asked, asking
 from pairloom.pipeline.inputs.slices import InputFile
 from pairloom.pipeline.phases import phase
 
 __all__ = [
     "Stream",
     "ended_early",
+    "first_bytes",
     "local_path",
     "open_input",
     "open_stream",
@@ -110,10 +112,20 @@ def stat_file(uri: str) -> tuple[int, str]:
     if path is not None:
         found = Path(path).stat()
         return found.st_size, str(found.st_mtime_ns)
-    fs, inner = resolve(uri)
-    fs.invalidate_cache()
-    info = fs.info(inner)
+    with asking(uri):
+        fs, inner = resolve(uri)
+        fs.invalidate_cache()
+        info = fs.info(inner)
     return int(info["size"]), version_of(info)
+
+
+def first_bytes(uri: str, size: int) -> bytes:
+    """The first bytes of a file, as it is stored. Raises StorageError when storage fails."""
+    try:
+        with _open(uri) as handle:
+            return handle.read(size)
+    except OSError as error:
+        raise StorageError(f"{uri}: cannot be read: {error}") from error
 
 
 @contextmanager
@@ -158,9 +170,10 @@ def _open(uri: str) -> BinaryIO:
         if hasattr(os, "posix_fadvise"):
             os.posix_fadvise(handle.fileno(), 0, 0, os.POSIX_FADV_SEQUENTIAL)
         return handle
-    fs, inner = resolve(uri)
-    opened: BinaryIO = fs.open(inner, "rb", block_size=_REMOTE_BLOCK, cache_type="readahead")
-    return opened
+    with asking(uri):
+        fs, inner = resolve(uri)
+        opened = Asked(uri, fs.open(inner, "rb", block_size=_REMOTE_BLOCK, cache_type="readahead"))
+    return cast(BinaryIO, opened)
 
 
 @contextmanager
@@ -221,6 +234,7 @@ class _Decompressed:
         self._fetched = 0  # stored bytes up to the end of _input
         self._ready = io.BytesIO()  # decompressed, not yet handed out
         self._padded = False
+        self._given = 0  # decompressed bytes so far
 
     @property
     def consumed(self) -> int:
@@ -257,6 +271,8 @@ class _Decompressed:
             out = self._member.decompress(piece)
         except (zlib.error, zstandard.ZstdError) as error:
             raise self._broken(str(error)) from error
+        self._given += len(out)
+        self._file.check_expansion(self._given, self.consumed)
         if self._member.eof:
             self._at -= len(self._member.unused_data)
             self._member = None

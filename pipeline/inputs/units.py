@@ -17,7 +17,7 @@ from pairloom.pipeline.inputs.readers import READERS, Reader
 from pairloom.pipeline.inputs.slices import Fields, InputFile, Slice
 from pairloom.pipeline.recipe import CorpusSource
 
-__all__ = ["Unit", "plan_units", "shaping_of"]
+__all__ = ["Unit", "fields_of", "plan_units", "shaping_of"]
 
 _FILES_IN_UNIT = 4096  # opening a file costs as much as reading many of its bytes
 _FOOTERS_AT_ONCE = 16
@@ -107,11 +107,16 @@ def shaping_of(source: CorpusSource) -> tuple[Any, ...]:
         raise RecipeError(f"source {source.name!r}: {error}") from error
 
 
-def _unit(source: CorpusSource, shaping: tuple[Any, ...], slices: list[Slice]) -> Unit:
+def fields_of(source: CorpusSource) -> Fields:
+    """What is read of each record of a source."""
     needs = tuple(dict.fromkeys(name for step in source.steps for name in step.needs))
+    return Fields(text=source.text, id=source.id, extra=needs)
+
+
+def _unit(source: CorpusSource, shaping: tuple[Any, ...], slices: list[Slice]) -> Unit:
     return Unit(
         source=source.name,
-        fields=Fields(text=source.text, id=source.id, extra=needs),
+        fields=fields_of(source),
         slices=tuple(slices),
         steps=source.steps,
         shaping=shaping,

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from pairloom.operators.selection.shares import Asked
+from pairloom.pipeline.inputs.slices import EXPANSION
 from pairloom.pipeline.recipe.amounts import Ratio, TokenCount
 from pairloom.pipeline.recipe.section import Section
 from pairloom.pipeline.recipe.steps import DocumentStepKey
@@ -25,6 +26,9 @@ class CorpusSource(Section):
     name: str = Field(pattern=r"^[A-Za-z0-9._-]+$", description="a name for this source")
     paths: tuple[Named, ...] = Field(min_length=1, description="paths, globs or fsspec URIs")
     exclude: tuple[Named, ...] = Field(default=(), description="globs of paths to leave out")
+    format: Annotated[str, Field(pattern=r"^[a-z0-9_]+(\.(gz|zst))?$")] | None = Field(
+        default=None, description="what the files are, whatever their names: jsonl, text, csv.gz, ..."
+    )
     text: Named = Field(
         default="text", description="field or column with the text; ignored for plain text files"
     )
@@ -32,6 +36,10 @@ class CorpusSource(Section):
     steps: tuple[DocumentStepKey, ...] = Field(
         default=(), description="what is done to its documents before anything else, in order"
     )
+    max_expansion: int = Field(
+        default=EXPANSION, ge=1, description="so many times its stored bytes a file may hold"
+    )
+    allow_empty: bool = Field(default=False, description="whether the source may have no text at all")
     weight: Ratio | None = Field(default=None, description="share of the tokens of the mixture")
     epochs: Ratio | None = Field(default=None, description="how often its documents are seen")
     tokens: TokenCount | None = Field(default=None, description="how many of its tokens are seen")

@@ -160,7 +160,7 @@ def _check_words(vocabulary: Vocabulary) -> None:
 
 def _units(recipe: Recipe) -> Iterator[Unit]:
     for source in recipe.corpus:
-        yield from plan_units(source, list_inputs(source), UNIT_BYTES)
+        yield from plan_units(source, list_inputs(source, recipe.root), UNIT_BYTES)
 
 
 def _premiums(

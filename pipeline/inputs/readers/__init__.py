@@ -36,6 +36,9 @@ class Reader(ABC):
     compressed: ClassVar[bool] = True
     """Whether a file may also be compressed as a whole, by gzip or zstd; False where the format compresses inside."""
 
+    magic: ClassVar[bytes] = b""
+    """What every file of the format begins with, if anything."""
+
     anywhere: ClassVar[bool] = False
     """Whether an uncompressed file may be cut at any byte: a slice of it means the records that start in it."""
 
@@ -45,6 +48,14 @@ class Reader(ABC):
         Raises DataError for a file that is not whole, StorageError when storage fails.
         """
         return None
+
+    def first(self, file: InputFile, fields: Fields, limits: Limits) -> DocumentBatch:
+        """The first records of a file, a few: enough to see whether it holds what the recipe says.
+
+        Raises what `read` raises.
+        """
+        piece = Slice(file=file, start=0, stop=1, bytes=file.size)
+        return next(iter(self.read(piece, fields, limits)), DocumentBatch.of([], uri=file.uri))
 
     @abstractmethod
     def read(self, piece: Slice, fields: Fields, limits: Limits) -> Iterator[DocumentBatch]:

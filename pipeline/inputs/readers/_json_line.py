@@ -4,9 +4,10 @@ import json
 import re
 from typing import NamedTuple
 
-from pairloom.pipeline.inputs.slices import Fields
+from pairloom.operators.documents import DeadLetter
+from pairloom.pipeline.inputs.slices import Fields, InputFile
 
-__all__ = ["MAX_DEPTH", "Accepted", "Refused", "read_line"]
+__all__ = ["MAX_DEPTH", "Accepted", "Refused", "letter_of", "read_line"]
 
 MAX_DEPTH = 256
 """Objects and arrays may nest this deep. The standard parser gives up at a depth that depends on its caller's stack."""
@@ -70,6 +71,18 @@ def read_line(line: bytes, fields: Fields) -> Accepted | Refused:
         if isinstance(body, str) and (where := _surrogate(body)) is not None:
             return Refused("lone_surrogate", f"field {name!r} has an unpaired surrogate at character {where}")
     return given._replace(extra=tuple(_as_text(value.get(name), written.get(name)) for name in fields.extra))
+
+
+def letter_of(file: InputFile, position: int, row: int, refused: Refused, excerpt: str) -> DeadLetter:
+    """The dead letter of a line, which begins at a byte of the file and is a record of the slice."""
+    return DeadLetter(
+        uri=file.uri,
+        position=f"byte {position}",
+        row=row,
+        reason=refused.reason,
+        detail=refused.detail,
+        excerpt=excerpt,
+    )
 
 
 def _given(value: dict[str, object], fields: Fields) -> Accepted | Refused:

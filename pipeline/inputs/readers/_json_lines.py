@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from pairloom.operators.documents import DeadLetter, DocumentBatch, excerpt_of
 from pairloom.operators.text.arrays import frozen
-from pairloom.pipeline.inputs.readers._json_line import Accepted, read_line
+from pairloom.pipeline.inputs.readers._json_line import Accepted, Refused, letter_of, read_line
 from pairloom.pipeline.inputs.readers._text_lines import PADDING, Block, line_blocks, too_long
 from pairloom.pipeline.inputs.readers.kernels.json_lines import (
     DONE,
@@ -24,14 +24,20 @@ from pairloom.pipeline.inputs.slices import Fields, InputFile, Limits, Slice
 
 __all__ = ["read_lines"]
 
+_LETTERS = 1 << 14  # in a batch
+_SHORT, _KNOWN = 64, 1 << 10  # lines that may be met again, and how many of them are remembered
+
 
 def read_lines(piece: Slice, fields: Fields, limits: Limits) -> Iterator[DocumentBatch]:
     """The records of the lines that start in the slice; blank lines are none."""
     row = 0
     for block in line_blocks(piece, limits.batch_bytes, limits.max_record_bytes):
-        lines = _Lines(piece.file, block, fields)
-        row = lines.scan(row, limits.max_record_bytes)
-        yield lines.batch()
+        stored, start = block.consumed, -1
+        while start < block.stop:
+            lines = _Lines(piece.file, block if start < 0 else block._replace(start=start), fields)
+            row, start = lines.scan(row, limits.max_record_bytes)
+            yield lines.batch(stored)
+            stored = 0
 
 
 class _Lines:
@@ -49,8 +55,11 @@ class _Lines:
         self._taken = 0
         self._rejected: list[DeadLetter] = []
 
-    def scan(self, row: int, longest: int) -> int:
-        """Read every line, the first being record `row` of the slice; returns the number of the record after."""
+    def scan(self, row: int, longest: int) -> tuple[int, int]:
+        """Read lines, the first being record `row` of the slice; (the number of the record after, where it begins).
+
+        That is the block's end, unless so many lines were refused that their letters would take more memory than the text.
+        """
         names = [name.encode() for name in self._fields.names]
         name_ends = np.cumsum([0, *map(len, names)], dtype=np.int64)
         wanted = Names(bytes=_bytes(b"".join(names)), ends=name_ends, ids=int(self._fields.id is not None))
@@ -62,36 +71,51 @@ class _Lines:
         found, stack = np.empty((len(names), 3), np.int64), np.empty(512, np.uint8)
         while True:
             status = scan_lines(padded, stop, longest, wanted, taken, state, found, stack)
-            start = int(state[POSITION])
+            start, row = int(state[POSITION]), int(state[SEEN])
             self._taken = int(state[TAKEN])
             if status == DONE:
-                return int(state[SEEN])
-            end = data.find(b"\n", start)
-            if status == TOO_LONG or end - start > longest:
+                return row, stop
+            if status == TOO_LONG:
                 raise too_long(self._file, f"byte {position + start}", longest)
-            self._explain(start, end, int(state[SEEN]))
-            state[:] = (end + 1, state[SEEN] + 1, self._taken)
+            start, row = self._explain(start, row, longest)
+            if start >= stop or len(self._rejected) >= _LETTERS:
+                return row, start
+            state[:] = (start, row, self._taken)
 
-    def _explain(self, start: int, end: int, row: int) -> None:
-        line = bytes(self._block.data[start:end])
-        outcome = read_line(line, self._fields)
-        if isinstance(outcome, Accepted):
-            given = (outcome.text, *(() if outcome.id is None else (outcome.id,)), *outcome.extra)
-            for k, value in enumerate(given):
-                self._append(k, value)
-            self._rows[self._taken] = row
-            self._taken += 1
-            return
-        self._rejected.append(
-            DeadLetter(
-                uri=self._file.uri,
-                position=f"byte {self._block.position + start}",
-                row=row,
-                reason=outcome.reason,
-                detail=outcome.detail,
-                excerpt=excerpt_of(line),
-            )
-        )
+    def _explain(self, start: int, row: int, longest: int) -> tuple[int, int]:
+        """Read lines from record `row` on, up to and with the first that is good; (where the next begins, its number).
+
+        Bad lines come together, and going back to compiled code takes longer than reading a short line.
+        """
+        data, stop = self._block.data, self._block.stop
+        known: dict[bytes, tuple[Refused, str]] = {}
+        while start < stop and len(self._rejected) < _LETTERS:
+            end = data.find(b"\n", start)
+            if end - start > longest:
+                raise too_long(self._file, f"byte {self._block.position + start}", longest)
+            line = bytes(data[start:end])
+            place, start = self._block.position + start, end + 1
+            if not line.strip(b" \t\r"):
+                continue
+            refused = known.get(line)
+            if refused is None:
+                outcome = read_line(line, self._fields)
+                if isinstance(outcome, Accepted):
+                    self._take(outcome, row)
+                    return start, row + 1
+                refused = outcome, excerpt_of(line)
+                if len(line) <= _SHORT and len(known) < _KNOWN:
+                    known[line] = refused
+            self._rejected.append(letter_of(self._file, place, row, *refused))
+            row += 1
+        return start, row
+
+    def _take(self, accepted: Accepted, row: int) -> None:
+        given = (accepted.text, *(() if accepted.id is None else (accepted.id,)), *accepted.extra)
+        for k, value in enumerate(given):
+            self._append(k, value)
+        self._rows[self._taken] = row
+        self._taken += 1
 
     def _append(self, k: int, value: str | None) -> None:
         encoded = _bytes(b"" if value is None else value.encode())
@@ -101,8 +125,8 @@ class _Lines:
         if self._fields.extra:
             self._there[k, self._taken] = value is not None
 
-    def batch(self) -> DocumentBatch:
-        """What was read so far."""
+    def batch(self, stored: int) -> DocumentBatch:
+        """What was read, which took so many stored bytes."""
         columns = [self._column(k) for k in range(len(self._fields.names))]
         first = 1 if self._fields.id is None else 2
         return DocumentBatch(
@@ -112,7 +136,7 @@ class _Lines:
             uri=self._file.uri,
             fields=dict(zip(self._fields.extra, columns[first:], strict=True)),
             rejected=tuple(self._rejected),
-            bytes_read=self._block.consumed,
+            bytes_read=stored,
         )
 
     def _column(self, k: int) -> pa.LargeStringArray:

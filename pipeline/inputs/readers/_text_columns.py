@@ -39,6 +39,8 @@ def reading(file: InputFile) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         said = (str(error).splitlines() or [type(error).__name__])[0]
+        if "decrypt" in said.lower():
+            raise DataError(f"{file.uri}: it is encrypted ({said}); write it without encryption") from error
         raise DataError(
             f"{file.uri}: not a whole {file.format} file of {file.size} bytes: {said}; fetch or write it again"
         ) from error

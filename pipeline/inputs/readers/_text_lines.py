@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO, NamedTuple
 
 from pairloom.operators.errors import DataError
+from pairloom.pipeline.inputs.content import HEAD_BYTES, check_head
 from pairloom.pipeline.inputs.readers import reader_of
 from pairloom.pipeline.inputs.slices import InputFile, Slice
 from pairloom.pipeline.inputs.storage import ended_early, open_input, open_stream
@@ -44,7 +45,7 @@ def line_blocks(piece: Slice, block_bytes: int, longest: int) -> Iterator[Block]
     """The lines that start in the slice, in blocks of `block_bytes` or of twice a line that is longer than that.
 
     The byte order mark at the start of a file is left out. A line of more than `longest` bytes raises DataError if it
-    does not fit in a block (a shorter one is for the caller to check).
+    does not fit in a block (a shorter one is for the caller to check), and so does a file that is of another format.
     """
     if reader_of(piece.file).anywhere and piece.file.compression == "none":
         with open_input(piece.file) as handle:
@@ -126,6 +127,8 @@ def _blocks(
             room = min(room, stop - at)
         with memoryview(buffer) as view:
             got = fill(view[filled:room])
+        if at == filled == 0:
+            check_head(file, bytes(buffer[: min(got, HEAD_BYTES)]))
         fresh, filled = filled, filled + got
         if at + filled >= stop:  # the last line ends at the first newline from the last byte of the range on
             cut = buffer.find(b"\n", max(fresh, stop - 1 - at), filled) + 1

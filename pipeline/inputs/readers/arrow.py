@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from pairloom.operators.documents import DocumentBatch
 from pairloom.operators.errors import DataError
+from pairloom.pipeline.inputs.content import HEAD_BYTES, check_head
 from pairloom.pipeline.inputs.readers import Reader
 from pairloom.pipeline.inputs.readers._text_columns import Rows, batches, nothing, pick, reading
 from pairloom.pipeline.inputs.slices import Fields, InputFile, Limits, Slice
@@ -24,6 +25,7 @@ class Arrow(Reader):
     name = "arrow"
     suffixes = (".arrow", ".arrows", ".feather", ".ipc")
     compressed = False
+    magic = _MAGIC
 
     def blocks(self, file: InputFile) -> list[int] | None:
         """A weight of one for each record batch, from the footer; None for a stream. Raises DataError if it is cut short."""
@@ -43,7 +45,9 @@ class Arrow(Reader):
 
 def _is_stream(handle: Any, file: InputFile) -> bool:
     """Whether an Arrow file is the streaming format, checking that either is there up to its last byte."""
-    head = handle.read(8)
+    head = handle.read(HEAD_BYTES)
+    check_head(file, head)
+    head = head[:8]
     handle.seek(max(0, file.size - 8))
     tail = handle.read(8)
     handle.seek(0)
@@ -53,8 +57,6 @@ def _is_stream(handle: Any, file: InputFile) -> bool:
                 f"{file.uri}: the Arrow file is cut short: no footer before byte {file.size}; fetch it again"
             )
         return False
-    if head[:4] == b"FEA1":
-        raise DataError(f"{file.uri}: Feather version 1 is not read; write it as Arrow IPC or Parquet")
     if head[:4] != _END_OF_STREAM[:4]:
         raise DataError(
             f"{file.uri}: neither an Arrow file nor a stream: it starts with {head!r}; rename or exclude it"

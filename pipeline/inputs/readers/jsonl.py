@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from pairloom.operators.documents import DocumentBatch
 from pairloom.pipeline.inputs.readers import Reader
-from pairloom.pipeline.inputs.slices import Fields, Limits, Slice
+from pairloom.pipeline.inputs.slices import Fields, InputFile, Limits, Slice
 
 __all__ = ["Jsonl"]
 
@@ -13,7 +13,7 @@ class Jsonl(Reader):
     """JSON lines; of a plain file, any range of bytes is a slice."""
 
     name = "jsonl"
-    suffixes = (".jsonl", ".ndjson", ".json")
+    suffixes = (".jsonl", ".ndjson", ".json", ".jsonlines", ".jl")
     anywhere = True
 
     def read(self, piece: Slice, fields: Fields, limits: Limits) -> Iterator[DocumentBatch]:
@@ -21,3 +21,9 @@ class Jsonl(Reader):
         from pairloom.pipeline.inputs.readers._json_lines import read_lines
 
         return read_lines(piece, fields, limits)
+
+    def first(self, file: InputFile, fields: Fields, limits: Limits) -> DocumentBatch:
+        """The records of the first lines, read without compiled code."""
+        from pairloom.pipeline.inputs.readers._first_lines import first_lines
+
+        return first_lines(file, fields, limits)

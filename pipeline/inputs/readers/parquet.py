@@ -1,44 +1,111 @@
 """Parquet files, by row groups."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, BinaryIO
 
 from pairloom.operators.documents import DocumentBatch
 from pairloom.operators.errors import DataError
+from pairloom.pipeline.inputs.content import HEAD_BYTES, check_head
 from pairloom.pipeline.inputs.readers import Reader
 from pairloom.pipeline.inputs.readers._text_columns import Rows, batches, nothing, pick, reading
-from pairloom.pipeline.inputs.slices import Fields, InputFile, Limits, Slice
+from pairloom.pipeline.inputs.slices import FREE_BYTES, Fields, InputFile, Limits, Slice
 from pairloom.pipeline.inputs.storage import open_input
 
 __all__ = ["Parquet"]
 
 _MAX_ROWS = 1 << 16
+_FEW_ROWS = 64  # that are decoded before anything is known of their size
+_LARGE_GROUP = 4 << 20  # before compression; a smaller group may consist of one value, repeated
+_FIRST_BYTES = 1 << 20
 
 
 class Parquet(Reader):
     """Parquet files, cut between row groups."""
 
     name = "parquet"
-    suffixes = (".parquet",)
+    suffixes = (".parquet", ".pq", ".parq")
+    magic = b"PAR1"
     compressed = False
 
     def blocks(self, file: InputFile) -> list[int]:
-        """The stored bytes of each row group, from the footer. Raises DataError for a file without one."""
+        """The bytes of each row group before compression, from the footer. Raises DataError for a file without one.
+
+        A group's columns are not asked for theirs: about those that are encrypted, or whose statistics are damaged, Arrow's
+        library throws where nobody can catch it, and the process ends.
+        """
         import pyarrow.parquet as pq
 
         with open_input(file) as handle, reading(file):
+            _check(handle, file)
             footer = pq.ParquetFile(handle).metadata
             groups = [footer.row_group(k) for k in range(footer.num_row_groups)]
-            return [sum(g.column(c).total_compressed_size for c in range(g.num_columns)) for g in groups]
+            for k, group in enumerate(groups):
+                if group.num_rows < 0:
+                    raise DataError(
+                        f"{file.uri}: row group {k} has {group.num_rows} rows; fetch or write the file again"
+                    )
+            return [max(0, group.total_byte_size) for group in groups]
 
     def read(self, piece: Slice, fields: Fields, limits: Limits) -> Iterator[DocumentBatch]:
         """The rows of the slice's row groups, page checksums verified where the file has them."""
         with open_input(piece.file) as handle:
-            rows = _rows(handle, piece, fields, limits.batch_bytes)
+            _check(handle, piece.file)
+            rows = _rows(handle, piece, fields, limits)
             yield from batches(rows, piece.file, fields, limits)
 
+    def first(self, file: InputFile, fields: Fields, limits: Limits) -> DocumentBatch:
+        """The first row."""
+        import pyarrow.parquet as pq
 
-def _rows(handle: Any, piece: Slice, fields: Fields, batch_bytes: int) -> Iterator[Rows]:
+        with open_input(file) as handle:
+            _check(handle, file)
+            with reading(file):
+                # With a buffer, a column is read as far as it is needed.
+                parquet = pq.ParquetFile(handle, buffer_size=_FIRST_BYTES, page_checksum_verification=True)
+                pick(parquet.schema_arrow, fields, file)
+                part = next(parquet.iter_batches(1, columns=list(fields.names), use_threads=False), None)
+            if part is None:
+                return DocumentBatch.of([], uri=file.uri)
+            columns = [part.column(part.schema.get_field_index(name)) for name in fields.names]
+            rows = Rows(columns, lambda i: f"row {i}", 0)
+            return next(batches(iter([rows]), file, fields, limits))
+
+
+def _check(handle: BinaryIO, file: InputFile) -> None:
+    """Raise DataError where the file does not begin as a Parquet file does."""
+    check_head(file, handle.read(HEAD_BYTES))
+    handle.seek(0)
+
+
+class _Steps:
+    """How many rows are decoded at a time: few at first, then as many as their size allows.
+
+    A value may be stored once and stand in every row, so that what the footer says of a group is no limit. No value is longer
+    than a group's bytes before compression, so a few rows of a small group are bounded by that, whatever is in them.
+    """
+
+    def __init__(self, file: InputFile, limits: Limits) -> None:
+        self._file, self._batch_bytes = file, limits.batch_bytes
+        self._held = 0
+        self._most = self.size = 1
+
+    def begin(self, rows: int, group_bytes: int) -> None:
+        """A group begins."""
+        group_bytes = max(1, group_bytes)
+        small = group_bytes <= _LARGE_GROUP
+        self._most = max(1, min(_MAX_ROWS, FREE_BYTES // group_bytes)) if small else _MAX_ROWS
+        each = max(1, group_bytes // max(1, rows))
+        self.size = max(1, min(self._most, self._batch_bytes // each, self._most if small else _FEW_ROWS))
+
+    def took(self, part: Any) -> None:
+        """What a batch has shown: `size` becomes that of the next. Raises DataError for a file that holds too much."""
+        self._held += part.nbytes
+        self._file.check_expansion(self._held)
+        each = max(1, part.nbytes // max(1, len(part)))
+        self.size = max(1, min(self._most, 4 * self.size, self._batch_bytes // each))
+
+
+def _rows(handle: Any, piece: Slice, fields: Fields, limits: Limits) -> Iterator[Rows]:
     import pyarrow.parquet as pq
 
     file, wanted = piece.file, list(fields.names)
@@ -54,17 +121,20 @@ def _rows(handle: Any, piece: Slice, fields: Fields, batch_bytes: int) -> Iterat
             )
         first = sum(footer.row_group(k).num_rows for k in range(piece.start))
         last = sum(footer.row_group(k).num_rows for k in range(piece.start, piece.stop))
+    steps = _Steps(file, limits)
     total, seen, done = last, 0, 0
     for group in range(piece.start, piece.stop):
         with reading(file):
             about = footer.row_group(group)
-            each = max(1, about.total_byte_size // max(1, about.num_rows))
-            size = min(_MAX_ROWS, max(1, batch_bytes // each))
-            parts = parquet.iter_batches(size, row_groups=[group], columns=wanted, use_threads=False)
+            steps.begin(about.num_rows, about.total_byte_size)
+            parts = parquet.iter_batches(steps.size, row_groups=[group], columns=wanted, use_threads=False)
         before = seen
         while True:
             with reading(file):
                 part = next(parts, None)
+                if part is not None:
+                    steps.took(part)
+                    parquet.reader.set_batch_size(steps.size)
             if part is None:
                 break
             start = first + seen

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from pairloom.operators.documents import DeadLetter, DocumentBatch, excerpt_of
 from pairloom.operators.errors import DataError
+from pairloom.pipeline.inputs.content import HEAD_BYTES, check_head, content_of, holds_json_lines, mismatch
 from pairloom.pipeline.inputs.readers import Reader
-from pairloom.pipeline.inputs.slices import Fields, Limits, Slice
+from pairloom.pipeline.inputs.slices import Fields, InputFile, Limits, Slice
 
 __all__ = ["Text"]
 
@@ -13,7 +14,7 @@ _STEP = 1 << 20
 
 
 class Text(Reader):
-    """Text, byte for byte; every file whose name has no ending that a reader knows is one."""
+    """Text, byte for byte; every file whose name has no ending that a reader knows is one, if its first bytes agree."""
 
     name = "text"
     suffixes = (".txt",)
@@ -32,6 +33,9 @@ class Text(Reader):
         body = bytearray()
         with open_stream(file) as stream:
             while part := stream.read(_STEP):
+                if not body and (letter := _no_text(file, part[:HEAD_BYTES], fields.text)) is not None:
+                    yield DocumentBatch.of([], uri=file.uri, rejected=[letter], bytes_read=piece.bytes)
+                    return
                 body += part
                 if len(body) > limits.max_record_bytes:
                     raise too_long(file, "byte 0", limits.max_record_bytes)
@@ -49,3 +53,46 @@ class Text(Reader):
             yield DocumentBatch.of([], uri=file.uri, rejected=[letter], bytes_read=piece.bytes)
             return
         yield DocumentBatch.of([text], uri=file.uri, bytes_read=piece.bytes)
+
+    def first(self, file: InputFile, fields: Fields, limits: Limits) -> DocumentBatch:
+        """How the document begins."""
+        from pairloom.pipeline.inputs.storage import open_stream
+
+        if fields.extra:
+            raise DataError(f"{file.uri}: plain text has no field {fields.extra[0]!r}")
+        with open_stream(file) as stream:
+            head = stream.read(HEAD_BYTES)
+        letter = _no_text(file, head, fields.text)
+        return DocumentBatch.of(
+            [] if letter else [head.decode("utf-8", "replace")],
+            uri=file.uri,
+            rejected=[letter] if letter else [],
+        )
+
+
+def _no_text(file: InputFile, head: bytes, field: str) -> DeadLetter | None:
+    """The dead letter for a file that is something else than text, unless the recipe says that it is text.
+
+    Raises DataError for one that another reader would read.
+    """
+    if file.declared:
+        return None
+    name = file.uri.rsplit("/", 1)[-1]
+    if holds_json_lines(head, field, named="." in name.removeprefix(".")):
+        raise DataError(
+            f"{file.uri}: it begins with a record of JSON Lines, and by its name it is a document of text; set the format of "
+            "the source to jsonl, or to text"
+        )
+    content = content_of(head)
+    if content is None:
+        return None
+    if content.format:
+        check_head(file, head)
+    return DeadLetter(
+        uri=file.uri,
+        position="byte 0",
+        row=0,
+        reason="not_text",
+        detail=f"{mismatch(file, content)}; where it is text after all, set the source's format: text",
+        excerpt=excerpt_of(head),
+    )

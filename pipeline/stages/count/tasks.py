@@ -45,6 +45,7 @@ class CountTask(UnitTask):
     normalizer: str
     parts: int
     max_record_bytes: int
+    strict: bool = False  # whether no record may be rejected
     step = "count"
 
     def identity(self) -> object:
@@ -68,7 +69,7 @@ class CountTask(UnitTask):
 
     def work(self, attempt: Attempt, shared: Any) -> None:
         """Read, normalize, count, partition, write."""
-        intake = Intake(self.input, self.max_record_bytes)
+        intake = Intake(self.input, self.max_record_bytes, strict=self.strict)
         counters = {"words": WordCounter(self.cut.first)}
         if self.cut.weaker is not None:
             counters["pieces"] = WordCounter(self.cut.weaker)
@@ -161,6 +162,7 @@ def count(job: Job) -> StageRecord:
                 normalizer=job.plan.normalizer,
                 parts=parts,
                 max_record_bytes=recipe.max_record_bytes,
+                strict=recipe.max_rejected == 0,
             )
             for unit in job.plan.units
         ],

@@ -46,6 +46,7 @@ class TokenizeTask(UnitTask):
     append: tuple[int, ...]
     special_tokens_in_text: str
     max_record_bytes: int
+    strict: bool = False  # whether no record may be rejected
     memo: str | None = None  # the SHA-256 of the file of the memo that the vocabulary comes with
     known: Mapping[str, Known] = field(
         default_factory=dict
@@ -67,7 +68,7 @@ class TokenizeTask(UnitTask):
 
     def work(self, attempt: Attempt, shared: Tokenizer) -> None:
         """Read, encode, write."""
-        intake = Intake(self.input, self.max_record_bytes)
+        intake = Intake(self.input, self.max_record_bytes, strict=self.strict)
         made: list[Piece] = []
         schema = shard_schema(shared.vocabulary.dtype, shared.vocabulary.fingerprint)
         with attempt.arrow("tokens", schema) as writer:
@@ -203,6 +204,7 @@ def tokenize_task(
         append=tuple(vocabulary.special_id(token) for token in recipe.tokenize.append),
         special_tokens_in_text=recipe.tokenize.special_tokens_in_text,
         max_record_bytes=recipe.max_record_bytes,
+        strict=recipe.max_rejected == 0,
         memo=memo,
     )
 

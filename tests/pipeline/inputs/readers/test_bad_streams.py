@@ -58,7 +58,8 @@ CASES = {
     "text: empty": Case("x.txt", b"", [""]),
     "text: not utf-8": Case("x.txt", b"ab\xe9cd", [], [("byte 2", "invalid_utf8")]),
     "text: a character cut off": Case("x.txt", b"ab\xf0\x9f", [], [("byte 2", "invalid_utf8")]),
-    "text: binary": Case("x.bin", b"\x7fELF\x80\x00", [], [("byte 4", "invalid_utf8")]),
+    "text: binary": Case("x.bin", b"\x7fELF\x80\x00", [], [("byte 0", "not_text")]),
+    "text: bytes": Case("x.bin", b"\x01ELF\x80\x00", [], [("byte 4", "invalid_utf8")]),
     "text: zero bytes are text": Case("x.txt", b"a\x00b", ["a\x00b"]),
     "text: too long": Case(
         "x.txt", b"a" * 101, limits={"max_record_bytes": 100}, error="the record at byte 0 is longer"

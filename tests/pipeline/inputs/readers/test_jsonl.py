@@ -10,6 +10,8 @@ import zstandard
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from pairloom.operators.errors import DataError
+from pairloom.pipeline.inputs.content import HEAD_BYTES, check_head
 from pairloom.pipeline.inputs.listing import list_inputs
 from pairloom.pipeline.inputs.readers import read
 from pairloom.pipeline.inputs.readers._json_line import Accepted, read_line
@@ -70,9 +72,19 @@ def mutated(draw):
     return line.replace(b"\n", b" ")
 
 
+def are_lines(some):
+    """Whether the first bytes are not those of an array, of UTF-16, or of another format, which is an error instead."""
+    file = InputFile(source="s", uri="x", size=1, version="", format="jsonl", compression="none")
+    try:
+        check_head(file, b"\n".join(some)[:HEAD_BYTES])
+    except DataError:
+        return False
+    return True
+
+
 lines = st.lists(
     mutated() | st.just(b"") | st.just(b" \r") | st.lists(fragments, max_size=12).map(b"".join), max_size=8
-)
+).filter(are_lines)
 
 
 def by_the_library(data, fields, skip=0):
