@@ -28,6 +28,9 @@ class Subject:
     ] = None
     text: Annotated[list[str] | None, typer.Option(help="files to measure a vocabulary on")] = None
     field: Annotated[str, typer.Option(help="the field or column with the text, with --text")] = "text"
+    max_rejected: Annotated[
+        float, typer.Option(min=0, max=1, help="share of the records of --text that may be unusable")
+    ] = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +121,7 @@ def report_command(
             threshold=measures.rare,
             seq_lens=measures.seq_len,
             engine=measures.engine,
+            max_rejected=subject.max_rejected,
             observe=watch,
         )
     if as_json:

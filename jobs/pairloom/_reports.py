@@ -31,6 +31,7 @@ class Measures(TypedDict, total=False):
     seed: int
     alpha: float
     threshold: int | None
+    max_rejected: float
     seq_lens: Sequence[int] | None
     lexicons: Mapping[str, Lexicon]
     segmentations: Mapping[str, Mapping[str, tuple[str, ...]]]

@@ -70,8 +70,9 @@ def _check(file: InputFile, batch: DocumentBatch, max_rejected: float) -> None:
         return
     if max_rejected > 0 and len(letters) < _ENOUGH:
         return
-    if all(letter.reason in _OF_THE_RECIPE for letter in letters):
-        first = letters[0]
+    wrong = [letter for letter in letters if letter.reason in _OF_THE_RECIPE]
+    if wrong:
+        first = wrong[0]
         advice = "" if first.reason == "not_text" else "; correct the source's text, id or paths"
-        many = f" (and so are the next {len(letters) - 1})" if len(letters) > 1 else ""
+        many = f" (none of the first {len(letters)} records can be used)" if len(letters) > 1 else ""
         raise DataError(f"{file.uri}, {first.position}: {first.reason}: {first.detail}{many}{advice}")

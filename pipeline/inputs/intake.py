@@ -88,7 +88,7 @@ class Intake:
 
     def _give_up(self) -> None:
         """Raise DataError: there are more dead letters than anybody would read, and one is too many."""
-        shown = [f"  {one.uri}, {one.position}: {one.reason}: {one.detail}" for one in self.rejected[:_SHOWN]]
+        shown = [f"  {one.uri}, {one.position}: {one.reason}: {one.detail}" for one in self.examples(_SHOWN)]
         raise DataError(
             f"source {self.unit.source!r}: more than {_ENOUGH:,} records were rejected, and max_rejected = 0 allows for none:\n"
             + "\n".join(shown)
@@ -152,6 +152,11 @@ class Intake:
         """The inputs that were read, in order, and how many records each slice of them had."""
         uris = [piece.file.uri for piece in self.unit.slices]
         return tuple(zip(uris, (ledger.documents_in for ledger in self.ledgers), strict=True))
+
+    def examples(self, count: int) -> list[DeadLetter]:
+        """The first dead letters, as many as that."""
+        first = [DeadLetter(**row) for batch in self.packed[:1] for row in batch.slice(0, count).to_pylist()]
+        return [*first, *self.rejected][:count]
 
     def write_rejected(self, attempt: Attempt) -> None:
         """Write the unit's dead-letter file, if it has any dead letters."""

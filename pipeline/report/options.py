@@ -36,7 +36,8 @@ class Options:
     kinds of text by name, whose mixture the order of the first `merges` merges betrays.
 
     Tasks run in `executor`, if there is one, or else where the root's recipe says, and for a vocabulary in this process;
-    `engine` (ray or local) says otherwise. `observe` is told how far they are.
+    `engine` (ray or local) says otherwise. `max_rejected` is the share of the records of a text that may be unusable; of a
+    root the recipe says it. `observe` is told how far they are.
     """
 
     against: Mapping[str, Vocabulary]
@@ -52,6 +53,7 @@ class Options:
     segmentations: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
     categories: Mapping[str, CorpusSource] = field(default_factory=dict)
     merges: int = 3000
+    max_rejected: float = 0.0
     engine: Literal["ray", "local"] | None = None
     executor: Executor | None = None
     observe: Callable[[Event], None] = lambda _: None

@@ -21,6 +21,7 @@ from pairloom.operators.evaluate.word_tally import WordTally
 from pairloom.pipeline.audit.expected import shards
 from pairloom.pipeline.dataset.dataset import Dataset
 from pairloom.pipeline.execution.base import Executor
+from pairloom.pipeline.inputs.checking import check_sources
 from pairloom.pipeline.inputs.listing import list_inputs
 from pairloom.pipeline.inputs.units import Unit, plan_units
 from pairloom.pipeline.recipe import CorpusSource, Execution, Recipe
@@ -67,7 +68,13 @@ def measure_root(name: str, dataset: Dataset, options: Options) -> Measured:
         units = list(_units(recipe))
         again = not known or bool(options.against) or options.sample_bytes is not None
         text = read_text(
-            units, tokenizers, options, executor, words=again, max_record_bytes=recipe.max_record_bytes
+            units,
+            tokenizers,
+            options,
+            executor,
+            words=again,
+            max_record_bytes=recipe.max_record_bytes,
+            max_rejected=1.0,  # the run has compared all of them with what its recipe allows
         )
     except PairloomError as error:
         if options.by is not None or options.against:
@@ -119,9 +126,11 @@ def measure_vocabulary(
         out |= {"provenance": _vocabulary_facts(name, vocabulary), "sources": [], "groups": []} | categories
         return Measured(name=name, report=out, vocabulary=vocabulary)
     source = CorpusSource(name="text", paths=texts, text=field)
-    units = plan_units(source, list_inputs(source), UNIT_BYTES)
+    files = list_inputs(source)
+    check_sources([(source, files)], max_rejected=options.max_rejected, max_record_bytes=1 << 30)
+    units = plan_units(source, files, UNIT_BYTES)
     tokenizers = {"this": vocabulary, **options.against}
-    text = read_text(units, tokenizers, options, executor)
+    text = read_text(units, tokenizers, options, executor, max_rejected=options.max_rejected)
     out = about_tokens(vocabulary, text.tally, options) | {"basis": says(text, options), "notes": []}
     _without_distinct(out["summary"])
     out["provenance"] = _vocabulary_facts(name, vocabulary) | {"texts": list(texts)}

@@ -8,6 +8,7 @@ whatever the units, their order, and the machines. Each tokenizer encodes the di
 as it cuts them; a tokenizer that another library runs has no words, and is given the kept text.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -20,7 +21,7 @@ import pyarrow.compute as pc
 from pairloom.operators import Pretokenizer, Vocabulary, count_words
 from pairloom.operators.documents import DocumentBatch
 from pairloom.operators.encode import Encoder, Tokenizer, tokenizer_of
-from pairloom.operators.errors import RecipeError
+from pairloom.operators.errors import DataError, RecipeError
 from pairloom.operators.evaluate.numbers import count_numbers, tally_numbers
 from pairloom.operators.evaluate.word_tally import WordTally, tally_words
 from pairloom.operators.kernels.hashing import hash_bytes
@@ -41,6 +42,7 @@ KEPT_BYTES = 1 << 20  # of each group, as text
 KEPT_IN_ALL = 64 << 20  # of the stored bytes that this is chosen from
 OVERREAD = 4  # for a sample, units are read until they hold this many times as much
 MOST_GROUPS = 4096
+_EXAMPLES = 3  # of records that cannot be used
 
 Cut: TypeAlias = tuple[Pretokenizer, str]
 """How words are cut: a pretokenizer after a normalizer."""
@@ -101,7 +103,8 @@ class TextSums:
     """What was read: groups by name, sums over numbers by tokenizer, and the tokens of the first tokenizer.
 
     `numbers` are those of `tally_numbers`. `tally` is of all groups together; what it says of distinct words means
-    nothing. `without_group` documents have no value in the field that groups are of; they are left out. `complete` says
+    nothing. Of `records` that were read, those could not be used that `rejected` counts by reason, as `examples` say.
+    `without_group` documents have no value in the field that groups are of; they are left out. `complete` says
     that these are all the documents there are.
     """
 
@@ -109,6 +112,9 @@ class TextSums:
     groups: dict[str, Group] = field(default_factory=dict)
     numbers: dict[str, npt.NDArray[np.int64]] = field(default_factory=dict)
     without_group: int = 0
+    records: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    examples: tuple[str, ...] = ()
     complete: bool = True
     units: int = 0
     of_units: int = 0
@@ -121,6 +127,9 @@ class TextSums:
         for name, sums in other.numbers.items():
             self.numbers[name] = self.numbers[name] + sums if name in self.numbers else sums
         self.without_group += other.without_group
+        self.records += other.records
+        self.rejected += other.rejected
+        self.examples = tuple(sorted({*self.examples, *other.examples})[:_EXAMPLES])
 
     @property
     def bytes(self) -> int:
@@ -177,7 +186,8 @@ class TextTask:
     def _documents(self, out: TextSums) -> Iterator[tuple[str, pa.LargeStringArray]]:
         """(group, documents), of each batch that is read; adds to `out` the records that have no group."""
         unit = self.input if self.by is None else self.input.also(self.by)
-        for batch in Intake(unit, self.max_record_bytes).documents():
+        intake = Intake(unit, self.max_record_bytes)
+        for batch in intake.documents():
             groups = None if self.by is None else as_strings(batch, self.by)
             keep = np.ones(len(batch), np.bool_)
             if groups is not None:
@@ -192,6 +202,13 @@ class TextTask:
             groups = groups.filter(pa.array(keep))
             for name in pc.unique(groups).to_pylist():
                 yield name, texts.filter(pc.equal(groups, name))
+        ledger = intake.ledger()
+        out.records += ledger.documents_in
+        out.rejected.update(ledger.rejected)
+        out.examples = tuple(
+            f"{letter.uri}, {letter.position}: {letter.reason}: {letter.detail}"
+            for letter in intake.examples(_EXAMPLES)
+        )
 
 
 class _Sums:
@@ -275,14 +292,15 @@ def read_text(
     *,
     words: bool = True,
     max_record_bytes: int = 1 << 30,
+    max_rejected: float = 0.0,
 ) -> TextSums:
     """Read the documents of all units, or about `options.sample_bytes` stored bytes of them.
 
     For a sample, units are read in an order by the seed until they hold four times as many bytes, and of their documents
     those are taken that a hash of (seed, text) chooses: of equal ones all or none. `options.by` names a field whose
-    values are the groups; otherwise they are the sources. Records that cannot be used are left out, as they are
-    everywhere. Raises DataError for a broken file and for plain text, which has no fields, RecipeError where no document
-    has the field.
+    values are the groups; otherwise they are the sources. Records that cannot be used are left out
+    and counted. Raises DataError for a broken file, for plain text, which has no fields, and where a larger share of the
+    records than `max_rejected` cannot be used; RecipeError where no document has the field.
     """
     total = sum(unit.bytes for unit in units)
     limit = total if options.sample_bytes is None else options.sample_bytes
@@ -318,6 +336,12 @@ def read_text(
         shared={name: tokenizer_of(one).prepared() for name, one in own.items()},
     ):
         out.add(sums)
+    if (bad := out.rejected.total()) > max_rejected * out.records:
+        raise DataError(
+            f"{bad:,} of {out.records:,} records cannot be used, more than max_rejected = {max_rejected:g} allows:\n"
+            + "\n".join(f"  {example}" for example in out.examples)
+            + "\nCorrect the text, or set max_rejected to the share to leave out"
+        )
     if options.by is not None and not out.groups and out.without_group:
         raise RecipeError(f"no document that was read has the field {options.by!r}: correct --by")
     out.groups = dict(sorted(out.groups.items()))

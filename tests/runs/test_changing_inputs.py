@@ -44,7 +44,7 @@ def test_an_input_that_changes_during_a_run_is_named(tmp_path: Path, change: str
             else:
                 changing.write_bytes(changing.read_bytes() + (b"" if change == "touched" else b"\n"))
 
-    with pytest.raises(DataError, match=r"tokenize unit \w{12}.*b\.jsonl: changed during the run"):
+    with pytest.raises(DataError, match=r"tokenize: source .*b\.jsonl: changed during the run"):
         run(recipe_for(tmp_path, "execution.unit_bytes=2000"), observe=meddle)
     assert latest_manifest(open_objects_of(tmp_path / "out")) is None
 

@@ -290,7 +290,7 @@ def test_nothing_is_nothing(tmp_path: Path) -> None:
 
 def test_a_corpus_of_empty_documents(tmp_path: Path) -> None:
     write_jsonl(tmp_path / "in" / "a.jsonl", [("a", ""), ("b", "")])
-    recipe: Recipe = recipe_for(tmp_path, "vocabulary.size=257")
+    recipe: Recipe = recipe_for(tmp_path, "vocabulary.size=257", "corpus.0.allow_empty=true")
     manifest = run(recipe)
     assert manifest.stages["tokenize"].ledger.empty == 2
     with pytest.raises(RecipeError, match="no rows"):

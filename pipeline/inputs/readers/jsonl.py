@@ -26,4 +26,4 @@ class Jsonl(Reader):
         """The records of the first lines, read without compiled code."""
         from pairloom.pipeline.inputs.readers._first_lines import first_lines
 
-        return first_lines(file, fields, limits)
+        return first_lines(file, fields)

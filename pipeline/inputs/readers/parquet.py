@@ -7,6 +7,7 @@ from pairloom.operators.documents import DocumentBatch
 from pairloom.operators.errors import DataError
 from pairloom.pipeline.inputs.content import HEAD_BYTES, check_head
 from pairloom.pipeline.inputs.readers import Reader
+from pairloom.pipeline.inputs.readers._parquet_footer import stored_bytes
 from pairloom.pipeline.inputs.readers._text_columns import Rows, batches, nothing, pick, reading
 from pairloom.pipeline.inputs.slices import FREE_BYTES, Fields, InputFile, Limits, Slice
 from pairloom.pipeline.inputs.storage import open_input
@@ -28,23 +29,24 @@ class Parquet(Reader):
     compressed = False
 
     def blocks(self, file: InputFile) -> list[int]:
-        """The bytes of each row group before compression, from the footer. Raises DataError for a file without one.
-
-        A group's columns are not asked for theirs: about those that are encrypted, or whose statistics are damaged, Arrow's
-        library throws where nobody can catch it, and the process ends.
-        """
+        """The stored bytes of each row group, from the footer. Raises DataError for a file without one."""
         import pyarrow.parquet as pq
 
         with open_input(file) as handle, reading(file):
             _check(handle, file)
             footer = pq.ParquetFile(handle).metadata
-            groups = [footer.row_group(k) for k in range(footer.num_row_groups)]
-            for k, group in enumerate(groups):
-                if group.num_rows < 0:
+            for k in range(footer.num_row_groups):
+                if (rows := footer.row_group(k).num_rows) < 0:
                     raise DataError(
-                        f"{file.uri}: row group {k} has {group.num_rows} rows; fetch or write the file again"
+                        f"{file.uri}: row group {k} has {rows} rows; fetch or write the file again"
                     )
-            return [max(0, group.total_byte_size) for group in groups]
+            handle.seek(max(0, file.size - 8))
+            size = int.from_bytes(handle.read(4), "little")
+            handle.seek(max(0, file.size - 8 - size))
+            groups = stored_bytes(handle.read(size))
+            if len(groups) != footer.num_row_groups:
+                raise DataError(f"{file.uri}: its footer is damaged; fetch or write the file again")
+            return groups
 
     def read(self, piece: Slice, fields: Fields, limits: Limits) -> Iterator[DocumentBatch]:
         """The rows of the slice's row groups, page checksums verified where the file has them."""

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from pairloom.operators import Vocabulary
 from pairloom.operators.documents import DocumentBatch
 from pairloom.operators.encode import Encoded, Tokenizer, tokenizer_of
-from pairloom.operators.errors import CorruptionError
+from pairloom.operators.errors import CorruptionError, DataError
 from pairloom.operators.schema import INPUT_IDS, shard_schema
 from pairloom.pipeline.flow.attempt import Attempt, UnitTask
 from pairloom.pipeline.flow.job import Job, dead_letters
@@ -241,8 +241,25 @@ def tokenize(job: Job) -> StageRecord:
         unit_sources=tuple(unit.source for unit in job.plan.units),
         coverage=_coverage(job.plan.units, receipts),
     )
+    _check_any(job, receipts)
     check_tokenized(job.objects, receipts, None if job.plan.kept else job.records.get("count"))
     return record
+
+
+def _check_any(job: Job, receipts: Sequence[Receipt]) -> None:
+    """Raise DataError for a source that gave no text at all, unless its recipe says that it may."""
+    ledgers: dict[str, list[Ledger]] = {source.name: [] for source in job.plan.recipe.corpus}
+    for unit, receipt in zip(job.plan.units, receipts, strict=True):
+        ledgers[unit.source].append(receipt.ledger)
+    for source in job.plan.recipe.corpus:
+        ledger = Ledger.sum(ledgers[source.name])
+        if not ledger.documents_out and not source.allow_empty:
+            left = sum(ledger.filtered.values())
+            raise DataError(
+                f"source {source.name!r} gave no text: of {ledger.documents_in:,} records {ledger.empty:,} are empty, "
+                f"{ledger.rejects:,} were rejected and {left:,} left out by steps; correct the source, or set its "
+                "allow_empty: true"
+            )
 
 
 def _knowing(task: TokenizeTask, known: Mapping[str, Known]) -> TokenizeTask:
