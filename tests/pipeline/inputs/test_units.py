@@ -367,7 +367,6 @@ def test_remote_listing_follows_the_same_rules():
     "wrong",
     [
         {"paths": ()},
-        {"paths": "x"},
         {"name": ""},
         {"text": ""},
         {"id": ""},
