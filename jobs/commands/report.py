@@ -56,6 +56,12 @@ class Measures:
         typer.Option(metavar="FIELD", help="field that translations share: token premiums, with --by"),
     ] = None
     reference: Annotated[str, typer.Option(help="the language that premiums are relative to")] = "en"
+    own: Annotated[
+        int | None,
+        typer.Option(
+            min=512, metavar="SIZE", help="with --parallel: learn a vocabulary for each language too"
+        ),
+    ] = None
     lexicon: Annotated[
         list[str] | None,
         typer.Option(metavar="LANGUAGE=FILE", help="words, roots and affixes: which tokens are such"),
@@ -113,6 +119,7 @@ def report_command(
             by=measures.by,
             parallel=measures.parallel,
             reference=measures.reference,
+            own=measures.own,
             lexicons=lexicons,
             segmentations=segmentations,
             sample_bytes=measures.sample,

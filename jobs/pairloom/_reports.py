@@ -27,6 +27,7 @@ class Measures(TypedDict, total=False):
     by: str | None
     parallel: str | None
     reference: str
+    own: int | None
     sample_bytes: int | None
     seed: int
     alpha: float

@@ -30,8 +30,8 @@ class Options:
 
     `against` are other tokenizers by name, `by` a field whose values are reported apart; where they are languages,
     `parallel` is a field that the translations of a document share, and `reference` the language that token premiums are
-    relative to. `sample_bytes` and `seed` choose a sample of the text; without the first, all of it is read. `alpha` is the
-    order of Rényi's entropy, `threshold` the count below which a token is rare. `lexicons` are forms by language, and
+    relative to; `own` is the size up to which each of these languages gets a vocabulary of its own. `sample_bytes` and
+    `seed` choose a sample of the text; without the first, all of it is read. `alpha` is the order of Rényi's entropy, `threshold` the count below which a token is rare. `lexicons` are forms by language, and
     `segmentations` words by language with their morphemes, which tokens are looked up in and aligned with. `categories` are
     kinds of text by name, whose mixture the order of the first `merges` merges betrays.
 
@@ -44,6 +44,7 @@ class Options:
     by: str | None = None
     parallel: str | None = None
     reference: str = "en"
+    own: int | None = None
     sample_bytes: int | None = None
     seed: int = 0
     alpha: float = 2.5

@@ -32,6 +32,7 @@ from pairloom.pipeline.report.documents import document_facts
 from pairloom.pipeline.report.groups import about_groups, about_mixture, says
 from pairloom.pipeline.report.morphology import about_morphology
 from pairloom.pipeline.report.options import Options
+from pairloom.pipeline.report.own import own_vocabularies
 from pairloom.pipeline.report.parallel import read_parallel
 from pairloom.pipeline.report.probes import about_probes
 from pairloom.pipeline.report.sizes import about_sizes
@@ -182,6 +183,10 @@ def _premiums(
 ) -> dict[str, Any]:
     """Premiums of the languages; `corpus` is what the vocabulary was learned from, by language, where that is known."""
     if options.parallel is None:
+        if options.own is not None:
+            raise RecipeError(
+                "vocabularies of the languages' own need documents that all share: add --parallel FIELD to --own"
+            )
         return {}
     if options.by is None:
         raise RecipeError(
@@ -202,8 +207,11 @@ def _premiums(
             row["similarity"] = token_overlap(
                 corpus.groups[name].used_tokens(len(vocabulary)).astype(np.int64), used[name].astype(np.int64)
             )
-    about = {"reference": options.reference, "documents": documents, "rows": rows}
-    return {"premiums": about | {"explained": explained(rows)}}
+    about: dict[str, Any] = {"reference": options.reference, "documents": documents, "rows": rows}
+    found = {"premiums": about | {"explained": explained(rows)}}
+    if options.own is not None:
+        found |= own_vocabularies(units, vocabulary, about, options, executor, max_record_bytes)
+    return found
 
 
 def _owners(dataset: Dataset, recipe: Recipe) -> dict[str, str] | None:

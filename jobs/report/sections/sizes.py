@@ -14,6 +14,14 @@ CURVE: dict[str, Column] = {
     "tokens": ("tokens", compact),
     "saved": ("fewer tokens", share),
 }
+OWN: dict[str, Column] = {
+    "language": "language",
+    "equal": "size at the same cost",
+    "premium": "token premium at the largest",
+    "tokens": ("tokens there", compact),
+    "largest": "largest size",
+    "rmse": ("error of the fit", share),
+}
 MOST_LINES = 6
 
 
@@ -34,6 +42,7 @@ def sizes(report: dict[str, Any]) -> str:
         "Is the vocabulary too large or too small?",
         pair(figure(svg, what), table(rows, CURVE, label="tokens by size of the vocabulary")),
         _by_group(report),
+        _own(report),
     )
 
 
@@ -60,6 +69,27 @@ def _by_group(report: dict[str, Any]) -> str:
     return f'<h3>By {shown(by)}</h3><p class="soft">{shown(what)}</p>' + pair(
         figure(svg, f"Of each {by} the text that is kept; the largest {min(MOST_LINES, len(lines))}."),
         table(found["rows"], columns, label=f"fits by {by}"),
+    )
+
+
+def _own(report: dict[str, Any]) -> str:
+    found = report.get("own")
+    if not found:
+        return ""
+    lines = {row["language"]: row["points"] for row in found["rows"][:MOST_LINES]}
+    svg = plots.line(lines, label="tokens by size and language", x="size of the language's own", y="tokens")
+    what = (
+        "Each language with a vocabulary learned from its own text alone, on the content that all share. At the sizes here it "
+        f"costs {found['target']:,.0f} tokens everywhere, as near as can be."
+    )
+    if test := found["test"]:
+        what += (
+            f" The tokens then vary {test['f']:.2g} times as much as at one size for all "
+            f"(F({test['first']}, {test['second']}), p = {test['p']:.2g})."
+        )
+    return f'<h3>A vocabulary for each language</h3><p class="soft">{shown(what)}</p>' + pair(
+        figure(svg, f"The first {min(MOST_LINES, len(lines))} languages."),
+        table(found["rows"], OWN, label="vocabularies of the languages' own"),
     )
 
 

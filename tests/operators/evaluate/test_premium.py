@@ -27,6 +27,7 @@ from pairloom.pipeline.report import Options, report_on_root, report_on_vocabula
 
 CUT = Pretokenizer(scheme="whitespace")
 CONCEPTS = 60
+LETTERS = {"a": "abcdefghij", "b": "klmnopqrst", "c": "абвгдежзик"}
 
 
 def word(language: str, concept: int, part: int) -> str:
@@ -111,6 +112,43 @@ def test_what_may_explain_premiums_is_measured_on_the_tokens_in_use(
         assert row["similarity"] == pytest.approx(len(ids) / len(vocabulary)), (
             "the corpus uses all that its pages use"
         )
+
+
+@pytest.mark.parametrize("unit_bytes", [1 << 30, 4000])
+def test_each_language_gets_a_vocabulary_of_its_own(
+    corpus: tuple[Path, Vocabulary], unit_bytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Learned from its text alone, at sizes that are multiples of 128; costs are of the shared content (C03)."""
+    monkeypatch.setattr("pairloom.pipeline.report.root.UNIT_BYTES", unit_bytes)
+    path, vocabulary = tmp_path / "pages.jsonl", corpus[1]
+    rng = random.Random(5)
+    words = {
+        name: ["".join(rng.choices(letters, k=5)) for _ in range(500)] for name, letters in LETTERS.items()
+    }
+    rows = []
+    for page in range(40):
+        concepts = rng.choices(range(500), k=100)
+        rows += [
+            {"id": page, "lang": name, "text": "".join(f" {own[i]}" for i in concepts)}
+            for name, own in words.items()
+        ]
+    rows += [{"lang": "a", "text": f" {word}" * 3} for word in words["a"][:50]]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    options = Options(against={}, by="lang", parallel="id", reference="a", own=900)
+    report = report_on_vocabulary("v", vocabulary, (str(path),), "text", options)
+    scales = {row["language"]: row["tokens"] * row["bytes_per_token"] for row in report["premiums"]["rows"]}
+    assert [row["language"] for row in report["own"]["rows"]] == list(LETTERS)
+    for row in report["own"]["rows"]:
+        own = [one["text"] for one in rows if one["lang"] == row["language"]]
+        parallel = [one["text"] for one in rows if one["lang"] == row["language"] and "id" in one]
+        for size, tokens in row["points"]:
+            assert size % 128 == 0
+            learned = learn_bpe(count_words(pa.array(own), CUT), size, pretokenizer=CUT)
+            assert tokens == sum(len(learned.encode_one(text)) for text in parallel)
+        assert row["equal"] % 128 == 0
+        assert scales[row["language"]] == sum(len(text.encode()) for text in parallel)
+    with pytest.raises(RecipeError, match="add --parallel FIELD"):
+        report_on_vocabulary("v", vocabulary, (str(path),), "text", Options(against={}, by="lang", own=512))
 
 
 def test_bytes_alone_cost_their_byte_premium(corpus: tuple[Path, Vocabulary]) -> None:
