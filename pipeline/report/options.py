@@ -31,9 +31,10 @@ class Options:
     `against` are other tokenizers by name, `by` a field whose values are reported apart; where they are languages,
     `parallel` is a field that the translations of a document share, and `reference` the language that token premiums are
     relative to; `own` is the size up to which each of these languages gets a vocabulary of its own. `sample_bytes` and
-    `seed` choose a sample of the text; without the first, all of it is read. `alpha` is the order of Rényi's entropy, `threshold` the count below which a token is rare. `lexicons` are forms by language, and
-    `segmentations` words by language with their morphemes, which tokens are looked up in and aligned with. `categories` are
-    kinds of text by name, whose mixture the order of the first `merges` merges betrays.
+    `seed` choose a sample of the text; without the first, all of it is read. `alpha` is the order of Rényi's entropy,
+    `threshold` the count below which a token is rare. `lexicons` are forms by language, and `segmentations` words by language
+    with their morphemes, which tokens are looked up in and aligned with. `categories` are kinds of text by name, whose
+    mixture the order of the first `merges` merges betrays.
 
     Tasks run in `executor`, if there is one, or else where the root's recipe says, and for a vocabulary in this process;
     `engine` (ray or local) says otherwise. `max_rejected` is the share of the records of a text that may be unusable; of a
