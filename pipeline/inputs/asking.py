@@ -28,6 +28,7 @@ _NOBODY = (
     "offline",
 )
 _RANGES = ("range", "more bytes", "cannot seek")
+_GONE = (404, 410)  # how a web server says that it has no such file
 _LONGEST = 300
 
 
@@ -58,7 +59,8 @@ def true_cause(error: BaseException) -> BaseException:
             break
         seen.add(id(below))
         error = below
-        if not isinstance(error, FileNotFoundError) and str(error):
+        gone = isinstance(error, FileNotFoundError) or getattr(error, "status", None) in _GONE
+        if not gone and str(error):
             found = error
     return found
 
