@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from pairloom.operators.documents import DocumentBatch
 from pairloom.operators.errors import DataError, PairloomError, RecipeError
-from pairloom.pipeline.inputs.readers import reader_of
+from pairloom.pipeline.inputs.readers import First, reader_of
 from pairloom.pipeline.inputs.slices import InputFile, Limits
 from pairloom.pipeline.inputs.units import fields_of
 from pairloom.pipeline.recipe import CorpusSource
@@ -63,16 +62,16 @@ def _ending(uri: str) -> str:
     return uri.rsplit("/", 1)[-1].rpartition(".")[2].lower()
 
 
-def _check(file: InputFile, batch: DocumentBatch, max_rejected: float) -> None:
+def _check(file: InputFile, first: First, max_rejected: float) -> None:
     """Raise DataError where none of the first records can be used, and the recipe is why."""
-    letters = batch.rejected
-    if len(batch) or not letters or max_rejected >= 1.0:
+    letters = first.rejected
+    if first.usable or not letters or max_rejected >= 1.0:
         return
     if max_rejected > 0 and len(letters) < _ENOUGH:
         return
     wrong = [letter for letter in letters if letter.reason in _OF_THE_RECIPE]
     if wrong:
-        first = wrong[0]
-        advice = "" if first.reason == "not_text" else "; correct the source's text, id or paths"
+        one = wrong[0]
+        advice = "" if one.reason == "not_text" else "; correct the source's text, id or paths"
         many = f" (none of the first {len(letters)} records can be used)" if len(letters) > 1 else ""
-        raise DataError(f"{file.uri}, {first.position}: {first.reason}: {first.detail}{many}{advice}")
+        raise DataError(f"{file.uri}, {one.position}: {one.reason}: {one.detail}{many}{advice}")

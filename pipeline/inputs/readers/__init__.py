@@ -14,14 +14,23 @@ Which files it reads is known before any of them is opened, so what takes long t
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from pairloom.operators.documents import DocumentBatch
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.registry import Registry
 from pairloom.pipeline.inputs.slices import Fields, InputFile, Limits, Slice
 
-__all__ = ["READERS", "Reader", "format_of", "read", "reader_of", "readers_by_suffix"]
+if TYPE_CHECKING:  # planning makes no batches, which take long to import
+    from pairloom.operators.documents import DeadLetter, DocumentBatch
+
+__all__ = ["READERS", "First", "Reader", "format_of", "read", "reader_of", "readers_by_suffix"]
+
+
+class First(NamedTuple):
+    """How many of the first records of a file can be used, and the letters of the others."""
+
+    usable: int = 0
+    rejected: "tuple[DeadLetter, ...]" = ()
 
 
 class Reader(ABC):
@@ -49,16 +58,17 @@ class Reader(ABC):
         """
         return None
 
-    def first(self, file: InputFile, fields: Fields, limits: Limits) -> DocumentBatch:
+    def first(self, file: InputFile, fields: Fields, limits: Limits) -> First:
         """The first records of a file, a few: enough to see whether it holds what the recipe says.
 
         Raises what `read` raises.
         """
         piece = Slice(file=file, start=0, stop=1, bytes=file.size)
-        return next(iter(self.read(piece, fields, limits)), DocumentBatch.of([], uri=file.uri))
+        batch = next(iter(self.read(piece, fields, limits)), None)
+        return First() if batch is None else First(usable=len(batch), rejected=batch.rejected)
 
     @abstractmethod
-    def read(self, piece: Slice, fields: Fields, limits: Limits) -> Iterator[DocumentBatch]:
+    def read(self, piece: Slice, fields: Fields, limits: Limits) -> "Iterator[DocumentBatch]":
         """The records of a slice, in order, in batches of about `limits.batch_bytes` of text.
 
         Each batch has `id` if `fields.id` is asked for and the format has fields, and every one of `fields.extra`. Batches
@@ -82,7 +92,7 @@ def reader_of(file: InputFile) -> Reader:
     return READERS.get(file.format)()
 
 
-def read(piece: Slice, fields: Fields, limits: Limits | None = None) -> Iterator[DocumentBatch]:
+def read(piece: Slice, fields: Fields, limits: Limits | None = None) -> "Iterator[DocumentBatch]":
     """The records of a slice, in order, by the reader of its format; see `Reader.read`.
 
     Memory is a few times `batch_bytes` or the longest record, for Arrow also one record batch, which can only be read whole.

@@ -1,7 +1,8 @@
 """The first lines of a file of JSON lines, read one by one: what planning looks at."""
 
-from pairloom.operators.documents import DeadLetter, DocumentBatch, excerpt_of
+from pairloom.operators.documents import DeadLetter, excerpt_of
 from pairloom.pipeline.inputs.content import HEAD_BYTES, check_head
+from pairloom.pipeline.inputs.readers import First
 from pairloom.pipeline.inputs.readers._json_line import Accepted, letter_of, read_line
 from pairloom.pipeline.inputs.slices import Fields, InputFile
 from pairloom.pipeline.inputs.storage import Stream, open_stream
@@ -13,7 +14,7 @@ _FIRST_BYTES = 1 << 17  # a first line that is longer is not looked at
 _BOM = b"\xef\xbb\xbf"
 
 
-def first_lines(file: InputFile, fields: Fields) -> DocumentBatch:
+def first_lines(file: InputFile, fields: Fields) -> First:
     """The records of the first lines that are not blank, without the fields besides text and id."""
     wanted = Fields(text=fields.text, id=fields.id)
     accepted: list[Accepted] = []
@@ -32,8 +33,7 @@ def first_lines(file: InputFile, fields: Fields) -> DocumentBatch:
                 row = len(accepted) + len(rejected)
                 rejected.append(letter_of(file, position, row, outcome, excerpt_of(line)))
         position += len(line) + 1
-    ids = None if fields.id is None else [one.id for one in accepted]
-    return DocumentBatch.of([one.text for one in accepted], id=ids, uri=file.uri, rejected=rejected)
+    return First(usable=len(accepted), rejected=tuple(rejected))
 
 
 def _head(stream: Stream) -> bytes:

@@ -1,10 +1,13 @@
 """JSON lines: a line, a record."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from pairloom.operators.documents import DocumentBatch
-from pairloom.pipeline.inputs.readers import Reader
+from pairloom.pipeline.inputs.readers import First, Reader
 from pairloom.pipeline.inputs.slices import Fields, InputFile, Limits, Slice
+
+if TYPE_CHECKING:
+    from pairloom.operators.documents import DocumentBatch
 
 __all__ = ["Jsonl"]
 
@@ -16,13 +19,13 @@ class Jsonl(Reader):
     suffixes = (".jsonl", ".ndjson", ".json", ".jsonlines", ".jl")
     anywhere = True
 
-    def read(self, piece: Slice, fields: Fields, limits: Limits) -> Iterator[DocumentBatch]:
+    def read(self, piece: Slice, fields: Fields, limits: Limits) -> "Iterator[DocumentBatch]":
         """The records of the lines that start in the slice; blank lines are none."""
         from pairloom.pipeline.inputs.readers._json_lines import read_lines
 
         return read_lines(piece, fields, limits)
 
-    def first(self, file: InputFile, fields: Fields, limits: Limits) -> DocumentBatch:
+    def first(self, file: InputFile, fields: Fields, limits: Limits) -> First:
         """The records of the first lines, read without compiled code."""
         from pairloom.pipeline.inputs.readers._first_lines import first_lines
 

@@ -6,7 +6,7 @@ from typing import Any, BinaryIO
 from pairloom.operators.documents import DocumentBatch
 from pairloom.operators.errors import DataError
 from pairloom.pipeline.inputs.content import HEAD_BYTES, check_head
-from pairloom.pipeline.inputs.readers import Reader
+from pairloom.pipeline.inputs.readers import First, Reader
 from pairloom.pipeline.inputs.readers._parquet_footer import stored_bytes
 from pairloom.pipeline.inputs.readers._text_columns import Rows, batches, nothing, pick, reading
 from pairloom.pipeline.inputs.slices import FREE_BYTES, Fields, InputFile, Limits, Slice
@@ -55,7 +55,7 @@ class Parquet(Reader):
             rows = _rows(handle, piece, fields, limits)
             yield from batches(rows, piece.file, fields, limits)
 
-    def first(self, file: InputFile, fields: Fields, limits: Limits) -> DocumentBatch:
+    def first(self, file: InputFile, fields: Fields, limits: Limits) -> First:
         """The first row."""
         import pyarrow.parquet as pq
 
@@ -67,10 +67,11 @@ class Parquet(Reader):
                 pick(parquet.schema_arrow, fields, file)
                 part = next(parquet.iter_batches(1, columns=list(fields.names), use_threads=False), None)
             if part is None:
-                return DocumentBatch.of([], uri=file.uri)
+                return First()
             columns = [part.column(part.schema.get_field_index(name)) for name in fields.names]
             rows = Rows(columns, lambda i: f"row {i}", 0)
-            return next(batches(iter([rows]), file, fields, limits))
+            batch = next(batches(iter([rows]), file, fields, limits))
+            return First(usable=len(batch), rejected=batch.rejected)
 
 
 def _check(handle: BinaryIO, file: InputFile) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pairloom.operators.documents import DeadLetter, DocumentBatch, excerpt_of
 from pairloom.operators.errors import DataError
 from pairloom.pipeline.inputs.content import HEAD_BYTES, check_head, content_of, holds_json_lines, mismatch
-from pairloom.pipeline.inputs.readers import Reader
+from pairloom.pipeline.inputs.readers import First, Reader
 from pairloom.pipeline.inputs.slices import Fields, InputFile, Limits, Slice
 
 __all__ = ["Text"]
@@ -54,7 +54,7 @@ class Text(Reader):
             return
         yield DocumentBatch.of([text], uri=file.uri, bytes_read=piece.bytes)
 
-    def first(self, file: InputFile, fields: Fields, limits: Limits) -> DocumentBatch:
+    def first(self, file: InputFile, fields: Fields, limits: Limits) -> First:
         """How the document begins."""
         from pairloom.pipeline.inputs.storage import open_stream
 
@@ -63,11 +63,7 @@ class Text(Reader):
         with open_stream(file) as stream:
             head = stream.read(HEAD_BYTES)
         letter = _no_text(file, head, fields.text)
-        return DocumentBatch.of(
-            [] if letter else [head.decode("utf-8", "replace")],
-            uri=file.uri,
-            rejected=[letter] if letter else [],
-        )
+        return First(usable=1) if letter is None else First(rejected=(letter,))
 
 
 def _no_text(file: InputFile, head: bytes, field: str) -> DeadLetter | None:
