@@ -4,6 +4,7 @@ import gzip
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from pairloom.operators import Pretokenizer, count_words, learn_bpe
 from pairloom.operators.errors import ConflictError, DataError, RecipeError
 from pairloom.operators.selection.order import document_numbers
 from pairloom.pipeline import Recipe, open_dataset, run
+from pairloom.pipeline.audit.roundtrip import round_trip
+from pairloom.pipeline.audit.verify import verify
 from pairloom.pipeline.flow.events import Event, StepStarted
 from tests.support.corpora import contents, documents, recipe_for, rows_of, texts_of, write_jsonl
 
@@ -231,6 +235,30 @@ def test_a_given_vocabulary_skips_count_and_learn(tmp_path: Path) -> None:
     path.unlink()
     assert open_dataset(given.root).table().equals(open_dataset(learned.root).table())
     assert open_dataset(given.root).vocabulary().fingerprint == manifest.fingerprint
+
+
+def test_a_given_vocabulary_finds_its_plain_tokens_and_is_verified(tmp_path: Path) -> None:
+    """F2, T4: of a folder; runs of spaces are no special tokens, and what they leave is normalized."""
+    write_jsonl(tmp_path / "in" / "a.jsonl", [(str(i), f"x{i}\n    if e\u0301 <t>\u0338") for i in range(50)])
+    cut = Pretokenizer(scheme="gpt2")
+    counts = count_words(pa.array([" if x é"] * 9), cut)
+    learned = learn_bpe(counts, 262, special_tokens=["<|endoftext|>"], pretokenizer=cut, normalizer="nfc")
+    vocabulary = replace(
+        learned,
+        tokens=[*learned.tokens, b"    ", b"<t>"],
+        special_tokens=("<|endoftext|>", "    ", "<t>"),
+        special_ids=(0, len(learned), len(learned) + 1),
+        plain_tokens=("    ", "<t>"),
+    )
+    vocabulary.save(tmp_path / "tokenizer.json")
+    recipe = recipe_for(tmp_path, f"vocabulary={{from: {tmp_path}}}", "pack.validation=0", root=tmp_path / "out")
+    run(recipe)
+    dataset = open_dataset(recipe.root)
+    values = [i for row in dataset.table().to_pylist() for i in row["input_ids"]]
+    assert [values.count(len(learned)), values.count(len(learned) + 1)] == [50, 50]
+    proof = verify(dataset)
+    round_trip(dataset, proof, sample=9)
+    assert proof.source_documents == 50
 
 
 def test_the_learned_tokenizer_gives_the_same_ids_elsewhere(tmp_path: Path) -> None:

@@ -274,3 +274,18 @@ def test_mappings_follow_the_same_rules() -> None:
     dumped = recipe.model_dump(mode="json", by_alias=True)
     assert parse_recipe(json.dumps(dumped)) == parse_recipe(yaml.safe_dump(dumped)) == recipe
     assert Recipe.model_validate(dumped) == recipe
+
+
+@pytest.mark.parametrize(
+    ("token", "message"),
+    [
+        ('""', "a special token is empty; remove it"),
+        ("a", "'a' is how a tokenizer.json writes the byte 0x61"),
+        ("\u0120", "writes the byte 0x20"),
+        ('"\\ud800"', "surrogate"),
+    ],
+)
+def test_a_special_token_that_no_vocabulary_can_have_is_refused(token: str, message: str) -> None:
+    """F9"""
+    with pytest.raises(RecipeError, match=message):
+        parse_recipe(CORPUS + f'vocabulary: {{special_tokens: ["<|endoftext|>", {token}]}}\n')
