@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from pairloom.operators.errors import RecipeError
+
 __all__ = ["check_special_token", "check_special_tokens", "check_unique"]
 
 
@@ -38,7 +40,7 @@ def check_special_tokens(specials: Sequence[str]) -> None:
 
 
 def check_unique(tokens: Sequence[bytes], specials: Sequence[str]) -> None:
-    """Raise ValueError where two of `tokens`, the special ones first, are one or would be spelled as one."""
+    """Raise ValueError where two of `tokens`, the special ones first, are one; RecipeError where a special one is one of them."""
     letters = _letters()
     spelled = {
         bytes(letters[c] for c in token): token for token in specials if all(c in letters for c in token)
@@ -46,7 +48,7 @@ def check_unique(tokens: Sequence[bytes], specials: Sequence[str]) -> None:
     seen: dict[bytes, int] = {}
     for i, token in enumerate(tokens[len(specials) :], len(specials)):
         if token in spelled:
-            raise ValueError(
+            raise RecipeError(
                 f"special token {spelled[token]!r} is also what merge {i - len(specials) - 256} makes of the text: "
                 "both would have one id; choose a special token that does not occur"
             )

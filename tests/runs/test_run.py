@@ -251,7 +251,9 @@ def test_a_given_vocabulary_finds_its_plain_tokens_and_is_verified(tmp_path: Pat
         plain_tokens=("    ", "<t>"),
     )
     vocabulary.save(tmp_path / "tokenizer.json")
-    recipe = recipe_for(tmp_path, f"vocabulary={{from: {tmp_path}}}", "pack.validation=0", root=tmp_path / "out")
+    recipe = recipe_for(
+        tmp_path, f"vocabulary={{from: {tmp_path}}}", "pack.validation=0", root=tmp_path / "out"
+    )
     run(recipe)
     dataset = open_dataset(recipe.root)
     values = [i for row in dataset.table().to_pylist() for i in row["input_ids"]]

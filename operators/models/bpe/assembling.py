@@ -57,7 +57,7 @@ def alphabet(parts: Iterable[WordCounts], specials: int, limit: int | None) -> n
 
 
 def spell_tokens(merges: npt.NDArray[np.int32], specials: Sequence[str]) -> list[bytes]:
-    """The tokens that `merges` (int32[m, 2], ids) make after special tokens and bytes; ValueError where two are the same."""
+    """The tokens that `merges` (int32[m, 2], ids) make after special tokens and bytes; see `check_unique`."""
     tokens = [token.encode() for token in specials] + [bytes([byte]) for byte in byte_order()]
     for left, right in merges.tolist():
         tokens.append(tokens[left] + tokens[right])

@@ -119,7 +119,7 @@ def superword_limits(base: Vocabulary, max_words: int | None, forbid: Sequence[s
 def assemble_superwords(
     base: Vocabulary, learned: npt.NDArray[np.int32], pretokenizer: Pretokenizer
 ) -> Vocabulary:
-    """`base` with the merges of the second stage (int32[m, 2], ids); ValueError where one spells a special token."""
+    """`base` with the merges of the second stage (int32[m, 2], ids); RecipeError where one spells a special token."""
     tokens = list(base.tokens)
     for left, right in learned.tolist():
         tokens.append(tokens[left] + tokens[right])

@@ -35,7 +35,10 @@ def load_tiktoken(
     path: str | Path, *, scheme: str = "cl100k", special_tokens: Mapping[str, int] | None = None
 ) -> Vocabulary:
     """Read a local `.tiktoken` file of ranks, with the special tokens' ids; encodes exactly as tiktoken does."""
-    fields = read_tiktoken(Path(path).read_bytes(), special_tokens or {})
+    try:
+        fields = read_tiktoken(Path(path).read_bytes(), special_tokens or {})
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
     return Vocabulary(**fields, pretokenizer=Pretokenizer(scheme=scheme))
 
 

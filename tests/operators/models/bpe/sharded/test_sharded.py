@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from pairloom.operators import Pretokenizer, WordCounts, count_words, learn_bpe
-from pairloom.operators.errors import CapacityError
+from pairloom.operators.errors import CapacityError, RecipeError
 from pairloom.operators.models.bpe.sharded import (
     ByteWords,
     Coordinator,
@@ -95,7 +95,7 @@ def test_options_are_refused_as_by_one_learner():
         learn_sharded([], 256, special_tokens=["<|a|>"])
     with pytest.raises(ValueError, match="min_count"):
         learn_sharded([], 300, min_count=-1)
-    with pytest.raises(ValueError, match="also what merge"):
+    with pytest.raises(RecipeError, match="also what merge"):
         learn_sharded([counts_of({b" ab": 1})], 300, special_tokens=["Ġab"])
     with pytest.raises(ValueError, match="same token"):
         learn_sharded([counts_of({b"abc": 1})], 300, merges=np.array([[66, 67]] * 2, np.int32))
