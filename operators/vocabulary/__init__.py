@@ -111,7 +111,10 @@ class Vocabulary(Shown):
             return self.model.slow
         if self.pretokenizer.pattern is not None:
             pattern = self.pretokenizer.pattern
-            return f"pretokenized by the `regex` library, because no scheme has the pattern {pattern!r}"
+            from pairloom.operators.text.pretokenize.patterns import is_translated
+
+            library = "regex" if is_translated(pattern) else "tokenizers"
+            return f"pretokenized by the `{library}` library, because no scheme has the pattern {pattern!r}"
         return None
 
     @property

@@ -24,7 +24,9 @@ class PretokenizerChoice(Section):
     digits: Literal["keep", "single", "l2r3", "r2l3"] = Field(
         default="keep", description="how numbers are cut"
     )
-    pattern: str | None = Field(default=None, description="a regular expression instead of a scheme (slower)")
+    pattern: str | None = Field(
+        default=None, description="a regular expression of Oniguruma instead of a scheme (slower)"
+    )
     lines: bool = Field(default=False, description="each line is cut as a text of its own")
 
     @model_validator(mode="after")

@@ -184,17 +184,23 @@ def write_tiktoken(vocabulary: "Vocabulary") -> bytes:
 
     Every ordinary token is written with its id as its rank; special tokens are not in such a file, wherever their ids are:
     tiktoken is given them beside it. Raises RecipeError unless every byte is a token and the merges are those that
-    tiktoken would find, a token's merge never being of a later one. A reader that numbers special tokens by itself, from
-    the last rank on, needs a vocabulary learned without them.
+    tiktoken would find, a token's merge never being of a later one. Text is to be cut by one pattern, that of a
+    named scheme. A reader that numbers special tokens by itself, from the last rank on, needs a vocabulary learned without them.
     """
     if not isinstance(vocabulary.model, ByteLevelBPE) or vocabulary.normalizer != "none":
         raise RecipeError(
             "a .tiktoken file holds byte-level BPE without a normalizer, and this vocabulary is not that"
         )
-    patterns = vocabulary.pretokenizer.patterns
-    if len(patterns) != 1:
+    cut = vocabulary.pretokenizer
+    if cut.pattern is not None:
         raise RecipeError(
-            f"tiktoken cuts text by one pattern, and scheme {vocabulary.pretokenizer.scheme!r} has {len(patterns)}"
+            f"tiktoken reads patterns in another dialect than Oniguruma, and drops what they do not match: {cut.pattern!r} "
+            "cannot be proved to cut the same there; a vocabulary of a named scheme can be written"
+        )
+    if len(cut.patterns) != 1:
+        also = ", that of lines included" if cut.lines else ""
+        raise RecipeError(
+            f"tiktoken cuts text by one pattern, and scheme {cut.scheme!r} has {len(cut.patterns)}{also}"
         )
     if vocabulary.plain_tokens:
         raise RecipeError(

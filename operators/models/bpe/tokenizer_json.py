@@ -11,7 +11,6 @@ Ids that no token has become empty tokens, which no text encodes to. Any other f
 
 import itertools
 import json
-import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -141,20 +140,16 @@ def _write_pretokenizer(pretokenizer: Pretokenizer) -> dict[str, Any]:
         return _BYTE_LEVEL
     last = {**_BYTE_LEVEL, "use_regex": False}
     splits = [
-        {"type": "Split", "pattern": {"Regex": _oniguruma(p)}, "behavior": "Isolated", "invert": False}
+        {"type": "Split", "pattern": {"Regex": p}, "behavior": "Isolated", "invert": False}
         for p in pretokenizer.patterns
     ]
     return {"type": "Sequence", "pretokenizers": [*splits, last]}
 
 
-def _oniguruma(pattern: str) -> str:
-    # To Oniguruma `{1,3}+` is not possessive but a repetition of a repetition, which would join whole numbers.
-    return re.sub(r"(\{\d+(?:,\d*)?\})\+", r"\1", pattern)
-
-
 def _spelled(pattern: str) -> str:
-    # One spelling for what published files spell in several ways.
-    return _oniguruma(pattern.replace("\r", r"\r").replace("\n", r"\n"))
+    # One spelling for what published files spell in several ways. `{1,3}+` is none of them: to Oniguruma it is not
+    # possessive but a repetition of a repetition, which joins whole numbers.
+    return pattern.replace("\r", r"\r").replace("\n", r"\n")
 
 
 def _known() -> dict[tuple[str, ...], Pretokenizer]:
@@ -286,14 +281,21 @@ def _read_pretokenizer(node: dict[str, Any] | None, extras: dict[str, Any]) -> P
         elif behavior != ("Isolated", False):
             raise OtherModelError(f"its pre-tokenizer splits with {behavior[0]}, invert={behavior[1]}")
         found.append(part["pattern"]["Regex"])
-    if extras and tuple(map(_spelled, found)) == _spellings(extras):
+    if extras and isolated and tuple(map(_spelled, found)) == _spellings(extras):
         return _named(extras)
     known = _known().get(tuple(map(_spelled, found)))
     if known is not None and (isolated or (len(found) == 1 and known.scheme in _COVERING)):
         return known
     if len(found) != 1 or not isolated:
         raise OtherModelError("its pre-tokenizer is a sequence of patterns that no scheme here has")
-    return Pretokenizer(pattern=found[0])
+    return _own(found[0])
+
+
+def _own(pattern: str) -> Pretokenizer:
+    try:
+        return Pretokenizer(pattern=pattern)
+    except ValueError as error:
+        raise RecipeError(f"this tokenizer.json cannot be run as written: {error}") from error
 
 
 def _spellings(extras: dict[str, Any]) -> tuple[str, ...]:

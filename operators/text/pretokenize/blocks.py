@@ -7,13 +7,13 @@ import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators.kernels.hashing import hash_text
-from pairloom.operators.reference.text.pretokenize.patterns import split_bytes
 from pairloom.operators.text.arrays import Text
 from pairloom.operators.text.pretokenize.chunks import RandomChunks
 from pairloom.operators.text.pretokenize.classes import classes
 from pairloom.operators.text.pretokenize.kernels.chunks import POSITION as PLACE
 from pairloom.operators.text.pretokenize.kernels.chunks import cut_chunks
 from pairloom.operators.text.pretokenize.kernels.scan import POSITION, SCANS, SLACK
+from pairloom.operators.text.pretokenize.patterns import ends_of_pieces
 from pairloom.operators.text.pretokenize.pretokenizer import Pretokenizer
 from pairloom.operators.text.pretokenize.rules import Rules, rules
 
@@ -93,15 +93,14 @@ def _whole(text: Text) -> Iterator[Block]:
 
 
 def _match(text: Text, pattern: str, size: int) -> Iterator[Block]:
-    """Blocks of whole documents, cut by the `regex` library."""
+    """Blocks of whole documents, cut by a pattern."""
     start = position = int(text.offsets[0])
-    ends: list[int] = []
+    found: list[npt.NDArray[np.int64]] = []
     for stop in text.offsets[1:].tolist():
-        for piece in split_bytes(text.data[position:stop].tobytes(), (pattern,)):
-            position += len(piece)
-            ends.append(position)
+        found.append(ends_of_pieces(text.data[position:stop].tobytes(), pattern) + position)
+        position = stop
         if position - start >= size:
-            yield start, np.array(ends, np.int64)
-            start, ends = position, []
-    if ends:
-        yield start, np.array(ends, np.int64)
+            yield start, np.concatenate(found)
+            start, found = position, []
+    if position > start:
+        yield start, np.concatenate(found)

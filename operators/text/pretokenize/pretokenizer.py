@@ -24,9 +24,9 @@ class Pretokenizer:
 
     `scheme` names a published pattern (see `schemes.py`); `digits` replaces its rule for numbers. `pattern`
     is a regular expression of your own instead, as Hugging Face's `Split(Regex(pattern), "isolated")`: what
-    it does not match is a piece too, and a match of nothing only cuts. The `regex` library runs it, some
-    hundred times slower and with the Unicode tables of its own version; the schemes have those of Unicode
-    16.0. With `lines`, each line with its ending (`\n`) is cut as a text of its own, so that no piece goes on
+    it does not match is a piece too, and a match of nothing only cuts. It is Oniguruma's, as there, and runs
+    some hundred times slower (see `patterns/`). With
+    `lines`, each line with its ending (`\n`) is cut as a text of its own, so that no piece goes on
     after a newline.
 
     >>> Pretokenizer(scheme="gpt2").split_text("it's 42")
@@ -44,12 +44,9 @@ class Pretokenizer:
         if self.digits != "keep" and self.digits not in DIGITS:
             raise ValueError(f"unknown digits rule {self.digits!r}; known: keep, {', '.join(DIGITS)}")
         if self.pattern is not None:
-            import regex
+            from pairloom.operators.text.pretokenize.patterns import cutter
 
-            try:
-                regex.compile(self.pattern)
-            except regex.error as error:
-                raise ValueError(f"pattern {self.pattern!r} is no regular expression: {error}") from error
+            cutter(self.pattern)
 
     @property
     def patterns(self) -> tuple[str, ...]:
@@ -60,7 +57,8 @@ class Pretokenizer:
     @property
     def identity(self) -> list[str | None]:
         """Everything that decides a cut, for hashes of what was cut."""
-        return [self.scheme, self.digits, self.pattern, *(["lines"] if self.lines else [])]
+        own = [] if self.pattern is None else ["oniguruma"]  # once they were run in another dialect
+        return [self.scheme, self.digits, self.pattern, *own, *(["lines"] if self.lines else [])]
 
     def split_text(self, text: str) -> list[str]:
         """The pieces of one string."""

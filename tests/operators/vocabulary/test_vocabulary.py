@@ -4,6 +4,7 @@ import base64
 import functools
 import json
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -363,6 +364,21 @@ def test_tiktoken_files_of_a_vocabulary_whose_special_tokens_come_first(tmp_path
     assert theirs.encode(marked, allowed_special="all") == (
         vocab.encode_one(marked, special_tokens_in_text="parse").tolist()
     )
+
+
+def test_tiktoken_files_of_what_tiktoken_would_cut_otherwise(tmp_path):
+    """(T3)"""
+    file = tmp_path / "x.tiktoken"
+    for cut, message in (
+        ({"scheme": "deepseek_v3"}, "one pattern, and scheme 'deepseek_v3' has 3"),
+        ({"scheme": "cl100k", "lines": True}, "scheme 'cl100k' has 2, that of lines included"),
+        ({"scheme": "none"}, "scheme 'none' has 0"),
+        ({"pattern": r"\S+$|\s+"}, "another dialect than Oniguruma"),
+    ):
+        vocab = replace(learned("cl100k", special=()), pretokenizer=Pretokenizer(**cut))
+        with pytest.raises(RecipeError, match=message):
+            save_tiktoken(vocab, file)
+    assert not file.exists()
 
 
 def test_tiktoken_files_that_cannot_be(tmp_path):

@@ -58,6 +58,10 @@ def test_a_minimal_recipe_has_sensible_defaults() -> None:
         (MINIMAL + "    tokens: 1.0001k\n", "is no number of tokens"),
         (MINIMAL + "    tokens: 2000000T\n", "is no number of tokens"),
         (MINIMAL + "pack: {deduplicate: fuzzy}\n", "'none' or 'exact'"),
+        (  # F5
+            MINIMAL + "vocabulary:\n  pretokenizer:\n    pattern: 'a|(?P<x>b)'\n",
+            r"vocabulary.pretokenizer.*undefined group option, at or after position 2, '\(\?P<x>b\)'",
+        ),
         (MINIMAL + "mixtur: {}\n", "did you mean 'mixture'"),
         (MINIMAL + "max_rejected: 2\n", "less than or equal to 1"),
         (MINIMAL + "root: !!python/object/apply:os.getcwd []\n", "is not YAML"),
