@@ -24,6 +24,8 @@ Part: TypeAlias = "str | Points | tuple[int, ...]"
 _ANY: tuple[Part, ...] = (np.ones(0x110000, bool),)
 _NEWLINE: tuple[Part, ...] = ((0x0A,),)
 _DEEPEST = 50
+# A set takes some milliseconds to make, so that reading a longer pattern would take seconds.
+_LONGEST = 2_000
 _MOST_REPEATS = 1000
 
 # What two ASCII letters after each other, without regard to case, one letter such as ß may stand for.
@@ -55,6 +57,8 @@ def parse(pattern: str) -> tuple[Part, ...]:
     ['set', '?', 'set', '+']
     """
     reader = _PatternReader(pattern)
+    if len(pattern) > _LONGEST:
+        raise reader.untranslated(_LONGEST)
     found = reader.alternatives(ignore_case=False, depth=0)
     if not reader.ended:
         raise reader.untranslated(reader.position)

@@ -209,6 +209,15 @@ def test_a_pattern_of_too_many_ways_ends_in_an_error(pattern):
         vocabulary.encode_one("a" * 40 + "c")
 
 
+def test_a_long_pattern_is_left_to_its_owner():
+    """(R7)"""
+    pattern = r"\p{L}|" * 20_000 + "1"
+    assert not is_translated(pattern)
+    assert ours(pattern, "ab1 2") == owners(pattern, "ab1 2")
+    with pytest.raises(ValueError, match="depth limit"):
+        Pretokenizer(pattern="(" * 20_000 + "a" + ")" * 20_000)
+
+
 def test_a_model_of_the_library_that_gives_up_is_an_error():
     """(R7)"""
     document = file_of(r"(a|a)+$")
