@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -186,4 +187,21 @@ def test_what_the_world_does_is_one_line_with_what_to_do(
     assert ending(fails, []) == code
     said = capsys.readouterr().err
     assert word in said
+    assert len(said.splitlines()) == 1
+
+
+def test_a_server_that_is_not_there_is_no_file_that_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """F10."""
+    from pairloom.jobs.cli import run
+
+    (tmp_path / "recipe.yaml").write_text(RECIPE.format(folder=tmp_path, engine="local"))
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"http://127.0.0.1:{free.getsockname()[1]}/a.jsonl"
+    words = ["plan", str(tmp_path / "recipe.yaml"), "--set", f"corpus.0.paths=['{address}']"]
+    monkeypatch.setattr(sys, "argv", ["pairloom", *words])
+    assert ending(run, words) == 2
+    said = capsys.readouterr().err
+    assert f"{address}: nobody answers there" in said
     assert len(said.splitlines()) == 1

@@ -64,7 +64,19 @@ _CLASSES = frozenset(
     }
 )
 LIBRARIES = frozenset(
-    {"adlfs", "aiobotocore", "aiohttp", "azure", "botocore", "gcsfs", "google", "requests", "s3fs"}
+    {
+        "adlfs",
+        "aiobotocore",
+        "aiohttp",
+        "azure",
+        "botocore",
+        "gcsfs",
+        "google",
+        "httpx",
+        "huggingface_hub",
+        "requests",
+        "s3fs",
+    }
 )
 _REFUSALS = frozenset({"NoCredentialsError", "PartialCredentialsError", "DefaultCredentialsError"})
 _SECRET = re.compile(
