@@ -36,7 +36,7 @@ fuzz: .venv/ready-dev ## the properties, with examples that are new every time, 
 
 # Properties that run most kernels, with numba looking at every index; kernels that are compiled so are kept apart.
 BOUNDED := tests/operators/counts/test_counts_properties.py tests/operators/kernels tests/operators/layouts \
-	tests/operators/models/bpe/test_bpe_properties.py tests/operators/models/bpe/sharded/test_sharded_properties.py \
+	tests/operators/models/bpe/test_bpe_properties.py tests/operators/models/bpe/test_trie.py tests/operators/models/bpe/sharded/test_sharded_properties.py \
 	tests/operators/pack tests/operators/selection/test_order.py tests/operators/test_tokens.py \
 	tests/operators/text/normalize/test_normalize_properties.py tests/operators/text/pretokenize/test_chunks_properties.py tests/operators/transforms
 

@@ -11,6 +11,8 @@ The root's base is `ROOT`.
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from pairloom.operators.errors import CapacityError
 from pairloom.operators.models.bpe.kernels.trie import ROOT, fill_trie
@@ -28,7 +30,12 @@ def build_trie(tokens: TokenTable, numbers: npt.NDArray[np.int64]) -> npt.NDArra
     Raises CapacityError where the tokens have more than some 16 million different prefixes.
     """
     chosen = np.flatnonzero((numbers >= 0) & (tokens.lengths > 0))
-    ordered = np.array(sorted(chosen.tolist(), key=tokens.__getitem__), np.int64)
+    # Arrow sorts by bytes, and equal ones as they stand.
+    column = pa.LargeBinaryArray.from_buffers(
+        pa.large_binary(), len(tokens), [None, pa.py_buffer(tokens.offsets), pa.py_buffer(tokens.data)]
+    )
+    order = pc.array_sort_indices(column.take(pa.array(chosen, pa.int64()))).to_numpy()
+    ordered = np.ascontiguousarray(chosen[order], np.int64)
     total = int(tokens.lengths[ordered].sum())
     slots = np.zeros(min(_MOST_SLOTS, 1 << max(12, (2 * total + 1024).bit_length())), np.uint64)
     if not fill_trie(slots, tokens.data, tokens.offsets, ordered, numbers):
