@@ -1,5 +1,6 @@
 """Looking after roots and machines: proofs, garbage, and kernels that are compiled beforehand."""
 
+import json
 import sys
 import time
 from typing import Annotated
@@ -53,6 +54,7 @@ def gc_command(
 
 def warmup_command(
     scheme: Annotated[list[str] | None, typer.Option(help="a pretokenizer; all of them otherwise")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Compile every kernel for this machine, so that no run has to: for images and for nodes that come and go."""
     from pairloom.operators.errors import RecipeError
@@ -65,6 +67,8 @@ def warmup_command(
     from pairloom.pipeline.flow.prepare import PrepareTask
 
     PrepareTask(schemes=tuple(scheme) if scheme else tuple(SCHEMES)).run()
-    sys.stdout.write(
-        f"kernels are ready after {time.monotonic() - started:.1f} s, in {next(cache_folders())}\n"
-    )
+    seconds, folder = time.monotonic() - started, str(next(cache_folders()))
+    if as_json:
+        sys.stdout.write(json.dumps({"seconds": round(seconds, 3), "folder": folder}) + "\n")
+    else:
+        sys.stdout.write(f"kernels are ready after {seconds:.1f} s, in {folder}\n")

@@ -61,9 +61,14 @@ def generations_command(root: RootArgument, as_json: AsJson = False) -> None:
 def rollback_command(
     root: RootArgument,
     generation: Annotated[int, typer.Argument(metavar="GENERATION", help="the one to go back to")],
+    as_json: AsJson = False,
 ) -> None:
     """Make an earlier generation the newest again, by committing it once more."""
     from pairloom.pipeline.generations.retokenize import rollback
 
     manifest = rollback(root, generation)
+    if as_json:
+        again = {"root": root, "generation": manifest.generation, "again": generation}
+        sys.stdout.write(json.dumps(again) + "\n")
+        return
     sys.stdout.write(f"generation {manifest.generation} of {root} is generation {generation} again\n")

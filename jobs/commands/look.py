@@ -1,5 +1,6 @@
 """Looking at a root: its rows, its files, its runs, and what was rejected on the way to it."""
 
+import json
 import sys
 from typing import Annotated
 
@@ -18,12 +19,13 @@ def inspect_command(
     start: Annotated[int, typer.Option(min=0, help="the first row")] = 0,
     width: Annotated[int, typer.Option(min=8, help="characters of each document")] = 160,
     generation: Generation = None,
+    as_json: AsJson = False,
 ) -> None:
     """Print packed rows, decoded, with the boundaries of their documents."""
     from pairloom.jobs.show.rows import show_rows
     from pairloom.pipeline import open_dataset
 
-    show_rows(open_dataset(root, generation), split, start, rows, width)
+    show_rows(open_dataset(root, generation), split, start, rows, width, as_json=as_json)
 
 
 def files_command(
@@ -32,11 +34,16 @@ def files_command(
     split: Annotated[str | None, typer.Option(help="train or validation")] = None,
     seq_len: Annotated[int | None, typer.Option(help="rows of this length, of several")] = None,
     generation: Generation = None,
+    as_json: AsJson = False,
 ) -> None:
     """Print the committed files of a stage, one a line, in order."""
     from pairloom.pipeline import open_dataset
 
-    for uri in open_dataset(root, generation).files(stage, split, seq_len=seq_len):
+    files = open_dataset(root, generation).files(stage, split, seq_len=seq_len)
+    if as_json:
+        sys.stdout.write(json.dumps(files) + "\n")
+        return
+    for uri in files:
         sys.stdout.write(uri + "\n")
 
 

@@ -5,9 +5,9 @@ import re
 import sys
 from collections import Counter
 
-from rich.console import Console
 from rich.table import Table
 
+from pairloom.jobs.show.console import wide_console
 from pairloom.operators.errors import RecipeError
 from pairloom.pipeline import Dataset
 from pairloom.pipeline.audit.verify import Proof
@@ -70,7 +70,7 @@ def show_rejected(dataset: Dataset, reason: str | None, limit: int, as_json: boo
             table.add_row(*(letter[name] for name in ("uri", "position", "reason", "detail", "excerpt")))
     if as_json:
         return
-    console = Console(soft_wrap=True, highlight=False, markup=False)
+    console = wide_console()
     if shown:
         console.print(table)
     for name, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):

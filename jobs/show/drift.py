@@ -5,9 +5,9 @@ from dataclasses import asdict, replace
 from fractions import Fraction
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
+from pairloom.jobs.show.console import wide_console
 from pairloom.jobs.show.progress import size_text
 from pairloom.pipeline.generations.drift import ALL, Drift, Drifted
 from pairloom.pipeline.generations.retokenize import Difference
@@ -43,7 +43,7 @@ def show_drift(watch: Drift) -> None:
             _number(None if row.grown is None else row.grown * 100, "{:+.2f} points"),
         )
     sys.stdout.write(f"{'vocabulary':<14}that of generation {watch.since}, to which these compare\n")
-    Console(soft_wrap=True, highlight=False, width=max(100, Console().width)).print(table)
+    wide_console(100).print(table)
     for line in watch.warnings:
         sys.stderr.write(f"warning: {line}\n")
 

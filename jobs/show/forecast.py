@@ -7,9 +7,9 @@ from dataclasses import asdict
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
-from rich.console import Console
 from rich.table import Table
 
+from pairloom.jobs.show.console import wide_console
 from pairloom.jobs.show.progress import size_text, time_text
 from pairloom.operators.errors import RecipeError
 from pairloom.pipeline.flow.plan import Plan
@@ -59,7 +59,7 @@ def show_forecast(plan: Plan, cluster: Cluster, as_json: bool) -> None:
         facts |= {"cluster": asdict(cluster), "seconds": round(seconds, 1), "core_hours": round(hours, 2)}
         sys.stdout.write(json.dumps(facts | {"stages": [asdict(stage) for stage in stages]}) + "\n")
         return
-    console = Console(soft_wrap=True, highlight=False, width=max(130, Console().width))
+    console = wide_console(130)
     console.print(
         f"{len(plan.inputs):,} files, {size_text(plan.bytes)}, {len(plan.units):,} units, on {cluster.machines:,} machines "
         f"with {cluster.processors} processors, {size_text(cluster.memory)} and {cluster.network * 8 / 1e9:g} Gb/s each; "

@@ -5,11 +5,13 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
+from pairloom.jobs.show.console import wide_console
 from pairloom.jobs.show.progress import size_text, time_text
+from pairloom.operators.errors import RecipeError
 from pairloom.pipeline.generations.retokenize import Amount, Difference
+from pairloom.pipeline.identity import fingerprint
 from pairloom.pipeline.store.coverage import Coverage
 from pairloom.pipeline.store.gc import first_kept
 from pairloom.pipeline.store.manifest import Manifest, latest_manifest, manifest_path, read_manifest
@@ -21,7 +23,9 @@ __all__ = ["show_difference", "show_generations"]
 def show_generations(objects: Objects, as_json: bool) -> None:
     """Print the generations of a root, and what each holds."""
     last, first = latest_manifest(objects), first_kept(objects)
-    numbers = range(1, 1 if last is None else last.generation + 1)
+    if last is None:
+        raise RecipeError(f"nothing is committed below {objects.root}: check the path, or run a recipe there")
+    numbers = range(1, last.generation + 1)
     rows = [_row(objects, found, first) for n in numbers if (found := read_manifest(objects, n)) is not None]
     if as_json:
         sys.stdout.write(json.dumps(rows) + "\n")
@@ -36,11 +40,15 @@ def show_generations(objects: Objects, as_json: bool) -> None:
         "unknown",
         "rows",
         "vocabulary",
+        "recipe",
+        "corpus",
         "",
     )
     for name in names:
         table.add_column(
-            name, justify="left" if name in ("committed", "vocabulary", "") else "right", no_wrap=True
+            name,
+            justify="left" if name in ("committed", "vocabulary", "recipe", "corpus", "") else "right",
+            no_wrap=True,
         )
     for row in rows:
         cells = [f"{row[name]:,}" for name in ("documents", "tokens")]
@@ -49,9 +57,15 @@ def show_generations(objects: Objects, as_json: bool) -> None:
         cells.append(f"{row['rows']:,}")
         state = "" if row["whole"] else "garbage collected"
         table.add_row(
-            str(row["generation"]), row["committed"], *cells, (row["vocabulary"] or "-")[:12], state
+            str(row["generation"]),
+            row["committed"],
+            *cells,
+            (row["vocabulary"] or "-")[:12],
+            row["recipe"][:12],
+            ", ".join(f"{name} ({', '.join(paths)})" for name, paths in row["corpus"].items()),
+            state,
         )
-    Console(soft_wrap=True, highlight=False, width=max(120, Console().width)).print(table)
+    wide_console(120).print(table)
 
 
 def _row(objects: Objects, manifest: Manifest, first: int) -> dict[str, Any]:
@@ -67,6 +81,8 @@ def _row(objects: Objects, manifest: Manifest, first: int) -> dict[str, Any]:
         "unknown_words": text.unknown_share,
         "rows": packed.facts["rows"] if packed else 0,
         "vocabulary": manifest.fingerprint,
+        "recipe": fingerprint(manifest.recipe),
+        "corpus": {source["name"]: source["paths"] for source in manifest.recipe["corpus"]},
         "whole": manifest.generation >= first,
     }
 

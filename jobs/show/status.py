@@ -5,9 +5,9 @@ import sys
 import time
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
+from pairloom.jobs.show.console import wide_console
 from pairloom.jobs.show.progress import size_text, time_text
 from pairloom.operators.errors import RecipeError
 from pairloom.pipeline.flow.log import RunRecord, StepRecord, list_runs, read_run
@@ -38,7 +38,7 @@ def show_status(root: str, run: str | None, as_json: bool) -> None:
         table.add_column(name)
     for step in record.steps:
         table.add_row(*_cells(step, now, record))
-    Console(soft_wrap=True, highlight=False, width=max(120, Console().width)).print(table)
+    wide_console(120).print(table)
 
 
 def status_of(record: RunRecord, now: float) -> dict[str, Any]:

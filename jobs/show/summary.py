@@ -5,9 +5,9 @@ from dataclasses import asdict
 from fractions import Fraction
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
+from pairloom.jobs.show.console import wide_console
 from pairloom.jobs.show.progress import Progress, size_text, time_text
 from pairloom.pipeline.dataset.dataset import Dataset
 from pairloom.pipeline.phases import PHASES
@@ -132,7 +132,7 @@ def _show_sources(sources: list[dict[str, Any]]) -> None:
             f"{source['delivered_tokens']:,}",
             f"{source['delivered_tokens'] / max(1, total):.2%}",
         )
-    Console(soft_wrap=True, highlight=False, width=max(120, Console().width)).print(table)
+    wide_console(120).print(table)
 
 
 def show_profile(result: dict[str, Any]) -> None:
@@ -149,4 +149,4 @@ def show_profile(result: dict[str, Any]) -> None:
         seconds = [step["phases"].get(phase, 0.0) for phase in names]
         cells = [f"{value:.2f}" if value >= 0.005 else "-" for value in seconds]
         table.add_row(step["says"], *cells, f"{sum(seconds):.2f}", size_text(step["memory"]))
-    Console(soft_wrap=True, highlight=False, width=max(100, Console().width)).print(table)
+    wide_console(100).print(table)

@@ -163,6 +163,9 @@ def _given_vocabulary(
 
     try:
         fs, inner = resolve(path)
+    except RecipeError as error:  # says the path itself, without what is secret in it
+        raise RecipeError(f"vocabulary.{key}: {error}") from error
+    try:
         if fs.isdir(inner):
             inner = f"{inner.rstrip('/')}/tokenizer.json"
         data = fs.cat_file(inner)

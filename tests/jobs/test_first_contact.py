@@ -106,3 +106,11 @@ def test_a_folder_is_no_recipe(tmp_path: Path) -> None:
     code, said, _ = called("plan", str(tmp_path))
     assert code == 2
     assert "is a folder: name the recipe's file in it" in said
+
+
+def test_help_and_version_are_where_people_look(tmp_path: Path) -> None:
+    """(U7)"""
+    assert called("-h") == called("--help")
+    assert "--set" in called("run", "-h")[1]
+    done = subprocess.run([sys.executable, "-m", "pairloom", "--version"], capture_output=True, text=True)
+    assert done.stdout.startswith("pairloom "), done.stderr

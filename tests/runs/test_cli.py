@@ -329,3 +329,47 @@ def test_a_vocabulary_is_exported_for_tiktoken(pairloom: Command) -> None:
     assert code == 2
     assert "cuts text by one pattern" in err
     assert not (pairloom.folder / "y").exists()
+
+
+def test_everything_has_json_and_errors_are_json_under_it(pairloom: Command) -> None:
+    """(U7)"""
+    assert pairloom("run", pairloom.recipe)[0] == 0
+    root = pairloom.folder / "out"
+    code, out, err = pairloom("inspect", root, "--rows", "2", "--json")
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert [row["row"] for row in rows] == [0, 1]
+    assert all(row["tokens"] == sum(one["tokens"] for one in row["segments"]) for row in rows)
+    assert json.loads(pairloom("files", root, "--json")[1]) == open_dataset(str(root)).files()
+    assert json.loads(pairloom("warmup", "--scheme", "gpt2", "--json")[1])["folder"]
+    found = json.loads(pairloom("generations", root, "--json")[1])[0]
+    assert list(found["corpus"]) == ["lines"]
+    out = pairloom("generations", root)[1]
+    assert found["recipe"][:12] in out
+    assert f"lines ({pairloom.folder}/in/*)" in out
+    code, out, err = pairloom("plan", pairloom.folder / "none.yaml", "--json")
+    assert (code, json.loads(err)["event"], json.loads(err)["code"]) == (2, "error", 2)
+    assert json.loads(pairloom("rollback", root, "1", "--json")[1])["again"] == 1
+
+
+def test_a_place_without_generations_is_an_error(pairloom: Command) -> None:
+    """(U7)"""
+    code, out, err = pairloom("generations", pairloom.folder / "nowhere")
+    assert (code, out) == (2, "")
+    assert "nothing is committed below" in err
+
+
+def test_fewer_rows_than_asked_are_said(pairloom: Command) -> None:
+    """(U1)"""
+    assert pairloom("run", pairloom.recipe)[0] == 0
+    assert (
+        "of 100,000 rows: split 'train' ends here"
+        in pairloom("inspect", pairloom.folder / "out", "--rows", "100000")[1]
+    )
+
+
+def test_paths_of_rejected_records_are_whole(pairloom: Command) -> None:
+    """(U7)"""
+    long = pairloom.folder / "in" / f"{'long' * 40}.jsonl"
+    long.write_text('{"text": null}\n')
+    assert pairloom("run", pairloom.recipe, "--set", "max_rejected=0.5")[0] == 0
+    assert str(long) in pairloom("rejected", pairloom.folder / "out")[1]
