@@ -1,6 +1,6 @@
 """`python -m pairloom` is the command `pairloom`."""
 
-from pairloom.jobs.cli import main
+from pairloom.jobs.entry import main
 
 if __name__ == "__main__":
     main()
