@@ -22,13 +22,15 @@ def run(
     engine: str | None = None,
     executor: Executor | None = None,
     observe: Callable[[Event], None] = lambda _: None,
+    progress: bool = False,
 ) -> Dataset:
     """Run a recipe, or its stages up to and with `until`, commit a generation, and open it.
 
     `recipe` is a path, a shipped recipe's name, YAML text, a mapping or a Recipe; `set` are settings instead of its own, as
     `["pack.seq_len=512"]`, and `engine` is "ray" or "local" (this process). Stages that the last generation holds already are
     not run; where nothing is left to do, that generation is opened. What a run that was killed has finished is not done
-    again. `observe` is told of every step and unit.
+    again. `observe` is told of every step and unit; with `progress` the steps are shown on standard error as well, as the
+    command does.
 
     Raises RecipeError (correct it), DataError (bad input), ConflictError (another run committed first), StorageError (try
     again).
@@ -50,7 +52,18 @@ def run(
     'a rose is a rose is'
     """
     asked = recipe_of(recipe, set, engine)
-    manifest = run_recipe(asked, until=until, executor=executor, observe=observe)
+    if not progress:
+        manifest = run_recipe(asked, until=until, executor=executor, observe=observe)
+        return Dataset(objects=open_objects(asked.root), manifest=manifest)
+    from pairloom.jobs.show.progress import watching
+
+    with watching() as watch:
+
+        def both(event: Event) -> None:
+            watch(event)
+            observe(event)
+
+        manifest = run_recipe(asked, until=until, executor=executor, observe=both)
     return Dataset(objects=open_objects(asked.root), manifest=manifest)
 
 

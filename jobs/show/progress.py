@@ -84,6 +84,7 @@ class Progress:
 
     def __init__(self) -> None:
         self.steps: dict[str, Step] = {}
+        self.began = time.monotonic()
 
     def __call__(self, event: Event) -> None:
         """Take an event."""
@@ -202,6 +203,15 @@ def progress(plan: Plan) -> Iterator[Progress]:
     )
     for folder in plan.left_out:
         sys.stderr.write(left_out_text(folder) + "\n")
+    if plan.recipe.execution.engine == "ray":
+        address = plan.recipe.execution.address
+        what = (
+            f"join the cluster at {address}"
+            if address
+            else "join the cluster here, or start one; some seconds"
+        )
+        sys.stderr.write(f"ray: {what}\n")
+    sys.stderr.flush()
     with watching() as watch:
         yield watch
 

@@ -1,6 +1,8 @@
 """What people read of a run when it is over, and where its time went."""
 
+import shlex
 import sys
+import time
 from dataclasses import asdict
 from fractions import Fraction
 from typing import Any
@@ -29,6 +31,7 @@ def summary(manifest: Manifest, root: str, watch: Progress) -> dict[str, Any]:
         "root": open_objects(root).root,
         "generation": manifest.generation,
         "nothing_to_do": not watch.steps,
+        "seconds": round(time.monotonic() - watch.began, 3) if watch.steps else 0.0,
         "documents": ledger.documents_in,
         "documents_out": ledger.documents_out,
         "empty": ledger.empty,
@@ -107,10 +110,26 @@ def show_summary(result: dict[str, Any]) -> None:
             rate = ", no merge was left to learn"
         lines.append((step["says"], time_text(step["seconds"]) + rate))
     lines.append(("committed", f"generation {result['generation']} of {result['root']}"))
+    if result["seconds"]:
+        lines.append(("in all", time_text(result["seconds"])))
+    lines.append(("next", _next(result)))
+    width = max(14, *(len(label) + 2 for label, _ in lines))
     for label, text in lines:
-        sys.stdout.write(f"{label:<14}{text}\n")
+        sys.stdout.write(f"{label:<{width}}{text}\n")
     if "sources" in result:
         _show_sources(result["sources"])
+
+
+def _next(result: dict[str, Any]) -> str:
+    """What people do with what there is now."""
+    root = shlex.quote(result["root"].removeprefix("file://"))
+    if "pack" in result["stages"]:
+        return f"look at rows with `pairloom inspect {root}`, prove them with `pairloom verify {root}`"
+    if "tokenize" in result["stages"]:
+        return "pack the tokens with `pairloom run` and the same recipe"
+    if "learn" in result["stages"]:
+        return f"look at the vocabulary with `pairloom report {root}`, or go on with `pairloom run` and the same recipe"
+    return "go on with `pairloom run` and the same recipe"
 
 
 def _show_sources(sources: list[dict[str, Any]]) -> None:

@@ -9,6 +9,7 @@ import pytest
 import tiktoken
 import tiktoken.load
 
+import pairloom as pl
 from pairloom.jobs.cli import main
 from pairloom.pipeline import open_dataset
 from tests.support.corpora import documents, write_jsonl
@@ -373,3 +374,27 @@ def test_paths_of_rejected_records_are_whole(pairloom: Command) -> None:
     long.write_text('{"text": null}\n')
     assert pairloom("run", pairloom.recipe, "--set", "max_rejected=0.5")[0] == 0
     assert str(long) in pairloom("rejected", pairloom.folder / "out")[1]
+
+
+def test_a_summary_ends_with_the_time_and_what_to_do_next(pairloom: Command) -> None:
+    """(U6) And no label touches what it is of."""
+    out = pairloom("run", pairloom.recipe)[1]
+    assert re.search(r"^in all +[0-9]", out, re.MULTILINE)
+    assert f"pairloom inspect {pairloom.folder}/out" in out
+    starts = {re.match(r"[a-z -]+?  +", line).end() for line in out.splitlines()}  # type: ignore[union-attr]
+    assert len(starts) == 1
+    assert (
+        "pack the tokens" in pairloom("tokenize", pairloom.recipe, f"--set=root={pairloom.folder}/other")[1]
+    )
+
+
+def test_a_run_in_python_shows_its_steps_where_wanted(
+    pairloom: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """(U9) And what it gives says in a line what it is."""
+    dataset = pl.run(pairloom.recipe, progress=True)
+    assert "pack rows: done in" in capsys.readouterr().err
+    assert repr(dataset).startswith(f"<Dataset file://{pairloom.folder}/out, generation 1 (count, learn")
+    assert len(repr(dataset)) < 400 + len(str(pairloom.folder))
+    pl.run(pairloom.recipe, set=["pack.seq_len=32"])
+    assert capsys.readouterr().err == ""
