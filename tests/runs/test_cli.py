@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -398,3 +399,13 @@ def test_a_run_in_python_shows_its_steps_where_wanted(
     assert len(repr(dataset)) < 400 + len(str(pairloom.folder))
     pl.run(pairloom.recipe, set=["pack.seq_len=32"])
     assert capsys.readouterr().err == ""
+
+
+def test_nothing_of_rays_is_on_the_terminal(pairloom: Command) -> None:
+    """(U6) Every line is one of ours: the corpus, where the run goes, and the steps."""
+    command = [sys.executable, "-m", "pairloom", "run", str(pairloom.recipe), "--engine", "ray"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    first, second, *steps = done.stderr.splitlines()
+    assert (first[:7], second[:4]) == ("corpus:", "ray:")
+    assert all(re.match(r"\d\d:\d\d:\d\d [a-z ]+: ", line) for line in steps), done.stderr

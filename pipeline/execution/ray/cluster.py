@@ -5,6 +5,7 @@ RAY_ADDRESS, a cluster that `ray start` has left running on this machine, and el
 """
 
 import functools
+import logging
 import os
 import signal
 import tempfile
@@ -24,6 +25,12 @@ __all__ = ["connect", "leave"]
 _BEHIND = 75
 _SOCKET = 107
 _SHORT = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108  (what is made there has a name of its own and is this user's alone)
+# Where Ray says at every start that its tokens are in use; that they are not, which is a danger, it may say.
+_TOKENS = "ray._private.authentication.authentication_token_setup"
+
+
+def _no_token_notice(record: logging.LogRecord) -> bool:
+    return not record.getMessage().startswith("Token authentication is enabled")
 
 
 def connect(address: str | None) -> None:
@@ -46,6 +53,7 @@ def connect(address: str | None) -> None:
         options |= {"include_dashboard": False, "dashboard_host": "127.0.0.1"}
         if folder := _short_folder():
             options["_temp_dir"] = folder.name
+    logging.getLogger(_TOKENS).addFilter(_no_token_notice)
     main = threading.current_thread() is threading.main_thread()
     handler = signal.getsignal(signal.SIGTERM)
     try:
