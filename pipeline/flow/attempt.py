@@ -28,7 +28,7 @@ __all__ = ["Attempt", "UnitTask"]
 class Attempt:
     """One attempt at a unit: where it stores, and what its receipt will say.
 
-    `files` are in the order in which they were written. See `Receipt` for `ledger`, `facts`, `slices`, `pieces` and
+    `files` are in the order in which they were written. See `Receipt` for `ledger`, `facts`, `slices`, `read`, `pieces` and
     `payload`.
     """
 
@@ -39,6 +39,7 @@ class Attempt:
     ledger: Ledger = field(default_factory=Ledger)
     facts: dict[str, int] = field(default_factory=dict)
     slices: tuple[tuple[str, int], ...] = ()
+    read: tuple[str, ...] = ()
     pieces: tuple[Piece, ...] = ()
     payload: bytes = b""
 
@@ -82,6 +83,7 @@ class Attempt:
             files=tuple(self.files),
             ledger=self.ledger,
             slices=self.slices,
+            read=self.read,
             pieces=self.pieces,
             facts=self.facts,
             payload=self.payload,

@@ -3,12 +3,16 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import xxhash
 
 from pairloom.operators.documents import DeadLetter, DocumentBatch, apply_step
 from pairloom.operators.errors import DataError, RecipeError
+from pairloom.operators.text.arrays import text_of
 from pairloom.pipeline.flow.attempt import Attempt
 from pairloom.pipeline.inputs.readers import read
 from pairloom.pipeline.inputs.slices import Limits, Slice
@@ -34,11 +38,30 @@ _ENOUGH = 10_000
 _SHOWN = 3
 
 
+class _Text:
+    """A sum of texts, one after another, however they come in batches: of their bytes, and of their lengths."""
+
+    def __init__(self) -> None:
+        self._bytes: Any = xxhash.xxh3_64()  # takes whatever has a buffer, and does not say so
+        self._lengths: Any = xxhash.xxh3_64()
+
+    def add(self, texts: pa.LargeStringArray) -> None:
+        text = text_of(texts)
+        self._bytes.update(text.data[text.offsets[0] : text.offsets[-1]])
+        self._lengths.update(np.diff(text.offsets))
+
+    def __str__(self) -> str:
+        return f"{self._bytes.hexdigest()}{self._lengths.hexdigest()}"
+
+
 @dataclass(slots=True)
 class Intake:
     """Reads a unit slice by slice, from its start to its end, applies its steps, and keeps a ledger of each slice.
 
     `rejected` are the last dead letters, `packed` those before them.
+
+    `read` has a sum of the texts of each slice as they were read, before any step: what reads the slice again must find the same.
+    A file's size and time do not prove that.
     """
 
     unit: Unit
@@ -46,6 +69,7 @@ class Intake:
     rejected: list[DeadLetter] = field(default_factory=list)
     packed: list[pa.RecordBatch] = field(default_factory=list)
     ledgers: list[Ledger] = field(default_factory=list)
+    read: list[str] = field(default_factory=list)
     checked: bool = False
     strict: bool = False  # no record may be rejected, so that it is enough to know of some that are
 
@@ -62,9 +86,10 @@ class Intake:
         assert number == len(self.ledgers)
         self.ledgers.append(Ledger())
         self._check_steps()
-        limits = Limits(max_record_bytes=self.max_record_bytes)
+        limits, text = Limits(max_record_bytes=self.max_record_bytes), _Text()
         for read_batch in in_phase("parse", self._read(self.unit.slices[number], limits)):
             self.rejected += read_batch.rejected
+            text.add(read_batch.content)
             before = _filled(replace(read_batch, slice=number, rejected=(), bytes_read=0))
             after, filtered, rejected = self._shaped(before)
             batch = _filled(after)
@@ -85,6 +110,7 @@ class Intake:
                 self.rejected = []
             if len(batch):
                 yield batch
+        self.read.append(str(text))
 
     def _give_up(self) -> None:
         """Raise DataError: there are more dead letters than anybody would read, and one is too many."""
@@ -129,9 +155,10 @@ class Intake:
                     f"planned: {here} here, {planned} there; install the same version on every machine"
                 )
 
-    def take(self, ledger: Ledger) -> None:
-        """The next slice need not be read: what becomes of it is known."""
+    def take(self, ledger: Ledger, read: str) -> None:
+        """The next slice need not be read: what becomes of it is known, and the sum of what was read of it, or ""."""
         self.ledgers.append(ledger)
+        self.read.append(read)
 
     def add_tokens(self, tokens: int) -> None:
         """Tokens were made of documents of the slice that is being read."""

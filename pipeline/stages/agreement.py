@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from fractions import Fraction
 
-from pairloom.operators.errors import CorruptionError
+from pairloom.operators.errors import CorruptionError, DataError
 from pairloom.pipeline.store.files import StoredFile
 from pairloom.pipeline.store.manifest import SourceRecord, StageRecord
 from pairloom.pipeline.store.objects import Objects
@@ -53,6 +53,7 @@ def check_tokenized(objects: Objects, tokenized: Sequence[Receipt], counted: Sta
     if [receipt.slices for receipt in before] != [receipt.slices for receipt in tokenized]:
         return  # counted in units of another size: what can be compared is compared
     for old, new in zip(before, tokenized, strict=True):
+        _same_text(old, new)
         special = new.ledger.rejected.get(SPECIAL_TOKEN_IN_TEXT, 0)
         rejected = {reason: n for reason, n in new.ledger.rejected.items() if reason != SPECIAL_TOKEN_IN_TEXT}
         _same(new, "documents counted", new.ledger.documents_out + special, old.ledger.documents_out)
@@ -167,6 +168,21 @@ def _records(receipts: Sequence[Receipt]) -> dict[str, int]:
         for uri, count in receipt.slices:
             records[uri] = records.get(uri, 0) + count
     return records
+
+
+def _same_text(old: Receipt, new: Receipt) -> None:
+    """Raise DataError for a slice whose texts were others when they were read again; size and time of a file prove little.
+
+    Receipts of earlier versions do not say.
+    """
+    if not old.read or not new.read:
+        return
+    for (uri, _), before, now in zip(new.slices, old.read, new.read, strict=True):
+        if before and now and before != now:
+            raise DataError(
+                f"{uri}: its text changed between {old.stage} and {new.stage}, although its size and time did not. Nothing is "
+                "committed; touch the file, so that it counts as another one, and run again"
+            )
 
 
 def _same(receipt: Receipt, what: str, here: object, there: object) -> None:

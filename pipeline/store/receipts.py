@@ -122,7 +122,9 @@ class Piece(BaseModel):
 class Receipt(BaseModel):
     """What one unit's winning attempt made. `slices` are the inputs that it read, in order: (URI, records).
 
-    `pieces`, where a stage gives them, say more about each slice: a later unit that has the same slice takes it from here.
+    `read` are the sums of the texts of each slice as they were read (`inputs.intake`), "" where that is not known: what was
+    read twice must have been the same. `pieces`, where a stage gives them, say more about each slice: a later unit that has
+    the same slice takes it from here.
 
     `payload` are bytes that whoever reads the receipt needs besides, as what a file that is spread over partitions holds for
     each of them (`stages.exchange.files`); it was called `parts` once. `seconds` is what the unit took its worker, up to
@@ -137,6 +139,7 @@ class Receipt(BaseModel):
     files: tuple[StoredFile, ...]
     ledger: Ledger = Ledger()
     slices: tuple[tuple[str, int], ...] = ()
+    read: tuple[str, ...] = ()
     pieces: tuple[Piece, ...] = ()
     facts: dict[str, int] = {}
     payload: bytes = Field(default=b"", validation_alias=AliasChoices("payload", "parts"))

@@ -81,7 +81,7 @@ class CountTask(UnitTask):
         for role in list(counters):
             self._write(attempt, role, counters.pop(role))
         intake.write_rejected(attempt)
-        attempt.ledger, attempt.slices = intake.ledger(), intake.slices()
+        attempt.ledger, attempt.slices, attempt.read = intake.ledger(), intake.slices(), tuple(intake.read)
 
     def _write(self, attempt: Attempt, role: str, counter: WordCounter) -> None:
         with phase("count"):

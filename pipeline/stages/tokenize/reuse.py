@@ -23,11 +23,12 @@ __all__ = ["EarlierShards", "Known", "earlier_shards", "known_slices"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """A slice that was tokenized before: what became of it, and where its record batches are."""
+    """A slice that was tokenized before: what became of it, where its record batches are, the sum of what was read of it."""
 
     piece: Piece
     shard: StoredFile
     first_batch: int
+    read: str = ""
 
 
 def known_slices(receipts: Iterable[Receipt]) -> dict[str, Known]:
@@ -38,9 +39,9 @@ def known_slices(receipts: Iterable[Receipt]) -> dict[str, Known]:
     known: dict[str, Known] = {}
     for receipt in receipts:
         shard, first = receipt.file("tokens"), 0
-        for piece in receipt.pieces:
+        for piece, read in zip(receipt.pieces, receipt.read or ("",) * len(receipt.pieces), strict=True):
             if not piece.ledger.rejects:
-                known[piece.identity] = Known(piece=piece, shard=shard, first_batch=first)
+                known[piece.identity] = Known(piece=piece, shard=shard, first_batch=first, read=read)
             first += piece.batches
     return known
 

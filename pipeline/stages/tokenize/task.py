@@ -76,7 +76,7 @@ class TokenizeTask(UnitTask):
                 writer.write(batch)
             writer.facts.update(tokens=intake.ledger().tokens)
         intake.write_rejected(attempt)
-        attempt.ledger, attempt.slices = intake.ledger(), intake.slices()
+        attempt.ledger, attempt.slices, attempt.read = intake.ledger(), intake.slices(), tuple(intake.read)
         attempt.pieces = self._finished(made)
 
     def _batches(
@@ -90,7 +90,7 @@ class TokenizeTask(UnitTask):
                 if known is None:
                     batches = self._fresh(intake, number, tokenizer, schema, met)
                 else:
-                    intake.take(known.piece.ledger)
+                    intake.take(known.piece.ledger, known.read)
                     batches = earlier.batches(known, number)
                 for batch in batches:
                     count += 1
