@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from pairloom.jobs.boundary import ending
-from pairloom.jobs.commands.care import gc_command, verify_command, warmup_command
+from pairloom.jobs.commands.care import gc_command, repair_command, verify_command, warmup_command
 from pairloom.jobs.commands.export import export_command
 from pairloom.jobs.commands.generations import generations_command, retokenize_command, rollback_command
 from pairloom.jobs.commands.items import items_commands
@@ -41,6 +41,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "status": status_command,
     "rejected": rejected_command,
     "verify": verify_command,
+    "repair": repair_command,
     "gc": gc_command,
     "export": export_command,
     "report": report_command,

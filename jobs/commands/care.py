@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from pairloom.jobs.commands.options import AsJson, Generation, RootArgument
+from pairloom.jobs.commands.options import AsJson, Engine, Generation, RootArgument
 
-__all__ = ["gc_command", "verify_command", "warmup_command"]
+__all__ = ["gc_command", "repair_command", "verify_command", "warmup_command"]
 
 
 def verify_command(
@@ -31,6 +31,32 @@ def verify_command(
         root, sample=sample, everything=everything, seed=seed, generation=generation, say=say
     )
     show_proof(proof, as_json)
+
+
+def repair_command(
+    root: RootArgument,
+    generation: Generation = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what is lost, and change nothing")] = False,
+    engine: Engine = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make lost or damaged files of a generation anew, byte for byte, from what is there.
+
+    Every file is compared with what was written, made again by the task that made it, and put in its place if its
+    checksum is right. Exit code 1 if anything cannot be made; the reason is said.
+
+    Examples: `pairloom repair out --dry-run`; `pairloom repair s3://bucket/run --generation 3 --json`
+    """
+    from pairloom.jobs.show.care import show_repaired
+    from pairloom.jobs.show.progress import watching
+    from pairloom.jobs.show.signals import stop_on_sigterm
+    from pairloom.pipeline.repair.repair import repair
+
+    with stop_on_sigterm() as stop, watching() as watch:
+        found = repair(root, generation=generation, dry_run=dry_run, engine=engine, observe=watch, stop=stop)
+    show_repaired(found, as_json)
+    if not found.whole:
+        raise typer.Exit(1)
 
 
 def gc_command(

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from pairloom.operators.lazy import lazily
 
 if TYPE_CHECKING:
-    from pairloom._datasets import Exported, export, open, verify  # noqa: A004
+    from pairloom._datasets import Exported, export, open, repair, verify  # noqa: A004
     from pairloom._reports import Report, report
     from pairloom._runs import plan, run
     from pairloom._words import count, learn
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from pairloom.pipeline.dataset.dataset import Dataset
     from pairloom.pipeline.flow.plan import Plan
     from pairloom.pipeline.recipe import Recipe
+    from pairloom.pipeline.repair.repair import Repaired
 
     __version__: str
 
@@ -58,6 +59,7 @@ __all__ = [
     "Proof",
     "Recipe",
     "RecipeError",
+    "Repaired",
     "Report",
     "StorageError",
     "Tokenizer",
@@ -69,6 +71,7 @@ __all__ = [
     "learn",
     "open",
     "plan",
+    "repair",
     "report",
     "run",
     "verify",
@@ -77,7 +80,7 @@ __all__ = [
 _found, _names = lazily(
     __name__,
     {
-        "pairloom._datasets": ("Exported", "export", "open", "verify"),
+        "pairloom._datasets": ("Exported", "export", "open", "repair", "verify"),
         "pairloom._reports": ("Report", "report"),
         "pairloom._runs": ("plan", "run"),
         "pairloom._words": ("count", "learn"),
@@ -99,6 +102,7 @@ _found, _names = lazily(
         "pairloom.pipeline.dataset.dataset": ("Dataset",),
         "pairloom.pipeline.flow.plan": ("Plan",),
         "pairloom.pipeline.recipe": ("Recipe",),
+        "pairloom.pipeline.repair.repair": ("Repaired",),
     },
 )
 

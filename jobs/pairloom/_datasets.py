@@ -17,8 +17,10 @@ from pairloom.pipeline.expected import told
 from pairloom.pipeline.export import export as export_dataset
 from pairloom.pipeline.export import export_tiktoken, sample_texts
 from pairloom.pipeline.flow.events import Event
+from pairloom.pipeline.repair.repair import Repaired
+from pairloom.pipeline.repair.repair import repair as repair_stored
 
-__all__ = ["Exported", "export", "open", "verify"]
+__all__ = ["Exported", "export", "open", "repair", "verify"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -72,6 +74,25 @@ def verify(
     if (sample or everything) and "tokenize" in dataset.manifest.stages:
         round_trip(dataset, proof, sample=sample, seed=seed, everything=everything, say=say)
     return proof
+
+
+@told
+def repair(
+    root: str | os.PathLike[str],
+    *,
+    generation: int | None = None,
+    dry_run: bool = False,
+    engine: str | None = None,
+    observe: Callable[[Event], None] = lambda _: None,
+) -> Repaired:
+    """Make what a generation (by default the newest) has lost anew, byte for byte, from what is there.
+
+    Every file of it is compared with what was written. Those that are missing or damaged are made again by the tasks that made
+    them, proved by their checksums, and put in their places; nothing else is touched. `dry_run` finds, and changes
+    nothing. `engine` is "ray" or "local", instead of the recipe's. What could not be made is in the result's `mended`, with
+    the reason, and the result is not `whole`.
+    """
+    return repair_stored(os.fspath(root), generation=generation, dry_run=dry_run, engine=engine, observe=observe)
 
 
 @told

@@ -11,10 +11,11 @@ from pairloom.jobs.show.console import wide_console
 from pairloom.operators.errors import RecipeError
 from pairloom.pipeline import Dataset
 from pairloom.pipeline.audit.verify import Proof
+from pairloom.pipeline.repair.repair import Repaired
 from pairloom.pipeline.store.gc import Collection
 from pairloom.pipeline.store.objects import Objects
 
-__all__ = ["seconds_of", "show_collection", "show_proof", "show_rejected"]
+__all__ = ["seconds_of", "show_collection", "show_proof", "show_rejected", "show_repaired"]
 
 AGE = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*([smhd])\s*$")
 SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -77,6 +78,20 @@ def show_rejected(dataset: Dataset, reason: str | None, limit: int, as_json: boo
         console.print(f"{count:,} {name}")
     total = sum(counts.values())
     console.print(f"{total:,} rejected records{f', {shown:,} shown' if shown < total else ''}")
+
+
+def show_repaired(found: Repaired, as_json: bool) -> None:
+    """Print what was lost, and what became of it."""
+    if as_json:
+        sys.stdout.write(json.dumps(found.facts()) + "\n")
+        return
+    for one in found.mended:
+        of = " ".join(filter(None, [one.stage, one.role]))
+        sys.stdout.write(f"{one.result}: {one.uri} ({of}) {one.how}{f': {one.why}' if one.why else ''}\n")
+    what = f"generation {found.generation}: {found.files:,} files with {found.bytes:,} bytes were compared"
+    results = Counter(one.result for one in found.mended)
+    told = ", ".join(f"{count:,} {name}" for name, count in results.items()) or "all are what was written"
+    sys.stdout.write(f"{what}; {told}\n")
 
 
 def show_proof(proof: Proof, as_json: bool) -> None:

@@ -14,7 +14,7 @@ __all__ = ["JsonLines"]
 
 
 class JsonLines(Progress):
-    """Writes what happens as JSON lines; `event` is `begin`, `progress` or `end`."""
+    """Writes what happens as JSON lines; `event` is `begin`, `progress`, `end` or `notice`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -33,6 +33,13 @@ class JsonLines(Progress):
         """A step is over."""
         phases = {name: round(seconds, 3) for name, seconds in sorted(step.usage.seconds.items())}
         self._say("end", step, phases=phases, memory=step.usage.memory)
+
+    def notice(self, text: str) -> None:
+        """What whoever looks after the run should know."""
+        sys.stderr.write(
+            json.dumps({"time": round(time.time(), 3), "event": "notice", "message": text}) + "\n"
+        )
+        sys.stderr.flush()
 
     def _say(self, event: str, step: Step, **more: Any) -> None:
         self._last = time.monotonic()

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Task, TextColumn
 from rich.progress import Progress as Bars
 
 from pairloom.operators.errors import PairloomError
-from pairloom.pipeline.flow.events import Event, RoundDone, StepStarted, UnitDone
+from pairloom.pipeline.flow.events import Event, Notice, RoundDone, StepStarted, UnitDone
 from pairloom.pipeline.flow.plan import Plan
 from pairloom.pipeline.phases import Usage
 from pairloom.pipeline.store.receipts import Ledger
@@ -107,6 +107,8 @@ class Progress:
         elif isinstance(event, RoundDone):
             self.steps[event.step].take_round(event, now)
             self.advance(self.steps[event.step], now)
+        elif isinstance(event, Notice):
+            self.notice(event.text)
         else:
             step = self.steps[event.step]
             step.seconds = now - step.started
@@ -120,6 +122,10 @@ class Progress:
 
     def end(self, step: Step) -> None:
         """Show that a step is over."""
+
+    def notice(self, text: str) -> None:
+        """Say what whoever looks after the run should know."""
+        sys.stderr.write(f"{text}\n")
 
 
 class _Lines(Progress):

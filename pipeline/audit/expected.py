@@ -22,6 +22,7 @@ from pairloom.pipeline.stages.tokenize.shards import PlacedShard, placed_shards
 from pairloom.pipeline.steps import DocumentSteps, RowSteps
 from pairloom.pipeline.store.files import read_batches
 from pairloom.pipeline.store.receipts import Receipt, find_receipt
+from pairloom.pipeline.store.remedy import remedy
 
 __all__ = [
     "Expected",
@@ -119,7 +120,8 @@ def receipt_of(dataset: Dataset, stage: str, unit: str) -> Receipt:
     receipt = find_receipt(dataset.objects, stage, unit)
     if receipt is None:
         raise CorruptionError(
-            f"the receipt of {stage} {unit} is committed but missing below {dataset.objects.root}"
+            f"the receipt of {stage} {unit} is committed but missing below {dataset.objects.root}: "
+            f"{remedy(dataset.objects, dataset.manifest.generation)}"
         )
     return receipt
 

@@ -53,6 +53,7 @@ from pairloom.pipeline.stages import STAGES
 from pairloom.pipeline.stages.select.mixed import TAKEN
 from pairloom.pipeline.store.files import StoredFile, check_stored, open_arrow
 from pairloom.pipeline.store.receipts import Ledger
+from pairloom.pipeline.store.remedy import remedy
 
 __all__ = ["Proof", "verify"]
 
@@ -131,20 +132,31 @@ def _check_files(dataset: Dataset, proof: Proof) -> None:
     given = () if manifest.vocabulary is None else (manifest.vocabulary,)
     stored = {file.path: file for record in manifest.stages.values() for file in record.stored}
     for file in (stored | {file.path: file for file in given}).values():
-        try:
-            check_stored(dataset.objects, file)
-        except FileNotFoundError as error:
-            raise CorruptionError(f"{dataset.objects.uri(file.path)} is missing") from error
+        _check_stored(dataset, file)
         proof.files += 1
         proof.bytes += file.bytes
+
+
+def _check_stored(dataset: Dataset, file: StoredFile) -> None:
+    how = remedy(dataset.objects, dataset.manifest.generation)
+    try:
+        check_stored(dataset.objects, file)
+    except FileNotFoundError as error:
+        raise CorruptionError(f"{dataset.objects.uri(file.path)} is missing: {how}") from error
+    except CorruptionError as error:
+        raise CorruptionError(f"{error}; {how}") from error
 
 
 def _check_ledgers(dataset: Dataset, proof: Proof) -> None:
     stages = dataset.manifest.stages
     for stage, record in stages.items():
         receipts = [receipt_of(dataset, stage, unit) for unit in record.units]
+        named = {file.path for file in record.stored}
         for receipt in receipts:
             receipt.ledger.check(f"{stage} unit {receipt.unit}")
+            for file in receipt.files:
+                if file.path not in named:  # which later runs build upon, though no reader needs it
+                    _check_stored(dataset, file)
         if Ledger.sum(receipt.ledger for receipt in receipts) != record.ledger:
             raise CorruptionError(
                 f"the ledgers of {len(receipts)} units of {stage} do not add up to that of the stage"

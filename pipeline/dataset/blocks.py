@@ -9,6 +9,7 @@ import pyarrow as pa
 from pairloom.operators.errors import CorruptionError
 from pairloom.pipeline.store.files import StoredFile, decoded, open_arrow, parts_of
 from pairloom.pipeline.store.objects import Objects
+from pairloom.pipeline.store.remedy import remedy
 from pairloom.pipeline.store.sums import Parts
 
 __all__ = ["RowFile", "open_rows"]
@@ -46,7 +47,9 @@ class RowFile:
                         batch.slice(max(0, start - at), min(stop - at, len(batch)) - max(0, start - at))
                     )
         except FileNotFoundError as error:
-            raise CorruptionError(f"{self.objects.uri(self.stored.path)} is missing") from error
+            raise CorruptionError(
+                f"{self.objects.uri(self.stored.path)} is missing: {remedy(self.objects)}"
+            ) from error
         if len(parts) == 1:
             return parts[0]
         return pa.Table.from_batches(parts).combine_chunks().to_batches()[0]
@@ -62,7 +65,8 @@ class RowFile:
         if self.parts is not None and not self.known[number]:
             if not self.parts.holds(number, data):
                 raise CorruptionError(
-                    f"{self._place(number)} (bytes {start} to {stop}) is not what was written: it does not have its sum"
+                    f"{self._place(number)} (bytes {start} to {stop}) is not what was written: it does not have its sum; "
+                    f"{remedy(self.objects)}"
                 )
             self.known[number] = True
         batch = decoded(data.slice(offset - start), self.schema, self._place(number))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pairloom.pipeline.phases import Usage
 from pairloom.pipeline.store.receipts import Ledger
 
-__all__ = ["Event", "RoundDone", "StepFinished", "StepStarted", "UnitDone"]
+__all__ = ["Event", "Notice", "RoundDone", "StepFinished", "StepStarted", "UnitDone"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,4 +56,11 @@ class StepFinished:
     ledger: Ledger
 
 
-Event = StepStarted | UnitDone | RoundDone | StepFinished
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """What whoever looks after the run should know: a line of text."""
+
+    text: str
+
+
+Event = StepStarted | UnitDone | RoundDone | StepFinished | Notice

@@ -7,13 +7,14 @@ from typing import Any
 from pairloom.operators import Vocabulary
 from pairloom.operators.errors import DataError
 from pairloom.pipeline.execution.base import Done, Executor, Task
-from pairloom.pipeline.flow.events import Event, StepFinished, StepStarted, UnitDone
+from pairloom.pipeline.flow.events import Event, Notice, StepFinished, StepStarted, UnitDone
 from pairloom.pipeline.flow.plan import Plan
+from pairloom.pipeline.flow.void import holding_receipts, void_damaged
 from pairloom.pipeline.stages import says
 from pairloom.pipeline.store.files import StoredFile, attempt_path, read_batches, read_stored, write_bytes
 from pairloom.pipeline.store.manifest import Manifest, StageRecord
 from pairloom.pipeline.store.objects import Objects
-from pairloom.pipeline.store.receipts import Ledger, Receipt, find_receipts
+from pairloom.pipeline.store.receipts import Ledger, Receipt
 
 __all__ = ["EXAMPLES", "Job", "dead_letters"]
 
@@ -26,7 +27,8 @@ class Job:
 
     `last` is the generation before; `scratch` are receipts whose files nobody needs once the run is committed.
     `tokenized` are receipts of tokenize by unit, of the generation before and of this run, as far as they were read: they
-    never change, and several steps need them.
+    never change, and several steps need them. `used` are the units, (step, unit), whose receipts this run has relied on, its own
+    and those of runs before it that did not come to an end.
     """
 
     plan: Plan
@@ -38,6 +40,7 @@ class Job:
     scratch: list[Receipt] = field(default_factory=list)
     tokenized: dict[str, Receipt] = field(default_factory=dict)
     learned: Vocabulary | None = None
+    used: set[tuple[str, str]] = field(default_factory=set)
 
     def vocabulary_file(self) -> StoredFile | None:
         """The `tokenizer.json` of this run: the learned one, or a copy of the one that the recipe brings."""
@@ -64,6 +67,33 @@ class Job:
             )
         self.observe(StepFinished(step="prepare", ledger=Ledger()))
 
+    def receipts(self, units: Sequence[tuple[str, str]]) -> list[Receipt | None]:
+        """The receipts of units, (step, unit), None for one that is still to be done.
+
+        One whose files are gone, which no generation holds, is set aside and said; see `void` for the rule.
+        """
+        stages = {} if self.last is None else self.last.stages
+        committed = [(name, unit) for name, record in stages.items() for unit in record.units]
+        found, said = holding_receipts(self.objects, units, committed)
+        for line in said:
+            self.observe(Notice(text=line))
+        self.used.update(set(units) - set(committed))
+        return found
+
+    def start_over(self, error: Exception) -> None:
+        """After a failure: set aside what this run has relied on and is not what was written; else raise that failure.
+
+        The stages that this run has done are to be run again, which takes no longer than to do what was set aside.
+        """
+        said = void_damaged(self.objects, sorted(self.used))
+        if not said:
+            raise error
+        for line in said:
+            self.observe(Notice(text=line))
+        kept = {} if self.last is None else self.last.stages
+        self.records = {name: record for name, record in self.records.items() if record is kept.get(name)}
+        self.tokenized, self.scratch, self.learned = {}, [], None
+
     def step(
         self,
         step: str,
@@ -85,7 +115,7 @@ class Job:
         units = [task.unit for task in tasks]
         receipts: dict[str, Receipt | None] = dict(known or {})
         asked = [(task.step, unit) for task, unit in zip(tasks, units, strict=True) if unit not in receipts]
-        for (_, unit), receipt in zip(asked, find_receipts(self.objects, asked), strict=True):
+        for (_, unit), receipt in zip(asked, self.receipts(asked), strict=True):
             receipts[unit] = receipt
         missing = [task for task, unit in zip(tasks, units, strict=True) if receipts[unit] is None]
         self.observe(

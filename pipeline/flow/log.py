@@ -19,7 +19,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from pairloom.operators.errors import CorruptionError, PairloomError, PreemptedError, RecipeError
-from pairloom.pipeline.flow.events import Event, RoundDone, StepFinished, StepStarted, UnitDone
+from pairloom.pipeline.flow.events import Event, Notice, RoundDone, StepFinished, StepStarted, UnitDone
 from pairloom.pipeline.flow.plan import Plan
 from pairloom.pipeline.phases import Usage
 from pairloom.pipeline.store.manifest import Manifest
@@ -27,7 +27,7 @@ from pairloom.pipeline.store.objects import Objects
 from pairloom.pipeline.store.receipts import Ledger
 from pairloom.pipeline.store.sealed import fault, seal, unseal
 
-__all__ = ["BEAT_SECONDS", "RunLog", "RunRecord", "StepRecord", "list_runs", "read_run"]
+__all__ = ["BEAT_SECONDS", "RunLog", "RunRecord", "StepRecord", "list_runs", "log_path", "read_run"]
 
 BEAT_SECONDS = 15.0
 LONGEST_MESSAGE = 4000  # characters of an error that are kept
@@ -159,6 +159,8 @@ class RunLog:
                 _take(self.record.steps[-1], event, now)
             elif isinstance(event, RoundDone):
                 self.record.steps[-1].progressed = now
+            elif isinstance(event, Notice):
+                self.record.warnings.append(event.text)
             else:
                 self.record.steps[-1].ended = now
         if isinstance(event, (StepStarted, StepFinished)):
@@ -199,7 +201,7 @@ class RunLog:
             self.record.written = self._clock()
             data = seal(self.record.model_dump_json())
             try:
-                self._objects.put(_path(self.record.run), data)
+                self._objects.put(log_path(self.record.run), data)
             except (OSError, PairloomError):
                 self.record.missed += 1
 
@@ -215,16 +217,17 @@ def list_runs(objects: Objects) -> list[str]:
 def read_run(objects: Objects, run: str) -> RunRecord:
     """The log of a run; raises RecipeError where there is none, CorruptionError where it is damaged."""
     try:
-        return RunRecord.model_validate_json(unseal(objects.read(_path(run)))[0])
+        return RunRecord.model_validate_json(unseal(objects.read(log_path(run)))[0])
     except FileNotFoundError:
         raise RecipeError(f"no run {run} has logged below {objects.root}") from None
     except ValueError as error:
         raise CorruptionError(
-            f"{objects.uri(_path(run))} is no log of a run, or of another version: {fault(error)}"
+            f"{objects.uri(log_path(run))} is no log of a run, or of another version: {fault(error)}"
         ) from error
 
 
-def _path(run: str) -> str:
+def log_path(run: str) -> str:
+    """Where the log of a run is."""
     return f"log/{run}.json"
 
 

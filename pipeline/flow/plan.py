@@ -23,7 +23,7 @@ from pairloom.pipeline.store.remote.faults import scrub
 if TYPE_CHECKING:
     from pairloom.operators.vocabulary import Vocabulary
 
-__all__ = ["Asked", "Plan", "make_plan"]
+__all__ = ["PARTITION_BYTES", "Asked", "Plan", "given_vocabulary", "make_plan"]
 
 # Stored bytes of a corpus for each partition of its word counts: the words of one partition fit a worker many times.
 PARTITION_BYTES = 256_000_000
@@ -130,8 +130,8 @@ def make_plan(recipe: Recipe, *, keep: Manifest | None = None, cut: bool = True)
     for source, one in zip(recipe.corpus, listed, strict=True):
         inputs += one.files
         units += plan_units(source, one.files, recipe.execution.unit_bytes) if cut else []
-    vocabulary, vocabulary_json = _given_vocabulary(recipe, "from", recipe.vocabulary.from_)
-    base, base_json = _given_vocabulary(recipe, "extend", recipe.vocabulary.extend)
+    vocabulary, vocabulary_json = given_vocabulary(recipe, "from", recipe.vocabulary.from_)
+    base, base_json = given_vocabulary(recipe, "extend", recipe.vocabulary.extend)
     if base is not None:
         _check_extensible(base, recipe.vocabulary)
     size = sum(file.size for file in inputs)
@@ -154,9 +154,10 @@ def make_plan(recipe: Recipe, *, keep: Manifest | None = None, cut: bool = True)
     )
 
 
-def _given_vocabulary(
+def given_vocabulary(
     recipe: Recipe, key: str, path: str | None
 ) -> "tuple[Vocabulary, bytes] | tuple[None, None]":
+    """The vocabulary that a recipe names by a key of `vocabulary`, and its file; raises RecipeError where it cannot be read."""
     if path is None:
         return None, None
     from pairloom.operators.vocabulary import Vocabulary

@@ -12,7 +12,7 @@ leave nothing that anybody would read.
 from collections.abc import Callable
 
 from pairloom.operators import Pretokenizer
-from pairloom.operators.errors import RecipeError
+from pairloom.operators.errors import CorruptionError, RecipeError
 from pairloom.pipeline.execution.base import Executor, never
 from pairloom.pipeline.execution.local import LocalExecutor
 from pairloom.pipeline.flow.events import Event
@@ -62,9 +62,8 @@ def run(
         records={name: last.stages[name] for name in done} if last else {},
     )
     job.prepare(PrepareTask(schemes=_schemes(plan)))
-    for name in wanted:
-        if name not in job.records:
-            job.records[name] = stage(name).run(job)
+    while not _complete(job, wanted):
+        pass
     check_present(objects, job.records.values(), last)
     vocabulary = job.vocabulary_file()
     fingerprint = None if vocabulary is None else job.vocabulary().fingerprint
@@ -80,6 +79,18 @@ def run(
     commit(objects, manifest)
     discard_all(objects, job.scratch)
     return manifest
+
+
+def _complete(job: Job, wanted: tuple[str, ...]) -> bool:
+    """Do the stages that are not done; False where files that they rely on were damaged, and are to be made again."""
+    try:
+        for name in wanted:
+            if name not in job.records:
+                job.records[name] = stage(name).run(job)
+    except CorruptionError as error:
+        job.start_over(error)
+        return False
+    return True
 
 
 def _wanted(plan: Plan, until: str | None) -> tuple[str, ...]:

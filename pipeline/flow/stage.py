@@ -13,7 +13,7 @@ needs to work is imported by the methods that work.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pairloom.operators.errors import CorruptionError
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pairloom.pipeline.flow.plan import Asked, Plan
     from pairloom.pipeline.forecast.cost import Cluster, Cost
     from pairloom.pipeline.recipe import Recipe
+    from pairloom.pipeline.store.files import StoredFile
     from pairloom.pipeline.store.manifest import StageRecord
     from pairloom.pipeline.store.receipts import Receipt
 
@@ -35,7 +36,8 @@ class Stage(ABC):
 
     `after` is the name of the stage that it follows, None for a first one: a run up to a stage runs those that lead to it.
     `help` is the line that the stage's command says about itself, `says` what people read for each of its steps, and `unless`
-    why a recipe that has no such stage has none, after "the recipe".
+    why a recipe that has no such stage has none, after "the recipe". A stage that `reads_inputs` has a unit for each unit of
+    the plan, in its order; of one with `files_of_units`, every file of the record's roles that a unit makes is in the record.
     """
 
     name: ClassVar[str]
@@ -43,6 +45,8 @@ class Stage(ABC):
     after: ClassVar[str | None]
     says: ClassVar[Mapping[str, str]]
     unless: ClassVar[str] = "does not ask for it"
+    reads_inputs: ClassVar[bool] = False
+    files_of_units: ClassVar[bool] = False
 
     def wanted(self, recipe: "Recipe") -> bool:
         """Whether a run of the recipe has this stage: by default, where it is listed under `stages`.
@@ -65,6 +69,14 @@ class Stage(ABC):
     @abstractmethod
     def run(self, job: "Job") -> "StageRecord":
         """Do the stage; what it made. `job.records` has the stages before it."""
+
+    def remake(self, job: "Job", record: "StageRecord", lost: Set[str]) -> "Iterable[StoredFile]":
+        """Make again what `record` names and is lost, at the paths `lost`; the files that were made of it.
+
+        `job.step` does nothing but what is lost, so that by default this is to run the stage. Of a stage that `reads_inputs`,
+        the plan has those units alone that have lost something, and the receipts of the others are `committed_receipts`.
+        """
+        return self.run(job).stored
 
     def check(self, dataset: "Dataset", receipts: Sequence["Receipt"]) -> None:
         """Raise CorruptionError unless what is committed agrees with the receipts of its units.

@@ -24,6 +24,7 @@ from pairloom.operators.errors import CorruptionError
 from pairloom.pipeline.phases import leaving, phase
 from pairloom.pipeline.store.footer import batch_blocks, batch_rows
 from pairloom.pipeline.store.objects import Objects, check_path
+from pairloom.pipeline.store.remedy import remedy
 from pairloom.pipeline.store.sums import Parts, Summing
 
 __all__ = [
@@ -232,11 +233,12 @@ class _Source:
 class StoredBatches:
     """A stored Arrow file that is open: its schema, and its record batches, each compared as it is read.
 
-    `parts` are its sums; without them nothing is compared here. `place` is where it is, for messages.
+    `parts` are its sums; without them nothing is compared here. `place` is where it is and `mend` what mends
+    it, for messages.
     """
 
-    def __init__(self, file: pa.NativeFile, parts: Parts | None, place: str) -> None:
-        self._file, self._parts, self._place = file, parts, place
+    def __init__(self, file: pa.NativeFile, parts: Parts | None, place: str, mend: str) -> None:
+        self._file, self._parts, self._place, self._mend = file, parts, place, mend
         if parts is not None:
             self._part(len(parts) - 1, "its footer")
         try:
@@ -288,7 +290,8 @@ class StoredBatches:
         with phase("re-read"):
             if not self._parts.holds(number, data):
                 raise CorruptionError(
-                    f"{self._place} is not what was written: {what} (bytes {start} to {stop}) does not have its sum"
+                    f"{self._place} is not what was written: {what} (bytes {start} to {stop}) does not have its sum; "
+                    f"{self._mend}"
                 )
         return data
 
@@ -311,8 +314,10 @@ def open_parts(objects: Objects, path: str, parts: Parts | None) -> Iterator[Sto
     with _opened(objects, path) as file:
         place, size = objects.uri(path), file.size()
         if parts is not None and (not len(parts) or parts.bounds(-1)[1] != size):
-            raise CorruptionError(f"{place} has {size} bytes, which is not what was written")
-        yield StoredBatches(file, parts, place)
+            raise CorruptionError(
+                f"{place} has {size} bytes, which is not what was written: {remedy(objects)}"
+            )
+        yield StoredBatches(file, parts, place, remedy(objects))
 
 
 def parts_of(objects: Objects, stored: StoredFile) -> Parts | None:
@@ -347,7 +352,7 @@ def _opened(objects: Objects, path: str) -> Iterator[pa.NativeFile]:
     try:
         file = objects.open(path)
     except NOT_THERE as error:
-        raise CorruptionError(f"{objects.uri(path)} is missing") from error
+        raise CorruptionError(f"{objects.uri(path)} is missing: {remedy(objects)}") from error
     try:
         yield file
     finally:

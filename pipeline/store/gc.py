@@ -22,11 +22,11 @@ from pairloom.pipeline.store.objects import Objects
 from pairloom.pipeline.store.receipts import find_receipt, receipt_path
 from pairloom.pipeline.store.sealed import seal, unseal
 
-__all__ = ["Collection", "Listed", "check_present", "collect", "first_kept", "garbage", "references"]
+__all__ = ["KEPT", "Collection", "Listed", "check_present", "collect", "first_kept", "garbage", "references"]
 
 KEPT = "manifests/kept"
 LOGS_KEPT = 100  # logs of runs, the newest; they are small
-OURS = ("data/", "receipts/", "probe/", "log/")  # what else a folder holds is none of our business
+OURS = ("data/", "receipts/", "probe/", "log/", "aside/")  # what else a folder holds is none of our business
 LOOKS_AT_ONCE = 16
 
 T = TypeVar("T")

@@ -23,6 +23,7 @@ from pairloom.pipeline.store.receipts import Ledger
 from pairloom.pipeline.store.sealed import fault, seal, unseal
 
 __all__ = [
+    "LATEST",
     "Manifest",
     "SourceRecord",
     "StageRecord",
@@ -30,7 +31,10 @@ __all__ = [
     "latest_manifest",
     "manifest_path",
     "read_manifest",
+    "sealed",
 ]
+
+LATEST = "manifests/latest"
 
 
 class SourceRecord(BaseModel):
@@ -151,20 +155,22 @@ def commit(objects: Objects, manifest: Manifest) -> None:
             f"another run has committed generation {manifest.generation} of {objects.root}; its result stands. "
             "Run again to build on it: what this run has finished is kept and will not be done twice"
         )
-    objects.put("manifests/latest", str(manifest.generation).encode())
+    objects.put(LATEST, str(manifest.generation).encode())
 
 
 def read_manifest(objects: Objects, generation: int) -> Manifest | None:
     """A generation's manifest, or None; raises CorruptionError when it is damaged."""
     path = manifest_path(generation)
     try:
-        body, sealed = unseal(objects.read(path))
-        if not sealed:
+        body, whole = unseal(objects.read(path))
+        if not whole:
             raise ValueError("it has no SHA-256 at its end")
     except FileNotFoundError:
         return None
     except ValueError as error:
-        raise CorruptionError(f"{objects.uri(path)} is damaged: {fault(error)}") from error
+        raise CorruptionError(
+            f"{objects.uri(path)} is damaged: {fault(error)}; {_advice(objects)}"
+        ) from error
     try:
         manifest = Manifest.model_validate(json.loads(body))
     except ValueError as error:
@@ -176,10 +182,23 @@ def read_manifest(objects: Objects, generation: int) -> Manifest | None:
     return manifest
 
 
+def _advice(objects: Objects) -> str:
+    """What tells whether a damaged root can be mended."""
+    return f"`pairloom repair {objects.root.removeprefix('file://')}` mends what can be mended"
+
+
+def sealed(objects: Objects, generation: int) -> bool:
+    """Whether a generation's manifest is there and has the bytes that were committed, whatever its format."""
+    try:
+        return unseal(objects.read(manifest_path(generation)))[1]
+    except (FileNotFoundError, ValueError):
+        return False
+
+
 def latest_manifest(objects: Objects) -> Manifest | None:
     """The newest generation, or None in a root that nothing was committed to."""
     try:
-        hint = int(objects.read("manifests/latest"))
+        hint = int(objects.read(LATEST))
     except (FileNotFoundError, ValueError):
         hint = 0
     found = read_manifest(objects, hint) if hint else None

@@ -64,6 +64,9 @@ class Objects(Protocol):
     def put(self, path: str, data: bytes) -> None:
         """Write or replace an object: readers see the old bytes or the new ones."""
 
+    def replace(self, path: str, source: str) -> None:
+        """Make an object what another is, which is gone then: readers see the old bytes or the new ones, all of them."""
+
     def put_if_absent(self, path: str, data: bytes) -> bool:
         """Write an object unless there is one; False when there was. Atomic between any number of writers."""
 
@@ -136,6 +139,13 @@ class LocalObjects:
         place = self._place(path)
         with needing_room(place.parent), self._temporary(place, data) as temporary:
             temporary.replace(place)
+        _sync_folder(place.parent)
+
+    def replace(self, path: str, source: str) -> None:
+        """Rename a file to where another one is, or was."""
+        place = self._place(path)
+        self._make_folder(place.parent)
+        self._place(source).replace(place)
         _sync_folder(place.parent)
 
     def put_if_absent(self, path: str, data: bytes) -> bool:

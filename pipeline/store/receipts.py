@@ -23,9 +23,11 @@ from pairloom.pipeline.phases import elapsed
 from pairloom.pipeline.store.coverage import Coverage
 from pairloom.pipeline.store.files import StoredFile
 from pairloom.pipeline.store.objects import Objects
+from pairloom.pipeline.store.remedy import remedy
 from pairloom.pipeline.store.sealed import fault, seal, unseal
 
 __all__ = [
+    "FEW",
     "Ledger",
     "Piece",
     "Receipt",
@@ -35,6 +37,8 @@ __all__ = [
     "discard_all",
     "find_receipt",
     "find_receipts",
+    "publish",
+    "receipt_path",
 ]
 
 FEW = 32  # units that are asked for one by one; for more, one listing says which are worth asking for
@@ -216,7 +220,7 @@ def committed_receipts(
         receipt = listed or find_receipt(objects, stage, unit)  # a listing may lag behind
         if receipt is None:
             raise CorruptionError(
-                f"the receipt of {stage} {unit} is committed but missing below {objects.root}"
+                f"the receipt of {stage} {unit} is committed but missing below {objects.root}: {remedy(objects)}"
             )
         yield receipt
 
@@ -225,8 +229,7 @@ def claim(objects: Objects, receipt: Receipt) -> Receipt:
     """Publish a receipt; where another attempt was first, discard this one's files and return the winner's."""
     receipt.ledger.check(f"{receipt.stage} {receipt.unit}")
     receipt = receipt.model_copy(update={"seconds": round(elapsed(), 3)})
-    data = seal(receipt.model_dump_json())
-    if objects.put_if_absent(receipt_path(receipt.stage, receipt.unit), data):
+    if publish(objects, receipt):
         return receipt
     winner = find_receipt(objects, receipt.stage, receipt.unit)
     if winner is None:
@@ -240,6 +243,12 @@ def claim(objects: Objects, receipt: Receipt) -> Receipt:
         if file.path not in kept:  # a receipt claimed again must not lose its own files
             objects.delete(file.path)
     return winner
+
+
+def publish(objects: Objects, receipt: Receipt) -> bool:
+    """Make a receipt visible; False where the unit has one."""
+    data = seal(receipt.model_dump_json())
+    return objects.put_if_absent(receipt_path(receipt.stage, receipt.unit), data)
 
 
 def discard_all(objects: Objects, receipts: Sequence[Receipt]) -> None:

@@ -13,7 +13,7 @@ from pairloom.pipeline.execution.retries import RETRIES
 When = Literal["before", "after", "within"]
 
 
-CALLS = ("read", "exists", "open", "put", "put_if_absent", "list", "delete")
+CALLS = ("read", "exists", "open", "put", "put_if_absent", "replace", "list", "delete")
 
 
 class Killed(BaseException):

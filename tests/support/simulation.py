@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
 import pyarrow as pa
 
 from pairloom.pipeline import Plan, make_plan, parse_recipe
@@ -19,6 +20,7 @@ from pairloom.pipeline.store.files import StoredFile
 from pairloom.pipeline.store.receipts import Ledger, Receipt, claim
 
 UNIT_BYTES = 1_000_000
+ZEROS = np.zeros(UNIT_BYTES // 2, np.uint8)  # what the file of a simulated unit holds
 UNITS_A_FILE = 100
 DOCUMENTS = 200  # of a unit
 TOKENS = 250_000
@@ -79,7 +81,7 @@ class MemoryObjects:
         return path in self.objects
 
     def open(self, path: str) -> pa.NativeFile:
-        return pa.BufferReader(self.read(path))
+        return pa.BufferReader(pa.py_buffer(ZEROS) if self.exists(path) else self.read(path))
 
     def create(self, path: str) -> AbstractContextManager[BinaryIO]:
         raise NotImplementedError("nothing writes data in a simulation")
@@ -88,6 +90,9 @@ class MemoryObjects:
         with self.lock:
             self.asked["put"] += 1
             self.objects[path] = data
+
+    def replace(self, path: str, source: str) -> None:
+        self.objects[path] = self.objects.pop(source)
 
     def put_if_absent(self, path: str, data: bytes) -> bool:
         with self.lock:
@@ -118,7 +123,9 @@ class Returning:
             if number == self.fail_after:
                 raise KeyboardInterrupt
             usage = Usage(seconds={"read": 0.1, "count": 1.0, "write": 0.2}, memory=1 << 29)
-            receipt = claim(self.objects, simulated_receipt(task))
+            made = simulated_receipt(task)
+            self.objects.objects.update((file.path, b"") for file in made.files)  # of ZEROS
+            receipt = claim(self.objects, made)
             yield Done(step=task.step, unit=task.unit, result=receipt, usage=usage)
 
 

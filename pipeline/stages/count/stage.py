@@ -1,6 +1,6 @@
 """The stage that counts the words of the corpus."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pairloom.pipeline.flow.stage import Stage
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pairloom.pipeline.flow.plan import Asked, Plan
     from pairloom.pipeline.forecast.cost import Cluster, Cost
     from pairloom.pipeline.recipe import Recipe
+    from pairloom.pipeline.store.files import StoredFile
     from pairloom.pipeline.store.manifest import StageRecord
     from pairloom.pipeline.store.receipts import Receipt
 
@@ -32,6 +33,7 @@ class Count(Stage):
         "combine pieces": "add pieces",
         "merge pieces": "merge pieces",
     }
+    reads_inputs = True
 
     def wanted(self, recipe: "Recipe") -> bool:
         """Where there is a vocabulary to learn."""
@@ -68,6 +70,12 @@ class Count(Stage):
         from pairloom.pipeline.stages.count.tasks import count
 
         return count(job)
+
+    def remake(self, job: "Job", record: "StageRecord", lost: Set[str]) -> "Iterable[StoredFile]":
+        """Count what is lost; merge where a merged file is."""
+        from pairloom.pipeline.stages.count.tasks import recount
+
+        return recount(job, record, lost)
 
     def check(self, dataset: "Dataset", receipts: Sequence["Receipt"]) -> None:
         """Nothing more: the files are merged ones, and in no receipt of a unit."""

@@ -7,7 +7,7 @@ source, so that sources get their weights in the merge, and other weights need n
 counted besides words in the same pass.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from pairloom.operators import WordCounter, WordCounts, count_pairs, merge_counts
+from pairloom.operators.errors import RecipeError
 from pairloom.operators.text.normalize import normalize, normalizer_identity
 from pairloom.pipeline.flow.attempt import Attempt, UnitTask
 from pairloom.pipeline.flow.job import Job, dead_letters
@@ -29,9 +30,9 @@ from pairloom.pipeline.stages.count.files import PAIRS, WORDS, word_batch, words
 from pairloom.pipeline.store.files import StoredFile, open_arrow
 from pairloom.pipeline.store.manifest import StageRecord
 from pairloom.pipeline.store.objects import Objects
-from pairloom.pipeline.store.receipts import Ledger, Receipt
+from pairloom.pipeline.store.receipts import Ledger, Receipt, committed_receipts
 
-__all__ = ["CountTask", "MergeTask", "count", "merged"]
+__all__ = ["CountTask", "MergeTask", "count", "merged", "recount"]
 
 MERGED_ROWS = 1 << 20  # words in a record batch of a merged partition
 
@@ -151,25 +152,10 @@ Weighted: TypeAlias = tuple[tuple[StoredFile, int], ...]
 
 def count(job: Job) -> StageRecord:
     """Count every unit, then merge every partition with the weights of its sources."""
-    recipe, parts = job.plan.recipe, job.plan.partitions
-    counted = job.step(
-        "count",
-        [
-            CountTask(
-                root=recipe.root,
-                input=unit,
-                cut=job.plan.cut,
-                normalizer=job.plan.normalizer,
-                parts=parts,
-                max_record_bytes=recipe.max_record_bytes,
-                strict=recipe.max_rejected == 0,
-            )
-            for unit in job.plan.units
-        ],
-        sizes=[unit.bytes for unit in job.plan.units],
-    )
-    words = _merge(job, "words", counted)
-    pieces = [] if job.plan.cut.weaker is None else _merge(job, "pieces", counted)
+    counted = _counted(job)
+    sources = [unit.source for unit in job.plan.units]
+    words = _merge(job, "words", counted, sources)
+    pieces = [] if job.plan.cut.weaker is None else _merge(job, "pieces", counted, sources)
     return StageRecord(
         key=job.plan.keys["count"],
         units=tuple(receipt.unit for receipt in counted),
@@ -183,13 +169,60 @@ def count(job: Job) -> StageRecord:
     )
 
 
-def _merge(job: Job, role: str, counted: list[Receipt]) -> list[Receipt]:
+def recount(job: Job, record: StageRecord, lost: Set[str]) -> list[StoredFile]:
+    """Count the units of the plan again, and merge those of `record` again where one of its files is `lost`; what was made."""
+    if job.plan.units:
+        _counted(job)
+    roles = {file.role for file in record.files if file.path in lost}
+    if not roles:
+        return []
+    counted = list(committed_receipts(job.objects, "count", record.units))
+    sources = _sources(job, counted)
+    roles = {"words" if role == "pairs" else role for role in roles}
+    made = [receipt for role in sorted(roles) for receipt in _merge(job, role, counted, sources)]
+    return [file for receipt in made for file in receipt.files]
+
+
+def _counted(job: Job) -> list[Receipt]:
+    recipe = job.plan.recipe
+    tasks = [
+        CountTask(
+            root=recipe.root,
+            input=unit,
+            cut=job.plan.cut,
+            normalizer=job.plan.normalizer,
+            parts=job.plan.partitions,
+            max_record_bytes=recipe.max_record_bytes,
+            strict=recipe.max_rejected == 0,
+        )
+        for unit in job.plan.units
+    ]
+    return job.step("count", tasks, sizes=[unit.bytes for unit in job.plan.units])
+
+
+def _sources(job: Job, counted: Sequence[Receipt]) -> list[str]:
+    """The sources of units that were counted once, by what was tokenized of the same inputs; raises RecipeError."""
+    recipe, tokenized = job.plan.recipe, job.records.get("tokenize")
+    if len(set(recipe.count_weights().values())) == 1:
+        return [recipe.corpus[0].name] * len(counted)
+    sources: dict[str, str] = {}
+    if tokenized is not None:
+        receipts = committed_receipts(job.objects, "tokenize", tokenized.units)
+        for receipt, source in zip(receipts, tokenized.unit_sources, strict=True):
+            sources |= dict.fromkeys((uri for uri, _ in receipt.slices), source)
+    try:
+        return [sources[receipt.slices[0][0]] for receipt in counted]
+    except (KeyError, IndexError) as error:
+        raise RecipeError(f"of which source {error} was is not known, and sources have weights") from error
+
+
+def _merge(job: Job, role: str, counted: Sequence[Receipt], sources: Sequence[str]) -> list[Receipt]:
     weights = job.plan.recipe.count_weights()
     return merged(
         job,
         role,
         [receipt.file(role) for receipt in counted],
-        [weights[unit.source] for unit in job.plan.units],
+        [weights[source] for source in sources],
         pairs=role == "words",
     )
 

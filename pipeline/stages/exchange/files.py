@@ -33,6 +33,7 @@ from pairloom.pipeline.flow.attempt import Attempt
 from pairloom.pipeline.phases import phase
 from pairloom.pipeline.store.files import StoredFile, open_parts
 from pairloom.pipeline.store.objects import Objects
+from pairloom.pipeline.store.remedy import remedy
 from pairloom.pipeline.store.sums import Parts
 
 __all__ = ["INDEX", "Exchanged", "Made", "Spread", "write_spread"]
@@ -238,7 +239,7 @@ class Exchanged:
 def _advice(objects: Objects, path: str) -> str:
     if path.endswith(".exchange.arrow"):
         return f"remove the receipts of its stage below {objects.uri('receipts')} and run again"
-    return "it is part of the last generation: restore it from a copy, or run the recipe in another root"
+    return f"it is part of the last generation: {remedy(objects)}"
 
 
 def _nothing() -> Spread:

@@ -22,6 +22,7 @@ from pairloom.pipeline.store.files import StoredFile, attempt_path, check_stored
 from pairloom.pipeline.store.manifest import StageRecord
 from pairloom.pipeline.store.objects import Objects
 from pairloom.pipeline.store.receipts import Receipt
+from pairloom.pipeline.store.remedy import remedy
 
 __all__ = ["ShardIndex", "earlier_indexes", "index_of", "write_index"]
 
@@ -96,8 +97,7 @@ def earlier_indexes(objects: Objects, packed: StageRecord | None) -> Mapping[str
         check_stored(objects, packed.index)
     except FileNotFoundError as error:
         raise CorruptionError(
-            f"{objects.uri(packed.index.path)} is committed but missing: restore it from a copy, or run the recipe in "
-            "another root"
+            f"{objects.uri(packed.index.path)} is committed but missing: {remedy(objects)}"
         ) from error
     held = {file.path: file for file in packed.held}
     found = {}

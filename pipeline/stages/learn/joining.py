@@ -34,7 +34,7 @@ from pairloom.pipeline.stages.learn.pieces import SegmentsSpec, SegmentTask, rea
 from pairloom.pipeline.stages.learn.rounds import in_rounds, learn_in_rounds
 from pairloom.pipeline.store.files import StoredFile, read_stored
 from pairloom.pipeline.store.merge_log import MergeLog
-from pairloom.pipeline.store.receipts import Receipt, find_receipt
+from pairloom.pipeline.store.receipts import Receipt
 
 __all__ = ["AssembleJoinedTask", "JoinTask", "join_words"]
 
@@ -170,7 +170,7 @@ def _joined(job: Job, task: JoinTask, base: Vocabulary, stored: StoredFile) -> R
     """Learn in one task, or in rounds that another one then makes the same vocabulary of."""
     sizes = [file.bytes for file in task.segments]
     symbols = sum(file.facts["symbols"] + 2 * file.facts["words"] for file in task.segments)
-    if not in_rounds(job, task, symbols) or find_receipt(job.objects, "learn", task.unit) is not None:
+    if not in_rounds(job, task, symbols) or job.receipts([("learn", task.unit)])[0] is not None:
         (last,) = job.step("join words", [task], shared=base, sizes=[sum(sizes)])
         return last
 

@@ -29,7 +29,7 @@ from pairloom.pipeline.store.files import StoredFile
 from pairloom.pipeline.store.manifest import StageRecord
 from pairloom.pipeline.store.merge_log import MergeLog
 from pairloom.pipeline.store.objects import Objects
-from pairloom.pipeline.store.receipts import Receipt, find_receipt
+from pairloom.pipeline.store.receipts import Receipt
 
 __all__ = ["AssembleTask", "LearnTask", "learn"]
 
@@ -159,7 +159,7 @@ def learn(job: Job) -> StageRecord:
 
 def _learned(job: Job, task: LearnTask, size: int) -> list[Receipt]:
     """Learn in one task, or in rounds that another one then makes the same vocabulary of."""
-    if not in_rounds(job, task, size) or find_receipt(job.objects, "learn", task.unit) is not None:
+    if not in_rounds(job, task, size) or job.receipts([("learn", task.unit)])[0] is not None:
         return job.step("learn", [task], sizes=[size])
     specials = len(task.special_tokens)
 

@@ -29,6 +29,7 @@ class Pack(Stage):
         "pack": "pack rows",
         "carry": "pack the rest",
     }
+    files_of_units = True
 
     def wanted(self, recipe: "Recipe") -> bool:
         """Always."""

@@ -26,6 +26,7 @@ class Select(Stage):
     after = "tokenize"
     unless = "neither mixes nor deduplicates"
     says: ClassVar[Mapping[str, str]] = {"survey": "digest tokens", "select": "select"}
+    files_of_units = True
 
     def wanted(self, recipe: "Recipe") -> bool:
         """Where any document may be left out or taken more than once."""

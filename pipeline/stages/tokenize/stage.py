@@ -25,6 +25,8 @@ class Tokenize(Stage):
     help = "Tokenize the corpus, learning first if need be."
     after = "learn"
     says: ClassVar[Mapping[str, str]] = {"tokenize": "tokenize"}
+    reads_inputs = True
+    files_of_units = True
 
     def wanted(self, recipe: "Recipe") -> bool:
         """Always."""

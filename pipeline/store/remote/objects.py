@@ -53,6 +53,9 @@ EXTRAS = {
 }
 
 
+COPIED = 8 << 20  # bytes that are copied at a time
+
+
 @dataclass(frozen=True, slots=True)
 class RemoteObjects:
     """Objects below a URI such as `s3://bucket/folder`.
@@ -108,6 +111,13 @@ class RemoteObjects:
     def put(self, path: str, data: bytes) -> None:
         """Write or replace an object."""
         self._ask("writing", path, lambda service, key: service.write(key, data))
+
+    def replace(self, path: str, source: str) -> None:
+        """Write an object anew with the bytes of another, block by block: an upload is visible when it is complete."""
+        with self.open(source) as file, self.create(path) as to:
+            while block := file.read(COPIED):
+                to.write(block)
+        self.delete(source)
 
     def put_if_absent(self, path: str, data: bytes) -> bool:
         """Write an object unless there is one."""

@@ -24,18 +24,18 @@ def counted(
     return job.step("count", count_tasks(plan), sizes=[unit.bytes for unit in plan.units]), events
 
 
-def test_a_step_costs_one_listing_and_a_request_a_unit(tmp_path: Path) -> None:
+def test_a_step_costs_a_listing_of_receipts_one_of_files_and_a_request_a_unit(tmp_path: Path) -> None:
     plan, objects = simulated_plan(tmp_path, UNITS), MemoryObjects()
     with pytest.raises(KeyboardInterrupt):
         counted(plan, objects, fail_after=1000)
     assert objects.asked == Counter(list=1, put=1000)
     whole, events = counted(plan, objects)
-    assert objects.asked == Counter(list=1, read=1000, put=UNITS - 1000)
+    assert objects.asked == Counter(list=2, read=1000, put=UNITS - 1000)
     assert [receipt.unit for receipt in whole] == [task.unit for task in count_tasks(plan)]
     assert isinstance(events[-1], StepFinished)
     assert events[-1].ledger.documents_in == UNITS * DOCUMENTS
     assert counted(plan, objects)[0] == whole
-    assert objects.asked == Counter(list=1, read=UNITS)
+    assert objects.asked == Counter(list=2, read=UNITS)
 
 
 def test_a_listing_that_misses_a_receipt_costs_a_unit_of_work_and_nothing_else(tmp_path: Path) -> None:

@@ -1,0 +1,132 @@
+"""Receipts of an unfinished run whose files are gone or damaged: void, set aside, and done again by the next run."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pairloom.operators.errors import CorruptionError
+from pairloom.pipeline import run
+from pairloom.pipeline.flow.events import Event, Notice, StepFinished, StepStarted
+from pairloom.pipeline.store.gc import collect
+from tests.support.corpora import contents, documents, open_objects_of, recipe_for, write_jsonl
+
+UNITS = "execution.unit_bytes=4000"
+
+
+def unfinished(folder: Path, after: str) -> None:
+    """A run that is stopped after a step."""
+
+    def stop(event: Event) -> None:
+        if isinstance(event, StepFinished) and event.step == after:
+            raise KeyboardInterrupt
+
+    write_jsonl(folder / "in" / "a.jsonl", documents(200))
+    with pytest.raises(KeyboardInterrupt):
+        run(recipe_for(folder, UNITS), observe=stop)
+
+
+def lose(path: Path) -> None:
+    path.unlink()
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+@pytest.mark.parametrize("how", [lose, cut, empty, flip])
+@pytest.mark.parametrize(
+    ("after", "what"), [("count", "count"), ("merge", "merge"), ("learn", "learn"), ("tokenize", "tokenize")]
+)
+def test_a_file_of_an_unfinished_run_is_made_again(
+    tmp_path: Path, after: str, what: str, how: Callable[[Path], None]
+) -> None:
+    """R3."""
+    unfinished(tmp_path, after)
+    lost = min((tmp_path / "out" / "data" / what).rglob("*.arrow"))
+    how(lost)
+    events: list[Event] = []
+    manifest = run(recipe_for(tmp_path, UNITS), observe=events.append)
+    said = [event.text for event in events if isinstance(event, Notice)]
+    assert len(said) == 1
+    assert str(lost) in said[0]
+    assert len(list((tmp_path / "out" / "aside").rglob("*.json.*"))) == 1
+    if how is flip:
+        return  # which is found where it is read, so that steps after it have begun
+    begun = [event for event in events if isinstance(event, StepStarted) and event.step == after]
+    assert begun[-1].units - begun[-1].reused <= 1
+    whole = run(recipe_for(tmp_path, UNITS, root=tmp_path / "whole"))
+    assert contents(manifest) == contents(whole)
+
+
+@pytest.mark.parametrize(
+    ("after", "what"), [("count", "count"), ("tokenize", "tokenize"), ("learn", "learn")]
+)
+def test_a_file_that_goes_while_the_run_needs_it_is_made_again_by_the_run(
+    tmp_path: Path, after: str, what: str
+) -> None:
+    """R3."""
+    write_jsonl(tmp_path / "in" / "a.jsonl", documents(200))
+    gone: list[Path] = []
+
+    def careless(event: Event) -> None:
+        if isinstance(event, StepFinished) and event.step == after and not gone:
+            gone.append(min((tmp_path / "out" / "data" / what).rglob("*.arrow")))
+            gone[0].unlink()
+
+    manifest = run(recipe_for(tmp_path, UNITS), observe=careless)
+    assert gone
+    assert contents(manifest) == contents(run(recipe_for(tmp_path, UNITS, root=tmp_path / "whole")))
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b"{}", b"\xff\xfe"])
+def test_a_receipt_that_cannot_be_read_is_set_aside(tmp_path: Path, damage: bytes) -> None:
+    """R3."""
+    unfinished(tmp_path, "tokenize")
+    receipt = min((tmp_path / "out" / "receipts" / "tokenize").rglob("*.json"))
+    receipt.write_bytes(damage)
+    manifest = run(recipe_for(tmp_path, UNITS))
+    assert contents(manifest) == contents(run(recipe_for(tmp_path, UNITS, root=tmp_path / "whole")))
+    (kept,) = (tmp_path / "out" / "aside").rglob("*.json.*")
+    assert kept.read_bytes() == damage
+
+
+def test_garbage_that_was_collected_too_early_is_made_again(tmp_path: Path) -> None:
+    """R3."""
+    write_jsonl(tmp_path / "in" / "a.jsonl", documents(100))
+    run(recipe_for(tmp_path))
+    write_jsonl(tmp_path / "in" / "b.jsonl", documents(100, seed=1))
+    objects = open_objects_of(tmp_path / "out")
+    collected: list[str] = []
+
+    def careless(event: Event) -> None:
+        if isinstance(event, StepStarted) and event.step == "pack" and not collected:
+            collected.extend(collect(objects, now=4e9, grace=0.0, delete=True).garbage)
+
+    with pytest.raises(Exception, match=r"missing|gone"):
+        run(recipe_for(tmp_path), observe=careless)
+    assert collected
+    manifest = run(recipe_for(tmp_path))
+    assert contents(manifest)["pack"] == contents(run(recipe_for(tmp_path, root=tmp_path / "w")))["pack"]
+
+
+def test_a_committed_file_that_is_gone_is_named_with_what_makes_it_again(tmp_path: Path) -> None:
+    """R3."""
+    write_jsonl(tmp_path / "in" / "a.jsonl", documents(100))
+    manifest = run(recipe_for(tmp_path))
+    objects = open_objects_of(tmp_path / "out")
+    run(recipe_for(tmp_path, "vocabulary.size=500"))
+    lost = manifest.stages["tokenize"].files[0].path
+    objects.delete(lost)
+    with pytest.raises(CorruptionError, match=rf"{lost}.*pairloom repair .*out"):
+        run(recipe_for(tmp_path, "pack.seq_len=32"))
