@@ -19,6 +19,7 @@ from pairloom.jobs.commands.look import files_command, inspect_command, rejected
 from pairloom.jobs.commands.report import report_command
 from pairloom.jobs.commands.run import plan_command, stage_commands
 from pairloom.jobs.commands.steps import steps_command
+from pairloom.jobs.commands.vocabulary import vocabulary_app
 
 __all__ = ["app", "main", "run"]
 
@@ -51,6 +52,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
 for _name, _command in COMMANDS.items():
     app.command(_name)(_command)
 app.add_typer(items_commands, name="items")
+app.add_typer(vocabulary_app, name="vocabulary")
 
 
 def _say_version(wanted: bool) -> None:

@@ -92,7 +92,9 @@ def repair(
     nothing. `engine` is "ray" or "local", instead of the recipe's. What could not be made is in the result's `mended`, with
     the reason, and the result is not `whole`.
     """
-    return repair_stored(os.fspath(root), generation=generation, dry_run=dry_run, engine=engine, observe=observe)
+    return repair_stored(
+        os.fspath(root), generation=generation, dry_run=dry_run, engine=engine, observe=observe
+    )
 
 
 @told

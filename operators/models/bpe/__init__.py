@@ -5,7 +5,13 @@ from typing import TYPE_CHECKING
 from pairloom.operators.lazy import lazily
 
 if TYPE_CHECKING:
-    from pairloom.operators.models.bpe.extend import Extension, append_tokens, extend_bpe, unreachable_tokens
+    from pairloom.operators.models.bpe.extend import (
+        Extension,
+        append_tokens,
+        extend_bpe,
+        old_pieces,
+        unreachable_tokens,
+    )
     from pairloom.operators.models.bpe.learning import count_pairs, learn_bpe, learn_memory
     from pairloom.operators.models.bpe.merges import ordinal_merges
     from pairloom.operators.models.bpe.model import ByteLevelBPE
@@ -24,6 +30,7 @@ __all__ = [
     "learn_memory",
     "learn_superwords",
     "load_tiktoken",
+    "old_pieces",
     "ordinal_merges",
     "replay",
     "save_tiktoken",
@@ -40,6 +47,7 @@ if not TYPE_CHECKING:  # to type checkers, what is not imported above does not e
                 "Extension",
                 "append_tokens",
                 "extend_bpe",
+                "old_pieces",
                 "unreachable_tokens",
             ),
             "pairloom.operators.models.bpe.learning": ("count_pairs", "learn_bpe", "learn_memory"),

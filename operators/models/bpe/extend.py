@@ -2,7 +2,7 @@
 
 Two ways lead there. `extend_bpe` goes on learning from other text where the vocabulary's merges end, as if it had been
 interrupted. `append_tokens` takes over the tokens of another vocabulary in their order (as Cabrita did: Larcher et al.,
-"Cabrita: closing the gap for foreign languages", 2023), each by one new merge, and tells which ones cannot be had.
+"Cabrita: closing the gap for foreign languages", 2023), each by new merges after all others, and tells which ones cannot be had.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,15 +24,22 @@ from pairloom.operators.text.pretokenize import Pretokenizer
 from pairloom.operators.vocabulary import Vocabulary
 from pairloom.operators.vocabulary.tokens import TokenTable, ordinary_index
 
-__all__ = ["Extension", "append_tokens", "extend_bpe", "unreachable_tokens"]
+__all__ = ["Extension", "append_tokens", "extend_bpe", "old_pieces", "unreachable_tokens"]
+
+
+CONTINUING = bytes(range(0x80, 0xC0))  # in UTF-8, of a character that began before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extension:
-    """A vocabulary with appended tokens, and the tokens that could not be appended because no text would reach them."""
+    """A vocabulary with appended tokens, and the tokens that could not be appended because no text would reach them.
+
+    `between` are the ids (int64, ascending) of new tokens that nobody asked for: they lead to one that was.
+    """
 
     vocabulary: Vocabulary
     unreachable: tuple[bytes, ...]
+    between: npt.NDArray[np.int64]
 
 
 def extend_bpe(
@@ -81,11 +88,17 @@ def extend_bpe(
     return extended
 
 
-def append_tokens(vocabulary: Vocabulary, tokens: Sequence[bytes], size: int) -> Extension:
+def append_tokens(
+    vocabulary: Vocabulary, tokens: Sequence[bytes], size: int, *, repair: bool = False
+) -> Extension:
     """Append `tokens`, best first, as long as the vocabulary has fewer than `size`; those that it has are passed over.
 
     A token that the merges so far leave in two parts gets the merge of these two, after all others. One that they leave
-    in more parts, or that the pretokenizer cuts, is reported as unreachable and not appended: no single merge leads there.
+    in more parts is reported as unreachable and not appended; with `repair` it gets as many merges as lead to it, from the left,
+    and the tokens between. One that the pretokenizer cuts, or whose bytes are not all tokens, is unreachable in any case.
+
+    New merges come after all that there are, so that whatever was reachable stays so, and text in which no new token occurs
+    is encoded as before.
     """
     model = vocabulary.model
     if not isinstance(model, ByteLevelBPE) or model.ties_share_rank:
@@ -94,28 +107,56 @@ def append_tokens(vocabulary: Vocabulary, tokens: Sequence[bytes], size: int) ->
         )
     index = ordinary_index(vocabulary.tokens, vocabulary.added_ids)
     spelled = list(vocabulary.tokens)
-    special = set(vocabulary.special_tokens)
+    special = {name.encode() for name in vocabulary.special_tokens}
     ranks = {
         (left, right): (rank, index.get(spelled[left] + spelled[right], -1))
         for rank, (left, right) in enumerate(model.merges.tolist())
     }
     merges: list[tuple[int, int]] = []
-    unreachable = []
+    unreachable, wanted = [], set(tokens)
     for token in tokens:
         if len(spelled) >= size:
             break
-        if not token or token in index or token in {name.encode() for name in special}:
+        if not token or token in index or token in special:
             continue
-        parts = encode_word([index.get(bytes([byte]), -1) for byte in token], ranks)
-        if len(parts) != 2 or -1 in parts or _pieces(vocabulary.pretokenizer, token) > 1:
+        symbols = [index.get(bytes([byte]), -1) for byte in token]
+        parts = encode_word(symbols, ranks)
+        most = size - len(spelled) + 1 if repair else 2
+        cut = -1 in parts or _pieces(vocabulary.pretokenizer, token) > 1
+        if cut or not 2 <= len(parts) <= most:
             unreachable.append(token)
             continue
-        index[token] = len(spelled)
-        ranks[parts[0], parts[1]] = (len(model.merges) + len(merges), len(spelled))
-        merges.append((parts[0], parts[1]))
-        spelled.append(token)
+        while len(parts) > 1:
+            joined = spelled[parts[0]] + spelled[parts[1]]
+            ranks[parts[0], parts[1]] = (
+                len(model.merges) + len(merges),
+                index.setdefault(joined, len(spelled)),
+            )
+            merges.append((parts[0], parts[1]))
+            if index[joined] == len(spelled):
+                spelled.append(joined)
+            parts = encode_word(symbols, ranks)
     extended = _with(vocabulary, spelled, merges)
-    return Extension(vocabulary=extended, unreachable=tuple(unreachable))
+    new = range(len(vocabulary), len(spelled))
+    between = np.array([i for i in new if spelled[i] not in wanted], np.int64)
+    return Extension(vocabulary=extended, unreachable=tuple(unreachable), between=between)
+
+
+def old_pieces(
+    vocabulary: Vocabulary, extended: Vocabulary
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32]]:
+    """What each new token of an extended vocabulary was before: (offsets, ids), ids of the old vocabulary, token after token.
+
+    An embedding's row for new token `len(vocabulary) + i` begins well as the mean of the rows `ids[offsets[i]:offsets[i + 1]]`.
+    """
+    table = TokenTable.of(extended.tokens[i] for i in range(len(vocabulary), len(extended)))
+    none = np.zeros(0, np.uint32)
+    ids, offsets = (
+        Tokenizer(vocabulary)
+        .word_encoder()
+        .encode(Text(data=table.data, offsets=table.offsets), prepend=none, append=none, missing_bytes="drop")
+    )
+    return np.asarray(offsets, np.int64), np.asarray(ids, np.uint32)
 
 
 def unreachable_tokens(
@@ -142,6 +183,13 @@ def unreachable_tokens(
 
 
 def _pieces(pretokenizer: Pretokenizer, token: bytes) -> int:
+    """In how many pieces the whole characters of a token are cut: those at its ends may begin before it, or go on after it."""
+    token = token.lstrip(CONTINUING)
+    try:
+        token.decode()
+    except UnicodeDecodeError as error:
+        if error.reason == "unexpected end of data":
+            token = token[: error.start]
     text = Text(data=np.frombuffer(token, np.uint8), offsets=np.array([0, len(token)], np.int64))
     return sum(len(ends) for _, ends in pretokenizer.blocks(text))
 

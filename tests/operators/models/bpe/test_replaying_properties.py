@@ -21,7 +21,7 @@ from pairloom.operators import (
     learn_bpe,
     replay,
 )
-from pairloom.operators.models.bpe import ByteLevelBPE, ordinal_merges, unreachable_tokens
+from pairloom.operators.models.bpe import ByteLevelBPE, old_pieces, ordinal_merges, unreachable_tokens
 from pairloom.operators.reference.models.bpe.learning import learn_merges, pair_counts, replay_merges
 from pairloom.operators.vocabulary import byte_order
 from tests.operators.models.bpe.test_bpe_properties import IDS, counts_of, words_of_few_letters
@@ -158,6 +158,36 @@ def test_appended_tokens_are_reached_or_reported(foreign):
     assert small.tokens == extension.vocabulary.tokens[: len(foreign) + 3]
     merges = json.loads(extension.vocabulary.to_json())["model"]["merges"]
     assert len(merges) == len(foreign.model.merges) + len(new)
+
+
+def test_all_appended_tokens_are_reached_after_repair(foreign):
+    """C17: 100% of the new tokens; what was encoded before without them is encoded as before."""
+    more = ["straße", "größe", "über", "häuser", "qqzzqx"] * 30 + ["die größte straße über die häuser"] * 9
+    other = learn_bpe(count_words(pa.array(more), Pretokenizer()), 256 + 60)
+    wanted = [*other.tokens[256:], b"qqzzq", b"qzqzqzqz", b"two words"]
+    plain = append_tokens(foreign, wanted, 900)
+    extension = append_tokens(foreign, wanted, 900, repair=True)
+    extended = extension.vocabulary
+    assert len(extension.unreachable) < len(plain.unreachable)
+    assert extension.unreachable == (b"two words",)
+    assert unreachable_tokens(extended).size == 0
+    assert set(wanted) - set(extension.unreachable) <= set(extended.tokens)
+    assert {extended.tokens[i] for i in extension.between}.isdisjoint(wanted)
+    assert len(set(extended.tokens)) == len(extended.tokens)
+    offsets, pieces = old_pieces(foreign, extended)
+    for i, token in enumerate(extended.tokens[len(foreign) :]):
+        ids = pieces[offsets[i] : offsets[i + 1]]
+        assert b"".join(foreign.tokens[id_] for id_ in ids) == token
+    for text in ["the quick brown fox", "straße qqzzq über", "a b c", "über die häuser", "zzqq qzqz"]:
+        ids = extended.encode_one(text).tolist()
+        assert extended.decode(ids) == text.encode()
+        if max(ids) < len(foreign):
+            assert ids == foreign.encode_one(text).tolist()
+        assert len(ids) <= len(foreign.encode_one(text))
+    for size in range(len(foreign) + 1, len(extended)):
+        some = append_tokens(foreign, wanted, size, repair=True).vocabulary
+        assert len(some) <= size
+        assert unreachable_tokens(some).size == 0
 
 
 def test_a_merge_that_never_applies_is_found():
