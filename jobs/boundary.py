@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from pairloom.operators.errors import PairloomError, PreemptedError, RecipeError
+from pairloom.operators.shown import printable
 
 __all__ = ["BUG", "INTERRUPTED", "STOPPED", "TERMINATED", "UNREAD", "ending", "output"]
 
@@ -142,7 +143,7 @@ def _say(message: str, code: int, as_json: bool) -> None:
     else:
         line = f"pairloom: error: {message}"
     with suppress(OSError, ValueError):
-        sys.stderr.write(line + "\n")
+        sys.stderr.write(printable(line) + "\n")
         sys.stderr.flush()
 
 

@@ -3,7 +3,28 @@
 from collections.abc import Mapping
 from html import escape
 
-__all__ = ["Shown"]
+__all__ = ["Shown", "printable"]
+
+# What a terminal obeys, and what makes it show characters in another order than they are in. Lines may end, and have tabs.
+_OBEYED = [
+    *range(0x20),
+    *range(0x7F, 0xA0),
+    0x061C,
+    0x200E,
+    0x200F,
+    *range(0x2028, 0x202F),
+    *range(0x2066, 0x206A),
+]
+_ESCAPES = {c: f"\\x{c:02x}" if c < 0x100 else f"\\u{c:04x}" for c in _OBEYED if chr(c) not in "\n\t"}
+
+
+def printable(text: str) -> str:
+    r"""Text from elsewhere as it may go to a terminal: what a terminal would obey is written as an escape.
+
+    >>> printable("id-\x1b[31m1")
+    'id-\\x1b[31m1'
+    """
+    return text.translate(_ESCAPES)
 
 
 class Shown:

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from pairloom.jobs.show.console import wide_console
 from pairloom.operators.errors import RecipeError
+from pairloom.operators.shown import printable
 from pairloom.pipeline import Dataset
 from pairloom.pipeline.audit.verify import Proof
 from pairloom.pipeline.repair.repair import Repaired
@@ -68,7 +69,9 @@ def show_rejected(dataset: Dataset, reason: str | None, limit: int, as_json: boo
         if as_json:
             sys.stdout.write(json.dumps(letter, ensure_ascii=False) + "\n")
         else:
-            table.add_row(*(letter[name] for name in ("uri", "position", "reason", "detail", "excerpt")))
+            table.add_row(
+                *(printable(letter[name]) for name in ("uri", "position", "reason", "detail", "excerpt"))
+            )
     if as_json:
         return
     console = wide_console()

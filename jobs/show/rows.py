@@ -9,6 +9,7 @@ import numpy as np
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.schema import DOCUMENT, INPUT_IDS, OFFSET, SEGMENT_LENGTHS, SOURCE
 from pairloom.operators.selection.order import document_numbers
+from pairloom.operators.shown import printable
 from pairloom.pipeline import Dataset
 from pairloom.pipeline.stages.tokenize.shards import placed_shards
 from pairloom.pipeline.store.files import read_batches
@@ -41,7 +42,9 @@ def show_rows(
             where = f"from its token {offset}" if offset else "from its start"
             # Rows of early versions do not say of which source a document is.
             of = f" ({dataset.sources[row[SOURCE][i]]})" if SOURCE in row else ""
-            sys.stdout.write(f"  {length:>6} tokens of {ids.get(document, document)}{of}, {where}\n")
+            sys.stdout.write(
+                f"  {length:>6} tokens of {printable(str(ids.get(document, document)))}{of}, {where}\n"
+            )
             short = text if len(text) <= width else f"{text[: width // 2]} … {text[-width // 2 :]}"
             sys.stdout.write(f"         {short!r}\n")
             at += length
