@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import click
+import pyarrow as pa
 import pytest
 import typer
 
 from pairloom.jobs.cli import app, main
+from pairloom.operators import Pretokenizer, count_words, learn_bpe
 from tests.support.corpora import documents, write_jsonl
 
 ROOT = Path(__file__).parents[1]
@@ -95,6 +97,9 @@ def test_commands_of_the_readme_run(
         if not Path("tokenizer.json").exists() and list(Path("out").glob("data/learn/**/*tokenizer*")):
             found = next(Path("out").glob("data/learn/**/*tokenizer*"))
             Path("tokenizer.json").write_bytes(found.read_bytes())
+            Path("english.json").write_bytes(found.read_bytes())
+            other = count_words(pa.array([text for _, text in documents(200, 9)]), Pretokenizer())
+            learn_bpe(other, 500, pretokenizer=Pretokenizer()).save("portuguese.json")
         if line.out is not None:
             Path(line.out).write_text(out)
         ran += 1
