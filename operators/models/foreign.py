@@ -144,7 +144,7 @@ class ForeignTables:
 
 def _check_unknown(model: Mapping[str, Any]) -> None:
     """Raise DataError where the token for what no other token spells is none, which the library says with the first such text."""
-    unknown, words = model.get("unk_token"), model["vocab"]
+    unknown, words = model.get("unk_token"), model.get("vocab", ())
     whole = model.get("byte_fallback") or all(to_alphabet(bytes([byte])) in words for byte in range(256))
     if unknown is not None and isinstance(words, dict) and unknown not in words and not whole:
         raise DataError(

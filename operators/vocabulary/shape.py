@@ -16,6 +16,8 @@ __all__ = ["MOST_ADDED_BYTES", "parse_tokenizer_json"]
 # An added token is looked for at every place of a text: longer ones are a mistake, or meant to take time.
 MOST_ADDED_BYTES = 4096
 _FLAGS = ("single_word", "lstrip", "rstrip", "normalized", "special")
+# Models of `tokenizers`, whose files have these keys; what a file of another family has, that family says.
+_OF_THE_LIBRARY = (None, "BPE", "WordPiece", "WordLevel", "Unigram")
 _Check: TypeAlias = Callable[[str, Any], None]
 
 
@@ -40,7 +42,10 @@ def parse_tokenizer_json(data: bytes) -> dict[str, Any]:
     if not isinstance(document, dict) or not isinstance(document.get("model"), dict):
         raise DataError("not a tokenizer.json: it has no section `model`; a list of tokens alone is none")
     _object(_TOP)("", document)
-    _check_model(document["model"])
+    _object(_OPTIONS)("model", document["model"])
+    if document["model"].get("type") in _OF_THE_LIBRARY:
+        _check_added(document.get("added_tokens") or [])
+        _check_model(document["model"])
     return document
 
 
@@ -176,7 +181,7 @@ _TOP = {
     "added_tokens": _list(
         _object(
             {"id": _id, "content": _content, **dict.fromkeys(_FLAGS, _switch)},
-            needed=("id", "content", *_FLAGS),
+            needed=("id", "content"),
         )
     ),
     "normalizer": _nodes,
@@ -209,8 +214,14 @@ _OPTIONS = {
 }
 
 
+def _check_added(added: list[dict[str, Any]]) -> None:
+    for place, token in enumerate(added):
+        for flag in _FLAGS:
+            if flag not in token:
+                raise _damaged(f"added_tokens[{place}]", f"it has no {flag!r}")
+
+
 def _check_model(model: dict[str, Any]) -> None:
-    _object(_OPTIONS)("model", model)
     vocab = model.get("vocab")
     if isinstance(vocab, dict):
         for token, i in vocab.items():

@@ -13,7 +13,7 @@ import pytest
 
 from pairloom.operators import Vocabulary, count_words
 from pairloom.operators.encode import Tokenizer
-from pairloom.operators.errors import DataError, RecipeError
+from pairloom.operators.errors import DataError
 from pairloom.operators.kernels.cache import stamp
 from pairloom.operators.models import MODELS
 from pairloom.operators.models.bpe.kernels.block import encode_block
@@ -77,7 +77,7 @@ def test_fingerprints_name_the_model(installed: Path) -> None:
 
 def test_a_family_that_is_not_installed_is_left_to_the_library() -> None:
     pytest.importorskip("tokenizers")
-    with pytest.raises(RecipeError, match="cannot read this"):
+    with pytest.raises(DataError, match="cannot read this"):
         Vocabulary.from_json(FILE)
     with pytest.raises(DataError, match="not a tokenizer"):
         Vocabulary.from_json(b"{}")
