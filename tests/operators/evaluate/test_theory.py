@@ -1,6 +1,7 @@
 """Entropies of known processes, dictionaries, lexicons and letters."""
 
 import uuid
+from collections import Counter
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +20,7 @@ from pairloom.operators.evaluate.content import (
 from pairloom.operators.evaluate.curve import prefix
 from pairloom.operators.evaluate.morphology import lower, morphology_facts
 from pairloom.operators.evaluate.theory import (
+    apply_merges,
     lzw_dictionary,
     lzw_encode,
     order_entropy,
@@ -26,7 +28,7 @@ from pairloom.operators.evaluate.theory import (
     unigram_bits,
 )
 from pairloom.operators.models.bpe import ByteLevelBPE
-from pairloom.operators.reference.models.bpe.learning import apply_merge
+from pairloom.operators.reference import evaluate as twin
 
 NONE = Pretokenizer(scheme="none")
 
@@ -103,16 +105,57 @@ def test_held_out_text_needs_a_prior_for_what_is_new() -> None:
     assert unigram_bits(train, test, 2, prior=1) == pytest.approx(-(np.log2(4 / 7) + np.log2(1 / 7)) / 2)
 
 
-@given(st.binary(max_size=300), st.integers(256, 300))
-def test_lzw_parses_what_it_grew_from(data: bytes, size: int) -> None:
+FEW = st.text("aab\xe9", max_size=300).map(str.encode)
+
+
+@given(st.binary(max_size=300) | FEW, st.integers(0, 400))
+def test_lzw_is_its_twin_and_parses_what_it_grew_from(data: bytes, size: int) -> None:
     dictionary = lzw_dictionary(data, size)
-    assert len(dictionary) <= size
-    assert len(set(dictionary)) == len(dictionary)
+    assert dictionary == twin.lzw_dictionary(data, size)
     ids = lzw_encode(data, dictionary)
+    assert ids == twin.lzw_encode(data, dictionary)
     assert b"".join(dictionary[i] for i in ids) == data
-    for at, i in enumerate(ids):
-        rest = b"".join(dictionary[j] for j in ids[at:])
-        assert not any(rest.startswith(entry) and len(entry) > len(dictionary[i]) for entry in dictionary)
+
+
+@given(FEW, st.lists(st.text("aab", max_size=9).map(str.encode), max_size=20))
+def test_any_dictionary_is_parsed_by_its_longest_entries(data: bytes, more: list[bytes]) -> None:
+    """Also where no entry has the beginnings of another, where some are the same, or one is empty."""
+    dictionary = [*(bytes([byte]) for byte in range(256)), *more]
+    assert lzw_encode(data, dictionary) == twin.lzw_encode(data, dictionary)
+
+
+def test_a_dictionary_without_a_byte_of_the_text_says_where() -> None:
+    with pytest.raises(ValueError, match="at byte 2: b'cab'"):
+        lzw_encode(b"abcab", [b"ab", b""])
+    with pytest.raises(ValueError, match="at byte 0"):
+        lzw_encode(b"a", [])
+    assert lzw_encode(b"", []) == []
+
+
+def test_lzw_and_sequential_bpe_keep_the_bound_of_the_theorem() -> None:
+    """At most H / (1 - e) with e = ln(1/d) / (0.99 ln D), d the least probability of a switch, D the dictionary's size."""
+    for flip in (0.1, 0.02):
+        text = switching(400_000, flip)
+        states = np.frombuffer(text, np.uint8).astype(np.int64) - ord("a")
+        for size in (64, 128, 512):
+            grown = np.array(lzw_encode(text, lzw_dictionary(text, 254 + size)))
+            merged = sequential_bpe(states, 2, size - 2)[1]
+            loss = np.log(1 / flip) / (0.99 * np.log(size))
+            for ids in (grown, merged):
+                used = np.bincount(ids).astype(np.int64)
+                ratio = unigram_bits(used, used, len(text)) / rate(flip)
+                assert 0.99 < ratio <= 1 / (1 - loss)
+                assert ratio < 1 / rate(flip), "better than one bit a symbol, which a model of symbols pays"
+
+
+def test_all_substrings_of_a_length_pay_the_symbols_once_a_token() -> None:
+    """ln 2 / H a symbol at length 1; at length r the rate and, once in r symbols, what the first costs more."""
+    text = switching(400_000, 0.1)
+    for length in (1, 2, 4, 8):
+        whole = [text[i : i + length] for i in range(0, len(text), length)]
+        used = np.array(list(Counter(whole).values()))
+        expected = rate(0.1) + (1 - rate(0.1)) / length
+        assert unigram_bits(used, used, len(text)) == pytest.approx(expected, rel=0.005)
 
 
 def test_lzw_comes_near_the_entropy_rate_too() -> None:
@@ -125,14 +168,30 @@ def test_lzw_comes_near_the_entropy_rate_too() -> None:
     assert 1.0 < bits[2] < bits[1] < bits[0] < 2.2
 
 
-@given(st.lists(st.integers(0, 2), max_size=80), st.integers(0, 5))
-def test_sequential_bpe_merges_as_bpe_does(symbols: list[int], merges: int) -> None:
-    found, encoded = sequential_bpe(np.array(symbols, np.int64), 3, merges)
+SYMBOLS = st.lists(st.integers(0, 2), max_size=80) | st.lists(st.integers(0, 1), max_size=400)
+
+
+@given(SYMBOLS, st.integers(0, 12), st.integers(0, 4))
+def test_sequential_bpe_is_its_twin(symbols: list[int], merges: int, threshold: int) -> None:
+    found, encoded = sequential_bpe(np.array(symbols, np.int64), 3, merges, threshold=threshold)
     assert len(found) <= merges
-    expected = tuple(symbols)
-    for rank, pair in enumerate(found):
-        expected = apply_merge(expected, pair, 3 + rank)
-    assert tuple(encoded.tolist()) == expected
+    assert found == twin.sequential_merges(symbols, 3, merges, threshold)
+    assert encoded.tolist() == twin.apply_merges(symbols, found, 3)
+
+
+@given(SYMBOLS, SYMBOLS, st.integers(1, 12))
+def test_merges_of_one_text_are_made_in_another(one: list[int], other: list[int], merges: int) -> None:
+    found, _ = sequential_bpe(np.array(one, np.int64), 3, merges, threshold=1)
+    assert apply_merges(np.array(other, np.int64), found, 3).tolist() == twin.apply_merges(other, found, 3)
+
+
+def test_ids_that_are_no_symbols_and_merges_of_later_ones_are_refused() -> None:
+    with pytest.raises(ValueError, match="ids from 0 to 3; they must be 0 to 2"):
+        sequential_bpe(np.array([0, 3]), 3, 1)
+    with pytest.raises(ValueError, match="below its own"):
+        apply_merges(np.array([0, 1]), [(0, 3)], 3)
+    with pytest.raises(ValueError, match="another pair"):
+        apply_merges(np.array([0, 1]), [(0, 1), (0, 1)], 3)
 
 
 def test_sequential_bpe_finds_the_runs_of_a_switching_process() -> None:
