@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pairloom.operators.errors import RecipeError
-from pairloom.operators.models.bpe.extend import Extension, append_tokens, old_pieces, unreachable_tokens
+from pairloom.operators.models.bpe.extend import Extension, appended, old_pieces, unreachable_tokens
 from pairloom.operators.vocabulary import Vocabulary
 from pairloom.operators.vocabulary.tokens import ordinary_index
 
@@ -31,17 +30,7 @@ def append_vocabulary(
     Up to `size` tokens in all (otherwise as many as there are). Tokens that no text would reach are given the merges that
     lead to them, or without `repair` are left out. Raises RecipeError where nothing can be appended.
     """
-    special = set(new.special_ids)
-    wanted = [token for i, token in enumerate(new.tokens) if i not in special and token]
-    most = len(old) + sum(len(token) for token in wanted) if size is None else size
-    if most <= len(old):
-        raise RecipeError(
-            f"--size is {size}, but the vocabulary has {len(old)} tokens already: choose a larger one"
-        )
-    try:
-        made = append_tokens(old, wanted, most, repair=repair)
-    except ValueError as error:
-        raise RecipeError(f"nothing can be appended to this vocabulary: {error}") from error
+    made = appended(old, new, size=size, repair=repair)
     ids = np.arange(len(old), len(made.vocabulary))
     lost = unreachable_tokens(made.vocabulary, ids)
     path = Path(out)

@@ -23,7 +23,7 @@ from pairloom.pipeline.store.remote.faults import scrub
 if TYPE_CHECKING:
     from pairloom.operators.vocabulary import Vocabulary
 
-__all__ = ["PARTITION_BYTES", "Asked", "Plan", "given_vocabulary", "make_plan"]
+__all__ = ["PARTITION_BYTES", "Asked", "Plan", "brought_vocabulary", "given_vocabulary", "make_plan"]
 
 # Stored bytes of a corpus for each partition of its word counts: the words of one partition fit a worker many times.
 PARTITION_BYTES = 256_000_000
@@ -130,7 +130,7 @@ def make_plan(recipe: Recipe, *, keep: Manifest | None = None, cut: bool = True)
     for source, one in zip(recipe.corpus, listed, strict=True):
         inputs += one.files
         units += plan_units(source, one.files, recipe.execution.unit_bytes) if cut else []
-    vocabulary, vocabulary_json = given_vocabulary(recipe, "from", recipe.vocabulary.from_)
+    vocabulary, vocabulary_json = brought_vocabulary(recipe)
     base, base_json = given_vocabulary(recipe, "extend", recipe.vocabulary.extend)
     if base is not None:
         _check_extensible(base, recipe.vocabulary)
@@ -154,6 +154,23 @@ def make_plan(recipe: Recipe, *, keep: Manifest | None = None, cut: bool = True)
     )
 
 
+def brought_vocabulary(recipe: Recipe) -> "tuple[Vocabulary, bytes] | tuple[None, None]":
+    """The vocabulary of `vocabulary.from`, with the tokens of `vocabulary.append`, and its file; (None, None) without."""
+    choice = recipe.vocabulary
+    found = given_vocabulary(recipe, "from", choice.from_)
+    if found[0] is None or choice.append is None:
+        return found
+    from pairloom.operators.models.bpe.extend import appended
+
+    other, _ = given_vocabulary(recipe, "append", choice.append)
+    assert other is not None
+    try:
+        made = appended(found[0], other, size=choice.size if "size" in choice.model_fields_set else None)
+    except RecipeError as error:
+        raise RecipeError(f"vocabulary.append: {error}") from error
+    return made.vocabulary, made.vocabulary.to_json()
+
+
 def given_vocabulary(
     recipe: Recipe, key: str, path: str | None
 ) -> "tuple[Vocabulary, bytes] | tuple[None, None]":
@@ -175,7 +192,8 @@ def given_vocabulary(
         raise RecipeError(f"vocabulary.{key}: {scrub(path)}: {error}") from error
     except (OSError, ValueError, PairloomError) as error:
         raise RecipeError(f"vocabulary.{key}: cannot read {scrub(path)}: {scrub(str(error))}") from error
-    if (missing := missing_special_tokens(recipe, vocabulary.special_tokens, path)) is not None:
+    missing = missing_special_tokens(recipe, vocabulary.special_tokens, path)
+    if key != "append" and missing is not None:
         raise RecipeError(missing)
     return vocabulary, data
 

@@ -140,6 +140,10 @@ class VocabularyChoice(Section):
     from_: str | None = Field(
         default=None, alias="from", description="a tokenizer.json; count and learn are skipped"
     )
+    append: str | None = Field(
+        default=None,
+        description="with `from`: a tokenizer.json whose tokens are appended, up to `size` where that is given",
+    )
 
     @model_validator(mode="after")
     def _fits(self) -> "VocabularyChoice":
@@ -161,7 +165,10 @@ class VocabularyChoice(Section):
             raise ValueError(
                 f"size must be at least {least}: 256 bytes and {len(self.special_tokens)} special tokens"
             )
-        if self.from_ is not None and (named := self.model_fields_set - {"from_"}):
+        if self.append is not None and self.from_ is None:
+            raise ValueError("`append` names tokens for a vocabulary that is brought: name that with `from`")
+        brings = {"from_"} if self.append is None else {"from_", "append", "size"}
+        if self.from_ is not None and (named := self.model_fields_set - brings):
             raise ValueError(f"`from` brings a whole vocabulary: remove {', '.join(sorted(named))}")
         return self
 
@@ -188,7 +195,10 @@ class VocabularyChoice(Section):
         """What another key decides is left out, so that what is written down can be read again."""
         data: dict[str, Any] = handler(self)
         if self.from_ is not None:
-            return {k: v for k, v in data.items() if k in ("from", "from_")}
+            kept = {"from", "from_"}
+            if self.append is not None:
+                kept |= {"append"} | self.model_fields_set & {"size"}
+            return {k: v for k, v in data.items() if k in kept}
         if self.extend is not None:
             data = {k: v for k, v in data.items() if k not in _BROUGHT}
             if self.superwords is not None:

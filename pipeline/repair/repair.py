@@ -15,7 +15,7 @@ from pairloom.operators.shown import Shown
 from pairloom.operators.vocabulary import Vocabulary
 from pairloom.pipeline.execution.base import Executor, never
 from pairloom.pipeline.flow.events import Event
-from pairloom.pipeline.flow.plan import PARTITION_BYTES, Plan, given_vocabulary
+from pairloom.pipeline.flow.plan import PARTITION_BYTES, Plan, brought_vocabulary, given_vocabulary
 from pairloom.pipeline.flow.run import executor_of
 from pairloom.pipeline.recipe import Recipe
 from pairloom.pipeline.repair.damage import Damage, Lost, find_damage
@@ -195,7 +195,7 @@ def _put_given(job: RepairJob, recipe: Recipe, why: dict[str, str]) -> None:
     """Put the file of a vocabulary that the recipe brings where it was."""
     assert job.manifest.vocabulary is not None
     try:
-        vocabulary, data = given_vocabulary(recipe, "from", recipe.vocabulary.from_)
+        vocabulary, data = brought_vocabulary(recipe)
     except PairloomError as error:
         why["vocabulary"] = str(error)
         return

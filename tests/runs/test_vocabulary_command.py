@@ -65,3 +65,35 @@ def test_a_size_or_dropping_leaves_out_and_says_so(files: tuple[str, str], tmp_p
     assert "left out" in done.stdout
     done = runner.invoke(app, ["vocabulary", "extend", *files, "--out", out, "--size", "256"])
     assert "choose a larger one" in str(done.exception)
+
+
+def test_a_recipe_appends_as_the_command_does(files: tuple[str, str], tmp_path: Path) -> None:
+    """C17: one recipe from two vocabularies to rows; a lost vocabulary is made again."""
+    out, corpus = tmp_path / "both.json", tmp_path / "text.jsonl"
+    done = CliRunner().invoke(app, ["vocabulary", "extend", *files, "--out", str(out), "--size", "360"])
+    assert done.exit_code == 0, done.output
+    corpus.write_text("".join(json.dumps({"text": text}) + "\n" for text in (*ENGLISH, *GERMAN)))
+    recipe = {
+        "root": str(tmp_path / "root"),
+        "corpus": [{"name": "text", "paths": [str(corpus)]}],
+        "vocabulary": {"from": files[0], "append": files[1], "size": 360},
+        "pack": {"seq_len": 16},
+        "execution": {"engine": "local"},
+    }
+    dataset = pl.run(recipe)
+    assert dataset.vocabulary().to_json() == out.read_bytes()
+    assert pl.Recipe.model_validate(dataset.manifest.recipe).vocabulary.append == files[1]
+    pl.verify(dataset)
+    (lost,) = (tmp_path / "root" / "data" / "vocabulary").rglob("*.json")
+    content = lost.read_bytes()
+    lost.unlink()
+    pl.repair(str(tmp_path / "root"))
+    assert lost.read_bytes() == content
+    for wrong, message in (
+        ({"append": files[1]}, "name that with `from`"),
+        ({"from": files[0], "append": files[1], "size": 256}, "choose a larger one"),
+        ({"from": files[0], "append": files[1], "min_count": 2}, "remove min_count"),
+        ({"from": files[0], "append": "nowhere.json"}, "vocabulary.append: cannot read nowhere.json"),
+    ):
+        with pytest.raises(pl.RecipeError, match=message):
+            pl.run(recipe | {"root": str(tmp_path / "other"), "vocabulary": wrong})

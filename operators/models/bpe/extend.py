@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from pairloom.operators.counts import WordCounts
 from pairloom.operators.encode import Tokenizer
-from pairloom.operators.errors import DataError
+from pairloom.operators.errors import DataError, RecipeError
 from pairloom.operators.models.bpe.layout import Layout
 from pairloom.operators.models.bpe.learner import Learner
 from pairloom.operators.models.bpe.merges import ordinal_merges
@@ -24,7 +24,7 @@ from pairloom.operators.text.pretokenize import Pretokenizer
 from pairloom.operators.vocabulary import Vocabulary
 from pairloom.operators.vocabulary.tokens import TokenTable, ordinary_index
 
-__all__ = ["Extension", "append_tokens", "extend_bpe", "old_pieces", "unreachable_tokens"]
+__all__ = ["Extension", "append_tokens", "appended", "extend_bpe", "old_pieces", "unreachable_tokens"]
 
 
 CONTINUING = bytes(range(0x80, 0xC0))  # in UTF-8, of a character that began before
@@ -86,6 +86,25 @@ def extend_bpe(
             "the vocabulary's merges contradict each other"
         )
     return extended
+
+
+def appended(old: Vocabulary, new: Vocabulary, *, size: int | None = None, repair: bool = True) -> Extension:
+    """`old` with the tokens of `new`, in the order of their ids; up to `size` tokens in all, otherwise as many as there are.
+
+    Tokens that no text would reach are given the merges that lead to them, or without `repair` are left out. Raises
+    RecipeError where nothing can be appended.
+    """
+    special = set(new.special_ids)
+    wanted = [token for i, token in enumerate(new.tokens) if i not in special and token]
+    most = len(old) + sum(len(token) for token in wanted) if size is None else size
+    if most <= len(old):
+        raise RecipeError(
+            f"a size of {size:,} is asked for, but the vocabulary has {len(old):,} tokens already: choose a larger one"
+        )
+    try:
+        return append_tokens(old, wanted, most, repair=repair)
+    except ValueError as error:
+        raise RecipeError(f"nothing can be appended to this vocabulary: {error}") from error
 
 
 def append_tokens(
