@@ -9,6 +9,7 @@ within each block, by seeded bijections. (Packed rows are in a shuffled order to
 """
 
 from collections.abc import Iterator
+from operator import index
 from typing import Any
 
 import pyarrow as pa
@@ -46,6 +47,9 @@ class Loader:
         steps: RowSteps | None = None,
         steps_seed: int = 0,
     ) -> None:
+        # Whole numbers of numpy and of tensors are numbers, and a state that is kept holds plain ones.
+        batch_size, rank, world_size, epoch = (index(one) for one in (batch_size, rank, world_size, epoch))
+        seed = None if seed is None else index(seed)
         if batch_size < 1 or world_size < 1 or not 0 <= rank < world_size or prefetch < 0:
             raise RecipeError(
                 f"batch_size {batch_size}, rank {rank} of world_size {world_size}, prefetch {prefetch}: "
@@ -141,8 +145,9 @@ class Loader:
                 f"this state is that of worker {state['worker']} of {state['workers']} alone: "
                 "pairloom.pipeline.dataset.torch.stream_state gives the place of the stream"
             )
-        missing = [key for key in ("epoch", "row") if not isinstance(state.get(key), int)]
-        if missing:
+        epoch, row = (_whole(state.get(key)) for key in ("epoch", "row"))
+        missing = [key for key, value in (("epoch", epoch), ("row", row)) if value is None]
+        if epoch is None or row is None:
             raise RecipeError(
                 f"this is no state of a loader: it has no number {' and no number '.join(missing)}"
             )
@@ -157,8 +162,14 @@ class Loader:
                 + "; ".join(differs)
                 + "; open_dataset(root, generation=...) opens the generation of a state, if it is kept"
             )
-        if state["epoch"] < 0 or not 0 <= state["row"] < self.rows:
-            raise RecipeError(
-                f"the state is at epoch {state['epoch']} row {state['row']}, but an epoch has {self.rows} rows"
-            )
-        return int(state["epoch"] * self.rows + state["row"])
+        if epoch < 0 or not 0 <= row < self.rows:
+            raise RecipeError(f"the state is at epoch {epoch} row {row}, but an epoch has {self.rows} rows")
+        return epoch * self.rows + row
+
+
+def _whole(value: Any) -> int | None:
+    """A whole number of any library as an int; None for what is none."""
+    try:
+        return index(value)
+    except TypeError:
+        return None

@@ -1,5 +1,6 @@
 """The loader: one stream of rows, whoever reads it and however often it is stopped."""
 
+import json
 import pickle
 from collections.abc import Iterator
 from pathlib import Path
@@ -162,6 +163,18 @@ def test_a_state_of_other_rows_is_refused(dataset: Dataset) -> None:
         dataset.loader(2, seed=1).load_state_dict({"place": 3}, force=True)
     with pytest.raises(RecipeError, match=r"epoch 1 row 1, past the end of this loader"):
         dataset.loader(2, seed=1).load_state_dict(state | {"epoch": 1, "row": 1})
+
+
+def test_whole_numbers_of_numpy_are_numbers(dataset: Dataset) -> None:
+    """(F16) In what makes a loader, and in its state; the state that is kept holds plain ones, which JSON can."""
+    plain = dataset.loader(2, seed=1, epochs=2)
+    made = dataset.loader(np.int64(2), seed=np.uint32(1), epoch=np.int8(0), epochs=2)  # type: ignore[arg-type]
+    state = plain.state_dict() | {"epoch": 1, "row": 3}
+    assert json.loads(json.dumps(made.state_dict())) == plain.state_dict()
+    made.load_state_dict({key: np.int64(v) if isinstance(v, int) else v for key, v in state.items()})
+    plain.load_state_dict(state)
+    assert json.loads(json.dumps(made.state_dict())) == state
+    assert rows(iter(made)) == rows(iter(plain))
 
 
 def test_a_state_of_an_earlier_generation_opens_that_generation(tmp_path: Path) -> None:
