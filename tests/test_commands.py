@@ -24,8 +24,7 @@ from tests.support.corpora import documents, write_jsonl
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [
     "README.md",
-    "infra/README.md",
-    *(str(path.relative_to(ROOT)) for path in ROOT.glob("docs/**/*.md")),
+    *(str(path.relative_to(ROOT)) for folder in ("docs", "infra") for path in ROOT.glob(f"{folder}/**/*.md")),
 ]
 BLOCK = re.compile(
     r"^(?:<!-- not run: (?P<why>[^\n]+?) -->\n+)?^```console\n(?P<text>.*?)^```", re.DOTALL | re.MULTILINE
