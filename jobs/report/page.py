@@ -12,10 +12,11 @@ from pairloom.jobs.report.sections.merges import merges
 from pairloom.jobs.report.sections.mixture import mixture
 from pairloom.jobs.report.sections.morphology import morphology
 from pairloom.jobs.report.sections.numbers import numbers_and_letters
+from pairloom.jobs.report.sections.packing import packing
 from pairloom.jobs.report.sections.premiums import premiums
 from pairloom.jobs.report.sections.provenance import provenance
 from pairloom.jobs.report.sections.sizes import sizes
-from pairloom.jobs.report.sections.summary import head
+from pairloom.jobs.report.sections.summary import head, title_of
 from pairloom.jobs.report.sections.tokens import shape, use
 from pairloom.jobs.report.sections.worst import worst
 
@@ -28,6 +29,7 @@ SECTIONS = (
     mixture,
     categories,
     lengths,
+    packing,
     worst,
     merges,
     use,
@@ -43,5 +45,5 @@ SECTIONS = (
 def page(report: dict[str, Any]) -> str:
     """The page of one report (see `pairloom.pipeline.report`); the same bytes for the same report."""
     need_matplotlib()
-    title = f"{report['provenance']['name']}: tokenizer report"
+    title = f"{title_of(report)}: tokenizer report"
     return document(title, head(report), [make(report) for make in SECTIONS])

@@ -5,7 +5,7 @@ from typing import Any, TypeAlias
 
 from pairloom.jobs.report.html import shown
 
-__all__ = ["Column", "change", "compact", "number", "share", "table"]
+__all__ = ["Column", "change", "compact", "number", "points", "share", "table"]
 
 Column: TypeAlias = str | tuple[str, Callable[[Any], str]]
 """A heading, and how the values below it are shown."""
@@ -59,6 +59,16 @@ def change(value: float) -> str:
     if not value:
         return "0%"
     return f"{'+' if value > 0 else chr(0x2212)}{abs(value):.1%}"
+
+
+def points(value: float) -> str:
+    """A difference of shares in percentage points, with its sign.
+
+    >>> points(0.0123), points(-0.5), points(1e-9)
+    ('+1.2', '\u221250.0', '0.0')
+    """
+    said = f"{100 * abs(value):.1f}"
+    return said if said == "0.0" else f"{'+' if value > 0 else chr(0x2212)}{said}"
 
 
 def table(

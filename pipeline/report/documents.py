@@ -4,7 +4,7 @@ A task a token shard: lengths add up, and of the worst documents of all shards t
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -12,8 +12,9 @@ import pyarrow as pa
 
 from pairloom.operators import Vocabulary
 from pairloom.operators.evaluate.distribution import Documents
-from pairloom.operators.kernels.hashing import hash_bytes
+from pairloom.operators.kernels.hashing import hash_bytes, hash_text
 from pairloom.operators.schema import INPUT_IDS
+from pairloom.operators.text.arrays import Text
 from pairloom.operators.vocabulary.tokens import TokenTable
 from pairloom.pipeline.audit.expected import flat, shards
 from pairloom.pipeline.dataset.dataset import Dataset
@@ -29,6 +30,8 @@ __all__ = ["ShardTask", "document_facts", "spelled"]
 WORST = 8
 SHORTEST = 32  # documents of fewer tokens say little
 SHOWN = 240  # tokens shown of a document
+Bad: TypeAlias = tuple[float, int, dict[str, Any]]
+"""Bytes per token of a document, a hash of how it begins, and what the report shows of it."""
 TOKEN_BYTES = 4  # of text, about: how many tokens a sample of text is worth
 
 
@@ -58,7 +61,7 @@ class ShardTask:
     def run(self, shared: Vocabulary) -> Found:
         """Read, look at lengths, look at tokens."""
         documents = Documents.of(np.zeros(0, np.int64))
-        worst: list[tuple[float, dict[str, Any]]] = []
+        worst: list[Bad] = []
         lengths = TokenTable.of(shared.tokens).lengths.astype(np.int32)
         lengths[list(shared.reserved_ids)] = 0
         for batch in read_batches(open_objects(self.root), self.shard.stored):
@@ -71,26 +74,37 @@ class ShardTask:
 
     def _of_batch(
         self, vocabulary: Vocabulary, batch: pa.RecordBatch, ratio: npt.NDArray[np.float64]
-    ) -> list[tuple[float, dict[str, Any]]]:
-        """The worst documents of a batch; those as bad as the last of them decide by their names."""
-        limit = np.partition(ratio, WORST - 1)[WORST - 1] if len(ratio) >= WORST else np.inf
-        some = np.flatnonzero((ratio <= limit) & np.isfinite(ratio))
-        names = self.shard.documents(batch.take(pa.array(some)))[0].to_pylist()
-        order = sorted(range(len(some)), key=lambda i: (ratio[some[i]], names[i]))[:WORST]
+    ) -> list[Bad]:
+        """The worst documents of a batch that begin differently; of those as bad as each other their names decide."""
         ids, starts, sizes = flat(batch.column(INPUT_IDS))
-        rows = []
-        for i in order:
-            row = int(some[i])
+        long = np.flatnonzero(np.isfinite(ratio))
+        if not len(long):
+            return []
+        begins = _beginnings(ids, starts[long])
+        _, group, alike = np.unique(begins, return_inverse=True, return_counts=True)
+        lowest = np.full(len(alike), np.inf)
+        np.minimum.at(lowest, group, ratio[long])
+        limit = np.partition(lowest, WORST - 1)[WORST - 1] if len(lowest) >= WORST else np.inf
+        some = np.flatnonzero((ratio[long] == lowest[group]) & (lowest[group] <= limit))
+        names = self.shard.documents(batch.take(pa.array(long[some])))[0].to_pylist()
+        rows: dict[int, Bad] = {}
+        for i in sorted(range(len(some)), key=lambda i: (ratio[long[some[i]]], names[i])):
+            row, begin = int(long[some[i]]), int(begins[some[i]])
+            if begin in rows:
+                continue
+            if len(rows) == WORST:
+                break
             head = ids[starts[row] : starts[row] + min(SHOWN, int(sizes[row]))].tolist()
             about = {
                 "source": self.shard.source,
                 "document": names[i],
                 "tokens": int(sizes[row]),
                 "bytes_per_token": float(ratio[row]),
+                "alike": int(alike[group[some[i]]]),
                 "pieces": spelled(vocabulary, head),
             }
-            rows.append((float(ratio[row]), about))
-        return rows
+            rows[begin] = (float(ratio[row]), begin, about)
+        return list(rows.values())
 
 
 def document_facts(
@@ -99,7 +113,9 @@ def document_facts(
     """The lengths of all documents, a row a source, and the worst-tokenized of all, or of some shards for a sample.
 
     Lengths include the tokens that the recipe puts around a document. For a sample, the values of shards are read in a
-    fixed order until they hold as many tokens as its text may have.
+    fixed order until they hold as many tokens as its text may have. Documents that begin with the same tokens are one of the
+    worst, the first by name of those with the fewest bytes a token, and `alike` says how many there are: at least so many,
+    since a part of the corpus that has enough worse ones does not name its own.
     """
     made = list(shards(dataset))
     order = sorted(made, key=lambda one: hash_bytes(one.receipt.unit.encode(), options.seed))
@@ -108,7 +124,7 @@ def document_facts(
     read = {one.receipt.unit for one, tokens in zip(order, before, strict=False) if tokens < limit}
     tasks = [ShardTask(root=dataset.objects.root, shard=one, values=one.receipt.unit in read) for one in made]
     by_source: dict[str, Documents] = {}
-    worst: list[tuple[float, dict[str, Any]]] = []
+    worst: list[Bad] = []
     for place, (documents, some) in results(
         "report tokens",
         "measure tokens",
@@ -125,7 +141,7 @@ def document_facts(
     rows = [{"source": "all"} | _facts(whole, options.seq_lens)]
     if len(by_source) > 1:
         rows += [{"source": name} | _facts(one, options.seq_lens) for name, one in sorted(by_source.items())]
-    return {"documents": rows, "worst": [row for _, row in worst]}
+    return {"documents": rows, "worst": [row for _, _, row in worst]}
 
 
 def _facts(documents: Documents, seq_lens: tuple[int, ...]) -> dict[str, Any]:
@@ -149,8 +165,20 @@ def _bytes_per_token(
     return np.where(sizes >= SHORTEST, (ends[starts + sizes] - ends[starts]) / np.maximum(sizes, 1), np.inf)
 
 
-def _worst(rows: list[tuple[float, dict[str, Any]]]) -> list[tuple[float, dict[str, Any]]]:
-    return sorted(rows, key=lambda one: (one[0], one[1]["document"]))[:WORST]
+def _beginnings(ids: npt.NDArray[Any], starts: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:
+    """A hash of the first `SHORTEST` tokens of each document; those that begin the same have the same."""
+    heads = np.ascontiguousarray(ids[starts[:, None] + np.arange(SHORTEST)], np.uint32)
+    ends = np.arange(len(heads) + 1, dtype=np.int64) * SHORTEST * heads.itemsize
+    return hash_text(Text(data=heads.view(np.uint8).reshape(-1), offsets=ends))
+
+
+def _worst(rows: list[Bad]) -> list[Bad]:
+    """The worst, each beginning once, with `alike`, how many of the documents looked at begin so."""
+    kept: dict[int, Bad] = {}
+    for ratio, begin, about in sorted(rows, key=lambda one: (one[0], one[2]["document"])):
+        worse, _, first = kept.get(begin, (ratio, begin, about | {"alike": 0}))
+        kept[begin] = (worse, begin, first | {"alike": first["alike"] + about["alike"]})
+    return list(kept.values())[:WORST]
 
 
 def spelled(vocabulary: Vocabulary, ids: list[int]) -> list[tuple[str, int]]:

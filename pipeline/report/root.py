@@ -104,6 +104,8 @@ def measure_root(name: str, dataset: Dataset, options: Options) -> Measured:
     out |= _of_kept_text(tokenizers, text, out.get("premiums"), options)
     if "tokenize" in dataset.manifest.stages:
         out |= document_facts(dataset, vocabulary, options, executor)
+    if "pack" in dataset.manifest.stages:
+        out["packing"] = _packing(dataset)
     return Measured(name=name, report=out, vocabulary=vocabulary, counts=tally.token_counts)
 
 
@@ -257,6 +259,16 @@ def _sources(dataset: Dataset, tallies: Mapping[str, WordTally], *, distinct: bo
     return [
         {"source": name} | ledgers.get(name, {}) | facts.get(name, {})
         for name in sorted({*tallies, *ledgers})
+    ]
+
+
+def _packing(dataset: Dataset) -> list[dict[str, Any]]:
+    """How well each split is packed, as the manifest has it; `efficiency` is the share of the rows that is no padding."""
+    return [
+        {"split": split, "efficiency": facts["tokens"] / max(1, facts["tokens"] + facts["padding"])}
+        | {"documents_per_row": facts["segments"] / max(1, facts["rows"])}
+        | dict(facts)
+        for split, facts in dataset.manifest.stage("pack").splits.items()
     ]
 
 

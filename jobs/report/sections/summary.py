@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from pairloom.jobs.report.html import shown, tiles
+from pairloom.jobs.report.sections.mixture import apart
 from pairloom.jobs.report.tables import change, number, share
 from pairloom.jobs.show.progress import size_text
 
-__all__ = ["head"]
+__all__ = ["head", "title_of"]
 
 WORSE = 0.01  # a group that takes this share of tokens more than with another tokenizer is named
 NAMED = 4
@@ -33,11 +34,32 @@ def head(report: dict[str, Any]) -> str:
     notes = "".join(f'<p class="bad">{shown(note)}</p>' for note in report["notes"])
     made = "".join(f'<li class="{kind}">{shown(text)}</li>' for kind, text in _findings(report))
     found = f'<ul class="findings" aria-label="what stands out">{made}</ul>' if made else ""
-    title = str(about["name"]).rstrip("/").rsplit("/", 1)[-1] or str(about["name"])
     return (
-        f'<header><h1>{shown(title)}</h1><p class="soft">{shown(said)}</p></header>{notes}'
+        f'<header><h1>{shown(title_of(report))}</h1><p class="soft">{shown(said)}</p></header>{notes}'
         f"{tiles(figures)}{found}"
     )
+
+
+def title_of(report: dict[str, Any]) -> str:
+    """What the report is on: how large a vocabulary, of which sources or of which file.
+
+    >>> about = {"name": "file:///data/out", "recipe": {"corpus": [{"name": "web"}, {"name": "code"}]}}
+    >>> title_of({"provenance": about, "summary": {"vocabulary": 32000}})
+    'out: 32,000 tokens for web and code'
+    >>> title_of({"provenance": {"name": "gpt2/tokenizer.json"}, "summary": {"vocabulary": 50257}})
+    'gpt2/tokenizer.json: 50,257 tokens'
+    """
+    about = report["provenance"]
+    parts = str(about["name"]).rstrip("/").split("/")
+    name = "/".join(parts[-2:] if "recipe" not in about else parts[-1:]) or str(about["name"])
+    said = f"{name}: {report['summary']['vocabulary']:,} tokens"
+    sources = [source["name"] for source in (about.get("recipe") or {}).get("corpus", [])]
+    if len(sources) > NAMED:
+        sources = [*sources[: NAMED - 1], f"{len(sources) - NAMED + 1} other sources"]
+    if not sources:
+        return said
+    first = ", ".join(sources[:-1])
+    return f"{said} for {first} and {sources[-1]}" if first else f"{said} for {sources[-1]}"
 
 
 def _findings(report: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -46,11 +68,9 @@ def _findings(report: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield from _premiums(report)
     yield from _last_doubling(report)
     if found := report.get("mixture"):
-        yield (
-            ("good", "The vocabulary reflects the mixture that it was to be learned from.")
-            if found["reflects"]
-            else ("bad", "The vocabulary does not reflect the mixture that it was to be learned from.")
-        )
+        kind, does = ("good", "reflects") if found["reflects"] else ("bad", "does not reflect")
+        said = f"The vocabulary {does} the mixture that it was to be learned from: the shares {apart(found)}."
+        yield kind, said
     yield from _lengths(report)
     yield from _use(report)
     if rejected := sum(row.get("rejected", 0) for row in report["sources"]):

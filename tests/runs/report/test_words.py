@@ -1,0 +1,88 @@
+"""What a page says, a newcomer reads: names, words for numbers, nothing twice, and advice with its reasons."""
+
+import json
+from typing import Any
+
+import pytest
+
+from pairloom.jobs.report.page import page
+from pairloom.pipeline import Dataset, open_dataset, run
+from pairloom.pipeline.report import Options, report_on_root
+from tests.runs.report.checks import check_page
+from tests.support.corpora import documents, recipe_for
+
+SAME = "".join(chr(0x3400 + 37 * i) for i in range(60))
+
+
+@pytest.fixture(scope="module")
+def repeated(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """Twelve documents that are the same, or the same with another end, among others, in several shards."""
+    folder = tmp_path_factory.mktemp("words")
+    (folder / "in").mkdir()
+    rows = [{"id": key, "text": text} for key, text in documents(60, 5)]
+    for i in range(12):
+        rows.insert(5 * i, {"id": f"same-{i:02}", "text": SAME + " the end" * (i % 2)})
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    (folder / "in" / "text.jsonl").write_text(lines, encoding="utf-8")
+    run(recipe_for(folder, "execution.unit_bytes=4KB"))
+    return open_dataset(str(folder / "out"))
+
+
+@pytest.fixture(scope="module")
+def found(repeated: Dataset) -> dict[str, Any]:
+    return report_on_root(repeated, Options(against={}))
+
+
+def test_documents_that_begin_the_same_are_one_of_the_worst(
+    found: dict[str, Any],
+) -> None:
+    """U10: once, with how many there are."""
+    begins = [tuple(text for text, _ in row["pieces"][:16]) for row in found["worst"]]
+    assert len(set(begins)) == len(begins) == 8
+    worst = found["worst"][0]
+    assert (worst["document"], worst["alike"]) == ("same-00", 12)
+    made = page(found)
+    assert "at least 12 documents begin so" in made
+    assert "same-02" not in made[made.index('id="worst-tokenized-documents"') :]
+    check_page(made)
+
+
+def test_a_mixture_is_told_in_points(report: dict[str, Any]) -> None:
+    """U10: a figure that is negative where all is well stands in the details, with what it means."""
+    rows = [
+        {"source": "a", "inferred": 0.612, "actual": 0.6, "difference": 0.012},
+        {"source": "b", "inferred": 0.388, "actual": 0.4, "difference": -0.012},
+    ]
+    told = {"rows": rows, "merges": 300, "log10_mse": -10.55, "limit": -4.0, "reflects": True}
+    made = page(report | {"mixture": told})
+    check_page(made)
+    part = made[made.index('<section id="mixture"') :].split("</section>")[0]
+    before, after = part.split("<details>")
+    assert "in the shares that the recipe asks for?" in before
+    assert "differ by at most 1.2 points." in before
+    assert "10.55" not in before
+    assert "-10.55 and has to be at most -4: the lower, the nearer" in after
+    assert "and up to 1 counts as the same" in after
+    assert made.count("differ by at most 1.2 points.") == 2, "it is among what stands out too"
+
+
+def test_packing_is_told_by_split(repeated: Dataset, found: dict[str, Any]) -> None:
+    """U10: rows, efficiency, cuts and documents a row, as the rows themselves have them."""
+    assert [row["split"] for row in found["packing"]] == list(repeated.manifest.stage("pack").splits)
+    for row in found["packing"]:
+        files = [file for file in repeated.manifest.stage("pack").files if file.role == row["split"]]
+        assert row["rows"] == sum(file.rows for file in files) > 0
+        tokens = sum(file.facts["tokens"] for file in files)
+        assert row["efficiency"] == tokens / (64 * row["rows"])
+        assert row["documents_per_row"] == sum(file.facts["segments"] for file in files) / row["rows"]
+    assert sum(row["splits"] for row in found["packing"]) == repeated.manifest.stage("pack").facts["splits"]
+    made = page(found)
+    part = made[made.index('<section id="packing"') :].split("</section>")[0]
+    assert "cuts inside documents" in part
+    assert f'<td data-v="{found["packing"][0]["rows"]}">' in part
+
+
+def test_the_title_says_what_it_is_on(report: dict[str, Any], found: dict[str, Any]) -> None:
+    """U10: the sources and the size of the vocabulary, not a folder alone."""
+    assert "<h1>out: 400 tokens for a and b</h1>" in page(report)
+    assert "<title>out: 400 tokens for lines: tokenizer report</title>" in page(found)
