@@ -15,6 +15,7 @@ from pairloom.jobs.report.sections.numbers import numbers_and_letters
 from pairloom.jobs.report.sections.packing import packing
 from pairloom.jobs.report.sections.premiums import premiums
 from pairloom.jobs.report.sections.provenance import provenance
+from pairloom.jobs.report.sections.simple import simple
 from pairloom.jobs.report.sections.sizes import sizes
 from pairloom.jobs.report.sections.summary import head, title_of
 from pairloom.jobs.report.sections.tokens import shape, use
@@ -36,6 +37,7 @@ SECTIONS = (
     shape,
     numbers_and_letters,
     contexts,
+    simple,
     morphology,
     provenance,
 )

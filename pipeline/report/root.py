@@ -35,6 +35,7 @@ from pairloom.pipeline.report.options import Options
 from pairloom.pipeline.report.own import own_vocabularies
 from pairloom.pipeline.report.parallel import read_parallel
 from pairloom.pipeline.report.probes import about_probes
+from pairloom.pipeline.report.simple import about_simple
 from pairloom.pipeline.report.sizes import about_sizes
 from pairloom.pipeline.report.text import UNIT_BYTES, TextSums, read_text
 from pairloom.pipeline.report.tokens import about_tokens
@@ -158,6 +159,7 @@ def _of_kept_text(
     return (
         about_sizes(tokenizers["this"], text, premiums, options)
         | about_morphology(tokenizers, text, options)
+        | about_simple(tokenizers, text, options)
         | about_probes(tokenizers)
     )
 

@@ -95,6 +95,45 @@ def test_tokens_of_a_language_are_looked_up_in_its_lexicon(texts: Path, vocabula
     )
 
 
+def test_a_vocabulary_is_beside_dictionaries_of_one_pass(texts: Path, vocabulary: Vocabulary) -> None:
+    asked = Options(against={"LZW": vocabulary}, by="lang")
+    found = report_on_vocabulary("v", vocabulary, (str(texts),), "text", asked)
+    rows = {(row["group"], row["model"]): row for row in found["simple"]["rows"]}
+    assert set(rows) == {
+        (lang, model)
+        for lang in LANGUAGES
+        for model in ("this", "LZW", "bytes", "LZW again", "sequential BPE")
+    }
+    for row in found["simple"]["entropy"]:
+        lang, size = row["group"], row["bytes"]
+        own = {model: one for (group, model), one in rows.items() if group == lang}
+        assert own["this"] | {"model": "LZW"} == own["LZW"], "one that was given so named"
+        assert own["bytes"]["bytes_per_token"] == 1
+        assert own["bytes"]["own"] == pytest.approx(row["order_0"])
+        assert row["order_0"] > row["order_1"] > row["order_2"] > 0
+        # Half of the documents, those that come second by hash: their tokens are some of all documents' tokens.
+        assert 0 < size < sum(len(text.encode()) for text in of(texts, lang))
+        for model, one in own.items():
+            assert one["own"] <= one["bits"] < 8
+            if model != "bytes":
+                assert one["bytes_per_token"] > 1
+                assert one["own"] < own["bytes"]["own"], "tokens hold some of the structure"
+        assert own["this"]["entries"] == len(vocabulary)
+        assert 256 < own["LZW again"]["entries"] <= len(vocabulary)
+        assert own["sequential BPE"]["entries"] > 256
+    assert "Against simple tokenizers" in page(json.loads(json.dumps(found)))
+
+
+def test_groups_of_single_documents_are_not_beside_simple_tokenizers(
+    tmp_path: Path, vocabulary: Vocabulary
+) -> None:
+    path = tmp_path / "one.jsonl"
+    path.write_text(json.dumps({"text": "a single document"}) + "\n", encoding="utf-8")
+    found = report_on_vocabulary("v", vocabulary, (str(path),), "text", Options(against={}))
+    assert "simple" not in found
+    assert "Against simple tokenizers" not in page(found)
+
+
 def test_every_tokenizer_cuts_the_same_short_texts(texts: Path, vocabulary: Vocabulary) -> None:
     other = learn_bpe(count_words(pa.array(["ab"]), Pretokenizer()), 257)
     asked = Options(against={"other": other}, segmentations={"en": {"naïve": ("na", "ïve")}})

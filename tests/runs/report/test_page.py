@@ -22,7 +22,7 @@ def test_the_page_is_whole_and_takes_no_text_for_markup(report: dict[str, Any]) 
     assert "onerror=alert" not in re.sub(r"&lt;.*?&gt;", "", made)
     assert "\x00" not in made
     assert "\u202e" not in made
-    assert found.tags.count("svg") == 11
+    assert found.tags.count("svg") == 12
     assert made == page(json.loads(json.dumps(report))), "the same report is the same page"
     one, two = Measured(name="a<b", report=report), Measured(name='c"d', report=report)
     both = {"reports": {one.name: report, two.name: report}, "comparison": compare(one, two)}
