@@ -3,6 +3,7 @@
 from typing import Any
 
 from pairloom.jobs.report.html import document
+from pairloom.jobs.report.naming import named
 from pairloom.jobs.report.plots import need_matplotlib
 from pairloom.jobs.report.sections.categories import categories
 from pairloom.jobs.report.sections.compression import compression
@@ -47,5 +48,6 @@ SECTIONS = (
 def page(report: dict[str, Any]) -> str:
     """The page of one report (see `pairloom.pipeline.report`); the same bytes for the same report."""
     need_matplotlib()
+    told = named(report)
     title = f"{title_of(report)}: tokenizer report"
-    return document(title, head(report), [make(report) for make in SECTIONS])
+    return document(title, head(report), [make(told) for make in SECTIONS])

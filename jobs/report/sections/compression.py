@@ -4,6 +4,7 @@ from typing import Any
 
 from pairloom.jobs.report import plots
 from pairloom.jobs.report.html import details, figure, pair, section
+from pairloom.jobs.report.naming import of
 from pairloom.jobs.report.tables import Column, change, compact, share, table
 
 __all__ = ["compression"]
@@ -45,10 +46,10 @@ def compression(report: dict[str, Any]) -> str:
         return section("Compression", "How many bytes of text does a token hold?", sources, kinds)
     names = list(groups[0]["tokenizers"])
     rows = sorted((_row(group, names) for group in groups), key=lambda row: -row[f"bpt {names[0]}"])
-    columns = {"group": by} | {f"bpt {name}": f"bytes per token {name}" for name in names}
+    columns = {"group": by} | {f"bpt {name}": of("bytes per token", name) for name in names}
     columns |= {f"more {name}": (f"tokens beside {name}", change) for name in names[1:]}
     columns |= {"documents": ("documents", compact), "bytes": ("bytes", compact)}
-    columns |= {f"cpt {name}": f"characters per token {name}" for name in names}
+    columns |= {f"cpt {name}": of("characters per token", name) for name in names}
     least = sorted((row["bytes"] for row in rows), reverse=True)[:MOST_BARS][-1]
     largest = [row for row in rows if row["bytes"] >= least][:MOST_BARS]
     svg = plots.bars(

@@ -4,6 +4,7 @@ from typing import Any
 
 from pairloom.jobs.report import plots
 from pairloom.jobs.report.html import figure, pair, section
+from pairloom.jobs.report.naming import of
 from pairloom.jobs.report.tables import compact, table
 
 __all__ = ["contexts"]
@@ -28,9 +29,9 @@ def contexts(report: dict[str, Any]) -> str:
             row[name] = one["characters_per_token"]
             row[f"context {name}"] = round(one["characters_per_token"] * CONTEXT)
     columns = {"content": "content"} | {
-        f"context {name}": (f"characters, {name}", compact) for name in content
+        f"context {name}": (of("characters", name), compact) for name in content
     }
-    columns |= {name: f"characters per token, {name}" for name in content}
+    columns |= {name: of("characters per token", name) for name in content}
     bits = [{"model": text, "bits": entropy[key]} for key, text in MODELS.items() if key in entropy]
     shown = ""
     if rows:

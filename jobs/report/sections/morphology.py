@@ -4,6 +4,7 @@ from typing import Any
 
 from pairloom.jobs.report import plots
 from pairloom.jobs.report.html import figure, pair, section
+from pairloom.jobs.report.naming import beside, of
 from pairloom.jobs.report.tables import Column, compact, share, table
 
 __all__ = ["morphology"]
@@ -38,7 +39,7 @@ def morphology(report: dict[str, Any]) -> str:
     plot = ""
     if lexicons:
         svg = plots.bars(
-            [f"{row['language']}, {row['tokenizer']}" for row in lexicons],
+            [of(row["language"], row["tokenizer"]) for row in lexicons],
             {
                 "words or morphemes (%TR)": [row["tr"] for row in lexicons],
                 "one morpheme (%Pure)": [row["pure"] for row in lexicons],
@@ -50,6 +51,6 @@ def morphology(report: dict[str, Any]) -> str:
     return section(
         "Words and morphemes",
         "Are tokens units of the language?",
-        pair(plot, table(lexicons, LEXICON, label="tokens that the lexicon knows")),
-        table(segmented, SEGMENTED, "Where tokens and morphemes end inside words"),
+        pair(plot, table(lexicons, beside(LEXICON, lexicons), label="tokens that the lexicon knows")),
+        table(segmented, beside(SEGMENTED, segmented), "Where tokens and morphemes end inside words"),
     )

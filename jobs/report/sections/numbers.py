@@ -4,6 +4,7 @@ from typing import Any
 
 from pairloom.jobs.report import plots
 from pairloom.jobs.report.html import coloured, figure, pair, section, shown
+from pairloom.jobs.report.naming import beside
 from pairloom.jobs.report.tables import Column, compact, share, table
 
 __all__ = ["numbers_and_letters"]
@@ -48,14 +49,14 @@ def numbers_and_letters(report: dict[str, Any]) -> str:
     columns: dict[str, Column] = NUMBERS | {key: (text, share) for key, text in CUTS.items()}
     columns["additions"] = ("sums cut elsewhere than their addends", share)
     forms: dict[str, Column] = {"form": "written"} | {
-        name: (name, share) for name in report.get("letters", {})
+        name: (name or "share", share) for name in report.get("letters", {})
     }
     what = "Share of the {0} that have a token of their own, as counting tasks write them"
     return section(
         "Numbers and letters",
         "Can a model calculate, spell and count with these tokens?",
         pair(plot, _probes(report.get("probes", {}))),
-        table(found, columns, label="how numbers are cut"),
+        table(found, beside(columns, found), label="how numbers are cut"),
         pair(table(letters, forms, what.format("letters")), table(digits, forms, what.format("digits"))),
     )
 
@@ -72,7 +73,8 @@ def _forms(found: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
 def _probes(probes: dict[str, list[list[tuple[str, int]]]]) -> str:
     """The same short texts by each tokenizer, with the boundaries of the tokens."""
     rows = "".join(
-        f'<dt>{shown(name)}</dt><dd class="doc">'
+        (f"<dt>{shown(name)}</dt>" if name else "")
+        + '<dd class="doc">'
         + "".join(f"<div>{coloured([(t, n) for t, n in pieces])}</div>" for pieces in texts)
         + "</dd>"
         for name, texts in probes.items()

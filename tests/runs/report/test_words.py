@@ -86,3 +86,19 @@ def test_the_title_says_what_it_is_on(report: dict[str, Any], found: dict[str, A
     """U10: the sources and the size of the vocabulary, not a folder alone."""
     assert "<h1>out: 400 tokens for a and b</h1>" in page(report)
     assert "<title>out: 400 tokens for lines: tokenizer report</title>" in page(found)
+
+
+def test_the_vocabulary_is_named_where_another_stands_beside_it(
+    report: dict[str, Any], found: dict[str, Any]
+) -> None:
+    """U10: by its name, and by none where it is alone; `this` is a word of the figures only."""
+    beside, alone = page(report), page(found)
+    for made in (beside, alone):
+        check_page(made)
+        assert ">this<" not in made
+        assert "per token this" not in made
+    assert ">bytes per token, out</th>" in beside
+    assert ">bytes per token, other</th>" in beside
+    assert ">bytes per token</th>" in alone
+    assert ">tokenizer</th>" in beside
+    assert ">tokenizer</th>" not in alone
