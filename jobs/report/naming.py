@@ -39,6 +39,9 @@ def named(report: dict[str, Any]) -> dict[str, Any]:
         out["numbers"] = rows(report["numbers"])
     if morphology:
         out["morphology"] = {kind: rows(values) for kind, values in morphology.items()}
+    if "simple" in report:  # others stand beside it there, whatever the rest of the page has
+        models = [row | {"model": own} if row["model"] == THIS else row for row in report["simple"]["rows"]]
+        out["simple"] = report["simple"] | {"rows": models}
     return out
 
 

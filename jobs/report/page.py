@@ -5,6 +5,7 @@ from typing import Any
 from pairloom.jobs.report.html import document
 from pairloom.jobs.report.naming import named
 from pairloom.jobs.report.plots import need_matplotlib
+from pairloom.jobs.report.sections.advice import advice
 from pairloom.jobs.report.sections.categories import categories
 from pairloom.jobs.report.sections.compression import compression
 from pairloom.jobs.report.sections.contexts import contexts
@@ -25,6 +26,7 @@ from pairloom.jobs.report.sections.worst import worst
 __all__ = ["page"]
 
 SECTIONS = (
+    advice,
     compression,
     premiums,
     sizes,

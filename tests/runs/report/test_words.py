@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from pairloom.jobs.report.page import page
+from pairloom.jobs.report.sections.advice import advice
 from pairloom.pipeline import Dataset, open_dataset, run
 from pairloom.pipeline.report import Options, report_on_root
 from tests.runs.report.checks import check_page
@@ -102,3 +103,31 @@ def test_the_vocabulary_is_named_where_another_stands_beside_it(
     assert ">bytes per token</th>" in alone
     assert ">tokenizer</th>" in beside
     assert ">tokenizer</th>" not in alone
+
+
+@pytest.mark.parametrize(
+    ("tokens", "said"),
+    [(980, "500 would do"), (950, "keep 1,000"), (800, "try a larger one")],
+)
+def test_advice_gives_its_reasons(found: dict[str, Any], tokens: int, said: str) -> None:
+    """U10: on size, sequence length and sources, from the figures that the report has."""
+    curve = [{"size": 256, "tokens": 2000}, {"size": 500, "tokens": 1000}, {"size": 1000, "tokens": tokens}]
+    lengths = [
+        {"seq_len": 64, "whole": 0.5, "truncated": 0.4},
+        {"seq_len": 128, "whole": 0.96, "truncated": 0.02},
+        {"seq_len": 256, "whole": 1.0, "truncated": 0.0},
+    ]
+    sources = [
+        {"source": "dear", "tokens": 10, "bytes_per_token": 3.0},
+        {"source": "cheap", "tokens": 10, "bytes_per_token": 4.1},
+    ]
+    summary = found["summary"] | {"bytes_per_token": 4.0}
+    made = advice(
+        found
+        | {"curve": curve, "documents": [{"at_lengths": lengths}], "sources": sources, "summary": summary}
+    )
+    assert said in made
+    assert f"from 500 to 1,000 tokens saves {1 - tokens / 1000:.1%}" in made
+    assert "Sequence length: 128, because it is the shortest that holds 96.0% of the documents whole" in made
+    assert "weigh dear more" in made
+    assert "weigh cheap" not in made
