@@ -8,13 +8,14 @@ from pathlib import Path
 
 from pairloom.operators.errors import StorageError
 
-__all__ = ["needing_room"]
+__all__ = ["FULL", "needing_room"]
 
 FULL = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the quota is used up",
     errno.EFBIG: "a file would be larger than allowed (ulimit -f, or the file system's limit)",
 }
+"""What errors of the system for want of room mean, by their numbers."""
 
 
 @contextmanager

@@ -52,7 +52,7 @@ def test_overrides_cannot_load_objects(value: str) -> None:
 def test_a_cluster_of_our_own_is_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     import ray
 
-    from pairloom.pipeline.execution.ray.tasks import connect
+    from pairloom.pipeline.execution.ray.cluster import connect
 
     asked: dict[str, Any] = {}
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
