@@ -12,7 +12,7 @@ import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 from pairloom.operators import Pretokenizer, WordCounter, WordCounts, count_pairs, learn_bpe
-from pairloom.operators.errors import CapacityError, CorruptionError
+from pairloom.operators.errors import CapacityError, CorruptionError, RecipeError
 from pairloom.operators.models.bpe import learn_memory
 
 MOST = (1 << 63) - 1
