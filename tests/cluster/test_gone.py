@@ -91,5 +91,6 @@ def test_an_address_where_something_else_listens_is_told_apart(monkeypatch: pyte
     with socket.create_server(("127.0.0.1", 0)) as server:
         threading.Thread(target=answer, args=(server,), daemon=True).start()
         monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{server.getsockname()[1]}")
+        monkeypatch.setattr("ray.is_initialized", lambda: False)  # whatever ran in this process before
         with pytest.raises(RecipeError, match=r"no Ray cluster.*RAY_ADDRESS"):
             connect(None)

@@ -37,7 +37,7 @@ def test_a_unit_that_keeps_killing_its_workers_is_named(tmp_path: Path, cluster:
 @pytest.mark.parametrize(
     ("script", "error", "message", "times"),
     [
-        (("data",), DataError, r"scripted unit \w{12}, file:///x\.txt: row 3: bad", 1),
+        (("data",), DataError, r"scripted, file:///x\.txt: row 3: bad", 1),
         (("bug",), RuntimeError, r"scripted unit \w{12}, file:///x\.txt failed: ZeroDivisionError", 1),
         (("storage",) * 9, StorageError, r"file:///x\.txt: storage failed for the 2\. time", 3),
     ],

@@ -1,6 +1,7 @@
 """The command line: what it prints, and with which exit code it ends."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -404,7 +405,7 @@ def test_a_run_in_python_shows_its_steps_where_wanted(
 def test_nothing_of_rays_is_on_the_terminal(pairloom: Command) -> None:
     """(U6) Every line is one of ours: the corpus, where the run goes, and the steps."""
     command = [sys.executable, "-m", "pairloom", "run", str(pairloom.recipe), "--engine", "ray"]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"RAY_ADDRESS": "local"})
     assert done.returncode == 0, done.stderr
     first, second, *steps = done.stderr.splitlines()
     assert (first[:7], second[:4]) == ("corpus:", "ray:")

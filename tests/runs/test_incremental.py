@@ -390,7 +390,11 @@ def test_rows_of_another_length_need_no_index_anew(tmp_path: Path, vocabulary: s
     ("role", "column", "message"),
     [
         ("index", "train", r"index\.arrow is not what was written"),
-        ("held", "key", r"held\.arrow is not what was written: record batch 0.*; .*restore it"),
+        (
+            "held",
+            "key",
+            r"held\.arrow is not what was written: record batch 0.*; `pairloom repair .* makes it again",
+        ),
     ],
 )
 def test_what_is_kept_and_was_changed_is_noticed(

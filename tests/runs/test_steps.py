@@ -236,7 +236,7 @@ def test_a_changed_label_or_mask_is_found(corpus: Path, monkeypatch: pytest.Monk
         other = values.copy()
         other[hit] = value if other[hit] != value else value + 1
         write(name, other)
-        with pytest.raises(CorruptionError, match=f"row {hit // 64}|document"):
+        with pytest.raises(CorruptionError, match=r"record batch 0 .*does not have its sum"):
             verify(open_dataset(recipe.root))
     write("labels", labels)
     write("input_ids", ids)

@@ -69,7 +69,8 @@ class Learning:
     def requests(self) -> Requests:
         """What is asked of a store: words and pairs are read, a vocabulary and a memo written, and looked for at last."""
         asked = Requests(reads=2 * self.partitions * reads_of_whole(self.part))
-        return asked + written(0, 1) + written(0, 1, receipts=False) + looked_up(1) + Requests(reads=2)
+        # The vocabulary and the memo when they are committed, and the memo's size before it is compared.
+        return asked + written(0, 1) + written(0, 1, receipts=False) + looked_up(1) + Requests(reads=3)
 
 
 def cost(plan: "Plan", cluster: Cluster) -> Cost:
