@@ -7,6 +7,7 @@ log of a run      proves nothing: set aside where it cannot be read
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -14,8 +15,8 @@ from pairloom.operators.errors import CorruptionError
 from pairloom.pipeline.flow.log import list_runs, log_path, read_run
 from pairloom.pipeline.repair.damage import Lost
 from pairloom.pipeline.store.aside import set_aside
-from pairloom.pipeline.store.gc import KEPT
-from pairloom.pipeline.store.manifest import LATEST, manifest_path, read_manifest, sealed
+from pairloom.pipeline.store.gc import KEPT, first_kept, keep_from
+from pairloom.pipeline.store.manifest import LATEST, manifest_path, point_at, read_manifest, sealed
 from pairloom.pipeline.store.objects import Objects
 
 __all__ = ["Mended", "mend_pointers"]
@@ -82,30 +83,27 @@ def _aside(objects: Objects, path: str, role: str, *, dry_run: bool, why: str = 
     return Mended(uri=objects.uri(path), stage="", role=role, how="cannot be read", result=result, why=why)
 
 
-def _number(objects: Objects, path: str) -> int | None:
-    """The number in an object; None for another one or none at all."""
-    try:
-        return int(objects.read(path))
-    except (FileNotFoundError, ValueError):
-        return None
-
-
-def _pointer(objects: Objects, path: str, number: int, how: str, dry_run: bool) -> Mended:
-    if not dry_run:
-        objects.put(path, str(number).encode())
+def _pointer(objects: Objects, path: str, how: str, dry_run: bool) -> Mended:
     result: Result = "to be made" if dry_run else "made"
     return Mended(uri=objects.uri(path), stage="", role="pointer", how=how, result=result)
 
 
 def _latest(objects: Objects, newest: int, dry_run: bool) -> Iterator[Mended]:
-    found = _number(objects, LATEST)
-    if found != newest:
-        how = "is missing or cannot be read" if found is None else f"says {found}, not {newest}"
-        yield _pointer(objects, LATEST, newest, how, dry_run)
+    try:
+        found: int | None = int(objects.read(LATEST))
+    except (FileNotFoundError, ValueError):
+        found = None
+    if found == newest:
+        return
+    if not dry_run:
+        point_at(objects, newest)
+    how = "is missing or cannot be read" if found is None else f"says {found}, not {newest}"
+    yield _pointer(objects, LATEST, how, dry_run)
 
 
 def _kept(objects: Objects, numbers: list[int], dry_run: bool) -> Iterator[Mended]:
-    if not objects.exists(KEPT) or _number(objects, KEPT) is not None:
+    with suppress(CorruptionError):
+        first_kept(objects)
         return
     first = numbers[-1]
     for number in reversed(numbers[:-1]):
@@ -115,4 +113,6 @@ def _kept(objects: Objects, numbers: list[int], dry_run: bool) -> Iterator[Mende
         ):
             break
         first = number
-    yield _pointer(objects, KEPT, first, "cannot be read", dry_run)
+    if not dry_run:
+        keep_from(objects, first)
+    yield _pointer(objects, KEPT, "cannot be read", dry_run)

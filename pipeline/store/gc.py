@@ -22,7 +22,17 @@ from pairloom.pipeline.store.objects import Objects
 from pairloom.pipeline.store.receipts import find_receipt, receipt_path
 from pairloom.pipeline.store.sealed import seal, unseal
 
-__all__ = ["KEPT", "Collection", "Listed", "check_present", "collect", "first_kept", "garbage", "references"]
+__all__ = [
+    "KEPT",
+    "Collection",
+    "Listed",
+    "check_present",
+    "collect",
+    "first_kept",
+    "garbage",
+    "keep_from",
+    "references",
+]
 
 KEPT = "manifests/kept"
 LOGS_KEPT = 100  # logs of runs, the newest; they are small
@@ -121,7 +131,7 @@ def collect(
     found = sorted(garbage(listed, alive, now, grace), key=_removal)
     if delete:
         if floor > first_kept(objects):
-            objects.put(KEPT, seal(json.dumps({"first": floor})))
+            keep_from(objects, floor)
         for path in found:
             objects.delete(path)
     return Collection(
@@ -131,6 +141,11 @@ def collect(
         kept=kept,
         deleted=delete,
     )
+
+
+def keep_from(objects: Objects, generation: int) -> None:
+    """Write down the first generation that is whole; see `first_kept`."""
+    objects.put(KEPT, seal(json.dumps({"first": generation})))
 
 
 def check_present(objects: Objects, records: Iterable[StageRecord], last: Manifest | None) -> None:

@@ -30,6 +30,7 @@ __all__ = [
     "commit",
     "latest_manifest",
     "manifest_path",
+    "point_at",
     "read_manifest",
     "sealed",
 ]
@@ -155,7 +156,12 @@ def commit(objects: Objects, manifest: Manifest) -> None:
             f"another run has committed generation {manifest.generation} of {objects.root}; its result stands. "
             "Run again to build on it: what this run has finished is kept and will not be done twice"
         )
-    objects.put(LATEST, str(manifest.generation).encode())
+    point_at(objects, manifest.generation)
+
+
+def point_at(objects: Objects, generation: int) -> None:
+    """Write down the newest generation, as a hint; see `latest_manifest`."""
+    objects.put(LATEST, str(generation).encode())
 
 
 def read_manifest(objects: Objects, generation: int) -> Manifest | None:

@@ -20,6 +20,7 @@ from pairloom.jobs.cli import app
 from pairloom.operators.errors import CorruptionError, RecipeError
 from pairloom.pipeline import Recipe, open_dataset, run
 from pairloom.pipeline.repair.repair import Repaired, repair
+from pairloom.pipeline.store.gc import collect
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.objects import LocalObjects
 from tests.support.corpora import documents, mixed_recipe_for, recipe_for, write_jsonl
@@ -189,6 +190,21 @@ def test_a_dry_run_changes_nothing(tmp_path: Path) -> None:
     before = snapshot(root)
     found = repair(recipe.root, dry_run=True)
     assert [one.result for one in found.mended] == ["to be made", "to be made"]
+    assert snapshot(root) == before
+
+
+def test_a_root_that_garbage_was_collected_from_is_whole(tmp_path: Path) -> None:
+    """R3: what it keeps is said by a pointer that holds, and a repair leaves it as it is."""
+    recipe = plain(tmp_path)
+    run(recipe)
+    run(recipe_for(tmp_path, UNITS, "max_rejected=1", "pack.seq_len=32"))
+    collect(open_objects(recipe.root), keep=1, grace=0.0, now=4e9, delete=True)
+    root = Path(recipe.root)
+    before = snapshot(root)
+    assert repair(recipe.root).mended == ()
+    assert snapshot(root) == before
+    (root / "manifests" / "kept").write_text("garbage")
+    assert made(repair(recipe.root)) == [str(root / "manifests" / "kept")]
     assert snapshot(root) == before
 
 
