@@ -29,6 +29,9 @@ from pairloom.pipeline.store.receipts import discard_all
 __all__ = ["executor_of", "run"]
 
 
+RESTARTS = 3  # of a run whose own files are damaged while it goes on
+
+
 def run(
     recipe: Recipe,
     *,
@@ -62,8 +65,9 @@ def run(
         records={name: last.stages[name] for name in done} if last else {},
     )
     job.prepare(PrepareTask(schemes=_schemes(plan)))
-    while not _complete(job, wanted):
-        pass
+    for left in reversed(range(1 + RESTARTS)):
+        if _complete(job, wanted, left):
+            break
     check_present(objects, job.records.values(), last)
     vocabulary = job.vocabulary_file()
     fingerprint = None if vocabulary is None else job.vocabulary().fingerprint
@@ -81,13 +85,18 @@ def run(
     return manifest
 
 
-def _complete(job: Job, wanted: tuple[str, ...]) -> bool:
-    """Do the stages that are not done; False where files that they rely on were damaged, and are to be made again."""
+def _complete(job: Job, wanted: tuple[str, ...], left: int) -> bool:
+    """Do the stages that are not done; False where files that they rely on were damaged, and are to be made again.
+
+    With no restarts `left`, raises CorruptionError instead: a disk that damages whatever is written is no place to go on.
+    """
     try:
         for name in wanted:
             if name not in job.records:
                 job.records[name] = stage(name).run(job)
     except CorruptionError as error:
+        if not left:
+            raise
         job.start_over(error)
         return False
     return True

@@ -89,6 +89,25 @@ def test_a_file_that_goes_while_the_run_needs_it_is_made_again_by_the_run(
     assert contents(manifest) == contents(run(recipe_for(tmp_path, UNITS, root=tmp_path / "whole")))
 
 
+def test_a_run_whose_files_are_damaged_again_and_again_ends(tmp_path: Path) -> None:
+    """R3: it says what is damaged, and does not begin anew for ever."""
+    write_jsonl(tmp_path / "in" / "a.jsonl", documents(50))
+    times: list[Path] = []
+
+    def failing_disk(event: Event) -> None:
+        if isinstance(event, StepFinished) and event.step == "tokenize":
+            times.append(max((tmp_path / "out" / "data" / "tokenize").rglob("*.arrow"), key=_written))
+            flip(times[-1])
+
+    with pytest.raises(CorruptionError, match="is not what was written"):
+        run(recipe_for(tmp_path), observe=failing_disk)
+    assert 1 < len(times) < 10
+
+
+def _written(path: Path) -> int:
+    return path.stat().st_mtime_ns
+
+
 @pytest.mark.parametrize("damage", [b"", b"{", b"{}", b"\xff\xfe"])
 def test_a_receipt_that_cannot_be_read_is_set_aside(tmp_path: Path, damage: bytes) -> None:
     """R3."""
