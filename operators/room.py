@@ -8,14 +8,23 @@ from pathlib import Path
 
 from pairloom.operators.errors import StorageError
 
-__all__ = ["FULL", "needing_room"]
+__all__ = ["needing_room", "no_room"]
 
 FULL = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the quota is used up",
     errno.EFBIG: "a file would be larger than allowed (ulimit -f, or the file system's limit)",
 }
-"""What errors of the system for want of room mean, by their numbers."""
+
+
+def no_room(error: OSError, place: str | Path) -> StorageError | None:
+    """What is said of an error for want of room in writing at a place, with how much is free there; None of any other error."""
+    if error.errno not in FULL:
+        return None
+    return StorageError(
+        f"cannot write in {place}: {FULL[error.errno]}; {_free(Path(place))}. Make room, or write elsewhere, and run the "
+        "same command again: what is finished is kept"
+    )
 
 
 @contextmanager
@@ -31,12 +40,9 @@ def needing_room(folder: str | Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in FULL:
+        if (full := no_room(error, folder)) is None:
             raise
-        raise StorageError(
-            f"cannot write in {folder}: {FULL[error.errno]}; {_free(Path(folder))}. Make room, or write elsewhere, and run the "
-            "same command again: what is finished is kept"
-        ) from error
+        raise full from error
 
 
 def _free(folder: Path) -> str:

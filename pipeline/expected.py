@@ -7,12 +7,11 @@ by every public function (`told`), and by the command line. What it does not kno
 import errno
 import functools
 import os
-import shutil
 from collections.abc import Callable
-from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from pairloom.operators.errors import CapacityError, PairloomError, RecipeError, StorageError
+from pairloom.operators.room import no_room
 from pairloom.pipeline.store.remote.faults import LIBRARIES, told_by_store
 
 __all__ = ["expected", "told"]
@@ -20,7 +19,6 @@ __all__ = ["expected", "told"]
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 _WRONG_PATH = frozenset(
     {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO}
 )
@@ -79,12 +77,8 @@ def _system(error: OSError) -> PairloomError:
     file = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else ""
     where = f"{file}: " if file else ""
     reason = (error.strerror or _said(error)).lower() if error.errno else _said(error)
-    if error.errno in _NO_ROOM:
-        return StorageError(
-            f"{where}{reason}{_free(file)}: make room; what is finished is kept, and the same command goes on from there"
-        )
-    if error.errno == errno.EFBIG:
-        return StorageError(f"{where}larger than files may be here: raise the limit (`ulimit -f`)")
+    if (full := no_room(error, file or os.curdir)) is not None:
+        return full
     if error.errno in (errno.EMFILE, errno.ENFILE):
         return StorageError(
             f"{where}too many files are open at once: raise the limit (`ulimit -n`) or use fewer workers"
@@ -98,17 +92,6 @@ def _system(error: OSError) -> PairloomError:
     if error.errno in _WRONG_PATH and file:
         return RecipeError(f"{where}{reason}: correct the path")
     return StorageError(f"{where}{reason}; try again, the same command goes on from what is finished")
-
-
-def _free(file: str) -> str:
-    """How much room there is around a file, for messages."""
-    folder = Path(file or os.curdir).absolute()
-    while not folder.is_dir() and folder != folder.parent:
-        folder = folder.parent
-    try:
-        return f" ({shutil.disk_usage(folder).free / 1e6:,.1f} MB free in {folder})" if file else ""
-    except OSError:
-        return ""
 
 
 def _said(error: BaseException) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pairloom.operators.errors import RecipeError, StorageError
-from pairloom.operators.room import FULL, needing_room
+from pairloom.operators.room import no_room
 from pairloom.operators.schema import PAD_ID, SOURCE, SOURCES, file_facts
 from pairloom.pipeline.dataset.dataset import Dataset
 from pairloom.pipeline.export.formats import EXPORTERS, Exporter
@@ -73,10 +73,8 @@ def export(
             target.abandon()
             raise
     except OSError as error:
-        with needing_room(objects.root.removeprefix("file://")):
-            if error.errno in FULL:
-                raise
-        raise StorageError(f"the export to {objects.root} failed: {error}") from error
+        full = no_room(error, objects.root.removeprefix("file://"))
+        raise full or StorageError(f"the export to {objects.root} failed: {error}") from error
 
 
 def _source(

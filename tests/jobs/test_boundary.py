@@ -167,7 +167,7 @@ def test_a_bug_says_that_it_is_one_and_json_is_json(capsys: pytest.CaptureFixtur
 @pytest.mark.parametrize(
     ("error", "code", "word"),
     [
-        (OSError(28, "No space left on device", "/tmp"), 1, "free in"),
+        (OSError(28, "No space left on device", "/tmp"), 1, "bytes are free there"),
         (OSError(24, "Too many open files", "a"), 1, "ulimit -n"),
         (OSError(27, "File too large", "a"), 1, "ulimit -f"),
         (PermissionError(13, "Permission denied", "a"), 2, "get access"),
