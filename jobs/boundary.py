@@ -22,13 +22,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from pairloom.jobs.entry import STOPPED
 from pairloom.operators.errors import PairloomError, PreemptedError, RecipeError
 from pairloom.operators.shown import printable
 
-__all__ = ["BUG", "INTERRUPTED", "STOPPED", "TERMINATED", "UNREAD", "ending", "output"]
+__all__ = ["BUG", "INTERRUPTED", "TERMINATED", "UNREAD", "ending", "output"]
 
 BUG, INTERRUPTED, UNREAD, TERMINATED = 70, 130, 141, 143
-STOPPED = "stopped; what is finished is kept, and the same command goes on from there"
 REPORT = "report it to whoever maintains your Pairloom (`pip show pairloom`), with this line and the command"
 
 

@@ -18,11 +18,11 @@ from contextlib import suppress
 from types import FrameType
 from typing import NoReturn
 
-__all__ = ["main"]
+__all__ = ["STOPPED", "main"]
 
 UNWINDING = 5.0  # seconds from Ctrl-C to the end, at most
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
-LINE = b"pairloom: stopped; what is finished is kept, and the same command goes on from there\n"
+STOPPED = "stopped; what is finished is kept, and the same command goes on from there"
 
 
 class _Signals:
@@ -58,7 +58,7 @@ class _Signals:
         if self._first.acquire(blocking=False):
             self.asked = CODES[signal.Signals(number)]
             with suppress(OSError):
-                os.write(2, LINE)
+                os.write(2, f"pairloom: {STOPPED}\n".encode())
 
     def _unwind(self, number: int, frame: FrameType | None) -> None:
         """In the main thread: leave whatever is being done."""

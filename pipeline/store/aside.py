@@ -11,13 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from pairloom.operators.errors import CorruptionError
-from pairloom.pipeline.store.files import StoredFile, check_stored
+from pairloom.pipeline.store.files import NOT_THERE, StoredFile, check_stored
 from pairloom.pipeline.store.objects import Objects
 
 __all__ = ["compared", "looked_at", "set_aside", "side_by_side"]
 
 LOOKS_AT_ONCE = 16
-NOT_THERE = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
 T = TypeVar("T")
 R = TypeVar("R")

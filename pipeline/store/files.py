@@ -28,6 +28,7 @@ from pairloom.pipeline.store.remedy import remedy
 from pairloom.pipeline.store.sums import Parts, Summing
 
 __all__ = [
+    "NOT_THERE",
     "ArrowWriter",
     "HashedSink",
     "StoredBatches",

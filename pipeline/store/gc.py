@@ -10,13 +10,13 @@ of runs the newest stay.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Set
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Set
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from pairloom.operators.errors import CorruptionError, RecipeError, StorageError
+from pairloom.pipeline.store.aside import side_by_side
 from pairloom.pipeline.store.manifest import Manifest, StageRecord, latest_manifest, read_manifest
 from pairloom.pipeline.store.objects import Objects
 from pairloom.pipeline.store.receipts import find_receipt, receipt_path
@@ -37,9 +37,6 @@ __all__ = [
 KEPT = "manifests/kept"
 LOGS_KEPT = 100  # logs of runs, the newest; they are small
 OURS = ("data/", "receipts/", "probe/", "log/", "aside/")  # what else a folder holds is none of our business
-LOOKS_AT_ONCE = 16
-
-T = TypeVar("T")
 
 
 class Listed(NamedTuple):
@@ -152,7 +149,9 @@ def check_present(objects: Objects, records: Iterable[StageRecord], last: Manife
     """Raise StorageError unless every file that a commit is about to reference, and the last did not, is there."""
     known = _paths(last.stages.values()) if last is not None else set()
     paths = sorted(_paths(records) - known)
-    missing = [path for path, there in zip(paths, _each(objects.exists, paths), strict=True) if not there]
+    missing = [
+        path for path, there in zip(paths, side_by_side(objects.exists, paths), strict=True) if not there
+    ]
     if missing:
         raise StorageError(
             f"{len(missing)} files of this run are gone before it could commit, as {objects.uri(missing[0])}: was garbage "
@@ -170,7 +169,7 @@ def _looked_at(objects: Objects, paths: list[str]) -> Iterator[Listed]:
             return objects.modified(path)
         return None
 
-    for path, modified in zip(paths, _each(look, paths), strict=True):
+    for path, modified in zip(paths, side_by_side(look, paths), strict=True):
         if modified is not None:
             yield Listed(path, modified)
 
@@ -191,11 +190,6 @@ def _files(objects: Objects, path: str) -> list[str]:
         return []
     receipt = find_receipt(objects, parts[1], parts[3].removesuffix(".json"))
     return [] if receipt is None else [file.path for file in receipt.files]
-
-
-def _each(ask: Callable[[str], T], paths: list[str]) -> Iterator[T]:
-    with ThreadPoolExecutor(LOOKS_AT_ONCE) as pool:
-        yield from pool.map(ask, paths)
 
 
 def _removal(path: str) -> tuple[bool, str]:
