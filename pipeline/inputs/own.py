@@ -1,6 +1,6 @@
 """What Pairloom itself has written is no input: the folders of a root, and exports, are never read by a pattern over them.
 
-Of a root these are `data`, `receipts`, `manifests` and `log`; whatever else lies beside them is somebody's. A path that names
+Of a root these are the `FOLDERS` of a store; whatever else lies beside them is somebody's. A path that names
 a place within one of them is taken at its word.
 """
 
@@ -11,10 +11,10 @@ from functools import lru_cache
 from pathlib import Path
 
 from pairloom.pipeline.inputs.storage import local_path, resolve
+from pairloom.pipeline.store.objects import FOLDERS
 
 __all__ = ["Own"]
 
-_FOLDERS = ("data", "receipts", "manifests", "log")
 _MARKS = ("manifests/latest", "receipts/count", "receipts/tokenize")
 _EXPORTS = ("export.json", "export.started.json")
 _EXPORT_KEYS = {"format", "unit", "root", "generation"}
@@ -37,8 +37,8 @@ class Own:
             if not folder.endswith("/") or named.startswith(folder):
                 return False
             parent, name = os.path.split(folder.rstrip("/"))
-            if (name in _FOLDERS and self._is_root(parent)) or _is_export(folder):
-                self.met.add(parent if name in _FOLDERS and not _is_export(folder) else folder.rstrip("/"))
+            if (name in FOLDERS and self._is_root(parent)) or _is_export(folder):
+                self.met.add(parent if name in FOLDERS and not _is_export(folder) else folder.rstrip("/"))
                 return True
             return False
 
@@ -53,7 +53,7 @@ class Own:
             parts = name.split("/")
             for k in range(1, len(parts) - 1):
                 root = "/".join(parts[:k])
-                if parts[k] not in _FOLDERS or named.startswith(f"{root}/{parts[k]}/"):
+                if parts[k] not in FOLDERS or named.startswith(f"{root}/{parts[k]}/"):
                     continue
                 if root == self._remote or asked(root):
                     self.met.add(root)

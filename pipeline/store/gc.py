@@ -18,7 +18,7 @@ from typing import NamedTuple
 from pairloom.operators.errors import CorruptionError, RecipeError, StorageError
 from pairloom.pipeline.store.aside import side_by_side
 from pairloom.pipeline.store.manifest import Manifest, StageRecord, latest_manifest, read_manifest
-from pairloom.pipeline.store.objects import Objects
+from pairloom.pipeline.store.objects import FOLDERS, Objects
 from pairloom.pipeline.store.receipts import find_receipt, receipt_path
 from pairloom.pipeline.store.sealed import seal, unseal
 
@@ -36,7 +36,7 @@ __all__ = [
 
 KEPT = "manifests/kept"
 LOGS_KEPT = 100  # logs of runs, the newest; they are small
-OURS = ("data/", "receipts/", "probe/", "log/", "aside/")  # what else a folder holds is none of our business
+OURS = tuple(f"{name}/" for name in FOLDERS if name != "manifests")  # what may be garbage
 
 
 class Listed(NamedTuple):

@@ -18,7 +18,10 @@ import pyarrow as pa
 from pairloom.operators.errors import CorruptionError, RecipeError, StorageError
 from pairloom.operators.room import needing_room
 
-__all__ = ["LocalObjects", "Objects", "check_path"]
+__all__ = ["FOLDERS", "LocalObjects", "Objects", "check_path"]
+
+FOLDERS = ("data", "receipts", "manifests", "log", "probe", "aside")
+"""The folders below a root that are Pairloom's: what else is there belongs to somebody else."""
 
 
 def check_path(path: str) -> str:

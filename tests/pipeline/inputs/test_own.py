@@ -9,6 +9,7 @@ from pairloom.pipeline import make_plan, open_dataset, parse_recipe, run
 from pairloom.pipeline.export.exporting import export
 from pairloom.pipeline.inputs.listing import list_inputs, list_source
 from pairloom.pipeline.recipe import CorpusSource
+from pairloom.pipeline.store.objects import FOLDERS
 
 
 def recipe(folder: Path, root: str, pattern: str = "**/*"):
@@ -33,6 +34,9 @@ def corpus(tmp_path: Path) -> Path:
 def test_a_root_inside_the_corpus_is_passed_by(corpus: Path) -> None:
     """U3: its own root, that of another run, and an export, each of which is said."""
     first = run(recipe(corpus, "out"))
+    for name in FOLDERS:  # whatever a run may have left in any of them
+        (corpus / "out" / name / "left").mkdir(parents=True)
+        (corpus / "out" / name / "left" / "it.txt").write_text("no text of the corpus")
     again = make_plan(recipe(corpus, "out"))
     assert [file.uri for file in again.inputs] == [f"file://{corpus}/data/a.txt"]
     assert again.left_out == (f"{corpus}/out",)
@@ -66,10 +70,10 @@ def test_nothing_but_a_root_is_nothing(corpus: Path) -> None:
 
 
 def test_a_folder_called_data_is_no_root(tmp_path: Path) -> None:
-    for name in ("data", "receipts", "log", "manifests"):
+    for name in FOLDERS:
         (tmp_path / name).mkdir()
         (tmp_path / name / "a.txt").write_text("a")
-    assert len(list_inputs(CorpusSource(name="web", paths=(f"{tmp_path}/**/*.txt",)))) == 4
+    assert len(list_inputs(CorpusSource(name="web", paths=(f"{tmp_path}/**/*.txt",)))) == len(FOLDERS)
 
 
 @pytest.mark.parametrize(
