@@ -69,6 +69,11 @@ class WordCounts(Shown):
         """How many words were counted, repetitions included, as a Python integer that cannot overflow."""
         return (int((self.counts >> 32).sum()) << 32) + int((self.counts & 0xFFFFFFFF).sum())
 
+    @property
+    def bytes(self) -> int:
+        """How many bytes the words have, repetitions included, up to 2^63 - 1."""
+        return int(np.dot(self.counts, np.diff(text_of(self.words).offsets)))
+
     def times(self, factor: int) -> "WordCounts":
         """Every count `factor` times, at least once; raises CapacityError where one would pass 2^63 - 1."""
         if factor < 1:

@@ -16,7 +16,6 @@ from pairloom.operators.counts import WordCounts
 from pairloom.operators.evaluate.kernels import find_rivals
 from pairloom.operators.evaluate.least_violation import LeastViolation, need_solver
 from pairloom.operators.evaluate.trace import Trace, merge_trace
-from pairloom.operators.text.arrays import text_of
 from pairloom.operators.vocabulary import Vocabulary
 
 __all__ = ["Mixture", "infer_from_traces", "infer_mixture", "list_rivals", "log10_mse"]
@@ -64,11 +63,7 @@ def infer_mixture(
     """
     need_solver()  # before the work
     traces = {name: merge_trace(vocabulary, counts, merges) for name, counts in categories.items()}
-    sizes = {
-        name: int(np.dot(counts.counts, np.diff(text_of(counts.words).offsets)))
-        for name, counts in categories.items()
-    }
-    return infer_from_traces(vocabulary, traces, sizes)
+    return infer_from_traces(vocabulary, traces, {name: one.bytes for name, one in categories.items()})
 
 
 def infer_from_traces(

@@ -4,18 +4,21 @@ The corpus token count (CTC) of a language is the number of tokens of a text tha
 premium is its CTC over that of a reference. UTF-8 alone makes some scripts longer, which is the byte premium.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from pairloom.operators.evaluate.statistics import nested_models
+from pairloom.operators.encode.decode import begun_characters
+from pairloom.operators.evaluate.statistics import nested_models, variance_ratio
 from pairloom.operators.vocabulary.tokens import TokenTable
 
 __all__ = [
     "ParallelText",
     "SizeFit",
+    "equal_costs",
     "explained",
     "fit_sizes",
     "linear_r_squared",
@@ -153,6 +156,24 @@ def target_tokens(fits: Mapping[str, SizeFit], candidates: Sequence[float]) -> t
     return best, {name: fit.size(best) for name, fit in fits.items()}
 
 
+def equal_costs(
+    fits: Mapping[str, SizeFit], costs: Mapping[str, float], reached: Callable[[str, int], float]
+) -> dict[str, Any]:
+    """The size for each language at which they cost nearest to the same, and whether their costs then vary less.
+
+    `costs` are those with every language's largest vocabulary, which the common one is chosen from; `reached(name, size)` is
+    what a language costs at a size. Keys: `sizes`, `tokens` of the common cost, and `test`, f, first, second and p of the ratio
+    of the variances at these sizes and at the largest, None where the latter do not vary.
+    """
+    target, sizes = target_tokens(fits, sorted(costs.values()))
+    same = list(costs.values())
+    test = None
+    if len(set(same)) > 1:
+        found = variance_ratio([reached(name, size) for name, size in sizes.items()], same)
+        test = {"f": found.f, "first": found.first, "second": found.second, "p": found.p}
+    return {"sizes": sizes, "tokens": target, "test": test}
+
+
 def token_overlap(train: npt.NDArray[np.int64], test: npt.NDArray[np.int64]) -> float:
     """The share of a vocabulary that both texts use, from int64[V] counts of its tokens in each.
 
@@ -170,9 +191,7 @@ def mean_token_length(tokens: Sequence[bytes], used: npt.NDArray[np.bool_]) -> f
     >>> mean_token_length([b"a", b"bcd", "\u00e9f".encode()], np.array([True, False, True]))
     1.5
     """
-    table = TokenTable.of(tokens)
-    starts = np.concatenate([[0], np.cumsum((table.data & 0xC0) != 0x80)])
-    lengths = starts[table.offsets[1:]] - starts[table.offsets[:-1]]
+    lengths = begun_characters(TokenTable.of(tokens)).lengths
     return float(lengths[used].mean()) if used.any() else 0.0
 
 

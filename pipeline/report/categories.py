@@ -7,14 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from pairloom.operators import Vocabulary, WordCounts, count_words, merge_counts
-from pairloom.operators.errors import RecipeError
+from pairloom.operators.errors import DataError, RecipeError
 from pairloom.operators.evaluate.mixture_inference import infer_mixture
 from pairloom.operators.selection.order import document_keys
-from pairloom.operators.text.arrays import text_of
 from pairloom.operators.text.normalize import normalize
 from pairloom.pipeline.execution.base import Executor
 from pairloom.pipeline.inputs.intake import Intake
@@ -23,7 +21,7 @@ from pairloom.pipeline.inputs.units import Unit, plan_units
 from pairloom.pipeline.phases import phase
 from pairloom.pipeline.report.options import Options
 from pairloom.pipeline.report.tasks import Found, results
-from pairloom.pipeline.report.text import UNIT_BYTES
+from pairloom.pipeline.report.text import UNIT_BYTES, Records, below
 
 __all__ = ["CategoryTask", "about_categories"]
 
@@ -60,22 +58,20 @@ class CategoryTask:
     def run(self, vocabulary: Vocabulary) -> Found:
         """Read, cut, count."""
         counts: list[WordCounts] = []
-        documents = 0
-        for batch in Intake(self.input, MAX_RECORD_BYTES).documents():
-            texts = batch.content
-            if self.share < 1.0:
-                keys = document_keys(texts, self.seed) >> np.uint64(32)
-                texts = texts.filter(pa.array(keys < np.uint64(int(self.share * 2.0**32))))
-            documents += len(texts)
+        intake = Intake(self.input, MAX_RECORD_BYTES)
+        for batch in intake.documents():
+            texts = batch.content.filter(pa.array(below(document_keys(batch.content, self.seed), self.share)))
             with phase("count"):
                 counts.append(count_words(normalize(texts, vocabulary.normalizer), vocabulary.pretokenizer))
-        return Found(value=(merge_counts(counts), documents), documents=documents)
+        records = Records.of(intake)
+        return Found(value=(merge_counts(counts), records), documents=records.read)
 
 
 def about_categories(vocabulary: Vocabulary, options: Options, executor: Executor) -> dict[str, Any]:
     """The mixture of `options.categories` that the order of the vocabulary's first `options.merges` merges betrays.
 
-    Raises RecipeError for a single category, for one without text, and for a vocabulary without merges.
+    Raises RecipeError for a single category, for one without text, and for a vocabulary without merges; DataError where more
+    records than `options.max_rejected` allows cannot be used.
     """
     if not options.categories:
         return {}
@@ -100,10 +96,11 @@ def about_categories(vocabulary: Vocabulary, options: Options, executor: Executo
         {
             "category": name,
             "share": found.shares[name],
-            "documents": documents,
-            "bytes": int(np.dot(words.counts, np.diff(text_of(words.words).offsets))),
+            "records": records.read,
+            "rejected": records.rejected.total(),
+            "bytes": words.bytes,
         }
-        for name, (words, documents) in counts.items()
+        for name, (words, records) in counts.items()
     ]
     return {
         "categories": {
@@ -118,8 +115,8 @@ def about_categories(vocabulary: Vocabulary, options: Options, executor: Executo
 
 def _count(
     vocabulary: Vocabulary, options: Options, executor: Executor
-) -> Mapping[str, tuple[WordCounts, int]]:
-    """The words and the number of documents of each category."""
+) -> Mapping[str, tuple[WordCounts, Records]]:
+    """The words of each category, and the records that were read for them."""
     tasks: list[CategoryTask] = []
     for source in options.categories.values():
         units = list(plan_units(source, list_inputs(source), UNIT_BYTES))
@@ -130,8 +127,8 @@ def _count(
             for i, unit in enumerate(units)
         ]
     parts: dict[str, list[WordCounts]] = {name: [] for name in options.categories}
-    documents = dict.fromkeys(options.categories, 0)
-    for place, (counts, n) in results(
+    records = {name: Records() for name in options.categories}
+    for place, (counts, read) in results(
         "report categories",
         "count words",
         tasks,
@@ -141,5 +138,10 @@ def _count(
         shared=vocabulary,
     ):
         parts[tasks[place].input.source].append(counts)
-        documents[tasks[place].input.source] += n
-    return {name: (merge_counts(parts[name]), documents[name]) for name in options.categories}
+        records[tasks[place].input.source].add(read)
+    for name, of_kind in records.items():
+        try:
+            of_kind.check(options.max_rejected)
+        except DataError as error:
+            raise DataError(f"--against-text {name}: {error}") from error
+    return {name: (merge_counts(parts[name]), records[name]) for name in options.categories}

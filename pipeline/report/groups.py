@@ -35,9 +35,9 @@ def says(text: TextSums, options: Options) -> str:
     size = f"{text.documents:,} documents, {text.bytes:,} bytes"
     if text.without_group:
         size += f" (besides {text.without_group:,} records without the field {options.by!r})"
-    if bad := text.rejected.total():
-        reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(text.rejected.items()))
-        size += f" (besides {bad:,} of {text.records:,} records that cannot be used: {reasons})"
+    if bad := text.records.rejected.total():
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(text.records.rejected.items()))
+        size += f" (besides {bad:,} of {text.records.read:,} records that cannot be used: {reasons})"
     if text.complete:
         return f"all documents: {size}"
     return f"a sample of {size}, drawn with seed {options.seed} from {text.units} of {text.of_units} units"

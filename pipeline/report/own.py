@@ -16,30 +16,33 @@ import pyarrow.compute as pc
 
 from pairloom.operators import Pretokenizer, Vocabulary, WordCounts, count_words, learn_bpe, merge_counts
 from pairloom.operators.evaluate.curve import merge_steps
-from pairloom.operators.evaluate.premium import STEP, fit_sizes, target_tokens
-from pairloom.operators.evaluate.statistics import variance_ratio
+from pairloom.operators.evaluate.premium import STEP, equal_costs, fit_sizes
 from pairloom.operators.evaluate.word_tally import tally_words
+from pairloom.operators.selection.order import document_keys
 from pairloom.operators.text.normalize import normalize
 from pairloom.pipeline.execution.base import Executor
 from pairloom.pipeline.inputs.intake import Intake
 from pairloom.pipeline.inputs.units import Unit
 from pairloom.pipeline.phases import phase
 from pairloom.pipeline.report.options import Options
+from pairloom.pipeline.report.sizes import spaced_sizes
 from pairloom.pipeline.report.tasks import Found, results
-from pairloom.pipeline.report.text import as_strings
+from pairloom.pipeline.report.text import as_strings, below
 
 __all__ = ["LanguageTask", "OwnTask", "own_vocabularies"]
-
-POINTS = 12
-SMALLEST = 64  # the curve is fitted from this part of the vocabulary on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LanguageTask:
-    """Count the words of one unit by language: of all its text, and of the documents that have a key."""
+    """Count the words of one unit by language: of all its text, and of the documents that have a key.
+
+    Documents are taken where the upper half of a hash of the text is below `share` of all hashes.
+    """
 
     input: Unit
     number: int
+    share: float
+    seed: int
     languages: tuple[str, ...]
     language: str
     key: str
@@ -79,8 +82,9 @@ class LanguageTask:
     def _documents(self) -> Iterator[tuple[str, pa.LargeStringArray, pa.BooleanArray]]:
         for batch in Intake(self.input.also(self.language, self.key), self.max_record_bytes).documents():
             names, keys = as_strings(batch, self.language), as_strings(batch, self.key)
+            taken = pa.array(below(document_keys(batch.content, self.seed), self.share))
             for name in self.languages:
-                mask = pc.fill_null(pc.equal(names, name), False)
+                mask = pc.and_(pc.fill_null(pc.equal(names, name), False), taken)
                 if pc.any(mask).as_py():
                     yield name, batch.content.filter(mask), keys.filter(mask).is_valid()
 
@@ -124,10 +128,8 @@ class OwnTask:
             steps = merge_steps(vocabulary, tally_words(vocabulary, self.parallel).token_counts)
         if steps is None:
             return Found(value=[])
-        first, last = int(steps.sizes[0]), int(steps.sizes[-1])
-        spread = np.geomspace(max(first, last / SMALLEST, STEP), last, POINTS) / STEP
-        sizes = np.unique(np.floor(spread).astype(np.int64) * STEP)
-        sizes = sizes[(sizes >= first) & (sizes <= last)]
+        first = int(steps.sizes[0])
+        sizes = spaced_sizes(first, int(steps.sizes[-1]), STEP)
         return Found(value=list(zip(sizes.tolist(), steps.tokens[sizes - first].tolist(), strict=True)))
 
 
@@ -150,10 +152,13 @@ def own_vocabularies(
     assert options.own is not None
     sizes_of = {str(row["language"]): row for row in premiums["rows"]}
     pretokenizer, normalizer = vocabulary.pretokenizer, vocabulary.normalizer
+    total = max(1, sum(unit.bytes for unit in units))
     tasks = [
         LanguageTask(
             input=unit,
             number=number,
+            share=1.0 if options.sample_bytes is None else min(1.0, options.sample_bytes / total),
+            seed=options.seed,
             languages=tuple(sizes_of),
             language=options.by,
             key=options.parallel,
@@ -200,7 +205,7 @@ def own_vocabularies(
         task = learned[place]
         # Costs are those of the content that every language has.
         row = sizes_of[task.language]
-        scale = row["tokens"] * row["bytes_per_token"] / max(1, _bytes(task.parallel))
+        scale = row["tokens"] * row["bytes_per_token"] / max(1, task.parallel.bytes)
         curves[task.language] = [(size, tokens * scale) for size, tokens in points]
     return _compared(dict(sorted(curves.items())), str(premiums["reference"]))
 
@@ -210,10 +215,7 @@ def _compared(curves: Mapping[str, list[tuple[int, float]]], reference: str) -> 
         return {}
     fits = {name: fit_sizes(*zip(*points, strict=True)) for name, points in curves.items()}
     largest = {name: points[-1][1] for name, points in curves.items()}
-    target, chosen = target_tokens(fits, sorted(largest.values()))
-    reached = [fits[name].tokens(size) for name, size in chosen.items()]
-    same = list(largest.values())
-    test = variance_ratio(reached, same) if len(set(same)) > 1 else None
+    found = equal_costs(fits, largest, lambda name, size: fits[name].tokens(size))
     base = largest.get(reference)
     rows = [
         {
@@ -221,15 +223,10 @@ def _compared(curves: Mapping[str, list[tuple[int, float]]], reference: str) -> 
             "largest": points[-1][0],
             "tokens": points[-1][1],
             "premium": None if base is None else points[-1][1] / base,
-            "equal": chosen[name],
+            "equal": found["sizes"][name],
             "points": points,
             "rmse": fits[name].rmse / float(np.mean([tokens for _, tokens in points])),
         }
         for name, points in curves.items()
     ]
-    shown = None if test is None else {"f": test.f, "first": test.first, "second": test.second, "p": test.p}
-    return {"own": {"rows": rows, "target": target, "test": shown}}
-
-
-def _bytes(counts: WordCounts) -> int:
-    return int(np.dot(counts.counts, pc.binary_length(counts.words).to_numpy()))
+    return {"own": {"rows": rows, "target": found["tokens"], "test": found["test"]}}

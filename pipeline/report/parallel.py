@@ -18,7 +18,7 @@ from pairloom.pipeline.inputs.intake import Intake
 from pairloom.pipeline.inputs.units import Unit
 from pairloom.pipeline.report.options import Options
 from pairloom.pipeline.report.tasks import Found, results
-from pairloom.pipeline.report.text import as_strings
+from pairloom.pipeline.report.text import as_strings, below
 
 __all__ = ["ParallelTask", "read_parallel"]
 
@@ -64,9 +64,7 @@ class ParallelTask:
         made = [ROWS.empty_table()]
         used: dict[str, npt.NDArray[np.bool_]] = {}
         for names, keys, texts in _aligned(self.input, self.language, self.key, self.max_record_bytes):
-            taken = pa.array(
-                document_keys(keys, self.seed) >> np.uint64(32) < np.uint64(int(self.share * 2.0**32))
-            )
+            taken = pa.array(below(document_keys(keys, self.seed), self.share))
             chosen = texts.filter(taken)
             languages, encoded = names.filter(taken), shared.encode(chosen)
             made.append(pa.table([languages, keys.filter(taken), *_measured(chosen, encoded)], schema=ROWS))

@@ -12,12 +12,11 @@ import numpy.typing as npt
 
 from pairloom.operators import Vocabulary
 from pairloom.operators.evaluate.curve import MergeSteps, merge_steps
-from pairloom.operators.evaluate.premium import fit_sizes, target_tokens
-from pairloom.operators.evaluate.statistics import variance_ratio
+from pairloom.operators.evaluate.premium import equal_costs, fit_sizes
 from pairloom.pipeline.report.options import Options
 from pairloom.pipeline.report.text import TextSums
 
-__all__ = ["about_sizes"]
+__all__ = ["about_sizes", "spaced_sizes"]
 
 MOST = 24  # groups, the largest
 POINTS = 12
@@ -58,13 +57,23 @@ def about_sizes(
     return {"sizes": found}
 
 
+def spaced_sizes(first: int, last: int, step: int = 1) -> npt.NDArray[np.int64]:
+    """Multiples of `step` from `first` to `last`, spaced evenly in logarithms.
+
+    >>> spaced_sizes(256, 1000, 128).tolist()
+    [256, 384, 512, 640, 768, 896]
+    """
+    last = last // step * step
+    spread = np.geomspace(max(first, step, last / SMALLEST), max(last, step), POINTS)
+    sizes = np.unique(np.round(spread / step).astype(np.int64) * step)
+    return sizes[(sizes >= first) & (sizes <= last)]
+
+
 def _sizes(steps: MergeSteps | None) -> npt.NDArray[np.int64]:
-    """Sizes that are spaced evenly in logarithms; none where prefixes of the merges do not nest."""
+    """The sizes that are looked at; none where prefixes of the merges do not nest."""
     if steps is None:
         return np.zeros(0, np.int64)
-    first, last = int(steps.sizes[0]), int(steps.sizes[-1])
-    spread = np.geomspace(max(first, last / SMALLEST), last, POINTS)
-    return np.unique(np.round(spread).astype(np.int64).clip(first, last))
+    return spaced_sizes(int(steps.sizes[0]), int(steps.sizes[-1]))
 
 
 def _tokens(steps: MergeSteps, sizes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -84,21 +93,12 @@ def _equal(curves: Mapping[str, MergeSteps], premiums: dict[str, Any]) -> dict[s
         fits[name] = fit_sizes(
             sizes.tolist(), (_tokens(curves[name], sizes) * cost / curves[name].tokens[-1]).tolist()
         )
-    target, chosen = target_tokens(fits, sorted(costs.values()))
-    reached = [
-        float(_tokens(curves[name], np.array([size]))[0] * costs[name] / curves[name].tokens[-1])
-        for name, size in chosen.items()
-    ]
-    same = list(costs.values())
-    test = variance_ratio(reached, same) if len(set(same)) > 1 else None
-    return {
-        "sizes": chosen,
-        "tokens": target,
-        "reference": premiums["reference"],
-        "reference_tokens": next(
-            row["tokens"] for row in premiums["rows"] if row["language"] == premiums["reference"]
+    found = equal_costs(
+        fits,
+        costs,
+        lambda name, size: float(
+            _tokens(curves[name], np.array([size]))[0] * costs[name] / curves[name].tokens[-1]
         ),
-        "test": None
-        if test is None
-        else {"f": test.f, "first": test.first, "second": test.second, "p": test.p},
-    }
+    )
+    reference = next(row for row in premiums["rows"] if row["language"] == premiums["reference"])
+    return found | {"reference": premiums["reference"], "reference_tokens": reference["tokens"]}

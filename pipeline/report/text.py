@@ -34,7 +34,7 @@ from pairloom.pipeline.phases import phase
 from pairloom.pipeline.report.options import Options
 from pairloom.pipeline.report.tasks import Found, results
 
-__all__ = ["UNIT_BYTES", "Group", "TextSums", "TextTask", "as_strings", "read_text"]
+__all__ = ["UNIT_BYTES", "Group", "Records", "TextSums", "TextTask", "as_strings", "below", "read_text"]
 
 UNIT_BYTES = 32 << 20  # stored, of a task
 HELD_BYTES = 32 << 20  # of text whose distinct words are encoded at a time
@@ -99,11 +99,45 @@ class Group:
 
 
 @dataclass(slots=True, kw_only=True)
+class Records:
+    """How many records were `read`; those that could not be used are `rejected` by reason, and `examples` name some."""
+
+    read: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    examples: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, intake: Intake) -> "Records":
+        """Those of a unit that was read to its end."""
+        ledger = intake.ledger()
+        examples = tuple(
+            f"{letter.uri}, {letter.position}: {letter.reason}: {letter.detail}"
+            for letter in intake.examples(_EXAMPLES)
+        )
+        return cls(read=ledger.documents_in, rejected=Counter(ledger.rejected), examples=examples)
+
+    def add(self, other: "Records") -> None:
+        """Take in those of other units."""
+        self.read += other.read
+        self.rejected += other.rejected
+        self.examples = tuple(sorted({*self.examples, *other.examples})[:_EXAMPLES])
+
+    def check(self, most: float) -> None:
+        """Raise DataError where a larger share than `most` could not be used."""
+        if (bad := self.rejected.total()) > most * self.read:
+            raise DataError(
+                f"{bad:,} of {self.read:,} records cannot be used, more than max_rejected = {most:g} allows:\n"
+                + "\n".join(f"  {example}" for example in self.examples)
+                + "\nCorrect the text, or set max_rejected to the share to leave out"
+            )
+
+
+@dataclass(slots=True, kw_only=True)
 class TextSums:
     """What was read: groups by name, sums over numbers by tokenizer, and the tokens of the first tokenizer.
 
     `numbers` are those of `tally_numbers`. `tally` is of all groups together; what it says of distinct words means
-    nothing. Of `records` that were read, those could not be used that `rejected` counts by reason, as `examples` say.
+    nothing. `records` are those that were read.
     `without_group` documents have no value in the field that groups are of; they are left out. `complete` says
     that these are all the documents there are.
     """
@@ -112,9 +146,7 @@ class TextSums:
     groups: dict[str, Group] = field(default_factory=dict)
     numbers: dict[str, npt.NDArray[np.int64]] = field(default_factory=dict)
     without_group: int = 0
-    records: int = 0
-    rejected: Counter[str] = field(default_factory=Counter)
-    examples: tuple[str, ...] = ()
+    records: Records = field(default_factory=Records)
     complete: bool = True
     units: int = 0
     of_units: int = 0
@@ -127,9 +159,7 @@ class TextSums:
         for name, sums in other.numbers.items():
             self.numbers[name] = self.numbers[name] + sums if name in self.numbers else sums
         self.without_group += other.without_group
-        self.records += other.records
-        self.rejected += other.rejected
-        self.examples = tuple(sorted({*self.examples, *other.examples})[:_EXAMPLES])
+        self.records.add(other.records)
 
     @property
     def bytes(self) -> int:
@@ -194,7 +224,7 @@ class TextTask:
                 keep &= groups.is_valid().to_numpy(zero_copy_only=False)
                 out.without_group += len(batch) - int(np.count_nonzero(keep))
             if self.share < 1.0:
-                keep &= _below(document_keys(batch.content, self.seed), self.share)
+                keep &= below(document_keys(batch.content, self.seed), self.share)
             texts = batch.content.filter(pa.array(keep))
             if groups is None:
                 yield unit.source, texts
@@ -202,13 +232,7 @@ class TextTask:
             groups = groups.filter(pa.array(keep))
             for name in pc.unique(groups).to_pylist():
                 yield name, texts.filter(pc.equal(groups, name))
-        ledger = intake.ledger()
-        out.records += ledger.documents_in
-        out.rejected.update(ledger.rejected)
-        out.examples = tuple(
-            f"{letter.uri}, {letter.position}: {letter.reason}: {letter.detail}"
-            for letter in intake.examples(_EXAMPLES)
-        )
+        out.records.add(Records.of(intake))
 
 
 class _Sums:
@@ -239,7 +263,7 @@ class _Sums:
         group.documents += len(texts)
         group.bytes += size
         group.characters += pc.sum(pc.utf8_length(texts)).as_py()
-        chosen = np.flatnonzero(_below(hashes, kept))
+        chosen = np.flatnonzero(below(hashes, kept))
         group.keep(hashes[chosen], _beginnings(texts.take(pa.array(chosen))))
         self._held.setdefault(name, []).append(texts)
         self._size += size
@@ -336,12 +360,7 @@ def read_text(
         shared={name: tokenizer_of(one).prepared() for name, one in own.items()},
     ):
         out.add(sums)
-    if (bad := out.rejected.total()) > max_rejected * out.records:
-        raise DataError(
-            f"{bad:,} of {out.records:,} records cannot be used, more than max_rejected = {max_rejected:g} allows:\n"
-            + "\n".join(f"  {example}" for example in out.examples)
-            + "\nCorrect the text, or set max_rejected to the share to leave out"
-        )
+    out.records.check(max_rejected)
     if options.by is not None and not out.groups and out.without_group:
         raise RecipeError(f"no document that was read has the field {options.by!r}: correct --by")
     out.groups = dict(sorted(out.groups.items()))
@@ -353,7 +372,8 @@ def _identity(unit: Unit) -> list[object]:
     return [unit.source, *(slice_identity(piece) for piece in unit.slices)]
 
 
-def _below(hashes: npt.NDArray[np.uint64], share: float) -> npt.NDArray[np.bool_]:
+def below(hashes: npt.NDArray[np.uint64], share: float) -> npt.NDArray[np.bool_]:
+    """Which hashes are among a share of all that there can be, by their upper halves."""
     return hashes >> np.uint64(32) < np.uint64(int(share * 2.0**32))
 
 

@@ -11,7 +11,8 @@ __all__ = ["categories"]
 COLUMNS: dict[str, Column] = {
     "category": "kind of text",
     "share": ("by the merges", share),
-    "documents": "documents read",
+    "records": "records read",
+    "rejected": "of these unusable",
     "bytes": "bytes read",
 }
 

@@ -82,11 +82,7 @@ def _own(report: dict[str, Any]) -> str:
         "Each language with a vocabulary learned from its own text alone, on the content that all share. At the sizes here it "
         f"costs {found['target']:,.0f} tokens everywhere, as near as can be."
     )
-    if test := found["test"]:
-        what += (
-            f" The tokens then vary {test['f']:.2g} times as much as at one size for all "
-            f"(F({test['first']}, {test['second']}), p = {test['p']:.2g})."
-        )
+    what += _vary(found["test"], "at one size for all")
     return f'<h3>A vocabulary for each language</h3><p class="soft">{shown(what)}</p>' + pair(
         figure(svg, f"The first {min(MOST_LINES, len(lines))} languages."),
         table(found["rows"], OWN, label="vocabularies of the languages' own"),
@@ -98,9 +94,15 @@ def _same_cost(equal: dict[str, Any]) -> str:
         f" At the sizes here, the same content costs {equal['tokens']:,.0f} tokens everywhere, as near as can be; in "
         f"{equal['reference']}, the whole vocabulary makes {equal['reference_tokens']:,} of it."
     )
-    if test := equal["test"]:
-        what += (
-            f" The tokens of the languages then vary {test['f']:.2g} times as much as with the whole vocabulary for each "
-            f"(F({test['first']}, {test['second']}), p = {test['p']:.2g})."
-        )
+    what += _vary(equal["test"], "with the whole vocabulary for each")
     return what
+
+
+def _vary(test: dict[str, Any] | None, beside: str) -> str:
+    """Whether the costs of the languages vary less than otherwise, in a sentence."""
+    if test is None:
+        return ""
+    return (
+        f" The tokens of the languages then vary {test['f']:.2g} times as much as {beside} "
+        f"(F({test['first']}, {test['second']}), p = {test['p']:.2g})."
+    )
