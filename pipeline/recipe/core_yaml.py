@@ -39,6 +39,13 @@ class _CoreLoader(yaml.SafeLoader):
         f"{NAMES}{name}": yaml.SafeLoader.yaml_constructors[f"{NAMES}{name}"] for name in ("map", "seq")
     }
 
+    def stale_possible_simple_keys(self) -> None:
+        """Keys between braces may be of any length, as in JSON; PyYAML gives up those of more than 1,024 characters."""
+        for level, key in self.possible_simple_keys.items():
+            if level:
+                key.index = self.index
+        super().stale_possible_simple_keys()
+
 
 def _scalar(loader: yaml.SafeLoader, node: yaml.Node) -> str:
     return str(loader.construct_scalar(node))  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pairloom.operators.errors import RecipeError
@@ -91,6 +91,7 @@ SCALARS = (
 )
 
 
+@example({"k" * 3000: {"\u0301" * 2000: [1]}})
 @given(
     st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20)
 )
