@@ -14,7 +14,6 @@ put together again, the lengths of its full canonical and its full compatibility
 is the first), and these. Hangul syllables are left out: their rule is arithmetic.
 """
 
-import argparse
 import sys
 import unicodedata
 import zlib
@@ -61,22 +60,13 @@ def build() -> bytes:
     return MAGIC + VERSION.encode().ljust(16, b"\0") + zlib.compress(numbers.tobytes(), 9)
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="compare instead of writing")
-    content = build()
-    if parser.parse_args().check:
-        head = len(MAGIC) + 16
-        kept = TARGET.read_bytes()
-        same = kept[:head] == content[:head] and zlib.decompress(kept[head:]) == zlib.decompress(
-            content[head:]
-        )
-        print(f"{TARGET.name}: {'up to date' if same else 'differs from what tokenizers says'}")
-        return 0 if same else 1
-    TARGET.write_bytes(content)
-    print(f"{TARGET.name}: {len(content):,} bytes")
-    return 0
+def opened(content: bytes) -> bytes:
+    """The table of a file, not compressed."""
+    head = len(MAGIC) + 16
+    return content[:head] + zlib.decompress(content[head:])
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from shipped import write_or_check
+
+    sys.exit(write_or_check(__doc__, TARGET, build, opened))

@@ -10,7 +10,6 @@ The file is zlib over three planes of 0x110000 bytes, a byte a code point: the n
 Oniguruma cannot be asked about, surrogates, is 0.
 """
 
-import argparse
 import sys
 import zlib
 from pathlib import Path
@@ -41,18 +40,7 @@ def build() -> bytes:
     return zlib.compress(planes.tobytes(), 9)
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="compare instead of writing")
-    content = build()
-    if parser.parse_args().check:
-        same = zlib.decompress(TARGET.read_bytes()) == zlib.decompress(content)
-        print(f"{TARGET.name}: {'up to date' if same else 'differs from what tokenizers says'}")
-        return 0 if same else 1
-    TARGET.write_bytes(content)
-    print(f"{TARGET.name}: {len(content):,} bytes")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    from shipped import write_or_check
+
+    sys.exit(write_or_check(__doc__, TARGET, build, zlib.decompress))

@@ -12,7 +12,6 @@ naming the Unicode version, uint32 number of blocks, 17,408 uint16 (which block 
 + 63), then 64 bytes a block, one class a code point as numbered by `CLASSES`.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -70,18 +69,7 @@ def build() -> bytes:
     return header + np.array(index, "<u2").tobytes() + b"".join(blocks)
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="compare instead of writing")
-    content = build()
-    if parser.parse_args().check:
-        same = TARGET.read_bytes() == content
-        print(f"{TARGET.name}: {'up to date' if same else 'differs from what tokenizers says'}")
-        return 0 if same else 1
-    TARGET.write_bytes(content)
-    print(f"{TARGET.name}: {len(content):,} bytes")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    from shipped import write_or_check
+
+    sys.exit(write_or_check(__doc__, TARGET, build))
