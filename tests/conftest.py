@@ -27,6 +27,13 @@ FIRST = (
 # These have clusters of their own, or none, and need not wait for those that share one.
 OF_THEIR_OWN = ("tests/cluster/test_machines.py", "tests/cluster/test_metrics.py")
 
+LONG = 16  # bytes: what is shorter may name a test
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Files that a test is given are no part of its name: gzip writes the time into them, and every process collects anew."""
+    return argname if isinstance(val, bytes) and len(val) > LONG else None
+
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     def place(item: pytest.Item) -> int:
