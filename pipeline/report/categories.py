@@ -5,7 +5,7 @@ text of each kind ──cut as the vocabulary cuts──▶ word counts ──th
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import pyarrow as pa
 
@@ -17,10 +17,10 @@ from pairloom.operators.text.normalize import normalize
 from pairloom.pipeline.execution.base import Executor
 from pairloom.pipeline.inputs.intake import Intake
 from pairloom.pipeline.inputs.listing import list_inputs
-from pairloom.pipeline.inputs.units import Unit, plan_units
+from pairloom.pipeline.inputs.units import plan_units
 from pairloom.pipeline.phases import phase
 from pairloom.pipeline.report.options import Options
-from pairloom.pipeline.report.tasks import Found, results
+from pairloom.pipeline.report.tasks import Found, InputTask, results
 from pairloom.pipeline.report.text import UNIT_BYTES, Records, below
 
 __all__ = ["CategoryTask", "about_categories"]
@@ -29,27 +29,16 @@ MAX_RECORD_BYTES = 1 << 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CategoryTask:
+class CategoryTask(InputTask):
     """Count the words of one unit of text; the shared value is the vocabulary, which says how they are cut.
 
     Documents are taken where the upper half of their hash is below `share` of all hashes.
     """
 
-    input: Unit
-    number: int
+    what: ClassVar[str] = "category"
+
     share: float
     seed: int
-    step = "report"
-
-    @property
-    def unit(self) -> str:
-        """The unit's number."""
-        return f"category {self.number}"
-
-    @property
-    def label(self) -> str:
-        """The first input of the unit."""
-        return self.input.slices[0].file.uri
 
     def need(self) -> int:
         """The text of a batch and the distinct words."""

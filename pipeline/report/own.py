@@ -8,7 +8,7 @@ and what its parallel text takes is known at every size.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -26,21 +26,21 @@ from pairloom.pipeline.inputs.units import Unit
 from pairloom.pipeline.phases import phase
 from pairloom.pipeline.report.options import Options
 from pairloom.pipeline.report.sizes import spaced_sizes
-from pairloom.pipeline.report.tasks import Found, results
+from pairloom.pipeline.report.tasks import Found, InputTask, results
 from pairloom.pipeline.report.text import as_strings, below
 
 __all__ = ["LanguageTask", "OwnTask", "own_vocabularies"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LanguageTask:
+class LanguageTask(InputTask):
     """Count the words of one unit by language: of all its text, and of the documents that have a key.
 
     Documents are taken where the upper half of a hash of the text is below `share` of all hashes.
     """
 
-    input: Unit
-    number: int
+    what: ClassVar[str] = "language"
+
     share: float
     seed: int
     languages: tuple[str, ...]
@@ -49,17 +49,6 @@ class LanguageTask:
     pretokenizer: Pretokenizer
     normalizer: str
     max_record_bytes: int
-    step = "report"
-
-    @property
-    def unit(self) -> str:
-        """The unit's number."""
-        return f"language {self.number}"
-
-    @property
-    def label(self) -> str:
-        """The first input of the unit."""
-        return self.input.slices[0].file.uri
 
     def need(self) -> int:
         """The text of a batch and the distinct words."""

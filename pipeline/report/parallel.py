@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,7 @@ from pairloom.pipeline.execution.base import Executor
 from pairloom.pipeline.inputs.intake import Intake
 from pairloom.pipeline.inputs.units import Unit
 from pairloom.pipeline.report.options import Options
-from pairloom.pipeline.report.tasks import Found, results
+from pairloom.pipeline.report.tasks import Found, InputTask, results
 from pairloom.pipeline.report.text import as_strings, below
 
 __all__ = ["ParallelTask", "read_parallel"]
@@ -30,30 +31,19 @@ ROWS = pa.schema(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ParallelTask:
+class ParallelTask(InputTask):
     """Measure the documents of one unit that have a language and a key; the shared value is the tokenizer.
 
     Those are taken where the upper half of a hash of the key is below `share` of all hashes.
     """
 
-    input: Unit
-    number: int
+    what: ClassVar[str] = "parallel"
+
     language: str
     key: str
     share: float
     seed: int
     max_record_bytes: int
-    step = "report"
-
-    @property
-    def unit(self) -> str:
-        """The unit's number."""
-        return f"parallel {self.number}"
-
-    @property
-    def label(self) -> str:
-        """The first input of the unit."""
-        return self.input.slices[0].file.uri
 
     def need(self) -> int:
         """The tables of the encoder, and a few batches of text and tokens."""

@@ -6,13 +6,14 @@ that is done twice is counted once.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from pairloom.pipeline.execution.base import Executor, Task
 from pairloom.pipeline.flow.events import Event, StepFinished, StepStarted, UnitDone
+from pairloom.pipeline.inputs.units import Unit
 from pairloom.pipeline.store.receipts import Ledger
 
-__all__ = ["Found", "results"]
+__all__ = ["Found", "InputTask", "results"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +22,27 @@ class Found:
 
     value: Any
     documents: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputTask:
+    """A task that reads one unit of inputs; `what` leads its name, and `number` tells it from the others of its step."""
+
+    what: ClassVar[str]
+    step: ClassVar[str] = "report"
+
+    input: Unit
+    number: int
+
+    @property
+    def unit(self) -> str:
+        """What it is, and its number."""
+        return f"{self.what} {self.number}"
+
+    @property
+    def label(self) -> str:
+        """The first input of the unit."""
+        return self.input.slices[0].file.uri
 
 
 def results(

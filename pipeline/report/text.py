@@ -11,7 +11,7 @@ as it cuts them; a tokenizer that another library runs has no words, and is give
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +32,7 @@ from pairloom.pipeline.inputs.intake import Intake, slice_identity
 from pairloom.pipeline.inputs.units import Unit
 from pairloom.pipeline.phases import phase
 from pairloom.pipeline.report.options import Options
-from pairloom.pipeline.report.tasks import Found, results
+from pairloom.pipeline.report.tasks import Found, InputTask, results
 
 __all__ = ["UNIT_BYTES", "Group", "Records", "TextSums", "TextTask", "as_strings", "below", "read_text"]
 
@@ -173,7 +173,7 @@ class TextSums:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TextTask:
+class TextTask(InputTask):
     """Read one unit and add up; the shared value is the tokenizers by name, the first of which is the vocabulary.
 
     `by` names the field that groups are of, if they are not the sources. Documents are taken where the upper half of their
@@ -181,25 +181,14 @@ class TextTask:
     `words` says so.
     """
 
-    input: Unit
-    number: int
+    what: ClassVar[str] = "text"
+
     by: str | None
     share: float
     kept: float
     seed: int
     words: bool
     max_record_bytes: int
-    step = "report"
-
-    @property
-    def unit(self) -> str:
-        """The unit's number."""
-        return f"text {self.number}"
-
-    @property
-    def label(self) -> str:
-        """The first input of the unit."""
-        return self.input.slices[0].file.uri
 
     def need(self) -> int:
         """Text, its distinct words, and what they are encoded to; a few tables."""
