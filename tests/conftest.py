@@ -13,6 +13,9 @@ settings.register_profile("pairloom", derandomize=True, **COMMON)
 settings.register_profile("fuzz", derandomize=False, max_examples=1000, print_blob=True, **COMMON)
 settings.load_profile(os.environ.get("PAIRLOOM_HYPOTHESIS", "pairloom"))
 
+# A run that names no cluster would join one that another test has started meanwhile, and is about to end.
+os.environ["RAY_ADDRESS"] = "local"
+
 pytest_plugins = ["tests.support.changes", "tests.support.servers"]
 
 # What takes longest begins first, or one process ends long after the others.

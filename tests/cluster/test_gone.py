@@ -34,7 +34,7 @@ def begin(folder: Path, count: int, **environment: str) -> subprocess.Popen[str]
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"} | environment,
+        env=os.environ | environment,
     )
 
 

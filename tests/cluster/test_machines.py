@@ -85,7 +85,7 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster
             monkeypatch.setenv(name, value)
         s3_client(url).create_bucket(Bucket="machines")
         environment = {
-            **os.environ,
+            **{name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"},
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN_PATH": str(token),
             "RAY_health_check_initial_delay_ms": "0",
