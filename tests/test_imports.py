@@ -3,7 +3,11 @@
 import ast
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
 
@@ -52,3 +56,22 @@ def test_no_module_waits_for_itself() -> None:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
         raise AssertionError(" is imported by ".join(error.args[1])) from None
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tests" / "bench").glob("*.py")), ids=lambda path: path.stem)
+def test_what_a_benchmark_takes_of_the_package_is_there(path: Path) -> None:
+    """Benchmarks run when somebody measures, which is too late to find that a name has moved."""
+    for statement in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(statement, ast.ImportFrom) and (statement.module or "").startswith(
+            ("pairloom", "tests")
+        ):
+            try:
+                module = import_module(str(statement.module))
+            except ImportError as error:
+                if "pip install" in str(error):
+                    pytest.skip(str(error))
+                raise
+            for one in statement.names:
+                assert hasattr(module, one.name) or find_spec(f"{statement.module}.{one.name}"), ast.unparse(
+                    statement
+                )

@@ -29,7 +29,7 @@ import ray
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from pairloom.pipeline import Recipe, open_dataset, parse_recipe, run
-from pairloom.pipeline.execution.ray.tasks import connect
+from pairloom.pipeline.execution.ray.cluster import connect
 from pairloom.pipeline.flow.events import Event, StepFinished, StepStarted
 from pairloom.pipeline.generations.retokenize import retokenize
 from pairloom.pipeline.store.manifest import Manifest

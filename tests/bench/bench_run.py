@@ -20,7 +20,7 @@ import psutil
 import ray
 
 from pairloom.pipeline import parse_recipe, run
-from pairloom.pipeline.execution.ray.tasks import connect
+from pairloom.pipeline.execution.ray.cluster import connect
 from pairloom.pipeline.flow.events import Event, UnitDone
 from pairloom.pipeline.phases import Usage
 
