@@ -22,7 +22,7 @@ _Check: TypeAlias = Callable[[str, Any], None]
 
 
 def parse_tokenizer_json(data: bytes) -> dict[str, Any]:
-    """The document; raises DataError, which names the key, for anything that is no `tokenizer.json`.
+    """The document, its merges as pairs; raises DataError, which names the key, for anything that is no `tokenizer.json`.
 
     >>> parse_tokenizer_json(b'{"model": {"vocab": {"a": "0"}}}')
     Traceback (most recent call last):
@@ -234,22 +234,40 @@ def _check_model(model: dict[str, Any]) -> None:
     merges = model.get("merges")
     if "merges" in model and not isinstance(merges, list):
         raise _damaged("model.merges", f"{_shown(merges)} is not a list")
-    for rank, merge in enumerate(merges or ()):
-        pair = merge.split(" ") if isinstance(merge, str) and not merge.startswith("#version") else merge
-        if isinstance(pair, str):
-            continue
-        if not isinstance(pair, list) or len(pair) != 2 or not all(isinstance(one, str) for one in pair):
-            raise _damaged(f"model.merges[{rank}]", f"{_shown(merge)} is not a pair of tokens")
-        if isinstance(vocab, dict):
-            for token in (*pair, "".join(pair)):
-                if token not in vocab and not model.get("continuing_subword_prefix"):
-                    raise _damaged(
-                        f"model.merges[{rank}]",
-                        f"{_shown(merge)}: {_shown(token)} is no token of model.vocab",
-                    )
+    if merges:
+        model["merges"] = _pairs(merges, None if model.get("continuing_subword_prefix") else vocab)
     for i, (text, ids) in enumerate(_golden(model)):
         if not isinstance(text, str) or not isinstance(ids, list) or not all(type(one) is int for one in ids):
             raise _damaged(f"model.pairloom.golden[{i}]", "it is not a text with its ids")
+
+
+def _pairs(merges: list[Any], vocab: Any) -> list[list[str]]:
+    """The merges as pairs, which with their products are words of the `vocab` where that is an object.
+
+    The library takes a line that begins with #version for the head of a file of merges.
+    """
+    heads = [isinstance(merge, str) and merge.startswith("#version") for merge in merges]
+    split = [merge.split(" ") if isinstance(merge, str) else merge for merge in merges]
+    pairs = [pair for pair, head in zip(split, heads, strict=True) if not head]
+    if all(type(pair) is list and len(pair) == 2 for pair in pairs):
+        parts = {part for pair in pairs for part in pair if isinstance(part, str)}
+        whole = sum(isinstance(part, str) for pair in pairs for part in pair) == 2 * len(pairs)
+        if whole and (
+            not isinstance(vocab, dict)
+            or (parts <= vocab.keys() and all(left + right in vocab for left, right in pairs))
+        ):
+            return pairs
+    for rank, (merge, pair) in enumerate(zip(merges, split, strict=True)):
+        if heads[rank]:
+            continue
+        if not isinstance(pair, list) or len(pair) != 2 or not all(isinstance(one, str) for one in pair):
+            raise _damaged(f"model.merges[{rank}]", f"{_shown(merge)} is not a pair of tokens")
+        for token in (*pair, "".join(pair)) if isinstance(vocab, dict) else ():
+            if token not in vocab:
+                raise _damaged(
+                    f"model.merges[{rank}]", f"{_shown(merge)}: {_shown(token)} is no token of model.vocab"
+                )
+    return pairs
 
 
 def _golden(model: dict[str, Any]) -> list[Any]:

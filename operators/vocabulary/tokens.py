@@ -35,7 +35,10 @@ _ALPHABET = [""] * 256
 for _rank, _byte in enumerate(byte_order().tolist()):
     _ALPHABET[_byte] = chr(_byte) if _rank < 188 else chr(0x100 + _rank - 188)
 _TO_ALPHABET = dict(enumerate(_ALPHABET))
-_FROM_ALPHABET = {ord(letter): byte for byte, letter in enumerate(_ALPHABET)}
+# What is no letter of the alphabet becomes what Latin-1 does not have.
+_FROM_ALPHABET = dict.fromkeys(range(256), "\uffff") | {
+    ord(letter): chr(byte) for byte, letter in enumerate(_ALPHABET)
+}
 
 
 def to_alphabet(token: bytes) -> str:
@@ -54,8 +57,8 @@ def from_alphabet(spelling: str) -> bytes | None:
     (b' caf\xc3\xa9', None)
     """
     try:
-        return bytes([_FROM_ALPHABET[ord(letter)] for letter in spelling])
-    except KeyError:
+        return spelling.translate(_FROM_ALPHABET).encode("latin-1")
+    except UnicodeEncodeError:
         return None
 
 

@@ -11,7 +11,7 @@ Ids that no token has become empty tokens, which no text encodes to. Any other f
 
 import itertools
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -175,7 +175,7 @@ def read_byte_level(document: Mapping[str, Any]) -> tuple[dict[str, Any], dict[s
     pretokenizer = _read_pretokenizer(document.get("pre_tokenizer"), extras)
     normalizer = _read_normalizer(document.get("normalizer"))
     words: dict[str, int] = model["vocab"]
-    pairs = _read_merges(model)
+    pairs = model.get("merges") or []
     if model.get("unk_token") is not None and any(to_alphabet(bytes([b])) not in words for b in range(256)):
         raise OtherModelError("its unk_token stands for bytes that have no token")
     added = read_added(
@@ -201,7 +201,9 @@ def read_byte_level(document: Mapping[str, Any]) -> tuple[dict[str, Any], dict[s
         tokens[token] = raw
     for token, content in special.items():
         tokens[token] = content.encode()
-    merges = np.array([[words[left], words[right]] for left, right in pairs], np.int32).reshape(-1, 2)
+    merges = np.fromiter((words[part] for pair in pairs for part in pair), np.int32, 2 * len(pairs)).reshape(
+        -1, 2
+    )
     post = document.get("post_processor")
     fields = {
         "tokens": TokenTable.of(tokens),
@@ -220,12 +222,6 @@ def read_byte_level(document: Mapping[str, Any]) -> tuple[dict[str, Any], dict[s
         "ties_share_rank": bool(extras.get("ties_share_rank")),
     }
     return fields, own, extras.get("golden") or []
-
-
-def _read_merges(model: Mapping[str, Any]) -> list[Sequence[str]]:
-    """The pairs; the library takes a line that begins so for the head of a file of merges."""
-    merges = (m for m in model.get("merges") or () if not (isinstance(m, str) and m.startswith("#version")))
-    return [merge.split(" ") if isinstance(merge, str) else merge for merge in merges]
 
 
 def _check_versions(extras: Mapping[str, Any]) -> None:
