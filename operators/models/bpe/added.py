@@ -80,12 +80,11 @@ def read_added(
     late = tuple(item["content"] for item in items if item["normalized"])
     if normalizer == "none" and len(late) == len(items):
         late = ()  # all at one time, whichever
-    made = {"".join(merge) for merge in merges}
-    used = {part for merge in merges for part in merge}
+    shared = {i: content for i, content in tokens.items() if content in words}
+    made = {"".join(merge) for merge in merges} if shared else set()
+    used = {part for merge in merges for part in merge} if shared else set()
     both = []
-    for i, content in tokens.items():
-        if content not in words:
-            continue
+    for i, content in shared.items():
         reached = len(content) == 1 or content in made or (whole and is_one_word(content, pretokenizer))
         raw = from_alphabet(content)
         if reached and raw is not None:
