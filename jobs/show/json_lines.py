@@ -51,9 +51,10 @@ class JsonLines(Progress):
             "units_done": step.done_units,
             "units_reused": step.reused,
             "bytes": step.bytes,
-            "bytes_done": step.done_bytes,
+            "bytes_done": step.done_bytes + step.begun,
             "bytes_per_second": round(step.rate),
             "seconds": round(step.seconds, 3),
+            "doing": step.doing,
             "ledger": step.ledger.model_dump(),
         }
         sys.stderr.write(json.dumps(line | more) + "\n")

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Task, TextColumn
 from rich.progress import Progress as Bars
 
 from pairloom.operators.errors import PairloomError
-from pairloom.pipeline.flow.events import Event, Notice, RoundDone, StepStarted, UnitDone
+from pairloom.pipeline.flow.events import Doing, Event, Notice, PartDone, RoundDone, StepStarted, UnitDone
 from pairloom.pipeline.flow.plan import Plan
 from pairloom.pipeline.phases import Usage
 from pairloom.pipeline.store.receipts import Ledger
@@ -41,6 +41,8 @@ class Step:
     rounds: int = 0
     merges: int = 0
     wanted: int = 0
+    doing: str = ""  # what it is at, in words
+    parts: dict[str, int] = field(default_factory=dict)  # bytes that are done of units that are not
     pace: list[tuple[float, int]] = field(default_factory=list)  # times, a second apart, and merges then
 
     def take_round(self, event: RoundDone, now: float) -> None:
@@ -50,9 +52,16 @@ class Step:
         if not self.pace or now - self.pace[-1][0] >= 1:
             self.pace.append((now, event.merges))
 
+    def take_part(self, event: PartDone, now: float) -> None:
+        """Some of a unit is done."""
+        self.parts[event.unit] = event.bytes
+        self.seconds = now - self.started
+
     def take(self, event: UnitDone, now: float) -> None:
         """A unit is done."""
         self.done_units += 1
+        self.parts.pop(event.unit, None)
+        self.doing = ""
         self.done_bytes += event.bytes
         if self.done_units > self.reused:
             self.fresh += event.bytes
@@ -63,7 +72,12 @@ class Step:
     @property
     def rate(self) -> float:
         """Bytes a second of this run; 0 before the first unit is done."""
-        return self.fresh / self.seconds if self.seconds > 0 else 0.0
+        return (self.fresh + self.begun) / self.seconds if self.seconds > 0 else 0.0
+
+    @property
+    def begun(self) -> int:
+        """Bytes that are done of units that are not."""
+        return sum(self.parts.values())
 
     def remaining(self, now: float) -> float | None:
         """Seconds to go, from the units that this run has done; None while there is none.
@@ -74,9 +88,11 @@ class Step:
             half = [point for point in self.pace if point[0] <= (self.started + now) / 2][-1:]
             done = self.merges - half[0][1] if half else 0
             return (self.wanted - self.merges) * (now - half[0][0]) / done if done else None
-        if not self.fresh or self.done_units >= self.units:
+        if not self.rate or self.done_units >= self.units:
             return None
-        return max(0.0, (self.bytes - self.done_bytes) / self.rate - (now - self.started - self.seconds))
+        return max(
+            0.0, (self.bytes - self.done_bytes - self.begun) / self.rate - (now - self.started - self.seconds)
+        )
 
 
 class Progress:
@@ -107,6 +123,15 @@ class Progress:
         elif isinstance(event, RoundDone):
             self.steps[event.step].take_round(event, now)
             self.advance(self.steps[event.step], now)
+        elif isinstance(event, PartDone):
+            self.steps[event.step].take_part(event, now)
+            self.advance(self.steps[event.step], now)
+        elif isinstance(event, Doing):
+            if (begun := self.steps.get(event.step)) is not None:
+                begun.doing = _doing_text(event)
+                self.advance(begun, now)
+            elif not event.of:
+                self.notice(f"{event.step}: {_doing_text(event)}")
         elif isinstance(event, Notice):
             self.notice(event.text)
         else:
@@ -171,7 +196,9 @@ class _Bars(Progress):
         self._tasks[step.name] = self._bars.add_task(step.says, total=total, step=step)
 
     def advance(self, step: Step, now: float) -> None:
-        done, total = (step.merges, step.wanted) if step.wanted else (step.done_bytes, step.bytes or None)
+        done, total = (
+            (step.merges, step.wanted) if step.wanted else (step.done_bytes + step.begun, step.bytes or None)
+        )
         self._bars.update(self._tasks[step.name], completed=done, total=total)  # type: ignore[arg-type]
 
     def end(self, step: Step) -> None:
@@ -192,7 +219,8 @@ class _State(TextColumn):
         if task.finished:
             return Text(f"{time_text(step.seconds)}{_documents(step)}")  # type: ignore[return-value]
         if step.name == "prepare":
-            return Text(f"{time_text(now - step.started)}, loading or compiling kernels")  # type: ignore[return-value]
+            doing = step.doing or "loading or compiling kernels"
+            return Text(f"{time_text(now - step.started)}, {doing}")  # type: ignore[return-value]
         return Text(f"{_state(step, now)}, {time_text(now - step.started)} so far")  # type: ignore[return-value]
 
 
@@ -257,15 +285,21 @@ def time_text(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
+def _doing_text(event: Doing) -> str:
+    return f"{event.done:,} of {event.of:,} {event.what}" if event.of else event.what
+
+
 def _state(step: Step, now: float) -> str:
     left = step.remaining(now)
     if step.wanted:
         parts = [f"{step.merges:,} of {step.wanted:,} merges", _many(step.rounds, "round")]
     else:
-        parts = [f"{size_text(step.done_bytes)} of {size_text(step.bytes)}"]
+        parts = [f"{size_text(step.done_bytes + step.begun)} of {size_text(step.bytes)}"]
     if step.ledger.documents_in:
         parts.append(f"{step.ledger.documents_in:,} documents")
-    if step.fresh:
+    if step.doing:
+        parts.append(step.doing)
+    if step.rate:
         parts.append(f"{size_text(step.rate)}/s")
     if left is not None:
         parts.append(f"{time_text(left)} left")

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
+from pairloom.pipeline.notes import noting
 from pairloom.pipeline.phases import Usage, watched
 
 __all__ = [
@@ -70,7 +71,7 @@ class Done:
 
 def perform(task: Task, shared: Any) -> Done:
     """Run a task here, and watch where its time goes."""
-    with watched() as usage:
+    with watched() as usage, noting(task.step, task.unit):
         result = task.run(shared)
     return Done(step=task.step, unit=task.unit, result=result, usage=usage)
 

@@ -1,11 +1,24 @@
 """What a run tells whoever watches it."""
 
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
+from pairloom.pipeline.notes import Note, heard
 from pairloom.pipeline.phases import Usage
 from pairloom.pipeline.store.receipts import Ledger
 
-__all__ = ["Event", "Notice", "RoundDone", "StepFinished", "StepStarted", "UnitDone"]
+__all__ = [
+    "Doing",
+    "Event",
+    "Notice",
+    "PartDone",
+    "RoundDone",
+    "StepFinished",
+    "StepStarted",
+    "UnitDone",
+    "hearing",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +49,33 @@ class UnitDone:
     ledger: Ledger
     usage: Usage = field(default_factory=Usage)
     retries: int = 0
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartDone:
+    """Of a unit of a step that is being worked on, about so many bytes are done by now; `UnitDone` has all of them."""
+
+    step: str
+    unit: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doing:
+    """What a step is at, for people: `what`, or `done` of `of` things that `what` names.
+
+        Doing(step="plan", what="listing the inputs")
+        Doing(step="prepare", what="kernels compiled", done=12, of=80)
+
+    A step need not have been started to say so; one that was not is over with whatever comes next. Only what is said without
+    numbers is worth a line of its own.
+    """
+
+    step: str
+    what: str
+    done: int = 0
+    of: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,4 +103,19 @@ class Notice:
     text: str
 
 
-Event = StepStarted | UnitDone | RoundDone | StepFinished | Notice
+Event = StepStarted | UnitDone | PartDone | Doing | RoundDone | StepFinished | Notice
+
+
+def hearing(
+    observe: Callable[[Event], None], step: str, weight: Mapping[str, int]
+) -> AbstractContextManager[None]:
+    """While the block runs, what tasks note is told as events of a step; `weight` are the bytes of each unit."""
+
+    def take(noted: Note) -> None:
+        if noted.what:
+            observe(Doing(step=step, what=noted.what, done=noted.done, of=noted.of))
+        elif noted.of > 0:
+            share = min(noted.done, noted.of) / noted.of
+            observe(PartDone(step=step, unit=noted.unit, bytes=int(share * weight.get(noted.unit, 0))))
+
+    return heard(take)

@@ -7,7 +7,7 @@ from typing import Any
 from pairloom.operators import Vocabulary
 from pairloom.operators.errors import DataError
 from pairloom.pipeline.execution.base import Done, Executor, Task
-from pairloom.pipeline.flow.events import Event, Notice, StepFinished, StepStarted, UnitDone
+from pairloom.pipeline.flow.events import Event, Notice, StepFinished, StepStarted, UnitDone, hearing
 from pairloom.pipeline.flow.plan import Plan
 from pairloom.pipeline.flow.void import holding_receipts, void_damaged
 from pairloom.pipeline.stages import says
@@ -61,10 +61,11 @@ class Job:
     def prepare(self, task: Task) -> None:
         """Run one task that leaves nothing behind: the first worker starts, and its kernels are compiled or loaded."""
         self.observe(StepStarted(step="prepare", units=1, reused=0, bytes=0))
-        for done in self.executor.run([task]):
-            self.observe(
-                UnitDone(step="prepare", bytes=0, ledger=Ledger(), usage=done.usage, retries=done.retries)
-            )
+        with hearing(self.observe, "prepare", {}):
+            for done in self.executor.run([task]):
+                self.observe(
+                    UnitDone(step="prepare", bytes=0, ledger=Ledger(), usage=done.usage, retries=done.retries)
+                )
         self.observe(StepFinished(step="prepare", ledger=Ledger()))
 
     def receipts(self, units: Sequence[tuple[str, str]]) -> list[Receipt | None]:
@@ -133,9 +134,10 @@ class Job:
         for unit in units:
             if (receipt := receipts[unit]) is not None:
                 self._done(step, Done(step=receipt.stage, unit=unit, result=receipt), weight[unit], allowed)
-        for done in self.executor.run(missing, shared) if missing else ():
-            receipts[done.unit] = done.result
-            self._done(step, done, weight[done.unit], allowed)
+        with hearing(self.observe, step, weight):
+            for done in self.executor.run(missing, shared) if missing else ():
+                receipts[done.unit] = done.result
+                self._done(step, done, weight[done.unit], allowed)
         complete = [receipt for unit in units if (receipt := receipts[unit]) is not None]
         ledger = Ledger.sum(receipt.ledger for receipt in complete)
         self._check_rejected(complete, ledger, allowed)
@@ -146,7 +148,10 @@ class Job:
         ledger = done.result.ledger
         if allowed == 0:
             self._check_rejected([done.result], ledger, allowed)
-        self.observe(UnitDone(step=step, bytes=size, ledger=ledger, usage=done.usage, retries=done.retries))
+        usage, retries = done.usage, done.retries
+        self.observe(
+            UnitDone(step=step, unit=done.unit, bytes=size, ledger=ledger, usage=usage, retries=retries)
+        )
 
     def _check_rejected(self, receipts: Sequence[Receipt], ledger: Ledger, limit: float) -> None:
         if ledger.rejects <= limit * ledger.documents_in:

@@ -19,7 +19,16 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from pairloom.operators.errors import CorruptionError, PairloomError, PreemptedError, RecipeError
-from pairloom.pipeline.flow.events import Event, Notice, RoundDone, StepFinished, StepStarted, UnitDone
+from pairloom.pipeline.flow.events import (
+    Doing,
+    Event,
+    Notice,
+    PartDone,
+    RoundDone,
+    StepFinished,
+    StepStarted,
+    UnitDone,
+)
 from pairloom.pipeline.flow.plan import Plan
 from pairloom.pipeline.phases import Usage
 from pairloom.pipeline.store.manifest import Manifest
@@ -157,6 +166,8 @@ class RunLog:
                 )
             elif isinstance(event, UnitDone):
                 _take(self.record.steps[-1], event, now)
+            elif isinstance(event, PartDone | Doing):
+                pass  # the next unit says more, and a log is for hours
             elif isinstance(event, RoundDone):
                 self.record.steps[-1].progressed = now
             elif isinstance(event, Notice):

@@ -15,7 +15,7 @@ from typing import Any
 from pairloom.operators.errors import CorruptionError, PairloomError, PreemptedError
 from pairloom.pipeline.execution.base import Done, Task
 from pairloom.pipeline.flow.attempt import UnitTask
-from pairloom.pipeline.flow.events import StepFinished, StepStarted, UnitDone
+from pairloom.pipeline.flow.events import StepFinished, StepStarted, UnitDone, hearing
 from pairloom.pipeline.flow.job import Job
 from pairloom.pipeline.repair.damage import Damage
 from pairloom.pipeline.stages import STAGES, says, stage
@@ -98,9 +98,11 @@ class RepairJob(Job):
         weight = dict(zip(names, sizes, strict=True))
         size = sum(weight[task.unit] for task in missing)
         self.observe(StepStarted(step=step, units=len(missing), reused=0, bytes=size, says=says(step)))
-        for done in self._run(missing, units, shared):
-            found[done.unit] = self._settled(done.result.model_copy(update={"unit": units[done.unit]}))
-            self.observe(UnitDone(step=step, bytes=weight[done.unit], ledger=Ledger(), usage=done.usage))
+        with hearing(self.observe, step, weight):
+            for done in self._run(missing, units, shared):
+                found[done.unit] = self._settled(done.result.model_copy(update={"unit": units[done.unit]}))
+                size, usage = weight[done.unit], done.usage
+                self.observe(UnitDone(step=step, unit=done.unit, bytes=size, ledger=Ledger(), usage=usage))
         self.observe(StepFinished(step=step, ledger=Ledger()))
         receipts = []
         for task in tasks:

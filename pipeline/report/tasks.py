@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from pairloom.pipeline.execution.base import Executor, Task
-from pairloom.pipeline.flow.events import Event, StepFinished, StepStarted, UnitDone
+from pairloom.pipeline.flow.events import Event, StepFinished, StepStarted, UnitDone, hearing
 from pairloom.pipeline.inputs.units import Unit
 from pairloom.pipeline.store.receipts import Ledger
 
@@ -62,12 +62,15 @@ def results(
     places = {task.unit: i for i, task in enumerate(tasks)}
     total = Ledger()
     observe(StepStarted(step=step, units=len(tasks), reused=0, bytes=sum(sizes), says=says))
-    for done in executor.run(tasks, shared) if tasks else ():
-        place, found = places[done.unit], done.result
-        ledger = Ledger(documents_in=found.documents, documents_out=found.documents)
-        total = total + ledger
-        yield place, found.value
-        observe(
-            UnitDone(step=step, bytes=sizes[place], ledger=ledger, usage=done.usage, retries=done.retries)
-        )
+    weight = dict(zip(places, sizes, strict=True))
+    with hearing(observe, step, weight):
+        for done in executor.run(tasks, shared) if tasks else ():
+            place, found = places[done.unit], done.result
+            ledger = Ledger(documents_in=found.documents, documents_out=found.documents)
+            total = total + ledger
+            yield place, found.value
+            size, usage, retries = sizes[place], done.usage, done.retries
+            observe(
+                UnitDone(step=step, unit=done.unit, bytes=size, ledger=ledger, usage=usage, retries=retries)
+            )
     observe(StepFinished(step=step, ledger=total))
