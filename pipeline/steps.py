@@ -10,6 +10,7 @@ from pairloom.operators import Vocabulary
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.kernels.hashing import hash_bytes
 from pairloom.operators.layouts import RowStep, laid_out, taken_back
+from pairloom.operators.steps import step_seed
 from pairloom.operators.tokens import TokenBatch
 from pairloom.operators.transforms import Prepared, TokenStep, prepared
 
@@ -36,8 +37,9 @@ class DocumentSteps:
     def undo(self, batch: TokenBatch) -> TokenBatch | None:
         """Documents that decode to those that `apply` got; None where a step has no inverse."""
         found: TokenBatch | None = batch
-        for step, table in reversed(list(zip(self.steps, self.tables, strict=True))):
-            found = None if found is None else step.undo(found, table)
+        for place, (step, table) in reversed(list(enumerate(zip(self.steps, self.tables, strict=True)))):
+            seed = step_seed(self.seed, place, step.name)
+            found = None if found is None else step.undo(found, seed, table)
         return found
 
 

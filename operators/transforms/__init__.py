@@ -69,8 +69,8 @@ class TokenStep(ABC):
     def __call__(self, batch: TokenBatch, seed: int, tables: Any) -> TokenBatch:
         """The documents, as many as before and in their order, with what the step makes of them."""
 
-    def undo(self, batch: TokenBatch, tables: Any) -> TokenBatch | None:
-        """Documents that decode to what `batch` was made of; None for a step that has no inverse."""
+    def undo(self, batch: TokenBatch, seed: int, tables: Any) -> TokenBatch | None:
+        """Documents that decode to what `batch` was made of with this seed; None for a step that has no inverse."""
         return None
 
 

@@ -167,7 +167,7 @@ class FillInTheMiddle(TokenStep):
             _truncate(infills, mode, chunks, len(tables.sentinels))
         return _written(batch, chunks, mode, infills, tables.sentinels)
 
-    def undo(self, batch: TokenBatch, tables: Tables) -> TokenBatch | None:
+    def undo(self, batch: TokenBatch, seed: int, tables: Tables) -> TokenBatch | None:
         """Each document with its parts in their order: the same tokens where it was cut between tokens, else the same text.
 
         None where a middle may have lost tokens, and where a document may have several infills.

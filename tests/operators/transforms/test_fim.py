@@ -159,10 +159,10 @@ def test_it_is_an_independent_plain_implementation_on_text(
     assert rows(made) == wanted
     if step.truncate == "middle":
         assert (made.length <= batch.length).all()
-        assert step.undo(made, tables) is None
+        assert step.undo(made, seed, tables) is None
         return
     # The text comes back, and where tokens were not cut, the tokens.
-    back = step.undo(made, tables)
+    back = step.undo(made, seed, tables)
     assert VOCABULARY.decode(back.gathered("input_ids")).equals(
         VOCABULARY.decode(batch.gathered("input_ids"))
     )
