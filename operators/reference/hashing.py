@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-__all__ = ["TWINS", "mixed", "xxh64"]
+__all__ = ["TWINS", "draw", "mixed", "xxh64"]
 
 _MASK = 2**64 - 1
 _P1, _P2, _P3, _P4, _P5 = (
@@ -55,6 +55,15 @@ def mixed(x: int) -> int:
     x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9 & _MASK
     x = (x ^ x >> 27) * 0x94D049BB133111EB & _MASK
     return x ^ x >> 31
+
+
+def draw(stream: int, which: int) -> int:
+    """Draw number `which` of a stream: 64 bits, SplitMix64's output of that number.
+
+    >>> draw(0, 0) == mixed(0x9E3779B97F4A7C15)
+    True
+    """
+    return mixed(stream + (which + 1) * 0x9E3779B97F4A7C15 & _MASK)
 
 
 def _round(lane: int, word: int) -> int:

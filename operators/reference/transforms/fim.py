@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["TWINS", "choose_modes", "choose_places", "holds", "infill", "own_tokens", "places", "undone"]
+from pairloom.operators.reference.hashing import draw
 
-MASK = (1 << 64) - 1
-GOLDEN = 0x9E3779B97F4A7C15
+__all__ = ["TWINS", "choose_modes", "choose_places", "holds", "infill", "own_tokens", "places", "undone"]
 
 
 def own_tokens(document: Sequence[int], special: set[int]) -> tuple[int, int]:
@@ -42,14 +41,14 @@ def places(text: bytes, *, lines: bool, whole: Sequence[tuple[int, int]] = ()) -
 
 def choose_modes(stream: int, chunk: int, rate: int, spm_rate: int) -> str:
     """Whether a chunk is "plain", "psm" or "spm"; the rates are in 2^53rds."""
-    if _draw(stream, 4 * chunk) >> 11 >= rate:
+    if draw(stream, 4 * chunk) >> 11 >= rate:
         return "plain"
-    return "spm" if _draw(stream, 4 * chunk + 1) >> 11 < spm_rate else "psm"
+    return "spm" if draw(stream, 4 * chunk + 1) >> 11 < spm_rate else "psm"
 
 
 def choose_places(stream: int, chunk: int, places: int) -> tuple[int, int]:
     """Two of so many places to cut a chunk at, the smaller first."""
-    one, other = ((_draw(stream, 4 * chunk + k) >> 32) * places >> 32 for k in (2, 3))
+    one, other = ((draw(stream, 4 * chunk + k) >> 32) * places >> 32 for k in (2, 3))
     return min(one, other), max(one, other)
 
 
@@ -97,14 +96,6 @@ def undone(tokens: Sequence[int], sentinels: dict[str, int]) -> list[int]:
     end = len(tokens) - (1 if "eot" in sentinels else 0)
     suffix, middle = tokens.index(sentinels["suffix"]), tokens.index(sentinels["middle"])
     return [*tokens[1:suffix], *tokens[middle + 1 : end], *tokens[suffix + 1 : middle]]
-
-
-def _draw(stream: int, which: int) -> int:
-    """Splitmix64's output number `which` from a state."""
-    x = (stream + (which + 1) * GOLDEN) & MASK
-    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & MASK
-    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & MASK
-    return x ^ (x >> 31)
 
 
 TWINS: Mapping[str, Callable[..., object]] = {
