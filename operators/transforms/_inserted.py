@@ -7,9 +7,9 @@ import numpy.typing as npt
 
 from pairloom.operators.schema import INPUT_IDS
 from pairloom.operators.tokens import TokenBatch
-from pairloom.operators.transforms.kernels.inserted import insert_runs
+from pairloom.operators.transforms.kernels.inserted import insert_runs, number_places
 
-__all__ = ["inserted", "place_in_document", "without"]
+__all__ = ["inserted", "places", "without"]
 
 
 def inserted(
@@ -53,11 +53,13 @@ def without(batch: TokenBatch, tokens: npt.NDArray[np.int64]) -> TokenBatch:
     return batch.with_tokens(length, {name: batch.flat(name)[kept] for name in batch.columns})
 
 
-def place_in_document(batch: TokenBatch) -> npt.NDArray[np.int64]:
-    """The place of each token in its document, from 0 on, of all documents one after another.
+def places(batch: TokenBatch, period: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """Of each token, of all documents one after another: its block of `period` tokens of its document, its place there.
 
-    >>> batch = TokenBatch.from_lists({"input_ids": [np.array([7, 8], np.uint16), np.array([9], np.uint16)]})
-    >>> place_in_document(batch).tolist()
-    [0, 1, 0]
+    >>> batch = TokenBatch.from_lists({"input_ids": [np.array([7, 8, 9], np.uint16), np.array([9], np.uint16)]})
+    >>> [found.tolist() for found in places(batch, 2)]
+    [[0, 0, 1, 0], [0, 1, 0, 0]]
     """
-    return np.arange(batch.tokens) - np.repeat(np.cumsum(batch.length) - batch.length, batch.length)
+    block, place = np.empty((2, batch.tokens), np.int32)
+    number_places(batch.length, period, block, place)
+    return block, place

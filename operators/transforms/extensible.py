@@ -14,7 +14,7 @@ import numpy as np
 from pairloom.operators.schema import Column
 from pairloom.operators.tokens import TokenBatch
 from pairloom.operators.transforms import TokenStep, document_streams, draws
-from pairloom.operators.transforms._inserted import place_in_document
+from pairloom.operators.transforms.kernels.inserted import number_slots
 
 __all__ = ["SCALE", "SLOT", "Extensible"]
 
@@ -59,12 +59,11 @@ class Extensible(TokenStep):
             raise ValueError(f"scales must be one or more numbers from 1 to 65535, not {list(self.scales)}")
 
     def need(self, tokens: int, width: int) -> int:
-        """The documents, their columns, and places and factors as they are computed."""
-        return tokens * (2 * width + 64)
+        """The documents, and their columns."""
+        return tokens * (2 * width + 12)
 
     def __call__(self, batch: TokenBatch, seed: int, tables: None) -> TokenBatch:
         """The documents, with the slot of each token and the factor of its chunk."""
-        place = place_in_document(batch)
         before = np.maximum(0, batch.length - self.window)
         chunks = -(-before // self.context)
         # One row a chunk, and one a window behind those of its document.
@@ -79,10 +78,9 @@ class Extensible(TokenStep):
         slots = -(-length // scale)
         first = np.cumsum(slots) - slots
         first -= np.repeat(first[np.cumsum(chunks + 1) - chunks - 1], chunks + 1)
-        slot = np.repeat(first, length) + (place - np.repeat(begins, length)) // np.repeat(scale, length)
-        return batch.with_columns(
-            {SLOT.name: slot.astype(SLOT.dtype), SCALE.name: np.repeat(scale, length).astype(SCALE.dtype)}
-        )
+        slot, shared = np.empty(batch.tokens, np.int32), np.empty(batch.tokens, np.uint16)
+        number_slots(length, scale, first, slot, shared)
+        return batch.with_columns({SLOT.name: slot, SCALE.name: shared})
 
     def undo(self, batch: TokenBatch, seed: int, tables: None) -> TokenBatch:
         """The documents: their tokens are as they were."""

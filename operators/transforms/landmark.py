@@ -14,7 +14,7 @@ import numpy.typing as npt
 from pairloom.operators.schema import Column
 from pairloom.operators.tokens import TokenBatch
 from pairloom.operators.transforms import TokenStep
-from pairloom.operators.transforms._inserted import inserted, place_in_document, without
+from pairloom.operators.transforms._inserted import inserted, places, without
 
 __all__ = ["BLOCK", "Landmark"]
 
@@ -69,8 +69,7 @@ class Landmark(TokenStep):
         n = batch.length
         count = n // self.every if self.last else np.maximum(0, -(-n // self.every) - 1)
         made = inserted(batch, self.every, count, tables)
-        block = place_in_document(made) // (self.every + 1)
-        return made.with_columns({BLOCK.name: block.astype(BLOCK.dtype)})
+        return made.with_columns({BLOCK.name: places(made, self.every + 1)[0]})
 
     def undo(self, batch: TokenBatch, seed: int, tables: npt.NDArray[np.int64]) -> TokenBatch:
         """The documents without landmarks."""

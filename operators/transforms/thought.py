@@ -12,7 +12,7 @@ import numpy.typing as npt
 from pairloom.operators.schema import Column
 from pairloom.operators.tokens import TokenBatch
 from pairloom.operators.transforms import TokenStep
-from pairloom.operators.transforms._inserted import inserted, place_in_document, without
+from pairloom.operators.transforms._inserted import inserted, places, without
 
 __all__ = ["THOUGHT", "Thought"]
 
@@ -69,8 +69,8 @@ class Thought(TokenStep):
         """The documents with room for thoughts."""
         count = np.maximum(0, -(-batch.length // self.every) - 1)
         made = inserted(batch, self.every, count, tables)
-        place = place_in_document(made) % (self.every + self.slots) - self.every + 1
-        return made.with_columns({THOUGHT.name: np.maximum(0, place).astype(THOUGHT.dtype)})
+        place = places(made, self.every + self.slots)[1] - np.int32(self.every - 1)
+        return made.with_columns({THOUGHT.name: np.maximum(place, 0).astype(THOUGHT.dtype)})
 
     def undo(self, batch: TokenBatch, seed: int, tables: npt.NDArray[np.int64]) -> TokenBatch:
         """The documents without thoughts."""

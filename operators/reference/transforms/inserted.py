@@ -1,8 +1,8 @@
-"""What putting something between the bytes of documents means: the twin of the kernel."""
+"""What stands between the tokens of documents, and which numbers these have: the twins of the kernels."""
 
 from collections.abc import Sequence
 
-__all__ = ["TWINS", "insert_runs"]
+__all__ = ["TWINS", "insert_runs", "number_places", "number_slots"]
 
 
 def insert_runs(documents: Sequence[bytes], every: int, count: Sequence[int], run: bytes) -> bytes:
@@ -19,4 +19,26 @@ def insert_runs(documents: Sequence[bytes], every: int, count: Sequence[int], ru
     return out
 
 
-TWINS = {"transforms.kernels.inserted:insert_runs": insert_runs}
+def number_places(length: int, period: int) -> list[tuple[int, int]]:
+    """The block and the place in it of each token of a document.
+
+    >>> number_places(3, 2)
+    [(0, 0), (0, 1), (1, 0)]
+    """
+    return [divmod(at, period) for at in range(length)]
+
+
+def number_slots(length: int, scale: int, first: int) -> list[int]:
+    """The slot of each token of a chunk.
+
+    >>> number_slots(3, 2, 5)
+    [5, 5, 6]
+    """
+    return [first + at // scale for at in range(length)]
+
+
+TWINS = {
+    "transforms.kernels.inserted:insert_runs": insert_runs,
+    "transforms.kernels.inserted:number_places": number_places,
+    "transforms.kernels.inserted:number_slots": number_slots,
+}

@@ -9,6 +9,7 @@ def warm_up(schemes: tuple[str, ...]) -> None:
 
     from pairloom.operators.schema import INPUT_IDS
     from pairloom.operators.tokens import TokenBatch
+    from pairloom.operators.transforms.extensible import Extensible
     from pairloom.operators.transforms.fim import FillInTheMiddle, Tables
     from pairloom.operators.transforms.kernels.fim import count_places, find_places
     from pairloom.operators.transforms.landmark import Landmark
@@ -24,6 +25,7 @@ def warm_up(schemes: tuple[str, ...]) -> None:
         Landmark(every=2)(batch, 0, np.zeros(1, np.int64))
         StochasTok(rate=1.0)(batch, 0, splits_of([b"a", b"aa"] * 4, set()))
         Lexinvariant()(batch, 0, places)
+        Extensible()(batch, 0, None)
     data, edges, found = np.zeros(4, np.uint8), np.array([0, 4]), np.zeros((3, 1), np.int64)
     count_places(data, edges, np.zeros(0, np.int64), False, found[0])
     find_places(data, edges, np.zeros(0, np.int64), False, found[1], found[2])

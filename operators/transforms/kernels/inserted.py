@@ -1,11 +1,11 @@
-"""The kernel that puts something between the bytes of documents, at equal distances."""
+"""Kernels of what stands between the tokens of documents at equal distances, and of the numbers of what is between."""
 
 import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators.kernels.jit import address, copy_bytes, kernel, signed
 
-__all__ = ["insert_runs"]
+__all__ = ["insert_runs", "number_places", "number_slots"]
 
 
 @kernel
@@ -30,3 +30,46 @@ def insert_runs(
         rest = size[i] - count[i] * every
         copy_bytes(at, to, rest)
         to += rest
+
+
+@kernel
+def number_places(
+    length: npt.NDArray[np.int64],
+    period: int,
+    block: npt.NDArray[np.int32],
+    place: npt.NDArray[np.int32],
+) -> None:
+    """Of each token of documents, one after another: its block of `period` tokens, and its place there, both from 0 on."""
+    at = 0
+    for i in range(len(length)):
+        number, within = 0, 0
+        for _ in range(length[i]):
+            block[at] = number
+            place[at] = within
+            at += 1
+            within += 1
+            if within == period:
+                within = 0
+                number += 1
+
+
+@kernel
+def number_slots(
+    length: npt.NDArray[np.int64],
+    scale: npt.NDArray[np.int64],
+    first: npt.NDArray[np.int64],
+    slot: npt.NDArray[np.int32],
+    shared: npt.NDArray[np.uint16],
+) -> None:
+    """Of each token of chunks, one after another: its slot, a new one from `first[c]` on for every `scale[c]`, and the scale."""
+    at = 0
+    for c in range(len(length)):
+        number, within = first[c], 0
+        for _ in range(length[c]):
+            slot[at] = number
+            shared[at] = scale[c]
+            at += 1
+            within += 1
+            if within == scale[c]:
+                within = 0
+                number += 1

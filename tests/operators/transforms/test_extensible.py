@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pairloom.operators.reference.hashing import draw
+from pairloom.operators.reference.transforms import inserted as twin
 from pairloom.operators.tokens import TokenBatch
 from pairloom.operators.transforms import document_streams
 from pairloom.operators.transforms.extensible import Extensible
@@ -19,7 +20,7 @@ def slots(length: int, stream: int, step: Extensible) -> tuple[list[int], list[i
     for chunk, at in enumerate(range(0, before, step.context)):
         n = min(step.context, before - at)
         k = step.scales[(draw(stream, chunk) >> 32) * len(step.scales) >> 32]
-        slot += [free + i // k for i in range(n)]
+        slot += twin.number_slots(n, k, free)
         scale += [k] * n
         free += -(-n // k)
     near = length - before
