@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["items_commands"]
 
 items_commands = typer.Typer(
-    help="Write sets of tasks with their answers, always the same for a seed: spelling, counting, addition, needles.",
+    help="Write sets of tasks with their answers, always the same for a seed: spelling, counting, addition, needles, langgame.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -94,27 +94,73 @@ def addition(
     out: Out = STDOUT,
     count: Annotated[int, typer.Option(min=1, help="additions of each pair of numbers of digits")] = 100,
     shots: Annotated[int, typer.Option(min=0, help="solved additions before each")] = 8,
+    digits: Annotated[
+        str, typer.Option(metavar="LIST", help="how many digits numbers have, each with each: 3 or 7,8,9")
+    ] = "7,8,9",
     separator: Annotated[str, typer.Option(help="between groups of three digits, as a comma")] = "",
     direction: Annotated[
         str, typer.Option(help="r2l3 or l2r3: groups from the right or from the left")
     ] = "r2l3",
+    reverse: Annotated[
+        bool, typer.Option("--reverse", help="sums from their last digit on, as $a+b=sum$")
+    ] = False,
     seed: Seed = 0,
     tokenizer: Measured = None,
 ) -> None:
     """Ask for sums of numbers of 7 to 9 digits; with a tokenizer, say how many are cut elsewhere than their sum.
 
     pairloom items addition --count 50 --separator , --out addition.jsonl
+    pairloom items addition --digits 3 --reverse --shots 0 --count 1000
     """
     from pairloom.operators.evaluate.items import addition_items, misaligned
 
     if direction not in ("r2l3", "l2r3"):
         raise typer.BadParameter(f"is r2l3 or l2r3, not {direction!r}", param_hint="--direction")
+    if not re.fullmatch(r"[1-9][0-9]?(,[1-9][0-9]?)*", digits):
+        raise typer.BadParameter(
+            f"is a list of numbers from 1 to 99, as 7,8,9, not {digits!r}", param_hint="--digits"
+        )
     vocabulary = _vocabulary(tokenizer)
-    items = list(addition_items(count, shots=shots, separator=separator, direction=direction, seed=seed))
+    items = list(
+        addition_items(
+            count,
+            digits=[int(number) for number in digits.split(",")],
+            shots=shots,
+            separator=separator,
+            direction=direction,
+            reverse=reverse,
+            seed=seed,
+        )
+    )
     _write(items, out)
     if vocabulary is not None:
         share = misaligned(vocabulary, items)
         sys.stderr.write(f"{share:.1%} of the additions are cut in other places than their sum is\n")
+
+
+@items_commands.command("langgame")
+def langgame(
+    texts: Annotated[list[Path], typer.Argument(metavar="FILE...", help="texts whose words are taken")],
+    out: Out = STDOUT,
+    count: Annotated[int, typer.Option(min=1, help="questions of each of six kinds")] = 100,
+    seed: Seed = 0,
+) -> None:
+    """Ask which of four words has the most of a letter, contains, starts or ends with some, is longest, or shortest.
+
+    pairloom items langgame book.txt --count 1000 --out langgame.jsonl
+    """
+    from pairloom.operators.errors import RecipeError
+    from pairloom.operators.evaluate.langgame import langgame_items
+
+    words = {word for text in texts for word in re.findall(r"[a-zA-Z]+", _text(text))}
+
+    def made() -> Iterator[dict[str, Any]]:
+        try:
+            yield from langgame_items(words, count, seed=seed)
+        except ValueError as error:
+            raise RecipeError(f"{', '.join(map(str, texts))}: {error}") from error
+
+    _write(made(), out)
 
 
 @items_commands.command("needles")

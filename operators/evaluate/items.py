@@ -110,16 +110,24 @@ def addition_items(
     shots: int = 8,
     separator: str = "",
     direction: str = "r2l3",
+    reverse: bool = False,
     seed: int = 0,
 ) -> Iterator[dict[str, Any]]:
     """Additions: `count` for each pair of numbers of digits, after `shots` solved ones of the same kind.
 
     With a separator, digits are written in threes from the right (`r2l3`) or from the left (`l2r3`). `answer` is written as
-    the numbers are, `sum` is the number.
+    the numbers are, `sum` is the number. With `reverse` sums are written from their last digit on, and a line is `$a+b=sum$`,
+    as where models learn to add (Lee et al., 2023, arXiv:2307.03381).
     """
 
     def written(number: int) -> str:
         return separator.join(chunk_digits(str(number), direction)) if separator else str(number)
+
+    def result(number: int) -> str:
+        return written(number)[::-1] + "$" if reverse else written(number)
+
+    def asked(left: int, right: int) -> str:
+        return f"{'$' if reverse else ''}{written(left)}+{written(right)}="
 
     def pair(one: int, two: int, *what: object) -> tuple[int, int]:
         left, right = (
@@ -133,13 +141,13 @@ def addition_items(
             for number in range(count):
                 solved = [pair(one, two, number, shot) for shot in range(shots)]
                 left, right = pair(one, two, number, "asked")
-                lines = [f"{written(a)}+{written(b)}={written(a + b)}" for a, b in solved]
+                lines = [asked(a, b) + result(a + b) for a, b in solved]
                 yield {
                     "left": left,
                     "right": right,
                     "sum": left + right,
-                    "prompt": "\n".join([*lines, f"{written(left)}+{written(right)}="]),
-                    "answer": written(left + right),
+                    "prompt": "\n".join([*lines, asked(left, right)]),
+                    "answer": result(left + right),
                 }
 
 

@@ -11,6 +11,7 @@ from pairloom.jobs.cli import main
 from pairloom.operators import Pretokenizer, count_words, learn_bpe
 from pairloom.operators.evaluate.content import atomicity, covariates
 from pairloom.operators.evaluate.items import addition_items, counting_items, spelling_items
+from pairloom.operators.evaluate.langgame import langgame_items
 from pairloom.operators.evaluate.needles import follow, needle_item
 
 TEXT = "the quick brown foxes jumped over several lazy hounds while their keepers slept under trees " * 3
@@ -61,6 +62,12 @@ def test_items_are_those_of_the_operators(
     assert (code, lines(said)) == (0, list(addition_items(1, separator=",")))
     assert "of the additions are cut in other places" in err
 
+    code, said, _ = call(["addition", "--digits", "3", "--reverse", "--count", "4"], monkeypatch, capsys)
+    assert (code, lines(said)) == (0, list(addition_items(4, digits=(3,), reverse=True)))
+
+    code, said, _ = call(["langgame", str(words), "--count", "3"], monkeypatch, capsys)
+    assert (code, lines(said)) == (0, list(langgame_items(TEXT.split(), 3)))
+
     asked = ["--task", "threads", "--threads", "2", "--thread-length", "3", "--characters", "2000"]
     code, said, _ = call(["needles", "--count", "3", *asked, *measured], monkeypatch, capsys)
     assert code == 0
@@ -78,6 +85,8 @@ def test_items_are_those_of_the_operators(
         (["needles", "--characters", "80", "--task", "multi", "--needles", "9"], "no room for 9 needles"),
         (["needles", "--task", "double"], "'double'"),
         (["addition", "--direction", "up"], "'up'"),
+        (["addition", "--digits", "0"], "a list of numbers from 1 to 99"),
+        (["langgame", "README.md", "--count", "0"], "greater than or equal to 1"),
         (["counting", "--letters", ""], "one letter or more"),
         (["counting", "--tokenizer", "nowhere.json"], "cannot read nowhere.json"),
     ],

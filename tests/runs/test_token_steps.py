@@ -14,6 +14,7 @@ from tests.support.corpora import contents, documents, recipe_for, write_jsonl
 STEPS = {
     "extensible": ("{context: 16, window: 4}", ()),
     "fim": ("{rate: 0.5}", ("<fim_prefix>", "<fim_suffix>", "<fim_middle>")),
+    "identifiers": ("{}", ()),
     "landmark": ("{every: 7}", ("<landmark>",)),
     "lexinvariant": ("{rate: 0.5}", ()),
     "stochastok": ("{rate: 0.2}", ()),
