@@ -6,7 +6,8 @@
     packed rows      input_ids, segment_lengths, document, offset, columns     one row of `seq_len` tokens
 
 Two kinds of columns go with a document on the whole way. A *token* column has a value for each of its tokens: `input_ids`
-is the first. A *document* column has one value a document: `source` is the first. Each field of such a column says in its
+is the first. A *document* column has one value a document: `source` is the first. A *row* column, which only a row step
+gives, has values of each row's own, as many in every row. Each field of such a column says in its
 metadata what it is, so that whoever reads a file takes the columns that it has (`columns_of`). Only `input_ids` says
 nothing about itself: it is everywhere.
 """
@@ -103,11 +104,12 @@ METADATA = b"pairloom"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """A column that goes with a document on its whole way into rows.
+    """A column that goes with a document on its whole way into rows, or that a row step gives.
 
-    `of` says what it has a value for: each token, or the document. `pad` is what a column of tokens holds in a row behind
-    the last segment. `doc` is a sentence for people. Raises ValueError for a name that is taken or no identifier, and for a
-    dtype that not everybody reads.
+    `of` says what it has values for: each token, the document, or the row, which has as many values as its field says.
+    `pad` is what a column of tokens holds in a row behind the last segment, and a column of rows behind what there is.
+    `doc` is a sentence for people. Raises ValueError for a name that is taken or no identifier, and for a dtype that not
+    everybody reads.
 
     >>> Column(name="loss_mask", dtype=np.dtype(np.uint8), pad=0, doc="1 where a token is to be predicted")
     Column(name='loss_mask', dtype=dtype('uint8'), pad=0, of='token', doc='1 where a token is to be predicted')
@@ -116,7 +118,7 @@ class Column:
     name: str
     dtype: np.dtype[Any]
     pad: int | float = 0
-    of: Literal["token", "document"] = "token"
+    of: Literal["token", "document", "row"] = "token"
     doc: str = ""
 
     def __post_init__(self) -> None:
@@ -244,10 +246,9 @@ def row_schema(columns: Sequence[Column], seq_len: int, facts: Mapping[str, Any]
 
 
 def row_field(column: Column, seq_len: int) -> pa.Field:
-    """A column in packed rows: `seq_len` values a row, or one for each of its segments."""
-    kind = (
-        pa.list_(pa.field("item", column.values), seq_len) if column.of == "token" else _list(column.values)
-    )
+    """A column in packed rows: `seq_len` values a row, of a row column as many as that is, or one for each segment."""
+    many = column.of != "document"
+    kind = pa.list_(pa.field("item", column.values), seq_len) if many else _list(column.values)
     return pa.field(column.name, kind, nullable=False, metadata=column.metadata)
 
 

@@ -63,6 +63,14 @@ class RowSteps:
         """The schema of what `apply` makes of rows with a schema."""
         return self.apply(pa.RecordBatch.from_pylist([], schema=before), 0, 0, 0).schema
 
+    def late(self) -> dict[str, tuple[RowStep, Any]]:
+        """What is made of rows late, by name: the step that makes it, and what that knows."""
+        return {
+            name: (step, table)
+            for step, table in zip(self.steps, self.tables, strict=True)
+            for name in step.late
+        }
+
     def undo(self, rows: pa.RecordBatch) -> pa.RecordBatch:
         """The rows that `apply` got."""
         return taken_back(rows, self.steps, self.tables)

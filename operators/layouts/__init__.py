@@ -29,12 +29,13 @@ class RowStep(ABC):
     """A function of packed rows. Its fields are its recipe keys; a ValueError begins with the key that it is about.
 
     `columns` are what it adds to rows. `special_tokens` must be in the vocabulary. `version` changes whenever the same keys
-    give other rows. `when` says who applies it.
+    give other rows. `when` says who applies it. `late` are arrays too large to store that `built` makes of its columns.
     """
 
     name: ClassVar[str]
     version: ClassVar[int] = 1
     columns: ClassVar[tuple[Column, ...]] = ()
+    late: ClassVar[tuple[str, ...]] = ()
 
     when: Literal["pack", "load"] = "pack"
 
@@ -47,9 +48,19 @@ class RowStep(ABC):
         """Everything that decides what it gives, as JSON."""
         return step_identity(self)
 
+    def fits(self, seq_len: int) -> None:  # noqa: B027  (most steps fit rows of any length)
+        """Raise ValueError, which begins with a key, where it cannot be applied to rows of so many tokens."""
+
     def prepare(self, tokenizer: Any) -> Any:
         """What it needs to know of the vocabulary: made once, pickled, shared by all tasks and workers."""
         return None
+
+    def built(self, name: str, rows: pa.RecordBatch, tables: Any) -> npt.NDArray[Any]:
+        """One of the arrays of `late`, with a value or more for each of the rows, which have its columns.
+
+        Nothing stores it: a batch for training asks for it by name. It depends on the rows alone.
+        """
+        raise NotImplementedError(f"the row step {self.name} has no {name}: this is a bug")
 
     @abstractmethod
     def __call__(

@@ -8,8 +8,6 @@ arXiv:1907.11692, with `when: load`); each `word` with all of its tokens; or a `
 share of the row is spent (Joshi et al., 2020, arXiv:1907.10529).
 """
 
-import math
-import unicodedata
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -17,29 +15,22 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pairloom.operators.layouts import RowStep, row_streams
-from pairloom.operators.layouts.kernels.masked_lm import (
-    CLOSES,
-    GOES_ON,
-    IGNORED,
-    SPECIAL,
-    Drawing,
-    Rows,
-    Words,
-    mask_spans,
-    mask_words,
+from pairloom.operators.layouts import RowStep
+from pairloom.operators.layouts._rows import (
+    LABELS,
+    given_rows,
+    ids_of,
+    in_53rds,
+    matrix_of,
+    with_columns,
+    with_ids,
 )
-from pairloom.operators.schema import INPUT_IDS, SEGMENT_LENGTHS, Column, row_field
+from pairloom.operators.layouts._vocabulary import ordinary_ids, token_bits
+from pairloom.operators.layouts.kernels.draws import IGNORED
+from pairloom.operators.layouts.kernels.masked_lm import Drawing, Words, mask_spans, mask_words
+from pairloom.operators.schema import Column
 
-__all__ = ["LABELS", "MaskedLM", "Tables", "token_bits"]
-
-LABELS = Column(
-    name="labels",
-    dtype=np.dtype(np.int32),
-    pad=int(IGNORED),
-    of="token",
-    doc="the token that was here where it is to be predicted, -100 where nothing is",
-)
+__all__ = ["MaskedLM", "Tables"]
 
 
 class Tables(NamedTuple):
@@ -92,42 +83,28 @@ class MaskedLM(RowStep):
 
     def prepare(self, tokenizer: Any) -> Tables:
         """Which tokens are special, begin or end words, and may be drawn."""
-        bits = token_bits(tokenizer)
-        empty = np.array([not token for token in tokenizer.tokens], np.bool_)
-        ordinary = np.flatnonzero((bits & SPECIAL == 0) & ~empty).astype(np.uint32)
-        if not len(ordinary):
-            raise ValueError("masked_lm: the vocabulary has no token that is not special")
-        return Tables(bits=bits, ordinary=ordinary, mask=tokenizer.special_id(self.mask_token))
+        mask = tokenizer.special_id(self.mask_token)
+        return Tables(bits=token_bits(tokenizer), ordinary=ordinary_ids(tokenizer), mask=mask)
 
     def __call__(
         self, rows: pa.RecordBatch, seed: int, epoch: int, first_row: int, tables: Tables
     ) -> pa.RecordBatch:
         """The rows with masks in `input_ids`, and `labels`."""
-        ids = _ids(rows)
-        lengths = rows.column(SEGMENT_LENGTHS)
-        edges = np.zeros(len(rows) + 1, np.int64)
-        np.cumsum(lengths.value_lengths().to_numpy(zero_copy_only=False), out=edges[1:])
-        given = Rows(
-            ids=ids,
-            edges=edges,
-            lengths=lengths.flatten().to_numpy().astype(np.int64),
-            streams=row_streams(seed, epoch, first_row, len(rows)),
-        )
-        out, labels = ids.copy(), np.full(ids.shape, IGNORED, np.int32)
+        given = given_rows(rows, seed, epoch, first_row)
+        out, labels = given.ids.copy(), np.full(given.ids.shape, IGNORED, np.int32)
         words = Words(bits=tables.bits, ordinary=tables.ordinary, mask=tables.mask)
         if self.unit == "span":
-            begins = np.zeros(ids.shape[1] + 1, np.uint8)
+            begins = np.zeros(out.shape[1] + 1, np.uint8)
             mask_spans(given, words, self.drawing(), begins, out, labels)
         else:
             mask_words(given, words, self.drawing(), out, labels)
-        return _with_labels(_with_ids(rows, out), labels)
+        return with_columns(with_ids(rows, out), self.columns, (labels,))
 
     def undo(self, rows: pa.RecordBatch, tables: Tables) -> pa.RecordBatch:
         """The rows with what was predicted in its place, without `labels`."""
-        ids = _ids(rows)
-        labels = rows.column(LABELS.name).flatten().to_numpy().reshape(ids.shape)
+        ids, labels = ids_of(rows), matrix_of(rows, LABELS.name)
         found = np.where(labels != IGNORED, labels, ids).astype(ids.dtype)
-        return _with_ids(rows.drop_columns([LABELS.name]), found)
+        return with_ids(rows.drop_columns([LABELS.name]), found)
 
     def drawing(self) -> Drawing:
         """The probabilities, as kernels compare them."""
@@ -135,62 +112,9 @@ class MaskedLM(RowStep):
         shares = np.cumsum(weights) / weights.sum()
         masked, random, _ = self.replace
         return Drawing(
-            rate=_in_53rds(self.rate),
-            masked=_in_53rds(masked),
-            changed=_in_53rds(masked + random),
-            lengths=np.array([_in_53rds(share) for share in shares.tolist()], np.uint64),
+            rate=in_53rds(self.rate),
+            masked=in_53rds(masked),
+            changed=in_53rds(masked + random),
+            lengths=np.array([in_53rds(share) for share in shares.tolist()], np.uint64),
             whole=self.unit == "word",
         )
-
-
-def token_bits(tokenizer: Any) -> npt.NDArray[np.uint8]:
-    """Of each token of a vocabulary: whether it is special, goes on with a word, ends outside of one; uint8."""
-    tokens = list(tokenizer.tokens)
-    # WordPiece spells what goes on with a word with two hashes in front, and nothing else does.
-    hashes = 20 * sum(token.startswith(b"##") and len(token) > 2 for token in tokens) > len(tokens)
-    bits = np.zeros(len(tokens), np.uint8)
-    for i, token in enumerate(tokens):
-        if hashes:
-            goes_on, closes = token.startswith(b"##"), False
-        else:
-            goes_on, closes = _in_word(token, first=True), not _in_word(token, first=False)
-        bits[i] = goes_on * GOES_ON | closes * CLOSES
-    bits[list(tokenizer.reserved_ids)] = SPECIAL
-    return bits
-
-
-def _in_word(token: bytes, *, first: bool) -> bool:
-    """Whether the first or the last character of a token is one that words go on with; a part of a character is."""
-    text = token.decode("utf-8", "replace")
-    character = (text[0] if first else text[-1]) if text else " "
-    if character == "\ufffd":
-        return True
-    # Ideographs and kana are words of their own, as in BERT; marks and digits belong to words.
-    code = ord(character)
-    alone = (
-        0x3040 <= code <= 0x30FF or 0x3400 <= code <= 0x9FFF or 0xF900 <= code <= 0xFAFF or code >= 0x20000
-    )
-    return not alone and (character.isalnum() or unicodedata.category(character)[0] == "M")
-
-
-def _in_53rds(share: float) -> np.uint64:
-    return np.uint64(min(1 << 53, math.ceil(share * (1 << 53))))
-
-
-def _ids(rows: pa.RecordBatch) -> npt.NDArray[Any]:
-    column = rows.column(INPUT_IDS)
-    ids: npt.NDArray[Any] = column.flatten().to_numpy().reshape(-1, column.type.list_size).copy()
-    return ids
-
-
-def _with_ids(rows: pa.RecordBatch, ids: npt.NDArray[Any]) -> pa.RecordBatch:
-    place = rows.schema.get_field_index(INPUT_IDS)
-    field = rows.schema.field(place)
-    made = pa.FixedSizeListArray.from_arrays(pa.array(ids.reshape(-1)), ids.shape[1]).cast(field.type)
-    return rows.set_column(place, field, made)
-
-
-def _with_labels(rows: pa.RecordBatch, labels: npt.NDArray[np.int32]) -> pa.RecordBatch:
-    made = pa.FixedSizeListArray.from_arrays(pa.array(labels.reshape(-1)), labels.shape[1])
-    field = row_field(LABELS, labels.shape[1])
-    return rows.append_column(field, made.cast(field.type))

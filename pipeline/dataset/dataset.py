@@ -116,6 +116,7 @@ class Dataset(Shown):
         }
         if applied:
             identity["steps"] = [step.identity() for step in applied]
+        late = tuple(step for step in (*pack.stored_rows, *applied) if step.late)
         return Loader(
             objects=self.objects,
             files=files,
@@ -129,6 +130,7 @@ class Dataset(Shown):
             prefetch=prefetch,
             compare=self.compare,
             steps=RowSteps.of(applied, self.vocabulary()) if applied else None,
+            late=RowSteps.of(late, self.vocabulary()) if late else None,
             steps_seed=row_seed(pack.shuffle.seed, seq_len or 0, f"loader {split} {seed}"),
         )
 

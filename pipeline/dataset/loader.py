@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from operator import index
 from typing import Any
 
+import numpy.typing as npt
 import pyarrow as pa
 
 from pairloom.operators.errors import RecipeError
@@ -46,6 +47,7 @@ class Loader:
         compare: bool = True,
         steps: RowSteps | None = None,
         steps_seed: int = 0,
+        late: RowSteps | None = None,
     ) -> None:
         # Whole numbers of numpy and of tensors are numbers, and a state that is kept holds plain ones.
         batch_size, rank, world_size, epoch = (index(one) for one in (batch_size, rank, world_size, epoch))
@@ -76,6 +78,7 @@ class Loader:
         )
         if self.rows == 0:
             raise RecipeError(f"there are no rows in split {identity['split']!r}")
+        self._late = {} if late is None else late.late()
         self._identity = identity | {"seed": seed}
         self._place, self.epochs = epoch * self.rows, epochs
         self._end = None if epochs is None else (epoch + epochs) * self.rows
@@ -93,6 +96,16 @@ class Loader:
         if self.stream.steps is None:
             return schema
         return self.stream.steps.schema(schema)
+
+    @property
+    def late(self) -> tuple[str, ...]:
+        """The arrays that steps make of rows when they are asked for."""
+        return tuple(self._late)
+
+    def built(self, name: str, rows: pa.RecordBatch) -> npt.NDArray[Any]:
+        """One of `late`, for some rows."""
+        step, tables = self._late[name]
+        return step.built(name, rows, tables)
 
     @property
     def place(self) -> int:

@@ -63,7 +63,8 @@ class TorchRows(IterableDataset):  # type: ignore[misc]
       `segment_lengths.split(segments_per_row.tolist())` are the rows; `document` and `offset`, int64[n], are cut alike
     - `source` int32[n], and any other column of documents: cut alike; with `per_token` [b, seq_len], the value of each
       token's document, and -1 (NaN for floats) on padding
-    - any column of tokens that the rows have, [b, seq_len]
+    - any column of tokens that the rows have, [b, seq_len]; any column of rows, [b, its own width]
+    - any array that a row step makes late, such as a matrix of which tokens see which, [b, seq_len, seq_len]
     - `cu_seqlens` int32, `max_seqlen` an int: what flash_attn's variable-length functions take
     - `place` int64[2]: epoch and row of the first row that no rank has got after this batch; see `state_at`
 
@@ -82,7 +83,7 @@ class TorchRows(IterableDataset):  # type: ignore[misc]
         per_token: bool = False,
     ) -> None:
         further = [name for name in columns if name not in COLUMNS]
-        there = [column.name for column in columns_of(loader.schema)] if further or not columns else []
+        there = [*(c.name for c in columns_of(loader.schema)), *loader.late] if further or not columns else []
         unknown = [name for name in further if name not in there]
         if unknown or not columns:
             known = ", ".join(dict.fromkeys((*COLUMNS, *there)))
@@ -187,7 +188,7 @@ class TorchRows(IterableDataset):  # type: ignore[misc]
                 case schema.INPUT_IDS:
                     batch[name] = torch.from_numpy(ids)
                 case "labels" if name in further:
-                    batch[name] = torch.from_numpy(self._stored_labels(rows, width))
+                    batch[name] = torch.from_numpy(self._stored_labels(rows))
                 case "labels":
                     found = segments.labels(
                         ids, lengths, shifted=self._shifted, across_documents=self._across
@@ -203,10 +204,12 @@ class TorchRows(IterableDataset):  # type: ignore[misc]
                     batch[name] = segments.max_seqlen(lengths, width)
                 case "place":
                     batch[name] = torch.tensor(divmod(after, self._loader.rows))
+                case _ if name in self._loader.late:
+                    batch[name] = torch.from_numpy(self._loader.built(name, rows))
                 case _:
                     values = _owned(rows.column(name))
-                    if name in further and further[name].of == "token":
-                        batch[name] = torch.from_numpy(values.reshape(-1, width))
+                    if name in further and further[name].of != "document":
+                        batch[name] = torch.from_numpy(values.reshape(len(rows), -1))
                     elif name in further and self._per_token:
                         batch[name] = torch.from_numpy(_per_token(values, lengths, width))
                     else:
@@ -216,7 +219,7 @@ class TorchRows(IterableDataset):  # type: ignore[misc]
                         )
         return batch
 
-    def _stored_labels(self, rows: pa.RecordBatch, width: int) -> npt.NDArray[np.int64]:
+    def _stored_labels(self, rows: pa.RecordBatch) -> npt.NDArray[np.int64]:
         """The labels that rows have; raises RecipeError where others are asked for."""
         if self._shifted or self._across:
             raise RecipeError(
@@ -224,7 +227,7 @@ class TorchRows(IterableDataset):  # type: ignore[misc]
                 "that are the tokens themselves"
             )
         found: npt.NDArray[np.int64] = rows.column("labels").flatten().to_numpy().astype(np.int64)
-        return found.reshape(-1, width)
+        return found.reshape(len(rows), -1)
 
 
 def mask_mod(segment_ids: Any) -> Callable[[Any, Any, Any, Any], Any]:

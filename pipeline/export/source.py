@@ -48,7 +48,7 @@ class Batch:
         column = self.table.column(name)
         values = column.flatten().to_numpy(zero_copy_only=False)
         fixed = pa.types.is_fixed_size_list(column.type)
-        lengths = self.lengths if fixed else column.value_lengths().to_numpy()
+        lengths = np.full(len(column), column.type.list_size) if fixed else column.value_lengths().to_numpy()
         at = 0
         for length in lengths.tolist():
             yield values[at : at + length]

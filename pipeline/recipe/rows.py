@@ -7,7 +7,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, mod
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.pack import STRATEGIES, widths
 from pairloom.pipeline.recipe.section import Section
-from pairloom.pipeline.recipe.steps import step_key
+from pairloom.pipeline.recipe.steps import MisplacedError, step_key
 
 if TYPE_CHECKING:
     from pairloom.operators.layouts import RowStep
@@ -103,7 +103,19 @@ class Pack(Section):
         elif self.min_bucket is not None:
             raise ValueError(f"min_bucket belongs to strategy buckets, and the strategy is {self.strategy}")
         self._check_columns()
+        self._check_widths()
         return self
+
+    def _check_widths(self) -> None:
+        """Row steps can be applied to rows of every length that there will be."""
+        bucketed = STRATEGIES.get(self.strategy).bucketed
+        for step in self.rows:
+            for seq_len in widths(self.seq_len, self.smallest_bucket) if bucketed else (self.seq_len,):
+                try:
+                    step.fits(seq_len)
+                except ValueError as error:
+                    key = str(error).partition(" ")[0]
+                    raise MisplacedError(str(error), "rows", step.name, key) from error
 
     def _check_columns(self) -> None:
         """Two steps cannot give one column."""

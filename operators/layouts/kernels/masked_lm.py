@@ -1,30 +1,29 @@
 """Kernels of masked language modelling: which tokens of a row are predicted, and what stands in their place."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from pairloom.operators.kernels.hashing import GOLDEN, mix64
 from pairloom.operators.kernels.jit import inner, kernel
+from pairloom.operators.layouts.kernels.draws import IGNORED, Rows, below, draw, share
 
-__all__ = ["CLOSES", "GOES_ON", "IGNORED", "SPECIAL", "Drawing", "Rows", "Words", "mask_spans", "mask_words"]
-
-IGNORED = np.int32(-100)
+__all__ = [
+    "CLOSES",
+    "GOES_ON",
+    "SPECIAL",
+    "Drawing",
+    "Words",
+    "begins_word",
+    "mask_spans",
+    "mask_words",
+    "warm_up",
+]
 
 # Bits of what a token is: no text, text that begins inside a word, text that ends outside of one.
 SPECIAL = np.uint8(1)
 GOES_ON = np.uint8(2)
 CLOSES = np.uint8(4)
-
-
-class Rows(NamedTuple):
-    """Rows of packed tokens: `ids` [b, seq_len], the segments of row `r` are lengths[edges[r]:edges[r + 1]] tokens long."""
-
-    ids: npt.NDArray[np.uint32]
-    edges: npt.NDArray[np.int64]
-    lengths: npt.NDArray[np.int64]
-    streams: npt.NDArray[np.uint64]
 
 
 class Words(NamedTuple):
@@ -59,28 +58,18 @@ SPAN = np.uint64(0x082EFA98EC4E6C89)
 
 
 @inner
-def _draw(stream: np.uint64, purpose: np.uint64, which: int) -> np.uint64:
-    return mix64((stream ^ purpose) + np.uint64(which + 1) * GOLDEN)
-
-
-@inner
-def _below(draw: np.uint64, count: int) -> int:
-    return np.int64(((draw >> np.uint64(32)) * np.uint64(count)) >> np.uint64(32))
-
-
-@inner
 def _replacement(token: int, stream: np.uint64, at: int, unit: int, words: Words, drawing: Drawing) -> int:
     """What stands for a predicted token; `unit` is the place whose draw decides, `at` its own."""
-    what = _draw(stream, REPLACEMENT, unit) >> np.uint64(11)
+    what = share(draw(stream, REPLACEMENT, unit))
     if what < drawing.masked:
         return words.mask
     if what < drawing.changed:
-        return np.int64(words.ordinary[_below(_draw(stream, RANDOM, at), len(words.ordinary))])
+        return np.int64(words.ordinary[below(draw(stream, RANDOM, at), len(words.ordinary))])
     return token
 
 
 @inner
-def _begins_word(bits: npt.NDArray[np.uint8], before: int, token: int) -> bool:
+def begins_word(bits: npt.NDArray[np.uint8], before: int, token: int) -> bool:
     """Whether a token that follows another in its segment begins a word; both are ordinary."""
     return bits[token] & GOES_ON == 0 or bits[before] & CLOSES != 0
 
@@ -103,8 +92,8 @@ def mask_words(
                 if bits[token] & SPECIAL != 0:
                     inside = False
                     continue
-                if not (drawing.whole and inside and not _begins_word(bits, np.int64(ids[i - 1]), token)):
-                    chosen = _draw(stream, CHOICE, i) >> np.uint64(11) < drawing.rate
+                if not (drawing.whole and inside and not begins_word(bits, np.int64(ids[i - 1]), token)):
+                    chosen = share(draw(stream, CHOICE, i)) < drawing.rate
                 inside = True
                 if chosen:
                     labels[r, i] = token
@@ -140,19 +129,19 @@ def mask_spans(
                 elif special or bits[ids[i - 1]] & SPECIAL != 0:
                     begins[i] = WORD
                 else:
-                    begins[i] = WORD if _begins_word(bits, np.int64(ids[i - 1]), token) else NOTHING
+                    begins[i] = WORD if begins_word(bits, np.int64(ids[i - 1]), token) else NOTHING
         begins[used] = SEGMENT
         # The budget is rounded up or down by a draw, so that its mean is the share.
         exact = np.float64(drawing.rate) / 9007199254740992.0 * ordinary
         left = np.int64(exact)
-        left += np.float64(_draw(stream, SPAN, 0) >> np.uint64(11)) / 9007199254740992.0 < exact - left
+        left += np.float64(share(draw(stream, SPAN, 0))) / 9007199254740992.0 < exact - left
         tries = 0
         while left > 0 and tries < 64 * used:
             tries += 1
-            at = _below(_draw(stream, SPAN, 2 * tries), used)
+            at = below(draw(stream, SPAN, 2 * tries), used)
             if labels[r, at] != IGNORED or bits[ids[at]] & SPECIAL != 0:
                 continue
-            length = _draw(stream, SPAN, 2 * tries + 1) >> np.uint64(11)
+            length = share(draw(stream, SPAN, 2 * tries + 1))
             several = 1
             while several < len(drawing.lengths) and length >= drawing.lengths[several - 1]:
                 several += 1
@@ -171,3 +160,12 @@ def mask_spans(
                     several -= 1
                 if begins[at] == SEGMENT:
                     break
+
+
+def warm_up(rows: Any) -> None:
+    """Mask rows word by word, and in spans."""
+    from pairloom.operators.layouts.masked_lm import MaskedLM, Tables
+
+    tables = Tables(bits=np.zeros(9, np.uint8), ordinary=np.arange(9, dtype=np.uint32), mask=0)
+    for step in (MaskedLM(), MaskedLM(unit="span")):
+        step(rows, 0, 0, 0, tables)

@@ -4,11 +4,10 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from pairloom.operators.reference.layouts.draws import IGNORED, below, draw, share
+
 __all__ = ["TWINS", "Setting", "mask_spans", "mask_words", "words_of"]
 
-IGNORED = -100
-MASK = (1 << 64) - 1
-GOLDEN = 0x9E3779B97F4A7C15
 CHOICE, REPLACEMENT = 0x243F6A8885A308D3, 0x13198A2E03707344
 RANDOM, SPAN = 0xA4093822299F31D0, 0x082EFA98EC4E6C89
 
@@ -54,7 +53,7 @@ def mask_words(
     out, labels = list(ids), [IGNORED] * len(ids)
     words = words_of(ids, segments, setting)
     for unit in words if whole else [[i] for word in words for i in word]:
-        if _draw(stream ^ CHOICE, unit[0]) >> 11 < setting.rate:
+        if share(draw(stream, CHOICE, unit[0])) < setting.rate:
             for i in unit:
                 labels[i], out[i] = ids[i], _replacement(ids[i], stream, i, i, setting)
     return out, labels
@@ -71,14 +70,14 @@ def mask_spans(
     used = len(segment_of)
     exact = setting.rate / 2**53 * len(word_of)
     left = math.floor(exact)
-    left += (_draw(stream ^ SPAN, 0) >> 11) / 2**53 < exact - left
+    left += (share(draw(stream, SPAN, 0))) / 2**53 < exact - left
     tries = 0
     while left > 0 and tries < 64 * used:
         tries += 1
-        anchor = (_draw(stream ^ SPAN, 2 * tries) >> 32) * used >> 32
+        anchor = below(draw(stream, SPAN, 2 * tries), used)
         if anchor not in word_of or labels[anchor] != IGNORED:
             continue
-        length = _draw(stream ^ SPAN, 2 * tries + 1) >> 11
+        length = share(draw(stream, SPAN, 2 * tries + 1))
         several = 1 + sum(length >= edge for edge in setting.lengths[:-1])
         first = word_of[anchor]
         unit = words[first][0]
@@ -95,20 +94,12 @@ def mask_spans(
 
 
 def _replacement(token: int, stream: int, at: int, unit: int, setting: Setting) -> int:
-    what = _draw(stream ^ REPLACEMENT, unit) >> 11
+    what = share(draw(stream, REPLACEMENT, unit))
     if what < setting.masked:
         return setting.mask
     if what < setting.changed:
-        return setting.ordinary[(_draw(stream ^ RANDOM, at) >> 32) * len(setting.ordinary) >> 32]
+        return setting.ordinary[below(draw(stream, RANDOM, at), len(setting.ordinary))]
     return token
-
-
-def _draw(stream: int, which: int) -> int:
-    """Splitmix64's output number `which` from a state."""
-    x = (stream + (which + 1) * GOLDEN) & MASK
-    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & MASK
-    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & MASK
-    return x ^ (x >> 31)
 
 
 TWINS: Mapping[str, Callable[..., object]] = {

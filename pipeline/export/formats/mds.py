@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators.errors import CapacityError
-from pairloom.operators.schema import ID, INPUT_IDS, SEGMENT_LENGTHS, Column, seq_len_of
+from pairloom.operators.schema import ID, INPUT_IDS, SEGMENT_LENGTHS, Column
 from pairloom.pipeline.export.formats import Exporter
 from pairloom.pipeline.export.source import Batch, Source
 from pairloom.pipeline.export.target import Target
@@ -138,7 +138,7 @@ def _fields(source: Source, dtype: np.dtype[Any]) -> Iterator[_Field]:
     else:
         yield _Field(ID, "str", None, lambda batch: (v.encode() for v in batch.table.column(ID).to_pylist()))
     for column in source.columns:
-        if column.of == "token":
+        if column.of != "document":
             yield _tokens(source, column.name, column.name, column.dtype)
         elif rows:
             yield _lists(column.name, column.dtype)
@@ -147,10 +147,10 @@ def _fields(source: Source, dtype: np.dtype[Any]) -> Iterator[_Field]:
 
 
 def _tokens(source: Source, name: str, column: str, dtype: np.dtype[Any]) -> _Field:
-    """A value for each token, as many in every row."""
+    """A value for each token, or values of the row, as many in every row."""
     if source.unit != "rows":
         return _lists(name, dtype, column)
-    seq_len = seq_len_of(source.schema)
+    seq_len = source.schema.field(column).type.list_size
 
     def encoded(batch: Batch) -> Iterator[bytes]:
         return (row.astype(dtype, copy=False).tobytes() for row in batch.arrays(column))

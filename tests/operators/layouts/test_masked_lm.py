@@ -9,9 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pairloom.operators.layouts import LAYOUTS, laid_out, row_streams, taken_back
+from pairloom.operators.layouts._vocabulary import token_bits
 from pairloom.operators.layouts.kernels.masked_lm import CLOSES, GOES_ON, SPECIAL
-from pairloom.operators.layouts.masked_lm import MaskedLM, Tables, token_bits
+from pairloom.operators.layouts.masked_lm import MaskedLM, Tables
 from pairloom.operators.reference.layouts.masked_lm import Setting, mask_spans, mask_words, words_of
+from tests.support.rows import chi_square, matrix, rows_of
 
 # Ids 0 and 1 are special (an end and the mask), 2 to 9 begin words, 10 to 19 go on with them, 20 to 24 close them.
 VOCABULARY = 25
@@ -21,23 +23,6 @@ BITS[10:20] = GOES_ON
 BITS[20:] = CLOSES
 TABLES = Tables(bits=BITS, ordinary=np.arange(2, VOCABULARY, dtype=np.uint32), mask=1)
 SEED = 20
-
-
-def rows_of(rows: list[list[list[int]]], seq_len: int, dtype: type = np.uint16) -> pa.RecordBatch:
-    """Rows of segments of ids, with zeros on what they leave."""
-    ids = np.zeros((len(rows), seq_len), dtype)
-    for r, segments in enumerate(rows):
-        flat = [token for segment in segments for token in segment]
-        ids[r, : len(flat)] = flat
-    lengths = pa.array([[len(s) for s in segments] for segments in rows], pa.list_(pa.int32()))
-    column = pa.FixedSizeListArray.from_arrays(pa.array(ids.reshape(-1)), seq_len)
-    return pa.record_batch([column, lengths, lengths], names=["input_ids", "segment_lengths", "document"])
-
-
-def matrix(rows: pa.RecordBatch, name: str) -> np.ndarray:
-    """A column of rows as a matrix."""
-    column = rows.column(name)
-    return column.flatten().to_numpy().reshape(-1, column.type.list_size)
 
 
 def setting(step: MaskedLM) -> Setting:
@@ -123,13 +108,6 @@ def many(step: MaskedLM, count: int = 400, length: int = 256) -> tuple[np.ndarra
     given_rows = rows_of(rows, length)
     made = laid_out(given_rows, [step], SEED, 0, 0, [TABLES])
     return tuple(matrix(r, n) for r, n in ((given_rows, "input_ids"), (made, "input_ids"), (made, "labels")))
-
-
-def chi_square(seen: list[int], expected: list[float]) -> float:
-    """Pearson's statistic, in standard deviations above its mean."""
-    value = sum((s - e) ** 2 / e for s, e in zip(seen, expected, strict=True))
-    free = len(seen) - 1
-    return (value - free) / math.sqrt(2 * free)
 
 
 @pytest.mark.parametrize("unit", ["token", "word", "span"])

@@ -1,0 +1,126 @@
+"""Row steps in the loader: python tests/bench/bench_objectives.py [--rows N] [--seq-len N] [--repeat N].
+
+Rows a second of one core that each step takes, in batches of 1,024 rows of three documents; beside them the collators of
+`transformers`, where it is installed. Everything is compiled before the clock starts; medians of `--repeat`.
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from pairloom.operators.layouts import LAYOUTS, RowStep
+from pairloom.operators.schema import DOCUMENT, INPUT_IDS, SEGMENT_LENGTHS
+
+SENTINELS = tuple(f"<extra_id_{i}>" for i in range(300))
+SPECIAL = ("[PAD]", "[CLS]", "[SEP]", "[MASK]", "</s>", "[R]", "[S]", "[X]", *SENTINELS)
+KEYS: dict[str, list[dict[str, Any]]] = {
+    "masked_lm": [{}, {"unit": "word"}, {"unit": "span"}],
+    "span_corruption": [{}, {"denoisers": "ul2", "sentinels": 300}],
+}
+
+
+class Words:
+    """A vocabulary of 30,000 tokens: of words, of what goes on with them, of full stops."""
+
+    def __init__(self) -> None:
+        made = (
+            f"{' ' * (i % 3 == 0)}{'.' if i % 19 == 0 else ''}t{i}{'.' * (i % 17 == 0)}"
+            for i in range(30_000)
+        )
+        self.special_tokens = self.reserved_tokens = SPECIAL
+        self.special_ids = self.reserved_ids = tuple(range(len(SPECIAL)))
+        self.tokens = (*(token.encode() for token in SPECIAL), *(token.encode() for token in made))
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def special_id(self, token: str) -> int:
+        return SPECIAL.index(token)
+
+
+def rows_of(words: Words, rows: int, seq_len: int) -> pa.RecordBatch:
+    """Random rows of three documents, with columns that some steps read."""
+    rng = np.random.default_rng(0)
+    ids = rng.integers(len(SPECIAL), len(words), (rows, seq_len), dtype=np.uint16)
+    third = seq_len // 3
+    lengths = pa.array([[third, third, seq_len - 2 * third]] * rows, pa.list_(pa.int32()))
+    entity = (rng.random((rows, seq_len)) < 0.2).astype(np.uint8)
+    columns = [
+        pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), seq_len) for values in (ids, entity)
+    ]
+    return pa.record_batch(
+        [columns[0], lengths, lengths, columns[1]], names=[INPUT_IDS, SEGMENT_LENGTHS, DOCUMENT, "entity"]
+    )
+
+
+def seconds(work: Callable[[], object], repeat: int) -> float:
+    """The median time of processor that something takes; once before, to be compiled."""
+    work()
+    taken = []
+    for _ in range(repeat):
+        start = time.process_time()
+        work()
+        taken.append(time.process_time() - start)
+    return statistics.median(taken)
+
+
+def ours(words: Words) -> Iterator[tuple[str, RowStep]]:
+    """Every row step, by its name and keys."""
+    for name in LAYOUTS.names():
+        for keys in KEYS.get(name, [{}]):
+            said = ", ".join(f"{key}: {value}" for key, value in keys.items())
+            yield f"{name} {{{said}}}", LAYOUTS.get(name)(**keys)
+
+
+def theirs(words: Words, ids: np.ndarray) -> Iterator[tuple[str, Callable[[], object]]]:
+    """The collators of transformers, over lists of tensors as a DataLoader hands them."""
+    try:
+        import torch
+        from transformers import (
+            BertTokenizer,
+            DataCollatorForLanguageModeling,
+            DataCollatorForWholeWordMask,
+        )
+    except ImportError:
+        return
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "vocab.txt"
+        file.write_text("\n".join([*(token.decode() for token in words.tokens), "[UNK]"]), encoding="utf-8")
+        tokenizer = BertTokenizer(str(file))
+    examples = [{"input_ids": torch.from_numpy(row.astype(np.int64))} for row in ids]
+    plain = DataCollatorForLanguageModeling(tokenizer, mlm_probability=0.15)
+    yield "transformers DataCollatorForLanguageModeling", lambda: plain(examples)
+    whole = DataCollatorForWholeWordMask(tokenizer, mlm_probability=0.15)
+    some = examples[: max(1, len(examples) // 16)]
+    yield f"transformers DataCollatorForWholeWordMask ({len(some)} rows)", lambda: whole(some)
+
+
+def main() -> None:
+    """Print a line for each."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=1024)
+    parser.add_argument("--seq-len", type=int, default=512)
+    parser.add_argument("--repeat", type=int, default=5)
+    options = parser.parse_args()
+    words = Words()
+    rows = rows_of(words, options.rows, options.seq_len)
+    ids = rows.column(INPUT_IDS).flatten().to_numpy().reshape(options.rows, -1)
+    for name, step in ours(words):
+        tables = step.prepare(words)
+        taken = seconds(lambda step=step, tables=tables: step(rows, 1, 0, 0, tables), options.repeat)
+        print(f"{options.rows / taken:12,.0f} rows/s  {name}", flush=True)
+    for name, work in theirs(words, ids):
+        count = options.rows if "rows)" not in name else max(1, options.rows // 16)
+        print(f"{count / seconds(work, options.repeat):12,.0f} rows/s  {name}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,141 @@
+"""Row steps beside the collators of `transformers`, and a small model that learns from each."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from transformers import (
+    BertConfig,
+    BertForMaskedLM,
+    BertTokenizer,
+    DataCollatorForLanguageModeling,
+    DataCollatorForWholeWordMask,
+    T5Config,
+    T5ForConditionalGeneration,
+)
+
+from pairloom.operators.layouts import LAYOUTS, RowStep
+from pairloom.operators.layouts.masked_lm import MaskedLM
+from pairloom.operators.layouts.span_corruption import SpanCorruption
+from pairloom.pipeline import Dataset, open_dataset, run
+from pairloom.pipeline.dataset.torch import TorchRows
+from tests.support.corpora import documents, recipe_for, write_jsonl
+from tests.support.rows import Words, chi_square, matrix, rows_of
+
+WIDTH = 64
+SENTINELS = [f"<extra_id_{i}>" for i in range(24)]
+SPECIAL = ["<|endoftext|>", "[MASK]", "[CLS]", "[SEP]", "</s>", "[R]", "[S]", "[X]", *SENTINELS]
+BERT = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    folder = tmp_path_factory.mktemp("objectives")
+    write_jsonl(folder / "in" / "a.jsonl", documents(200))
+    settings = [f"vocabulary.special_tokens={SPECIAL!r}", f"pack.seq_len={WIDTH}", "pack.validation=0"]
+    run(recipe_for(folder, *settings))
+    return open_dataset(folder / "out")
+
+
+def batches(dataset: Dataset, step: RowStep, *columns: str) -> TorchRows:
+    return TorchRows(dataset.loader(8, steps=[step]), columns=columns)
+
+
+def learns(model: torch.nn.Module, losses: Sequence[Any]) -> None:
+    """A step on each of some losses, which must be finite and move every weight that it can."""
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    before = [p.detach().clone() for p in model.parameters()]
+    for loss in losses:
+        value = loss()
+        assert math.isfinite(value.item())
+        optimizer.zero_grad()
+        value.backward()
+        optimizer.step()
+    assert any(not torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
+
+
+def bert(tokens: int) -> BertForMaskedLM:
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
+    return BertForMaskedLM(BertConfig(vocab_size=tokens, max_position_embeddings=WIDTH, **sizes))
+
+
+@pytest.mark.parametrize("unit", ["token", "word", "span"])
+def test_bert_learns_from_masked_rows(dataset: Dataset, unit: str) -> None:
+    model = bert(len(dataset.vocabulary()))
+    rows = list(batches(dataset, MaskedLM(unit=unit), "input_ids", "labels"))[:3]
+    learns(model, [lambda b=b: model(input_ids=b["input_ids"], labels=b["labels"]).loss for b in rows])
+
+
+@pytest.mark.parametrize("keys", [{}, {"denoisers": "ul2"}])
+def test_t5_learns_from_corrupted_rows(dataset: Dataset, keys: dict[str, Any]) -> None:
+    torch.manual_seed(0)
+    sizes = {"d_model": 8, "d_kv": 4, "d_ff": 8, "num_layers": 1, "num_heads": 2}
+    model = T5ForConditionalGeneration(
+        T5Config(vocab_size=len(dataset.vocabulary()), decoder_start_token_id=0, **sizes)
+    )
+    step = SpanCorruption(sentinels=24, **keys)
+    rows = list(batches(dataset, step, "inputs", "labels"))[:3]
+    assert tuple(rows[0][name].shape[1] for name in ("inputs", "labels")) == step.widths(WIDTH)
+    learns(model, [lambda b=b: model(input_ids=b["inputs"], labels=b["labels"]).loss for b in rows])
+
+
+def word_pieces(folder: Path) -> tuple[Words, BertTokenizer]:
+    """One vocabulary, as ours and as BERT's: words of one to three pieces."""
+    tokens = [f"w{i}" for i in range(60)] + [f"##p{i}" for i in range(40)]
+    words = Words(BERT, [token.encode() for token in tokens])
+    (folder / "vocab.txt").write_text("\n".join(token.decode() for token in words.tokens))
+    return words, BertTokenizer(str(folder / "vocab.txt"))
+
+
+def pieces(rng: np.random.Generator, rows: int, length: int) -> np.ndarray:
+    """Rows of ids: [CLS], words, [SEP]."""
+    ids = rng.integers(5, 65, (rows, length))
+    goes_on = rng.random((rows, length)) < 0.4
+    goes_on[:, :2] = False
+    ids[goes_on] = rng.integers(65, 105, int(goes_on.sum()))
+    ids[:, 0], ids[:, -1] = 2, 3
+    return ids
+
+
+@pytest.mark.parametrize("unit", ["token", "word"])
+def test_masks_are_those_of_the_collators_in_distribution(tmp_path: Path, unit: str) -> None:
+    """The share that is predicted, what it becomes, words whole or not: as `transformers` draws them."""
+    words, tokenizer = word_pieces(tmp_path)
+    ids = pieces(np.random.default_rng(1), 600, 130)
+    torch.manual_seed(1)
+    kind = DataCollatorForLanguageModeling if unit == "token" else DataCollatorForWholeWordMask
+    theirs = kind(tokenizer, mlm_probability=0.15)([{"input_ids": torch.tensor(row)} for row in ids])
+    step = MaskedLM(unit=unit)
+    made = step(rows_of([[row.tolist()] for row in ids], 130), 1, 0, 0, step.prepare(words))
+    found = {}
+    for name, after, labels in (
+        ("theirs", theirs["input_ids"].numpy(), theirs["labels"].numpy()),
+        ("ours", matrix(made, "input_ids"), matrix(made, "labels")),
+    ):
+        hit = labels != -100
+        assert (labels[hit] == ids[hit]).all()
+        assert (after[~hit] == ids[~hit]).all()
+        assert not hit[:, [0, -1]].any()
+        masked, stays = hit & (after == 4), hit & (after == ids)
+        found[name] = [int(part.sum()) for part in (masked, stays, hit & ~masked & ~stays)]
+        if unit == "word":
+            inside = ids >= 65
+            assert (hit[:, 1:] == hit[:, :-1])[inside[:, 1:]].all()
+    # What becomes of tokens has one distribution; how many are predicted differs by how a budget is rounded.
+    ours, both = found["ours"], [a + b for a, b in zip(found["ours"], found["theirs"], strict=True)]
+    share = sum(ours) / sum(both)
+    expected = [share * n for n in both] + [(1 - share) * n for n in both]
+    assert chi_square([*ours, *found["theirs"]], expected) < 4
+    rates = {name: sum(counts) / ids[:, 1:-1].size for name, counts in found.items()}
+    assert rates["ours"] == pytest.approx(0.15, abs=0.004)
+    assert rates["theirs"] == pytest.approx(rates["ours"], abs=0.01)
+
+
+def test_every_row_step_has_a_consumer() -> None:
+    here = Path(__file__).read_text(encoding="utf-8")
+    assert not [name for name, step in LAYOUTS.all().items() if f"{step.__name__}(" not in here]
