@@ -13,6 +13,7 @@ What is no bug is one line. `--traceback`, anywhere on the command line, prints 
 
 import io
 import json
+import logging
 import os
 import sys
 import time
@@ -63,7 +64,12 @@ class _Closed(io.RawIOBase):
 
 
 def output() -> None:
-    """Make the standard streams take every character, as an escape where need be, and say so where they take nothing."""
+    """Make the standard streams take every character, as an escape where need be, and say so where they take nothing.
+
+    What libraries would log for want of anybody else who listens, pages of frames among it, is no message of ours.
+    """
+    if "--traceback" not in sys.argv:
+        logging.lastResort = None
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
             _occupy(number)  # or the next file that is opened would be taken for it

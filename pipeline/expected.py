@@ -14,7 +14,7 @@ from pairloom.operators.errors import CapacityError, PairloomError, RecipeError,
 from pairloom.operators.room import no_room
 from pairloom.pipeline.store.remote.faults import LIBRARIES, told_by_store
 
-__all__ = ["expected", "told"]
+__all__ = ["expected", "told", "unreadable"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -70,6 +70,20 @@ def told(function: Callable[P, R]) -> Callable[P, R]:
             raise known from error
 
     return telling
+
+
+def unreadable(path: str, error: OSError) -> RecipeError:
+    """The error for a file that was named and cannot be opened; an address may be named where only files are read.
+
+    >>> unreadable("https://host/a.tsv", FileNotFoundError(2, "No such file or directory"))
+    RecipeError('https://host/a.tsv is an address, and a file is read here: fetch it first')
+    """
+    scheme, found, rest = path.partition(":/")
+    if found and scheme.isalnum() and scheme.islower():
+        return RecipeError(
+            f"{scheme}://{rest.lstrip('/')} is an address, and a file is read here: fetch it first"
+        )
+    return RecipeError(f"cannot read {path}: {(error.strerror or _said(error))}")
 
 
 def _system(error: OSError) -> PairloomError:

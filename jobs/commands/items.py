@@ -214,12 +214,13 @@ def needles(
 
 
 def _text(path: Path) -> str:
-    from pairloom.operators.errors import DataError, RecipeError
+    from pairloom.operators.errors import DataError
+    from pairloom.pipeline.expected import unreadable
 
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
-        raise RecipeError(f"cannot read {path}: {error.strerror}") from error
+        raise unreadable(str(path), error) from error
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: byte {error.start} is no UTF-8; words are taken from UTF-8 text") from error
 

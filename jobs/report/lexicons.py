@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pairloom.operators.errors import DataError, RecipeError
+from pairloom.pipeline.expected import unreadable
 from pairloom.pipeline.report import Lexicon
 
 __all__ = ["read_lexicons", "read_segmentations"]
@@ -65,7 +66,7 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise RecipeError(f"cannot read {path}: {error.strerror}") from error
+        raise unreadable(str(path), error) from error
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is no UTF-8: {error}") from error
     for number, line in enumerate(text.split("\n"), 1):

@@ -10,6 +10,7 @@ from pairloom.operators import Vocabulary
 from pairloom.operators.errors import DataError, RecipeError
 from pairloom.operators.models.bpe import load_tiktoken
 from pairloom.pipeline import Dataset, open_dataset
+from pairloom.pipeline.expected import unreadable
 from pairloom.pipeline.recipe import CorpusSource
 from pairloom.pipeline.report import (
     Measured,
@@ -70,12 +71,14 @@ def load_tokenizer(path: str) -> Vocabulary:
         guessed = "o200k" if "o200k" in Path(name).name else "cl100k"
         try:
             return load_tiktoken(name, scheme=scheme if name == rest else guessed)
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            raise unreadable(name, error) from error
+        except ValueError as error:
             raise RecipeError(f"cannot read {path}: {error}") from error
     try:
         return Vocabulary.load(path)
     except OSError as error:
-        raise RecipeError(f"cannot read {path}: {error.strerror}") from error
+        raise unreadable(path, error) from error
 
 
 def named_tokenizers(against: Sequence[str] | Mapping[str, Vocabulary]) -> dict[str, Vocabulary]:

@@ -126,7 +126,7 @@ def _encoded(
     document[at], length[at] = len(rows) + np.arange(len(at)), 1
     owner = np.clip(np.searchsorted(edges, cuts[:-1], side="right") - 1, 0, max(0, len(edges) - 2))
     empty = TokenBatch.from_lists({INPUT_IDS: [np.zeros(0, dtype)] * (len(edges) - 1)})
-    marks = TokenBatch.from_lists({INPUT_IDS: [np.array([one], dtype) for one in ids.tolist()]})
+    marks = TokenBatch.from_lists({INPUT_IDS: [np.array([one], rows.dtype) for one in ids.tolist()]})
     return pieced(empty, _both(rows, marks), owner, document, np.zeros_like(document), length)
 
 

@@ -4,11 +4,13 @@
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pairloom.operators.errors import PairloomError, RecipeError
 from pairloom.operators.shown import Shown
+from pairloom.pipeline.inputs.asking import asking
 from pairloom.pipeline.inputs.checking import check_sources
 from pairloom.pipeline.inputs.listing import list_source
 from pairloom.pipeline.inputs.slices import InputFile
@@ -184,13 +186,19 @@ def given_vocabulary(
     except RecipeError as error:  # says the path itself, without what is secret in it
         raise RecipeError(f"vocabulary.{key}: {error}") from error
     try:
-        if fs.isdir(inner):
-            inner = f"{inner.rstrip('/')}/tokenizer.json"
-        data = fs.cat_file(inner)
+        with asking(scrub(path)) if "://" in path else nullcontext():
+            if fs.isdir(inner):
+                inner = f"{inner.rstrip('/')}/tokenizer.json"
+            data = fs.cat_file(inner)
+    except PairloomError as error:
+        raise type(error)(f"vocabulary.{key}: {error}") from error
+    except OSError as error:
+        raise RecipeError(f"vocabulary.{key}: cannot read {scrub(path)}: {scrub(str(error))}") from error
+    try:
         vocabulary = Vocabulary.from_json(data)
     except RecipeError as error:
         raise RecipeError(f"vocabulary.{key}: {scrub(path)}: {error}") from error
-    except (OSError, ValueError, PairloomError) as error:
+    except (ValueError, PairloomError) as error:
         raise RecipeError(f"vocabulary.{key}: cannot read {scrub(path)}: {scrub(str(error))}") from error
     missing = missing_special_tokens(recipe, vocabulary.special_tokens, path)
     if key != "append" and missing is not None:

@@ -82,8 +82,11 @@ def find(path: str, excluded: Callable[[str], bool], own: Own) -> list[Found]:
     """
     try:
         if "://" in path and not path.startswith("file://"):
-            with asking(path):
-                return list(_find_remote(path, excluded, own))
+            try:
+                with asking(path):
+                    return list(_find_remote(path, excluded, own))
+            except FileNotFoundError:
+                raise RecipeError(f"{path}: there is no such file; correct the path") from None
         absolute = os.path.abspath(path.removeprefix("file://"))  # noqa: PTH100  (a link keeps its name)
         written = own.folders(absolute)
         return list(_find_local(absolute, lambda name: excluded(name) or written(name)))

@@ -30,6 +30,8 @@ __all__ = [
     "version_of",
 ]
 
+CONNECT_SECONDS = 10.0
+READ_SECONDS = 60.0
 _REMOTE_BLOCK = 8 << 20
 _COMPRESSED_READ = 1 << 20
 # How much is decompressed at a time. Four bytes of zstd can stand for 128 KiB and one of gzip for 1 KiB, so these bound
@@ -73,7 +75,7 @@ def resolve(path: str) -> tuple[Any, str]:
     if "::" in path:
         raise RecipeError(f"{path}: chained URLs are not read; unpack the archive and name the files in it")
     try:
-        fs, inner = fsspec.core.url_to_fs(path)
+        fs, inner = fsspec.core.url_to_fs(path, **_options(path))
     except ImportError as error:
         scheme = path.split("://", maxsplit=1)[0]
         extra = _EXTRAS.get(scheme)
@@ -82,6 +84,19 @@ def resolve(path: str) -> tuple[Any, str]:
     except ValueError as error:
         raise RecipeError(f"{path}: {error}") from error
     return fs, str(inner)
+
+
+def _options(path: str) -> dict[str, Any]:
+    """What a file system is told beside the path: how long a web server may say nothing."""
+    if not path.startswith(("http://", "https://")):
+        return {}
+    from aiohttp import ClientTimeout
+
+    return {
+        "client_kwargs": {
+            "timeout": ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=READ_SECONDS)
+        }
+    }
 
 
 def local_path(uri: str) -> str | None:

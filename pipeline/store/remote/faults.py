@@ -142,6 +142,8 @@ def http_status(error: BaseException) -> int | None:
     found: Any = None
     if isinstance(response, dict):
         found = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    elif response is not None:  # of requests and httpx
+        found = getattr(response, "status_code", None)
     for name in ("status_code", "status", "code"):
         found = getattr(error, name, None) if found is None else found
     if type(error).__name__ == "ProxyError" and found is None:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pairloom.operators import Pretokenizer, Vocabulary, count_words, learn_bpe
@@ -172,6 +172,9 @@ def test_it_is_an_independent_plain_implementation_on_text(
 
 @settings(deadline=None, max_examples=150)
 @given(id_lists, steps, st.integers(0, 2**64 - 1), st.sampled_from([np.uint16, np.uint32]))
+@example(
+    [[5, 0, 5]], FillInTheMiddle(rate=0.5, spm_rate=0.0, tokens=NAMES), 0, np.uint32
+)  # ids wider than need be
 def test_any_tokens_are_taken_special_ones_inside_and_broken_characters_too(
     documents: list[list[int]], step: FillInTheMiddle, seed: int, dtype: type
 ) -> None:
