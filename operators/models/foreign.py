@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from pairloom.operators.errors import DataError, RecipeError
 from pairloom.operators.models import Entries, Model, Read, TokenizerFile
-from pairloom.operators.vocabulary.tokens import TokenTable, check_ids, to_alphabet
+from pairloom.operators.vocabulary.tokens import TokenTable, check_distinct, check_ids, to_alphabet
 
 __all__ = ["Foreign", "ForeignTables"]
 
@@ -52,6 +52,9 @@ class Foreign(Model):
         tokenizer = open_tokenizer(file.data, file.why)
         words = tokenizer.get_vocab(with_added_tokens=True)
         items = dict(sorted(tokenizer.get_added_tokens_decoder().items()))
+        if tokenizer.normalizer is not None:
+            alike = [item.content for item in items.values() if item.normalized]
+            check_distinct({content: tokenizer.normalizer.normalize_str(content) for content in alike})
         size = max([*words.values(), *items], default=-1) + 1
         check_ids(size, len(words))
         tokens = [b""] * size

@@ -1,7 +1,7 @@
 """Tokens as bytes, held flat, and the byte-level alphabet in which `tokenizer.json` spells them."""
 
 import itertools
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, overload
 
 import numpy as np
@@ -13,6 +13,7 @@ __all__ = [
     "MOST_HOLES",
     "TokenTable",
     "byte_order",
+    "check_distinct",
     "check_ids",
     "from_alphabet",
     "ordinary_index",
@@ -165,6 +166,20 @@ def check_ids(size: int, tokens: int) -> None:
             f"ids run to {size - 1} for {tokens} tokens; at most {MOST_HOLES} ids may be left out, so that one of them is "
             "wrong"
         )
+
+
+def check_distinct(added: Mapping[str, str]) -> None:
+    """Raise DataError where two added tokens are one text after normalization: `added` has that of each that is normalized.
+
+    `tokenizers` finds either of them, another one every time that it reads the file.
+    """
+    first: dict[str, str] = {}
+    for content, normalized in added.items():
+        if (other := first.setdefault(normalized, content)) != content:
+            raise DataError(
+                f"this tokenizer.json has two ids for one text: its added tokens {other!a} and {content!a} are both "
+                f"{normalized!a} after its normalizer; remove one, or set normalized to false in one"
+            )
 
 
 def _frozen(array: npt.NDArray[Any], dtype: Any) -> npt.NDArray[Any]:

@@ -8,10 +8,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
+
 from pairloom.operators.errors import DataError
 from pairloom.operators.models import OtherModelError
+from pairloom.operators.text.normalize import normalize
 from pairloom.operators.text.pretokenize import Pretokenizer
-from pairloom.operators.vocabulary.tokens import from_alphabet
+from pairloom.operators.vocabulary.tokens import check_distinct, from_alphabet
 
 __all__ = ["Added", "is_one_word", "library_ids", "read_added"]
 
@@ -78,6 +81,9 @@ def read_added(
                 f"its added token {content!r} has id {said} in the file, and `tokenizers` gives it {number}"
             )
     late = tuple(item["content"] for item in items if item["normalized"])
+    check_distinct(
+        dict(zip(late, normalize(pa.array(late, pa.large_string()), normalizer).to_pylist(), strict=True))
+    )
     if normalizer == "none" and len(late) == len(items):
         late = ()  # all at one time, whichever
     shared = {i: content for i, content in tokens.items() if content in words}

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 import tokenizers
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pairloom.operators import Pretokenizer, Vocabulary, count_words, learn_bpe
@@ -86,6 +86,15 @@ TEXT = st.lists(st.sampled_from(PIECES), max_size=12).map("".join)
     parse=st.booleans(),
 )
 @settings(max_examples=200, deadline=None)
+@example(  # two tokens that are one after normalization: the library takes either
+    contents=["é", "e\u0301"],
+    flags=[["normalized"], ["normalized", "special"]] * 3,
+    native=True,
+    normalizer="nfc",
+    whole=False,
+    texts=["thé the\u0301"],
+    parse=False,
+)
 def test_any_added_tokens_have_the_ids_of_the_library(
     contents: list[str],
     flags: list[list[str]],
@@ -99,6 +108,11 @@ def test_any_added_tokens_have_the_ids_of_the_library(
     kept = ("normalized", "special") if native else FLAGS
     added = [(c, *(f for f in own if f in kept)) for c, own in zip(contents, flags, strict=False)]
     file = with_tokens(*added, normalizer=normalizer, ignore_merges=whole)
+    alike = {c for c, *own in added if "normalized" in own} >= {"é", "e\u0301"}
+    if alike and normalizer == "nfc":
+        with pytest.raises(DataError, match="two ids for one text"):
+            both(file, texts, parse=parse)
+        return
     ours, theirs, vocabulary = both(file, texts, parse=parse)
     assert ours == theirs
     again = Vocabulary.from_json(vocabulary.to_json())
@@ -163,6 +177,23 @@ def test_a_token_that_is_spelled_like_other_bytes_is_found_when_loading(content:
     ours, theirs, vocabulary = both(with_tokens((content,)), [f"a {content} the thé"])
     assert ours == theirs
     assert vocabulary.slow_path is not None or content == "Ġt"
+
+
+@pytest.mark.parametrize(
+    "normalizer", [{"type": "Lowercase"}, {"type": "Strip", "strip_left": True, "strip_right": True}]
+)
+def test_tokens_that_are_one_after_normalization_are_refused(normalizer: dict[str, Any]) -> None:
+    """T6: whoever normalizes, Pairloom or the library, which takes another one of them every time."""
+    file = with_tokens(
+        ("<Ab>", "normalized"), ("<ab>", "normalized"), (" <x>", "normalized"), ("<x>", "normalized")
+    )
+    file["normalizer"] = normalizer
+    with pytest.raises(DataError, match=r"its added tokens '.*' and '.*' are both '.*' after its normalizer"):
+        Vocabulary.from_json(json.dumps(file).encode())
+    for item in file["added_tokens"]:
+        item["normalized"] = item["content"] in ("<ab>", "<x>")
+    ours, theirs, _ = both(file, ["<Ab><ab>", " <x> <x>"])
+    assert ours == theirs
 
 
 def test_an_id_that_is_not_the_next_is_the_one_that_the_library_gives() -> None:
