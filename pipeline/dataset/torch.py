@@ -27,7 +27,16 @@ except ImportError as error:
 from pairloom.operators import schema
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.pack import derive as segments
-from pairloom.operators.schema import DOCUMENT, INPUT_IDS, OFFSET, SEGMENT_LENGTHS, columns_of, seq_len_of
+from pairloom.operators.pack.views import ContextOrder, ContextSlice, PaddingFree, context_slice, padding_free
+from pairloom.operators.schema import (
+    DOCUMENT,
+    INPUT_IDS,
+    OFFSET,
+    SEGMENT_LENGTHS,
+    Column,
+    columns_of,
+    seq_len_of,
+)
 from pairloom.pipeline.dataset.loader import Loader
 
 __all__ = ["COLUMNS", "TorchRows", "mask_mod", "stream_state"]
@@ -41,6 +50,8 @@ COLUMNS = (
     SEGMENT_LENGTHS,
     "cu_seqlens",
     "max_seqlen",
+    "token_places",
+    "run_first",
     DOCUMENT,
     OFFSET,
     "place",
@@ -66,11 +77,18 @@ class TorchRows(IterableDataset):  # type: ignore[misc]
     - any column of tokens that the rows have, [b, seq_len]; any column of rows, [b, its own width]
     - any array that a row step makes late, such as a matrix of which tokens see which, [b, seq_len, seq_len]
     - `cu_seqlens` int32, `max_seqlen` an int: what flash_attn's variable-length functions take
+    - `token_places` int64: where in rows laid end to end each token stands that the batch has, see `padding_free`
+    - `run_first` int32, one for each two of `cu_seqlens`: the place in its segment that what is between begins at
     - `place` int64[2]: epoch and row of the first row that no rank has got after this batch; see `state_at`
 
     An iteration begins at the place that was loaded, once; any other begins where `set_epoch` says, at first the
     loader's own place. Copies in workers move on their own, so that in this process `state_dict` does not move with them:
     keep the `place` of the last batch that was trained on, or use `StatefulDataLoader`.
+
+    With `padding_free` what positions have is [1, t], the `t` tokens of all rows without padding, and `cu_seqlens` are
+    their segments. With `context=(rank, ranks)` it is [b, seq_len / ranks]: the part of each row that a rank of context
+    parallelism takes, by `context_order` (`operators.pack.views.context_slice`); all ranks of one row read with one loader
+    rank. Labels and positions are always those of whole rows.
     """
 
     def __init__(
@@ -81,16 +99,27 @@ class TorchRows(IterableDataset):  # type: ignore[misc]
         shifted: bool = False,
         across_documents: bool = False,
         per_token: bool = False,
+        padding_free: bool = False,
+        context: tuple[int, int] | None = None,
+        context_order: ContextOrder = "zigzag",
     ) -> None:
+        _check_view(seq_len_of(loader.schema), padding_free, context, context_order)
         further = [name for name in columns if name not in COLUMNS]
         there = [*(c.name for c in columns_of(loader.schema)), *loader.late] if further or not columns else []
         unknown = [name for name in further if name not in there]
         if unknown or not columns:
             known = ", ".join(dict.fromkeys((*COLUMNS, *there)))
             raise RecipeError(f"there are no columns {unknown}; choose from {known}")
+        if padding_free or context is not None:
+            whole = [*(c.name for c in columns_of(loader.schema) if c.of == "row"), *loader.late]
+            if cut := [name for name in columns if name in whole]:
+                raise RecipeError(
+                    f"{', '.join(cut)} have no value for each position: take rows whole, or other columns"
+                )
         super().__init__()
         self._loader, self._per_token = loader, per_token
         self._columns, self._shifted, self._across = tuple(columns), shifted, across_documents
+        self._padding_free, self._context, self._order = padding_free, context, context_order
         self._begin, self._end = loader.place, loader.end
         self._loaded: int | None = None  # the stream's place, where the next iteration begins
         self._own: int | None = None  # or this worker's own
@@ -182,26 +211,31 @@ class TorchRows(IterableDataset):  # type: ignore[misc]
         lengths, width = rows.column(SEGMENT_LENGTHS), seq_len_of(rows.schema)
         ids = rows.column(INPUT_IDS).flatten().to_numpy().reshape(-1, width).astype(np.int64)
         further = {column.name: column for column in columns_of(rows.schema)}
+        seen = self._seen(lengths, width)
         batch: dict[str, Any] = {}
         for name in self._columns:
             match name:
                 case schema.INPUT_IDS:
-                    batch[name] = torch.from_numpy(ids)
+                    batch[name] = seen.tensor(ids)
                 case "labels" if name in further:
-                    batch[name] = torch.from_numpy(self._stored_labels(rows))
+                    batch[name] = self._shown(self._stored_labels(rows), further[name], seen)
                 case "labels":
                     found = segments.labels(
                         ids, lengths, shifted=self._shifted, across_documents=self._across
                     )
-                    batch[name] = torch.from_numpy(found)
+                    batch[name] = seen.tensor(found)
                 case "position_ids":
-                    batch[name] = torch.from_numpy(segments.position_ids(lengths, width))
+                    batch[name] = seen.tensor(segments.position_ids(lengths, width))
                 case "segment_ids":
-                    batch[name] = torch.from_numpy(segments.segment_ids(lengths, width))
+                    batch[name] = seen.tensor(segments.segment_ids(lengths, width))
                 case "cu_seqlens":
-                    batch[name] = torch.from_numpy(segments.cu_seqlens(lengths, width))
+                    batch[name] = torch.from_numpy(seen.cu_seqlens())
                 case "max_seqlen":
-                    batch[name] = segments.max_seqlen(lengths, width)
+                    batch[name] = int(np.diff(seen.cu_seqlens()).max(initial=0))
+                case "token_places":
+                    batch[name] = torch.from_numpy(seen.token_places())
+                case "run_first":
+                    batch[name] = torch.from_numpy(seen.run_first())
                 case "place":
                     batch[name] = torch.tensor(divmod(after, self._loader.rows))
                 case _ if name in self._loader.late:
@@ -209,15 +243,28 @@ class TorchRows(IterableDataset):  # type: ignore[misc]
                 case _:
                     values = _owned(rows.column(name))
                     if name in further and further[name].of != "document":
-                        batch[name] = torch.from_numpy(values.reshape(len(rows), -1))
+                        batch[name] = self._shown(values.reshape(len(rows), -1), further[name], seen)
                     elif name in further and self._per_token:
-                        batch[name] = torch.from_numpy(_per_token(values, lengths, width))
+                        batch[name] = seen.tensor(_per_token(values, lengths, width))
                     else:
                         batch[name] = torch.from_numpy(values)
                         batch["segments_per_row"] = torch.from_numpy(
                             lengths.value_lengths().to_numpy().copy()
                         )
         return batch
+
+    def _shown(self, values: npt.NDArray[Any], column: Column, seen: "_Seen") -> Any:
+        """What a batch has of a column of rows: what is seen of a value a position, all of what has a width of its own."""
+        return seen.tensor(values) if column.of == "token" else torch.from_numpy(values)
+
+    def _seen(self, lengths: pa.Array, width: int) -> "_Seen":
+        """The rows of a batch as this dataset shows them."""
+        view: PaddingFree | ContextSlice | None = None
+        if self._padding_free:
+            view = padding_free(lengths, width)
+        elif self._context is not None:
+            view = context_slice(lengths, width, *self._context, self._order)
+        return _Seen(lengths, width, view)
 
     def _stored_labels(self, rows: pa.RecordBatch) -> npt.NDArray[np.int64]:
         """The labels that rows have; raises RecipeError where others are asked for."""
@@ -228,6 +275,44 @@ class TorchRows(IterableDataset):  # type: ignore[misc]
             )
         found: npt.NDArray[np.int64] = rows.column("labels").flatten().to_numpy().astype(np.int64)
         return found.reshape(len(rows), -1)
+
+
+class _Seen:
+    """The rows of a batch: whole, without padding, or a slice of each."""
+
+    def __init__(self, lengths: pa.Array, width: int, view: PaddingFree | ContextSlice | None) -> None:
+        self._lengths, self._width, self._view = lengths, width, view
+
+    def tensor(self, values: npt.NDArray[Any]) -> Any:
+        """What is seen of what positions have."""
+        match self._view:
+            case PaddingFree() as view:
+                values = view.packed(values)[None]
+            case ContextSlice() as view:
+                values = view.of(values)
+        return torch.from_numpy(values)
+
+    def cu_seqlens(self) -> npt.NDArray[np.int32]:
+        """The boundaries of what belongs together."""
+        return (
+            segments.cu_seqlens(self._lengths, self._width) if self._view is None else self._view.cu_seqlens
+        )
+
+    def token_places(self) -> npt.NDArray[np.int64]:
+        """Where what is seen stands in rows laid end to end."""
+        rows, width = len(self._lengths), self._width
+        match self._view:
+            case PaddingFree() as view:
+                return view.gather
+            case ContextSlice() as view:
+                return (np.arange(rows)[:, None] * width + view.places).reshape(-1)
+        return np.arange(rows * width)
+
+    def run_first(self) -> npt.NDArray[np.int32]:
+        """The place in its segment of what each boundary begins."""
+        if isinstance(self._view, ContextSlice):
+            return self._view.first
+        return np.zeros(len(self.cu_seqlens()) - 1, np.int32)
 
 
 def mask_mod(segment_ids: Any) -> Callable[[Any, Any, Any, Any], Any]:
@@ -267,6 +352,17 @@ def stream_state(state: dict[str, Any]) -> dict[str, Any]:
         place = found["epoch"] * found["rows"] + found["row"] + skipped * found["step"]
         out["epoch"], out["row"] = divmod(place, found["rows"])
     return out
+
+
+def _check_view(width: int, without: bool, context: tuple[int, int] | None, order: ContextOrder) -> None:
+    """Raises RecipeError for rows that cannot be seen so."""
+    if without and context is not None:
+        raise RecipeError("padding_free and context cannot be had together: choose one of them")
+    if context is not None:
+        try:
+            context_slice([], width, *context, order)
+        except ValueError as error:
+            raise RecipeError(f"context={context}: {error}") from error
 
 
 def _owned(column: pa.Array) -> npt.NDArray[Any]:

@@ -348,3 +348,63 @@ def test_workers_read_from_a_bucket_that_their_parent_reads_too(
     loader = DataLoader(rows, batch_size=None, num_workers=2, multiprocessing_context=how)
     assert [seen(batch) for batch in loader] == expected
     assert [seen(batch) for batch in mine] == expected[1:]
+
+
+def test_without_padding_rows_are_their_tokens_and_attention_is_the_same(dataset: Dataset) -> None:
+    """Scores of attention over the tokens alone are those over rows with padding (C07)."""
+    columns = (
+        "input_ids",
+        "labels",
+        "position_ids",
+        "segment_ids",
+        "cu_seqlens",
+        "max_seqlen",
+        "token_places",
+    )
+    whole = list(TorchRows(dataset.loader(5, seed=1, epochs=1), columns=columns))
+    packed = list(TorchRows(dataset.loader(5, seed=1, epochs=1), columns=columns, padding_free=True))
+    assert len(whole) == len(packed) > 3
+    for rows, tokens in zip(whole, packed, strict=True):
+        there = rows["segment_ids"] >= 0
+        for name in ("input_ids", "labels", "position_ids", "segment_ids"):
+            assert tokens[name].tolist() == [rows[name][there].tolist()]
+        assert tokens["token_places"].tolist() == torch.nonzero(there.reshape(-1)).reshape(-1).tolist()
+        edges = tokens["cu_seqlens"]
+        assert edges.dtype == torch.int32
+        assert int(edges.diff().max()) == tokens["max_seqlen"]
+        segment = torch.repeat_interleave(torch.arange(len(edges) - 1), edges.diff())
+        value = rows["input_ids"].float()
+        mask = torch.tril(torch.ones(WIDTH, WIDTH)) * (
+            rows["segment_ids"][:, :, None] == rows["segment_ids"][:, None]
+        )
+        sums = (mask * value[:, None, :]).sum(-1)[there]
+        alone = torch.tril(torch.ones(len(segment), len(segment))) * (segment[:, None] == segment)
+        assert torch.equal((alone * tokens["input_ids"].float()).sum(-1), sums)
+
+
+@pytest.mark.parametrize("order", ["zigzag", "blocks"])
+def test_the_ranks_of_context_parallelism_have_each_row_between_them(dataset: Dataset, order: Any) -> None:
+    """Labels and positions are those of whole rows, wherever these are cut (D7)."""
+    columns = ("input_ids", "labels", "position_ids", "cu_seqlens", "run_first", "token_places")
+    (whole, *_) = TorchRows(dataset.loader(5, seed=1), columns=columns, shifted=True)
+    found = {name: torch.zeros_like(whole[name]).reshape(-1) for name in columns[:3]}
+    for rank in range(2):
+        rows = TorchRows(
+            dataset.loader(5, seed=1), columns=columns, shifted=True, context=(rank, 2), context_order=order
+        )
+        part = next(iter(rows))
+        assert part["input_ids"].shape == (5, WIDTH // 2)
+        for name, values in found.items():
+            values[part["token_places"]] = part[name].reshape(-1)
+        positions = part["position_ids"].reshape(-1)
+        for begin, end, first in zip(
+            part["cu_seqlens"], part["cu_seqlens"][1:], part["run_first"], strict=False
+        ):
+            run = positions[begin:end]
+            assert run.tolist() in ([*range(first, first + len(run))], [0] * len(run))
+    for name, values in found.items():
+        assert torch.equal(values.reshape(5, WIDTH), whole[name])
+    with pytest.raises(RecipeError, match="cannot be cut into 6 blocks"):
+        TorchRows(dataset.loader(5), context=(0, 3))
+    with pytest.raises(RecipeError, match="cannot be had together"):
+        TorchRows(dataset.loader(5), context=(0, 1), padding_free=True)
