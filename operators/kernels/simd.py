@@ -12,7 +12,16 @@ from llvmlite.binding import llvm_version_info
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-__all__ = ["bits_chosen", "bytes_between", "leading_zeros", "population", "store_positions"]
+__all__ = [
+    "bits_chosen",
+    "bytes_between",
+    "first_bytes",
+    "halves_equal",
+    "leading_zeros",
+    "masked_loads",
+    "population",
+    "store_positions",
+]
 
 _I1, _I8, _I32, _I64 = (ir.IntType(bits) for bits in (1, 8, 32, 64))
 
@@ -62,6 +71,61 @@ def bits_chosen(typingctx: Any, pointer: Any, table: Any) -> Any:
         return builder.bitcast(chosen, _I64)
 
     return types.uint64(types.int64, types.uint64), codegen
+
+
+@intrinsic
+def halves_equal(typingctx: Any, bucket: Any, key: Any) -> Any:
+    """Which of the eight uint64 at `bucket` are as the two at `key`: bits 0 and 1 of the first half, 4 and 5 of the second.
+
+    The other bits are always set. Bits 60 to 63 of the key's second number are not compared.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        pair, line = _vector(_I64, 2), _vector(_I64, 8)
+        loaded = builder.load(builder.inttoptr(args[0], line.as_pointer()))
+        wanted = builder.load(builder.inttoptr(args[1], pair.as_pointer()))
+        loaded.align = wanted.align = 8
+        lanes = ir.Constant(_vector(_I32, 8), [_I32(i % 2) for i in range(8)])
+        repeated = builder.shuffle_vector(wanted, ir.Constant(pair, ir.Undefined), lanes)
+        compared = [_I64(-1), _I64((1 << 60) - 1), _I64(0), _I64(0)] * 2
+        apart = builder.and_(builder.xor(loaded, repeated), ir.Constant(line, compared))
+        same = builder.icmp_unsigned("==", apart, ir.Constant(line, [0] * 8))
+        return builder.zext(builder.bitcast(same, _I8), _I64)
+
+    return types.int64(types.int64, types.int64), codegen
+
+
+@intrinsic
+def masked_loads(typingctx: Any) -> Any:
+    """Whether the processor loads the first bytes at an address and does not touch the others (AVX-512); known as compiled.
+
+    `first_bytes` is only for where it does.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return _I1("+avx512bw" in context.codegen().magic_tuple()[2] and llvm_version_info[0] >= 20)
+
+    return types.boolean(), codegen
+
+
+@intrinsic
+def first_bytes(typingctx: Any, pointer: Any, length: Any) -> Any:
+    """The first 1 to 16 bytes at an address as two uint64, little-endian, padded with zeros."""
+    result = types.containers.UniTuple(types.uint64, 2)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        window, bits = _vector(_I8, 16), ir.IntType(16)
+        chosen = builder.trunc(builder.lshr(_I64(0xFFFF), builder.sub(_I64(16), args[1])), bits)
+        place = builder.inttoptr(args[0], window.as_pointer())
+        some = builder.bitcast(chosen, _vector(_I1, 16))
+        shape = ir.FunctionType(window, [place.type, _I32, some.type, window])
+        load = cgutils.get_or_insert_function(builder.module, shape, "llvm.masked.load.v16i8.p0")
+        loaded = builder.call(load, [place, _I32(1), some, ir.Constant(window, None)])
+        pair = builder.bitcast(loaded, _vector(_I64, 2))
+        halves = [builder.extract_element(pair, _I32(i)) for i in range(2)]
+        return context.make_tuple(builder, signature.return_type, halves)
+
+    return result(types.int64, types.int64), codegen
 
 
 @intrinsic

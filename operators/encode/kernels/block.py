@@ -1,10 +1,9 @@
 """The loop of the kernel that turns pretokens into ids, for a family's way to encode a word.
 
-For each batch of `BATCH` pretokens, the first loop packs every word into two registers, chooses its bucket and
-prefetches it; the second compares, and copies 16 bytes of ids whatever their number. A word that the table does not
-hold is encoded and put there, marked as one that the table did not begin with: words that the memo does not know are
-counted, however often they have come by then. Between documents, `append` and `prepend` are written and the list's offset
-is noted.
+The words of a batch of `BATCH` pretokens are packed, and those emitted that the table holds as most are held (`batch.py`); one
+that is not, or with which a piece or a document ends, is taken by itself here. A word that the table does not hold is
+encoded and put there, marked as one that the table did not begin with: words that the memo does not know are counted,
+however often they have come by then. Between documents, `append` and `prepend` are written and the list's offset is noted.
 
 A family binds the loop to its words in a module of five lines, whose kernel is what is called, and what is kept on disk:
 
@@ -22,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from pairloom.operators.encode.kernels.batch import emit_known, first_stop, plan_words
 from pairloom.operators.encode.kernels.state import (
     ARENA_AT,
     ARENA_SIZE,
@@ -33,8 +33,6 @@ from pairloom.operators.encode.kernels.state import (
     GROW_SHORT,
     JOINED,
     JOINED_FROM,
-    LONG_AT,
-    LONG_BITS,
     LONG_LIMIT,
     LONG_USED,
     LOOKUPS,
@@ -56,14 +54,13 @@ from pairloom.operators.encode.kernels.state import (
     WIDTH,
     emit_long,
     emit_spilled,
-    find_further,
     keep_long,
     keep_short,
     open_cut,
     open_documents,
 )
-from pairloom.operators.encode.kernels.table import bucket_hash, hash_long, high_of, low_of, pack_at_end
-from pairloom.operators.kernels.jit import copy_16, inner, load_u8, load_u64, opaque, prefetch, store_u64
+from pairloom.operators.encode.kernels.table import find_short
+from pairloom.operators.kernels.jit import copy_16, inner, load_u8, load_u64
 
 __all__ = ["block_by", "keep_tokens"]
 
@@ -121,56 +118,35 @@ def block_by(encode_word: Any, join_tokens: Any = keep_tokens) -> Any:
         status = DONE
         while piece < total and status == DONE:
             batch = min(np.int64(BATCH), total - piece)
-            low_end = position
-            step = plan
-            for i in range(batch):
-                high_end = np.int64(load_u64(at + ((piece + i) << 3)))
-                length = high_end - low_end
-                word = data + low_end
-                if length <= 15:
-                    if word <= limit:
-                        low = low_of(word, length)
-                        high = high_of(word, length)
-                    else:
-                        low, high = pack_at_end(word, length)
-                    bucket = (np.int64(bucket_hash(low, high)) << 6) & mask
-                    store_u64(step, low)
-                    store_u64(step + 8, high)
-                    store_u64(step + 16, np.uint64(bucket))
-                    prefetch(table + bucket)
-                else:
-                    hashed = hash_long(word, length)
-                    store_u64(step, hashed)
-                    store_u64(step + 8, np.uint64(0))
-                    if state[LONG_LIMIT]:
-                        prefetch(state[LONG_AT] + (np.int64(hashed >> np.uint64(64 - state[LONG_BITS])) << 4))
-                step += 24
-                low_end = high_end
+            ends = at + (piece << 3)
+            plan_words(state, data, limit, position, ends, batch)
             done = skipped = unknown = np.int64(0)
+            stop = np.int64(-1)
             while done < batch and status == DONE:
+                if stop < done:
+                    stop = first_stop(ends, goes_on + piece, goes_on != 0, done, batch, cut)
+                if skip == 0 and done < stop:
+                    start = done
+                    done, out, new = emit_known(plan, done, stop, table, width, out)
+                    unknown += new
+                    if done > start:
+                        position = np.int64(load_u64(ends + (done << 3) - 8))
+                        if done == batch:
+                            break
                 step = plan + 24 * done
-                end = np.int64(load_u64(at + ((piece + done) << 3)))
+                end = np.int64(load_u64(ends + (done << 3)))
                 low = load_u64(step)
                 high = load_u64(step + 8)
                 if skip:
                     skipped += 1
                 elif high != np.uint64(0):
-                    bucket = table + np.int64(load_u64(step + 16))
-                    # Which of the two slots it is cannot be guessed, so it is computed and not branched upon.
-                    first = (load_u64(bucket) ^ low) | ((load_u64(bucket + 8) ^ high) << np.uint64(4))
-                    entry = bucket + opaque(np.int64(first != np.uint64(0)) << 5)
-                    tag = load_u64(entry + 8)
-                    if (load_u64(entry) ^ low) | ((tag ^ high) << np.uint64(4)) != np.uint64(0):
-                        entry = np.int64(0)
-                        if load_u64(bucket + 40) != np.uint64(0):
-                            entry = find_further(table, bucket - table, mask, low, high)
-                        if entry == 0:
-                            out = miss_short(state, low, high, data + position, end - position, out, tables)
-                            if state[SHORT_USED] >= state[SHORT_LIMIT] and state[SHORT_LIMIT]:
-                                status = GROW_SHORT
-                        else:
-                            tag = load_u64(entry + 8)
-                    if entry:
+                    entry = find_short(table, np.int64(load_u64(step + 16)), mask, low, high)
+                    if entry == 0:
+                        out = miss_short(state, low, high, data + position, end - position, out, tables)
+                        if state[SHORT_USED] >= state[SHORT_LIMIT] and state[SHORT_LIMIT]:
+                            status = GROW_SHORT
+                    else:
+                        tag = load_u64(entry + 8)
                         count = np.int64(tag >> np.uint64(60)) & MOST_INLINE
                         unknown += np.int64(tag >> np.uint64(63))
                         if count == 0:

@@ -15,6 +15,7 @@ from pairloom.operators.encode.kernels.table import (
     find_long,
 )
 from pairloom.operators.kernels.jit import (
+    copy_16,
     inner,
     kernel,
     load_u32,
@@ -36,7 +37,6 @@ __all__ = [
     "TEXT_ENDS",
     "emit_long",
     "emit_spilled",
-    "find_further",
     "keep_long",
     "keep_short",
     "open_cut",
@@ -229,8 +229,8 @@ def emit_long(state: Any, hashed: Any, start: int, length: int, out: int) -> Any
             state[UNKNOWN] += count >> 31
             count &= 0x7FFFFFFF
             ids = record + 8 + ((length + 7) & ~7)
-            for i in range(0, count << width, 8):
-                store_u64(out + i, load_u64(ids + i))
+            for i in range(0, count << width, 16):
+                copy_16(ids + i, out + i)
             return place, out + (count << width)
     return place, np.int64(0)
 
@@ -267,26 +267,12 @@ def keep_long(
 
 
 @inner
-def find_further(table: int, bucket: int, mask: int, low: Any, high: Any) -> Any:
-    """The address of the entry of a word whose bucket is full of others, or 0."""
-    for _ in range(PROBES - 1):
-        bucket = (bucket + 64) & mask
-        for place in (table + bucket, table + bucket + 32):
-            found = load_u64(place + 8)
-            if (load_u64(place) ^ low) | ((found ^ high) << np.uint64(4)) == np.uint64(0):
-                return place
-            if found == np.uint64(0):
-                return np.int64(0)
-    return np.int64(0)
-
-
-@inner
 def emit_spilled(arena: int, width: int, entry: int, out: int) -> Any:
     """Write the ids of an entry that holds them in the arena; the new end of the output."""
     ids = arena + np.int64(load_u64(entry + 16))
     count = np.int64(load_u64(entry + 24)) << width
-    for i in range(0, count, 8):
-        store_u64(out + i, load_u64(ids + i))
+    for i in range(0, count, 16):
+        copy_16(ids + i, out + i)
     return out + count
 
 

@@ -19,6 +19,7 @@ __all__ = [
     "PROBES",
     "bucket_hash",
     "find_long",
+    "find_short",
     "hash_long",
     "high_of",
     "low_of",
@@ -70,15 +71,41 @@ def bucket_hash(low: Any, high: Any) -> Any:
 
 
 @inner
+def find_short(table: int, bucket: int, mask: int, low: Any, high: Any) -> Any:
+    """The address of the entry of a packed word, or 0; `bucket` is where its bucket begins in the table at address `table`."""
+    for _ in range(PROBES):
+        for place in (table + bucket, table + bucket + 32):
+            found = load_u64(place + 8)
+            if (load_u64(place) ^ low) | ((found ^ high) << np.uint64(4)) == np.uint64(0):
+                return place
+            if found == np.uint64(0):
+                return np.int64(0)
+        bucket = (bucket + 64) & mask
+    return np.int64(0)
+
+
+@inner
 def hash_long(start: int, length: int) -> Any:
-    """64 mixed bits of the word of at least 8 bytes at address `start`; never 0."""
-    mixed = np.uint64(length) * np.uint64(_K2)
-    for i in range(0, length - 8, 8):
-        mixed = (mixed ^ load_u64(start + i)) * np.uint64(_K0)
-        mixed ^= mixed >> np.uint64(29)
-    mixed = (mixed ^ load_u64(start + length - 8)) * np.uint64(_K1)
-    mixed ^= mixed >> np.uint64(32)
-    return (mixed * np.uint64(_K2)) | np.uint64(1)
+    """64 mixed bits of the word of at least 16 bytes at address `start`; never 0."""
+    end = start + length
+    mixed = np.uint64(length)
+    while start < end - 32:
+        mixed = fold_multiply(load_u64(start) ^ mixed, load_u64(start + 8) ^ np.uint64(_K1))
+        start += 16
+    # What is left are 16 to 32 bytes: the first and the last sixteen of them.
+    mixed = fold_multiply(load_u64(start) ^ mixed, load_u64(start + 8) ^ np.uint64(_K1))
+    mixed ^= fold_multiply(load_u64(end - 16) ^ np.uint64(_K0), load_u64(end - 8) ^ np.uint64(_K2))
+    return fold_multiply(mixed, np.uint64(_K2)) | np.uint64(1)
+
+
+@inner
+def _same_word(left: int, right: int, length: int) -> bool:
+    same = load_u64(left + length - 8) == load_u64(right + length - 8)
+    i = 0
+    while same and i < length - 8:
+        same = load_u64(left + i) == load_u64(right + i)
+        i += 8
+    return same
 
 
 @inner
@@ -95,14 +122,8 @@ def find_long(slots: int, bits: int, arena: int, hashed: Any, start: int, length
             return place, np.int64(0)
         if found == hashed:
             record = arena + np.int64(load_u64(slots + (place << 4) + 8))
-            if np.int64(load_u32(record)) == length:
-                same = load_u64(record + 8 + length - 8) == load_u64(start + length - 8)
-                i = 0
-                while same and i < length - 8:
-                    same = load_u64(record + 8 + i) == load_u64(start + i)
-                    i += 8
-                if same:
-                    return place, record
+            if np.int64(load_u32(record)) == length and _same_word(record + 8, start, length):
+                return place, record
         place = (place + 1) & mask
     return np.int64(-1), np.int64(0)
 

@@ -1,0 +1,118 @@
+"""The two loops over a batch of words that nearly every word takes and no other: packing it, and emitting its ids.
+
+The first packs a word into two registers, chooses its bucket and prefetches it, so that it is near when the second comes to
+it, a batch later. The second compares the word with both entries of its bucket, and copies 16 bytes of ids whatever
+their number: no branch depends on which of the two it is, nor on how many ids it has. Both are functions of their own, so
+that what they need stays in registers.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from pairloom.operators.encode.kernels.state import (
+    ARENA_AT,
+    BATCH,
+    LONG_AT,
+    LONG_BITS,
+    LONG_LIMIT,
+    PLAN_AT,
+    SHORT_AT,
+    SHORT_MASK,
+)
+from pairloom.operators.encode.kernels.table import bucket_hash, hash_long, high_of, low_of, pack_at_end
+from pairloom.operators.kernels.jit import copy_16, inner, load_u8, load_u64, opaque, prefetch, store_u64
+from pairloom.operators.kernels.simd import first_bytes, halves_equal, masked_loads
+
+__all__ = ["emit_known", "first_stop", "plan_words"]
+
+
+@inner
+def plan_words(state: Any, data: int, limit: int, position: int, ends: int, count: int) -> None:
+    """Pack `count` words, whose ends are at the address `ends`, into the plan: 24 bytes a word.
+
+    These are `low`, `high` and where in the table its bucket begins; for a word of 16 bytes or more its hash, and zeros. The
+    first begins at `position`; 16 bytes can be read from addresses up to `limit`.
+    """
+    step = state[PLAN_AT]
+    table, mask = state[SHORT_AT], state[SHORT_MASK]
+    slots, shift = state[LONG_AT], np.uint64(64 - state[LONG_BITS])
+    # The steps of long words, in what the plan leaves free.
+    longs = long = step + 24 * BATCH
+    word = data + position
+    for i in range(count):
+        end = data + np.int64(load_u64(ends + (i << 3)))
+        length = end - word
+        if length <= 15:
+            if masked_loads():
+                low, high = first_bytes(word, length)
+                high |= np.uint64(length) << np.uint64(56)
+            elif word <= limit:
+                low = low_of(word, length)
+                high = high_of(word, length)
+            else:
+                low, high = pack_at_end(word, length)
+            bucket = (np.int64(bucket_hash(low, high)) & mask) << 6
+            store_u64(step, low)
+            store_u64(step + 8, high)
+            store_u64(step + 16, np.uint64(bucket))
+            prefetch(table + bucket)
+        else:
+            hashed = hash_long(word, length)
+            store_u64(step, hashed)
+            store_u64(step + 8, np.uint64(0))
+            store_u64(step + 16, np.uint64(0))
+            prefetch(slots + (np.int64(hashed >> shift) << 4))
+            store_u64(long, np.uint64(step))
+            long += 8
+        step += 24
+        word = end
+    while longs < long and state[LONG_LIMIT]:
+        hashed = load_u64(np.int64(load_u64(longs)))
+        slot = slots + (np.int64(hashed >> shift) << 4)
+        if load_u64(slot) == hashed:
+            record = state[ARENA_AT] + np.int64(load_u64(slot + 8))
+            prefetch(record)
+            prefetch(record + 56)
+        longs += 8
+
+
+@inner
+def first_stop(ends: int, goes_on: int, pieces: bool, done: int, count: int, cut: int) -> Any:
+    """The first word from `done` on with which a piece ends (where there are `pieces`) or a segment; `count` if none does.
+
+    `goes_on` is the address of what the words' pieces do, `ends` that of their ends, and `cut` where the segment ends.
+    """
+    if pieces:
+        while done < count and load_u8(goes_on + done) != np.uint8(0):
+            done += 1
+        return done
+    if np.int64(load_u64(ends + (count << 3) - 8)) < cut:
+        return count
+    while np.int64(load_u64(ends + (done << 3))) < cut:
+        done += 1
+    return done
+
+
+@inner
+def emit_known(plan: int, done: int, stop: int, table: int, width: int, out: int) -> Any:
+    """Write the ids of the planned words from `done` up to `stop`, or the first that its bucket does not hold with its ids.
+
+    Returns (which word that is, the new end of the output, how many of the words are marked).
+    """
+    step = plan + 24 * done
+    last = plan + 24 * stop
+    marked = np.int64(0)
+    while step < last:
+        entry = table + np.int64(load_u64(step + 16))
+        same = halves_equal(entry, step)
+        entry += opaque(np.int64(same & np.int64(15) != np.int64(15)) << 5)
+        tag = load_u64(entry + 8)
+        count = np.int64(tag >> np.uint64(60)) & 7
+        if (same & 15 != 15) & (same & 240 != 240) | (count == 0):
+            break
+        copy_16(entry + 16, out)
+        out += count << width
+        marked += np.int64(tag >> np.uint64(63))
+        step += 24
+    return (step - plan) // 24, out, marked
