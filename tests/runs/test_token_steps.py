@@ -12,6 +12,7 @@ from pairloom.pipeline.audit.verify import verify
 from tests.support.corpora import contents, documents, recipe_for, write_jsonl
 
 STEPS = {
+    "bpe_dropout": ("{rate: 0.2}", ()),
     "extensible": ("{context: 16, window: 4}", ()),
     "fim": ("{rate: 0.5}", ("<fim_prefix>", "<fim_suffix>", "<fim_middle>")),
     "identifiers": ("{}", ()),

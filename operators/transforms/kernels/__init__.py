@@ -11,6 +11,7 @@ def warm_up(schemes: tuple[str, ...]) -> None:
     from pairloom.operators.tokens import TokenBatch
     from pairloom.operators.transforms.extensible import Extensible
     from pairloom.operators.transforms.fim import FillInTheMiddle, Tables
+    from pairloom.operators.transforms.kernels.bpe_dropout import EMPTY, Merges, lay_merges, merge_words
     from pairloom.operators.transforms.kernels.fim import count_places, find_places
     from pairloom.operators.transforms.landmark import Landmark
     from pairloom.operators.transforms.lexinvariant import Lexinvariant
@@ -29,3 +30,29 @@ def warm_up(schemes: tuple[str, ...]) -> None:
     data, edges, found = np.zeros(4, np.uint8), np.array([0, 4]), np.zeros((3, 1), np.int64)
     count_places(data, edges, np.zeros(0, np.int64), False, found[0])
     find_places(data, edges, np.zeros(0, np.int64), False, found[1], found[2])
+    slots, ranks, ids, one = (
+        np.full(4, EMPTY),
+        np.zeros(4, np.int64),
+        np.zeros(4, np.uint32),
+        np.ones(1, np.int64),
+    )
+    lay_merges(np.ones(1, np.uint64), one, np.zeros(1, np.uint32), slots, ranks, ids)
+    merges, stays = (
+        Merges(slots=slots, rank=ranks, product=ids, bytes=np.zeros(256, np.int64)),
+        np.zeros(4, np.bool_),
+    )
+    streams = np.zeros(1, np.uint64)
+    merge_words(
+        ids[:1],
+        one,
+        streams,
+        ranks + 1,
+        stays,
+        data[:1],
+        one,
+        merges,
+        streams[0],
+        ids.copy(),
+        ranks,
+        one.copy(),
+    )
