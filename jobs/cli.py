@@ -18,6 +18,7 @@ from pairloom.jobs.commands.items import items_commands
 from pairloom.jobs.commands.look import files_command, inspect_command, rejected_command, status_command
 from pairloom.jobs.commands.report import report_command
 from pairloom.jobs.commands.run import plan_command, stage_commands
+from pairloom.jobs.commands.schema import schema_command
 from pairloom.jobs.commands.steps import steps_command
 from pairloom.jobs.commands.vocabulary import vocabulary_app
 
@@ -47,6 +48,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "export": export_command,
     "report": report_command,
     "steps": steps_command,
+    "schema": schema_command,
     "warmup": warmup_command,
 }
 for _name, _command in COMMANDS.items():
