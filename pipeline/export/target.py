@@ -138,7 +138,7 @@ class Target:
         with self.objects.create(place) as file:
             sink = HashedSink(file)
             yield sink
-        stored = StoredFile(role="data", path=place, bytes=sink.bytes, sha256=sink.hash.hexdigest(), rows=0)
+        stored = StoredFile(role="data", path=place, bytes=sink.bytes, sha256=sink.sha256, rows=0)
         self._pending.append(stored.model_copy(update={"path": name}))
         if stored.bytes:  # no store opens an empty file; whether there may be one is for the counts to say
             check_stored(self.objects, stored)

@@ -51,15 +51,15 @@ class Attempt:
         *,
         name: str | None = None,
         folder: str | None = None,
-        check: bool = True,
+        scratch: bool = False,
     ) -> Iterator[ArrowWriter]:
         """Write an Arrow file of a role; when the block has ended, it is one of the attempt's files.
 
-        `name` is what its path ends in, by default the role; `folder` is where it is, by default that of the step. Without
-        `check` it is not read again: see `write_arrow`.
+        `name` is what its path ends in, by default the role; `folder` is where it is, by default that of the step. For
+        `scratch` see `write_arrow`.
         """
         with write_arrow(
-            self.objects, self.path(name or f"{role}.arrow", folder), schema, role=role, check=check
+            self.objects, self.path(name or f"{role}.arrow", folder), schema, role=role, scratch=scratch
         ) as writer:
             yield writer
         assert writer.stored is not None

@@ -42,7 +42,7 @@ def looked_up(units: int) -> Requests:
 def written(size: int, files: int, *, receipts: bool = True, checked: bool = True) -> Requests:
     """Files of a size, each read again if it is `checked`, and a receipt for each."""
     puts = 1 if size <= PART else 2 + -(-size // PART)
-    return Requests(reads=files * reads_of_whole(size) * checked, writes=files * (puts + receipts))
+    return Requests(reads=files * reads_of_batches(size) * checked, writes=files * (puts + receipts))
 
 
 def reads_of_whole(size: int) -> int:

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from pairloom.operators.errors import CorruptionError, RecipeError, StorageError
 from pairloom.operators.room import needing_room
+from pairloom.pipeline.store.behind import opened
 
 __all__ = ["FOLDERS", "LocalObjects", "Objects", "check_path"]
 
@@ -58,10 +59,11 @@ class Objects(Protocol):
         Raises FileNotFoundError, and CorruptionError for an empty one.
         """
 
-    def create(self, path: str) -> AbstractContextManager[BinaryIO]:
+    def create(self, path: str, *, durable: bool = True) -> AbstractContextManager[BinaryIO]:
         """A new object written piece by piece, durable and complete when the block ends well.
 
-        For data under names that nobody else uses; when the block raises, the object is removed.
+        For data under names that nobody else uses; when the block raises, the object is removed. One that need not be
+        `durable` may be lost, cut short or hold anything after a loss of power: for scratch that is compared as it is read.
         """
 
     def put(self, path: str, data: bytes) -> None:
@@ -123,19 +125,21 @@ class LocalObjects:
             return pa.memory_map(str(place), "r")
 
     @contextmanager
-    def create(self, path: str) -> Iterator[BinaryIO]:
+    def create(self, path: str, *, durable: bool = True) -> Iterator[BinaryIO]:
         """A new object written piece by piece; synced when the block ends well, removed when it does not."""
         place = self._place(path)
         self._make_folder(place.parent)
         try:
-            with needing_room(place.parent), place.open("xb") as file:
+            with needing_room(place.parent), opened(place, durable=durable) as file:
                 yield file
                 file.flush()
-                os.fsync(file.fileno())
+                if durable:
+                    os.fsync(file.fileno())
         except BaseException:
             place.unlink(missing_ok=True)
             raise
-        _sync_folder(place.parent)
+        if durable:
+            _sync_folder(place.parent)
 
     def put(self, path: str, data: bytes) -> None:
         """Write or replace an object."""

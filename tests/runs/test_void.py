@@ -44,6 +44,17 @@ def empty(path: Path) -> None:
     path.write_bytes(b"")
 
 
+def blank(path: Path) -> None:
+    """What some file systems leave after a power cut: the length, and zeros."""
+    path.write_bytes(bytes(path.stat().st_size))
+
+
+def bare(path: Path) -> None:
+    """What others leave: the last pages only are zeros, the file's footer too."""
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2] + bytes(len(data) - len(data) // 2))
+
+
 @pytest.mark.parametrize("how", [lose, cut, empty, flip])
 @pytest.mark.parametrize(
     ("after", "what"), [("count", "count"), ("merge", "merge"), ("learn", "learn"), ("tokenize", "tokenize")]
@@ -87,6 +98,42 @@ def test_a_file_that_goes_while_the_run_needs_it_is_made_again_by_the_run(
     manifest = run(recipe_for(tmp_path, UNITS), observe=careless)
     assert gone
     assert contents(manifest) == contents(run(recipe_for(tmp_path, UNITS, root=tmp_path / "whole")))
+
+
+@pytest.mark.parametrize("how", [lose, cut, empty, blank, bare, flip])
+@pytest.mark.parametrize("mode", ["document", "none"])
+@pytest.mark.parametrize("later", [False, True])
+def test_exchange_files_that_a_power_cut_took_are_made_again(
+    tmp_path: Path, how: Callable[[Path], None], mode: str, later: bool
+) -> None:
+    """They are not synced: receipts outlive them. By the run that finds it, or by the one `later`."""
+    write_jsonl(tmp_path / "in" / "a.jsonl", documents(200))
+    gone: list[Path] = []
+    settings = (UNITS, f"pack.shuffle.mode={mode}", "pack.file_tokens=2000")
+
+    def power_cut(event: Event) -> None:
+        if isinstance(event, StepFinished) and event.step == "exchange" and not gone:
+            gone.extend(sorted((tmp_path / "out" / "data" / "exchange").rglob("*.exchange.arrow"))[:2])
+            for path in gone:
+                how(path)
+            if later:
+                raise KeyboardInterrupt
+
+    if later:
+        with pytest.raises(KeyboardInterrupt):
+            run(recipe_for(tmp_path, *settings), observe=power_cut)
+    events: list[Event] = []
+
+    def observe(event: Event) -> None:
+        events.append(event)
+        power_cut(event)
+
+    manifest = run(recipe_for(tmp_path, *settings), observe=observe)
+    said = " ".join(event.text for event in events if isinstance(event, Notice))
+    assert len(gone) == 2
+    assert all(str(path) in said for path in gone)
+    whole = run(recipe_for(tmp_path, *settings, root=tmp_path / "whole"))
+    assert contents(manifest) == contents(whole)
 
 
 def test_a_run_whose_files_are_damaged_again_and_again_ends(tmp_path: Path) -> None:

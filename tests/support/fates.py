@@ -61,9 +61,9 @@ def fated(kind: type, fate: Fate) -> Iterator[None]:
 
     def create(real: Callable[..., Any]) -> Callable[..., Any]:
         @contextmanager
-        def call(self: Any, path: str) -> Iterator[BinaryIO]:
+        def call(self: Any, path: str, **how: Any) -> Iterator[BinaryIO]:
             number = fate.begin("create")
-            manager = real(self, path)
+            manager = real(self, path, **how)
             try:
                 yield manager.__enter__()
             except BaseException as error:

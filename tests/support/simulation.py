@@ -83,7 +83,7 @@ class MemoryObjects:
     def open(self, path: str) -> pa.NativeFile:
         return pa.BufferReader(pa.py_buffer(ZEROS) if self.exists(path) else self.read(path))
 
-    def create(self, path: str) -> AbstractContextManager[BinaryIO]:
+    def create(self, path: str, *, durable: bool = True) -> AbstractContextManager[BinaryIO]:
         raise NotImplementedError("nothing writes data in a simulation")
 
     def put(self, path: str, data: bytes) -> None:

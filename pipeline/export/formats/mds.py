@@ -90,7 +90,7 @@ class _Shards:
             file.write(edges.astype("<u4").data)
             file.write(self._head)
             file.write(b"".join(self._samples))
-        raw = {"basename": name, "bytes": file.bytes, "hashes": {"sha256": file.hash.hexdigest()}}
+        raw = {"basename": name, "bytes": file.bytes, "hashes": {"sha256": file.sha256}}
         self.shards.append({**self._config, "samples": len(sizes), "raw_data": raw, "zip_data": None})
         self._samples = []
         self._bytes = 8 + len(self._head)

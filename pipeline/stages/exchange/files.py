@@ -100,8 +100,8 @@ def write_spread(
 ) -> npt.NDArray[np.void]:
     """Write a file with a batch for `width` partitions each, and give its index, INDEX[batches with documents].
 
-    Documents keep their order within a batch. Exchange files are compared as they are read; those of other roles stay, and
-    are read again at once.
+    Documents keep their order within a batch. Exchange files are scratch (`store.files`), compared as they are read; those
+    of other roles stay, and are read again at once.
     """
     with phase("sort"):
         batch_of = spread.part // width
@@ -110,7 +110,7 @@ def write_spread(
         edges = [*starts.tolist(), len(order)]
     schema = exchange_schema(spread.columns)
     index = np.zeros(len(batches), INDEX)
-    with attempt.arrow(role, schema, folder=folder, check=role != "exchange") as writer:
+    with attempt.arrow(role, schema, folder=folder, scratch=role == "exchange") as writer:
         for i, batch in enumerate(batches.tolist()):
             here = spread.take(order[edges[i] : edges[i + 1]])
             first, second = here.prints[:, 1:].sum(axis=0, dtype=np.uint64)

@@ -276,7 +276,7 @@ def regroup_tasks(
     root: str, receipts: Sequence[Receipt], exchanged: Exchanged, splits: Splits, width: int
 ) -> list[list[RegroupTask]]:
     """For each batch of the exchange files, the tasks that spread it again, of about 512 MB each."""
-    hashes, tasks = [receipt.file("exchange").sha256 for receipt in receipts], []
+    hashes, tasks = [receipt.file("exchange").content for receipt in receipts], []
     for batch in range(len(exchanged.edges) - 1):
         size = exchanged.tokens(batch) * width
         group = np.cumsum(size) // REGROUP_BYTES

@@ -99,8 +99,11 @@ class RemoteObjects:
 
         return pa.PythonFile(RangeReader(fetch, size), mode="r")
 
-    def create(self, path: str) -> AbstractContextManager[BinaryIO]:
-        """A new object written piece by piece, in parts of 16 MiB and more; aborted when the block raises."""
+    def create(self, path: str, *, durable: bool = True) -> AbstractContextManager[BinaryIO]:
+        """A new object written piece by piece, in parts of 16 MiB and more; aborted when the block raises.
+
+        It is `durable` whether that is asked for or not.
+        """
 
         def ask(request: Callable[[Service, str], T]) -> T:
             return self._ask("writing", path, request)

@@ -44,7 +44,7 @@ class Squares(UnitTask):
             writer.write(pa.RecordBatch.from_arrays([column], schema=NUMBERS))
             writer.facts.update(numbers=self.count)
         attempt.file("note.txt", self.note.encode(), role="note")
-        with attempt.arrow("kept", NUMBERS, name="apart.arrow", folder="apart", check=False):
+        with attempt.arrow("kept", NUMBERS, name="apart.arrow", folder="apart", scratch=True):
             pass
         attempt.ledger = Ledger(documents_in=self.count, documents_out=self.count)
         attempt.facts = {"largest": self.count}

@@ -1,5 +1,6 @@
 """The store keeps its promises: absent means absent, what is published is whole, damage is seen."""
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,7 +10,14 @@ import pytest
 
 from pairloom.operators.errors import ConflictError, CorruptionError, RecipeError
 from pairloom.pipeline.identity import unit_id
-from pairloom.pipeline.store.files import attempt_path, check_stored, open_arrow, write_arrow, write_bytes
+from pairloom.pipeline.store.files import (
+    StoredFile,
+    attempt_path,
+    check_stored,
+    open_arrow,
+    write_arrow,
+    write_bytes,
+)
 from pairloom.pipeline.store.location import check_writable, open_objects
 from pairloom.pipeline.store.manifest import Manifest, StageRecord, commit, latest_manifest, read_manifest
 from pairloom.pipeline.store.objects import LocalObjects
@@ -67,6 +75,73 @@ def test_arrow_files_are_read_again(objects: LocalObjects) -> None:
     assert (writer.stored.rows, writer.stored.facts) == (2, {"n": 3})
     with open_arrow(objects, writer.stored) as reader:
         assert reader.read_all().column("n").to_pylist() == [1, 2]
+
+
+@pytest.mark.parametrize("at", [0.1, 0.5, 0.99])
+def test_damage_between_writing_and_reading_again_is_seen(
+    objects: LocalObjects, monkeypatch: pytest.MonkeyPatch, at: float
+) -> None:
+    """A file that is not what was written is never handed on."""
+
+    place = Path(objects.uri("data/x.arrow"))
+
+    def damaging(_handle: int) -> None:
+        data = bytearray(place.read_bytes())
+        data[int(at * len(data))] ^= 1
+        place.write_bytes(data)
+        monkeypatch.undo()
+
+    def write() -> None:
+        with write_arrow(objects, "data/x.arrow", SCHEMA, role="data") as writer:
+            for _ in range(2):
+                writer.write(pa.record_batch([pa.array(range(500))], schema=SCHEMA))
+            monkeypatch.setattr(os, "fsync", damaging)
+
+    with pytest.raises(CorruptionError, match=r"x\.arrow"):
+        write()
+
+
+def test_scratch_has_sums_alone_and_is_not_synced(
+    objects: LocalObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who reads it compares it; two attempts at it are compared by their sums."""
+
+    def unexpected(_handle: int) -> None:
+        raise AssertionError("scratch was synced")
+
+    unit, receipts = unit_id("exchange", 1), []
+    monkeypatch.setattr(os, "fsync", unexpected)
+    for n in (1, 1, 2):
+        path = attempt_path("exchange", unit, "exchange.arrow")
+        with write_arrow(objects, path, SCHEMA, role="exchange", scratch=True) as writer:
+            writer.write(pa.record_batch([pa.array([n, 2])], schema=SCHEMA))
+        assert writer.stored is not None
+        assert not writer.stored.sha256
+        check_stored(objects, writer.stored)
+        receipts.append(Receipt(stage="exchange", unit=unit, files=(writer.stored,)))
+    monkeypatch.undo()
+    assert claim(objects, receipts[0]) == claim(objects, receipts[1]) == receipts[0]
+    with pytest.raises(CorruptionError, match="different bytes"):
+        claim(objects, receipts[2])
+    place = Path(objects.uri(receipts[0].files[0].path))
+    whole = place.read_bytes()
+    for damaged in (whole[:-1], bytes(len(whole)), whole[:300] + b"?" + whole[301:], b""):
+        place.write_bytes(damaged)
+        with pytest.raises(CorruptionError, match="exchange"):
+            check_stored(objects, receipts[0].files[0])
+
+
+def test_files_are_known_by_sha_256_where_both_have_it_else_by_sums() -> None:
+    """Attempts of two versions at scratch agree, of which one wrote a SHA-256."""
+    here, there = (
+        StoredFile(role="x", path=name, bytes=3, sha256=sha, rows=0, sums="c3Vt")
+        for name, sha in (("a", ""), ("b", "0" * 64))
+    )
+    assert here.same(there)
+    assert there.same(there.model_copy(update={"sums": ""}))
+    assert not there.same(there.model_copy(update={"sha256": "1" * 64}))
+    assert not here.same(here.model_copy(update={"sums": "c3Vu"}))
+    assert (here.content, there.content) == ("c3Vt", "0" * 64)
 
 
 @pytest.mark.parametrize(
