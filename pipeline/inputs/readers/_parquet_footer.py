@@ -1,26 +1,56 @@
-"""What a Parquet footer says of the stored bytes of each row group, read without Arrow's library.
+"""What a Parquet file says of the sizes of its columns, in its footer and before each page, read without Arrow's library.
 
 That library throws where nobody can catch it, and ends the process, when a column is asked for its size whose metadata is
-encrypted or whose statistics are damaged. The footer is a struct in Thrift's compact protocol; all but the sizes is skipped.
+encrypted or whose statistics are damaged; and it asks for the memory that a page says it takes, whatever is in it. Both are
+structs in Thrift's compact protocol; all but names and sizes is skipped.
 """
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
-__all__ = ["stored_bytes"]
+__all__ = ["Chunk", "Page", "column_chunks", "page_at"]
 
 _DEEPEST = 32
 _TRUE, _FALSE, _BYTE, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = 1, 2, 3, 7, 8, 9, 10, 11, 12
 _INTEGERS = (4, 5, 6)
-# Numbers of fields: of the file, of a row group, of a column chunk, of its metadata.
-_ROW_GROUPS, _COLUMNS, _META_DATA, _COMPRESSED_SIZE = 4, 1, 3, 7
+# Numbers of fields: of the file, of a row group, of a column chunk, of its metadata, of the header of a page.
+_ROW_GROUPS, _COLUMNS, _META_DATA, _CRYPTO = 4, 1, 3, 8
+_PATH, _FULL_SIZE, _STORED_SIZE, _DATA_PAGES, _DICTIONARY_PAGE = 3, 6, 7, 9, 11
+_PAGE_FULL_SIZE, _PAGE_STORED_SIZE = 2, 3
 
 
-def stored_bytes(footer: bytes) -> list[int]:
-    """The compressed bytes of the columns of each row group, encrypted ones left out; raises ValueError for a damaged footer."""
+class Chunk(NamedTuple):
+    """A column of a row group: its name, the first byte of its pages, their bytes as stored and decompressed, how they are."""
+
+    column: str
+    offset: int
+    stored: int
+    full: int
+    encrypted: bool = False
+
+
+class Page(NamedTuple):
+    """The bytes of a page: of its header, stored behind that, and decompressed."""
+
+    header: int
+    stored: int
+    full: int
+
+
+def column_chunks(footer: bytes) -> list[list[Chunk]]:
+    """The columns of each row group, encrypted ones left out; raises ValueError for a damaged footer."""
     try:
         return _Compact(footer).row_groups()
     except IndexError:
         raise ValueError("the footer ends within a value") from None
+
+
+def page_at(data: bytes) -> Page | None:
+    """The page whose header `data` begins with; None where the header is longer. Raises ValueError for a damaged one."""
+    try:
+        return _Compact(data).page()
+    except IndexError:
+        return None
 
 
 class _Compact:
@@ -29,43 +59,69 @@ class _Compact:
     def __init__(self, data: bytes) -> None:
         self._data, self._at = data, 0
 
-    def row_groups(self) -> list[int]:
-        """The sizes of the groups, of a footer."""
-        sizes: list[int] = []
+    def row_groups(self) -> list[list[Chunk]]:
+        """The columns of the groups, of a footer."""
+        groups: list[list[Chunk]] = []
         for field, kind in self._fields():
             if field == _ROW_GROUPS and kind == _LIST:
-                sizes += [self._group() for _ in range(self._structs())]
+                groups += [self._group() for _ in range(self._structs())]
             else:
                 self._skip(kind, 0)
-        return sizes
+        return groups
 
-    def _group(self) -> int:
-        size = 0
+    def page(self) -> Page:
+        """The sizes in the header of a page."""
+        found = {_PAGE_FULL_SIZE: 0, _PAGE_STORED_SIZE: 0}
+        for field, kind in self._fields():
+            if field in found and kind in _INTEGERS:
+                found[field] = self._integer()
+            else:
+                self._skip(kind, 0)
+        return Page(self._at, found[_PAGE_STORED_SIZE], found[_PAGE_FULL_SIZE])
+
+    def _group(self) -> list[Chunk]:
+        chunks: list[Chunk] = []
         for field, kind in self._fields():
             if field == _COLUMNS and kind == _LIST:
-                size += sum(self._column() for _ in range(self._structs()))
+                chunks += [chunk for _ in range(self._structs()) if (chunk := self._column()) is not None]
             else:
                 self._skip(kind, 0)
-        return size
+        return chunks
 
-    def _column(self) -> int:
-        size = 0
+    def _column(self) -> Chunk | None:
+        chunk, encrypted = None, False
         for field, kind in self._fields():
             if field == _META_DATA and kind == _STRUCT:
-                size = self._compressed_size()
+                chunk = self._meta_data()
             else:
+                encrypted = encrypted or field == _CRYPTO
                 self._skip(kind, 0)
-        return size
+        return chunk._replace(encrypted=encrypted) if chunk is not None else None
 
-    def _compressed_size(self) -> int:
-        size = 0
+    def _meta_data(self) -> Chunk:
+        names: list[str] = []
+        found = dict.fromkeys((_FULL_SIZE, _STORED_SIZE, _DATA_PAGES, _DICTIONARY_PAGE), 0)
         for field, kind in self._fields():
-            if field == _COMPRESSED_SIZE and kind in _INTEGERS:
-                number = self._varint()
-                size = max(0, (number >> 1) ^ -(number & 1))
+            if field in found and kind in _INTEGERS:
+                found[field] = max(0, self._integer())
+            elif field == _PATH and kind == _LIST:
+                count, inner = self._list()
+                names = [self._text() if inner == _BINARY else "" for _ in range(count)]
             else:
                 self._skip(kind, 0)
-        return size
+        offsets = [at for at in (found[_DATA_PAGES], found[_DICTIONARY_PAGE]) if at]
+        return Chunk(
+            names[0] if names else "", min(offsets, default=0), found[_STORED_SIZE], found[_FULL_SIZE]
+        )
+
+    def _integer(self) -> int:
+        number = self._varint()
+        return (number >> 1) ^ -(number & 1)
+
+    def _text(self) -> str:
+        size = self._varint()
+        self._pass(size)
+        return self._data[self._at - size : self._at].decode("utf-8", "replace")
 
     def _fields(self) -> Iterator[tuple[int, int]]:
         """(number, type) of each field of a struct; who asks for the next has read the value of this one."""

@@ -78,34 +78,127 @@ def _of_text(fields: Fields) -> int:
 
 def batches(rows: Iterator[Rows], file: InputFile, fields: Fields, limits: Limits) -> Iterator[DocumentBatch]:
     """Clean the rows, in batches of at most `limits.batch_bytes` of text or one row."""
-    seen = 0
+    seen = held = 0
+    of_text = _of_text(fields)
     for part in rows:
-        columns = [_large_binary(column, file) for column in part.columns[: _of_text(fields)]]
-        extra = [_checked(column, file) for column in part.columns[_of_text(fields) :]]
-        sizes = [np.diff(_offsets(column)) for column in columns]
+        columns = [_Column.of(column, file) for column in part.columns[:of_text]]
+        extra = part.columns[of_text:]
+        sizes = [column.lengths(file) for column in columns]
         for size in sizes:
             if len(size) and size.max() > limits.max_record_bytes:
                 raise too_long(file, part.place(int(size.argmax())), limits.max_record_bytes)
-        offsets = _offsets(columns[0])
-        start, stored = 0, part.stored
-        while start < len(columns[0]) or stored:
+        held += sum(int(size.sum()) for size in sizes) + sum(_written_out(column, file) for column in extra)
+        file.check_expansion(held)
+        offsets = np.concatenate([[0], np.cumsum(sizes[0])])
+        rows_here, start, stored = len(sizes[0]), 0, part.stored
+        while start < rows_here or stored:
             stop = int(np.searchsorted(offsets, offsets[start] + limits.batch_bytes, side="right")) - 1
-            stop = min(max(stop, start + 1), len(columns[0]))
-            window = [column.slice(start, stop - start) for column in columns]
+            stop = min(max(stop, start + 1), rows_here)
+            window = [column.cut(start, stop - start, file) for column in columns]
             others = {
-                name: column.slice(start, stop - start)
+                name: _checked(column.slice(start, stop - start), file)
                 for name, column in zip(fields.extra, extra, strict=True)
             }
             yield _clean(window, others, part.place, start, seen + start, file, stored)
             start, stored = stop, 0
-        seen += len(columns[0])
+        seen += rows_here
+
+
+class _Column(NamedTuple):
+    """A column of text as it is in the file: its bytes, or those of a dictionary and the index of each row.
+
+    A value may stand in any number of rows, so that only a few of them are written out at a time.
+    """
+
+    values: pa.Array
+    indices: pa.Array | None
+
+    @classmethod
+    def of(cls, column: pa.Array, file: InputFile) -> "_Column":
+        """The column, its offsets checked before anything follows them; nothing is said about UTF-8."""
+        with reading(file):
+            if not pa.types.is_dictionary(column.type):
+                return cls(_bytes_of(column), None)
+            column.indices.validate(full=True)
+            column.validate()
+            values = _bytes_of(column.dictionary)
+            file.check_expansion(int(_lengths(values).sum()))
+            return cls(values.cast(pa.large_binary()), column.indices)
+
+    def lengths(self, file: InputFile) -> npt.NDArray[np.int64]:
+        """The bytes of each row, none of a null."""
+        with reading(file):
+            lengths = _lengths(self.values)
+            if self.indices is not None:
+                found = pa.array(lengths).take(self.indices).fill_null(0)
+                lengths = np.asarray(found, np.int64)
+            return lengths
+
+    def cut(self, start: int, count: int, file: InputFile) -> pa.LargeBinaryArray:
+        """Some rows, written out."""
+        with reading(file):
+            if self.indices is None:
+                return self.values.slice(start, count).cast(pa.large_binary())
+            return self.values.take(self.indices.slice(start, count)).cast(pa.large_binary())
+
+
+def _bytes_of(column: pa.Array) -> pa.Array:
+    """The bytes of a column, as many as there are, in whichever of three layouts."""
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        return _bytes_of(column.dictionary_decode())
+    if pa.types.is_integer(kind):
+        return column.cast(pa.large_string()).view(pa.large_binary())
+    if pa.types.is_large_string(kind) or pa.types.is_large_binary(kind):
+        column = column.view(pa.large_binary())
+    elif pa.types.is_string(kind) or pa.types.is_binary(kind):
+        column = column.view(pa.binary())
+    else:
+        column = column.view(pa.binary_view())
+    column.validate(full=True)
+    return column
+
+
+def _lengths(values: pa.Array) -> npt.NDArray[np.int64]:
+    """The bytes of each value, none of a null, of a column in one of the layouts of `_bytes_of`."""
+    stored = values.buffers()[1]
+    if len(values) == 0 or stored is None:
+        return np.zeros(len(values), np.int64)
+    if pa.types.is_binary_view(values.type):
+        views = np.frombuffer(stored, np.int32).reshape(-1, 4)
+        lengths = views[values.offset : values.offset + len(values), 0].astype(np.int64)
+    else:
+        wide = pa.types.is_large_binary(values.type)
+        offsets = np.frombuffer(stored, np.int64 if wide else np.int32)
+        lengths = np.diff(offsets[values.offset : values.offset + len(values) + 1]).astype(np.int64)
+    if values.null_count:
+        lengths[values.is_null().to_numpy(zero_copy_only=False)] = 0
+    return lengths
+
+
+def _written_out(column: pa.Array, file: InputFile) -> int:
+    """The bytes of a column beside the text where its values may stand in more rows than one, else 0."""
+    kind = column.type
+    if (
+        not pa.types.is_dictionary(kind)
+        and not pa.types.is_string_view(kind)
+        and not pa.types.is_binary_view(kind)
+    ):
+        return 0
+    if pa.types.is_dictionary(kind) and not _is_text(kind.value_type):
+        return 0
+    return int(_Column.of(column, file).lengths(file).sum())
 
 
 def _checked(column: pa.Array, file: InputFile) -> pa.Array:
-    """A column of any type as it is in the file, a dictionary's values written out."""
+    """A column of any type as it is in the file, the values of a dictionary and of views written out."""
     with reading(file):
         column.validate(full=True)
-        return column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
+        if pa.types.is_dictionary(column.type):
+            column = column.cast(column.type.value_type)
+        if pa.types.is_string_view(column.type):
+            return column.cast(pa.large_string())
+        return column.cast(pa.large_binary()) if pa.types.is_binary_view(column.type) else column
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -119,34 +212,6 @@ def _is_text(kind: pa.DataType) -> bool:
         or pa.types.is_large_binary(kind)
         or pa.types.is_binary_view(kind)
     )
-
-
-def _large_binary(column: pa.Array, file: InputFile) -> pa.LargeBinaryArray:
-    """The bytes of a column, its offsets checked before anything follows them; nothing is said about UTF-8."""
-    kind = column.type
-    with reading(file):
-        if pa.types.is_dictionary(kind):
-            column.indices.validate(full=True)
-            column.validate()
-            values = _large_binary(column.dictionary, file)
-            return values.take(column.indices)
-        if pa.types.is_integer(kind):
-            return column.cast(pa.large_string()).view(pa.large_binary())
-        if pa.types.is_large_string(kind) or pa.types.is_large_binary(kind):
-            column = column.view(pa.large_binary())
-        elif pa.types.is_string(kind) or pa.types.is_binary(kind):
-            column = column.view(pa.binary())
-        else:
-            column = column.view(pa.binary_view())
-        column.validate(full=True)
-        return column.cast(pa.large_binary())
-
-
-def _offsets(column: pa.LargeBinaryArray) -> npt.NDArray[np.int64]:
-    stored = column.buffers()[1]
-    if len(column) == 0 or stored is None:
-        return np.zeros(1, np.int64)
-    return np.frombuffer(stored, dtype=np.int64)[column.offset : column.offset + len(column) + 1]
 
 
 def _clean(

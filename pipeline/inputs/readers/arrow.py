@@ -9,6 +9,7 @@ from pairloom.operators.documents import DocumentBatch
 from pairloom.operators.errors import DataError
 from pairloom.pipeline.inputs.content import HEAD_BYTES, check_head
 from pairloom.pipeline.inputs.readers import Reader
+from pairloom.pipeline.inputs.readers._arrow_sizes import CheckedStream, blocks_of, check_block
 from pairloom.pipeline.inputs.readers._text_columns import Rows, batches, nothing, pick, reading
 from pairloom.pipeline.inputs.slices import Fields, InputFile, Limits, Slice
 from pairloom.pipeline.inputs.storage import open_input
@@ -74,6 +75,9 @@ def _file_rows(handle: Any, piece: Slice, fields: Fields) -> Iterator[Rows]:
     with reading(file):
         schema = pa.ipc.open_file(handle).schema
         indices = pick(schema, fields, file)
+        dictionaries, blocks = blocks_of(handle, file)
+        for block in dictionaries:
+            check_block(handle, file, block)
         handle.seek(0)
         options = pa.ipc.IpcReadOptions(included_fields=sorted(set(indices)))
         reader = pa.ipc.open_file(handle, options=options)
@@ -85,6 +89,7 @@ def _file_rows(handle: Any, piece: Slice, fields: Fields) -> Iterator[Rows]:
     done, count = 0, piece.stop - piece.start
     for number in range(piece.start, piece.stop):
         with reading(file):
+            check_block(handle, file, blocks[number])
             batch = reader.get_batch(number)
         now = piece.bytes * (number + 1 - piece.start) // count
         yield _rows_of(batch, fields, number, now - done)
@@ -95,8 +100,9 @@ def _file_rows(handle: Any, piece: Slice, fields: Fields) -> Iterator[Rows]:
 
 def _stream_rows(handle: Any, piece: Slice, fields: Fields) -> Iterator[Rows]:
     file = piece.file
+    checked = CheckedStream(handle, file)
     with reading(file):
-        reader = pa.ipc.open_stream(handle)
+        reader = pa.ipc.open_stream(checked)
         pick(reader.schema, fields, file)
     done = number = 0
     while True:
@@ -104,7 +110,7 @@ def _stream_rows(handle: Any, piece: Slice, fields: Fields) -> Iterator[Rows]:
             batch = next(reader, None)
         if batch is None:
             break
-        now = min(handle.tell(), piece.bytes)
+        now = min(checked.tell(), piece.bytes)
         yield _rows_of(batch, fields, number, now - done)
         done, number = now, number + 1
     if handle.tell() != file.size:

@@ -7,10 +7,10 @@ from pairloom.operators.documents import DocumentBatch
 from pairloom.operators.errors import DataError
 from pairloom.pipeline.inputs.content import HEAD_BYTES, check_head
 from pairloom.pipeline.inputs.readers import First, Reader
-from pairloom.pipeline.inputs.readers._parquet_footer import stored_bytes
+from pairloom.pipeline.inputs.readers._parquet_footer import Chunk, column_chunks, page_at
 from pairloom.pipeline.inputs.readers._text_columns import Rows, batches, nothing, pick, reading
 from pairloom.pipeline.inputs.slices import FREE_BYTES, Fields, InputFile, Limits, Slice
-from pairloom.pipeline.inputs.storage import open_input
+from pairloom.pipeline.inputs.storage import local_path, open_input
 
 __all__ = ["Parquet"]
 
@@ -18,6 +18,8 @@ _MAX_ROWS = 1 << 16
 _FEW_ROWS = 64  # that are decoded before anything is known of their size
 _LARGE_GROUP = 4 << 20  # before compression; a smaller group may consist of one value, repeated
 _FIRST_BYTES = 1 << 20
+_ONE_REQUEST = 8 << 20
+_HEADER_BYTES = 256
 
 
 class Parquet(Reader):
@@ -40,13 +42,8 @@ class Parquet(Reader):
                     raise DataError(
                         f"{file.uri}: row group {k} has {rows} rows; fetch or write the file again"
                     )
-            handle.seek(max(0, file.size - 8))
-            size = int.from_bytes(handle.read(4), "little")
-            handle.seek(max(0, file.size - 8 - size))
-            groups = stored_bytes(handle.read(size))
-            if len(groups) != footer.num_row_groups:
-                raise DataError(f"{file.uri}: its footer is damaged; fetch or write the file again")
-            return groups
+            groups = _chunks(handle, file, footer.num_row_groups)
+            return [sum(chunk.stored for chunk in group) for group in groups]
 
     def read(self, piece: Slice, fields: Fields, limits: Limits) -> Iterator[DocumentBatch]:
         """The rows of the slice's row groups, page checksums verified where the file has them."""
@@ -65,6 +62,8 @@ class Parquet(Reader):
                 # With a buffer, a column is read as far as it is needed.
                 parquet = pq.ParquetFile(handle, buffer_size=_FIRST_BYTES, page_checksum_verification=True)
                 pick(parquet.schema_arrow, fields, file)
+                for group in _chunks(handle, file, parquet.metadata.num_row_groups)[:1]:
+                    _check_sizes(handle, file, group, fields)
                 part = next(parquet.iter_batches(1, columns=list(fields.names), use_threads=False), None)
             if part is None:
                 return First()
@@ -78,6 +77,48 @@ def _check(handle: BinaryIO, file: InputFile) -> None:
     """Raise DataError where the file does not begin as a Parquet file does."""
     check_head(file, handle.read(HEAD_BYTES))
     handle.seek(0)
+
+
+def _chunks(handle: BinaryIO, file: InputFile, groups: int) -> list[list[Chunk]]:
+    """What the footer says of the columns of each of so many row groups."""
+    handle.seek(max(0, file.size - 8))
+    size = int.from_bytes(handle.read(4), "little")
+    handle.seek(max(0, file.size - 8 - size))
+    found = column_chunks(handle.read(size))
+    if len(found) != groups:
+        raise DataError(f"{file.uri}: its footer is damaged; fetch or write the file again")
+    return found
+
+
+def _check_sizes(handle: BinaryIO, file: InputFile, group: list[Chunk], fields: Fields) -> None:
+    """Raise DataError where the wanted columns of a group hold more than their stored bytes may stand for.
+
+    The footer says how much that is, and a footer may lie: the header of each page says how much memory is asked for. A large
+    group of a file elsewhere is believed, because looking at its pages is reading it twice.
+    """
+    wanted = [chunk for chunk in group if chunk.column in fields.names]
+    file.check_expansion(sum(chunk.full for chunk in wanted), sum(chunk.stored for chunk in wanted))
+    for chunk in wanted:
+        near = local_path(file.uri) is not None or chunk.stored <= _ONE_REQUEST
+        if near and not chunk.encrypted:
+            _check_pages(handle, file, chunk)
+
+
+def _check_pages(handle: BinaryIO, file: InputFile, chunk: Chunk) -> None:
+    at, end, held = chunk.offset, min(chunk.offset + chunk.stored, file.size), 0
+    while at < end:
+        size = _HEADER_BYTES
+        while True:
+            handle.seek(at)
+            page = page_at(handle.read(min(size, end - at)))
+            if page is not None or size >= end - at:
+                break
+            size *= 16  # statistics in it may be as long as a value
+        if page is None or page.stored < 0:
+            raise ValueError(f"column {chunk.column!r} has no page at byte {at}")
+        held += page.full
+        file.check_expansion(held, chunk.stored)
+        at += page.header + page.stored
 
 
 class _Steps:
@@ -122,6 +163,7 @@ def _rows(handle: Any, piece: Slice, fields: Fields, limits: Limits) -> Iterator
                 f"{file.uri}: it has {footer.num_row_groups} row groups, [{piece.start}, {piece.stop}) were planned; "
                 "plan the run again"
             )
+        chunks = _chunks(handle, file, footer.num_row_groups)
         first = sum(footer.row_group(k).num_rows for k in range(piece.start))
         last = sum(footer.row_group(k).num_rows for k in range(piece.start, piece.stop))
     steps = _Steps(file, limits)
@@ -129,6 +171,7 @@ def _rows(handle: Any, piece: Slice, fields: Fields, limits: Limits) -> Iterator
     for group in range(piece.start, piece.stop):
         with reading(file):
             about = footer.row_group(group)
+            _check_sizes(handle, file, chunks[group], fields)
             steps.begin(about.num_rows, about.total_byte_size)
             parts = parquet.iter_batches(steps.size, row_groups=[group], columns=wanted, use_threads=False)
         before = seen

@@ -5,9 +5,11 @@ import io
 import os
 import random
 import resource
+import struct
 import sys
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -164,10 +166,127 @@ def bombs():
     yield "x.jsonl.zst", zstandard.compress(bytes(400 << 20))
 
 
+def written(kind, table, compression=None, **options):
+    sink = io.BytesIO()
+    with kind(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression=compression)) as writer:
+        writer.write_table(table, **options)
+    return sink.getvalue()
+
+
+def padded(number, size):
+    """A number in the compact protocol, of so many bytes."""
+    number *= 2
+    return bytes((number >> 7 * k & 127) | (128 if k < size - 1 else 0) for k in range(size))
+
+
+def viewed(values, rows):
+    """A column of views, one a row, of values that are stored once; None is a null."""
+    ends = np.cumsum([0, *map(len, values)])
+    views = [
+        (0, b"", 0, 0) if k is None else (len(values[k]), values[k][:4].encode(), 0, int(ends[k]))
+        for k in rows
+    ]
+    stored = b"".join(struct.pack("<i4sii", *view) for view in views)
+    there = np.packbits([k is not None for k in rows], bitorder="little").tobytes()
+    buffers = [pa.py_buffer(one) for one in (there, stored, "".join(values).encode())]
+    return pa.Array.from_buffers(pa.string_view(), len(rows), buffers)
+
+
+def arrow_bombs():
+    long = pa.table({"text": pa.array(["a" * (400 << 20)])})
+    many = pa.table({"text": [""], **{f"c{k}": pa.array([bytes(20 << 20)]) for k in range(20)}})
+    values = pa.array(["a" * (1 << 20)])
+    names = pa.DictionaryArray.from_arrays(pa.array([0] * 2000, pa.int32()), values)
+    views = viewed(["a" * (1 << 20)], [0] * 2000)
+    one = pa.array(["a" * (400 << 20)])
+    for end, kind in (("file", pa.ipc.new_file), ("stream", pa.ipc.new_stream)):
+        yield f"{end}.arrow", written(kind, long, "zstd")
+        yield f"{end}-columns.arrow", written(kind, many, "zstd")
+        coded = pa.table({"text": pa.DictionaryArray.from_arrays(pa.array([0], pa.int8()), one)})
+        yield f"{end}-coded.arrow", written(kind, coded, "zstd")
+        yield f"{end}-dictionary.arrow", written(kind, pa.table({"text": names}))
+        yield f"{end}-views.arrow", written(kind, pa.table({"text": views}))
+
+
+def parquet_bombs():
+    names = pa.DictionaryArray.from_arrays(pa.array([0] * 2000, pa.int32()), pa.array(["a" * (1 << 20)]))
+    pq.write_table(pa.table({"text": names}), sink := io.BytesIO(), compression="zstd")
+    yield "kept.parquet", sink.getvalue()
+    long = pa.table({"text": pa.array(["a" * (400 << 20)])})
+    for version in ("1.0", "2.0"):
+        for coded in (True, False):
+            options = {"compression": "zstd", "use_dictionary": coded, "data_page_version": version}
+            pq.write_table(long, sink := io.BytesIO(), write_statistics=False, **options)
+            data = sink.getvalue()
+            yield f"long-{version}-{coded}.parquet", data
+            size = pq.ParquetFile(sink).metadata.row_group(0).column(0).total_uncompressed_size
+            start = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
+            width = len(f"{2 * size:b}") // 7 + (len(f"{2 * size:b}") % 7 > 0)
+            assert padded(size, width) in data[start:]
+            yield (
+                f"lies-{version}-{coded}.parquet",
+                data[:start] + data[start:].replace(padded(size, width), padded(1000, width)),
+            )
+
+
+def test_a_large_batch_of_a_large_file_is_no_exception(tmp_path):
+    """R9: what is held is compared with what is stored of it, and not with the rest of the file."""
+    noise = pa.array([random.Random(0).randbytes(4 << 20).hex()])
+    table = pa.table({"text": pa.concat_arrays([noise, pa.array(["a" * (100 << 20)])])})
+    for kind in (pa.ipc.new_file, pa.ipc.new_stream):
+        path = tmp_path / "x.arrow"
+        path.write_bytes(written(kind, table, "zstd", max_chunksize=1))
+        with pytest.raises(DataError, match="max_expansion"):
+            documents(path)
+        assert [len(text) for text in documents(path, max_expansion=1 << 20)] == [8 << 20, 100 << 20]
+        path.write_bytes(
+            written(kind, table, "lz4", max_chunksize=1)
+        )  # of which a byte stands for 255 at most
+        with pytest.raises(DataError, match="max_expansion"):
+            documents(path, max_expansion=100)
+    path = tmp_path / "x.parquet"
+    pq.write_table(table, path, compression="zstd", row_group_size=1)
+    with pytest.raises(DataError, match="max_expansion"):
+        documents(path)
+    assert [len(text) for text in documents(path, max_expansion=1 << 20)] == [8 << 20, 100 << 20]
+
+
+def test_values_that_stand_in_many_rows_are_written_out_a_few_at_a_time(tmp_path):
+    """R9: dictionaries and views, of the text, of the id and of a field beside it."""
+    values = [f"{k} " + "word " * 20_000 for k in range(7)]
+    rows = [None if k == 5 else k % 7 for k in range(300)]
+    coded = pa.DictionaryArray.from_arrays(pa.array(rows, pa.int8()), pa.array(values))
+    views = viewed(values, rows)
+    expected = [None if k is None else values[k] for k in rows]
+    for column in (coded, views):
+        for kind in (pa.ipc.new_file, pa.ipc.new_stream):
+            path = tmp_path / "x.arrow"
+            path.write_bytes(written(kind, pa.table({"text": column, "more": column}), "lz4"))
+            source = CorpusSource(name="web", paths=(str(path),))
+            piece = plan_units(source, list_inputs(source), 1 << 30)[0].slices[0]
+            limits = Limits(batch_bytes=1 << 20)
+            batches = list(reader_of(piece.file).read(piece, Fields(extra=("more",)), limits))
+            assert max(batch.bytes for batch in batches) <= 1 << 20
+            texts = [text for batch in batches for text in batch.content.to_pylist()]
+            assert texts == [text for text in expected if text is not None]
+            assert [m for batch in batches for m in batch.fields["more"].to_pylist()] == texts
+
+
+@pytest.mark.parametrize("name", ["x.jsonl.gz", "x.jsonl.zst", "x.txt.gz", "x.csv.zst", "x.csv.gz"])
+@pytest.mark.parametrize("inner", [gzip.compress, zstandard.compress])
+def test_what_is_compressed_twice_is_named(tmp_path, name, inner):
+    """R9: only one of the two is undone."""
+    outer = gzip.compress if name.endswith("gz") else zstandard.compress
+    path = tmp_path / name
+    path.write_bytes(outer(inner(b'{"text": "a"}\n' * 1000)))
+    with pytest.raises(DataError, match=r"its first bytes within (gzip|zstd) are those of (gzip|zstd)"):
+        documents(path)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="sizes of address spaces are Linux's")
 def test_a_small_file_takes_little_memory(tmp_path):
     """R9: a file that holds far more than its bytes is refused by `max_expansion`, before it has taken memory."""
-    for name, data in bombs():
+    for name, data in (*bombs(), *arrow_bombs(), *parquet_bombs()):
         path = tmp_path / name
         path.write_bytes(data)
 
