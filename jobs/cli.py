@@ -12,6 +12,7 @@ import typer
 
 from pairloom.jobs.boundary import ending
 from pairloom.jobs.commands.care import gc_command, repair_command, verify_command, warmup_command
+from pairloom.jobs.commands.doctor import doctor_command
 from pairloom.jobs.commands.export import export_command
 from pairloom.jobs.commands.generations import generations_command, retokenize_command, rollback_command
 from pairloom.jobs.commands.items import items_commands
@@ -50,6 +51,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "steps": steps_command,
     "schema": schema_command,
     "warmup": warmup_command,
+    "doctor": doctor_command,
 }
 for _name, _command in COMMANDS.items():
     app.command(_name)(_command)
