@@ -1,19 +1,18 @@
 """Dead letters: records that cannot be used, where they are and why."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 __all__ = ["DeadLetter", "excerpt_of"]
 
 _EXCERPT = 200
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeadLetter:
+class DeadLetter(NamedTuple):
     """A record that cannot be used, where it is and why.
 
     `position` is "byte 1234" (in the decompressed file) or "row 17"; `row` is the record's index in its slice, as in
     `DocumentBatch.row`. `reason` is a short stable slug, `detail` what the parser said, `excerpt` at most 200 printable
-    characters of the record, other characters written as escapes.
+    characters of the record, other characters written as escapes. (A tuple: a file of bad lines makes millions of them.)
     """
 
     uri: str

@@ -198,10 +198,8 @@ class Intake:
 
 def _packed(letters: list[DeadLetter]) -> pa.RecordBatch:
     """Dead letters as they are stored."""
-    columns = [
-        pa.array([getattr(letter, name) for letter in letters], DEAD_LETTERS.field(name).type)
-        for name in DEAD_LETTERS.names
-    ]
+    values = zip(*letters, strict=True)
+    columns = [pa.array(column, kind) for column, kind in zip(values, DEAD_LETTERS.types, strict=True)]
     return pa.RecordBatch.from_arrays(columns, schema=DEAD_LETTERS)
 
 

@@ -75,14 +75,7 @@ def read_line(line: bytes, fields: Fields) -> Accepted | Refused:
 
 def letter_of(file: InputFile, position: int, row: int, refused: Refused, excerpt: str) -> DeadLetter:
     """The dead letter of a line, which begins at a byte of the file and is a record of the slice."""
-    return DeadLetter(
-        uri=file.uri,
-        position=f"byte {position}",
-        row=row,
-        reason=refused.reason,
-        detail=refused.detail,
-        excerpt=excerpt,
-    )
+    return DeadLetter(file.uri, f"byte {position}", row, refused.reason, refused.detail, excerpt)
 
 
 def _given(value: dict[str, object], fields: Fields) -> Accepted | Refused:

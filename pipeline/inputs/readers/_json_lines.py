@@ -9,14 +9,18 @@ import pyarrow as pa
 from pairloom.operators.documents import DeadLetter, DocumentBatch, excerpt_of
 from pairloom.operators.text.arrays import frozen
 from pairloom.pipeline.inputs.readers._json_line import Accepted, Refused, letter_of, read_line
+from pairloom.pipeline.inputs.readers._json_tree import scratch_for, tree_of
 from pairloom.pipeline.inputs.readers._text_lines import PADDING, Block, line_blocks, too_long
 from pairloom.pipeline.inputs.readers.kernels.json_lines import (
     DONE,
+    NOTHING,
+    NULL,
     POSITION,
     SEEN,
+    STEPS,
+    STRING,
     TAKEN,
     TOO_LONG,
-    Names,
     Taken,
     scan_lines,
 )
@@ -25,6 +29,7 @@ from pairloom.pipeline.inputs.slices import Fields, InputFile, Limits, Slice
 __all__ = ["read_lines"]
 
 _LETTERS = 1 << 14  # in a batch
+_TOGETHER = 1 << 16  # bytes of bad lines
 _SHORT, _KNOWN = 64, 1 << 10  # lines that may be met again, and how many of them are remembered
 
 
@@ -45,13 +50,15 @@ class _Lines:
 
     def __init__(self, file: InputFile, block: Block, fields: Fields) -> None:
         self._file, self._block, self._fields = file, block, fields
+        names = sorted(set(fields.names))
+        self._place = [names.index(name) for name in fields.names]
+        self._wanted = tree_of([(name,) for name in names], [_must(name, fields) for name in names])
         count = block.data.count(b"\n", block.start, block.stop) + 2
-        each = len(fields.names)
         # Most of this is never touched.
-        self._values = [np.empty(block.stop + PADDING, np.uint8) for _ in range(each)]
-        self._offsets = np.zeros((each, count), np.int64)
-        self._there = np.ones((each, count if fields.extra else 0), np.uint8)
-        self._rows = np.empty(count, np.int64)
+        self._values = [np.empty(block.stop + PADDING, np.uint8) for _ in names]
+        self._offsets = np.zeros((len(names), count), np.int64)
+        self._kinds = np.empty((len(names), count), np.uint16)
+        self._rows, self._starts = np.empty(count, np.int64), np.empty(count, np.int64)
         self._taken = 0
         self._rejected: list[DeadLetter] = []
 
@@ -60,17 +67,13 @@ class _Lines:
 
         That is the block's end, unless so many lines were refused that their letters would take more memory than the text.
         """
-        names = [name.encode() for name in self._fields.names]
-        name_ends = np.cumsum([0, *map(len, names)], dtype=np.int64)
-        wanted = Names(bytes=_bytes(b"".join(names)), ends=name_ends, ids=int(self._fields.id is not None))
         values = np.array([one.ctypes.data for one in self._values], np.int64)
-        taken = Taken(values=values, offsets=self._offsets, there=self._there, rows=self._rows)
-        data, stop, position = self._block.data, self._block.stop, self._block.position
+        taken = Taken(values, self._offsets, self._kinds, self._rows, self._starts)
+        stop, position = self._block.stop, self._block.position
         state = np.array([self._block.start, row, 0], np.int64)
-        padded = frozen(_bytes(data))
-        found, stack = np.empty((len(names), 3), np.int64), np.empty(512, np.uint8)
+        padded, scratch = frozen(_bytes(self._block.data)), scratch_for(self._wanted)
         while True:
-            status = scan_lines(padded, stop, longest, wanted, taken, state, found, stack)
+            status = scan_lines(padded, stop, longest, self._wanted, taken, state, scratch)
             start, row = int(state[POSITION]), int(state[SEEN])
             self._taken = int(state[TAKEN])
             if status == DONE:
@@ -87,47 +90,52 @@ class _Lines:
 
         Bad lines come together, and going back to compiled code takes longer than reading a short line.
         """
-        data, stop = self._block.data, self._block.stop
         known: dict[bytes, tuple[Refused, str]] = {}
-        while start < stop and len(self._rejected) < _LETTERS:
-            end = data.find(b"\n", start)
-            if end - start > longest:
-                raise too_long(self._file, f"byte {self._block.position + start}", longest)
-            line = bytes(data[start:end])
-            place, start = self._block.position + start, end + 1
-            if not line.strip(b" \t\r"):
-                continue
+        rejected, file, position = self._rejected, self._file, self._block.position
+        for line in self._lines(start):
+            place, start = start, start + len(line) + 1
+            if len(line) > longest:
+                raise too_long(file, f"byte {position + place}", longest)
             refused = known.get(line)
             if refused is None:
+                if not line.strip(b" \t\r"):
+                    continue
                 outcome = read_line(line, self._fields)
                 if isinstance(outcome, Accepted):
-                    self._take(outcome, row)
+                    self._take(outcome, row, place)
                     return start, row + 1
                 refused = outcome, excerpt_of(line)
                 if len(line) <= _SHORT and len(known) < _KNOWN:
                     known[line] = refused
-            self._rejected.append(letter_of(self._file, place, row, *refused))
+            rejected.append(letter_of(file, position + place, row, *refused))
             row += 1
+            if len(rejected) >= _LETTERS:
+                break
         return start, row
 
-    def _take(self, accepted: Accepted, row: int) -> None:
-        given = (accepted.text, *(() if accepted.id is None else (accepted.id,)), *accepted.extra)
-        for k, value in enumerate(given):
-            self._append(k, value)
-        self._rows[self._taken] = row
-        self._taken += 1
+    def _lines(self, start: int) -> Iterator[bytes]:
+        """The lines from `start` on: one, and then as many at a time as there may be bad ones."""
+        data, stop, size = self._block.data, self._block.stop, 0
+        while start < stop:
+            end = data.find(b"\n", min(start + size, stop))
+            yield from bytes(memoryview(data)[start:end]).split(b"\n")
+            start, size = end + 1, min(4 * size + 1024, _TOGETHER)
 
-    def _append(self, k: int, value: str | None) -> None:
-        encoded = _bytes(b"" if value is None else value.encode())
-        start = int(self._offsets[k, self._taken])
-        self._values[k][start : start + len(encoded)] = encoded
-        self._offsets[k, self._taken + 1] = start + len(encoded)
-        if self._fields.extra:
-            self._there[k, self._taken] = value is not None
+    def _take(self, accepted: Accepted, row: int, start: int) -> None:
+        given = (accepted.text, *(() if accepted.id is None else (accepted.id,)), *accepted.extra)
+        for k, value in zip(self._place, given, strict=True):
+            encoded = _bytes(b"" if value is None else value.encode())
+            start = int(self._offsets[k, self._taken])
+            self._values[k][start : start + len(encoded)] = encoded
+            self._offsets[k, self._taken + 1] = start + len(encoded)
+            self._kinds[k, self._taken] = NOTHING if value is None else STRING
+        self._rows[self._taken], self._starts[self._taken] = row, start
+        self._taken += 1
 
     def batch(self, stored: int) -> DocumentBatch:
         """What was read, which took so many stored bytes."""
-        columns = [self._column(k) for k in range(len(self._fields.names))]
+        known = [self._column(k) for k in range(len(self._values))]
+        columns = [known[k] for k in self._place]
         first = 1 if self._fields.id is None else 2
         return DocumentBatch(
             content=columns[0],
@@ -142,12 +150,19 @@ class _Lines:
     def _column(self, k: int) -> pa.LargeStringArray:
         """An Arrow array over the buffers of a field, which are valid UTF-8 already."""
         offsets = self._offsets[k, : self._taken + 1]
-        valid = None
-        if self._fields.extra and not (there := self._there[k, : self._taken]).all():
-            valid = pa.py_buffer(np.packbits(there, bitorder="little"))
+        kinds = self._kinds[k, : self._taken] % STEPS
+        there = (kinds != NOTHING) & (kinds != NULL)
+        valid = None if there.all() else pa.py_buffer(np.packbits(there, bitorder="little"))
         buffers = (pa.py_buffer(offsets), pa.py_buffer(self._values[k][: offsets[-1]]))
         return pa.LargeStringArray.from_buffers(self._taken, *buffers, valid)
 
 
 def _bytes(value: bytes | bytearray) -> npt.NDArray[np.uint8]:
     return np.frombuffer(value, dtype=np.uint8)
+
+
+def _must(name: str, fields: Fields) -> int:
+    """What a field must be for the compiled reader to take a record."""
+    if name == fields.text:
+        return 1
+    return 2 if name == fields.id else 0

@@ -13,7 +13,7 @@ from pairloom.pipeline.phases import phase
 
 __all__ = ["PADDING", "Block", "line_blocks", "too_long"]
 
-PADDING = 16
+PADDING = 128
 _BOM = b"\xef\xbb\xbf"
 _STEP = 1 << 20
 _SMALLEST = 64

@@ -8,15 +8,17 @@ def warm_up(schemes: tuple[str, ...]) -> None:
     import numpy as np
 
     from pairloom.operators.text.arrays import frozen
-    from pairloom.pipeline.inputs.readers.kernels.json_lines import Names, Taken, scan_lines
+    from pairloom.pipeline.inputs.readers._json_tree import scratch_for, tree_of
+    from pairloom.pipeline.inputs.readers.kernels.json_lines import PADDING, Taken, scan_lines
 
     nothing = np.zeros(0, np.int64)
-    names = Names(bytes=frozen(np.zeros(0, np.uint8)), ends=np.zeros(2, np.int64), ids=0)
+    wanted = tree_of([("text",)], [1])
     taken = Taken(
         values=np.zeros(1, np.int64),
         offsets=np.zeros((1, 2), np.int64),
-        there=np.zeros((1, 0), np.uint8),
+        kinds=np.zeros((1, 0), np.uint16),
         rows=nothing,
+        starts=nothing,
     )
-    data, state = frozen(np.zeros(16, np.uint8)), np.zeros(3, np.int64)
-    scan_lines(data, 0, 1, names, taken, state, np.zeros((1, 3), np.int64), np.zeros(512, np.uint8))
+    data, state = frozen(np.zeros(PADDING, np.uint8)), np.zeros(3, np.int64)
+    scan_lines(data, 0, 1, wanted, taken, state, scratch_for(wanted))
