@@ -15,6 +15,7 @@ from pairloom.jobs.commands.care import gc_command, repair_command, verify_comma
 from pairloom.jobs.commands.doctor import doctor_command
 from pairloom.jobs.commands.export import export_command
 from pairloom.jobs.commands.generations import generations_command, retokenize_command, rollback_command
+from pairloom.jobs.commands.init import init_command
 from pairloom.jobs.commands.items import items_commands
 from pairloom.jobs.commands.look import files_command, inspect_command, rejected_command, status_command
 from pairloom.jobs.commands.report import report_command
@@ -35,6 +36,7 @@ app = typer.Typer(
 
 COMMANDS: dict[str, Callable[..., None]] = {
     **stage_commands(),
+    "init": init_command,
     "plan": plan_command,
     "retokenize": retokenize_command,
     "generations": generations_command,
