@@ -5,7 +5,10 @@ pattern looks behind, so the start of a piece is all the context there is; it is
 piece's end and resume from it.
 """
 
-from pairloom.operators.kernels.jit import inner, load_u8
+import numpy as np
+
+from pairloom.operators.kernels.jit import inner, load_u8, trailing_zeros
+from pairloom.operators.kernels.simd import leading_zeros
 from pairloom.operators.text.pretokenize.classes import (
     BLANK,
     CJK,
@@ -29,8 +32,14 @@ from pairloom.operators.text.pretokenize.kernels.characters import (
     space_end,
     symbol,
 )
+from pairloom.operators.text.pretokenize.kernels.masks import Window
+from pairloom.operators.text.pretokenize.kernels.windows import isolated_masks
 
 __all__ = ["cased_end", "isolated_end", "prefixed_end", "segmented_end", "spaced_end"]
+
+_0 = np.uint64(0)
+_1 = np.uint64(1)
+_ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
 @inner
@@ -194,7 +203,17 @@ def isolated_end(p: int, stop: int, tables: Tables, rule: Rule) -> int:
     q = isolated_match(p, stop, tables)
     if q > p:
         return q
-    q += symbol(p, stop, tables) >> 8
+    # Most pieces reach beyond a window of 64 bytes: from a letter on, the next one is looked at as if a piece began there.
+    while q + 64 <= stop:
+        starts, letters = isolated_masks(Window(q, q, stop, _ALL, 0), tables, rule)
+        starts &= ~_1
+        letters &= ~_1
+        if starts != _0:
+            return q + trailing_zeros(starts)
+        if letters == _0:
+            break
+        q += 63 - leading_zeros(letters)
+    q += symbol(q, stop, tables) >> 8
     while True:
         q = class_end(q, stop, tables, LETTER, LETTER)
         if q >= stop:

@@ -32,7 +32,14 @@ from pairloom.operators.text.pretokenize.kernels.masks import (
     whole_symbols,
 )
 
-__all__ = ["cased_starts", "isolated_starts", "prefixed_starts", "segmented_starts", "spaced_starts"]
+__all__ = [
+    "cased_starts",
+    "isolated_masks",
+    "isolated_starts",
+    "prefixed_starts",
+    "segmented_starts",
+    "spaced_starts",
+]
 
 _0 = np.uint64(0)
 _1 = np.uint64(1)
@@ -185,5 +192,50 @@ def segmented_starts(window: Window, tables: Tables, rule: Rule) -> Mask:
 
 @inner
 def isolated_starts(window: Window, tables: Tables, rule: Rule) -> Mask:
-    """SuperBPE's second stage: no start is certain, since its pieces mostly reach beyond a window; `isolated_end` cuts."""
-    return _0
+    """SuperBPE's second stage: digits, symbols in a row and spaces at an end apart, and what is between them."""
+    return isolated_masks(window, tables, rule)[0]
+
+
+@inner
+def isolated_masks(window: Window, tables: Tables, rule: Rule) -> tuple[Mask, Mask]:
+    """The starts that are certain, and the first bytes of letters: no match holds one, so that a scan may go on from any."""
+    at, valid, ended = window.at, window.valid, window.ended
+    found = classify(window, tables)
+    letter, digit, blank, space, inner = found.letter, found.digit, found.blank, found.space, found.inner
+    other = valid & ~(letter | digit | space)
+    starts = _1
+    letters = letter & ~inner
+    if digit != _0:
+        starts |= digit_starts(digit, inner, rule.digits, found.top, ended) | (digit << _1) & ~digit
+    # ` +(?!\S)`: all blanks where a space or nothing follows, else all but the last.
+    first = blank & ~(blank << _1)
+    no_space = valid & ~space
+    ends_here = space & ~blank
+    if ended != 0:
+        ends_here |= ~valid
+        first_at_end = first & (_1 << np.uint64(63))
+        starts |= first_at_end
+    starts |= first & ((blank | ends_here) >> _1)
+    starts |= (blank + first) & ~blank & ends_here
+    starts |= blank & (blank << _1) & (no_space >> _1)
+    # ` ?[^\s\p{L}\p{N}]{2,}[\r\n/]*`: a symbol that another one follows.
+    single = whole_symbols(other & ~(other << _1), inner)
+    second = (single << _1) & other & ~single
+    if second != _0:
+        begun = first_bytes(second >> _1, inner)
+        starts |= (begun >> _1) & blank
+        starts |= begun & ~(blank << _1)
+        after = (other + second) & ~other
+        follows = after & found.newline
+        if follows != _0:
+            slash = bytes_between(at, 47, 1) & valid
+            ending = newlines_taken(found.newline, slash, follows)
+            after = (after & ~follows) | ((ending << _1) & ~ending)
+            # Slashes after newlines may be symbols that a later match begins with: leave them to `isolated_end`.
+            hazard = ending & slash
+            if hazard != _0:
+                below = (hazard & (_0 - hazard)) - _1
+                starts = (starts | after) & below & ~_1
+                return starts, letters & below
+        starts |= after
+    return starts, letters

@@ -138,6 +138,21 @@ def test_pieces_are_those_of_tokenizers(scheme, digits, text):
     assert pretokenizer.split_text(text) == expected
 
 
+@pytest.mark.parametrize("digits", ["keep", *DIGITS])
+@given(
+    st.lists(
+        st.one_of(st.text("abé日", min_size=20, max_size=150), st.text("a .-—/\n\r\t\u30001٣", max_size=6)),
+        max_size=6,
+    )
+)
+@settings(max_examples=150)
+def test_pieces_of_superwords_reach_beyond_windows(digits, parts):
+    pretokenizer = Pretokenizer(scheme="superwords", digits=digits)
+    text = "".join(parts)
+    expected = [piece for piece, _ in hugging_face(pretokenizer.patterns).pre_tokenize_str(text)]
+    assert pretokenizer.split_text(text) == expected
+
+
 @pytest.mark.parametrize("scheme", ["gpt2", "superbpe", "superwords", "none"])
 @given(st.lists(soup, max_size=3), st.integers(1, 200))
 @settings(max_examples=60)
