@@ -19,6 +19,7 @@ __all__ = [
     "in_53rds",
     "matrix_of",
     "segment_edges",
+    "unmasked",
     "with_columns",
     "with_ids",
 ]
@@ -77,6 +78,13 @@ def with_columns(
         made = pa.FixedSizeListArray.from_arrays(flat, array.shape[1])
         rows = rows.append_column(field, made.cast(field.type))
     return rows
+
+
+def unmasked(rows: pa.RecordBatch, columns: Sequence[Column]) -> pa.RecordBatch:
+    """The rows with each of their `labels` in its place, without the columns of a step."""
+    ids, labels = ids_of(rows), matrix_of(rows, LABELS.name)
+    found = np.where(labels != IGNORED, labels, ids).astype(ids.dtype)
+    return with_ids(rows.drop_columns([column.name for column in columns]), found)
 
 
 def in_53rds(share: float) -> np.uint64:

@@ -16,15 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pairloom.operators.layouts import RowStep
-from pairloom.operators.layouts._rows import (
-    LABELS,
-    given_rows,
-    ids_of,
-    in_53rds,
-    matrix_of,
-    with_columns,
-    with_ids,
-)
+from pairloom.operators.layouts._rows import LABELS, given_rows, in_53rds, unmasked, with_columns, with_ids
 from pairloom.operators.layouts._vocabulary import ordinary_ids, token_bits
 from pairloom.operators.layouts.kernels.draws import IGNORED
 from pairloom.operators.layouts.kernels.masked_lm import Drawing, Words, mask_spans, mask_words
@@ -102,9 +94,7 @@ class MaskedLM(RowStep):
 
     def undo(self, rows: pa.RecordBatch, tables: Tables) -> pa.RecordBatch:
         """The rows with what was predicted in its place, without `labels`."""
-        ids, labels = ids_of(rows), matrix_of(rows, LABELS.name)
-        found = np.where(labels != IGNORED, labels, ids).astype(ids.dtype)
-        return with_ids(rows.drop_columns([LABELS.name]), found)
+        return unmasked(rows, self.columns)
 
     def drawing(self) -> Drawing:
         """The probabilities, as kernels compare them."""

@@ -14,11 +14,14 @@ from transformers import (
     BertTokenizer,
     DataCollatorForLanguageModeling,
     DataCollatorForWholeWordMask,
+    ElectraConfig,
+    ElectraForPreTraining,
     T5Config,
     T5ForConditionalGeneration,
 )
 
 from pairloom.operators.layouts import LAYOUTS, RowStep
+from pairloom.operators.layouts.electra import Electra
 from pairloom.operators.layouts.masked_lm import MaskedLM
 from pairloom.operators.layouts.span_corruption import SpanCorruption
 from pairloom.pipeline import Dataset, open_dataset, run
@@ -29,6 +32,7 @@ from tests.support.rows import Words, chi_square, matrix, rows_of
 WIDTH = 64
 SENTINELS = [f"<extra_id_{i}>" for i in range(24)]
 SPECIAL = ["<|endoftext|>", "[MASK]", "[CLS]", "[SEP]", "</s>", "[R]", "[S]", "[X]", *SENTINELS]
+SMALL = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
 BERT = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 
@@ -60,8 +64,7 @@ def learns(model: torch.nn.Module, losses: Sequence[Any]) -> None:
 
 def bert(tokens: int) -> BertForMaskedLM:
     torch.manual_seed(0)
-    sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
-    return BertForMaskedLM(BertConfig(vocab_size=tokens, max_position_embeddings=WIDTH, **sizes))
+    return BertForMaskedLM(BertConfig(vocab_size=tokens, max_position_embeddings=WIDTH, **SMALL))
 
 
 @pytest.mark.parametrize("unit", ["token", "word", "span"])
@@ -82,6 +85,14 @@ def test_t5_learns_from_corrupted_rows(dataset: Dataset, keys: dict[str, Any]) -
     rows = list(batches(dataset, step, "inputs", "labels"))[:3]
     assert tuple(rows[0][name].shape[1] for name in ("inputs", "labels")) == step.widths(WIDTH)
     learns(model, [lambda b=b: model(input_ids=b["inputs"], labels=b["labels"]).loss for b in rows])
+
+
+def test_electra_learns_what_was_replaced(dataset: Dataset) -> None:
+    torch.manual_seed(0)
+    config = ElectraConfig(vocab_size=len(dataset.vocabulary()), embedding_size=8, **SMALL)
+    model = ElectraForPreTraining(config)
+    rows = list(batches(dataset, Electra(), "replaced_ids", "replaced"))[:3]
+    learns(model, [lambda b=b: model(b["replaced_ids"], labels=b["replaced"].float()).loss for b in rows])
 
 
 def word_pieces(folder: Path) -> tuple[Words, BertTokenizer]:

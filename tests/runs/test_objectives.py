@@ -28,6 +28,7 @@ STEPS = {
     "masked_lm:span": "{unit: span}",
     "span_corruption": "{sentinels: 24}",
     "span_corruption:ul2": "{denoisers: ul2, sentinels: 24}",
+    "electra": "{rate: 0.15}",
 }
 # Steps that draw nothing, and those that need no special token.
 SAME: frozenset[str] = frozenset()
