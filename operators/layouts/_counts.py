@@ -17,11 +17,11 @@ __all__ = ["Counted", "file_hash", "read_counts", "token_shares"]
 
 
 class Counted(NamedTuple):
-    """N-grams in the order of their file: number `i` is ids[offsets[i]:offsets[i + 1]], and occurs `count[i]` times."""
+    """N-grams in the order of their file: number `i` is ids[offsets[i]:offsets[i + 1]], and occurs `counts[i]` times."""
 
     offsets: npt.NDArray[np.int64]
     ids: npt.NDArray[np.uint32]
-    count: npt.NDArray[np.int64]
+    counts: npt.NDArray[np.int64]
 
 
 def file_hash(path: str) -> str:
@@ -57,7 +57,7 @@ def read_counts(key: str, path: str) -> Counted:
         ) from error
     offsets = np.zeros(len(count) + 1, np.int64)
     np.cumsum(lengths, out=offsets[1:])
-    return Counted(offsets=offsets, ids=ids.copy(), count=count.copy())
+    return Counted(offsets=offsets, ids=ids.copy(), counts=count.copy())
 
 
 def token_shares(key: str, path: str, tokens: int) -> npt.NDArray[np.float64]:
@@ -70,7 +70,7 @@ def token_shares(key: str, path: str, tokens: int) -> npt.NDArray[np.float64]:
         raise ValueError(
             f"{key} must count tokens of this vocabulary, which has {tokens}: {path} counts others"
         )
-    weights = np.bincount(first, counted.count[shortest].astype(np.float64), tokens)
+    weights = np.bincount(first, counted.counts[shortest].astype(np.float64), tokens)
     if not weights.sum() > 0 or weights.min() < 0:
         raise ValueError(f"{key} must have counts above 0: {path} has none")
     shares: npt.NDArray[np.float64] = weights / weights.sum()

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from transformers import (
@@ -22,6 +24,7 @@ from transformers import (
 
 from pairloom.operators.layouts import LAYOUTS, RowStep
 from pairloom.operators.layouts.electra import Electra
+from pairloom.operators.layouts.ernie_gram import ErnieGram
 from pairloom.operators.layouts.masked_lm import MaskedLM
 from pairloom.operators.layouts.span_corruption import SpanCorruption
 from pairloom.pipeline import Dataset, open_dataset, run
@@ -93,6 +96,20 @@ def test_electra_learns_what_was_replaced(dataset: Dataset) -> None:
     model = ElectraForPreTraining(config)
     rows = list(batches(dataset, Electra(), "replaced_ids", "replaced"))[:3]
     learns(model, [lambda b=b: model(b["replaced_ids"], labels=b["replaced"].float()).loss for b in rows])
+
+
+@pytest.mark.parametrize("mode", ["contiguous", "explicit", "comprehensive"])
+def test_bert_learns_from_masked_ngrams(dataset: Dataset, tmp_path: Path, mode: str) -> None:
+    """Labels go beyond the vocabulary: its size and that of the lexicon are what the head predicts."""
+    row = dataset.table().column("input_ids").to_pylist()[0]
+    ngrams = sorted({tuple(row[i : i + 2]) for i in range(20)})
+    pq.write_table(pa.table({"ngram": [list(n) for n in ngrams], "count": [1] * len(ngrams)}), tmp_path / "l")
+    model = bert(len(dataset.vocabulary()) + len(ngrams))
+    step = ErnieGram(lexicon=str(tmp_path / "l"), mode=mode)
+    ids = "input_ids" if mode == "contiguous" else "inputs"
+    rows = list(batches(dataset, step, *dict.fromkeys((ids, *(c.name for c in step.columns)))))[:3]
+    assert mode == "contiguous" or max(int(b["labels"].max()) for b in rows) >= len(dataset.vocabulary())
+    learns(model, [lambda b=b: model(b[ids], labels=b["labels"]).loss for b in rows])
 
 
 def word_pieces(folder: Path) -> tuple[Words, BertTokenizer]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pairloom.operators.errors import RecipeError
@@ -29,6 +30,9 @@ STEPS = {
     "span_corruption": "{sentinels: 24}",
     "span_corruption:ul2": "{denoisers: ul2, sentinels: 24}",
     "electra": "{rate: 0.15}",
+    "ernie_gram": "{lexicon: LEXICON}",
+    "ernie_gram:contiguous": "{lexicon: LEXICON, mode: contiguous}",
+    "ernie_gram:comprehensive": "{lexicon: LEXICON, mode: comprehensive}",
 }
 # Steps that draw nothing, and those that need no special token.
 SAME: frozenset[str] = frozenset()
@@ -46,7 +50,7 @@ def standard_library() -> list[tuple[str, str]]:
 
 def recipe(folder: Path, step: str, root: str, *settings: str) -> Recipe:
     """A recipe with a step, stored unless told otherwise."""
-    name, keys = step.partition(":")[0], STEPS[step]
+    name, keys = step.partition(":")[0], STEPS[step].replace("LEXICON", str(folder / "lexicon.parquet"))
     return recipe_for(
         folder,
         "vocabulary.size=500",
@@ -70,6 +74,10 @@ def test_every_row_step_is_tried() -> None:
 @pytest.mark.parametrize("step", STEPS)
 def test_it_runs_is_proved_is_applied_by_the_loader_and_survives_a_kill(tmp_path: Path, step: str) -> None:
     write_jsonl(tmp_path / "in" / "a.jsonl", standard_library())
+    if "LEXICON" in STEPS[step]:
+        counted = run(recipe(tmp_path, "masked_lm", "counted", "statistics=[{ngrams: {top: 200}}]"))
+        assert counted.stages["statistics"]
+        pq.write_table(open_dataset(tmp_path / "counted").statistic("ngrams"), tmp_path / "lexicon.parquet")
     process = subprocess.Popen(
         [sys.executable, "-c", CODE, str(tmp_path), step], cwd=Path(__file__).parents[2]
     )
