@@ -139,7 +139,7 @@ class ErnieGram(RowStep):
         offsets = np.zeros(int(kept.sum()) + 1, np.int64)
         np.cumsum(lengths[kept], out=offsets[1:])
         places = 1 << int(2 * len(offsets)).bit_length()
-        table, marks = np.full(places, -1, np.int64), np.zeros(max(8, places // 4), np.uint8)
+        table, marks = np.full(places, -1, np.int64), np.zeros(places, np.uint8)
         lexicon = Lexicon(offsets, ids, table, marks, int(lengths[kept].max()))
         if (twice := index_ngrams(lexicon)) >= 0:
             ngram = ids[offsets[twice] : offsets[twice + 1]].tolist()

@@ -23,7 +23,10 @@ from transformers import (
 )
 
 from pairloom.operators.layouts import LAYOUTS, RowStep
+from pairloom.operators.layouts.any_subset import AnySubset
+from pairloom.operators.layouts.caft import Caft
 from pairloom.operators.layouts.electra import Electra
+from pairloom.operators.layouts.entity_masks import EntityMasks
 from pairloom.operators.layouts.ernie_gram import ErnieGram
 from pairloom.operators.layouts.masked_lm import MaskedLM
 from pairloom.operators.layouts.span_corruption import SpanCorruption
@@ -63,6 +66,27 @@ def learns(model: torch.nn.Module, losses: Sequence[Any]) -> None:
         value.backward()
         optimizer.step()
     assert any(not torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
+
+
+class Seeing(torch.nn.Module):
+    """One block of attention under any mask; a place knows where it is, not what is there, unless the mask says so."""
+
+    def __init__(self, tokens: int) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.token = torch.nn.Embedding(tokens, 8)
+        self.place = torch.nn.Embedding(WIDTH, 8)
+        self.query, self.key = torch.nn.Linear(8, 8), torch.nn.Linear(8, 8)
+
+    def forward(self, ids: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
+        places = self.place(torch.arange(WIDTH)).expand(len(ids), -1, -1)
+        there = self.token(ids)
+        scores = self.query(places) @ self.key(there + places).transpose(1, 2)
+        found = scores.masked_fill(~seen, -torch.inf).softmax(-1) @ there
+        return (found + places) @ self.token.weight.T
+
+    def loss(self, ids: torch.Tensor, labels: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.cross_entropy(self(ids, seen).flatten(0, 1), labels.flatten())
 
 
 def bert(tokens: int) -> BertForMaskedLM:
@@ -110,6 +134,52 @@ def test_bert_learns_from_masked_ngrams(dataset: Dataset, tmp_path: Path, mode: 
     rows = list(batches(dataset, step, *dict.fromkeys((ids, *(c.name for c in step.columns)))))[:3]
     assert mode == "contiguous" or max(int(b["labels"].max()) for b in rows) >= len(dataset.vocabulary())
     learns(model, [lambda b=b: model(b[ids], labels=b["labels"]).loss for b in rows])
+
+
+def test_a_model_of_any_subset_learns_and_sees_only_what_it_may(dataset: Dataset) -> None:
+    """The matrix is made late, and a token that is predicted changes no logit of what ranks before it or is given."""
+    model = Seeing(len(dataset.vocabulary()))
+    names = ("input_ids", "labels", "prompt", "rank", "attention")
+    rows = list(batches(dataset, AnySubset(rate=(0.5, 0.7)), *names))[:3]
+    assert rows[0]["attention"].shape == (8, WIDTH, WIDTH)
+    assert rows[0]["attention"].dtype == torch.bool
+    learns(model, [lambda b=b: model.loss(b["input_ids"], b["labels"], b["attention"]) for b in rows])
+    ids, seen = rows[0]["input_ids"], rows[0]["attention"]
+    at = int((rows[0]["labels"][0] != -100).nonzero()[-1])
+    other = ids.clone()
+    other[0, at] = (other[0, at] + 1) % len(dataset.vocabulary())
+    before, after = model(ids, seen), model(other, seen)
+    same = (before == after).all(dim=-1)[0]
+    assert same[at]
+    assert same[~seen[0, :, at]].all()
+
+
+def test_heads_learn_what_comes_later(dataset: Dataset) -> None:
+    model = Seeing(len(dataset.vocabulary()))
+    causal = torch.ones(WIDTH, WIDTH, dtype=torch.bool).tril().expand(8, -1, -1)
+    step = Caft(ahead=2)
+    heads = [column.name for column in step.columns]
+    rows = list(batches(dataset, step, "input_ids", *heads))[:3]
+    for batch in rows:
+        nexts = batch["labels_0"][:, :-1]
+        assert (
+            (batch["labels_1"][:, :-1] == batch["labels_0"][:, 1:]) | (batch["labels_1"][:, :-1] == -100)
+        ).all()
+        assert ((nexts == batch["input_ids"][:, 1:]) | (nexts == -100)).all()
+    learns(
+        model,
+        [lambda b=b: sum(model.loss(b["input_ids"], b[name].long(), causal) for name in heads) for b in rows],
+    )
+
+
+def test_bert_learns_from_masked_entities(tmp_path: Path) -> None:
+    write_jsonl(tmp_path / "in" / "a.jsonl", documents(60))
+    settings = [f"vocabulary.special_tokens={SPECIAL!r}", "pack.validation=0", "pack.steps=[identifiers]"]
+    run(recipe_for(tmp_path, *settings))
+    there = open_dataset(tmp_path / "out")
+    model = bert(len(there.vocabulary()))
+    rows = list(batches(there, EntityMasks(column="lexeme"), "input_ids", "labels"))[:3]
+    learns(model, [lambda b=b: model(b["input_ids"], labels=b["labels"]).loss for b in rows])
 
 
 def word_pieces(folder: Path) -> tuple[Words, BertTokenizer]:

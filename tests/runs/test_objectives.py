@@ -30,13 +30,17 @@ STEPS = {
     "span_corruption": "{sentinels: 24}",
     "span_corruption:ul2": "{denoisers: ul2, sentinels: 24}",
     "electra": "{rate: 0.15}",
+    "any_subset": "{rate: [0.6, 0.75]}",
+    "entity_masks": "{column: lexeme}",
+    "caft": "{ahead: 3}",
+    "caft:within": "{ahead: 3, within: lexeme}",
     "ernie_gram": "{lexicon: LEXICON}",
     "ernie_gram:contiguous": "{lexicon: LEXICON, mode: contiguous}",
     "ernie_gram:comprehensive": "{lexicon: LEXICON, mode: comprehensive}",
 }
 # Steps that draw nothing, and those that need no special token.
-SAME: frozenset[str] = frozenset()
-WITHOUT: frozenset[str] = frozenset()
+SAME = frozenset({"caft", "caft:within"})
+WITHOUT = frozenset({"caft", "caft:within", "any_subset"})
 CODE = "import sys; from pathlib import Path; from tests.runs.test_objectives import job; job(Path(sys.argv[1]), sys.argv[2])"
 
 
@@ -58,6 +62,7 @@ def recipe(folder: Path, step: str, root: str, *settings: str) -> Recipe:
         f"pack.rows=[{{{name}: {keys}}}]",
         "execution.unit_bytes=20000",
         "pack.file_tokens=8000",
+        *(["pack.steps=[identifiers]"] if "lexeme" in keys else []),
         *settings,
         root=folder / root,
     )
