@@ -33,30 +33,34 @@ __all__ = ["ErnieGram", "Tables"]
 
 INT = np.dtype(np.int32)
 INPUTS = Column(
-    name="inputs", dtype=np.dtype(np.uint32), doc="the row with one mask for each unit to predict"
+    name="inputs", dtype=np.dtype(np.uint32), of="row", doc="the row with one mask for each unit to predict"
 )
 INPUT_SEGMENTS = Column(
     name="input_segments",
     dtype=INT,
     pad=-1,
+    of="row",
     doc="which segment of its row a place of inputs is of, -1 behind them",
 )
 UNIT_LABELS = Column(
     name="labels",
     dtype=INT,
     pad=int(IGNORED),
+    of="row",
     doc="at each mask of inputs the id of its token, or the vocabulary's size plus the number of its n-gram; else -100",
 )
 FINE_LABELS = Column(
     name="fine_labels",
     dtype=INT,
     pad=int(IGNORED),
+    of="row",
     doc="the tokens of all masked units one after another, then -100",
 )
 FINE_PLACES = Column(
     name="fine_places",
     dtype=INT,
     pad=-1,
+    of="row",
     doc="where in inputs the mask of each fine label is, -1 behind them",
 )
 LONGEST = 255
