@@ -1,5 +1,7 @@
 """`pairloom export`: a dataset, or its vocabulary, in the files of another trainer."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,7 +18,9 @@ def export_command(
     ],
     form: Annotated[
         str,
-        typer.Option("--format", help=f"{', '.join(EXPORTERS.names())}; of a vocabulary: tiktoken"),
+        typer.Option(
+            "--format", help=f"{', '.join(EXPORTERS.names())}; of a vocabulary: tokenizer, tiktoken"
+        ),
     ],
     out: Annotated[
         str, typer.Option(help="an empty folder, local or in a bucket; for tiktoken a local file")
@@ -30,9 +34,23 @@ def export_command(
         list[str] | None, typer.Option(metavar="COLUMN", help="a column to leave out; may be given again")
     ] = None,
     generation: Generation = None,
+    role: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ROLE=TOKEN", help="for tokenizer: bos, eos, pad, unk, sep, cls or mask"),
+    ] = None,
+    chat_template: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="for tokenizer: a Jinja template")
+    ] = None,
+    max_length: Annotated[
+        int | None, typer.Option(min=1, help="for tokenizer: tokens of the longest input")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write a dataset, or its vocabulary, in the files of another trainer."""
+    """Write a dataset, or its vocabulary, in the files of another trainer.
+
+    pairloom export out --format megatron --out megatron/
+    pairloom export out --format tokenizer --out tokenizer/ --role pad='<|pad|>'
+    """
     import pairloom
     from pairloom.jobs.show.exported import show_exported
     from pairloom.jobs.show.progress import watching
@@ -47,6 +65,28 @@ def export_command(
             seq_len=seq_len,
             without=without or (),
             generation=generation,
+            roles=_roles(role or ()),
+            chat_template=None if chat_template is None else _read(chat_template),
+            max_length=max_length,
             observe=watch,
         )
     show_exported(made, fresh=bool(watch.steps), as_json=as_json)
+
+
+def _roles(given: Sequence[str]) -> dict[str, str]:
+    found = {}
+    for one in given:
+        role, equals, token = one.partition("=")
+        if not equals or not token:
+            raise typer.BadParameter(f"is written ROLE=TOKEN, not {one!r}", param_hint="--role")
+        found[role] = token
+    return found
+
+
+def _read(path: Path) -> str:
+    from pairloom.operators.errors import RecipeError
+
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"cannot read the chat template {path}: {error}") from error

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pairloom.operators import Vocabulary
 from pairloom.operators.errors import RecipeError
@@ -15,8 +15,9 @@ from pairloom.pipeline.audit.verify import Proof
 from pairloom.pipeline.audit.verify import verify as verify_stored
 from pairloom.pipeline.expected import told
 from pairloom.pipeline.export import export as export_dataset
-from pairloom.pipeline.export import export_tiktoken, sample_texts
+from pairloom.pipeline.export import export_folder, export_tiktoken, roles_of, sample_texts
 from pairloom.pipeline.flow.events import Event
+from pairloom.pipeline.recipe import Recipe
 from pairloom.pipeline.repair.repair import Repaired
 from pairloom.pipeline.repair.repair import repair as repair_stored
 
@@ -108,12 +109,17 @@ def export(
     seq_len: int | None = None,
     without: Sequence[str] = (),
     generation: int | None = None,
+    roles: Mapping[str, str] | None = None,
+    chat_template: str | None = None,
+    max_length: int | None = None,
     observe: Callable[[Event], None] = lambda _: None,
 ) -> Exported:
     """Write a dataset, or its vocabulary, in the files of another trainer.
 
     `source` is a root, a dataset that is open, a Vocabulary or the path of a `tokenizer.json`; `out` a folder of its own,
-    local or in a bucket (for "tiktoken", the one format of a vocabulary, a local file). `unit` is "rows" or "documents",
+    local or in a bucket (for "tiktoken" a local file). "tiktoken" and "tokenizer" (a folder for `AutoTokenizer`) are of the
+    vocabulary; for the latter `roles` says which special token is bos, eos, pad, unk, sep, cls, mask, where the recipe and
+    common names do not, and `chat_template` and `max_length` (tokens) are written as they are. `unit` is "rows" or "documents",
     by default what the format's trainers take; `seq_len` chooses among rows of several lengths; `without` names columns to
     leave out, as a format asks that has no place for them.
 
@@ -121,10 +127,27 @@ def export(
     is stored is not what was written.
     """
     out = os.fspath(out)
-    if format == "tiktoken":
-        return Exported(out=out, format=format, facts=_export_vocabulary(source, out, generation))
+    if format in ("tiktoken", "tokenizer"):
+        taken = _vocabulary_of(source, generation)
+        if format == "tiktoken":
+            return Exported(
+                out=out, format=format, facts=export_tiktoken(taken.vocabulary, out, taken.sample)
+            )
+        facts = export_folder(
+            taken.vocabulary,
+            out,
+            roles=taken.roles | dict(roles or {}),
+            prepend=taken.prepend,
+            chat_template=chat_template,
+            max_length=max_length,
+            sample=taken.sample,
+            origin=taken.origin,
+        )
+        return Exported(out=out, format=format, facts=facts)
     if isinstance(source, Vocabulary):
-        raise RecipeError(f"format {format!r} is of datasets; a vocabulary is exported for tiktoken")
+        raise RecipeError(
+            f"format {format!r} is of datasets; a vocabulary is exported as tokenizer or tiktoken"
+        )
     dataset = source if isinstance(source, Dataset) else open_dataset(source, generation)
     said = export_dataset(
         dataset, format, out, split=split, unit=unit, seq_len=seq_len, without=without, observe=observe
@@ -132,14 +155,28 @@ def export(
     return Exported(out=out, format=format, facts=said)
 
 
-def _export_vocabulary(
-    source: str | os.PathLike[str] | Dataset | Vocabulary, out: str, generation: int | None
-) -> dict[str, Any]:
-    if isinstance(source, Vocabulary):
-        return export_tiktoken(source, out)
+class _Taken(NamedTuple):
+    """A vocabulary that is to be exported, and what is known of its use."""
+
+    vocabulary: Vocabulary
+    roles: dict[str, str]
+    sample: Sequence[str] = ()
+    prepend: tuple[str, ...] = ()
+    origin: str = ""
+
+
+def _vocabulary_of(source: str | os.PathLike[str] | Dataset | Vocabulary, generation: int | None) -> _Taken:
     if isinstance(source, str | os.PathLike) and Path(source).is_file():
         if generation is not None:
             raise RecipeError(f"{source} is a file, which has no generations; leave --generation out")
-        return export_tiktoken(Vocabulary.load(Path(source)), out)
+        source = Vocabulary.load(Path(source))
+    if isinstance(source, Vocabulary):
+        return _Taken(source, roles_of(source))
     dataset = source if isinstance(source, Dataset) else open_dataset(source, generation)
-    return export_tiktoken(dataset.vocabulary(), out, list(sample_texts(dataset)))
+    return _Taken(
+        dataset.vocabulary(),
+        roles_of(dataset),
+        list(sample_texts(dataset)),
+        Recipe.model_validate(dataset.manifest.recipe).tokenize.prepend,
+        f"generation {dataset.manifest.generation} of a corpus of {', '.join(dataset.sources)}",
+    )

@@ -18,7 +18,7 @@ def show_exported(made: "Exported", *, fresh: bool, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps(said) + "\n")
         return
-    lines = _of_vocabulary(made) if made.format == "tiktoken" else _of_dataset(made, fresh)
+    lines = _of_vocabulary(made) if made.format in ("tiktoken", "tokenizer") else _of_dataset(made, fresh)
     for label, text in lines:
         sys.stdout.write(f"{label:<14}{text}\n")
 
@@ -47,4 +47,9 @@ def _of_vocabulary(made: "Exported") -> list[tuple[str, str]]:
         f"{said['proved_documents']:,} documents, {size_text(said['proved_bytes'])}, have the same ids by "
         f"{said['proved_by']}"
     )
-    return [("exported", f"{said['n_vocab']:,} ids to {made.out}"), ("proved", proof)]
+    lines = [("exported", f"{said['n_vocab']:,} ids to {made.out}"), ("proved", proof)]
+    if "roles" in said:
+        lines.append(
+            ("roles", ", ".join(f"{role} {token}" for role, token in said["roles"].items()) or "none")
+        )
+    return lines

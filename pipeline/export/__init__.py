@@ -6,16 +6,18 @@ from pairloom.operators.lazy import lazily
 
 if TYPE_CHECKING:
     from pairloom.pipeline.export.exporting import export
+    from pairloom.pipeline.export.folder import export_folder, roles_of
     from pairloom.pipeline.export.formats import EXPORTERS
     from pairloom.pipeline.export.tiktoken import export_tiktoken, sample_texts
 
-__all__ = ["EXPORTERS", "export", "export_tiktoken", "sample_texts"]
+__all__ = ["EXPORTERS", "export", "export_folder", "export_tiktoken", "roles_of", "sample_texts"]
 
 if not TYPE_CHECKING:  # to type checkers, what is not imported above does not exist
     __getattr__, __dir__ = lazily(
         __name__,
         {
             "pairloom.pipeline.export.exporting": ("export",),
+            "pairloom.pipeline.export.folder": ("export_folder", "roles_of"),
             "pairloom.pipeline.export.formats": ("EXPORTERS",),
             "pairloom.pipeline.export.tiktoken": ("export_tiktoken", "sample_texts"),
         },

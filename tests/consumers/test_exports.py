@@ -5,9 +5,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from transformers import AutoTokenizer
 
+import pairloom as pl
 from pairloom.pipeline import Dataset
 from pairloom.pipeline.export import EXPORTERS, export
+from tests.support.corpora import documents, recipe_for, write_jsonl
 from tests.support.exports import expected, made, used, wide_vocabulary
 
 BOTH = ("rows", "documents")
@@ -176,3 +179,25 @@ def test_flat_tokens_as_nanogpt_maps_them(dataset: Dataset, out: Path) -> None:
 def test_every_format_is_opened_here() -> None:
     opened = {"megatron", "mds", "npy", "hf", "parquet", "webdataset", "bin"}
     assert set(EXPORTERS.names()) == opened
+
+
+def test_transformers_opens_the_folder_of_a_tokenizer(tmp_path: Path) -> None:
+    """Equal ids with and without special tokens, roles that models find, a template that renders."""
+    write_jsonl(tmp_path / "in" / "a.jsonl", documents(80))
+    settings = ["vocabulary.special_tokens=['<s>', '<|endoftext|>']", "tokenize.prepend=['<s>']"]
+    recipe = recipe_for(tmp_path, *settings)
+    pl.run(recipe)
+    template = "{% for m in messages %}{{ bos_token }}{{ m['content'] }}{% endfor %}"
+    made = pl.export(recipe.root, tmp_path / "t", format="tokenizer", chat_template=template, max_length=77)
+    assert "transformers" in made.facts["proved_by"]
+    opened = AutoTokenizer.from_pretrained(str(tmp_path / "t"))
+    vocabulary = pl.open(recipe.root).vocabulary()
+    assert (opened.bos_token, opened.eos_token, opened.pad_token) == ("<s>", "<|endoftext|>", "<|endoftext|>")
+    assert opened.model_max_length == 77
+    for text in ("hello there", "naïve 日本\n\n  x", ""):
+        plain = vocabulary.encode_one(text).tolist()
+        assert opened.encode(text, add_special_tokens=False) == plain
+        assert opened.encode(text) == [vocabulary.special_id("<s>"), *plain]
+        assert opened.decode(plain) == text
+    said = opened.apply_chat_template([{"role": "user", "content": "hi"}], tokenize=False)
+    assert said == "<s>hi"

@@ -1,0 +1,251 @@
+"""A vocabulary as the folder that `AutoTokenizer.from_pretrained` opens: with roles, so that models know which token ends text.
+
+    tokenizer.json            the vocabulary; with special tokens asked for, those that stand before a document
+    tokenizer_config.json     the class, the roles, the longest input, the chat template
+    special_tokens_map.json   the roles, as older readers look for them
+    generation_config.json    the ids of the roles, as `generate` wants them
+    token_bytes.npy           int32[tokens], the bytes of text of each token, 0 for special ones: for bits per byte
+    README.md                 where it is from, and what it is
+
+Before anything is written, the ids that the folder gives are compared with the vocabulary's own, on its golden documents and a
+sample: by `transformers` where it is installed, else by `tokenizers`, else by reading the file back.
+"""
+
+import io
+import json
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from pairloom.operators import Vocabulary
+from pairloom.operators.errors import CorruptionError, RecipeError
+from pairloom.operators.vocabulary.golden import GOLDEN
+from pairloom.pipeline.dataset.dataset import Dataset
+from pairloom.pipeline.recipe import Recipe
+from pairloom.pipeline.store.location import open_objects
+
+__all__ = ["ROLES", "export_folder", "roles_of"]
+
+ROLES = ("bos", "eos", "pad", "unk", "sep", "cls", "mask")
+"""What a special token may be for: begin and end of a text, padding, what is unknown, and those of BERT."""
+
+_COMMON = {
+    "bos": ("<|begin_of_text|>", "<|startoftext|>", "<s>", "<bos>"),
+    "eos": ("<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>", "<|im_end|>"),
+    "pad": ("<|pad|>", "<pad>", "[PAD]", "<|finetune_right_pad_id|>"),
+    "unk": ("<unk>", "[UNK]"),
+    "sep": ("[SEP]",),
+    "cls": ("[CLS]",),
+    "mask": ("[MASK]", "<mask>"),
+}
+
+
+def roles_of(source: Dataset | Vocabulary) -> dict[str, str]:
+    """Which special token has which role: by the recipe of a dataset, and for what that does not say by common names.
+
+    The end of a text is the last token that is appended to documents, its beginning the first that is put before them.
+    """
+    vocabulary = source.vocabulary() if isinstance(source, Dataset) else source
+    there = set(vocabulary.special_tokens)
+    found = {role: next((name for name in names if name in there), "") for role, names in _COMMON.items()}
+    if isinstance(source, Dataset):
+        choice = Recipe.model_validate(source.manifest.recipe)
+        found["eos"] = choice.tokenize.append[-1] if choice.tokenize.append else found["eos"]
+        found["bos"] = choice.tokenize.prepend[0] if choice.tokenize.prepend else found["bos"]
+        found["pad"] = choice.pack.pad or found["pad"]
+    found["pad"] = found["pad"] or found["eos"]
+    return {role: token for role, token in found.items() if token}
+
+
+def export_folder(
+    vocabulary: Vocabulary,
+    out: str,
+    *,
+    roles: Mapping[str, str],
+    prepend: Sequence[str] = (),
+    chat_template: str | None = None,
+    max_length: int | None = None,
+    sample: Sequence[str] = (),
+    origin: str = "",
+) -> dict[str, Any]:
+    """Write the folder `out`, proved on `sample`; returns what was written, by which the ids were proved, the roles.
+
+    `prepend` are the tokens that `add_special_tokens` puts before a text. Raises RecipeError for a role or token that there
+    is not and for a folder that has other files of these names, CorruptionError for a text that would get other ids.
+    """
+    for role, token in roles.items():
+        if role not in ROLES:
+            raise RecipeError(f"there is no role {role!r}: it is one of {', '.join(ROLES)}")
+        if token not in vocabulary.special_tokens:
+            raise RecipeError(
+                f"the {role} token {token!r} is no special token of this vocabulary: choose one of "
+                f"{', '.join(vocabulary.special_tokens) or 'none that it has'}, or learn it with vocabulary.special_tokens"
+            )
+    files = _files(vocabulary, roles, prepend, chat_template, max_length)
+    texts = [*GOLDEN, *sample]
+    prover = _prove(vocabulary, files, prepend, texts)
+    files["README.md"] = _readme(vocabulary, roles, prepend, prover, origin).encode()
+    objects = open_objects(out)
+    for name, data in files.items():
+        if not objects.put_if_absent(name, data) and objects.read(name) != data:
+            raise RecipeError(f"{objects.uri(name)} is there with other content; choose another folder")
+    return {
+        "format": "tokenizer",
+        "n_vocab": len(vocabulary),
+        "vocabulary": vocabulary.fingerprint,
+        "files": sorted(files),
+        "roles": dict(roles),
+        "proved_by": prover,
+        "proved_documents": len(texts),
+        "proved_bytes": sum(len(text.encode()) for text in texts),
+    }
+
+
+def _files(
+    vocabulary: Vocabulary,
+    roles: Mapping[str, str],
+    prepend: Sequence[str],
+    chat_template: str | None,
+    max_length: int | None,
+) -> dict[str, bytes]:
+    """The files that readers open."""
+    document = json.loads(vocabulary.to_json())
+    if prepend and document.get("post_processor") in (None, {}):
+        document["post_processor"] = _template(vocabulary, prepend)
+    named = {f"{role}_token": token for role, token in roles.items()}
+    config: dict[str, Any] = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "clean_up_tokenization_spaces": False,
+        "added_tokens_decoder": {
+            str(token["id"]): {key: value for key, value in token.items() if key != "id"}
+            for token in document["added_tokens"]
+        },
+        **named,
+    }
+    if max_length is not None:
+        config["model_max_length"] = max_length
+    if chat_template is not None:
+        config["chat_template"] = chat_template
+    ids = {
+        f"{role}_token_id": vocabulary.special_id(roles[role])
+        for role in ("bos", "eos", "pad")
+        if role in roles
+    }
+    special = set(vocabulary.special_ids)
+    lengths = [0 if i in special else len(token) for i, token in enumerate(vocabulary.tokens)]
+    array = io.BytesIO()
+    np.save(array, np.array(lengths, np.int32))
+    return {
+        "tokenizer.json": json.dumps(document, ensure_ascii=False).encode(),
+        "tokenizer_config.json": _json(config),
+        "special_tokens_map.json": _json(named),
+        "generation_config.json": _json(ids),
+        "token_bytes.npy": array.getvalue(),
+    }
+
+
+def _template(vocabulary: Vocabulary, prepend: Sequence[str]) -> dict[str, Any]:
+    """What `tokenizers` needs to put tokens before a text, and before the first of a pair."""
+    before = [{"SpecialToken": {"id": token, "type_id": 0}} for token in prepend]
+    first, second = ({"Sequence": {"id": name, "type_id": kind}} for name, kind in (("A", 0), ("B", 1)))
+    tokens = {
+        token: {"id": token, "ids": [vocabulary.special_id(token)], "tokens": [token]}
+        for token in dict.fromkeys(prepend)
+    }
+    return {
+        "type": "TemplateProcessing",
+        "single": [*before, first],
+        "pair": [*before, first, second],
+        "special_tokens": tokens,
+    }
+
+
+def _prove(
+    vocabulary: Vocabulary, files: Mapping[str, bytes], prepend: Sequence[str], texts: Sequence[str]
+) -> str:
+    """Compare ids, with and without special tokens; returns what gave the other ones."""
+    # Readers of such folders take special tokens in text for what they are.
+    column = pa.array(texts, pa.large_string())
+    ours = vocabulary.encode(column, special_tokens_in_text="parse").to_pylist()
+    before = [vocabulary.special_id(token) for token in prepend]
+    with tempfile.TemporaryDirectory() as folder:
+        for name, data in files.items():
+            Path(folder, name).write_bytes(data)
+        prover, encode = _reader(Path(folder), before)
+        for text, ids in zip(texts, ours, strict=True):
+            for special in (False, True):
+                wanted = [*before, *ids] if special else ids
+                if (found := encode(text, special)) != wanted:
+                    raise CorruptionError(
+                        f"nothing is written: {text[:80]!r} has the ids {wanted[:20]}, and {found[:20]} by {prover} from the "
+                        "folder"
+                    )
+    return prover
+
+
+def _reader(folder: Path, before: list[int]) -> tuple[str, Callable[[str, bool], list[int]]]:
+    """What encodes by the folder, with special tokens or without: the best reader that is installed."""
+    try:
+        import transformers
+    except ImportError:
+        pass
+    else:
+        loaded = transformers.AutoTokenizer.from_pretrained(str(folder))
+        return (
+            f"transformers {transformers.__version__}",
+            lambda text, special: loaded.encode(text, add_special_tokens=special, verbose=False),
+        )
+    try:
+        import tokenizers
+    except ImportError:
+        read = Vocabulary.load(folder / "tokenizer.json")
+        return "pairloom", lambda text, special: [
+            *before * special,
+            *read.encode_one(text, special_tokens_in_text="parse").tolist(),
+        ]
+    file = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+    return (
+        f"tokenizers {tokenizers.__version__}",
+        lambda text, special: list(file.encode(text, add_special_tokens=special).ids),
+    )
+
+
+def _readme(
+    vocabulary: Vocabulary, roles: Mapping[str, str], prepend: Sequence[str], prover: str, origin: str
+) -> str:
+    named = "\n".join(
+        f"| {role} | `{token}` | {vocabulary.special_id(token)} |" for role, token in roles.items()
+    )
+    put = (
+        f"`add_special_tokens` puts {', '.join(f'`{token}`' for token in prepend)} before a text."
+        if prepend
+        else ""
+    )
+    return f"""# A tokenizer of {len(vocabulary):,} tokens
+
+Made by Pairloom{f" from {origin}" if origin else ""}. Model {vocabulary.model.name}, pretokenizer {vocabulary.pretokenizer.scheme},
+normalizer {vocabulary.normalizer}; fingerprint `{vocabulary.fingerprint}`. Its ids were compared with Pairloom's by {prover}.
+
+```python
+from transformers import AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained(".")
+```
+
+{put}
+
+| role | token | id |
+|---|---|---|
+{named}
+
+`token_bytes.npy` has the bytes of text of each token (0 for special tokens): a loss in nats a token, summed, divided by the sum of
+these and by ln 2, is bits per byte.
+"""
+
+
+def _json(value: object) -> bytes:
+    return (json.dumps(value, ensure_ascii=False, indent=1) + "\n").encode()

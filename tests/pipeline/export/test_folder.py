@@ -1,0 +1,106 @@
+"""The folder of a tokenizer: its ids are the vocabulary's, it knows its roles, and it opens as our own vocabulary too."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import tokenizers
+
+import pairloom as pl
+from pairloom.jobs.cli import main
+from pairloom.operators import Pretokenizer, Vocabulary, count_words, learn_bpe
+from pairloom.operators.errors import RecipeError
+from tests.support.corpora import documents, recipe_for, write_jsonl
+
+TEXT = ["the quick brown fox jumps over lazy dogs, naïve 日本 12345\n" * 4]
+SPECIAL = ["<s>", "</s>", "<pad>", "<|other|>"]
+
+
+@pytest.fixture(scope="module")
+def vocabulary() -> Vocabulary:
+    cut = Pretokenizer(scheme="llama3")
+    return learn_bpe(count_words(pa.array(TEXT), cut), 300, special_tokens=SPECIAL, pretokenizer=cut)
+
+
+def test_a_vocabulary_has_roles_by_common_names_and_is_the_same_read_back(
+    vocabulary: Vocabulary, tmp_path: Path
+) -> None:
+    made = pl.export(
+        vocabulary, tmp_path / "t", format="tokenizer", roles={"unk": "<|other|>"}, max_length=512
+    )
+    assert made.facts["roles"] == {"bos": "<s>", "eos": "</s>", "pad": "<pad>", "unk": "<|other|>"}
+    assert "tokenizers" in made.facts["proved_by"] or "transformers" in made.facts["proved_by"]
+    config = json.loads((tmp_path / "t" / "tokenizer_config.json").read_text())
+    assert (config["eos_token"], config["model_max_length"]) == ("</s>", 512)
+    assert config["added_tokens_decoder"]["3"]["content"] == "<|other|>"
+    assert json.loads((tmp_path / "t" / "generation_config.json").read_text())["eos_token_id"] == 1
+    lengths = np.load(tmp_path / "t" / "token_bytes.npy")
+    ids = vocabulary.encode_one(TEXT[0])
+    assert lengths[ids].sum() == len(TEXT[0].encode())
+    assert lengths[:4].tolist() == [0] * 4
+    assert Vocabulary.load(tmp_path / "t" / "tokenizer.json").fingerprint == vocabulary.fingerprint
+    # The same folder again is no error, another in its place is.
+    pl.export(vocabulary, tmp_path / "t", format="tokenizer", roles={"unk": "<|other|>"}, max_length=512)
+    with pytest.raises(RecipeError, match="is there with other content"):
+        pl.export(vocabulary, tmp_path / "t", format="tokenizer")
+
+
+@pytest.mark.parametrize(
+    ("roles", "said"),
+    [({"end": "</s>"}, "there is no role 'end'"), ({"eos": "<e>"}, "is no special token of this")],
+)
+def test_a_role_that_is_none_is_named(
+    vocabulary: Vocabulary, roles: dict[str, str], said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(RecipeError, match=said):
+        pl.export(vocabulary, tmp_path / "t", format="tokenizer", roles=roles)
+    assert not (tmp_path / "t").exists()
+
+
+def test_a_root_says_the_roles_and_what_stands_before_a_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_jsonl(tmp_path / "in" / "a.jsonl", documents(60))
+    settings = [
+        "vocabulary.special_tokens=['<s>', '<e>', '<x>']",
+        "tokenize.append=['<e>']",
+        "tokenize.prepend=['<s>']",
+    ]
+    recipe = recipe_for(tmp_path, *settings, "pack.pad=<x>")
+    pl.run(recipe)
+    template = tmp_path / "chat.jinja"
+    template.write_text("{{ messages[0]['content'] }}")
+    out = tmp_path / "folder"
+    words = [
+        "export",
+        recipe.root,
+        "--format",
+        "tokenizer",
+        "--out",
+        str(out),
+        "--chat-template",
+        str(template),
+    ]
+    monkeypatch.setattr("sys.argv", ["pairloom", *words])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0
+    assert "bos <s>, eos <e>, pad <x>" in capsys.readouterr().out
+    assert json.loads((out / "tokenizer_config.json").read_text())["chat_template"] == template.read_text()
+    opened = tokenizers.Tokenizer.from_file(str(out / "tokenizer.json"))
+    vocabulary = pl.open(recipe.root).vocabulary()
+    plain = vocabulary.encode_one("hello there").tolist()
+    assert opened.encode("hello there", add_special_tokens=False).ids == plain
+    assert opened.encode("hello there").ids == [vocabulary.special_id("<s>"), *plain]
+    assert "generation 1" in (out / "README.md").read_text()
+    for wrong, said in (
+        (["--role", "pad"], "is written ROLE=TOKEN"),
+        (["--chat-template", "none"], "cannot read the chat"),
+    ):
+        monkeypatch.setattr("sys.argv", ["pairloom", *words[:-2], *wrong])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code == 2
+        assert said in capsys.readouterr().err
