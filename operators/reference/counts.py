@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from pairloom.operators.reference.text.pretokenize.patterns import split
 
-__all__ = ["TWINS", "count_words", "merge_words"]
+__all__ = ["TWINS", "count_words", "draw", "merge_words"]
 
 
 def count_words(documents: Iterable[str], patterns: Sequence[str]) -> dict[bytes, int]:
@@ -33,7 +33,18 @@ def merge_words(
     return sorted(counts.items())
 
 
+def draw(words: Sequence[tuple[bytes, int]], step: int) -> list[bytes]:
+    """Every occurrence once, each `step` further than the one before it, past the last from the first on.
+
+    >>> draw([(b"a", 4), (b"b", 2)], 5)
+    [b'a', b'b', b'b', b'a', b'a', b'a']
+    """
+    occurrences = [word for word, count in words for _ in range(count)]
+    return [occurrences[i * step % len(occurrences)] for i in range(len(occurrences))]
+
+
 TWINS: Mapping[str, Callable[..., object]] = {
+    "counts.kernels.draw:draw_places": draw,
     "counts.kernels.table:count_pieces": count_words,
     "counts.kernels.table:rehash": count_words,
     "counts.kernels.sort:list_words": count_words,

@@ -3,23 +3,17 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-
-from pairloom.operators.reference.models.bpe.learning import apply_merge, pair_counts
+from collections.abc import Callable, Iterable, Mapping
 
 __all__ = [
     "TWINS",
-    "apply_merges",
     "count_numbers",
     "document_rows",
     "kind_of",
-    "lzw_dictionary",
-    "lzw_encode",
     "merge_uses",
     "number_shares",
     "renyi",
     "rivals",
-    "sequential_merges",
     "tally",
 ]
 
@@ -149,82 +143,9 @@ def rivals(
     return found
 
 
-def lzw_dictionary(data: bytes, size: int) -> list[bytes]:
-    """The bytes, then what each phrase of LZW grows by, until there are `size` entries or the text ends."""
-    entries = [bytes([byte]) for byte in range(256)]
-    known = set(entries)
-    start = 0
-    while start < len(data) and len(entries) < size:
-        end = start + 1
-        while end < len(data) and data[start : end + 1] in known:
-            end += 1
-        if end < len(data):
-            found = data[start : end + 1]
-            known.add(found)
-            entries.append(found)
-        start = end
-    return entries
-
-
-def lzw_encode(data: bytes, dictionary: Sequence[bytes]) -> list[int]:
-    """At each place the longest entry of the dictionary, which has every byte."""
-    index = {entry: i for i, entry in enumerate(dictionary)}
-    longest = max(map(len, dictionary))
-    out = []
-    start = 0
-    while start < len(data):
-        end = min(len(data), start + longest)
-        while data[start:end] not in index:
-            end -= 1
-        out.append(index[data[start:end]])
-        start = end
-    return out
-
-
-def sequential_merges(
-    sequence: Sequence[int], symbols: int, merges: int, threshold: int
-) -> list[tuple[int, int]]:
-    """The most frequent pair of each part after the merges before it, while it occurs `threshold` times.
-
-    >>> sequential_merges([0, 1, 0, 1, 2, 2, 2, 2], 3, 2, 2)
-    [(0, 1), (2, 2)]
-    """
-    found: list[tuple[int, int]] = []
-    size, longer = divmod(len(sequence), max(1, merges))
-    begin = 0
-    for part in range(merges):
-        end = begin + size + (part < longer)
-        own = tuple(apply_merges(sequence[begin:end], found, symbols))
-        begin = end
-        counts = pair_counts({own: 1})
-        if not counts:
-            break
-        best = min(counts, key=lambda pair: (-counts[pair], pair))
-        if counts[best] < threshold:
-            break
-        found.append(best)
-    return found
-
-
-def apply_merges(sequence: Sequence[int], merges: Iterable[tuple[int, int]], symbols: int) -> list[int]:
-    """Each merge made from left to right, one after another; their products are `symbols`, `symbols + 1`, ...
-
-    >>> apply_merges([2, 2, 2, 0, 1], [(0, 1), (2, 2), (2, 3)], 3)
-    [4, 5]
-    """
-    word = tuple(sequence)
-    for rank, pair in enumerate(merges):
-        word = apply_merge(word, pair, symbols + rank)
-    return list(word)
-
-
 TWINS: Mapping[str, Callable[..., object]] = {
     "evaluate.kernels:digit_runs": count_numbers,
     "evaluate.kernels:add_words": tally,
     "evaluate.kernels:find_rivals": rivals,
     "evaluate.kernels:unmake_merges": merge_uses,
-    "evaluate.theory.kernels:grow_entries": lzw_dictionary,
-    "evaluate.theory.kernels:parse_longest": lzw_encode,
-    "evaluate.theory.kernels:find_merges": sequential_merges,
-    "evaluate.theory.kernels:apply_merges": apply_merges,
 }

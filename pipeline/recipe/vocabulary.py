@@ -121,6 +121,10 @@ class Learn(Section):
 class VocabularyChoice(Section):
     """The vocabulary to learn, or the `tokenizer.json` to take."""
 
+    family: Literal["bpe", "lzw", "sequential_bpe"] = Field(
+        default="bpe",
+        description="byte-pair merges; LZW's dictionary; or merges each of which is found in words that no other has seen",
+    )
     size: int = Field(default=32_768, ge=256, description="tokens, special tokens and the 256 bytes included")
     pretokenizer: PretokenizerChoice = PretokenizerChoice()
     normalizer: Literal["none", "nfc", "nfd", "nfkc", "nfkd"] = Field(
@@ -165,12 +169,25 @@ class VocabularyChoice(Section):
             raise ValueError(
                 f"size must be at least {least}: 256 bytes and {len(self.special_tokens)} special tokens"
             )
+        if self.family != "bpe" and (wrong := self._of_bpe()):
+            raise ValueError(
+                f"a vocabulary of the family {self.family} has no {' and no '.join(wrong)}: remove it"
+            )
         if self.append is not None and self.from_ is None:
             raise ValueError("`append` names tokens for a vocabulary that is brought: name that with `from`")
         brings = {"from_"} if self.append is None else {"from_", "append", "size"}
         if self.from_ is not None and (named := self.model_fields_set - brings):
             raise ValueError(f"`from` brings a whole vocabulary: remove {', '.join(sorted(named))}")
         return self
+
+    def _of_bpe(self) -> list[str]:
+        """The keys that are here and that only learning byte-pair merges from all words at once knows."""
+        named = [name for name in ("superwords", "supertokens", "extend") if getattr(self, name) is not None]
+        if self.family == "lzw" and self.min_count > 1:
+            named.append("min_count")
+        if self.learn.mode == "sharded":
+            named.append("learn.mode: sharded")
+        return named
 
     def cut(self) -> "Cut":
         """By what text is cut for counting, for superwords, and for encoding (not where `extend` decides it)."""
@@ -194,6 +211,8 @@ class VocabularyChoice(Section):
     def _as_given(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """What another key decides is left out, so that what is written down can be read again."""
         data: dict[str, Any] = handler(self)
+        if self.family == "bpe":  # as it was written down before there were others
+            data.pop("family", None)
         if self.from_ is not None:
             kept = {"from", "from_"}
             if self.append is not None:

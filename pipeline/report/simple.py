@@ -26,7 +26,8 @@ __all__ = ["about_simple"]
 
 MOST = 4  # groups, the largest
 PRIOR = 0.5  # of an occurrence for every token, as some do not occur where the frequencies are from
-PART_BYTES = 1024  # of the text for each merge of sequential BPE
+# Of the text for each merge of sequential BPE: of fewer bytes, which pair is the most frequent is chance.
+PART_BYTES = 1024
 ORDERS = (0, 1, 2)
 
 Encoded: TypeAlias = tuple[int, npt.NDArray[np.int64], npt.NDArray[np.int64]]

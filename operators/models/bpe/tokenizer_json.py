@@ -11,7 +11,7 @@ Ids that no token has become empty tokens, which no text encodes to. Any other f
 
 import itertools
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ from pairloom.operators.text.pretokenize import UNICODE_VERSION, Pretokenizer
 from pairloom.operators.text.pretokenize.schemes import DIGITS, SCHEMES
 from pairloom.operators.vocabulary.tokens import TokenTable, check_ids, from_alphabet, to_alphabet
 
-__all__ = ["FORMAT", "read_byte_level", "write_byte_level"]
+__all__ = ["FORMAT", "byte_level_file", "read_byte_level", "read_entries", "write_byte_level"]
 
 FORMAT = 1
 
@@ -46,13 +46,42 @@ def write_byte_level(
 
     Raises RecipeError where two tokens have one spelling, since the file could not tell them apart.
     """
+
+    def reached(special: str) -> bool:
+        return options["ignore_merges"] and is_one_word(special, vocabulary.pretokenizer)
+
+    own = {"ties_share_rank": options["ties_share_rank"]}
+    document, spelling = byte_level_file(vocabulary, own, golden, reached=reached)
+    document["model"] = {
+        "type": "BPE",
+        "dropout": None,
+        "unk_token": None,
+        "continuing_subword_prefix": None,
+        "end_of_word_suffix": None,
+        "fuse_unk": False,
+        "byte_fallback": False,
+        "ignore_merges": options["ignore_merges"],
+        **document["model"],
+        "merges": [[spelling[left], spelling[right]] for left, right in merges.tolist()],
+    }
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def byte_level_file(
+    vocabulary: Entries, own: Mapping[str, Any], golden: list[list[Any]], *, reached: Callable[[str], bool]
+) -> tuple[dict[str, Any], list[str]]:
+    """A `tokenizer.json` over the byte-level alphabet, with only `pairloom` and `vocab` of its model; how tokens are spelled.
+
+    `own` is what is kept beside the golden documents for a model; `reached` says whether text would become a special token that
+    stands in the model. Raises RecipeError where two tokens have one spelling, and where a special token would be reached.
+    """
     special = dict(zip(vocabulary.special_ids, vocabulary.special_tokens, strict=True))
     words, spelling = _words(vocabulary, special, left_out=vocabulary.added_ids)
     if any(i != found for i, found in _numbered(special, words).items()):
         # They do not get their ids from `tokenizers` by themselves, and have to stand in the model.
         words, spelling = _words(vocabulary, special, left_out=())
-        for i in vocabulary.added_ids if options["ignore_merges"] else ():
-            if is_one_word(special[i], vocabulary.pretokenizer):
+        for i in vocabulary.added_ids:
+            if reached(special[i]):
                 raise RecipeError(
                     f"the special token {special[i]!r} would be a word of the text in a tokenizer.json: its id {i} is not "
                     "one that `tokenizers` gives it by itself; choose a special token that is no word"
@@ -79,7 +108,7 @@ def write_byte_level(
         "pattern": pretokenizer.pattern,
         **({"lines": True} if pretokenizer.lines else {}),
         **({} if vocabulary.normalizer == "none" else {"normal_forms": NORMAL_FORMS_VERSION}),
-        "ties_share_rank": options["ties_share_rank"],
+        **own,
         "golden": golden,
     }
     document = {
@@ -91,21 +120,9 @@ def write_byte_level(
         "pre_tokenizer": _write_pretokenizer(pretokenizer),
         "post_processor": json.loads(vocabulary.post_processor) if vocabulary.post_processor else None,
         "decoder": {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True},
-        "model": {
-            "type": "BPE",
-            "dropout": None,
-            "unk_token": None,
-            "continuing_subword_prefix": None,
-            "end_of_word_suffix": None,
-            "fuse_unk": False,
-            "byte_fallback": False,
-            "ignore_merges": options["ignore_merges"],
-            "pairloom": extras,
-            "vocab": words,
-            "merges": [[spelling[left], spelling[right]] for left, right in merges.tolist()],
-        },
+        "model": {"pairloom": extras, "vocab": words},
     }
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    return document, spelling
 
 
 def _words(
@@ -170,19 +187,40 @@ def read_byte_level(document: Mapping[str, Any]) -> tuple[dict[str, Any], dict[s
     for key in ("dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback"):
         if model.get(key):
             raise OtherModelError(f"its model has {key}={model[key]!r}")
+    words: dict[str, int] = model["vocab"]
+    pairs = model.get("merges") or []
+    if model.get("unk_token") is not None and any(to_alphabet(bytes([b])) not in words for b in range(256)):
+        raise OtherModelError("its unk_token stands for bytes that have no token")
+    fields, extras = read_entries(document, pairs, whole=bool(model.get("ignore_merges")))
+    merges = np.fromiter((words[part] for pair in pairs for part in pair), np.int32, 2 * len(pairs)).reshape(
+        -1, 2
+    )
+    own = {
+        "merges": merges,
+        "ignore_merges": bool(model.get("ignore_merges")),
+        "ties_share_rank": bool(extras.get("ties_share_rank")),
+    }
+    return fields, own, extras.get("golden") or []
+
+
+def read_entries(
+    document: Mapping[str, Any], pairs: Collection[Sequence[str]], *, whole: bool
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The fields of a Vocabulary but its model, and what is kept under `model.pairloom`, of a file over the byte-level alphabet.
+
+    `pairs` and `whole` as of `read_added`; raises as `read_byte_level` does.
+    """
+    model = document["model"]
     extras = model.get("pairloom") or {}
     _check_versions(extras)
     pretokenizer = _read_pretokenizer(document.get("pre_tokenizer"), extras)
     normalizer = _read_normalizer(document.get("normalizer"))
     words: dict[str, int] = model["vocab"]
-    pairs = model.get("merges") or []
-    if model.get("unk_token") is not None and any(to_alphabet(bytes([b])) not in words for b in range(256)):
-        raise OtherModelError("its unk_token stands for bytes that have no token")
     added = read_added(
         document.get("added_tokens") or [],
         words,
         pairs,
-        whole=bool(model.get("ignore_merges")),
+        whole=whole,
         pretokenizer=pretokenizer,
         normalizer=normalizer,
     )
@@ -201,9 +239,6 @@ def read_byte_level(document: Mapping[str, Any]) -> tuple[dict[str, Any], dict[s
         tokens[token] = raw
     for token, content in special.items():
         tokens[token] = content.encode()
-    merges = np.fromiter((words[part] for pair in pairs for part in pair), np.int32, 2 * len(pairs)).reshape(
-        -1, 2
-    )
     post = document.get("post_processor")
     fields = {
         "tokens": TokenTable.of(tokens),
@@ -216,12 +251,7 @@ def read_byte_level(document: Mapping[str, Any]) -> tuple[dict[str, Any], dict[s
         "normalizer": normalizer,
         "post_processor": json.dumps(post, ensure_ascii=False, separators=(",", ":")) if post else "",
     }
-    own = {
-        "merges": merges,
-        "ignore_merges": bool(model.get("ignore_merges")),
-        "ties_share_rank": bool(extras.get("ties_share_rank")),
-    }
-    return fields, own, extras.get("golden") or []
+    return fields, extras
 
 
 def _check_versions(extras: Mapping[str, Any]) -> None:

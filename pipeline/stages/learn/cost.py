@@ -92,7 +92,7 @@ def cost(plan: "Plan", cluster: Cluster) -> Cost:
         at_once=1,
     )
     mode = choice.learn.mode
-    if mode == "single" or (mode == "auto" and alone <= cluster.room):
+    if choice.family != "bpe" or mode == "single" or (mode == "auto" and alone <= cluster.room):
         return found
     members = max(1, min(plan.partitions, choice.learn.members or min(MEMBERS, cluster.workers)))
     return Cost(

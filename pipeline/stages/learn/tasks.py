@@ -12,9 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators import Pretokenizer, Vocabulary, WordCounts, learn_bpe, merge_counts
-from pairloom.operators.errors import CapacityError
+from pairloom.operators.errors import CapacityError, CorruptionError
+from pairloom.operators.models.bpe import count_pairs
 from pairloom.operators.models.bpe.assembling import assemble
+from pairloom.operators.models.bpe.sequential import learn_sequential
 from pairloom.operators.models.bpe.sharded import Coordinator
+from pairloom.operators.models.lzw import learn_lzw
 from pairloom.operators.text.normalize import normalizer_identity
 from pairloom.pipeline.flow.attempt import Attempt, UnitTask
 from pairloom.pipeline.flow.job import Job
@@ -45,11 +48,14 @@ class LearnTask(UnitTask):
     normalizer: str
     special_tokens: tuple[str, ...]
     min_count: int
+    family: str = "bpe"
     step = "learn"
 
     def identity(self) -> object:
         """Everything that decides the bytes."""
-        return {
+        # What was learned before there were families is found again.
+        family = {} if self.family == "bpe" else {"family": self.family}
+        return family | {
             "words": [file.sha256 for file in self.words],
             "size": self.size,
             "pretokenizer": self.pretokenizer.identity,
@@ -70,16 +76,24 @@ class LearnTask(UnitTask):
     def work(self, attempt: Attempt, shared: Any) -> None:
         """Learn; write `tokenizer.json` and the most frequent words."""
         counts = merge_counts(read_words(attempt.objects, file) for file in self.words)
-        vocabulary = learn_bpe(
-            counts,
-            self.size,
-            special_tokens=self.special_tokens,
-            pretokenizer=self.pretokenizer,
-            normalizer=self.normalizer,
-            min_count=self.min_count,
-            pairs=_sum_pairs(attempt.objects, self.pairs),
-        )
-        self.publish(attempt, vocabulary, most_frequent(counts))
+        pairs = _sum_pairs(attempt.objects, self.pairs)
+        self.publish(attempt, self._learned(counts, pairs), most_frequent(counts))
+
+    def _learned(self, counts: WordCounts, pairs: npt.NDArray[np.int64]) -> Vocabulary:
+        options: dict[str, Any] = {
+            "special_tokens": self.special_tokens,
+            "pretokenizer": self.pretokenizer,
+            "normalizer": self.normalizer,
+        }
+        if self.family == "bpe":
+            return learn_bpe(counts, self.size, **options, min_count=self.min_count, pairs=pairs)
+        if not np.array_equal(pairs, count_pairs(counts)):
+            raise CorruptionError(
+                "the pair counts are not those of the words: words were lost or added on the way"
+            )
+        if self.family == "lzw":
+            return learn_lzw(counts, self.size, **options)
+        return learn_sequential(counts, self.size, **options, min_count=self.min_count)
 
     def publish(self, attempt: Attempt, vocabulary: Vocabulary, top: WordCounts) -> None:
         """Write the vocabulary and the memo's words."""
@@ -159,7 +173,11 @@ def learn(job: Job) -> StageRecord:
 
 def _learned(job: Job, task: LearnTask, size: int) -> list[Receipt]:
     """Learn in one task, or in rounds that another one then makes the same vocabulary of."""
-    if not in_rounds(job, task, size) or job.receipts([("learn", task.unit)])[0] is not None:
+    if (
+        task.family != "bpe"
+        or not in_rounds(job, task, size)
+        or job.receipts([("learn", task.unit)])[0] is not None
+    ):
         return job.step("learn", [task], sizes=[size])
     specials = len(task.special_tokens)
 
@@ -189,6 +207,7 @@ def _task(job: Job, words: tuple[StoredFile, ...], min_count: int) -> LearnTask:
         normalizer=choice.normalizer,
         special_tokens=choice.special_tokens,
         min_count=min_count,
+        family=choice.family,
     )
 
 

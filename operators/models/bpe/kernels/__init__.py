@@ -6,7 +6,7 @@ __all__ = ["warm_up"]
 
 
 def warm_up(schemes: tuple[str, ...]) -> None:
-    """Learn a few merges from bytes and from tokens, go on from a vocabulary, and replay."""
+    """Learn a few merges from bytes, from tokens and part by part, go on from a vocabulary, and replay."""
     import numpy as np
     import pyarrow as pa
 
@@ -20,6 +20,7 @@ def warm_up(schemes: tuple[str, ...]) -> None:
         segment_words,
     )
     from pairloom.operators.models.bpe.kernels.pairs import compact_lists, enlarge_pairs
+    from pairloom.operators.models.bpe.sequential import apply_merges, learn_sequential
     from pairloom.operators.text.pretokenize import Pretokenizer
 
     whole = Pretokenizer(scheme="none")
@@ -30,6 +31,8 @@ def warm_up(schemes: tuple[str, ...]) -> None:
     extend_bpe(vocabulary, counts, len(vocabulary) + 8)
     for _ in replay(counts, vocabulary.model.merges[:2], special_tokens=0):
         pass
+    learn_sequential(counts, 257)
+    apply_merges(np.array([0, 1]), [(0, 1)], 2)
     # What learning does only where it runs out of room.
     nothing, table = np.zeros(0, np.uint32), np.zeros(4, np.uint64)
     compact_lists(table, np.zeros(0, np.int64), 1, nothing, np.zeros(0, np.int32), nothing)

@@ -1,0 +1,92 @@
+"""Vocabularies of other families by recipe (C12): learned, kept as a file, tokenized with, verified, reported on."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from pairloom.operators import Pretokenizer, Vocabulary, count_words
+from pairloom.operators.errors import RecipeError
+from pairloom.operators.models.bpe.sequential import learn_sequential
+from pairloom.operators.models.lzw import learn_lzw
+from pairloom.operators.selection.order import document_numbers
+from pairloom.pipeline import open_dataset, parse_recipe, run
+from pairloom.pipeline.audit.verify import verify
+from pairloom.pipeline.flow.plan import make_plan
+from pairloom.pipeline.forecast.cluster import Cluster, forecast
+from tests.support.corpora import contents, documents, texts_of, write_jsonl
+
+LEARNERS = {"lzw": learn_lzw, "sequential_bpe": learn_sequential}
+
+
+def recipe(folder: Path, *settings: str, root: str = "out"):
+    text = f"""
+root: {folder / root}
+corpus: [{{name: web, paths: ["{folder}/web/*"], id: id}}]
+vocabulary: {{size: 500}}
+pack: {{seq_len: 64}}
+execution: {{engine: local, unit_bytes: 3000}}
+"""
+    return parse_recipe(text, overrides=settings)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("corpus")
+    write_jsonl(folder / "web" / "a.jsonl", documents(120, 1))
+    return folder
+
+
+@pytest.mark.parametrize("family", LEARNERS)
+def test_a_recipe_learns_packs_and_verifies_whatever_the_units(folder: Path, family: str) -> None:
+    chosen = recipe(folder, f"vocabulary.family={family}", root=family)
+    first = run(chosen)
+    dataset = open_dataset(chosen.root)
+    texts = pa.array([text for _, text in documents(120, 1)])
+    expected = LEARNERS[family](count_words(texts, Pretokenizer()), 500, special_tokens=["<|endoftext|>"])
+    assert dataset.vocabulary() == expected
+    assert Vocabulary.load(next(Path(chosen.root).rglob("*tokenizer.json"))) == expected
+    assert texts_of(dataset) == {
+        int(document_numbers(pa.array([name]))[0]): text.encode() for name, text in documents(120, 1) if text
+    }
+    assert verify(dataset).tokens > 0
+    again = run(
+        recipe(folder, f"vocabulary.family={family}", "execution.unit_bytes=9000", root=f"{family}-other")
+    )
+    for stage in ("learn", "pack"):
+        assert contents(first)[stage] == contents(again)[stage]
+
+
+def test_another_family_is_learned_anew_and_none_is_found_again(folder: Path) -> None:
+    plan = make_plan(recipe(folder))
+    others = [make_plan(recipe(folder, f"vocabulary.family={family}")) for family in LEARNERS]
+    assert len({one.keys["learn"] for one in (plan, *others)}) == 3
+    assert {one.keys["count"] for one in (plan, *others)} == {plan.keys["count"]}
+    assert make_plan(recipe(folder, "vocabulary.family=bpe")).keys == plan.keys
+
+
+def test_a_forecast_has_one_task_that_learns_them(folder: Path) -> None:
+    small = Cluster(machines=9, processors=4, memory=1_000_000, network=1e9)
+    for settings, tasks in (((), 5), (("vocabulary.family=lzw",), 1)):
+        found = next(
+            one for one in forecast(make_plan(recipe(folder, *settings)), small) if one.stage == "learn"
+        )
+        assert found.tasks == tasks
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        (["superwords={}"], "superwords"),
+        (["supertokens={}"], "supertokens"),
+        (["extend=x.json"], "extend"),
+        (["learn.mode=sharded"], "learn.mode: sharded"),
+        (["min_count=2"], "min_count"),
+    ],
+)
+def test_what_a_family_does_not_know_is_refused(folder: Path, settings: list[str], named: str) -> None:
+    given = [f"vocabulary.{one}" for one in settings]
+    if named == "extend":
+        given.append("vocabulary={size: 500, extend: x.json, family: lzw}")
+    with pytest.raises(RecipeError, match=f"the family lzw has no {named}"):
+        recipe(folder, "vocabulary.family=lzw", *given)
