@@ -13,6 +13,7 @@ import torch
 from transformers import (
     BertConfig,
     BertForMaskedLM,
+    BertForTokenClassification,
     BertTokenizer,
     DataCollatorForLanguageModeling,
     DataCollatorForWholeWordMask,
@@ -25,10 +26,12 @@ from transformers import (
 from pairloom.operators.layouts import LAYOUTS, RowStep
 from pairloom.operators.layouts.any_subset import AnySubset
 from pairloom.operators.layouts.caft import Caft
+from pairloom.operators.layouts.dupmae import DupMAE
 from pairloom.operators.layouts.electra import Electra
 from pairloom.operators.layouts.entity_masks import EntityMasks
 from pairloom.operators.layouts.ernie_gram import ErnieGram
 from pairloom.operators.layouts.masked_lm import MaskedLM
+from pairloom.operators.layouts.ponet import PoNet
 from pairloom.operators.layouts.span_corruption import SpanCorruption
 from pairloom.pipeline import Dataset, open_dataset, run
 from pairloom.pipeline.dataset.torch import TorchRows
@@ -180,6 +183,54 @@ def test_bert_learns_from_masked_entities(tmp_path: Path) -> None:
     model = bert(len(there.vocabulary()))
     rows = list(batches(there, EntityMasks(column="lexeme"), "input_ids", "labels"))[:3]
     learns(model, [lambda b=b: model(b["input_ids"], labels=b["labels"]).loss for b in rows])
+
+
+def test_an_encoder_and_a_decoder_learn_from_duplex_masks(dataset: Dataset) -> None:
+    """The encoder fills in its masks; the decoder predicts each token from others, and the bag from the first vector."""
+    tokens = len(dataset.vocabulary())
+    encoder, decoder = bert(tokens), Seeing(tokens)
+    names = (
+        "input_ids",
+        "labels",
+        "decoder_labels",
+        "decoder_visible",
+        "bag_of_words",
+        "segment_lengths",
+        "decoder_seed",
+    )
+    rows = list(batches(dataset, DupMAE(), *names))[:3]
+    assert rows[0]["decoder_visible"].shape == (8, WIDTH, WIDTH)
+    assert rows[0]["bag_of_words"].shape == (len(rows[0]["segment_lengths"]), tokens)
+    assert rows[0]["decoder_seed"].shape == (8, 1)
+
+    def loss(b: dict[str, Any]) -> torch.Tensor:
+        filled = encoder(b["input_ids"], labels=b["labels"])
+        whole = torch.where(b["labels"] != -100, b["labels"], b["input_ids"])
+        decoded = decoder.loss(whole, b["decoder_labels"].long(), b["decoder_visible"])
+        firsts = b["segments_per_row"].cumsum(0) - b["segments_per_row"]
+        bag = -(filled.logits[:, 0].log_softmax(-1) * b["bag_of_words"][firsts]).sum(-1).mean()
+        return filled.loss + decoded + bag
+
+    learns(torch.nn.ModuleList([encoder, decoder]), [lambda b=b: loss(b) for b in rows])
+
+
+def test_bert_learns_the_order_of_sentences(tmp_path: Path) -> None:
+    write_jsonl(
+        tmp_path / "in" / "a.jsonl", [(str(i), "One two. Three! Four five six? " * 6) for i in range(60)]
+    )
+    run(recipe_for(tmp_path, f"vocabulary.special_tokens={SPECIAL!r}", "pack.validation=0"))
+    there = open_dataset(tmp_path / "out")
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=len(there.vocabulary()), max_position_embeddings=WIDTH, num_labels=3, **SMALL
+    )
+    model = BertForTokenClassification(config)
+    rows = list(batches(there, PoNet(length=24), "structure_ids", "sentence_ids", "order_labels"))[:3]
+    cls = there.vocabulary().special_id("[CLS]")
+    for b in rows:
+        assert (b["structure_ids"][b["order_labels"] != -100] == cls).all()
+        assert (b["order_labels"] != -100).any()
+    learns(model, [lambda b=b: model(b["structure_ids"], labels=b["order_labels"].long()).loss for b in rows])
 
 
 def word_pieces(folder: Path) -> tuple[Words, BertTokenizer]:

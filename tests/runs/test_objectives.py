@@ -30,6 +30,8 @@ STEPS = {
     "span_corruption": "{sentinels: 24}",
     "span_corruption:ul2": "{denoisers: ul2, sentinels: 24}",
     "electra": "{rate: 0.15}",
+    "dupmae": "{rate: 0.3}",
+    "ponet": "{length: 24}",
     "any_subset": "{rate: [0.6, 0.75]}",
     "entity_masks": "{column: lexeme}",
     "caft": "{ahead: 3}",
