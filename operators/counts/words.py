@@ -116,6 +116,12 @@ class KeyCounter:
         self._seeds = np.array([secrets.randbits(64), secrets.randbits(64)], np.uint64)
         self._scratch = np.empty(3 * BATCH, np.uint64)
         self._state = np.zeros(4, np.int64)
+        self._held: list[WordCounts] = []
+
+    def add_counts(self, counts: "WordCounts") -> None:
+        """Add keys that are counted already; what is held of such is at most about twice their distinct keys."""
+        self._held.append(counts)
+        _merge_smaller(self._held)
 
     def add_pieces(self, data: npt.NDArray[np.uint8], start: int, ends: npt.NDArray[np.int64]) -> None:
         """Count consecutive pieces of `data` (uint8): the first from `start`, each up to its entry of `ends` (int64).
@@ -148,7 +154,8 @@ class KeyCounter:
     def finish(self) -> WordCounts:
         """The counts so far; the counter may go on."""
         data, offsets, counts = sorted_words(self._table, self._arena, int(self._state[USED]))
-        return WordCounts(words=_array(data, offsets), counts=counts)
+        found = WordCounts(words=_array(data, offsets), counts=counts)
+        return merge_counts([*self._held, found]) if self._held else found
 
 
 class WordCounter(KeyCounter):
@@ -182,14 +189,19 @@ def merge_counts(parts: Iterable[WordCounts]) -> WordCounts:
     held: list[WordCounts] = []
     for part in parts:
         held.append(part)
-        while len(held) > 1 and len(held[-2]) <= 2 * len(held[-1]):
-            right = held.pop()
-            held.append(_merge(held.pop(), right))
+        _merge_smaller(held)
     while len(held) > 1:
         right = held.pop()
         held.append(_merge(held.pop(), right))
     empty = WordCounts(words=pa.array([], pa.large_binary()), counts=np.zeros(0, np.int64))
     return held[0] if held else empty
+
+
+def _merge_smaller(held: list[WordCounts]) -> None:
+    """Merge the last of some counts with those before it that are not much larger."""
+    while len(held) > 1 and len(held[-2]) <= 2 * len(held[-1]):
+        right = held.pop()
+        held.append(_merge(held.pop(), right))
 
 
 def _merge(left: WordCounts, right: WordCounts) -> WordCounts:

@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from math import prod, sqrt
+from fractions import Fraction
+from math import log, prod, sqrt
 
-__all__ = ["ngrams"]
+__all__ = ["cooccurrence", "document_frequency", "lengths", "ngrams", "successors"]
 
 
 def ngrams(
@@ -29,3 +30,63 @@ def ngrams(
         rows.sort(key=lambda row: (-row[3], row[1]))
         out += rows[:top]
     return out
+
+
+def successors(
+    documents: Sequence[Sequence[int]], context: int, top: int, min_count: int
+) -> list[tuple[tuple[int, ...], list[int], list[int], int]]:
+    """(context, successors, counts, total) by context; successors by falling count, then by id.
+
+    >>> successors([[5, 6, 5, 7, 5, 6]], 1, 1, 1)
+    [((5,), [6], [2], 3), ((6,), [5], [1], 1), ((7,), [5], [1], 1)]
+    """
+    found: dict[tuple[int, ...], Counter[int]] = {}
+    for document in documents:
+        for i in range(context, len(document)):
+            found.setdefault(tuple(document[i - context : i]), Counter())[document[i]] += 1
+    out = []
+    for before, after in sorted(found.items()):
+        rows = sorted((-count, token) for token, count in after.items() if count >= min_count)[:top]
+        if rows:
+            out.append((before, [token for _, token in rows], [-count for count, _ in rows], after.total()))
+    return out
+
+
+def cooccurrence(
+    documents: Sequence[Sequence[int]], window: int, *, symmetric: bool
+) -> dict[tuple[int, int], Fraction]:
+    """The sum of 1 / distance of each pair.
+
+    >>> cooccurrence([[5, 6, 5]], 2, symmetric=True)
+    {(5, 6): Fraction(2, 1), (5, 5): Fraction(1, 2)}
+    """
+    found: dict[tuple[int, int], Fraction] = {}
+    for document in documents:
+        for i, one in enumerate(document):
+            for distance, two in enumerate(document[i + 1 : i + 1 + window], start=1):
+                pair = (min(one, two), max(one, two)) if symmetric else (one, two)
+                found[pair] = found.get(pair, Fraction(0)) + Fraction(1, distance)
+    return found
+
+
+def document_frequency(documents: Sequence[Sequence[int]]) -> list[tuple[int, int, int, float]]:
+    """(token, count, documents, idf) by token.
+
+    >>> document_frequency([[5, 5], [6]])[0][:3]
+    (5, 2, 1)
+    """
+    count = Counter(token for document in documents for token in document)
+    within = Counter(token for document in documents for token in set(document))
+    return [
+        (token, count[token], within[token], log(len(documents) / within[token])) for token in sorted(count)
+    ]
+
+
+def lengths(documents: Sequence[Sequence[int]]) -> list[tuple[int, int, int]]:
+    """(length, documents, tokens) by length.
+
+    >>> lengths([[5, 5], [6], [7]])
+    [(1, 2, 2), (2, 1, 2)]
+    """
+    found = Counter(map(len, documents))
+    return [(length, count, length * count) for length, count in sorted(found.items())]

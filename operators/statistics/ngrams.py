@@ -18,17 +18,14 @@ from pairloom.operators.counts import KeyCounter, WordCounts
 from pairloom.operators.errors import CapacityError
 from pairloom.operators.schema import INPUT_IDS
 from pairloom.operators.statistics import Partitions, Statistic
-from pairloom.operators.text.arrays import text_of
+from pairloom.operators.statistics._keys import BLOCK, add_keys, following, ids_of
 from pairloom.operators.tokens import TokenBatch
 
 __all__ = ["LONGEST", "Ngrams"]
 
 LONGEST = 8
-# Positions whose keys are laid out at a time.
-BLOCK = 1 << 20
 # Rows of a record batch of the table.
 ROWS = 1 << 16
-ID = np.dtype(">u4")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,18 +64,11 @@ class Ngrams(Statistic):
 
     def add(self, batch: TokenBatch, counter: KeyCounter) -> None:
         """Count the n-grams of every document, and its single tokens."""
-        tokens = batch.gathered(INPUT_IDS)
-        values = tokens.values.to_numpy(zero_copy_only=False).astype(ID)
-        left = _left(tokens.offsets.to_numpy(zero_copy_only=False))
+        values, left = batch.flat(INPUT_IDS), following(batch.length)
         for n in (1, *self.n):
             places = np.flatnonzero(left >= n)
             for start in range(0, len(places), BLOCK):
-                here = places[start : start + BLOCK]
-                keys = np.empty((len(here), 1 + 4 * n), np.uint8)
-                keys[:, 0] = n
-                for i in range(n):
-                    keys[:, 1 + 4 * i : 5 + 4 * i] = values[here + i].view(np.uint8).reshape(-1, 4)
-                counter.add_pieces(keys.reshape(-1), 0, np.arange(1, len(here) + 1) * keys.shape[1])
+                add_keys(counter, n, values[places[start : start + BLOCK, None] + np.arange(n)])
 
     def finish(self, partitions: Partitions) -> Iterator[pa.RecordBatch]:
         """The table; reads the partitions once for the single tokens, and once for each length."""
@@ -97,7 +87,7 @@ class Ngrams(Statistic):
         single, totals = np.zeros(0, np.int64), dict.fromkeys((1, *self.n), 0)
         for counts in partitions():
             for n in totals:
-                ids, count = _ngrams(counts, n)
+                ids, count = ids_of(counts, n, n)
                 totals[n] += int(count.sum())
                 if n == 1 and len(ids):
                     if int(ids.max()) >= len(single):
@@ -110,7 +100,7 @@ class Ngrams(Statistic):
         return single, totals
 
     def _ranked(self, counts: WordCounts, n: int, share: npt.NDArray[np.float64], total: int) -> "_Ranked":
-        ids, count = _ngrams(counts, n)
+        ids, count = ids_of(counts, n, n)
         p = count / max(1, total)
         q = np.ones(len(ids))
         for i in range(n):
@@ -147,20 +137,3 @@ def _first(found: list[_Ranked], top: int | None) -> _Ranked:
     count, t = (np.concatenate([getattr(one, name) for one in found]) for name in ("count", "t"))
     order = np.lexsort((*reversed(ids.T), -t))[:top]
     return _Ranked(ids=ids[order], count=count[order], t=t[order])
-
-
-def _ngrams(counts: WordCounts, n: int) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]:
-    """The n-grams of one length among some counts, uint32[m, n], and how often each occurs.
-
-    Keys begin with their length and ascend, so those of one length follow each other.
-    """
-    text = text_of(counts.words)
-    low, high = np.searchsorted(text.data[text.offsets[:-1]], [n, n + 1])
-    keys = text.data[text.offsets[low] : text.offsets[high]].reshape(-1, 1 + 4 * n)[:, 1:]
-    ids = np.ascontiguousarray(keys).view(ID).astype(np.uint32).reshape(-1, n)
-    return ids, counts.counts[low:high]
-
-
-def _left(offsets: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """How many tokens of its document each token has from itself on."""
-    return np.repeat(offsets[1:], np.diff(offsets)) - np.arange(offsets[0], offsets[-1])

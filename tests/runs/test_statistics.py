@@ -6,7 +6,8 @@ import pyarrow as pa
 import pytest
 
 from pairloom.operators.errors import RecipeError
-from pairloom.operators.reference.statistics import ngrams
+from pairloom.operators.reference.statistics import lengths, ngrams
+from pairloom.operators.statistics import STATISTICS
 from pairloom.pipeline import Dataset, make_plan, open_dataset, run
 from pairloom.pipeline.audit.verify import verify
 from pairloom.pipeline.flow.events import Event, StepStarted
@@ -111,3 +112,21 @@ def test_statistics_are_planned_and_a_recipe_without_any_says_so(corpus: Path) -
 def test_what_a_recipe_cannot_ask_is_refused_when_it_is_read(corpus: Path, written: str, said: str) -> None:
     with pytest.raises(RecipeError, match=said):
         recipe(corpus, "out", statistics=written)
+
+
+def test_every_statistic_is_the_same_from_other_units_and_verifies(corpus: Path) -> None:
+    asked = "{successors: {context: 2, top: 3}}, {cooccurrence: {window: 4, top: 40}}, document_frequency, lengths, {ngrams: {n: [2]}}"
+    assert all(
+        name in asked
+        for name in STATISTICS.names()
+        if STATISTICS.get(name).__module__.startswith("pairloom.")
+    )
+    small, _ = made(recipe(corpus, "small", statistics=asked))
+    large, _ = made(recipe(corpus, "large", statistics=asked, unit_bytes=1 << 20))
+    verify(small)
+    for name in ("successors", "cooccurrence", "document_frequency", "lengths", "ngrams"):
+        assert small.statistic(name).equals(large.statistic(name))
+    found = tokens(small)
+    assert small.statistic("lengths").to_pylist() == [
+        {"length": length, "documents": count, "tokens": total} for length, count, total in lengths(found)
+    ]

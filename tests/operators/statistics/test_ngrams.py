@@ -1,34 +1,15 @@
 """N-grams: equal to their definition, however the corpus is cut."""
 
-from collections.abc import Sequence
-
 import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pairloom.operators.counts import KeyCounter, WordCounts, merge_counts
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.reference.statistics import ngrams
 from pairloom.operators.statistics import STATISTICS
 from pairloom.operators.statistics.ngrams import Ngrams
-from pairloom.operators.tokens import TokenBatch
-
-DOCUMENTS = st.lists(st.lists(st.sampled_from([0, 1, 2, 300, 70_000]), max_size=12), max_size=8)
-
-
-def counted(statistic: Ngrams, documents: Sequence[Sequence[int]]) -> WordCounts:
-    counter = KeyCounter()
-    lists = [np.array(document, np.uint32) for document in documents]
-    statistic.add(TokenBatch.from_lists({"input_ids": lists}), counter)
-    return counter.finish()
-
-
-def table(statistic: Ngrams, units: Sequence[Sequence[Sequence[int]]], parts: int) -> pa.Table:
-    spread = [counted(statistic, unit).partition(parts) for unit in units]
-    merged = [merge_counts(unit[part] for unit in spread) for part in range(parts)]
-    return pa.Table.from_batches(list(statistic.finish(lambda: iter(merged))), schema=statistic.schema)
+from tests.operators.statistics.support import DOCUMENTS, table
 
 
 @given(DOCUMENTS, st.integers(1, 4), st.integers(1, 4), st.sampled_from([None, 1, 3]))

@@ -1,0 +1,126 @@
+"""Which tokens stand near each other, the nearer the more it counts, as word vectors are learned from (GloVe, 2014).
+
+Two tokens at a distance of d count 1 / d. All distances of a window have a common multiple, and counts are whole numbers of
+that part of one, so that sums are exact whatever the order: a window of 10 counts in 2,520ths.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pairloom.operators.counts import KeyCounter, WordCounts
+from pairloom.operators.schema import INPUT_IDS
+from pairloom.operators.statistics import Partitions, Statistic
+from pairloom.operators.statistics._keys import BLOCK, following, ids_of
+from pairloom.operators.tokens import TokenBatch
+
+__all__ = ["Cooccurrence"]
+
+ROWS = 1 << 16
+WIDEST = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cooccurrence(Statistic):
+    """How near to each other pairs of tokens stand within documents, up to `window` tokens apart.
+
+    The table has `left`, `right` (uint32), `count` (int64), the sum of scale / distance over all places, and `weight`
+    (float64), count / scale; `scale`, the least common multiple of 1 to `window`, is in the schema's metadata. With
+    `symmetric` a pair and its reverse are one, the smaller id left. `min_weight` leaves out pairs of less, and `top` keeps so
+    many. Rows are by falling count, then by ids.
+
+    Raises ValueError for a window outside 1 to 30, a `top` below 1 and a negative `min_weight`.
+    """
+
+    name: ClassVar[str] = "cooccurrence"
+
+    window: int = 10
+    symmetric: bool = True
+    min_weight: float = 0.0
+    top: int | None = 1_000_000
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.window <= WIDEST:
+            raise ValueError(f"window must be from 1 to {WIDEST} tokens, not {self.window}")
+        if self.top is not None and self.top < 1:
+            raise ValueError(f"top must be at least 1, not {self.top}; leave it out for all pairs")
+        if self.min_weight < 0:
+            raise ValueError(f"min_weight must be 0 or more, not {self.min_weight:g}")
+
+    @property
+    def scale(self) -> int:
+        """What a pair of neighbours counts."""
+        return math.lcm(*range(1, self.window + 1))
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns of the table."""
+        fields = [
+            ("left", pa.uint32()),
+            ("right", pa.uint32()),
+            ("count", pa.int64()),
+            ("weight", pa.float64()),
+        ]
+        return pa.schema(
+            [pa.field(name, kind, nullable=False) for name, kind in fields],
+            metadata={"scale": str(self.scale)},
+        )
+
+    def add(self, batch: TokenBatch, counter: KeyCounter) -> None:
+        """Count all pairs of each document, a block of places at a time."""
+        values, left = batch.flat(INPUT_IDS).astype(np.uint64), following(batch.length)
+        for start in range(0, len(values), BLOCK):
+            counter.add_counts(self._counted(values, left, start, min(len(values), start + BLOCK)))
+
+    def _counted(
+        self, values: npt.NDArray[np.uint64], left: npt.NDArray[np.int64], start: int, stop: int
+    ) -> WordCounts:
+        """The pairs whose first token is from `start` up to `stop`."""
+        keys, weights = [], []
+        for distance in range(1, self.window + 1):
+            places = start + np.flatnonzero(left[start:stop] > distance)
+            one, two = values[places], values[places + distance]
+            if self.symmetric:
+                one, two = np.minimum(one, two), np.maximum(one, two)
+            found, count = np.unique(one << np.uint64(32) | two, return_counts=True)
+            keys.append(found)
+            weights.append(count * (self.scale // distance))
+        found, inverse = np.unique(np.concatenate(keys), return_inverse=True)
+        counts = np.zeros(len(found), np.int64)
+        np.add.at(counts, inverse, np.concatenate(weights))
+        data = np.zeros((len(found), 9), np.uint8)
+        data[:, 1:] = found.astype(">u8").view(np.uint8).reshape(-1, 8)
+        offsets = np.arange(len(found) + 1, dtype=np.int64) * 9
+        words = pa.LargeBinaryArray.from_buffers(
+            pa.large_binary(), len(found), [None, pa.py_buffer(offsets), pa.py_buffer(data.reshape(-1))]
+        )
+        return WordCounts(words=words, counts=counts)
+
+    def finish(self, partitions: Partitions) -> Iterator[pa.RecordBatch]:
+        """The table; reads the partitions once, and holds four times `top` pairs."""
+        ids, count = np.zeros((0, 2), np.uint32), np.zeros(0, np.int64)
+        least = math.ceil(self.min_weight * self.scale)
+        for counts in partitions():
+            more, times = ids_of(counts, 0, 2)
+            kept = times >= least
+            ids, count = np.concatenate([ids, more[kept]]), np.concatenate([count, times[kept]])
+            if self.top is not None and len(count) > 4 * self.top:
+                ids, count = _first(ids, count, self.top)
+        ids, count = _first(ids, count, self.top)
+        for start in range(0, len(count), ROWS):
+            here, times = ids[start : start + ROWS], count[start : start + ROWS]
+            columns = [here[:, 0].copy(), here[:, 1].copy(), times, times / self.scale]
+            yield pa.RecordBatch.from_arrays([pa.array(column) for column in columns], schema=self.schema)
+
+
+def _first(
+    ids: npt.NDArray[np.uint32], count: npt.NDArray[np.int64], top: int | None
+) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]:
+    """The first `top` pairs: by falling count, then by ids."""
+    order = np.lexsort((ids[:, 1], ids[:, 0], -count))[:top]
+    return ids[order], count[order]
