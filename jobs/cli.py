@@ -11,6 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from pairloom.jobs.boundary import ending
+from pairloom.jobs.commands.align import align_command
 from pairloom.jobs.commands.care import gc_command, repair_command, verify_command, warmup_command
 from pairloom.jobs.commands.doctor import doctor_command
 from pairloom.jobs.commands.export import export_command
@@ -50,6 +51,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "gc": gc_command,
     "export": export_command,
     "report": report_command,
+    "align": align_command,
     "steps": steps_command,
     "schema": schema_command,
     "warmup": warmup_command,

@@ -1,0 +1,43 @@
+"""`pairloom align` shows what differs, and gives chunks that tile the tokens of both."""
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from typer.testing import CliRunner
+
+from pairloom.jobs.cli import app
+from pairloom.operators import Pretokenizer, count_words, learn_bpe
+from pairloom.operators.errors import RecipeError
+
+TEXTS = ["unrelatedly so, and related words", "naïve 日本"]
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[str]:
+    for name, text, size in (("a", TEXTS[0] * 9, 280), ("b", "unrel atedly words so and " * 9, 290)):
+        vocabulary = learn_bpe(count_words(pa.array([text]), Pretokenizer()), size, special_tokens=[])
+        vocabulary.save(tmp_path / f"{name}.json")
+    (tmp_path / "lines.txt").write_text("\n".join(TEXTS))
+    return [str(tmp_path / "a.json"), str(tmp_path / "b.json"), f"@{tmp_path}/lines.txt"]
+
+
+def test_both_forms(files: list[str]) -> None:
+    said = CliRunner().invoke(app, ["align", *files[:2], "--text", files[2]])
+    assert said.exit_code == 0
+    assert "   ~   " in said.stdout
+    assert "tokens by A" in said.stdout
+    said = CliRunner().invoke(app, ["align", *files[:2], "--text", files[2], "--json"])
+    found = [json.loads(line) for line in said.stdout.splitlines()]
+    assert [one["text"] for one in found] == TEXTS
+    for one in found:
+        assert "".join(one["a"][i] for chunk in one["chunks"] for i in range(*chunk[:2])) == "".join(one["a"])
+        assert one["chunks"][-1][3] == len(one["b"])
+    assert "".join(found[0]["b"]) == TEXTS[0]
+
+
+def test_what_cannot_be_aligned_is_said(files: list[str]) -> None:
+    assert CliRunner().invoke(app, ["align", *files[:2]]).exit_code == 2
+    with pytest.raises(RecipeError, match="cannot read nowhere"):
+        CliRunner().invoke(app, ["align", *files[:2], "--text", "@nowhere"], catch_exceptions=False)
