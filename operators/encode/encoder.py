@@ -225,11 +225,11 @@ class Encoder:
         used = (int(state[k.OUT]) - int(state[k.BASE])) // self._dtype.itemsize
         if used + ids + 32 <= len(out):
             return out
-        larger = np.empty(max(used + ids + 32, len(out) * 3 // 2), self._dtype)
-        larger[:used] = out[:used]
-        state[k.BASE] = larger.ctypes.data
-        state[k.OUT] = larger.ctypes.data + used * self._dtype.itemsize
-        return larger
+        # In place: of a long text there are never two copies, since the system moves its pages.
+        out.resize(max(used + ids + 32, len(out) * 5 // 4), refcheck=False)
+        state[k.BASE] = out.ctypes.data
+        state[k.OUT] = out.ctypes.data + used * self._dtype.itemsize
+        return out
 
     def _read(
         self,

@@ -41,7 +41,12 @@ def read_lines(piece: Slice, fields: Fields, limits: Limits) -> Iterator[Documen
         while start < block.stop:
             lines = _Lines(piece.file, block if start < 0 else block._replace(start=start), fields)
             row, start = lines.scan(row, limits.max_record_bytes)
-            yield lines.batch(stored)
+            batch = lines.batch(stored)
+            if start >= block.stop:
+                block.spent()
+            del lines
+            yield batch
+            del batch
             stored = 0
 
 

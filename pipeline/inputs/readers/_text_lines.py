@@ -17,13 +17,15 @@ PADDING = 128
 _BOM = b"\xef\xbb\xbf"
 _STEP = 1 << 20
 _SMALLEST = 64
+_LARGE = 32 << 20
 
 
 class Block(NamedTuple):
     """Whole lines, `data[start:stop]`; only the last line of a file may lack its newline.
 
     At least `PADDING` newlines follow. `data[0]` is byte `position` of the decompressed file; `consumed` stored bytes
-    were used since the block before. The next block is written over this one.
+    were used since the block before. The next block is written over this one. A line that is longer than a block makes it as
+    long as that: whoever has read it says so (`spent`) before the documents are worked on.
     """
 
     data: bytearray
@@ -31,6 +33,11 @@ class Block(NamedTuple):
     stop: int
     position: int
     consumed: int
+
+    def spent(self) -> None:
+        """Nothing of this block is needed any more: gives back the memory of one that a long line has made large."""
+        if len(self.data) > _LARGE:
+            self.data.clear()
 
 
 def too_long(file: InputFile, place: str, limit: int) -> DataError:
@@ -42,7 +49,7 @@ def too_long(file: InputFile, place: str, limit: int) -> DataError:
 
 
 def line_blocks(piece: Slice, block_bytes: int, longest: int) -> Iterator[Block]:
-    """The lines that start in the slice, in blocks of `block_bytes` or of twice a line that is longer than that.
+    """The lines that start in the slice, in blocks of `block_bytes`, or larger ones around a line that is longer than that.
 
     The byte order mark at the start of a file is left out. A line of more than `longest` bytes raises DataError if it
     does not fit in a block (a shorter one is for the caller to check), and so does a file that is of another format.
@@ -68,6 +75,7 @@ def line_blocks(piece: Slice, block_bytes: int, longest: int) -> Iterator[Block]
                 lambda at: min(at, stop) - piece.start,
                 position,
                 stop,
+                piece.file.size,
                 block_bytes,
                 longest,
             )
@@ -80,7 +88,7 @@ def line_blocks(piece: Slice, block_bytes: int, longest: int) -> Iterator[Block]
                 return len(part)
 
             yield from _blocks(
-                piece.file, fill, lambda _: stream.consumed, 0, sys.maxsize, block_bytes, longest
+                piece.file, fill, lambda _: stream.consumed, 0, sys.maxsize, sys.maxsize, block_bytes, longest
             )
 
 
@@ -108,10 +116,13 @@ def _blocks(
     consumed: Callable[[int], int],
     at: int,
     stop: int,
+    size: int,
     block_bytes: int,
     longest: int,
 ) -> Iterator[Block]:
     """The lines that start in [at, stop), where `at` is the start of a line and the next byte that `fill` gives.
+
+    `size` is where the file ends, as far as that is known.
 
     `consumed(at)` is how many stored bytes were used for everything before byte `at`.
     """
@@ -120,8 +131,8 @@ def _blocks(
     filled = reported = 0
     ended = False
     while not ended and at < stop:
-        if filled == len(buffer) - PADDING:
-            buffer += bytes(filled)
+        if filled == len(buffer) - PADDING:  # a quarter more: a long line is in memory with little beside it
+            buffer += bytes(max(block_bytes, min(filled // 4, size - at - filled)))
         room = block_bytes if filled < block_bytes else len(buffer) - PADDING  # more only for a long line
         if at + filled < stop:
             room = min(room, stop - at)
@@ -148,5 +159,7 @@ def _blocks(
         start = len(_BOM) if at == 0 and buffer.startswith(_BOM) else 0
         yield Block(buffer, start, cut, at, used - reported)
         reported = used
+        if len(buffer) < len(carry) + PADDING:  # it was given back
+            buffer += bytes(max(block_bytes, len(carry)) + PADDING)
         buffer[: len(carry)] = carry
         at, filled = at + cut, len(carry)

@@ -1,6 +1,10 @@
 """Text files: one file, one document."""
 
+import codecs
 from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
 
 from pairloom.operators.documents import DeadLetter, DocumentBatch, excerpt_of
 from pairloom.operators.errors import DataError
@@ -39,20 +43,15 @@ class Text(Reader):
                 body += part
                 if len(body) > limits.max_record_bytes:
                     raise too_long(file, "byte 0", limits.max_record_bytes)
+        offsets = pa.py_buffer(np.array([0, len(body)], np.int64))
+        text = pa.LargeStringArray.from_buffers(1, offsets, pa.py_buffer(body))  # no copy is made of it
         try:
-            text = body.decode("utf-8")
-        except UnicodeDecodeError as error:
-            letter = DeadLetter(
-                uri=file.uri,
-                position=f"byte {error.start}",
-                row=0,
-                reason="invalid_utf8",
-                detail=f"byte {error.start} is 0x{body[error.start]:02x}: {error.reason}",
-                excerpt=excerpt_of(body),
-            )
+            text.validate(full=True)
+        except pa.ArrowInvalid:
+            letter = _not_utf8(file, body)
             yield DocumentBatch.of([], uri=file.uri, rejected=[letter], bytes_read=piece.bytes)
             return
-        yield DocumentBatch.of([text], uri=file.uri, bytes_read=piece.bytes)
+        yield DocumentBatch.of(text, uri=file.uri, bytes_read=piece.bytes)
 
     def first(self, file: InputFile, fields: Fields, limits: Limits) -> First:
         """How the document begins."""
@@ -64,6 +63,28 @@ class Text(Reader):
             head = stream.read(HEAD_BYTES)
         letter = _no_text(file, head, fields.text)
         return First(usable=1) if letter is None else First(rejected=(letter,))
+
+
+def _not_utf8(file: InputFile, body: bytearray) -> DeadLetter:
+    """The dead letter for bytes that are not UTF-8."""
+    decoder, at = codecs.getincrementaldecoder("utf-8")(), 0
+    reason = "it is not UTF-8"
+    with memoryview(body) as view:
+        for start in range(0, len(body), _STEP):
+            at = start - len(decoder.getstate()[0])  # where what is decoded next begins
+            try:
+                decoder.decode(view[start : start + _STEP], final=start + _STEP >= len(body))
+            except UnicodeDecodeError as error:
+                at, reason = at + error.start, error.reason
+                break
+    return DeadLetter(
+        uri=file.uri,
+        position=f"byte {at}",
+        row=0,
+        reason="invalid_utf8",
+        detail=f"byte {at} is 0x{body[at]:02x}: {reason}",
+        excerpt=excerpt_of(body),
+    )
 
 
 def _no_text(file: InputFile, head: bytes, field: str) -> DeadLetter | None:
