@@ -40,7 +40,9 @@ def retokenize_command(asked: RetokenizeOptions) -> None:
         manifest, found = retokenize(recipe, plan=plan, observe=watch.observe, stop=watch.stop)
         watch.log.committed(manifest)
         watch.log.warned(found.drift.warnings if found.drift is not None else ())
-    result = summary(manifest, recipe.root, watch.progress) | {"difference": difference_facts(found)}
+    result = summary(manifest, recipe.root, watch.progress, watch.engine) | {
+        "difference": difference_facts(found)
+    }
     if asked.as_json:
         sys.stdout.write(json.dumps(result) + "\n")
         return

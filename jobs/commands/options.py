@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AsJson", "Engine", "Generation", "RecipeOptions", "RootArgument", "Split", "spread"]
 
-Engine = Annotated[str | None, typer.Option(help="ray or local, instead of the recipe's")]
+Engine = Annotated[str | None, typer.Option(help="auto, ray or local, instead of the recipe's")]
 AsJson = Annotated[bool, typer.Option("--json", help="print the result as JSON")]
 RootArgument = Annotated[str, typer.Argument(metavar="ROOT", help="the root of a run")]
 Generation = Annotated[int | None, typer.Option(help="instead of the newest")]

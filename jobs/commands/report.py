@@ -92,8 +92,8 @@ def report_command(
 
     if (subject.what is None) == (subject.compare is None):
         raise RecipeError("name a root or a vocabulary to report on, or two of them with --compare A B")
-    if measures.engine not in (None, "ray", "local"):
-        raise RecipeError(f"--engine is ray or local, not {measures.engine!r}")
+    if measures.engine not in (None, "auto", "ray", "local"):
+        raise RecipeError(f"--engine is auto, ray or local, not {measures.engine!r}")
     import pairloom
     from pairloom.jobs.report.lexicons import read_lexicons, read_segmentations
     from pairloom.jobs.report.plots import need_matplotlib

@@ -62,7 +62,7 @@ def _run(asked: RunOptions, until: str | None) -> None:
         manifest = watch.log.committed(
             run(recipe, until=until, observe=watch.observe, plan=plan, stop=watch.stop)
         )
-    result = summary(manifest, recipe.root, watch.progress)
+    result = summary(manifest, recipe.root, watch.progress, watch.engine)
     if asked.as_json:
         sys.stdout.write(json.dumps(result) + "\n")
         return

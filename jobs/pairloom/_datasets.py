@@ -90,7 +90,7 @@ def repair(
 
     Every file of it is compared with what was written. Those that are missing or damaged are made again by the tasks that made
     them, proved by their checksums, and put in their places; nothing else is touched. `dry_run` finds, and changes
-    nothing. `engine` is "ray" or "local", instead of the recipe's. What could not be made is in the result's `mended`, with
+    nothing. `engine` is "auto", "ray" or "local", instead of the recipe's. What could not be made is in the result's `mended`, with
     the reason, and the result is not `whole`.
     """
     return repair_stored(

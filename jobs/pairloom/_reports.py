@@ -112,14 +112,14 @@ def report(
     given = dict(measures)
     lengths = cast("Sequence[int] | None", given.pop("seq_lens", None))
     engine = cast("str | None", given.pop("engine", None))
-    if engine not in (None, "ray", "local"):
-        raise RecipeError(f"the engine is ray or local, not {engine!r}")
+    if engine not in (None, "auto", "ray", "local"):
+        raise RecipeError(f"the engine is auto, ray or local, not {engine!r}")
     texts_by_name = cast("Sequence[str] | Mapping[str, Sequence[str]]", given.pop("against_text", ()))
     options = Options(
         against=named_tokenizers(against),
         categories=named_texts(texts_by_name, field),
         seq_lens=tuple(sorted(set(lengths))) if lengths else SEQ_LENS,
-        engine=cast(Literal["ray", "local"] | None, engine),
+        engine=cast(Literal["auto", "ray", "local"] | None, engine),
         **given,  # type: ignore[arg-type]
     )
     if compare is None:

@@ -27,8 +27,8 @@ def run(
     """Run a recipe, or its stages up to and with `until`, commit a generation, and open it.
 
     `recipe` is a path, a shipped recipe's name, YAML text, a mapping or a Recipe; `set` are settings instead of its own, as
-    `["pack.seq_len=512"]`, and `engine` is "ray" or "local" (this process). Stages that the last generation holds already are
-    not run; where nothing is left to do, that generation is opened. What a run that was killed has finished is not done
+    `["pack.seq_len=512"]`, and `engine` is "auto", "ray" or "local" (this process). Stages that the last generation holds
+    already are not run; where nothing is left to do, that generation is opened. What a run that was killed has finished is not done
     again. `observe` is told of every step and unit; with `progress` the steps are shown on standard error as well, as the
     command does.
 

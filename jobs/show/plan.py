@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from dataclasses import asdict
 from fractions import Fraction
 from typing import Any
 
@@ -10,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pairloom.jobs.show.progress import left_out_text, size_text, time_text
+from pairloom.pipeline.flow.engine import chosen_engine
 from pairloom.pipeline.flow.plan import Plan
 from pairloom.pipeline.forecast.cluster import Cluster, forecast
 from pairloom.pipeline.forecast.sizes import project_sources
@@ -22,7 +24,8 @@ __all__ = ["show_plan"]
 def show_plan(plan: Plan, workers: int | None, as_json: bool) -> None:
     """Print what would run."""
     workers = workers or os.cpu_count() or 1
-    done = plan.done(latest_manifest(open_objects(plan.recipe.root)))
+    last = latest_manifest(open_objects(plan.recipe.root))
+    done, engine = plan.done(last), chosen_engine(plan, last)
     rows: list[dict[str, Any]] = [
         {
             "stage": p.stage,
@@ -35,7 +38,13 @@ def show_plan(plan: Plan, workers: int | None, as_json: bool) -> None:
         for p in forecast(plan, Cluster.of(workers))
     ]
     sources = project_sources(plan) if plan.recipe.mixes else []
-    facts = {"files": len(plan.inputs), "bytes": plan.bytes, "units": len(plan.units), "workers": workers}
+    facts: dict[str, Any] = {
+        "files": len(plan.inputs),
+        "bytes": plan.bytes,
+        "units": len(plan.units),
+        "workers": workers,
+    }
+    facts["engine"] = asdict(engine)
     mixed: list[dict[str, Any]] = [
         {
             "name": one.name,
@@ -59,6 +68,7 @@ def show_plan(plan: Plan, workers: int | None, as_json: bool) -> None:
         f"{facts['files']:,} files, {size_text(plan.bytes)}, {facts['units']:,} units, on {workers} workers; "
         f"root {open_objects(plan.recipe.root).root}"
     )
+    console.print(f"engine: {engine.says}")
     for folder in plan.left_out:
         console.print(left_out_text(folder))
     table = Table("stage", "state", "tasks", "memory a task", "disk", "time", box=None, pad_edge=False)

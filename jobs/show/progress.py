@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Task, TextColumn
 from rich.progress import Progress as Bars
 
 from pairloom.operators.errors import PairloomError
+from pairloom.pipeline.flow.engine import Engine
 from pairloom.pipeline.flow.events import Doing, Event, Notice, PartDone, RoundDone, StepStarted, UnitDone
 from pairloom.pipeline.flow.plan import Plan
 from pairloom.pipeline.phases import Usage
@@ -230,21 +231,14 @@ def left_out_text(folder: str) -> str:
 
 
 @contextmanager
-def progress(plan: Plan) -> Iterator[Progress]:
+def progress(plan: Plan, engine: Engine) -> Iterator[Progress]:
     """Show a run's progress on standard error while the block runs."""
     sys.stderr.write(
         f"corpus: {_many(len(plan.inputs), 'file')}, {size_text(plan.bytes)}, {_many(len(plan.units), 'unit')}\n"
     )
     for folder in plan.left_out:
         sys.stderr.write(left_out_text(folder) + "\n")
-    if plan.recipe.execution.engine == "ray":
-        address = plan.recipe.execution.address
-        what = (
-            f"join the cluster at {address}"
-            if address
-            else "join the cluster here, or start one; some seconds"
-        )
-        sys.stderr.write(f"ray: {what}\n")
+    sys.stderr.write(f"engine: {engine.says}\n")
     sys.stderr.flush()
     with watching() as watch:
         yield watch

@@ -12,6 +12,7 @@ from rich.table import Table
 from pairloom.jobs.show.console import wide_console
 from pairloom.jobs.show.progress import Progress, size_text, time_text
 from pairloom.pipeline.dataset.dataset import Dataset
+from pairloom.pipeline.flow.engine import Engine
 from pairloom.pipeline.phases import PHASES
 from pairloom.pipeline.stages import STAGES
 from pairloom.pipeline.store.location import open_objects
@@ -23,7 +24,7 @@ from pairloom.pipeline.store.receipts import Ledger, committed_receipts
 __all__ = ["show_profile", "show_summary", "summary"]
 
 
-def summary(manifest: Manifest, root: str, watch: Progress) -> dict[str, Any]:
+def summary(manifest: Manifest, root: str, watch: Progress, engine: Engine) -> dict[str, Any]:
     """A run in numbers: documents, bytes, tokens, rows, and the throughput of each step that ran."""
     ledgers = [manifest.stages[stage].ledger for stage in ("tokenize", "count") if stage in manifest.stages]
     ledger = ledgers[0]
@@ -40,6 +41,7 @@ def summary(manifest: Manifest, root: str, watch: Progress) -> dict[str, Any]:
         "text_bytes": ledger.text_bytes,
         "vocabulary": manifest.fingerprint,
         "stages": list(manifest.stages),
+        "engine": asdict(engine),
     }
     out["obtained"] = [asdict(one) | {"says": one.text} for one in obtained(manifest)]
     if manifest.vocabulary is not None:
@@ -111,6 +113,7 @@ def show_summary(result: dict[str, Any]) -> None:
         lines.append((step["says"], time_text(step["seconds"]) + rate))
     lines.append(("committed", f"generation {result['generation']} of {result['root']}"))
     if result["seconds"]:
+        lines.append(("engine", Engine(**result["engine"]).says))
         lines.append(("in all", time_text(result["seconds"])))
     lines.append(("next", _next(result)))
     width = max(14, *(len(label) + 2 for label, _ in lines))

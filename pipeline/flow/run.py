@@ -15,6 +15,7 @@ from pairloom.operators import Pretokenizer
 from pairloom.operators.errors import CorruptionError, RecipeError
 from pairloom.pipeline.execution.base import Executor, never
 from pairloom.pipeline.execution.local import LocalExecutor
+from pairloom.pipeline.flow.engine import Engine, choose_engine, chosen_engine, processors
 from pairloom.pipeline.flow.events import Event
 from pairloom.pipeline.flow.job import Job
 from pairloom.pipeline.flow.plan import Plan, make_plan
@@ -60,7 +61,7 @@ def run(
         plan=plan,
         objects=objects,
         observe=observe,
-        executor=executor or executor_of(recipe.execution, stop),
+        executor=executor or executor_of(recipe.execution, stop, chosen_engine(plan, last)),
         last=last,
         records={name: last.stages[name] for name in done} if last else {},
     )
@@ -128,10 +129,13 @@ def _schemes(plan: Plan) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one.scheme for one in used if isinstance(one, Pretokenizer)))
 
 
-def executor_of(execution: Execution, stop: Callable[[], bool] = never) -> Executor:
-    """Where work is to run; connects to the Ray cluster, or starts one."""
-    if execution.engine == "local":
-        return LocalExecutor(stop=stop)
+def executor_of(
+    execution: Execution, stop: Callable[[], bool] = never, engine: Engine | None = None
+) -> Executor:
+    """Where work is to run; connects to the Ray cluster, or starts one. `engine` is the one that was chosen already."""
+    engine = engine or choose_engine(execution)
+    if engine.name == "local":
+        return LocalExecutor(stop=stop, at_once=processors())
     from pairloom.pipeline.execution.ray.cluster import connect
     from pairloom.pipeline.execution.ray.liveness import watched
     from pairloom.pipeline.execution.ray.tasks import RayExecutor

@@ -26,7 +26,9 @@ StatisticKey = Annotated[Any, *step_key("pairloom.operators.statistics:STATISTIC
 class Execution(Section):
     """Where the work runs. Nothing here changes a byte of the result."""
 
-    engine: Literal["ray", "local"] = Field(default="ray", description="Ray, or this process alone")
+    engine: Literal["auto", "ray", "local"] = Field(
+        default="auto", description="Ray, or this process alone; otherwise the quicker of them"
+    )
     address: str | None = Field(default=None, description="a Ray cluster; otherwise one is started here")
     unit_bytes: Size = Field(default=128_000_000, description="stored bytes of input in a task, about")
     max_in_flight: int | None = Field(

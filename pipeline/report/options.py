@@ -37,7 +37,7 @@ class Options:
     mixture the order of the first `merges` merges betrays.
 
     Tasks run in `executor`, if there is one, or else where the root's recipe says, and for a vocabulary in this process;
-    `engine` (ray or local) says otherwise. `max_rejected` is the share of the records of a text that may be unusable; of a
+    `engine` (auto, ray or local) says otherwise. `max_rejected` is the share of the records of a text that may be unusable; of a
     root the recipe says it. `observe` is told how far they are.
     """
 
@@ -56,7 +56,7 @@ class Options:
     categories: Mapping[str, CorpusSource] = field(default_factory=dict)
     merges: int = 3000
     max_rejected: float = 0.0
-    engine: Literal["ray", "local"] | None = None
+    engine: Literal["auto", "ray", "local"] | None = None
     executor: Executor | None = None
     observe: Callable[[Event], None] = lambda _: None
 

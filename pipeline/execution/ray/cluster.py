@@ -11,12 +11,12 @@ import signal
 import tempfile
 import threading
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import ray
 
 from pairloom.operators.errors import RecipeError
+from pairloom.pipeline.execution.named import named_cluster, ray_folder
 from pairloom.pipeline.execution.ray.liveness import answers
 
 __all__ = ["connect", "leave"]
@@ -78,30 +78,20 @@ def leave() -> None:
 
 def _named(address: str | None) -> tuple[str, str]:
     """The address of the cluster that is meant, "" for one of our own, and what to do where it is wrong."""
-    mine = "or let it be started here, with `--engine local` for no cluster at all"
-    if address not in (None, "auto"):
-        return str(address), "start the cluster or correct execution.address"
-    if variable := os.environ.get("RAY_ADDRESS"):
-        return variable, f"that is what the environment's RAY_ADDRESS says: correct or unset it, {mine}"
-    left = Path(_base(), "ray", "ray_current_cluster")
-    with suppress(OSError):
-        if found := left.read_text().strip():
-            return found, f"that is what {left} says, which `ray start` wrote: `ray stop` removes it"
+    found = named_cluster(address)
+    if found is not None:
+        return found.address, found.remedy
     return address or "", "Ray's logs are in session_latest/logs of its folder, mostly /tmp/ray"
-
-
-def _base() -> str:
-    return os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or tempfile.gettempdir()
 
 
 @functools.cache
 def _short_folder() -> "tempfile.TemporaryDirectory[str] | None":
     """A folder for Ray's sockets where the usual one has too long a name; None where that does."""
-    if len(os.fsencode(_base())) + _BEHIND <= _SOCKET:
+    if len(os.fsencode(ray_folder())) + _BEHIND <= _SOCKET:
         return None
     for place in _SHORT:
         with suppress(OSError):
             return tempfile.TemporaryDirectory(prefix="pl-", dir=place, ignore_cleanup_errors=True)
     raise RecipeError(
-        f"the name of the folder for temporary files is too long for Ray's sockets: {_base()}; set TMPDIR to a shorter one"
+        f"the name of the folder for temporary files is too long for Ray's sockets: {ray_folder()}; set TMPDIR to a shorter one"
     )

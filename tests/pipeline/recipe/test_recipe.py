@@ -39,7 +39,7 @@ def test_a_minimal_recipe_has_sensible_defaults() -> None:
             r"<eos> is used in tokenize.append but is not in .* or set tokenize.append to what is there",
         ),
         (MINIMAL + "execution: {unit_bytes: 3 parsecs}\n", "is no size"),
-        (MINIMAL + "execution: {engine: spark}\n", "'ray' or 'local'"),
+        (MINIMAL + "execution: {engine: spark}\n", "'auto', 'ray' or 'local'"),
         (MINIMAL + "  - name: a\n    paths: [b]\n", "one name"),
         (MINIMAL + "    weight: 1\n    epochs: 2\n", "source a names weight and epochs: say one of them"),
         (MINIMAL + "    weight: 1\n  - {name: b, paths: [b]}\n", "every source needs one: b has none"),
