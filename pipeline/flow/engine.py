@@ -44,9 +44,9 @@ class Engine:
         """What people read of it.
 
         >>> Engine(name="ray", why="as asked").says
-        'Ray: as asked'
+        'Ray (as asked)'
         """
-        return f"{'Ray' if self.name == 'ray' else 'this process'}: {self.why}"
+        return f"{'Ray' if self.name == 'ray' else 'this process'} ({self.why})"
 
 
 def processors() -> int:
@@ -71,7 +71,7 @@ def choose_engine(
     >>> choose_engine(Execution(), work=20_000.0, places=64, environment={}).name
     'ray'
     >>> choose_engine(Execution(), environment={"RAY_ADDRESS": "10.0.0.7:6379"}).says
-    'Ray: RAY_ADDRESS names the cluster 10.0.0.7:6379'
+    'Ray (RAY_ADDRESS names the cluster 10.0.0.7:6379)'
     """
     if execution.engine != "auto":
         return Engine(name=execution.engine, why="as asked")

@@ -86,5 +86,5 @@ def test_nothing_of_rays_is_on_the_terminal(pairloom: Command) -> None:
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     first, second, *steps = done.stderr.splitlines()
-    assert (first[:7], second[:4]) == ("corpus:", "ray:")
+    assert (first[:7], second) == ("corpus:", "engine: Ray (as asked)")
     assert all(re.match(r"\d\d:\d\d:\d\d [a-z ]+: ", line) for line in steps), done.stderr

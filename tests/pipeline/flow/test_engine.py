@@ -76,7 +76,7 @@ def test_plan_and_summary_say_the_engine_and_why(tmp_path: Path) -> None:
     for command in ("plan", "run"):
         said = runner.invoke(app, [command, str(recipe), "--engine", "local"]).stdout
         assert any(
-            line.startswith("engine") and "this process: as asked" in line for line in said.splitlines()
+            line.startswith("engine") and "this process (as asked)" in line for line in said.splitlines()
         )
     said = runner.invoke(app, ["plan", str(recipe), "--engine", "local", "--json"]).stdout
     assert json.loads(said)["engine"] == {"name": "local", "why": "as asked"}
