@@ -69,7 +69,7 @@ def output() -> None:
     What libraries would log for want of anybody else who listens, pages of frames among it, is no message of ours.
     """
     if "--traceback" not in sys.argv:
-        logging.lastResort = None
+        logging.lastResort = logging.NullHandler()  # with none at all, logging itself says so on the terminal
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
             _occupy(number)  # or the next file that is opened would be taken for it
