@@ -238,13 +238,19 @@ def _remade(job: RepairJob, name: str, record: StageRecord, inputs: Inputs) -> d
     return {}
 
 
+_NOTHING = (
+    "nothing that there is makes it: it was made by another version of the program, or of other inputs; the next run makes a "
+    "generation of its own"
+)
+
+
 def _made(objects: Objects, damage: Damage, failed: dict[str, str], why: dict[str, str]) -> list[Mended]:
     """What became of everything that was lost: looked at once more."""
     out = []
     for path, one in sorted(damage.lost.items()):
         holds = _holds(objects, one)
         unit = one.unit or _unit_of(damage, path)
-        reason = failed.get(unit, "") or why.get(one.stage, "") or "nothing that there is makes it"
+        reason = failed.get(unit, "") or why.get(one.stage, "") or _NOTHING
         out.append(Mended.of(objects, one, "made" if holds else "not made", "" if holds else reason))
     return out
 

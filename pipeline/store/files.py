@@ -4,7 +4,7 @@
     read  ── the footer, then each record batch that is asked for: compared with its sum before it is handed out
 
 Nobody is handed bytes of a file that were not compared with what was written. Files of roots that were made before there were
-sums are compared as a whole, by their SHA-256, once a file and process.
+sums are compared as a whole, by their SHA-256, once a file and process, and again where a file was written since.
 
 Scratch, which no generation ever holds, has its sums and nothing else: no SHA-256, no sync, and it is not read again when it has
 been written. Whoever reads it compares it, and what a loss of power has left of it is gone, too short, or does not have
@@ -15,7 +15,7 @@ import hashlib
 import struct
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import Any, BinaryIO
 
@@ -350,7 +350,10 @@ def open_parts(objects: Objects, path: str, parts: Parts | None) -> Iterator[Sto
 def parts_of(objects: Objects, stored: StoredFile) -> Parts | None:
     """The sums to compare a file's parts with; None for one that has none, and was compared as a whole."""
     if not stored.sums:
-        _compare_once(objects, stored.path, stored.bytes, stored.sha256)
+        written = 0.0
+        with suppress(OSError):  # which is said where it is opened
+            written = objects.modified(stored.path)
+        _compare_once(objects, stored.path, written, stored.bytes, stored.sha256)
         return None
     try:
         return Parts.parse(stored.sums)
@@ -387,8 +390,8 @@ def _opened(objects: Objects, path: str) -> Iterator[pa.NativeFile]:
 
 
 @lru_cache(maxsize=1 << 16)
-def _compare_once(objects: Objects, path: str, size: int, sha256: str) -> None:
-    """Compare a file as a whole; what was the same once is taken to be the same as long as the process lives."""
+def _compare_once(objects: Objects, path: str, written: float, size: int, sha256: str) -> None:  # noqa: ARG001
+    """Compare a file as a whole; one that was the same is taken to be so in this process until it is `written` again."""
     with phase("re-read"), _opened(objects, path) as file:
         _Source(file).check(objects, StoredFile(role="", path=path, bytes=size, sha256=sha256, rows=0))
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,46 @@ def test_ctrl_c_twice_is_130_too(tmp_path: Path) -> None:
         os.killpg(process.pid, signal.SIGINT)
     code, said = finish(process)
     assert (code, said.count(STOPPED)) == (130, 1), said
+
+
+def test_ctrl_c_while_a_kernel_compiles_is_one_line_and_130(tmp_path: Path) -> None:
+    """U5: the compiler hears nothing, and whoever asked waits for seconds, not for its end."""
+    cache = tmp_path / "cache"
+    process = subprocess.Popen(
+        [*COMMAND, "warmup"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env=os.environ | {"PAIRLOOM_CACHE_DIR": str(cache)},
+    )
+    while process.poll() is None and not any(
+        cache.glob("**/*.*")
+    ):  # the first is written, the next being compiled
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)
+    code, said = finish(process)
+    assert (code, said.count(STOPPED)) == (130, 1), said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("engine", ["local", pytest.param("ray", marks=pytest.mark.ray)])
+def test_ctrl_c_after_the_summary_is_silent_or_one_line(tmp_path: Path, engine: str, times: int) -> None:
+    """U5: whatever is torn down by then has no more to say, and what was committed is."""
+    process = begin(tmp_path, engine)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "next" in line.lower() or "total" in line.lower():
+            break
+    for _ in range(times):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGINT)
+    code, said = finish(process)
+    assert code in (0, 130), said
+    assert said.count(STOPPED) == (code == 130), said
+    assert "Traceback" not in said
+    assert any((tmp_path / "out" / "manifests").glob("0*"))
 
 
 def shell(line: str, **environment: str) -> subprocess.CompletedProcess[str]:

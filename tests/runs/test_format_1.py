@@ -29,12 +29,17 @@ COLUMNS = ["input_ids", "segment_lengths", "document", "offset"]
 pytestmark = pytest.mark.parametrize("name", ["block", "mixed"])
 
 
-@pytest.fixture(autouse=True)
-def _sources() -> None:
+def sources() -> None:
+    """Put the documents where the roots' URIs say that they are."""
     memory = fsspec.filesystem("memory")
     for file in (FOLDER / "sources").iterdir():
         memory.pipe_file(f"/sources/{file.name}", file.read_bytes())
         memory.store[f"/sources/{file.name}"].created = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _sources() -> None:
+    sources()
 
 
 def unpacked(name: str, folder: Path) -> Recipe:

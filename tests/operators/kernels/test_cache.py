@@ -102,6 +102,30 @@ def test_a_cache_that_is_a_file_takes_nothing_and_harms_nobody(machine: Machine)
     assert machine.call()[0] == 42
 
 
+def test_a_cache_that_nobody_may_write_is_read(machine: Machine) -> None:
+    """F19: what is in it is used; what is not is compiled, and nothing is said."""
+    assert machine.call() == (42, 0)
+    folder = machine.cache / "kernels"
+    (folder / ".lock").unlink(missing_ok=True)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    folder.chmod(0o555)
+    machine.cache.chmod(0o555)
+    try:
+        assert machine.call() == (42, 1)
+    finally:
+        folder.chmod(0o755)
+        machine.cache.chmod(0o755)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="a file system that takes no files, whoever asks")
+def test_a_cache_that_cannot_be_made_is_none(machine: Machine) -> None:
+    """F19."""
+    for place in ("/proc/pairloom", "/proc/self/fd"):
+        machine.cache = Path(place)
+        assert machine.call()[0] == 42
+
+
 def test_what_does_not_fit_on_the_disk_is_left_out_whole(machine: Machine) -> None:
     """F19: a limit on the size of files stands for a disk that is full."""
 

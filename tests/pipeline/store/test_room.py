@@ -1,7 +1,9 @@
 """No room left: one message that says where, and how much is free; whatever is written (F18)."""
 
 import errno
+import os
 import resource
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,6 +54,22 @@ def test_a_full_disk_is_said_with_its_folder(
     with pytest.raises(StorageError, match=where):
         write()
     assert objects.list("") == []
+
+
+@pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="there is no memory that is a file system")
+def test_memory_that_is_a_file_system_is_as_any_disk() -> None:
+    """(F18) a root in /dev/shm: one message with the folder, and the same run goes on with room."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as name:
+        folder = Path(name)
+        write_jsonl(folder / "in" / "a.jsonl", documents(400))
+        recipe = recipe_for(folder)
+        with (
+            no_larger(LIMIT),
+            pytest.raises(StorageError, match=rf"cannot write in {name}/out/data/.*bytes are free there"),
+        ):
+            run(recipe)
+        run(recipe)
+        assert open_dataset(recipe.root).table("train").num_rows
 
 
 def test_a_run_an_export_and_a_vocabulary_past_the_limit_of_files(tmp_path: Path) -> None:
