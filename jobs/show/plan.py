@@ -1,4 +1,4 @@
-"""What people read of a plan: its stages, with tasks, memory, disk and time."""
+"""What people read of a plan: its stages, with tasks, memory, disk, bytes moved and time."""
 
 import json
 import os
@@ -7,14 +7,14 @@ from dataclasses import asdict
 from fractions import Fraction
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
+from pairloom.jobs.show.console import wide_console
 from pairloom.jobs.show.progress import left_out_text, size_text, time_text
 from pairloom.pipeline.flow.engine import chosen_engine
 from pairloom.pipeline.flow.plan import Plan
 from pairloom.pipeline.forecast.cluster import Cluster, forecast
-from pairloom.pipeline.forecast.sizes import project_sources
+from pairloom.pipeline.forecast.sizes import Sizes, project_sources
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.manifest import latest_manifest
 
@@ -26,6 +26,7 @@ def show_plan(plan: Plan, workers: int | None, as_json: bool) -> None:
     workers = workers or os.cpu_count() or 1
     last = latest_manifest(open_objects(plan.recipe.root))
     done, engine = plan.done(last), chosen_engine(plan, last)
+    tokens = max(1, Sizes.of(plan).tokens)
     rows: list[dict[str, Any]] = [
         {
             "stage": p.stage,
@@ -33,6 +34,8 @@ def show_plan(plan: Plan, workers: int | None, as_json: bool) -> None:
             "tasks": p.tasks,
             "memory_per_task": p.memory,
             "disk": p.disk,
+            "read_per_token": round(p.read / tokens, 2),
+            "written_per_token": round(p.written / tokens, 2),
             "seconds": round(p.seconds, 1),
         }
         for p in forecast(plan, Cluster.of(workers))
@@ -63,7 +66,7 @@ def show_plan(plan: Plan, workers: int | None, as_json: bool) -> None:
             + "\n"
         )
         return
-    console = Console(soft_wrap=True, highlight=False)
+    console = wide_console(100)
     console.print(
         f"{facts['files']:,} files, {size_text(plan.bytes)}, {facts['units']:,} units, on {workers} workers; "
         f"root {open_objects(plan.recipe.root).root}"
@@ -71,7 +74,9 @@ def show_plan(plan: Plan, workers: int | None, as_json: bool) -> None:
     console.print(f"engine: {engine.says}")
     for folder in plan.left_out:
         console.print(left_out_text(folder))
-    table = Table("stage", "state", "tasks", "memory a task", "disk", "time", box=None, pad_edge=False)
+    table = Table("stage", "state", "tasks", "memory a task", "disk", box=None, pad_edge=False)
+    for name in ("read a token", "written a token", "time"):
+        table.add_column(name)
     for row in rows:
         table.add_row(
             row["stage"],
@@ -79,6 +84,8 @@ def show_plan(plan: Plan, workers: int | None, as_json: bool) -> None:
             f"{row['tasks']:,}",
             size_text(row["memory_per_task"]),
             size_text(row["disk"]),
+            f"{row['read_per_token']:.1f} B",
+            f"{row['written_per_token']:.1f} B",
             "-" if row["state"] == "committed" else time_text(row["seconds"]),
         )
     console.print(table)
