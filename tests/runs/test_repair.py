@@ -19,6 +19,7 @@ import pairloom as pl
 from pairloom.jobs.cli import app
 from pairloom.operators.errors import CorruptionError, RecipeError
 from pairloom.pipeline import Recipe, open_dataset, run
+from pairloom.pipeline.export import export
 from pairloom.pipeline.repair.repair import Repaired, repair
 from pairloom.pipeline.store.gc import collect
 from pairloom.pipeline.store.location import open_objects
@@ -60,7 +61,34 @@ def given(folder: Path) -> Recipe:
     return recipe_for(folder, UNITS, f"vocabulary={{from: {folder / 'tokenizer.json'}}}")
 
 
-RECIPES = [plain, blocks, mixed, measured, given]
+def superwords(folder: Path) -> Recipe:
+    write_jsonl(folder / "in" / "a.jsonl", documents(100))
+    return recipe_for(folder, UNITS, "vocabulary.superwords={transition: 0.8}")
+
+
+def _brought(folder: Path, key: str, size: int) -> Path:
+    """The vocabulary of other documents."""
+    write_jsonl(folder / key / "in" / "a.jsonl", documents(60, seed=size))
+    first = run(recipe_for(folder / key, f"vocabulary.size={size}"))
+    assert first.vocabulary is not None
+    file = folder / f"{key}.json"
+    shutil.copy(folder / key / "out" / first.vocabulary.path, file)
+    return file
+
+
+def extended(folder: Path) -> Recipe:
+    base = _brought(folder, "base", 300)
+    write_jsonl(folder / "in" / "a.jsonl", documents(100))
+    return recipe_for(folder, UNITS, f"vocabulary={{extend: {base}, size: 340}}")
+
+
+def appended(folder: Path) -> Recipe:
+    base, more = _brought(folder, "base", 300), _brought(folder, "more", 330)
+    write_jsonl(folder / "in" / "a.jsonl", documents(100))
+    return recipe_for(folder, UNITS, f"vocabulary={{from: {base}, append: {more}}}")
+
+
+RECIPES = [plain, blocks, mixed, measured, given, superwords, extended, appended]
 
 
 def snapshot(root: Path) -> dict[str, bytes]:
@@ -125,6 +153,45 @@ def test_all_that_is_lost_at_once_is_made_again(tmp_path: Path, make: Callable[[
     pl.verify(recipe.root)
     assert repair(recipe.root).mended == ()
     assert run(recipe) == manifest
+
+
+@pytest.mark.ray
+def test_on_ray_the_same_bytes_are_made(tmp_path: Path) -> None:
+    """R3: whoever does the work, and whatever made the root."""
+    recipe = superwords(tmp_path)
+    run(recipe)
+    root = Path(recipe.root)
+    whole = snapshot(root)
+    for path in root.glob("data/*/*/*"):
+        path.unlink()
+    done = CliRunner().invoke(app, ["repair", recipe.root, "--engine", "ray"])
+    assert done.exit_code == 0, done.output
+    now = snapshot(root)
+    assert {path: now[path] for path in now if path.startswith("data/")}.items() <= whole.items()
+    pl.verify(recipe.root)
+
+
+def test_what_was_exported_is_exported_again(tmp_path: Path) -> None:
+    """R3: exports within the root are left alone, and those of a root that was repaired are the same bytes."""
+    recipe = plain(tmp_path)
+    run(recipe)
+    root = Path(recipe.root)
+
+    def exported(name: str) -> dict[str, bytes]:
+        for unit in ("rows", "documents"):
+            export(open_dataset(recipe.root), "parquet", str(root / name / unit), unit=unit)
+        files = sorted((root / name).rglob("*.parquet"))
+        return {str(path.relative_to(root / name)): path.read_bytes() for path in files}
+
+    before = exported("first")
+    lose_everything(root)
+    with pytest.raises(CorruptionError, match=r"is missing.*pairloom repair"):
+        exported("lost")
+    assert repair(recipe.root).whole
+    assert exported("second") == before
+    assert {p.name for p in (root / "first" / "rows").iterdir()} == {
+        p.name for p in (root / "second" / "rows").iterdir()
+    }
 
 
 def test_receipts_are_made_again(tmp_path: Path) -> None:
