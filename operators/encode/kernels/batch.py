@@ -24,7 +24,7 @@ from pairloom.operators.encode.kernels.table import bucket_hash, hash_long, high
 from pairloom.operators.kernels.jit import copy_16, inner, load_u8, load_u64, opaque, prefetch, store_u64
 from pairloom.operators.kernels.simd import first_bytes, halves_equal, masked_loads
 
-__all__ = ["emit_known", "first_stop", "plan_words"]
+__all__ = ["emit_known", "next_stop", "plan_words"]
 
 
 @inner
@@ -78,20 +78,21 @@ def plan_words(state: Any, data: int, limit: int, position: int, ends: int, coun
 
 
 @inner
-def first_stop(ends: int, goes_on: int, pieces: bool, done: int, count: int, cut: int) -> Any:
-    """The first word from `done` on with which a piece ends (where there are `pieces`) or a segment; `count` if none does.
+def next_stop(ends: int, goes_on: int, pieces: bool, done: int, count: int, cut: int) -> Any:
+    """The word after the first one from `done` on with which a piece ends (where there are `pieces`) or a segment.
 
-    `goes_on` is the address of what the words' pieces do, `ends` that of their ends, and `cut` where the segment ends.
+    `count` where none of the batch does. `goes_on` is the address of what the words' pieces do, `ends` that of their ends, and
+    `cut` where the segment ends.
     """
     if pieces:
         while done < count and load_u8(goes_on + done) != np.uint8(0):
             done += 1
-        return done
-    if np.int64(load_u64(ends + (count << 3) - 8)) < cut:
+    elif np.int64(load_u64(ends + (count << 3) - 8)) < cut:
         return count
-    while np.int64(load_u64(ends + (done << 3))) < cut:
-        done += 1
-    return done
+    else:
+        while np.int64(load_u64(ends + (done << 3))) < cut:
+            done += 1
+    return min(done + 1, count)
 
 
 @inner

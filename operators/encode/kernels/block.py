@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from pairloom.operators.encode.kernels.batch import emit_known, first_stop, plan_words
+from pairloom.operators.encode.kernels.batch import emit_known, next_stop, plan_words
 from pairloom.operators.encode.kernels.state import (
     ARENA_AT,
     ARENA_SIZE,
@@ -121,57 +121,57 @@ def block_by(encode_word: Any, join_tokens: Any = keep_tokens) -> Any:
             ends = at + (piece << 3)
             plan_words(state, data, limit, position, ends, batch)
             done = skipped = unknown = np.int64(0)
-            stop = np.int64(-1)
+            stop = np.int64(0)
             while done < batch and status == DONE:
-                if stop < done:
-                    stop = first_stop(ends, goes_on + piece, goes_on != 0, done, batch, cut)
-                if skip == 0 and done < stop:
-                    start = done
+                if stop <= done:
+                    stop = next_stop(ends, goes_on + piece, goes_on != 0, done, batch, cut)
+                start = done
+                if skip == 0:
                     done, out, new = emit_known(plan, done, stop, table, width, out)
                     unknown += new
                     if done > start:
                         position = np.int64(load_u64(ends + (done << 3) - 8))
-                        if done == batch:
-                            break
-                step = plan + 24 * done
-                end = np.int64(load_u64(ends + (done << 3)))
-                low = load_u64(step)
-                high = load_u64(step + 8)
-                if skip:
-                    skipped += 1
-                elif high != np.uint64(0):
-                    entry = find_short(table, np.int64(load_u64(step + 16)), mask, low, high)
-                    if entry == 0:
-                        out = miss_short(state, low, high, data + position, end - position, out, tables)
-                        if state[SHORT_USED] >= state[SHORT_LIMIT] and state[SHORT_LIMIT]:
-                            status = GROW_SHORT
-                    else:
-                        tag = load_u64(entry + 8)
-                        count = np.int64(tag >> np.uint64(60)) & MOST_INLINE
-                        unknown += np.int64(tag >> np.uint64(63))
-                        if count == 0:
-                            out = emit_spilled(arena, width, entry, out)
+                if done < stop:
+                    step = plan + 24 * done
+                    end = np.int64(load_u64(ends + (done << 3)))
+                    low = load_u64(step)
+                    high = load_u64(step + 8)
+                    if skip:
+                        skipped += 1
+                    elif high != np.uint64(0):
+                        entry = find_short(table, np.int64(load_u64(step + 16)), mask, low, high)
+                        if entry == 0:
+                            out = miss_short(state, low, high, data + position, end - position, out, tables)
+                            if state[SHORT_USED] >= state[SHORT_LIMIT] and state[SHORT_LIMIT]:
+                                status = GROW_SHORT
                         else:
-                            copy_16(entry + 16, out)
-                            out += count << width
-                else:
-                    if end - position > state[SCRATCH_LONGEST]:
-                        status = NEED_SCRATCH
-                        state[SCRATCH_LONGEST] = end - position
-                        break
-                    out = long_word(state, low, data + position, end - position, out, tables)
-                    if state[LONG_LIMIT] and (
-                        state[LONG_USED] >= state[LONG_LIMIT] or state[ARENA_USED] > state[ARENA_SIZE] - 4096
-                    ):
-                        status = GROW_LONG
-                position = end
-                done += 1
+                            tag = load_u64(entry + 8)
+                            count = np.int64(tag >> np.uint64(60)) & MOST_INLINE
+                            unknown += np.int64(tag >> np.uint64(63))
+                            if count == 0:
+                                out = emit_spilled(arena, width, entry, out)
+                            else:
+                                copy_16(entry + 16, out)
+                                out += count << width
+                    else:
+                        if end - position > state[SCRATCH_LONGEST]:
+                            status = NEED_SCRATCH
+                            state[SCRATCH_LONGEST] = end - position
+                            break
+                        out = long_word(state, low, data + position, end - position, out, tables)
+                        if state[LONG_LIMIT] and (
+                            state[LONG_USED] >= state[LONG_LIMIT]
+                            or state[ARENA_USED] > state[ARENA_SIZE] - 4096
+                        ):
+                            status = GROW_LONG
+                    position = end
+                    done += 1
                 if goes_on and load_u8(goes_on + piece + done - 1) == np.uint8(0):
                     start, held = state[JOINED_FROM], state[JOINED]
                     scratch, whole = state[SCRATCH_AT], state[WHOLE_AT]
-                    out = join_tokens(held, out, width, joins, scratch, data + start, end - start, whole)
-                    state[JOINED], state[JOINED_FROM] = out, end
-                if end >= cut:
+                    out = join_tokens(held, out, width, joins, scratch, data + start, position - start, whole)
+                    state[JOINED], state[JOINED_FROM] = out, position
+                if position >= cut:
                     state[OUT] = out
                     open_documents(state, position, False)
                     out = state[OUT]

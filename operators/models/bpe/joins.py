@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from pairloom.operators.encode.kernels.state import GOES_ON_AT, JOINED, JOINED_FROM, OUT, WHOLE_AT
 from pairloom.operators.models.bpe.kernels.joins import (
+    ROOM,
     cut_words,
     fill_cuts,
     fill_seams,
@@ -105,8 +106,8 @@ class JoinCutter:
     def __init__(self, cuts: npt.NDArray[np.uint8], *, words: int = _WORDS) -> None:
         self._cuts = cuts
         self._whole = np.zeros((MEMO_BYTES + linear_bytes(SHORT)) // 8 + 1, np.uint64)
-        self._words = np.zeros(words, np.int64)
-        self._goes_on = np.zeros(words, np.uint8)
+        self._words = np.zeros(words + ROOM, np.int64)
+        self._goes_on = np.zeros(words + ROOM, np.uint8)
 
     def __call__(
         self, state: npt.NDArray[np.int64], at: int, low: int, ends: npt.NDArray[np.int64]

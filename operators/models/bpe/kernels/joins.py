@@ -12,18 +12,24 @@ from pairloom.operators.kernels.jit import (
     load_u16,
     load_u32,
     load_u64,
+    minimum_16,
+    opaque,
     signed,
     store_u16,
     store_u32,
+    store_u64,
+    trailing_zeros,
 )
+from pairloom.operators.kernels.simd import bytes_between, leading_zeros
 from pairloom.operators.models.bpe.kernels.linear import encode_linear
 from pairloom.operators.models.bpe.kernels.word import NO_RANK, pair_rank
 
-__all__ = ["MOST_RUN", "cut_words", "fill_cuts", "fill_seams", "first_joined", "join_tokens"]
+__all__ = ["MOST_RUN", "ROOM", "cut_words", "fill_cuts", "fill_seams", "first_joined", "join_tokens"]
 
 Int = int | np.int64
 
 MOST_RUN = 32
+ROOM = 64
 _MIX = 0x9E3779B97F4A7C15
 # What `state` of `cut_words` holds: the piece, and the position in the text.
 PIECE, PLACE = 0, 1
@@ -78,32 +84,37 @@ def cut_words(data: int, ends: Any, cuts: Any, state: Any, finer: Any, goes_on: 
     """Cut pieces of text between bytes that no early token holds side by side.
 
     `data` is the address of the text, `ends` (int64) where its pieces end, `state` (int64[2]) where to go on
-    from. Writes the ends of words to `finer` (int64) until that is full, and to `goes_on` (uint8) whether the piece goes on
-    after them; returns how many. None are left where it returns 0.
+    from. Writes the ends of words to `finer` (int64), of which `ROOM` stay free at least, and to `goes_on` (uint8) whether the
+    piece goes on after them; returns how many. None are left where it returns 0. Between small letters of ASCII it does not
+    look for cuts, which are rare there.
     """
     table = address(cuts)
     piece, at = state[PIECE], state[PLACE]
-    count, room = signed(0), len(finer)
-    while piece < len(ends) and count < room:
-        end = ends[piece]
-        if at < end:
-            before = np.int64(load_u8(data + at)) << 8
-            at += 1
-            while at < end and count < room - 1:
-                # Where words end cannot be guessed: each byte is taken for an end, and counted where it is one.
-                byte = np.int64(load_u8(data + at))
-                finer[count] = at
-                goes_on[count] = 1
-                count += signed(load_u8(table + (before | byte)))
-                before = byte << 8
-                at += 1
-            if at < end:
-                at -= 1
-                break
-        finer[count] = end
-        goes_on[count] = 0
-        count += 1
-        piece += 1
+    total = ends[len(ends) - 1]
+    count, most = signed(0), len(finer) - ROOM
+    while at < total and count <= most:
+        # The 64 places from the one before byte `at + 1` on.
+        width = min(np.int64(64), total - at)
+        last = np.uint64(0)
+        while piece < len(ends) and ends[piece] <= at + width:
+            last |= np.uint64(1) << np.uint64(ends[piece] - at - 1)
+            piece += 1
+        if at + 65 <= total:
+            small = bytes_between(data + at, 97, 26) & bytes_between(data + at + 1, 97, 26)
+            todo = ~small | last
+        else:
+            todo = np.uint64(0xFFFFFFFFFFFFFFFF) >> np.uint64(64 - width)
+        while todo != np.uint64(0):
+            i = np.int64(trailing_zeros(todo))
+            todo &= todo - np.uint64(1)
+            # Where words end cannot be guessed: each place is taken for one, and counted where it is.
+            place = at + i + 1
+            ended = np.int64(last >> np.uint64(i)) & 1
+            pair = np.int64(load_u8(data + at + i)) << 8 | np.int64(load_u8(data + min(place, total - 1)))
+            finer[count] = place
+            goes_on[count] = 1 - ended
+            count += ended | signed(load_u8(table + pair))
+        at += width
     state[PIECE], state[PLACE] = piece, at
     return count
 
@@ -124,34 +135,51 @@ def _store_id(place: Int, width: Int, token: Int) -> None:
 
 
 @inner
+def _may_join(seams: Int, shift: Int, left: Int, right: Int) -> bool:
+    place = _seam(left, right, shift)
+    return load_u64(seams + ((place >> 6) << 3)) >> np.uint64(place & 63) & np.uint64(1) != np.uint64(0)
+
+
+@inner
+def _key(rank: Any, place: Int) -> Any:
+    return np.uint32(min((np.uint64(rank) << np.uint64(5)) | np.uint64(place), np.uint64(NO_RANK)))
+
+
+@inner
 def _merge_run(ids: Int, count: Int, slots: Int, mask: Int, shift: Int, products: Int) -> Any:
-    # Merge `count` <= MOST_RUN ids (uint32 from `ids` on), the ranks of whose pairs go behind them; how many are left.
-    ranks = ids + 4 * MOST_RUN
-    none = np.uint32(NO_RANK)
+    # Merge `count` <= MOST_RUN ids (uint32 from `ids` on), the keys of whose pairs go behind them, `rank << 5 | place`. Ids stay
+    # where they are; returns the mask of those that are left.
+    keys = ids + 4 * MOST_RUN
+    one, none = np.uint64(1), np.uint32(NO_RANK)
+    for i in range(0, 4 * MOST_RUN, 8):
+        store_u64(keys + i, np.uint64(0xFFFFFFFFFFFFFFFF))
+    left = np.int64(load_u32(ids))
     for i in range(count - 1):
-        left, right = np.int64(load_u32(ids + (i << 2))), np.int64(load_u32(ids + (i << 2) + 4))
-        store_u32(ranks + (i << 2), pair_rank(slots, mask, shift, left, right))
-    while count > 1:
-        best, place = none, np.int64(0)
-        for i in range(count - 1):
-            rank = load_u32(ranks + (i << 2))
-            if rank < best:
-                best, place = rank, np.int64(i)
+        right = np.int64(load_u32(ids + (i << 2) + 4))
+        store_u32(keys + (i << 2), _key(pair_rank(slots, mask, shift, left, right), i))
+        left = right
+    kept = (one << np.uint64(count)) - one
+    while True:
+        best = minimum_16(keys) if count <= 17 else min(minimum_16(keys), minimum_16(keys + 64))
         if best == none:
-            break
-        product = np.int64(load_u32(products + (np.int64(best) << 2)))
+            return kept
+        place = np.int64(best & np.uint32(31))
+        product = np.int64(load_u32(products + (np.int64(best >> np.uint32(5)) << 2)))
+        gone = place + 1 + np.int64(trailing_zeros(kept >> np.uint64(place + 1)))
+        kept &= ~(one << np.uint64(gone))
         store_u32(ids + (place << 2), np.uint32(product))
-        count -= 1
-        for i in range(place + 1, count):
-            store_u32(ids + (i << 2), load_u32(ids + (i << 2) + 4))
-            store_u32(ranks + (i << 2) - 4, load_u32(ranks + (i << 2)))
-        if place > 0:
-            left = np.int64(load_u32(ids + (place << 2) - 4))
-            store_u32(ranks + (place << 2) - 4, pair_rank(slots, mask, shift, left, product))
-        if place < count - 1:
-            right = np.int64(load_u32(ids + (place << 2) + 4))
-            store_u32(ranks + (place << 2), pair_rank(slots, mask, shift, product, right))
-    return count
+        store_u32(keys + (gone << 2), none)
+        key = none
+        beyond = kept >> np.uint64(place + 1)
+        if beyond != np.uint64(0):
+            right = np.int64(load_u32(ids + ((place + 1 + np.int64(trailing_zeros(beyond))) << 2)))
+            key = _key(pair_rank(slots, mask, shift, product, right), place)
+        store_u32(keys + (place << 2), key)
+        before = kept & ((one << np.uint64(place)) - one)
+        if before != np.uint64(0):
+            front = 63 - leading_zeros(before)
+            left = np.int64(load_u32(ids + (front << 2)))
+            store_u32(keys + (front << 2), _key(pair_rank(slots, mask, shift, left, product), front))
 
 
 @inner
@@ -163,33 +191,60 @@ def join_tokens(
     An id takes `2^width` bytes. `joins` is `JoinTable.addresses`, `scratch` the address of 8 * MOST_RUN bytes. The piece is the
     `length` bytes at `word`, and `whole` the scratch that `encode_linear` needs for it.
     """
+    if first == out:
+        return out
     seams, seam_shift, slots, mask, shift, products = joins[:6]
-    read = write = first
     step = np.int64(1) << width
-    while read < out:
-        stop = read + step
-        last = _load_id(read, width)
-        run = np.int64(1)
-        store_u32(scratch, np.uint32(last))
-        while stop < out:
-            following = _load_id(stop, width)
-            place = _seam(last, following, seam_shift)
-            if load_u64(seams + ((place >> 6) << 3)) >> np.uint64(place & 63) & np.uint64(1) == np.uint64(0):
+    write, read = first, first + step
+    last = _load_id(first, width)
+    while True:
+        joined = False
+        following = last
+        while read < out:
+            following = _load_id(read, width)
+            joined = _may_join(seams, seam_shift, last, following)
+            if joined:
                 break
+            _store_id(write, width, last)
+            write += step
+            last = following
+            read += step
+        if not joined:
+            _store_id(write, width, last)
+            return write + step
+        store_u32(scratch, np.uint32(last))
+        run = np.int64(1)
+        while joined:
             if run < MOST_RUN:
                 store_u32(scratch + (run << 2), np.uint32(following))
             last = following
             run += 1
-            stop += step
-        if run > MOST_RUN:
+            read += step
+            if read >= out:
+                break
+            following = _load_id(read, width)
+            joined = _may_join(seams, seam_shift, last, following)
+        if run == 2:
+            # Nearly all runs, and whether the two are merged cannot be guessed: it is computed.
+            left = np.int64(load_u32(scratch))
+            rank = pair_rank(slots, mask, shift, left, last)
+            apart = opaque(np.int64(rank == np.uint32(NO_RANK)))
+            product = np.int64(load_u32(products + ((np.int64(rank) & (apart - 1)) << 2)))
+            _store_id(write, width, left & -apart | product & (apart - 1))
+            _store_id(write + step, width, last)
+            write += step << apart
+        elif run > MOST_RUN:
             count = encode_linear(word, length, joins[6:], whole)
             for i in range(count):
                 _store_id(first + (i << width), width, np.int64(load_u32(whole + (i << 2))))
             return first + (count << width)
-        if run > 1:
-            run = _merge_run(scratch, run, slots, mask, shift, products)
-        for i in range(run):
-            _store_id(write, width, np.int64(load_u32(scratch + (i << 2))))
-            write += step
-        read = stop
-    return write
+        else:
+            kept = _merge_run(scratch, run, slots, mask, shift, products)
+            while kept != np.uint64(0):
+                _store_id(write, width, np.int64(load_u32(scratch + (np.int64(trailing_zeros(kept)) << 2))))
+                write += step
+                kept &= kept - np.uint64(1)
+        if read >= out:
+            return write
+        last = following
+        read += step
