@@ -115,7 +115,8 @@ def first_bytes(typingctx: Any, pointer: Any, length: Any) -> Any:
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         window, bits = _vector(_I8, 16), ir.IntType(16)
-        chosen = builder.trunc(builder.lshr(_I64(0xFFFF), builder.sub(_I64(16), args[1])), bits)
+        # Of 64 bits, which is one instruction (bzhi); a shift of 16 bits would wait for what its register held before.
+        chosen = builder.trunc(builder.lshr(_I64(-1), builder.sub(_I64(64), args[1])), bits)
         place = builder.inttoptr(args[0], window.as_pointer())
         some = builder.bitcast(chosen, _vector(_I1, 16))
         shape = ir.FunctionType(window, [place.type, _I32, some.type, window])
