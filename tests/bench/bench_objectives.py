@@ -23,6 +23,7 @@ SENTINELS = tuple(f"<extra_id_{i}>" for i in range(300))
 SPECIAL = ("[PAD]", "[CLS]", "[SEP]", "[MASK]", "</s>", "[R]", "[S]", "[X]", *SENTINELS)
 KEYS: dict[str, list[dict[str, Any]]] = {
     "masked_lm": [{}, {"unit": "word"}, {"unit": "span"}],
+    "electra": [{}, {"pairs": True}],
     "ernie_gram": [{"lexicon": "LEXICON"}, {"lexicon": "LEXICON", "mode": "contiguous"}],
     "span_corruption": [{}, {"denoisers": "ul2", "sentinels": 300}],
 }

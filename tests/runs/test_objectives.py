@@ -30,6 +30,7 @@ STEPS = {
     "span_corruption": "{sentinels: 24}",
     "span_corruption:ul2": "{denoisers: ul2, sentinels: 24}",
     "electra": "{rate: 0.15}",
+    "electra:pairs": "{pairs: true, length: 32}",
     "dupmae": "{rate: 0.3}",
     "ponet": "{length: 24}",
     "any_subset": "{rate: [0.6, 0.75]}",

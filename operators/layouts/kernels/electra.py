@@ -114,4 +114,5 @@ def warm_up(rows: Any) -> None:
     from pairloom.operators.layouts.electra import Electra, Tables
 
     generator = Generator(FROM_ROW, np.zeros(1, np.uint32), np.ones(1, np.uint64), True)
-    Electra()(rows, 0, 0, 0, Tables(special=np.zeros(9, np.bool_), mask=0, generator=generator))
+    some = np.zeros(9, np.bool_)
+    Electra()(rows, 0, 0, 0, Tables(special=some, mask=0, generator=generator, ends=some, around=(0, 0)))

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from pairloom.operators.kernels.jit import inner, kernel
 from pairloom.operators.layouts.kernels.draws import Rows, below, draw, share
+from pairloom.operators.layouts.kernels.sentences import begins_sentence, find_sentences
 
 __all__ = ["Paired", "Pairing", "pair_sentences", "warm_up"]
 
@@ -39,12 +40,6 @@ class Paired(NamedTuple):
 
 
 @inner
-def _begins(ids: npt.NDArray[np.uint32], at: int, ends: npt.NDArray[np.bool_]) -> bool:
-    """Whether a sentence begins behind another: where what ends one stands before what does not."""
-    return ends[ids[at - 1]] and not ends[ids[at]]
-
-
-@inner
 def _target(stream: np.uint64, at: int, pairing: Pairing) -> int:
     if share(draw(stream, SHORT, at)) < pairing.short:
         return 2 + below(draw(stream, LENGTH, at), pairing.target - 1)
@@ -65,23 +60,13 @@ def pair_sentences(
     needed, at ends that are drawn. `to.ids` begins as a copy of the ids, the others as padding. `starts` and `chunks` are
     room for seq_len + 1 numbers.
     """
-    ends, special, seq_len = pairing.ends, pairing.special, rows.ids.shape[1]
+    ends, seq_len = pairing.ends, rows.ids.shape[1]
     for r in range(len(rows.ids)):
         ids, stream = rows.ids[r], rows.streams[r]
         stop = example = 0
         for s in range(rows.edges[r], rows.edges[r + 1]):
             first, stop = stop, stop + rows.lengths[s]
-            begin, end = first, stop
-            while begin < end and special[ids[begin]]:
-                begin += 1
-            while end > begin and special[ids[end - 1]]:
-                end -= 1
-            count = 0
-            for i in range(begin, end):
-                if i == begin or _begins(ids, i, ends):
-                    starts[count] = i
-                    count += 1
-            starts[count] = end
+            count = find_sentences(ids, first, stop, pairing.special, ends, starts)
             # A chunk has two sentences at least, and leaves none alone.
             made, begun = 0, 0
             chunks[0] = 0
@@ -131,7 +116,7 @@ def pair_sentences(
                 for side in range(2):
                     start, after = (a, a_end) if side == 0 else (b, b_end)
                     for i in range(start, after):
-                        number += i > start and _begins(ids, i, ends)
+                        number += i > start and begins_sentence(ids, i, ends)
                         to.ids[r, o], to.sentences[r, o], to.examples[r, o] = ids[i], number, example
                         o += 1
                     number += 1

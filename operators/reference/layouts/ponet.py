@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from pairloom.operators.reference.layouts.draws import IGNORED, below, draw, share
 
@@ -27,6 +27,15 @@ class Setting:
     seq_len: int
 
 
+class Ends(Protocol):
+    """Which tokens are special, and which end sentences."""
+
+    @property
+    def special(self) -> frozenset[int]: ...
+    @property
+    def ends(self) -> frozenset[int]: ...
+
+
 class Made(NamedTuple):
     """A row of pairs."""
 
@@ -36,7 +45,7 @@ class Made(NamedTuple):
     labels: list[int]
 
 
-def sentences_of(row: Sequence[int], places: range, setting: Setting) -> list[range]:
+def sentences_of(row: Sequence[int], places: range, setting: Ends) -> list[range]:
     """The places of each sentence of a segment, without the special tokens that it begins and ends with."""
     text = list(places)
     while text and row[text[0]] in setting.special:
