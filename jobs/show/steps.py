@@ -16,7 +16,7 @@ Described = Mapping[str, Mapping[str, Any]]
 
 
 def described_steps() -> dict[str, dict[str, Any]]:
-    """Every kind of step and, by its name, each step: a sentence, its keys with their defaults, who brings it."""
+    """Every kind of step and, by its name, each step: a sentence, its keys with their defaults, its source, its module."""
     registries: tuple[Registry[Any], ...] = (DOCUMENT_STEPS, TRANSFORMS, LAYOUTS)
     return {
         registry.kind: {
@@ -37,12 +37,16 @@ def steps_in_words(kinds: Described) -> Iterator[str]:
             yield from textwrap.wrap(step["says"], 100, initial_indent="    ", subsequent_indent="    ")
             if keys:
                 yield from textwrap.wrap(keys, 100, initial_indent="    ", subsequent_indent="      ")
+            if step["source"]:
+                yield from textwrap.wrap(
+                    step["source"], 100, initial_indent="    ", subsequent_indent="      "
+                )
 
 
 def _described(step: type[Any]) -> dict[str, Any]:
     keys = {field.name: _default(field) for field in dataclasses.fields(step)}
     lines = (step.__doc__ or "").strip().splitlines()
-    return {"says": lines[0] if lines else "", "keys": keys, "module": step.__module__}
+    return {"says": lines[0] if lines else "", "keys": keys, "source": step.source, "module": step.__module__}
 
 
 def _default(field: "dataclasses.Field[Any]") -> Any:

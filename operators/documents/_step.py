@@ -18,7 +18,7 @@ class DocumentStep(ABC):
 
     A step is a frozen dataclass whose fields are its recipe keys; what it cannot take is a ValueError. It is pure: what
     becomes of a document depends on that document alone, never on those that happen to be in one batch with it. `name` is
-    its name in recipes, `version` is raised with every change of what it does.
+    its name in recipes, `version` is raised with every change of what it does, `source` says where it was published.
 
         @dataclass(frozen=True, slots=True, kw_only=True)
         class DropWord(DocumentStep):
@@ -33,6 +33,7 @@ class DocumentStep(ABC):
 
     name: ClassVar[str]
     version: ClassVar[int | str] = 1
+    source: ClassVar[str] = ""
 
     @property
     def needs(self) -> tuple[str, ...]:

@@ -29,11 +29,13 @@ class RowStep(ABC):
     """A function of packed rows. Its fields are its recipe keys; a ValueError begins with the key that it is about.
 
     `columns` are what it adds to rows. `special_tokens` must be in the vocabulary. `version` changes whenever the same keys
-    give other rows. `when` says who applies it. `late` are arrays too large to store that `built` makes of its columns.
+    give other rows, `source` says where it was published. `when` says who applies it. `late` are arrays too large to store
+    that `built` makes of its columns.
     """
 
     name: ClassVar[str]
     version: ClassVar[int] = 1
+    source: ClassVar[str] = ""
     columns: ClassVar[tuple[Column, ...]] = ()
     late: ClassVar[tuple[str, ...]] = ()
 

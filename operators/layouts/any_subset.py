@@ -1,4 +1,4 @@
-"""Any-subset autoregression (Guo and Ermon, 2025, "Reviving Any-Subset Autoregressive Models", arXiv:2504.20456).
+"""Any-subset autoregression (Guo and Ermon, 2025, arXiv:2504.20456): any tokens of a document from any others.
 
     input_ids   the  cat  sat  on   the  mat
     prompt       0    1    0    1    1    0       given, and ranked first, in their order
@@ -46,6 +46,7 @@ class AnySubset(RowStep):
     """
 
     name: ClassVar[str] = "any_subset"
+    source: ClassVar[str] = "Guo and Ermon, 2025, arXiv:2504.20456"
     columns: ClassVar[tuple[Column, ...]] = (PROMPT, RANK, LABELS)
     late: ClassVar[tuple[str, ...]] = ("attention",)
 

@@ -1,4 +1,4 @@
-"""Concept-aware fine-tuning (Chen et al., 2025, "Improving large language models with concept-aware fine-tuning").
+"""Concept-aware fine-tuning (Chen et al., 2025, arXiv:2506.07833): tokens further ahead, to be predicted with the next.
 
 input_ids   the   cat   sat   on    <eos>
 labels_0    cat   sat   on    <eos> -100      what comes next
@@ -32,6 +32,7 @@ class Caft(RowStep):
     """
 
     name: ClassVar[str] = "caft"
+    source: ClassVar[str] = "Chen et al., 2025, arXiv:2506.07833"
 
     ahead: int = 4
     within: str | None = None

@@ -1,4 +1,4 @@
-"""Duplex masked auto-encoding (Xiao et al., 2023, "RetroMAE-2: Duplex Masked Auto-Encoder", arXiv:2211.08769).
+"""Duplex masked auto-encoding (Xiao and Liu, 2022, "RetroMAE v2", arXiv:2211.08769).
 
     input_ids         [CLS]  the  [MASK]  sat   [SEP]      for an encoder, with `labels`
     decoder_labels     -100  the   cat    sat   -100       for a decoder, of which each place sees other words
@@ -65,7 +65,7 @@ class Tables(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DupMAE(RowStep):
-    """Words masked for an encoder, and for each place of a decoder others: RetroMAE-2 (DupMAE).
+    """Words masked for an encoder, and for each place of a decoder others: RetroMAE v2 (DupMAE).
 
     Whole words are masked with the probability `rate` (80 % masks, 10 % random tokens, 10 % as they are), `labels` are theirs.
     A decoder predicts every token but the first and the last of each segment, `decoder_labels`; what its places see,
@@ -76,6 +76,7 @@ class DupMAE(RowStep):
     """
 
     name: ClassVar[str] = "dupmae"
+    source: ClassVar[str] = "Xiao and Liu, 2022, arXiv:2211.08769"
     columns: ClassVar[tuple[Column, ...]] = (LABELS, DECODER_LABELS, WORDS, SEED)
     late: ClassVar[tuple[str, ...]] = ("decoder_visible", "bag_of_words")
 

@@ -95,6 +95,7 @@ class Electra(RowStep):
     """
 
     name: ClassVar[str] = "electra"
+    source: ClassVar[str] = "Clark et al., 2020, arXiv:2003.10555"
 
     rate: float = 0.15
     masked: float = 0.85

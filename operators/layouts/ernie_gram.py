@@ -90,6 +90,7 @@ class ErnieGram(RowStep):
     """
 
     name: ClassVar[str] = "ernie_gram"
+    source: ClassVar[str] = "Xiao et al., 2021, ERNIE-Gram, NAACL"
 
     lexicon: str
     top: int | None = None

@@ -45,6 +45,11 @@ class MaskedLM(RowStep):
     """
 
     name: ClassVar[str] = "masked_lm"
+    source: ClassVar[str] = (
+        "Devlin et al., 2019, arXiv:1810.04805; "
+        "Liu et al., 2019, arXiv:1907.11692; "
+        "Joshi et al., 2020, arXiv:1907.10529"
+    )
     columns: ClassVar[tuple[Column, ...]] = (LABELS,)
 
     rate: float = 0.15

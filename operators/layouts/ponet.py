@@ -1,4 +1,4 @@
-"""Sentence structure (Tan et al., 2022, "PoNet: Pooling Network for Efficient Token Mixing in Long Sequences").
+"""Sentence structure (PoNet: Tan et al., 2022, arXiv:2110.02442): pairs of sentences, in order or not.
 
 input_ids        [CLS]  One .  Two .  Three  .    [SEP]
 structure_ids    [CLS]  Two .  [SEP]  One .  [SEP]          which are to be told: in order 0, swapped 1,
@@ -68,6 +68,7 @@ class PoNet(RowStep):
     """
 
     name: ClassVar[str] = "ponet"
+    source: ClassVar[str] = "Tan et al., 2022, arXiv:2110.02442"
     columns: ClassVar[tuple[Column, ...]] = (IDS, SENTENCES, EXAMPLES, ORDER)
 
     length: int | None = None

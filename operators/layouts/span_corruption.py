@@ -119,6 +119,11 @@ class SpanCorruption(RowStep):
     """
 
     name: ClassVar[str] = "span_corruption"
+    source: ClassVar[str] = (
+        "Raffel et al., 2020, arXiv:1910.10683; "
+        "Xue et al., 2022, arXiv:2105.13626; "
+        "Tay et al., 2022, arXiv:2205.05131"
+    )
     columns: ClassVar[tuple[Column, ...]] = (INPUTS, LABELS)
 
     rate: float = 0.15

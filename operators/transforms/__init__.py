@@ -41,11 +41,12 @@ class TokenStep(ABC):
     documents beside it, which are others in a partition than in a shard.
 
     `columns` are token or document columns that it adds. `special_tokens` must be in the vocabulary. `version` changes
-    whenever the same keys give other tokens.
+    whenever the same keys give other tokens, `source` where it was published.
     """
 
     name: ClassVar[str]
     version: ClassVar[int] = 1
+    source: ClassVar[str] = ""
     columns: ClassVar[tuple[Column, ...]] = ()
 
     @property

@@ -42,6 +42,7 @@ class BPEDropout(TokenStep):
     """
 
     name: ClassVar[str] = "bpe_dropout"
+    source: ClassVar[str] = "Provilkov, Emelianenko and Voita, 2020, arXiv:1910.13267"
 
     rate: float = 0.1
 

@@ -44,6 +44,7 @@ class Extensible(TokenStep):
     """
 
     name: ClassVar[str] = "extensible"
+    source: ClassVar[str] = "Shao et al., 2024, arXiv:2401.07793"
     columns: ClassVar[tuple[Column, ...]] = (SLOT, SCALE)
 
     context: int = 4096

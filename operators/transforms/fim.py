@@ -82,6 +82,7 @@ class FillInTheMiddle(TokenStep):
     """
 
     name: ClassVar[str] = "fim"
+    source: ClassVar[str] = "Bavarian et al., 2022, arXiv:2207.14255"
 
     rate: float = 0.5
     spm_rate: float = 0.5

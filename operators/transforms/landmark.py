@@ -39,6 +39,7 @@ class Landmark(TokenStep):
     """
 
     name: ClassVar[str] = "landmark"
+    source: ClassVar[str] = "Mohtashami and Jaggi, 2023, arXiv:2305.16300"
     columns: ClassVar[tuple[Column, ...]] = (BLOCK,)
 
     every: int = 63

@@ -37,6 +37,7 @@ class Lexinvariant(TokenStep):
     """
 
     name: ClassVar[str] = "lexinvariant"
+    source: ClassVar[str] = "Huang et al., 2023, arXiv:2305.16349"
 
     rate: float = 1.0
 

@@ -37,6 +37,7 @@ class StochasTok(TokenStep):
     """
 
     name: ClassVar[str] = "stochastok"
+    source: ClassVar[str] = "Sims et al., 2025, arXiv:2506.01687"
 
     rate: float = 0.1
 

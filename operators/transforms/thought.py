@@ -34,6 +34,7 @@ class Thought(TokenStep):
     """
 
     name: ClassVar[str] = "thought"
+    source: ClassVar[str] = "Zelikman et al., 2024, arXiv:2403.09629"
     columns: ClassVar[tuple[Column, ...]] = (THOUGHT,)
 
     every: int = 64

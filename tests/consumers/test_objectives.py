@@ -117,11 +117,12 @@ def test_t5_learns_from_corrupted_rows(dataset: Dataset, keys: dict[str, Any]) -
     learns(model, [lambda b=b: model(input_ids=b["inputs"], labels=b["labels"]).loss for b in rows])
 
 
-def test_electra_learns_what_was_replaced(dataset: Dataset) -> None:
+@pytest.mark.parametrize("pairs", [False, True])
+def test_electra_learns_what_was_replaced(dataset: Dataset, pairs: bool) -> None:
     torch.manual_seed(0)
     config = ElectraConfig(vocab_size=len(dataset.vocabulary()), embedding_size=8, **SMALL)
     model = ElectraForPreTraining(config)
-    rows = list(batches(dataset, Electra(), "replaced_ids", "replaced"))[:3]
+    rows = list(batches(dataset, Electra(pairs=pairs), "replaced_ids", "replaced"))[:3]
     learns(model, [lambda b=b: model(b["replaced_ids"], labels=b["replaced"].float()).loss for b in rows])
 
 
