@@ -1,5 +1,6 @@
 """Each row step by a recipe, over text of the standard library: it runs, is proved, and survives a kill."""
 
+import json
 import random
 import signal
 import subprocess
@@ -18,6 +19,7 @@ from pairloom.operators.layouts.span_corruption import span_lengths
 from pairloom.pipeline import open_dataset, run
 from pairloom.pipeline.audit.roundtrip import round_trip
 from pairloom.pipeline.audit.verify import verify
+from pairloom.pipeline.export import export
 from pairloom.pipeline.recipe import Recipe
 from tests.support.corpora import contents, recipe_for, write_jsonl
 
@@ -126,6 +128,23 @@ def test_missing_special_tokens_are_named(tmp_path: Path, step: str) -> None:
 def test_rows_that_are_too_long_for_a_step_are_said_by_its_key(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=r"pack\.rows.*sentinels must be at least 102 for rows of 2048"):
         recipe(tmp_path, "span_corruption", "x", "pack.seq_len=2048", "pack.rows=[span_corruption]")
+
+
+def test_columns_of_a_width_of_their_own_are_exported(tmp_path: Path) -> None:
+    write_jsonl(tmp_path / "in" / "a.jsonl", standard_library())
+    run(recipe(tmp_path, "span_corruption", "x", "pack.validation=0"))
+    dataset = open_dataset(tmp_path / "x")
+    export(dataset, "parquet", str(tmp_path / "parquet"))
+    export(dataset, "mds", str(tmp_path / "mds"))
+    table, found = (
+        dataset.table(),
+        pq.read_table([*map(str, sorted((tmp_path / "parquet").rglob("*.parquet")))]),
+    )
+    assert found.column("inputs").to_pylist() == table.column("inputs").to_pylist()
+    shard = json.loads((tmp_path / "mds" / "index.json").read_text())["shards"][0]
+    widths = span_lengths(64, 0.15, 3)
+    kinds = dict(zip(shard["column_names"], shard["column_encodings"], strict=True))
+    assert (kinds["inputs"], kinds["labels"]) == (f"ndarray:uint32:{widths[0]}", f"ndarray:int32:{widths[1]}")
 
 
 def test_lengths_of_full_rows_are_exact(tmp_path: Path) -> None:
