@@ -1,12 +1,14 @@
 """Byte-level BPE as a model: its value, and its tables for encoding."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from pairloom.operators.encode.encoder import WordKernel
 from pairloom.operators.encode.words import WordTables
@@ -16,6 +18,7 @@ from pairloom.operators.models.bpe.kernels.block import encode_block
 from pairloom.operators.models.bpe.kernels.linear import MEMO_BYTES
 from pairloom.operators.models.bpe.kernels.word import SHORT
 from pairloom.operators.models.bpe.tokenizer_json import read_byte_level, write_byte_level
+from pairloom.operators.models.bpe.trie import token_column
 from pairloom.operators.models.bpe.word import PairTable, scratch_bytes
 from pairloom.operators.vocabulary.tokens import TokenTable, ordinary_index
 
@@ -114,11 +117,10 @@ class ByteLevelBPE(Model):
         if self.ignore_merges:
             whole_words = np.ones(len(tokens), np.bool_)
             whole_words[list(entries.added_ids)] = False
-        index = ordinary_index(tokens, entries.added_ids)
         pairs = PairTable.of(
-            byte_ids(entries, index),
+            byte_ids(entries),
             self.merges,
-            merge_products(entries, self.merges, index),
+            merge_products(entries, self.merges),
             ties_share_rank=self.ties_share_rank,
             tokens=tokens,
             whole_words=whole_words,
@@ -136,27 +138,38 @@ def byte_level(model: Model) -> ByteLevelBPE:
     return model
 
 
-def byte_ids(entries: Entries, index: Mapping[bytes, int] | None = None) -> npt.NDArray[np.int64]:
-    """The id of each of the 256 bytes, -1 for one without a token; `index` is `ordinary_index` where that is at hand."""
-    found = ordinary_index(entries.tokens, entries.added_ids) if index is None else index
-    return np.array([found.get(bytes([byte]), -1) for byte in range(256)], np.int64)
+def byte_ids(entries: Entries) -> npt.NDArray[np.int64]:
+    """The id of each of the 256 bytes, -1 for one without a token."""
+    tokens = TokenTable.of(entries.tokens)
+    found = np.full(256, -1, np.int64)
+    ids = np.flatnonzero(tokens.lengths == 1)
+    ids = ids[~np.isin(ids, list(entries.added_ids))]
+    found[tokens.data[tokens.offsets[ids]]] = ids
+    return found
 
 
-def merge_products(
-    entries: Entries, merges: npt.NDArray[np.int32], index: Mapping[bytes, int] | None = None
-) -> npt.NDArray[np.int64]:
+def merge_products(entries: Entries, merges: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
     """The id that each merge makes, int64[m]; -1 for a merge into a special token, which is never made.
 
-    Raises ValueError for a merge that makes no token at all.
+    Raises ValueError for a merge that makes no token at all, and where two tokens are the same.
     """
-    found = ordinary_index(entries.tokens, entries.added_ids) if index is None else index
+    tokens = TokenTable.of(entries.tokens)
+    column = token_column(tokens)
+    ordinary = tokens.lengths > 0
+    ordinary[list(entries.added_ids)] = False
+    chosen = np.flatnonzero(ordinary)
+    words = column.take(pa.array(chosen))
+    if pc.count_distinct(words).as_py() < len(words):
+        ordinary_index(entries.tokens, entries.added_ids)  # names them
+    left, right = (column.take(pa.array(merges[:, side])) for side in range(2))
+    spelled = pc.binary_join_element_wise(left, right, pa.scalar(b"", pa.large_binary()))
+    places = pc.index_in(spelled, value_set=words)
+    products = np.full(len(merges), -1, np.int64)
+    made = places.is_valid().to_numpy(zero_copy_only=False)
+    products[made] = chosen[places.drop_null().to_numpy()]
     special = {token.encode() for token in entries.special_tokens}
-    tokens = list(entries.tokens)
-    products = np.empty(len(merges), np.int64)
-    for rank, (left, right) in enumerate(merges.tolist()):
-        spelled = tokens[left] + tokens[right]
-        product = found.get(spelled)
-        if product is None and spelled not in special:
-            raise ValueError(f"merge {rank} makes {spelled!r}, which is no token")
-        products[rank] = -1 if product is None else product
+    for rank in np.flatnonzero(~made).tolist():
+        token = spelled[rank].as_py()
+        if token not in special:
+            raise ValueError(f"merge {rank} makes {token!r}, which is no token")
     return products

@@ -18,10 +18,16 @@ from pairloom.operators.errors import CapacityError
 from pairloom.operators.models.bpe.kernels.trie import ROOT, fill_trie
 from pairloom.operators.vocabulary.tokens import TokenTable
 
-__all__ = ["build_trie"]
+__all__ = ["build_trie", "token_column"]
 
 
 _MOST_SLOTS = 1 << 24
+
+
+def token_column(tokens: TokenTable) -> pa.LargeBinaryArray:
+    """Tokens as an Arrow column, without a copy."""
+    buffers = [None, pa.py_buffer(tokens.offsets), pa.py_buffer(tokens.data)]
+    return pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(tokens), buffers)
 
 
 def build_trie(tokens: TokenTable, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:
@@ -31,10 +37,7 @@ def build_trie(tokens: TokenTable, numbers: npt.NDArray[np.int64]) -> npt.NDArra
     """
     chosen = np.flatnonzero((numbers >= 0) & (tokens.lengths > 0))
     # Arrow sorts by bytes, and equal ones as they stand.
-    column = pa.LargeBinaryArray.from_buffers(
-        pa.large_binary(), len(tokens), [None, pa.py_buffer(tokens.offsets), pa.py_buffer(tokens.data)]
-    )
-    order = pc.array_sort_indices(column.take(pa.array(chosen, pa.int64()))).to_numpy()
+    order = pc.array_sort_indices(token_column(tokens).take(pa.array(chosen, pa.int64()))).to_numpy()
     ordered = np.ascontiguousarray(chosen[order], np.int64)
     total = int(tokens.lengths[ordered].sum())
     slots = np.zeros(min(_MOST_SLOTS, 1 << max(12, (2 * total + 1024).bit_length())), np.uint64)
