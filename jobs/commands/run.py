@@ -33,6 +33,9 @@ class PlanOptions(RecipeOptions):
     )
     machine_processors: Annotated[int, typer.Option(min=1, help="processors of a machine")] = 16
     network: Annotated[str, typer.Option(help="of a machine, in bits a second, as 10Gb or 800Mb")] = "10Gb"
+    prefixes: Annotated[
+        int, typer.Option(min=1, max=256, help="parts that the store has split the root's names into")
+    ] = 1
     as_json: AsJson = False
 
 
@@ -89,5 +92,7 @@ def plan_command(asked: PlanOptions) -> None:
     from pairloom.jobs.show.forecast import cluster_of, show_forecast
 
     workers = asked.workers or os.cpu_count() or 1
-    cluster = cluster_of(workers, asked.machine_processors, asked.machine_memory, asked.network)
+    cluster = cluster_of(
+        workers, asked.machine_processors, asked.machine_memory, asked.network, asked.prefixes
+    )
     show_forecast(plan, cluster, asked.as_json)

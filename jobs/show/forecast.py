@@ -25,14 +25,15 @@ ADVICE = {
     "memory": "give the machines more memory, lower execution.unit_bytes, or (for learn) raise vocabulary.learn.members: not "
     "every processor gets a task",
     "network": "use machines with a faster network, or more of them",
-    "requests": "raise execution.unit_bytes and pack.file_tokens: their product decides how often the store is asked",
+    "requests": "raise execution.unit_bytes and pack.file_tokens: their product decides how often the store is asked; "
+    "or have the store split the root's names, which are spread over 256 prefixes (--prefixes tells what that gives)",
     "one task": "it is one task: more machines do not make it faster, a faster processor does",
     "rounds": "lower vocabulary.learn.members: every round asks all of them",
     "few tasks": "lower execution.unit_bytes: there are fewer tasks than processors",
 }
 
 
-def cluster_of(workers: int, processors: int, memory: str, network: str) -> Cluster:
+def cluster_of(workers: int, processors: int, memory: str, network: str, prefixes: int = 1) -> Cluster:
     """A cluster from what people write: `64GB` of memory and `10Gb` (bits a second) of network for each machine."""
     found = NETWORK.match(network)
     if not found:
@@ -45,7 +46,13 @@ def cluster_of(workers: int, processors: int, memory: str, network: str) -> Clus
         raise RecipeError(f"--machine-memory {memory!r} is no size; write for example 64GB") from error
     bits = float(found[1]) * {"M": 1e6, "G": 1e9}[found[2]]
     machines = -(-workers // processors)
-    return Cluster(machines=machines, processors=min(workers, processors), memory=room, network=bits / 8)
+    return Cluster(
+        machines=machines,
+        processors=min(workers, processors),
+        memory=room,
+        network=bits / 8,
+        prefixes=prefixes,
+    )
 
 
 def show_forecast(plan: Plan, cluster: Cluster, as_json: bool) -> None:

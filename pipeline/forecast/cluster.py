@@ -10,11 +10,12 @@ from pairloom.pipeline.flow.plan import Plan
 from pairloom.pipeline.forecast.cost import Cluster, Cost
 from pairloom.pipeline.forecast.requests import Requests
 from pairloom.pipeline.stages import stages
+from pairloom.pipeline.store.files import SPREAD
 
 __all__ = ["Cluster", "Forecast", "forecast"]
 
 REQUEST_SECONDS = 0.03  # that a worker waits for a small request; object stores answer within 10 to 50 ms
-# What S3 states for a prefix; it splits prefixes as load grows.
+# What S3 states for a prefix; it splits prefixes as load grows (`Cluster.prefixes`).
 READS_A_SECOND, WRITES_A_SECOND = 5500.0, 3500.0
 
 Limit = Literal["processors", "memory", "network", "requests", "one task", "few tasks", "rounds"]
@@ -56,7 +57,8 @@ def _forecast(name: str, cost: Cost, cluster: Cluster, remote: bool) -> Forecast
     needs: dict[Limit, float] = {
         _narrowest(tasks, cluster.workers, room): busy / at_once,
         "network": (cost.read + cost.written) / (cluster.network * machines),
-        "requests": max(requests.reads / READS_A_SECOND, requests.writes / WRITES_A_SECOND),
+        "requests": max(requests.reads / READS_A_SECOND, requests.writes / WRITES_A_SECOND)
+        / min(cluster.prefixes, SPREAD),
     }
     longest = max(needs.values())
     return Forecast(

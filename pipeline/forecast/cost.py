@@ -11,12 +11,17 @@ KEPT_BY_RAY = 0.3  # share of a machine's memory that its object store and Ray i
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
-    """Machines of a kind: `processors` and bytes of `memory` of each, `network` in bytes a second of each."""
+    """Machines of a kind: `processors` and bytes of `memory` of each, `network` in bytes a second of each.
+
+    `prefixes` are how many parts the store has split the names of a stage's objects into; of those of Pairloom, up to
+    `store.files.SPREAD`.
+    """
 
     machines: int
     processors: int
     memory: int
     network: float
+    prefixes: int = 1
 
     @staticmethod
     def of(workers: int) -> "Cluster":

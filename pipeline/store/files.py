@@ -33,6 +33,7 @@ from pairloom.pipeline.store.sums import Parts, Summing
 
 __all__ = [
     "NOT_THERE",
+    "SPREAD",
     "ArrowWriter",
     "HashedSink",
     "StoredBatches",
@@ -157,8 +158,16 @@ class HashedSink:
         """Nothing: whoever opened the file closes it."""
 
 
+SPREAD = 256
+"""Folders that the files of a stage are spread over, and its receipts too, by the hash that is their unit's id.
+
+Nothing of a name before that changes from one unit to another, so that an object store, which serves so many requests a second
+for a prefix of names and splits prefixes under load, can split each stage's objects so many times.
+"""
+
+
 def attempt_path(stage: str, unit: str, name: str) -> str:
-    """A path for data of a unit that no other attempt at the unit will use."""
+    """A path for data of a unit that no other attempt at the unit will use; see SPREAD."""
     return f"data/{stage}/{unit[:2]}/{unit}-{uuid.uuid4().hex[:12]}.{name}"
 
 

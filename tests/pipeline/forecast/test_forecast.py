@@ -233,10 +233,33 @@ def test_from_the_command_line(
     with pytest.raises(SystemExit, match=r"^0$"):
         main()
     facts = json.loads(capsys.readouterr().out)
-    assert facts["cluster"] == {"machines": 16, "processors": 16, "memory": 64_000_000_000, "network": 1.25e9}
+    assert facts["cluster"] == {
+        "machines": 16,
+        "processors": 16,
+        "memory": 64_000_000_000,
+        "network": 1.25e9,
+        "prefixes": 1,
+    }
     assert [stage["stage"] for stage in facts["stages"]] == ["count", "learn", "tokenize", "pack"]
     assert facts["seconds"] == pytest.approx(sum(stage["seconds"] for stage in facts["stages"]), abs=0.1)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_store_that_has_split_its_prefixes_is_asked_so_many_times_as_fast(tmp_path: Path) -> None:
+    """Requests take a 16th of the time for 16 prefixes, and a 256th for any more, since names have no more."""
+    plan, fast = plan_of(tmp_path, TB), replace(CLUSTER, network=1e15, machines=10_000)
+    found = {
+        prefixes: next(
+            one
+            for one in forecast(plan, replace(fast, prefixes=prefixes), remote=True)
+            if one.stage == "pack"
+        )
+        for prefixes in (1, 2, 16)
+    }
+    assert found[1].limit == "requests"
+    assert found[1].seconds == 2 * found[2].seconds
+    reads, writes = found[1].requests.reads, found[1].requests.writes
+    assert found[1].seconds == max(reads / 5500, writes / 3500)
 
 
 @pytest.mark.parametrize(("memory", "network"), [("lots", "10Gb"), ("64GB", "fast"), ("64GB", "10GB")])
