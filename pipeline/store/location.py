@@ -44,7 +44,10 @@ def open_objects(root: str | os.PathLike[str]) -> Objects:
             "gs://, az://), because a commit needs a store in which an object is created only if it is absent; what "
             "other protocols serve can be read as a corpus"
         )
-    folder = Path(path).expanduser().absolute()
+    try:
+        folder = Path(path).expanduser().absolute()
+    except RuntimeError as error:  # there is no such user
+        raise RecipeError(f"the root {path}: {error}; write the folder out") from error
     if folder.exists() and not folder.is_dir():
         raise RecipeError(f"the root {folder} is a file; name a folder")
     return LocalObjects(str(folder))
