@@ -62,6 +62,8 @@ def test_requests_are_those_of_a_run(
 ) -> None:
     monkeypatch.setattr(combine, "COMBINE_FROM", 100 if combining else 1 << 17)
     monkeypatch.setattr(combine, "COMBINE_FILES", 6)
+    # One after another: requests of several tasks at a time cannot be told from those that are made again.
+    monkeypatch.setattr("pairloom.pipeline.flow.run.processors", lambda: 1)
     for number in range(3):
         write_jsonl(tmp_path / "in" / f"{number}.jsonl", documents(40))
     settings = [f"execution.unit_bytes={unit_bytes}", "pack.file_tokens=4000", "max_rejected=0"]
