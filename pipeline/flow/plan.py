@@ -234,7 +234,9 @@ def _keys(asked: Asked) -> dict[str, str]:
 def _fields(source: CorpusSource) -> list[object]:
     """What is read of the records of a source, and the steps that its documents go through, if there are any."""
     shaping = shaping_of(source)
-    return [source.name, source.text, source.id, *([list(shaping)] if shaping else [])]
+    chosen = [] if source.where is None else [{"where": source.where}]
+    joined = [] if source.list_separator is None else [{"list_separator": source.list_separator}]
+    return [source.name, source.text, source.id, *([list(shaping)] if shaping else []), *chosen, *joined]
 
 
 def _check_kept(recipe: Recipe, keep: Manifest) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from pairloom.operators.errors import DataError, PairloomError, RecipeError
-from pairloom.pipeline.inputs.readers import First, reader_of
+from pairloom.pipeline.inputs.readers import First, first
 from pairloom.pipeline.inputs.slices import InputFile, Limits
 from pairloom.pipeline.inputs.units import fields_of
 from pairloom.pipeline.recipe import CorpusSource
@@ -16,7 +16,7 @@ _AT_ONCE = 16
 _ENOUGH = 8  # records that are all refused say something about a source in which some may be
 # Why a record is refused where the recipe, and not the record, is wrong.
 _OF_THE_RECIPE = {
-    "missing_text", "text_not_a_string", "missing_id", "id_not_a_string", "not_an_object", "not_text"
+    "missing_text", "text_not_a_string", "missing_id", "id_not_a_string", "not_an_object", "not_text", "no_such_path", "where_type"
 }  # fmt: skip
 
 
@@ -34,7 +34,7 @@ def check_sources(
     def look(one: tuple[CorpusSource, InputFile]) -> None:
         source, file = one
         try:
-            _check(file, reader_of(file).first(file, fields_of(source), limits), max_rejected)
+            _check(file, first(file, fields_of(source), limits), max_rejected)
         except PairloomError as error:
             raise type(error)(f"source {source.name!r}: {error}") from error
 
@@ -72,6 +72,6 @@ def _check(file: InputFile, first: First, max_rejected: float) -> None:
     wrong = [letter for letter in letters if letter.reason in _OF_THE_RECIPE]
     if wrong:
         one = wrong[0]
-        advice = "" if one.reason == "not_text" else "; correct the source's text, id or paths"
+        advice = "" if one.reason == "not_text" else "; correct the source's text, id, where or paths"
         many = f" (none of the first {len(letters)} records can be used)" if len(letters) > 1 else ""
         raise DataError(f"{file.uri}, {one.position}: {one.reason}: {one.detail}{many}{advice}")

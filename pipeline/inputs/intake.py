@@ -90,7 +90,7 @@ class Intake:
         for read_batch in in_phase("parse", self._read(self.unit.slices[number], limits)):
             self.rejected += read_batch.rejected
             text.add(read_batch.content)
-            before = _filled(replace(read_batch, slice=number, rejected=(), bytes_read=0))
+            before = _filled(replace(read_batch, slice=number, rejected=(), dropped={}, bytes_read=0))
             after, filtered, rejected = self._shaped(before)
             batch = _filled(after)
             self.ledgers[-1] += Ledger(
@@ -98,7 +98,7 @@ class Intake:
                 documents_out=len(batch),
                 empty=len(read_batch) - len(before) + len(after) - len(batch),
                 rejected=Counter(letter.reason for letter in (*read_batch.rejected, *rejected)),
-                filtered=filtered,
+                filtered=filtered + Counter(read_batch.dropped),
                 bytes_in=read_batch.bytes_read,
                 text_bytes=batch.bytes,
             )

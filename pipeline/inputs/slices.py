@@ -57,15 +57,32 @@ class Slice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fields:
-    """The fields or columns of a record that are wanted: its text, perhaps its own id, and `extra` ones by name."""
+    """The fields or columns of a record that are wanted: its text, perhaps its own id, and `extra` ones by name.
+
+    All of them may be paths, and the text a template over paths (`shaping.paths`); of the records only those are documents for
+    which `where` is true (`shaping.where`). The texts of a list are joined by `list_separator`. A reader is asked to `read`
+    plain names only; `raw` columns may be of any type.
+    """
 
     text: str = "text"
     id: str | None = None
     extra: tuple[str, ...] = ()
+    where: str | None = None
+    list_separator: str | None = None
+    raw: bool = False
 
     def __post_init__(self) -> None:
         if not all(self.names):
             raise RecipeError(f"the names of fields must not be empty, got {self}")
+
+    @property
+    def plain(self) -> bool:
+        """Whether records are taken as they are, by the names of their fields."""
+        return (
+            self.where is None
+            and self.list_separator is None
+            and not any(c in name for name in self.names for c in "\\.{}")
+        )
 
     @property
     def names(self) -> tuple[str, ...]:

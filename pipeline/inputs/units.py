@@ -41,6 +41,10 @@ class Unit:
         read: dict[str, object] = {"text": self.fields.text}
         if id:
             read["id"] = self.fields.id
+        if self.fields.where is not None:
+            read["where"] = self.fields.where
+        if self.fields.list_separator is not None:
+            read["list_separator"] = self.fields.list_separator
         return read | ({"steps": list(self.shaping)} if self.steps else {})
 
     def also(self, *names: str) -> "Unit":
@@ -110,7 +114,13 @@ def shaping_of(source: CorpusSource) -> tuple[Any, ...]:
 def fields_of(source: CorpusSource) -> Fields:
     """What is read of each record of a source."""
     needs = tuple(dict.fromkeys(name for step in source.steps for name in step.needs))
-    return Fields(text=source.text, id=source.id, extra=needs)
+    return Fields(
+        text=source.text,
+        id=source.id,
+        extra=needs,
+        where=source.where,
+        list_separator=source.list_separator,
+    )
 
 
 def _unit(source: CorpusSource, shaping: tuple[Any, ...], slices: list[Slice]) -> Unit:

@@ -3,9 +3,11 @@
 from fractions import Fraction
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from pairloom.operators.selection.shares import Asked
+from pairloom.pipeline.inputs.shaping.paths import parts_of, path_of
+from pairloom.pipeline.inputs.shaping.where import condition_of
 from pairloom.pipeline.inputs.slices import EXPANSION
 from pairloom.pipeline.recipe.amounts import Ratio, TokenCount
 from pairloom.pipeline.recipe.section import Section
@@ -30,9 +32,16 @@ class CorpusSource(Section):
         default=None, description="what the files are, whatever their names: jsonl, text, csv.gz, ..."
     )
     text: Named = Field(
-        default="text", description="field or column with the text; ignored for plain text files"
+        default="text",
+        description="field with the text, a path a.b into it, or a template of fields; ignored for plain text files",
     )
     id: Named | None = Field(default=None, description='field or column with the id; otherwise "<uri>#<row>"')
+    where: Named | None = Field(
+        default=None, description="a condition on the fields of a record; others are left out"
+    )
+    list_separator: str | None = Field(
+        default=None, description="what stands between the texts of a list that text leads to"
+    )
     steps: tuple[DocumentStepKey, ...] = Field(
         default=(), description="what is done to its documents before anything else, in order"
     )
@@ -43,6 +52,26 @@ class CorpusSource(Section):
     weight: Ratio | None = Field(default=None, description="share of the tokens of the mixture")
     epochs: Ratio | None = Field(default=None, description="how often its documents are seen")
     tokens: TokenCount | None = Field(default=None, description="how many of its tokens are seen")
+
+    @field_validator("text")
+    @classmethod
+    def _template(cls, value: str) -> str:
+        parts_of(value)
+        return value
+
+    @field_validator("id")
+    @classmethod
+    def _path(cls, value: str | None) -> str | None:
+        if value is not None:
+            path_of(value)
+        return value
+
+    @field_validator("where")
+    @classmethod
+    def _condition(cls, value: str | None) -> str | None:
+        if value is not None:
+            condition_of(value)
+        return value
 
     @model_validator(mode="after")
     def _one_share(self) -> "CorpusSource":

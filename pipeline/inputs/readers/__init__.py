@@ -22,8 +22,9 @@ from pairloom.pipeline.inputs.slices import Fields, InputFile, Limits, Slice
 
 if TYPE_CHECKING:  # planning makes no batches, which take long to import
     from pairloom.operators.documents import DeadLetter, DocumentBatch
+    from pairloom.pipeline.inputs.shaping.records import Records
 
-__all__ = ["READERS", "First", "Reader", "format_of", "read", "reader_of", "readers_by_suffix"]
+__all__ = ["READERS", "First", "Reader", "first", "format_of", "read", "reader_of", "readers_by_suffix"]
 
 
 class First(NamedTuple):
@@ -51,6 +52,9 @@ class Reader(ABC):
     anywhere: ClassVar[bool] = False
     """Whether an uncompressed file may be cut at any byte: a slice of it means the records that start in it."""
 
+    fielded: ClassVar[bool] = True
+    """Whether its records have fields; plain text has none."""
+
     def blocks(self, file: InputFile) -> Sequence[int] | None:
         """The weights of the parts between which a file may be cut, such as row groups; None where it stays whole.
 
@@ -66,6 +70,21 @@ class Reader(ABC):
         piece = Slice(file=file, start=0, stop=1, bytes=file.size)
         batch = next(iter(self.read(piece, fields, limits)), None)
         return First() if batch is None else First(usable=len(batch), rejected=batch.rejected)
+
+    def records(self, piece: Slice, fields: Fields, limits: Limits) -> "Iterator[Records]":
+        """The wanted fields of the records of a slice, in order, whether they can be used or not; for shaping.
+
+        Raises what `read` raises. A reader that has only plain fields need not know of it: it is asked to `read` them.
+        """
+        from pairloom.pipeline.inputs.readers._plain_records import plain_records
+
+        return plain_records(self, piece, fields, limits)
+
+    def first_records(self, file: InputFile, fields: Fields, limits: Limits) -> "Records | None":
+        """The wanted fields of the first records of a file, a few; None where there are none."""
+        return next(
+            iter(self.records(Slice(file=file, start=0, stop=1, bytes=file.size), fields, limits)), None
+        )
 
     @abstractmethod
     def read(self, piece: Slice, fields: Fields, limits: Limits) -> "Iterator[DocumentBatch]":
@@ -97,7 +116,31 @@ def read(piece: Slice, fields: Fields, limits: Limits | None = None) -> "Iterato
 
     Memory is a few times `batch_bytes` or the longest record, for Arrow also one record batch, which can only be read whole.
     """
-    return reader_of(piece.file).read(piece, fields, limits or Limits())
+    reader, limits = reader_of(piece.file), limits or Limits()
+    if fields.plain or not reader.fielded:
+        return reader.read(piece, fields, limits)
+    from pairloom.pipeline.inputs.shaping.records import documents_of
+
+    return documents_of(reader.records(piece, fields, limits), fields, piece.file, limits)
+
+
+def first(file: InputFile, fields: Fields, limits: Limits) -> First:
+    """The first records of a file, as `Reader.first`, shaped as the recipe says.
+
+    Raises DataError also where a field that is asked for is in none of them, and one that is nearly called so is.
+    """
+    reader = reader_of(file)
+    if fields.plain or not reader.fielded:
+        return reader.first(file, fields, limits)
+    from pairloom.pipeline.inputs.shaping.records import check_paths, documents_of
+
+    records = reader.first_records(file, fields, limits)
+    if records is None:
+        return First()
+    batch = next(documents_of(iter([records]), fields, file, limits))
+    if not len(batch) and not batch.rejected:
+        check_paths(records, file)
+    return First(usable=len(batch), rejected=batch.rejected)
 
 
 def readers_by_suffix() -> dict[str, type[Reader]]:

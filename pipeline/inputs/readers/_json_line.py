@@ -7,7 +7,7 @@ from typing import NamedTuple
 from pairloom.operators.documents import DeadLetter
 from pairloom.pipeline.inputs.slices import Fields, InputFile
 
-__all__ = ["MAX_DEPTH", "Accepted", "Refused", "letter_of", "read_line"]
+__all__ = ["MAX_DEPTH", "Accepted", "Refused", "letter_of", "object_of", "read_line"]
 
 MAX_DEPTH = 256
 """Objects and arrays may nest this deep. The standard parser gives up at a depth that depends on its caller's stack."""
@@ -48,6 +48,24 @@ def read_line(line: bytes, fields: Fields) -> Accepted | Refused:
     >>> read_line(b'{"text": null}', Fields())
     Refused(reason='null_text', detail="field 'text' is null")
     """
+    value = object_of(line, _DECODER)
+    if isinstance(value, Refused):
+        return value
+    given = _given(value, fields)
+    if isinstance(given, Refused) or not fields.extra:
+        return given
+    written = _written(line.decode("utf-8"))
+    if fields.id is not None:
+        written[fields.id] = str(given.id)  # one field is one value
+    for name in fields.extra:
+        body = value.get(name)
+        if isinstance(body, str) and (where := _surrogate(body)) is not None:
+            return Refused("lone_surrogate", f"field {name!r} has an unpaired surrogate at character {where}")
+    return given._replace(extra=tuple(_as_text(value.get(name), written.get(name)) for name in fields.extra))
+
+
+def object_of(line: bytes, decoder: json.JSONDecoder) -> dict[str, object] | Refused:
+    """The object that a line is; of duplicate keys the last one counts."""
     try:
         decoded = line.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -55,22 +73,14 @@ def read_line(line: bytes, fields: Fields) -> Accepted | Refused:
     if _too_deep(decoded):
         return Refused("nested_too_deep", f"objects and arrays nest deeper than {MAX_DEPTH} levels")
     try:
-        value = _DECODER.decode(decoded)
+        value = decoder.decode(decoded)
     except RecursionError:  # the caller's own stack is nearly full
         return Refused("nested_too_deep", "objects and arrays nest deeper than the parser's stack")
     except json.JSONDecodeError as error:
         return Refused("invalid_json", f"{error.msg} (character {error.pos} of the record)")
     if not isinstance(value, dict):
         return Refused("not_an_object", f"the line holds {_kind(value)}, not an object")
-    given = _given(value, fields)
-    if isinstance(given, Refused) or not fields.extra:
-        return given
-    written = _written(decoded)
-    for name in fields.extra:
-        body = value.get(name)
-        if isinstance(body, str) and (where := _surrogate(body)) is not None:
-            return Refused("lone_surrogate", f"field {name!r} has an unpaired surrogate at character {where}")
-    return given._replace(extra=tuple(_as_text(value.get(name), written.get(name)) for name in fields.extra))
+    return value
 
 
 def letter_of(file: InputFile, position: int, row: int, refused: Refused, excerpt: str) -> DeadLetter:

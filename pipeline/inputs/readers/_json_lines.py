@@ -1,6 +1,7 @@
 """JSON lines: the compiled reader takes what it can prove, the standard library explains the rest."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -8,64 +9,128 @@ import pyarrow as pa
 
 from pairloom.operators.documents import DeadLetter, DocumentBatch, excerpt_of
 from pairloom.operators.text.arrays import frozen
-from pairloom.pipeline.inputs.readers._json_line import Accepted, Refused, letter_of, read_line
+from pairloom.pipeline.inputs.readers._json_line import Refused, letter_of, read_line
+from pairloom.pipeline.inputs.readers._json_records import Explain, Value, json_columns, records_of, values_at
 from pairloom.pipeline.inputs.readers._json_tree import scratch_for, tree_of
 from pairloom.pipeline.inputs.readers._text_lines import PADDING, Block, line_blocks, too_long
 from pairloom.pipeline.inputs.readers.kernels.json_lines import (
     DONE,
-    NOTHING,
-    NULL,
     POSITION,
     SEEN,
-    STEPS,
-    STRING,
     TAKEN,
     TOO_LONG,
     Taken,
+    Wanted,
     scan_lines,
 )
+from pairloom.pipeline.inputs.shaping.kinds import NOTHING, NULL, STEPS, STRING
+from pairloom.pipeline.inputs.shaping.paths import Path
+from pairloom.pipeline.inputs.shaping.records import Records, wanted_paths
 from pairloom.pipeline.inputs.slices import Fields, InputFile, Limits, Slice
 
-__all__ = ["read_lines"]
+__all__ = ["read_lines", "read_records"]
+
+T = TypeVar("T")
+Buffer: TypeAlias = npt.NDArray[np.uint8]
 
 _LETTERS = 1 << 14  # in a batch
+_FEW = 8  # less than one part in so many of a buffer is copied out of it
+_KEPT = 64 << 20  # a larger buffer is for one record
 _TOGETHER = 1 << 16  # bytes of bad lines
 _SHORT, _KNOWN = 64, 1 << 10  # lines that may be met again, and how many of them are remembered
 
 
 def read_lines(piece: Slice, fields: Fields, limits: Limits) -> Iterator[DocumentBatch]:
     """The records of the lines that start in the slice; blank lines are none."""
-    row = 0
+    names = sorted(set(fields.names))
+    must = [_must(name, fields) for name in names]
+
+    def explain(line: bytes) -> list[Value] | Refused:
+        outcome = read_line(line, fields)
+        if isinstance(outcome, Refused):
+            return outcome
+        given = (outcome.text, *(() if outcome.id is None else (outcome.id,)), *outcome.extra)
+        found = dict(zip(fields.names, given, strict=True))
+        return [(NOTHING if (value := found[name]) is None else STRING, value) for name in names]
+
+    place = [names.index(name) for name in fields.names]
+
+    def make(lines: _Lines, stored: int) -> DocumentBatch:
+        return lines.batch(fields, place, stored)
+
+    return _scanned(piece, [(name,) for name in names], must, explain, limits, make, again=False)
+
+
+def read_records(piece: Slice, fields: Fields, limits: Limits) -> Iterator[Records]:
+    """The wanted fields of the lines that start in the slice, for shaping."""
+    paths = wanted_paths(fields)
+
+    def explain(line: bytes) -> list[Value] | Refused:
+        return values_at(line, paths)
+
+    def make(lines: _Lines, stored: int) -> Records:
+        return lines.records(paths, fields.list_separator, stored)
+
+    return _scanned(piece, paths, [0] * len(paths), explain, limits, make, again=True)
+
+
+def _scanned(
+    piece: Slice,
+    paths: list[Path],
+    must: list[int],
+    explain: Explain,
+    limits: Limits,
+    make: "Callable[[_Lines, int], T]",
+    *,
+    again: bool,
+) -> Iterator[T]:
+    """What is made of the blocks of a slice, or of parts of them, each scanned, and of the stored bytes that it took.
+
+    The lines themselves are still there while it is used only if they are looked at `again`.
+    """
+    row, wanted = 0, tree_of(paths, must)
+    spare: list[Buffer | None] = [None] * len(paths)
     for block in line_blocks(piece, limits.batch_bytes, limits.max_record_bytes):
         stored, start = block.consumed, -1
         while start < block.stop:
-            lines = _Lines(piece.file, block if start < 0 else block._replace(start=start), fields)
+            part = block if start < 0 else block._replace(start=start)
+            lines = _Lines(piece.file, part, wanted, explain, spare)
             row, start = lines.scan(row, limits.max_record_bytes)
-            batch = lines.batch(stored)
-            if start >= block.stop:
+            made = make(lines, stored)
+            if start >= block.stop and not again:
                 block.spent()
             del lines
-            yield batch
-            del batch
+            yield made
+            del made
             stored = 0
 
 
 class _Lines:
-    """One block on its way through the kernel, and the buffers that the values end up in, one for each field."""
+    """One block on its way through the kernel, and the buffers that the values end up in, one for each field.
 
-    def __init__(self, file: InputFile, block: Block, fields: Fields) -> None:
-        self._file, self._block, self._fields = file, block, fields
-        names = sorted(set(fields.names))
-        self._place = [names.index(name) for name in fields.names]
-        self._wanted = tree_of([(name,) for name in names], [_must(name, fields) for name in names])
-        count = block.data.count(b"\n", block.start, block.stop) + 2
-        # Most of this is never touched.
-        self._values = [np.empty(block.stop + PADDING, np.uint8) for _ in names]
-        self._offsets = np.zeros((len(names), count), np.int64)
-        self._kinds = np.empty((len(names), count), np.uint16)
+    What takes little of its buffer is copied out of it, and the buffer is `spare`, since the allocator gives back what is
+    large, and every block would pay for its pages.
+    """
+
+    def __init__(
+        self, file: InputFile, block: Block, wanted: Wanted, explain: Explain, spare: list[Buffer | None]
+    ) -> None:
+        self._file, self._block, self._wanted, self._explained = file, block, wanted, explain
+        each = len(wanted.must)
+        # (`bytearray.count` takes longer than reading the lines.)
+        count = int(np.count_nonzero(_bytes(block.data)[block.start : block.stop] == ord("\n"))) + 2
+        self._spare = spare
+        self._values = [self._buffer(k, block.stop + PADDING) for k in range(each)]
+        self._offsets = np.zeros((each, count), np.int64)
+        self._kinds = np.empty((each, count), np.uint16)
         self._rows, self._starts = np.empty(count, np.int64), np.empty(count, np.int64)
         self._taken = 0
         self._rejected: list[DeadLetter] = []
+
+    def _buffer(self, k: int, size: int) -> Buffer:
+        """Room for a field, most of which is never touched."""
+        spare, self._spare[k] = self._spare[k], None
+        return np.empty(size, np.uint8) if spare is None or len(spare) < size else spare
 
     def scan(self, row: int, longest: int) -> tuple[int, int]:
         """Read lines, the first being record `row` of the slice; (the number of the record after, where it begins).
@@ -105,8 +170,8 @@ class _Lines:
             if refused is None:
                 if not line.strip(b" \t\r"):
                     continue
-                outcome = read_line(line, self._fields)
-                if isinstance(outcome, Accepted):
+                outcome = self._explained(line)
+                if isinstance(outcome, list):
                     self._take(outcome, row, place)
                     return start, row + 1
                 refused = outcome, excerpt_of(line)
@@ -126,31 +191,46 @@ class _Lines:
             yield from bytes(memoryview(data)[start:end]).split(b"\n")
             start, size = end + 1, min(4 * size + 1024, _TOGETHER)
 
-    def _take(self, accepted: Accepted, row: int, start: int) -> None:
-        given = (accepted.text, *(() if accepted.id is None else (accepted.id,)), *accepted.extra)
-        for k, value in zip(self._place, given, strict=True):
+    def _take(self, values: list[Value], row: int, start: int) -> None:
+        for k, (kind, value) in enumerate(values):
             encoded = _bytes(b"" if value is None else value.encode())
-            start = int(self._offsets[k, self._taken])
-            self._values[k][start : start + len(encoded)] = encoded
-            self._offsets[k, self._taken + 1] = start + len(encoded)
-            self._kinds[k, self._taken] = NOTHING if value is None else STRING
+            at = int(self._offsets[k, self._taken])
+            self._values[k][at : at + len(encoded)] = encoded
+            self._offsets[k, self._taken + 1] = at + len(encoded)
+            self._kinds[k, self._taken] = kind
         self._rows[self._taken], self._starts[self._taken] = row, start
         self._taken += 1
 
-    def batch(self, stored: int) -> DocumentBatch:
-        """What was read, which took so many stored bytes."""
+    def batch(self, fields: Fields, place: list[int], stored: int) -> DocumentBatch:
+        """What was read, which took so many stored bytes; field `k` of `fields.names` is value `place[k]` here."""
         known = [self._column(k) for k in range(len(self._values))]
-        columns = [known[k] for k in self._place]
-        first = 1 if self._fields.id is None else 2
+        columns = [known[k] for k in place]
+        first = 1 if fields.id is None else 2
         return DocumentBatch(
             content=columns[0],
-            id=None if self._fields.id is None else columns[1],
+            id=None if fields.id is None else columns[1],
             row=pa.array(self._rows[: self._taken]),
             uri=self._file.uri,
-            fields=dict(zip(self._fields.extra, columns[first:], strict=True)),
+            fields=dict(zip(fields.extra, columns[first:], strict=True)),
             rejected=tuple(self._rejected),
             bytes_read=stored,
         )
+
+    def records(self, paths: list[Path], separator: str | None, stored: int) -> Records:
+        """The same as records to be shaped."""
+        known = [self._column(k) for k in range(len(paths))]
+        return records_of(
+            columns=json_columns(paths, known, self._kinds[:, : self._taken], separator),
+            rows=self._rows[: self._taken],
+            position=lambda i: self._block.position + int(self._starts[i]),
+            line=self._line,
+            rejected=tuple(self._rejected),
+            stored=stored,
+        )
+
+    def _line(self, i: int) -> bytes:
+        start = int(self._starts[i])
+        return bytes(self._block.data[start : self._block.data.find(b"\n", start)])
 
     def _column(self, k: int) -> pa.LargeStringArray:
         """An Arrow array over the buffers of a field, which are valid UTF-8 already."""
@@ -158,7 +238,10 @@ class _Lines:
         kinds = self._kinds[k, : self._taken] % STEPS
         there = (kinds != NOTHING) & (kinds != NULL)
         valid = None if there.all() else pa.py_buffer(np.packbits(there, bitorder="little"))
-        buffers = (pa.py_buffer(offsets), pa.py_buffer(self._values[k][: offsets[-1]]))
+        used = self._values[k][: offsets[-1]]
+        if _FEW * len(used) < len(self._values[k]) <= _KEPT:
+            self._spare[k], used = self._values[k], used.copy()
+        buffers = (pa.py_buffer(offsets), pa.py_buffer(used))
         return pa.LargeStringArray.from_buffers(self._taken, *buffers, valid)
 
 

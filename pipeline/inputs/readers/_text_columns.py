@@ -11,9 +11,12 @@ import pyarrow as pa
 from pairloom.operators.documents import DeadLetter, DocumentBatch, excerpt_of
 from pairloom.operators.errors import DataError
 from pairloom.pipeline.inputs.readers._text_lines import too_long
+from pairloom.pipeline.inputs.shaping.columns import Column, resolved, struct_paths
+from pairloom.pipeline.inputs.shaping.paths import nearest
+from pairloom.pipeline.inputs.shaping.records import Records, shown, wanted_paths
 from pairloom.pipeline.inputs.slices import Fields, InputFile, Limits
 
-__all__ = ["Rows", "batches", "nothing", "pick", "reading"]
+__all__ = ["Rows", "batches", "columns_of", "nothing", "pick", "reading", "records"]
 
 
 class Rows(NamedTuple):
@@ -56,9 +59,12 @@ def pick(schema: pa.Schema, fields: Fields, file: InputFile) -> list[int]:
         found = schema.get_all_field_indices(name)
         if len(found) != 1:
             many = f"{len(found)} columns" if found else "no column"
-            raise DataError(f"{file.uri}: {many} named {name!r}; it has {', '.join(map(repr, schema.names))}")
+            near = nearest((name,), struct_paths(schema)) if not found else ""
+            raise DataError(
+                f"{file.uri}: {many} named {name!r}{near or ';'} it has {', '.join(map(repr, schema.names))}"
+            )
         kind = schema.field(found[0]).type
-        free = place >= _of_text(fields)
+        free = fields.raw or place >= _of_text(fields)
         if not free and not _is_text(kind) and not (place > 0 and pa.types.is_integer(kind)):
             allowed = "strings or binaries" + (" or integers" if place > 0 else "")
             raise DataError(f"{file.uri}: column {name!r} is of type {kind}; it must hold {allowed}")
@@ -102,6 +108,52 @@ def batches(rows: Iterator[Rows], file: InputFile, fields: Fields, limits: Limit
             yield _clean(window, others, part.place, start, seen + start, file, stored)
             start, stored = stop, 0
         seen += rows_here
+
+
+def columns_of(fields: Fields) -> Fields:
+    """The columns that the wanted paths begin with, of any type."""
+    names = tuple(dict.fromkeys(path[0] for path in wanted_paths(fields)))
+    return Fields(text=names[0], extra=names[1:], raw=True)
+
+
+def records(rows: Iterator[Rows], file: InputFile, fields: Fields, limits: Limits) -> Iterator[Records]:
+    """The wanted fields of the rows, in parts of about `limits.batch_bytes`."""
+    paths, names = wanted_paths(fields), columns_of(fields).names
+    seen = held = 0
+    for part in rows:
+        count = len(part.columns[0])
+        held += sum(_written_out(column, file) for column in part.columns)
+        file.check_expansion(held)
+        size = sum(column.nbytes for column in part.columns)
+        step = max(1, count * limits.batch_bytes // max(1, size))
+        stored = part.stored
+        for start in range(0, max(count, 1), step):
+            some = [_readable(column.slice(start, step), file) for column in part.columns]
+            top = dict(zip(names, some, strict=True))
+            found = {path: resolved(path, top[path[0]], fields.list_separator, file.uri) for path in paths}
+            length = len(some[0])
+            yield Records(
+                columns={path: Column(path, values) for path, values in found.items()},
+                rows=np.arange(seen + start, seen + start + length),
+                place=lambda i, start=start, part=part: part.place(start + i),  # type: ignore[misc]
+                excerpt=lambda i, top=top: shown(top, i),  # type: ignore[misc]
+                stored=stored,
+            )
+            stored = 0
+        seen += count
+
+
+def _readable(column: pa.Array, file: InputFile) -> pa.Array:
+    """A column whose offsets were checked; texts, also those of structs, are bytes, since they may be no UTF-8."""
+    kind = column.type
+    if pa.types.is_struct(kind) and kind.num_fields:
+        children = [_readable(child, file) for child in column.flatten()]
+        names = [kind.field(k).name for k in range(kind.num_fields)]
+        return pa.StructArray.from_arrays(children, names=names, mask=column.is_null())
+    if _is_text(kind) and not pa.types.is_dictionary(kind):
+        with reading(file):
+            return _bytes_of(column).cast(pa.large_binary())
+    return _checked(column, file)
 
 
 class _Column(NamedTuple):

@@ -10,7 +10,16 @@ from pairloom.operators.errors import DataError
 from pairloom.pipeline.inputs.content import HEAD_BYTES, check_head
 from pairloom.pipeline.inputs.readers import Reader
 from pairloom.pipeline.inputs.readers._arrow_sizes import CheckedStream, blocks_of, check_block
-from pairloom.pipeline.inputs.readers._text_columns import Rows, batches, nothing, pick, reading
+from pairloom.pipeline.inputs.readers._text_columns import (
+    Rows,
+    batches,
+    columns_of,
+    nothing,
+    pick,
+    reading,
+    records,
+)
+from pairloom.pipeline.inputs.shaping.records import Records
 from pairloom.pipeline.inputs.slices import Fields, InputFile, Limits, Slice
 from pairloom.pipeline.inputs.storage import open_input
 
@@ -38,10 +47,19 @@ class Arrow(Reader):
     def read(self, piece: Slice, fields: Fields, limits: Limits) -> Iterator[DocumentBatch]:
         """The rows of the slice's record batches."""
         with open_input(piece.file) as handle:
-            with reading(piece.file):
-                stream = _is_stream(handle, piece.file)
-            rows = (_stream_rows if stream else _file_rows)(handle, piece, fields)
-            yield from batches(rows, piece.file, fields, limits)
+            yield from batches(_rows(handle, piece, fields), piece.file, fields, limits)
+
+    def records(self, piece: Slice, fields: Fields, limits: Limits) -> Iterator[Records]:
+        """The wanted fields of the rows of the slice's record batches."""
+        with open_input(piece.file) as handle:
+            rows = _rows(handle, piece, columns_of(fields))
+            yield from records(rows, piece.file, fields, limits)
+
+
+def _rows(handle: Any, piece: Slice, fields: Fields) -> Iterator[Rows]:
+    with reading(piece.file):
+        stream = _is_stream(handle, piece.file)
+    return (_stream_rows if stream else _file_rows)(handle, piece, fields)
 
 
 def _is_stream(handle: Any, file: InputFile) -> bool:

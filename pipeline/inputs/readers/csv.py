@@ -13,7 +13,10 @@ import pyarrow as pa
 from pairloom.operators.documents import DeadLetter, DocumentBatch, excerpt_of
 from pairloom.operators.errors import DataError
 from pairloom.pipeline.inputs.readers import Reader
+from pairloom.pipeline.inputs.readers._plain_records import plain_records
 from pairloom.pipeline.inputs.readers._text_lines import line_blocks, too_long
+from pairloom.pipeline.inputs.shaping.paths import nearest
+from pairloom.pipeline.inputs.shaping.records import Records
 from pairloom.pipeline.inputs.slices import Fields, Limits, Slice
 
 __all__ = ["Csv"]
@@ -52,6 +55,10 @@ class Csv(Reader):
 
     name = "csv"
     suffixes = (".csv", ".tsv")
+
+    def records(self, piece: Slice, fields: Fields, limits: Limits) -> Iterator[Records]:
+        """The wanted cells of the rows; an empty cell is null, since nothing else can be."""
+        return plain_records(self, piece, fields, limits, empty_is_null=True)
 
     def read(self, piece: Slice, fields: Fields, limits: Limits) -> Iterator[DocumentBatch]:
         """The rows below the header; lines without any character are none.
@@ -128,7 +135,8 @@ def _header(
     for name in wanted:
         if names.count(name) != 1:
             many = f"{names.count(name)} columns" if name in names else "no column"
-            raise DataError(f"{uri}: {many} named {name!r}; the header row has {names}")
+            near = "" if name in names else nearest((name,), [(one,) for one in names])
+            raise DataError(f"{uri}: {many} named {name!r}{near or ';'} the header row has {names}")
     return len(names), [names.index(name) for name in wanted]
 
 

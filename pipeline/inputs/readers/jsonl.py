@@ -8,6 +8,7 @@ from pairloom.pipeline.inputs.slices import Fields, InputFile, Limits, Slice
 
 if TYPE_CHECKING:
     from pairloom.operators.documents import DocumentBatch
+    from pairloom.pipeline.inputs.shaping.records import Records
 
 __all__ = ["Jsonl"]
 
@@ -24,6 +25,18 @@ class Jsonl(Reader):
         from pairloom.pipeline.inputs.readers._json_lines import read_lines
 
         return read_lines(piece, fields, limits)
+
+    def records(self, piece: Slice, fields: Fields, limits: Limits) -> "Iterator[Records]":
+        """The wanted fields of the same lines, also from objects within them."""
+        from pairloom.pipeline.inputs.readers._json_lines import read_records
+
+        return read_records(piece, fields, limits)
+
+    def first_records(self, file: InputFile, fields: Fields, limits: Limits) -> "Records | None":
+        """The wanted fields of the first lines, read without compiled code."""
+        from pairloom.pipeline.inputs.readers._first_lines import first_records
+
+        return first_records(file, fields)
 
     def first(self, file: InputFile, fields: Fields, limits: Limits) -> First:
         """The records of the first lines, read without compiled code."""

@@ -8,7 +8,16 @@ from pairloom.operators.errors import DataError
 from pairloom.pipeline.inputs.content import HEAD_BYTES, check_head
 from pairloom.pipeline.inputs.readers import First, Reader
 from pairloom.pipeline.inputs.readers._parquet_footer import Chunk, column_chunks, page_at
-from pairloom.pipeline.inputs.readers._text_columns import Rows, batches, nothing, pick, reading
+from pairloom.pipeline.inputs.readers._text_columns import (
+    Rows,
+    batches,
+    columns_of,
+    nothing,
+    pick,
+    reading,
+    records,
+)
+from pairloom.pipeline.inputs.shaping.records import Records
 from pairloom.pipeline.inputs.slices import FREE_BYTES, Fields, InputFile, Limits, Slice
 from pairloom.pipeline.inputs.storage import local_path, open_input
 
@@ -52,25 +61,46 @@ class Parquet(Reader):
             rows = _rows(handle, piece, fields, limits)
             yield from batches(rows, piece.file, fields, limits)
 
-    def first(self, file: InputFile, fields: Fields, limits: Limits) -> First:
-        """The first row."""
-        import pyarrow.parquet as pq
+    def records(self, piece: Slice, fields: Fields, limits: Limits) -> Iterator[Records]:
+        """The wanted fields of the rows of the slice's row groups."""
+        with open_input(piece.file) as handle:
+            _check(handle, piece.file)
+            rows = _rows(handle, piece, columns_of(fields), limits)
+            yield from records(rows, piece.file, fields, limits)
 
+    def first_records(self, file: InputFile, fields: Fields, limits: Limits) -> Records | None:
+        """The first row."""
         with open_input(file) as handle:
             _check(handle, file)
-            with reading(file):
-                # With a buffer, a column is read as far as it is needed.
-                parquet = pq.ParquetFile(handle, buffer_size=_FIRST_BYTES, page_checksum_verification=True)
-                pick(parquet.schema_arrow, fields, file)
-                for group in _chunks(handle, file, parquet.metadata.num_row_groups)[:1]:
-                    _check_sizes(handle, file, group, fields)
-                part = next(parquet.iter_batches(1, columns=list(fields.names), use_threads=False), None)
-            if part is None:
+            rows = _first_row(handle, file, columns_of(fields))
+            return None if rows is None else next(records(iter([rows]), file, fields, limits))
+
+    def first(self, file: InputFile, fields: Fields, limits: Limits) -> First:
+        """The first row."""
+        with open_input(file) as handle:
+            _check(handle, file)
+            rows = _first_row(handle, file, fields)
+            if rows is None:
                 return First()
-            columns = [part.column(part.schema.get_field_index(name)) for name in fields.names]
-            rows = Rows(columns, lambda i: f"row {i}", 0)
             batch = next(batches(iter([rows]), file, fields, limits))
             return First(usable=len(batch), rejected=batch.rejected)
+
+
+def _first_row(handle: Any, file: InputFile, fields: Fields) -> Rows | None:
+    """The wanted columns of the first row, if there is one."""
+    import pyarrow.parquet as pq
+
+    with reading(file):
+        # With a buffer, a column is read as far as it is needed.
+        parquet = pq.ParquetFile(handle, buffer_size=_FIRST_BYTES, page_checksum_verification=True)
+        pick(parquet.schema_arrow, fields, file)
+        for group in _chunks(handle, file, parquet.metadata.num_row_groups)[:1]:
+            _check_sizes(handle, file, group, fields)
+        part = next(parquet.iter_batches(1, columns=list(fields.names), use_threads=False), None)
+    if part is None:
+        return None
+    columns = [part.column(part.schema.get_field_index(name)) for name in fields.names]
+    return Rows(columns, lambda i: f"row {i}", 0)
 
 
 def _check(handle: BinaryIO, file: InputFile) -> None:

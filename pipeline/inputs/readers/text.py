@@ -22,6 +22,7 @@ class Text(Reader):
 
     name = "text"
     suffixes = (".txt",)
+    fielded = False
 
     def read(self, piece: Slice, fields: Fields, limits: Limits) -> Iterator[DocumentBatch]:
         """The one document of a text file.
@@ -32,8 +33,7 @@ class Text(Reader):
         from pairloom.pipeline.inputs.storage import open_stream
 
         file = piece.file
-        if fields.extra:
-            raise DataError(f"{file.uri}: plain text has no field {fields.extra[0]!r}")
+        _no_fields(file, fields)
         body = bytearray()
         with open_stream(file) as stream:
             while part := stream.read(_STEP):
@@ -57,8 +57,7 @@ class Text(Reader):
         """How the document begins."""
         from pairloom.pipeline.inputs.storage import open_stream
 
-        if fields.extra:
-            raise DataError(f"{file.uri}: plain text has no field {fields.extra[0]!r}")
+        _no_fields(file, fields)
         with open_stream(file) as stream:
             head = stream.read(HEAD_BYTES)
         letter = _no_text(file, head, fields.text)
@@ -85,6 +84,16 @@ def _not_utf8(file: InputFile, body: bytearray) -> DeadLetter:
         detail=f"byte {at} is 0x{body[at]:02x}: {reason}",
         excerpt=excerpt_of(body),
     )
+
+
+def _no_fields(file: InputFile, fields: Fields) -> None:
+    """Raise DataError where more is asked for than the text."""
+    if fields.where is not None:
+        raise DataError(
+            f"{file.uri}: plain text has no fields, and the source's where asks for some; leave one of them out"
+        )
+    if fields.extra:
+        raise DataError(f"{file.uri}: plain text has no field {fields.extra[0]!r}")
 
 
 def _no_text(file: InputFile, head: bytes, field: str) -> DeadLetter | None:

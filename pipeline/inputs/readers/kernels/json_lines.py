@@ -22,23 +22,25 @@ from pairloom.pipeline.inputs.readers.kernels.json_values import (
     skip_literal,
     skip_number,
 )
+from pairloom.pipeline.inputs.shaping.kinds import (
+    ARRAY,
+    BLOCKED,
+    BOOLEAN,
+    INTEGER,
+    NOTHING,
+    NULL,
+    NUMBER,
+    OBJECT,
+    STEPS,
+    STRING,
+)
 
 __all__ = [
-    "ARRAY",
-    "BLOCKED",
-    "BOOLEAN",
     "DONE",
     "EXPLAIN",
-    "INTEGER",
-    "NOTHING",
-    "NULL",
-    "NUMBER",
-    "OBJECT",
     "PADDING",
     "POSITION",
     "SEEN",
-    "STEPS",
-    "STRING",
     "TAKEN",
     "TOO_LONG",
     "Scratch",
@@ -51,10 +53,6 @@ __all__ = [
 DONE, EXPLAIN, TOO_LONG = 0, 1, 2
 # What `state` holds: the position in the data, records seen, records taken.
 POSITION, SEEN, TAKEN = 0, 1, 2
-# What a field of a record is. BLOCKED: its path leads through a value that has no fields.
-NOTHING, STRING, INTEGER, NULL, NUMBER, BOOLEAN, OBJECT, ARRAY, BLOCKED = 0, 1, 2, 3, 4, 5, 6, 7, 8
-STEPS = 16
-"""A kind is one of these, plus so many times the number of names of the path that lead to the value."""
 PADDING = 2 * WINDOW
 """So many newlines must follow the text."""
 
