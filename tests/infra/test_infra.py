@@ -337,7 +337,7 @@ def test_commands_of_the_documents_exist(name: str) -> None:
                 assert other in at.commands, ours
             at, rest = at.commands[rest[0].split("|")[0]], rest[1:]
         assert at is not root, ours
-        options = {option for parameter in at.params for option in parameter.opts}
+        options = {name for parameter in at.params for name in (*parameter.opts, *parameter.secondary_opts)}
         assert {word.split("=")[0] for word in rest if word.startswith("--")} <= options, ours
         seen += 1
     assert seen >= 8
