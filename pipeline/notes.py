@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-__all__ = ["NOTE_SECONDS", "Note", "hear", "heard", "note", "noting"]
+__all__ = ["NOTE_SECONDS", "Note", "hear", "heard", "is_heard", "note", "noting"]
 
 NOTE_SECONDS = 0.5  # between two notes of a task
 
@@ -62,6 +62,11 @@ def hear(noted: Note) -> None:
     """Pass a note on to whoever hears; an executor calls this for tasks that run elsewhere."""
     if (listener := _hear.get()) is not None:
         listener(noted)
+
+
+def is_heard() -> bool:
+    """Whether anybody hears what tasks note."""
+    return _hear.get() is not None
 
 
 @contextmanager

@@ -21,15 +21,16 @@ def verify_command(
     as_json: AsJson = False,
 ) -> None:
     """Prove that what is committed is whole, agrees with itself, and is what the sources say."""
-    import pairloom
-    from pairloom.jobs.show.care import show_proof
+    from pairloom.jobs.show.watch import STARTING, watching
 
-    def say(what: str) -> None:
-        sys.stderr.write(f"verify: {what}\n")
+    with watching() as watch:
+        watch(STARTING)
+        import pairloom
+        from pairloom.jobs.show.care import show_proof
 
-    proof = pairloom.verify(
-        root, sample=sample, everything=everything, seed=seed, generation=generation, say=say
-    )
+        proof = pairloom.verify(
+            root, sample=sample, everything=everything, seed=seed, generation=generation, observe=watch
+        )
     show_proof(proof, as_json)
 
 
@@ -47,12 +48,14 @@ def repair_command(
 
     Examples: `pairloom repair out --dry-run`; `pairloom repair s3://bucket/run --generation 3 --json`
     """
-    from pairloom.jobs.show.care import show_repaired
-    from pairloom.jobs.show.progress import watching
     from pairloom.jobs.show.signals import stop_on_sigterm
-    from pairloom.pipeline.repair.repair import repair
+    from pairloom.jobs.show.watch import STARTING, watching
 
     with stop_on_sigterm() as stop, watching() as watch:
+        watch(STARTING)
+        from pairloom.jobs.show.care import show_repaired
+        from pairloom.pipeline.repair.repair import repair
+
         found = repair(root, generation=generation, dry_run=dry_run, engine=engine, observe=watch, stop=stop)
     show_repaired(found, as_json)
     if not found.whole:

@@ -51,11 +51,13 @@ def export_command(
     pairloom export out --format megatron --out megatron/
     pairloom export out --format tokenizer --out tokenizer/ --role pad='<|pad|>'
     """
-    import pairloom
-    from pairloom.jobs.show.exported import show_exported
-    from pairloom.jobs.show.progress import watching
+    from pairloom.jobs.show.watch import STARTING, watching
 
     with watching() as watch:
+        watch(STARTING)
+        import pairloom
+        from pairloom.jobs.show.exported import show_exported
+
         made = pairloom.export(
             source,
             out,
@@ -70,7 +72,7 @@ def export_command(
             max_length=max_length,
             observe=watch,
         )
-    show_exported(made, fresh=bool(watch.steps), as_json=as_json)
+    show_exported(made, fresh=watch.ran, as_json=as_json)
 
 
 def _roles(given: Sequence[str]) -> dict[str, str]:

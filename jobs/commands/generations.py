@@ -27,22 +27,24 @@ class RetokenizeOptions(RecipeOptions):
 def retokenize_command(asked: RetokenizeOptions) -> None:
     """Tokenize and pack only what has changed since the last generation, with its vocabulary."""
     recipe = asked.load()
-    from pairloom.jobs.show.drift import difference_facts, show_drift
-    from pairloom.jobs.show.generations import show_difference
-    from pairloom.jobs.show.summary import show_summary, summary
-    from pairloom.jobs.show.watch import watched
-    from pairloom.pipeline.generations.retokenize import plan_again, retokenize, unchanged
+    from pairloom.jobs.show.watch import STARTING, watched, watching
 
-    if asked.if_changed and unchanged(recipe, relearn=asked.relearn):
-        return
-    plan = plan_again(recipe, relearn=asked.relearn)
-    with watched(plan) as watch:
-        manifest, found = retokenize(recipe, plan=plan, observe=watch.observe, stop=watch.stop)
-        watch.log.committed(manifest)
-        watch.log.warned(found.drift.warnings if found.drift is not None else ())
-    result = summary(manifest, recipe.root, watch.progress, watch.engine) | {
-        "difference": difference_facts(found)
-    }
+    with watching() as progress:
+        if not asked.if_changed:
+            progress(STARTING)
+        from pairloom.jobs.show.drift import difference_facts, show_drift
+        from pairloom.jobs.show.generations import show_difference
+        from pairloom.jobs.show.summary import show_summary, summary
+        from pairloom.pipeline.generations.retokenize import plan_again, retokenize, unchanged
+
+        if asked.if_changed and unchanged(recipe, relearn=asked.relearn):
+            return
+        plan = plan_again(recipe, relearn=asked.relearn, observe=progress)
+        with watched(plan, progress) as watch:
+            manifest, found = retokenize(recipe, plan=plan, observe=watch.observe, stop=watch.stop)
+            watch.log.committed(manifest)
+            watch.log.warned(found.drift.warnings if found.drift is not None else ())
+    result = summary(manifest, recipe.root, progress, watch.engine) | {"difference": difference_facts(found)}
     if asked.as_json:
         sys.stdout.write(json.dumps(result) + "\n")
         return

@@ -94,10 +94,10 @@ def report_command(
         raise RecipeError("name a root or a vocabulary to report on, or two of them with --compare A B")
     if measures.engine not in (None, "auto", "ray", "local"):
         raise RecipeError(f"--engine is auto, ray or local, not {measures.engine!r}")
-    import pairloom
     from pairloom.jobs.report.lexicons import read_lexicons, read_segmentations
     from pairloom.jobs.report.plots import need_matplotlib
-    from pairloom.jobs.show.progress import watching
+    from pairloom.jobs.show.watch import STARTING, watching
+    from pairloom.pipeline.flow.events import Doing
 
     if not as_json:
         need_matplotlib()
@@ -107,6 +107,9 @@ def report_command(
     )
     first, second = subject.compare or (str(subject.what), None)
     with watching() as watch:
+        watch(STARTING)
+        import pairloom
+
         made = pairloom.report(
             first,
             second,
@@ -131,7 +134,10 @@ def report_command(
             max_rejected=subject.max_rejected,
             observe=watch,
         )
+        if not as_json:
+            watch(Doing(stage="report", step="page", what="drawing"))
+            size = made.save(out)
     if as_json:
         sys.stdout.write(json.dumps(made.figures, ensure_ascii=False) + "\n")
         return
-    sys.stdout.write(f"{out}: {made.save(out):,} bytes\n")
+    sys.stdout.write(f"{out}: {size:,} bytes\n")

@@ -56,16 +56,19 @@ def _run_command(until: str | None, said: str) -> Callable[..., None]:
 
 def _run(asked: RunOptions, until: str | None) -> None:
     recipe = asked.load()
-    from pairloom.jobs.show.summary import show_profile, show_summary, summary
-    from pairloom.jobs.show.watch import watched
-    from pairloom.pipeline import make_plan, run
+    from pairloom.jobs.show.watch import STARTING, watched, watching
 
-    plan = make_plan(recipe)
-    with watched(plan) as watch:
-        manifest = watch.log.committed(
-            run(recipe, until=until, observe=watch.observe, plan=plan, stop=watch.stop)
-        )
-    result = summary(manifest, recipe.root, watch.progress, watch.engine)
+    with watching() as progress:
+        progress(STARTING)
+        from pairloom.jobs.show.summary import show_profile, show_summary, summary
+        from pairloom.pipeline import make_plan, run
+
+        plan = make_plan(recipe, observe=progress)
+        with watched(plan, progress) as watch:
+            manifest = watch.log.committed(
+                run(recipe, until=until, observe=watch.observe, plan=plan, stop=watch.stop)
+            )
+    result = summary(manifest, recipe.root, progress, watch.engine)
     if asked.as_json:
         sys.stdout.write(json.dumps(result) + "\n")
         return
@@ -81,9 +84,11 @@ def plan_command(asked: PlanOptions) -> None:
     With --machine-memory also the requests to the store, and what limits each stage on such a cluster.
     """
     recipe = asked.load()
+    from pairloom.jobs.show.watch import watching
     from pairloom.pipeline import make_plan
 
-    plan = make_plan(recipe)
+    with watching() as progress:
+        plan = make_plan(recipe, observe=progress)
     if asked.machine_memory is None:
         from pairloom.jobs.show.plan import show_plan
 

@@ -60,20 +60,20 @@ def verify(
     everything: bool = False,
     seed: int = 0,
     generation: int | None = None,
-    say: Callable[[str], None] = lambda _: None,
+    observe: Callable[[Event], None] = lambda _: None,
 ) -> Proof:
     """Prove that what is committed is whole, agrees with itself, and is what the sources say.
 
     `sample` units, chosen by `seed`, are read again from their sources and compared through their shards and their rows, byte
-    for byte; with `everything` the shards of all other units are compared too, and with neither no source is read. `say` is
-    told what is being looked at.
+    for byte; with `everything` the shards of all other units are compared too, and with neither no source is read. `observe` is
+    told how far that is.
 
     Raises CorruptionError for the first thing that is wrong, with file and row.
     """
     dataset = root if isinstance(root, Dataset) else open_dataset(root, generation)
-    proof = verify_stored(dataset, say)
+    proof = verify_stored(dataset, observe)
     if (sample or everything) and "tokenize" in dataset.manifest.stages:
-        round_trip(dataset, proof, sample=sample, seed=seed, everything=everything, say=say)
+        round_trip(dataset, proof, sample=sample, seed=seed, everything=everything, observe=observe)
     return proof
 
 

@@ -55,7 +55,7 @@ def run(
     if not progress:
         manifest = run_recipe(asked, until=until, executor=executor, observe=observe)
         return Dataset(objects=open_objects(asked.root), manifest=manifest)
-    from pairloom.jobs.show.progress import watching
+    from pairloom.jobs.show.watch import watching
 
     with watching() as watch:
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from rich.table import Table
 
+from pairloom.jobs.show.amounts import size_text
 from pairloom.jobs.show.console import wide_console
-from pairloom.jobs.show.progress import size_text
 from pairloom.pipeline.generations.drift import ALL, Drift, Drifted
 from pairloom.pipeline.generations.retokenize import Difference
 

@@ -4,7 +4,7 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from pairloom.jobs.show.progress import size_text
+from pairloom.jobs.show.amounts import size_text
 
 if TYPE_CHECKING:
     from pairloom import Exported

@@ -9,8 +9,8 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 from rich.table import Table
 
+from pairloom.jobs.show.amounts import size_text, time_text
 from pairloom.jobs.show.console import wide_console
-from pairloom.jobs.show.progress import size_text, time_text
 from pairloom.operators.errors import RecipeError
 from pairloom.pipeline.flow.plan import Plan
 from pairloom.pipeline.forecast.cluster import Cluster, Forecast, forecast

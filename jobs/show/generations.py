@@ -7,8 +7,8 @@ from typing import Any
 
 from rich.table import Table
 
+from pairloom.jobs.show.amounts import size_text, time_text
 from pairloom.jobs.show.console import wide_console
-from pairloom.jobs.show.progress import size_text, time_text
 from pairloom.operators.errors import RecipeError
 from pairloom.pipeline.generations.retokenize import Amount, Difference
 from pairloom.pipeline.identity import fingerprint

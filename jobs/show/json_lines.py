@@ -1,6 +1,6 @@
 """Progress as JSON lines on standard error, for what collects logs.
 
-One line when a step begins, one when it ends, and one every ten seconds in between.
+One line when a step begins, one when it ends, one soon after it began, and one every ten seconds in between.
 """
 
 import json
@@ -8,7 +8,7 @@ import sys
 import time
 from typing import Any
 
-from pairloom.jobs.show.progress import LINE_SECONDS, Progress, Step
+from pairloom.jobs.show.progress import FIRST_SECONDS, LINE_SECONDS, Progress, Step
 
 __all__ = ["JsonLines"]
 
@@ -18,21 +18,21 @@ class JsonLines(Progress):
 
     def __init__(self) -> None:
         super().__init__()
-        self._last = 0.0
+        self._next = 0.0
 
     def begin(self, step: Step) -> None:
         """A step begins."""
-        self._say("begin", step)
+        self._say("begin", step, FIRST_SECONDS)
 
     def advance(self, step: Step, now: float) -> None:
-        """A unit is done; most go without a line."""
-        if now - self._last >= LINE_SECONDS:
-            self._say("progress", step, seconds_left=step.remaining(now))
+        """Something is done; most goes without a line."""
+        if now >= self._next:
+            self._say("progress", step, LINE_SECONDS, seconds_left=step.remaining(now))
 
     def end(self, step: Step) -> None:
         """A step is over."""
         phases = {name: round(seconds, 3) for name, seconds in sorted(step.usage.seconds.items())}
-        self._say("end", step, phases=phases, memory=step.usage.memory)
+        self._say("end", step, LINE_SECONDS, phases=phases, memory=step.usage.memory)
 
     def notice(self, text: str) -> None:
         """What whoever looks after the run should know."""
@@ -41,11 +41,13 @@ class JsonLines(Progress):
         )
         sys.stderr.flush()
 
-    def _say(self, event: str, step: Step, **more: Any) -> None:
-        self._last = time.monotonic()
+    def _say(self, event: str, step: Step, silent: float, **more: Any) -> None:
+        self._next = time.monotonic() + silent
+        doing = step.doing
         line = {
             "time": round(time.time(), 3),
             "event": event,
+            "stage": step.stage or step.name,
             "step": step.name,
             "units": step.units,
             "units_done": step.done_units,
@@ -53,9 +55,12 @@ class JsonLines(Progress):
             "bytes": step.bytes,
             "bytes_done": step.done_bytes + step.begun,
             "bytes_per_second": round(step.rate),
-            "seconds": round(step.seconds, 3),
-            "doing": step.doing,
+            "seconds": round(time.monotonic() - step.started if event == "progress" else step.seconds, 3),
             "ledger": step.ledger.model_dump(),
         }
+        if step.wanted:
+            line |= {"merges": step.merges, "merges_wanted": step.wanted, "rounds": step.rounds}
+        elif doing is not None:
+            line |= {"doing": doing.what} | ({"done": doing.done, "of": doing.of} if doing.of else {})
         sys.stderr.write(json.dumps(line | more) + "\n")
         sys.stderr.flush()

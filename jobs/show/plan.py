@@ -9,8 +9,9 @@ from typing import Any
 
 from rich.table import Table
 
+from pairloom.jobs.show.amounts import size_text, time_text
 from pairloom.jobs.show.console import wide_console
-from pairloom.jobs.show.progress import left_out_text, size_text, time_text
+from pairloom.jobs.show.watch import left_out_text
 from pairloom.pipeline.flow.engine import chosen_engine
 from pairloom.pipeline.flow.plan import Plan
 from pairloom.pipeline.forecast.cluster import Cluster, forecast

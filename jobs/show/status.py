@@ -7,11 +7,11 @@ from typing import Any
 
 from rich.table import Table
 
+from pairloom.jobs.show.amounts import size_text, time_text
 from pairloom.jobs.show.console import wide_console
-from pairloom.jobs.show.progress import size_text, time_text
 from pairloom.operators.errors import RecipeError
+from pairloom.pipeline.flow.events import called
 from pairloom.pipeline.flow.log import RunRecord, StepRecord, list_runs, read_run
-from pairloom.pipeline.stages import says
 from pairloom.pipeline.store.location import open_objects
 
 __all__ = ["show_status", "status_of"]
@@ -33,7 +33,7 @@ def show_status(root: str, run: str | None, as_json: bool) -> None:
         sys.stdout.write(f"  {record.message}\n")
     for line in record.warnings:
         sys.stdout.write(f"  warning: {line}\n")
-    table = Table("step", "units", "bytes", "documents", "rejected", "retries", box=None, pad_edge=False)
+    table = Table("step", "units", "done", "documents", "rejected", "retries", box=None, pad_edge=False)
     for name in ("rate", "time", "left", "memory"):
         table.add_column(name)
     for step in record.steps:
@@ -74,9 +74,9 @@ def _cells(step: StepRecord, now: float, record: RunRecord) -> list[str]:
     rejects = sum(step.ledger.rejected.values())
     left = step.remaining(now) if record.state == "running" and not record.lost(now) else None
     return [
-        says(step.step),
+        called(step.stage, step.step),
         f"{step.done:,} of {step.units:,}" + (f" ({step.reused:,} before)" if step.reused else ""),
-        f"{size_text(step.done_bytes)} of {size_text(step.bytes)}",
+        step.doing or f"{size_text(step.done_bytes + step.begun_bytes)} of {size_text(step.bytes)}",
         f"{step.ledger.documents_in:,}",
         f"{rejects:,}",
         f"{step.retries:,}",

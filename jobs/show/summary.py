@@ -9,8 +9,9 @@ from typing import Any
 
 from rich.table import Table
 
+from pairloom.jobs.show.amounts import size_text, time_text
 from pairloom.jobs.show.console import wide_console
-from pairloom.jobs.show.progress import Progress, size_text, time_text
+from pairloom.jobs.show.progress import Progress
 from pairloom.pipeline.dataset.dataset import Dataset
 from pairloom.pipeline.flow.engine import Engine
 from pairloom.pipeline.phases import PHASES
@@ -24,15 +25,15 @@ from pairloom.pipeline.store.receipts import Ledger, committed_receipts
 __all__ = ["show_profile", "show_summary", "summary"]
 
 
-def summary(manifest: Manifest, root: str, watch: Progress, engine: Engine) -> dict[str, Any]:
-    """A run in numbers: documents, bytes, tokens, rows, and the throughput of each step that ran."""
+def summary(manifest: Manifest, root: str, watch: Progress, engine: Engine | None = None) -> dict[str, Any]:
+    """A run in numbers: documents, bytes, tokens, rows, and the throughput of each step that ran; `engine` did it, if anything was done."""
     ledgers = [manifest.stages[stage].ledger for stage in ("tokenize", "count") if stage in manifest.stages]
     ledger = ledgers[0]
     out: dict[str, Any] = {
         "root": open_objects(root).root,
         "generation": manifest.generation,
-        "nothing_to_do": not watch.steps,
-        "seconds": round(time.monotonic() - watch.began, 3) if watch.steps else 0.0,
+        "nothing_to_do": not watch.ran,
+        "seconds": round(time.monotonic() - watch.began, 3) if watch.ran else 0.0,
         "documents": ledger.documents_in,
         "documents_out": ledger.documents_out,
         "empty": ledger.empty,
@@ -41,7 +42,7 @@ def summary(manifest: Manifest, root: str, watch: Progress, engine: Engine) -> d
         "text_bytes": ledger.text_bytes,
         "vocabulary": manifest.fingerprint,
         "stages": list(manifest.stages),
-        "engine": asdict(engine),
+        "engine": None if engine is None else asdict(engine),
     }
     out["obtained"] = [asdict(one) | {"says": one.text} for one in obtained(manifest)]
     if manifest.vocabulary is not None:
@@ -58,7 +59,8 @@ def summary(manifest: Manifest, root: str, watch: Progress, engine: Engine) -> d
             "reused_units": step.reused,
             "phases": {name: round(seconds, 3) for name, seconds in sorted(step.usage.seconds.items())},
             "memory": step.usage.memory,
-            "says": step.says,
+            "stage": step.stage or name,
+            "called": step.called,
             "in_rounds": step.in_rounds,
         }
         | ({"rounds": step.rounds, "merges": step.merges} if step.wanted else {})
@@ -102,18 +104,19 @@ def show_summary(result: dict[str, Any]) -> None:
         if name in STAGES.names():
             lines += STAGES.get(name)().lines(result)
     lines += [("vocabulary" if not one["why"] else "less", one["says"]) for one in result["obtained"]]
-    for name, step in result["steps"].items():
-        if name == "prepare":
-            continue
-        rate = f", {size_text(step['bytes_per_second'])}/s" if step["bytes_per_second"] else ", done before"
+    for step in result["steps"].values():
+        rate = f", {size_text(step['bytes_per_second'])}/s" if step["bytes_per_second"] else ""
+        if not rate and step["reused_units"]:
+            rate = ", done before"
         if "rounds" in step:
             rate = f", {step['merges']:,} merges after {step['rounds']:,} rounds"
         elif step["in_rounds"]:
             rate = ", no merge was left to learn"
-        lines.append((step["says"], time_text(step["seconds"]) + rate))
+        lines.append((step["called"], time_text(step["seconds"]) + rate))
     lines.append(("committed", f"generation {result['generation']} of {result['root']}"))
     if result["seconds"]:
-        lines.append(("engine", Engine(**result["engine"]).says))
+        if result["engine"] is not None:
+            lines.append(("engine", Engine(**result["engine"]).says))
         lines.append(("in all", time_text(result["seconds"])))
     lines.append(("next", _next(result)))
     width = max(14, *(len(label) + 2 for label, _ in lines))
@@ -170,5 +173,5 @@ def show_profile(result: dict[str, Any]) -> None:
     for step in steps.values():
         seconds = [step["phases"].get(phase, 0.0) for phase in names]
         cells = [f"{value:.2f}" if value >= 0.005 else "-" for value in seconds]
-        table.add_row(step["says"], *cells, f"{sum(seconds):.2f}", size_text(step["memory"]))
+        table.add_row(step["called"], *cells, f"{sum(seconds):.2f}", size_text(step["memory"]))
     wide_console(100).print(table)

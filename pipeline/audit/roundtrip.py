@@ -25,15 +25,18 @@ from pairloom.operators.text.normalize import normalize
 from pairloom.operators.tokens import TokenBatch
 from pairloom.pipeline.audit.expected import Taken, flat, segments, shards
 from pairloom.pipeline.audit.rows import plain_rows
-from pairloom.pipeline.audit.verify import Proof
+from pairloom.pipeline.audit.verify import STAGE, Proof
 from pairloom.pipeline.dataset.dataset import Dataset
+from pairloom.pipeline.flow.events import Doing, Event, StepFinished, StepStarted, UnitDone, hearing
 from pairloom.pipeline.inputs.intake import Intake
 from pairloom.pipeline.inputs.listing import list_inputs
 from pairloom.pipeline.inputs.units import plan_units
+from pairloom.pipeline.notes import noting
 from pairloom.pipeline.recipe import Recipe
 from pairloom.pipeline.stages.tokenize.shards import PlacedShard
 from pairloom.pipeline.stages.tokenize.task import TokenizeTask, tokenize_task
 from pairloom.pipeline.store.files import open_arrow, read_batches
+from pairloom.pipeline.store.receipts import Ledger
 
 __all__ = ["round_trip"]
 
@@ -45,7 +48,7 @@ def round_trip(
     sample: int,
     seed: int = 0,
     everything: bool = False,
-    say: Callable[[str], None] = lambda _: None,
+    observe: Callable[[Event], None] = lambda _: None,
 ) -> None:
     """Compare `sample` units, chosen by `seed`, with their sources, through their shards and through the rows.
 
@@ -56,13 +59,21 @@ def round_trip(
     order = sorted(made, key=lambda shard: hash_bytes(shard.receipt.unit.encode(), seed))
     chosen = {shard.receipt.unit for shard in order[:sample]}
     recipe, vocabulary = Recipe.model_validate(dataset.manifest.recipe), dataset.vocabulary()
+    observe(Doing(stage=STAGE, step="sources", what="listing the sources"))
     tasks, taken = _tasks(dataset, recipe, vocabulary), Taken(dataset)
-    for shard in made:
-        if not everything and shard.receipt.unit not in chosen:
-            continue
-        say(f"round trip of {shard.receipt.slices[0][0]}")
+    units = [shard for shard in made if everything or shard.receipt.unit in chosen]
+    weight = {shard.receipt.unit: tasks[shard.receipt.unit].input.bytes for shard in units}
+    size = sum(weight.values())
+    observe(StepStarted(stage=STAGE, step="sources", units=len(units), reused=0, bytes=size))
+    for shard in units:
+        name, before = shard.receipt.unit, proof.source_documents
         unit = _Unit(dataset, recipe, vocabulary, tasks, shard, taken)
-        unit.check(proof, rows=shard.receipt.unit in chosen)
+        with hearing(observe, "sources", weight), noting("sources", name):
+            unit.check(proof, rows=name in chosen)
+        read = proof.source_documents - before
+        ledger = Ledger(documents_in=read, documents_out=read)
+        observe(UnitDone(step="sources", unit=name, bytes=weight[name], ledger=ledger))
+    observe(StepFinished(step="sources", ledger=Ledger()))
 
 
 def _tasks(dataset: Dataset, recipe: Recipe, vocabulary: Vocabulary) -> dict[str, TokenizeTask]:

@@ -48,6 +48,7 @@ from pairloom.pipeline.audit.expected import (
 )
 from pairloom.pipeline.audit.rows import plain_rows
 from pairloom.pipeline.dataset.dataset import Dataset
+from pairloom.pipeline.flow.events import Doing, Event, StepFinished, StepStarted, UnitDone
 from pairloom.pipeline.flow.stage import check_filed
 from pairloom.pipeline.stages import STAGES
 from pairloom.pipeline.stages.select.mixed import TAKEN
@@ -55,7 +56,9 @@ from pairloom.pipeline.store.files import StoredFile, check_stored, open_arrow
 from pairloom.pipeline.store.receipts import Ledger
 from pairloom.pipeline.store.remedy import remedy
 
-__all__ = ["Proof", "verify"]
+__all__ = ["STAGE", "Proof", "verify"]
+
+STAGE = "verify"  # what its steps are steps of
 
 BUCKETS = 1 << 12  # of the tally: a difference is looked for among a 4096th of the documents
 
@@ -104,16 +107,15 @@ class Proof(Shown):
         return asdict(self)
 
 
-def verify(dataset: Dataset, say: Callable[[str], None] = lambda _: None) -> Proof:
-    """Prove everything that does not need the sources; `say` is told what is being looked at."""
+def verify(dataset: Dataset, observe: Callable[[Event], None] = lambda _: None) -> Proof:
+    """Prove everything that does not need the sources; `observe` is told how far that is."""
     proof = Proof(generation=dataset.manifest.generation)
-    say("checksums")
-    _check_files(dataset, proof)
-    say("ledgers")
+    _check_files(dataset, proof, observe)
+    observe(Doing(stage=STAGE, step="ledgers", what="adding up the units of each stage"))
     _check_ledgers(dataset, proof)
     stages = dataset.manifest.stages
     if dataset.manifest.vocabulary is not None:
-        say("vocabulary")
+        observe(Doing(stage=STAGE, step="vocabulary", what="encoding its golden documents"))
         vocabulary = dataset.vocabulary()  # its golden documents are encoded again
         if vocabulary.fingerprint != dataset.manifest.fingerprint:
             raise CorruptionError(
@@ -121,20 +123,26 @@ def verify(dataset: Dataset, say: Callable[[str], None] = lambda _: None) -> Pro
                 f"manifest says {dataset.manifest.fingerprint}{_HINT if vocabulary.normalizer != 'none' else ''}"
             )
         if "pack" in stages and "tokenize" in stages:
-            say("rows")
+            observe(Doing(stage=STAGE, step="rows", what="comparing the tokens of rows and of shards"))
             taken = Taken(dataset)
-            _Tokens(dataset=dataset, taken=taken, columns=_columns(dataset, taken)).check(vocabulary, proof)
+            columns = _columns(dataset, taken)
+            _Tokens(dataset=dataset, taken=taken, columns=columns, observe=observe).check(vocabulary, proof)
     return proof
 
 
-def _check_files(dataset: Dataset, proof: Proof) -> None:
+def _check_files(dataset: Dataset, proof: Proof, observe: Callable[[Event], None]) -> None:
     manifest = dataset.manifest
     given = () if manifest.vocabulary is None else (manifest.vocabulary,)
     stored = {file.path: file for record in manifest.stages.values() for file in record.stored}
-    for file in (stored | {file.path: file for file in given}).values():
+    files = list((stored | {file.path: file for file in given}).values())
+    size = sum(file.bytes for file in files)
+    observe(StepStarted(stage=STAGE, step="checksums", units=len(files), reused=0, bytes=size))
+    for file in files:
         _check_stored(dataset, file)
         proof.files += 1
         proof.bytes += file.bytes
+        observe(UnitDone(step="checksums", unit=file.path, bytes=file.bytes, ledger=Ledger()))
+    observe(StepFinished(step="checksums", ledger=Ledger()))
 
 
 def _check_stored(dataset: Dataset, file: StoredFile) -> None:
@@ -209,6 +217,7 @@ class _Tokens:
     dataset: Dataset
     taken: Taken
     columns: tuple[Column, ...]  # what rows hold of documents
+    observe: Callable[[Event], None]
     singles: list[npt.NDArray[np.int64]] = field(default_factory=lambda: [np.zeros(0, np.int64)])
 
     def check(self, vocabulary: Vocabulary, proof: Proof) -> None:
@@ -217,6 +226,7 @@ class _Tokens:
         expected, found = np.zeros((2, BUCKETS), np.uint64), np.zeros((2, BUCKETS), np.uint64)
         left_out = repeated = added = removed = 0
         counts: dict[str, Counter[str]] = {}
+        done, of = 0, self.dataset.manifest.stage("tokenize").ledger.tokens + record.facts["tokens"]
         for one in shard_segments(self.dataset, self.taken):
             _check_ids(self.dataset, one.shard.stored, one.ids, len(vocabulary))
             self.singles.append(one.documents.number[one.kept == 1])
@@ -225,11 +235,15 @@ class _Tokens:
             left_out += int((one.documents.length - one.kept).sum())
             added, removed = added + one.added, removed + one.removed
             counts.setdefault(one.shard.source, Counter()).update(one.counts)
+            done += len(one.ids)
+            self.observe(Doing(stage=STAGE, step="rows", what="tokens", done=done, of=of))
         for stored, first, batch in plain_rows(self.dataset, self.taken.row_steps):
             _check_ids(self.dataset, stored, batch.column(INPUT_IDS).flatten().to_numpy(), len(vocabulary))
             _check_rows(self.dataset, stored, batch, first)
             once, again = self._once(batch)
             self._tally_rows(found[_side(stored)], batch, once)
+            done += int(once.length.sum())
+            self.observe(Doing(stage=STAGE, step="rows", what="tokens", done=done, of=of))
             repeated += again
             proof.rows += batch.num_rows
         if proof.rows != record.facts["rows"]:

@@ -12,7 +12,7 @@ from pairloom.pipeline.export.packed_rows import Rows
 from pairloom.pipeline.export.source import Source
 from pairloom.pipeline.export.target import Target, finished
 from pairloom.pipeline.export.whole_documents import Documents
-from pairloom.pipeline.flow.events import Event
+from pairloom.pipeline.flow.events import Doing, Event
 from pairloom.pipeline.recipe import Recipe
 from pairloom.pipeline.store.location import open_objects
 
@@ -61,6 +61,7 @@ def export(
         "without": sorted(set(without)) or None,
     } | ({} if seq_len is None else {"seq_len": seq_len})
     try:
+        observe(Doing(step="export", what=f"looking at what is in {objects.root}"))
         if (found := finished(objects, identity)) is not None:
             return found
         source = _source(dataset, unit, split, observe, seq_len, without)
@@ -68,6 +69,9 @@ def export(
         target = Target(objects, identity, owned=kind.owned, agree=source.check)
         try:
             dtype = kind.write(source, target)
+            observe(
+                Doing(step="finish", stage="export", what="comparing what was written, and making it visible")
+            )
             return target.finish(_facts(kind, source, dtype))
         except BaseException:
             target.abandon()

@@ -88,6 +88,7 @@ class Rows(StoredSource):
                 self.counts.tokens += int(used.sum())
                 self.counts.padding += len(tokens) - int(used.sum())
                 yield Batch(table=table, tokens=tokens, lengths=lengths, used=used)
+                self._part(stored, rows)
         self._done(stored, rows, total)
 
     def _check_schema(self, stored: StoredFile, found: pa.Schema) -> None:

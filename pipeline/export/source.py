@@ -18,7 +18,7 @@ from pairloom.operators.errors import CorruptionError, RecipeError
 from pairloom.operators.schema import INPUT_IDS, Column, columns_of, ids_dtype
 from pairloom.operators.vocabulary.tokenizer_json import read_tokenizer_json
 from pairloom.pipeline.dataset.dataset import Dataset
-from pairloom.pipeline.flow.events import Event, StepFinished, StepStarted, UnitDone
+from pairloom.pipeline.flow.events import Event, PartDone, StepFinished, StepStarted, UnitDone
 from pairloom.pipeline.store.files import StoredFile, read_stored
 from pairloom.pipeline.store.receipts import Ledger
 
@@ -148,7 +148,11 @@ class StoredSource:
 
     def _start(self, stored: list[StoredFile]) -> None:
         size = sum(file.bytes for file in stored)
-        self._observe(StepStarted(step="export", units=len(stored), reused=0, bytes=size, says="export"))
+        self._observe(StepStarted(step="export", units=len(stored), reused=0, bytes=size))
+
+    def _part(self, stored: StoredFile, rows: int) -> None:
+        share = int(stored.bytes * rows / max(1, stored.rows))
+        self._observe(PartDone(step="export", unit=stored.path, bytes=share))
 
     def _done(self, stored: StoredFile, rows: int, tokens: int) -> None:
         where = self.dataset.objects.uri(stored.path)
@@ -159,7 +163,7 @@ class StoredSource:
             )
         documents = rows if self.unit == "documents" else 0
         ledger = Ledger(documents_in=documents, documents_out=documents, tokens=tokens)
-        self._observe(UnitDone(step="export", bytes=stored.bytes, ledger=ledger))
+        self._observe(UnitDone(step="export", unit=stored.path, bytes=stored.bytes, ledger=ledger))
 
     def _check_ids(self, stored: StoredFile, tokens: npt.NDArray[Any]) -> None:
         if len(tokens) and int(tokens.max()) >= self.vocabulary_size:

@@ -80,6 +80,7 @@ class Documents(StoredSource):
                 self._check_ids(shard.stored, batch.tokens)
                 if len(batch):
                     yield batch
+                self._part(shard.stored, rows)
         self._done(shard.stored, rows, total)
 
     def _chosen(self, shard: PlacedShard, stored: pa.RecordBatch, duplicates: npt.NDArray[np.int64]) -> Batch:

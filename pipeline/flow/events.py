@@ -17,6 +17,7 @@ __all__ = [
     "StepFinished",
     "StepStarted",
     "UnitDone",
+    "called",
     "hearing",
 ]
 
@@ -25,15 +26,15 @@ __all__ = [
 class StepStarted:
     """A step begins: `units` of work over `bytes`, of which `reused` were done by an earlier run.
 
-    `says` is what people read for the step, if not its name. `in_rounds` says that its units are workers that make merges
-    together, round by round.
+    `stage` is the stage that it is a step of, "" where there is none. `in_rounds` says that its units are workers that make
+    merges together, round by round.
     """
 
     step: str
     units: int
     reused: int
     bytes: int
-    says: str = ""
+    stage: str = ""
     in_rounds: bool = False
 
 
@@ -68,14 +69,15 @@ class Doing:
         Doing(step="plan", what="listing the inputs")
         Doing(step="prepare", what="kernels compiled", done=12, of=80)
 
-    A step need not have been started to say so; one that was not is over with whatever comes next. Only what is said without
-    numbers is worth a line of its own.
+    A step need not have been started to say so; one that was not is over with whatever comes next, and `stage` is what it is
+    a step of. Only what is said without numbers is worth a line of its own.
     """
 
     step: str
     what: str
     done: int = 0
     of: int = 0
+    stage: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +106,15 @@ class Notice:
 
 
 Event = StepStarted | UnitDone | PartDone | Doing | RoundDone | StepFinished | Notice
+
+
+def called(stage: str, step: str) -> str:
+    """What people read for a step, wherever they read of it.
+
+    >>> called("count", "count"), called("count", "merge"), called("", "prepare")
+    ('count', 'count: merge', 'prepare')
+    """
+    return f"{stage}: {step}" if stage not in ("", step) else step
 
 
 def hearing(

@@ -7,10 +7,9 @@ from typing import Any
 from pairloom.operators import Vocabulary
 from pairloom.operators.errors import DataError
 from pairloom.pipeline.execution.base import Done, Executor, Task
-from pairloom.pipeline.flow.events import Event, Notice, StepFinished, StepStarted, UnitDone, hearing
+from pairloom.pipeline.flow.events import Doing, Event, Notice, StepFinished, StepStarted, UnitDone, hearing
 from pairloom.pipeline.flow.plan import Plan
 from pairloom.pipeline.flow.void import holding_receipts, void_damaged
-from pairloom.pipeline.stages import says
 from pairloom.pipeline.store.files import StoredFile, attempt_path, read_batches, read_stored, write_bytes
 from pairloom.pipeline.store.manifest import Manifest, StageRecord
 from pairloom.pipeline.store.objects import Objects
@@ -28,7 +27,7 @@ class Job:
     `last` is the generation before; `scratch` are receipts whose files nobody needs once the run is committed.
     `tokenized` are receipts of tokenize by unit, of the generation before and of this run, as far as they were read: they
     never change, and several steps need them. `used` are the units, (step, unit), whose receipts this run has relied on, its own
-    and those of runs before it that did not come to an end.
+    and those of runs before it that did not come to an end. `running` is the stage that is run now.
     """
 
     plan: Plan
@@ -41,6 +40,7 @@ class Job:
     tokenized: dict[str, Receipt] = field(default_factory=dict)
     learned: Vocabulary | None = None
     used: set[tuple[str, str]] = field(default_factory=set)
+    running: str = ""
 
     def vocabulary_file(self) -> StoredFile | None:
         """The `tokenizer.json` of this run: the learned one, or a copy of the one that the recipe brings."""
@@ -61,6 +61,12 @@ class Job:
     def prepare(self, task: Task) -> None:
         """Run one task that leaves nothing behind: the first worker starts, and its kernels are compiled or loaded."""
         self.observe(StepStarted(step="prepare", units=1, reused=0, bytes=0))
+        self.observe(
+            Doing(
+                step="prepare",
+                what="starting a worker and loading its kernels, which are compiled once for each machine",
+            )
+        )
         with hearing(self.observe, "prepare", {}):
             for done in self.executor.run([task]):
                 self.observe(
@@ -125,7 +131,7 @@ class Job:
                 units=len(units),
                 reused=len(units) - len(missing),
                 bytes=sum(sizes),
-                says=says(step),
+                stage=self.running,
             )
         )
         allowed = 1.0 if rejects_as_asked else self.plan.recipe.max_rejected

@@ -45,12 +45,14 @@ LONGEST_MESSAGE = 4000  # characters of an error that are kept
 class StepRecord(BaseModel):
     """One step of a run, as far as it has come. Times are seconds since 1970 by the driver's clock.
 
-    `fresh_bytes` are those that this run did itself, `retries` how often a unit was tried again.
+    `fresh_bytes` are those that this run did itself, `begun_bytes` those that are done of units that are not; `doing` is what it
+    is at besides, as `1,200 of 32,000 merges`; `retries` is how often a unit was tried again.
     """
 
     model_config = ConfigDict(extra="forbid")
 
     step: str
+    stage: str = ""  # that it is a step of
     started: float
     ended: float | None = None
     progressed: float
@@ -60,6 +62,8 @@ class StepRecord(BaseModel):
     bytes: int
     done_bytes: int = 0
     fresh_bytes: int = 0
+    begun_bytes: int = 0
+    doing: str = ""
     retries: int = 0
     ledger: Ledger = Ledger()
     seconds: dict[str, float] = {}
@@ -69,13 +73,15 @@ class StepRecord(BaseModel):
     def rate(self) -> float:
         """Bytes a second of this run; 0 before its first unit is done."""
         took = (self.ended or self.progressed) - self.started
-        return self.fresh_bytes / took if took > 0 else 0.0
+        return (self.fresh_bytes + self.begun_bytes) / took if took > 0 else 0.0
 
     def remaining(self, now: float) -> float | None:
         """Seconds to go, by the rate so far; None while there is none, and when the step is over."""
         if self.ended is not None or not self.rate:
             return None
-        return max(0.0, (self.bytes - self.done_bytes) / self.rate - (now - self.progressed))
+        return max(
+            0.0, (self.bytes - self.done_bytes - self.begun_bytes) / self.rate - (now - self.progressed)
+        )
 
 
 class RunRecord(BaseModel):
@@ -143,6 +149,7 @@ class RunLog:
             stages=plan.stages,
         )
         self._objects, self._clock = objects, clock
+        self._parts: dict[str, int] = {}
         self._lock, self._over = threading.Lock(), threading.Event()
         self._beats = threading.Thread(target=self._keep_beating, name="run log", daemon=True)
 
@@ -157,6 +164,7 @@ class RunLog:
                 self.record.steps.append(
                     StepRecord(
                         step=event.step,
+                        stage=event.stage,
                         started=now,
                         progressed=now,
                         units=event.units,
@@ -165,14 +173,25 @@ class RunLog:
                     )
                 )
             elif isinstance(event, UnitDone):
+                self._parts.pop(event.unit, None)
+                self.record.steps[-1].begun_bytes = sum(self._parts.values())
                 _take(self.record.steps[-1], event, now)
-            elif isinstance(event, PartDone | Doing):
-                pass  # the next unit says more, and a log is for hours
+            elif isinstance(event, PartDone):
+                self._parts[event.unit] = event.bytes
+                self.record.steps[-1].begun_bytes = sum(self._parts.values())
+                self.record.steps[-1].progressed = now
+            elif isinstance(event, Doing):
+                if self.record.steps and self.record.steps[-1].step == event.step:
+                    counted = f"{event.done:,} of {event.of:,} " if event.of else ""
+                    self.record.steps[-1].doing = counted + event.what
             elif isinstance(event, RoundDone):
+                self.record.steps[-1].doing = f"{event.merges:,} of {event.wanted:,} merges"
                 self.record.steps[-1].progressed = now
             elif isinstance(event, Notice):
                 self.record.warnings.append(event.text)
             else:
+                self._parts.clear()
+                self.record.steps[-1].begun_bytes, self.record.steps[-1].doing = 0, ""
                 self.record.steps[-1].ended = now
         if isinstance(event, (StepStarted, StepFinished)):
             self._write()

@@ -3,13 +3,14 @@
 `make_plan` lists the inputs; everything after that is a pure function of the recipe and of what was listed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pairloom.operators.errors import PairloomError, RecipeError
 from pairloom.operators.shown import Shown
+from pairloom.pipeline.flow.events import Doing, Event
 from pairloom.pipeline.inputs.asking import asking
 from pairloom.pipeline.inputs.checking import check_sources
 from pairloom.pipeline.inputs.listing import list_source
@@ -113,25 +114,41 @@ class Plan(Shown):
         )
 
 
-def make_plan(recipe: Recipe, *, keep: Manifest | None = None, cut: bool = True) -> Plan:
+def make_plan(
+    recipe: Recipe,
+    *,
+    keep: Manifest | None = None,
+    cut: bool = True,
+    observe: Callable[[Event], None] = lambda _: None,
+) -> Plan:
     """List the inputs of a recipe and cut them into units; raises RecipeError for a path that leads nowhere.
 
     Without `cut` there are no units: enough to know what is done, and no file is opened to see where it can be cut. With
     `keep`, the vocabulary that was learned in that generation stays, whatever has become of its inputs: nothing is
-    counted or learned. Raises RecipeError where the recipe asks for another vocabulary than that generation has.
+    counted or learned. `observe` is told what is being done. Raises RecipeError where the recipe asks for another vocabulary
+    than that generation has.
     """
     inputs: list[InputFile] = []
     units: list[Unit] = []
-    listed = [list_source(source, recipe.root) for source in recipe.corpus]
+    listed = []
+    for source in recipe.corpus:
+        observe(Doing(step="plan", what=f"listing the files of {source.name}"))
+        listed.append(list_source(source, recipe.root))
     if cut:
+        observe(Doing(step="plan", what="reading a record of each source"))
         check_sources(
             [(source, one.files) for source, one in zip(recipe.corpus, listed, strict=True)],
             max_rejected=recipe.max_rejected,
             max_record_bytes=recipe.max_record_bytes,
         )
     for source, one in zip(recipe.corpus, listed, strict=True):
+        if cut:
+            many = f"{len(one.files):,} file{'' if len(one.files) == 1 else 's'}"
+            observe(Doing(step="plan", what=f"cutting {many} of {source.name} into units"))
         inputs += one.files
         units += plan_units(source, one.files, recipe.execution.unit_bytes) if cut else []
+    if recipe.vocabulary.from_ or recipe.vocabulary.extend:
+        observe(Doing(step="plan", what="reading the vocabulary that the recipe brings"))
     vocabulary, vocabulary_json = brought_vocabulary(recipe)
     base, base_json = given_vocabulary(recipe, "extend", recipe.vocabulary.extend)
     if base is not None:

@@ -16,7 +16,7 @@ from pairloom.operators.errors import CorruptionError, RecipeError
 from pairloom.pipeline.execution.base import Executor, never
 from pairloom.pipeline.execution.local import LocalExecutor
 from pairloom.pipeline.flow.engine import Engine, choose_engine, chosen_engine, processors
-from pairloom.pipeline.flow.events import Event
+from pairloom.pipeline.flow.events import Doing, Event
 from pairloom.pipeline.flow.job import Job
 from pairloom.pipeline.flow.plan import Plan, make_plan
 from pairloom.pipeline.flow.prepare import PrepareTask
@@ -49,7 +49,7 @@ def run(
     where `executor` is given). Raises RecipeError, DataError (bad input), ConflictError (another run committed first),
     StorageError.
     """
-    plan = plan or make_plan(recipe)
+    plan = plan or make_plan(recipe, observe=observe)
     objects = open_objects(recipe.root)
     last = latest_manifest(objects)
     wanted = _wanted(plan, until)
@@ -61,7 +61,7 @@ def run(
         plan=plan,
         objects=objects,
         observe=observe,
-        executor=executor or executor_of(recipe.execution, stop, chosen_engine(plan, last)),
+        executor=executor or executor_of(recipe.execution, stop, observe, chosen_engine(plan, last)),
         last=last,
         records={name: last.stages[name] for name in done} if last else {},
     )
@@ -69,6 +69,7 @@ def run(
     for left in reversed(range(1 + RESTARTS)):
         if _complete(job, wanted, left):
             break
+    observe(Doing(step="commit", what="looking for every file, and writing the manifest"))
     check_present(objects, job.records.values(), last)
     vocabulary = job.vocabulary_file()
     fingerprint = None if vocabulary is None else job.vocabulary().fingerprint
@@ -94,6 +95,7 @@ def _complete(job: Job, wanted: tuple[str, ...], left: int) -> bool:
     try:
         for name in wanted:
             if name not in job.records:
+                job.running = name
                 job.records[name] = stage(name).run(job)
     except CorruptionError as error:
         if not left:
@@ -130,15 +132,22 @@ def _schemes(plan: Plan) -> tuple[str, ...]:
 
 
 def executor_of(
-    execution: Execution, stop: Callable[[], bool] = never, engine: Engine | None = None
+    execution: Execution,
+    stop: Callable[[], bool] = never,
+    observe: Callable[[Event], None] = lambda _: None,
+    engine: Engine | None = None,
 ) -> Executor:
-    """Where work is to run; connects to the Ray cluster, or starts one. `engine` is the one that was chosen already."""
+    """Where work is to run; connects to the Ray cluster, or starts one, and tells `observe` which.
+
+    `engine` is the one that was chosen already.
+    """
     engine = engine or choose_engine(execution)
     if engine.name == "local":
         return LocalExecutor(stop=stop, at_once=processors())
+    observe(Doing(step="start", what="loading Ray"))
     from pairloom.pipeline.execution.ray.cluster import connect
     from pairloom.pipeline.execution.ray.liveness import watched
     from pairloom.pipeline.execution.ray.tasks import RayExecutor
 
-    connect(execution.address)
+    connect(execution.address, lambda what: observe(Doing(step="start", what=what)))
     return RayExecutor(max_in_flight=execution.max_in_flight, stop=watched(stop))

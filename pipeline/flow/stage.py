@@ -2,7 +2,7 @@
 
     recipe ── wanted ──▶ plan ── key, cost ──▶ forecast
                           └── run ──▶ record ── check ──▶ verify
-                               └── says ──▶ progress         └── summary, lines ──▶ what people read
+                               └── steps ─▶ progress         └── summary, lines ──▶ what people read
 
 Plan, run, forecast, the command line, progress, the closing summary and `verify` know no stage by its name: they ask these
 objects (`pairloom.pipeline.stages.stages`). So a stage is added by adding its class: in a folder of its own below
@@ -35,15 +35,17 @@ class Stage(ABC):
     """One stage of a run. Units of its record are filed under its name.
 
     `after` is the name of the stage that it follows, None for a first one: a run up to a stage runs those that lead to it.
-    `help` is the line that the stage's command says about itself, `says` what people read for each of its steps, and `unless`
-    why a recipe that has no such stage has none, after "the recipe". A stage that `reads_inputs` has a unit for each unit of
-    the plan, in its order; of one with `files_of_units`, every file of the record's roles that a unit makes is in the record.
+    `help` is the line that the stage's command says about itself, and `unless` why a recipe that has no such stage has none,
+    after "the recipe". `steps` are its steps, with what each does; one whose name has more words, as `merge pieces`, is that
+    of its first word. Wherever anybody reads of a step it is called `count: merge` (`pipeline.flow.events.called`). A stage that
+    `reads_inputs` has a unit for each unit of the plan, in its order; of one with `files_of_units`, every file of the record's
+    roles that a unit makes is in the record.
     """
 
     name: ClassVar[str]
     help: ClassVar[str]
     after: ClassVar[str | None]
-    says: ClassVar[Mapping[str, str]]
+    steps: ClassVar[Mapping[str, str]]
     unless: ClassVar[str] = "does not ask for it"
     reads_inputs: ClassVar[bool] = False
     files_of_units: ClassVar[bool] = False

@@ -108,14 +108,16 @@ def unchanged(recipe: Recipe, *, relearn: bool = False) -> bool:
     return set(plan.stages) <= set(plan.done(last))
 
 
-def plan_again(recipe: Recipe, *, relearn: bool = False) -> Plan:
-    """The plan of the inputs as they are now.
+def plan_again(
+    recipe: Recipe, *, relearn: bool = False, observe: Callable[[Event], None] = lambda _: None
+) -> Plan:
+    """The plan of the inputs as they are now; `observe` is told what is being done.
 
     The vocabulary of the last generation is kept, unless `relearn` says to learn it from these inputs. Raises RecipeError
     where nothing is committed yet, or where the recipe asks for another vocabulary.
     """
     objects = open_objects(recipe.root)
-    return make_plan(recipe, keep=None if relearn else _last(objects))
+    return make_plan(recipe, keep=None if relearn else _last(objects), observe=observe)
 
 
 def retokenize(
@@ -133,7 +135,7 @@ def retokenize(
     """
     objects = open_objects(recipe.root)
     last = _last(objects)
-    plan = plan or make_plan(recipe, keep=None if relearn else last)
+    plan = plan or make_plan(recipe, keep=None if relearn else last, observe=observe)
     spent = [0.0]
 
     def watch(event: Event) -> None:

@@ -17,6 +17,7 @@ from pairloom.pipeline.flow.attempt import Attempt
 from pairloom.pipeline.inputs.readers import read
 from pairloom.pipeline.inputs.slices import Limits, Slice
 from pairloom.pipeline.inputs.units import Unit
+from pairloom.pipeline.notes import note
 from pairloom.pipeline.phases import in_phase, phase
 from pairloom.pipeline.store.receipts import Ledger
 
@@ -72,6 +73,7 @@ class Intake:
     read: list[str] = field(default_factory=list)
     checked: bool = False
     strict: bool = False  # no record may be rejected, so that it is enough to know of some that are
+    taken: int = 0  # stored bytes of the batches that whoever reads is done with
 
     def documents(self) -> Iterator[DocumentBatch]:
         """The documents that hold text, batch by batch, in order."""
@@ -110,7 +112,12 @@ class Intake:
                 self.rejected = []
             if len(batch):
                 yield batch
+            self._note(read_batch.bytes_read)
         self.read.append(str(text))
+
+    def _note(self, size: int) -> None:
+        self.taken += size
+        note(self.taken, self.unit.bytes)
 
     def _give_up(self) -> None:
         """Raise DataError: there are more dead letters than anybody would read, and one is too many."""
@@ -159,6 +166,7 @@ class Intake:
         """The next slice need not be read: what becomes of it is known, and the sum of what was read of it, or ""."""
         self.ledgers.append(ledger)
         self.read.append(read)
+        self._note(ledger.bytes_in)
 
     def add_tokens(self, tokens: int) -> None:
         """Tokens were made of documents of the slice that is being read."""

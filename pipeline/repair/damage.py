@@ -4,10 +4,11 @@ Every file that the manifest names is read, and every file that a receipt of one
 is part of a generation, though no reader needs it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from pairloom.operators.errors import CorruptionError
+from pairloom.pipeline.flow.events import Doing, Event
 from pairloom.pipeline.store.aside import compared, side_by_side
 from pairloom.pipeline.store.files import StoredFile
 from pairloom.pipeline.store.manifest import Manifest
@@ -65,8 +66,11 @@ class Damage:
         return frozenset(units)
 
 
-def find_damage(objects: Objects, manifest: Manifest) -> Damage:
-    """Read all that a generation holds."""
+def find_damage(
+    objects: Objects, manifest: Manifest, observe: Callable[[Event], None] = lambda _: None
+) -> Damage:
+    """Read all that a generation holds; `observe` is told how far that is."""
+    observe(Doing(stage="repair", step="compare", what="reading receipts"))
     receipts: dict[tuple[str, str], Receipt] = {}
     lost: dict[str, Lost] = {}
     units = [(stage, unit) for stage, record in manifest.stages.items() for unit in record.units]
@@ -79,9 +83,9 @@ def find_damage(objects: Objects, manifest: Manifest) -> Damage:
             path = receipt_path(stage, unit)
             lost[path] = Lost(stage=stage, role="receipt", path=path, how=found, unit=unit)
     held = {one.stored.path: one for one in _held(manifest, receipts)}
-    for one, wrong in zip(
-        held.values(), side_by_side(lambda h: compared(objects, h.stored), held.values()), strict=True
-    ):
+    looked_at = side_by_side(lambda h: compared(objects, h.stored), held.values())
+    for number, (one, wrong) in enumerate(zip(held.values(), looked_at, strict=True)):
+        observe(Doing(stage="repair", step="compare", what="files", done=number, of=len(held)))
         if wrong is not None:
             lost[one.stored.path] = Lost(
                 stage=one.stage,

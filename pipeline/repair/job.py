@@ -18,7 +18,7 @@ from pairloom.pipeline.flow.attempt import UnitTask
 from pairloom.pipeline.flow.events import StepFinished, StepStarted, UnitDone, hearing
 from pairloom.pipeline.flow.job import Job
 from pairloom.pipeline.repair.damage import Damage
-from pairloom.pipeline.stages import STAGES, says, stage
+from pairloom.pipeline.stages import STAGES, stage
 from pairloom.pipeline.store.aside import compared, set_aside
 from pairloom.pipeline.store.files import StoredFile, attempt_path
 from pairloom.pipeline.store.manifest import Manifest
@@ -97,7 +97,7 @@ class RepairJob(Job):
         missing = [task for task in tasks if found[task.unit] is None]
         weight = dict(zip(names, sizes, strict=True))
         size = sum(weight[task.unit] for task in missing)
-        self.observe(StepStarted(step=step, units=len(missing), reused=0, bytes=size, says=says(step)))
+        self.observe(StepStarted(step=step, units=len(missing), reused=0, bytes=size, stage=self.running))
         with hearing(self.observe, step, weight):
             for done in self._run(missing, units, shared):
                 found[done.unit] = self._settled(done.result.model_copy(update={"unit": units[done.unit]}))

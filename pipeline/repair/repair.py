@@ -14,7 +14,7 @@ from pairloom.operators.errors import CorruptionError, PairloomError, PreemptedE
 from pairloom.operators.shown import Shown
 from pairloom.operators.vocabulary import Vocabulary
 from pairloom.pipeline.execution.base import Executor, never
-from pairloom.pipeline.flow.events import Event
+from pairloom.pipeline.flow.events import Doing, Event
 from pairloom.pipeline.flow.plan import PARTITION_BYTES, Plan, brought_vocabulary, given_vocabulary
 from pairloom.pipeline.flow.run import executor_of
 from pairloom.pipeline.recipe import Recipe
@@ -87,10 +87,11 @@ def repair(
     objects = open_objects(root)
     pointers = mend_pointers(objects, dry_run=dry_run)
     manifest = _generation(objects, generation)
-    damage = find_damage(objects, manifest)
+    damage = find_damage(objects, manifest, observe)
     if not damage.lost:
         return _repaired(manifest, damage, pointers)
     recipe = _recipe(root, manifest, engine)
+    observe(Doing(stage="repair", step="plan", what="looking for what lost files are made of"))
     inputs = list_units(recipe) if _reads(damage) else Inputs(units=(), missing=())
     if dry_run:
         return _repaired(manifest, damage, (*pointers, *_foretold(objects, manifest, damage, inputs)))
@@ -100,7 +101,7 @@ def repair(
         plan=_plan(objects, recipe, manifest, damage, why),
         objects=objects,
         observe=observe,
-        executor=executor or executor_of(recipe.execution, stop),
+        executor=executor or executor_of(recipe.execution, stop, observe),
         records=dict(manifest.stages),
         manifest=manifest,
         damage=damage,
@@ -219,6 +220,7 @@ def _remade(job: RepairJob, name: str, record: StageRecord, inputs: Inputs) -> d
     if name not in STAGES.names():
         return {name: f"the stage {name} is of a distribution that is not installed here"}
     one, lost = stage(name), job.damage.units(name)
+    job.running = name
     without: dict[str, str] = {}
     if one.reads_inputs:
         receipts = {unit: receipt for (of, unit), receipt in job.damage.receipts.items() if of == name}

@@ -118,8 +118,7 @@ def _count(
     parts: dict[str, list[WordCounts]] = {name: [] for name in options.categories}
     records = {name: Records() for name in options.categories}
     for place, (counts, read) in results(
-        "report categories",
-        "count words",
+        "categories",
         tasks,
         sizes=[task.input.bytes for task in tasks],
         executor=executor,

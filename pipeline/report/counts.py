@@ -146,8 +146,7 @@ def read_counts(
     ]
     traces: dict[str, list[Trace]] = {}
     for _, one in results(
-        "report counts",
-        "measure words",
+        "counts",
         tasks,
         sizes=[file.bytes for file in merged],
         executor=executor,

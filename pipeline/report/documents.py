@@ -126,8 +126,7 @@ def document_facts(
     by_source: dict[str, Documents] = {}
     worst: list[Bad] = []
     for place, (documents, some) in results(
-        "report tokens",
-        "measure tokens",
+        "tokens",
         tasks,
         sizes=[one.stored.bytes for one in made],
         executor=executor,

@@ -63,4 +63,6 @@ class Options:
     def place(self, execution: Execution) -> Executor:
         """Where the tasks run, if `execution` is what a recipe says."""
         engine = self.engine or execution.engine
-        return self.executor or executor_of(execution.model_copy(update={"engine": engine}))
+        return self.executor or executor_of(
+            execution.model_copy(update={"engine": engine}), observe=self.observe
+        )

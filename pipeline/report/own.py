@@ -159,8 +159,7 @@ def own_vocabularies(
     ]
     parts: dict[str, tuple[list[WordCounts], list[WordCounts]]] = {name: ([], []) for name in sizes_of}
     for _, found in results(
-        "report languages",
-        "count words by language",
+        "languages",
         tasks,
         sizes=[unit.bytes for unit in units],
         executor=executor,
@@ -182,8 +181,7 @@ def own_vocabularies(
     ]
     curves: dict[str, list[tuple[int, float]]] = {}
     for place, points in results(
-        "report own",
-        "learn a vocabulary for each language",
+        "own",
         learned,
         sizes=[int(task.words.words.nbytes) for task in learned],
         executor=executor,

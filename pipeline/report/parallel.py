@@ -99,8 +99,7 @@ def read_parallel(
     ]
     made = dict(
         results(
-            "report parallel",
-            "measure premiums",
+            "parallel",
             tasks,
             sizes=[unit.bytes for unit in units],
             executor=executor,

@@ -4,7 +4,7 @@ A report only reads: it writes no receipts, no files and no generation. What a t
 that is done twice is counted once.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -13,7 +13,18 @@ from pairloom.pipeline.flow.events import Event, StepFinished, StepStarted, Unit
 from pairloom.pipeline.inputs.units import Unit
 from pairloom.pipeline.store.receipts import Ledger
 
-__all__ = ["Found", "InputTask", "results"]
+__all__ = ["STEPS", "Found", "InputTask", "results"]
+
+# What is measured by tasks, as `report: text`.
+STEPS: Mapping[str, str] = {
+    "text": "reads text and counts its words, and the tokens of each tokenizer",
+    "counts": "encodes the merged words of a root",
+    "tokens": "looks at the tokens of documents",
+    "parallel": "compares translations",
+    "languages": "counts the words of each language",
+    "own": "learns a vocabulary for each language",
+    "categories": "counts the words of each kind of text",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +58,6 @@ class InputTask:
 
 def results(
     step: str,
-    says: str,
     tasks: Sequence[Task],
     *,
     sizes: Sequence[int],
@@ -57,11 +67,11 @@ def results(
 ) -> Iterator[tuple[int, Any]]:
     """(number of the task, what it found), as they are done.
 
-    For progress, `says` are the words for the step, and `sizes` the bytes that each task works on.
+    For progress, `step` is one of `STEPS`, and `sizes` are the bytes that each task works on.
     """
     places = {task.unit: i for i, task in enumerate(tasks)}
     total = Ledger()
-    observe(StepStarted(step=step, units=len(tasks), reused=0, bytes=sum(sizes), says=says))
+    observe(StepStarted(step=step, units=len(tasks), reused=0, bytes=sum(sizes), stage="report"))
     weight = dict(zip(places, sizes, strict=True))
     with hearing(observe, step, weight):
         for done in executor.run(tasks, shared) if tasks else ():

@@ -340,8 +340,7 @@ def read_text(
     own = {name: one for name, one in tokenizers.items() if one.model.by_words}
     out = TextSums(tally=WordTally.empty(len(next(iter(own.values())))), of_units=len(units))
     for _, sums in results(
-        "report text",
-        "measure text",
+        "text",
         tasks,
         sizes=[unit.bytes for unit in chosen],
         executor=executor,

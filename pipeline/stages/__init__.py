@@ -12,7 +12,7 @@ from pairloom.operators.errors import RecipeError
 from pairloom.operators.registry import Registry
 from pairloom.pipeline.flow.stage import Stage
 
-__all__ = ["STAGES", "in_order", "leading_to", "says", "stage", "stages"]
+__all__ = ["STAGES", "in_order", "leading_to", "stage", "stages"]
 
 STAGES: Registry[Stage] = Registry(
     kind="stage",
@@ -31,11 +31,6 @@ def stages() -> tuple[Stage, ...]:
 def stage(name: str) -> Stage:
     """The stage of a name; raises RecipeError where there is none."""
     return STAGES.get(name)()
-
-
-def says(step: str) -> str:
-    """What people read for a step of any stage; the step itself where no stage has it."""
-    return next((one.says[step] for one in stages() if step in one.says), step)
 
 
 def leading_to(name: str) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ class TallyTask(UnitTask):
 
 class Tally(Stage):
     name, after, help = "tally", "pack", "Count the segments of each source."
-    says = {"tally": "tally sources"}  # noqa: RUF012
+    steps = {"tally": "counts segments by source"}  # noqa: RUF012
 
     def key(self, asked, before):
         return fingerprint([self.name, before["pack"]])

@@ -86,7 +86,7 @@ def test_it_verifies_against_its_sources(name: str, tmp_path: Path) -> None:
     unpacked(name, tmp_path)
     dataset = open_dataset(str(tmp_path))
     proof = verify(dataset, lambda _: None)
-    round_trip(dataset, proof, sample=0, seed=0, everything=True, say=lambda _: None)
+    round_trip(dataset, proof, sample=0, seed=0, everything=True, observe=lambda _: None)
 
 
 def test_it_is_tokenized_again_to_the_same_rows(name: str, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pairloom.jobs.show.progress import _Lines
+from pairloom.jobs.show.lines import Lines
 from pairloom.operators.errors import CapacityError, CorruptionError
 from pairloom.pipeline import Recipe, make_plan, run
 from pairloom.pipeline.execution.local import LocalExecutor
@@ -109,9 +109,9 @@ def test_the_log_of_a_run_counts_the_members(folder: Path) -> None:
 
 
 def test_rounds_are_shown_with_merges(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run(recipe(folder, "sharded"), until="learn", observe=_Lines())
+    run(recipe(folder, "sharded"), until="learn", observe=Lines())
     said = capsys.readouterr().err
-    assert "learn rounds: 2 members" in said or "learn rounds: 4 members" in said
+    assert "learn: rounds: 2 members" in said or "learn: rounds: 4 members" in said
     assert "443 merges in " in said
 
 

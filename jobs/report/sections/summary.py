@@ -6,7 +6,7 @@ from typing import Any
 from pairloom.jobs.report.html import shown, tiles
 from pairloom.jobs.report.sections.mixture import apart
 from pairloom.jobs.report.tables import change, number, share
-from pairloom.jobs.show.progress import size_text
+from pairloom.jobs.show.amounts import size_text
 
 __all__ = ["head", "title_of"]
 

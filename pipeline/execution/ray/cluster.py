@@ -10,6 +10,7 @@ import os
 import signal
 import tempfile
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -33,8 +34,10 @@ def _no_token_notice(record: logging.LogRecord) -> bool:
     return not record.getMessage().startswith("Token authentication is enabled")
 
 
-def connect(address: str | None) -> None:
+def connect(address: str | None, say: Callable[[str], None] = lambda _: None) -> None:
     """Join the cluster at an address, or start one on this machine; a process that is connected stays so.
+
+    `say` is told which of these takes its time now.
 
     A cluster that is started here has no dashboard and no client server, and what Ray binds for people to look at is
     bound to this machine. Raises RecipeError when there is no cluster at the address.
@@ -48,12 +51,19 @@ def connect(address: str | None) -> None:
         wrong = answers(place)
         if wrong is not None:
             raise RecipeError(f"cannot reach a Ray cluster at {place}: {wrong}; {named}")
+    own = place in ("", "local", "auto")
+    say(
+        "starting Ray on this machine, unless a cluster runs here"
+        if own
+        else f"joining the Ray cluster at {place}"
+    )
     options: dict[str, Any] = {"address": address} if address is not None else {}
     if place in ("", "local"):
         options |= {"include_dashboard": False, "dashboard_host": "127.0.0.1"}
         if folder := _short_folder():
             options["_temp_dir"] = folder.name
     logging.getLogger(_TOKENS).addFilter(_no_token_notice)
+    logging.getLogger("ray").addHandler(logging.NullHandler())  # or it says that it has none
     main = threading.current_thread() is threading.main_thread()
     handler = signal.getsignal(signal.SIGTERM)
     try:

@@ -18,7 +18,9 @@ from pairloom.pipeline.execution.ray.actors import RayWorkers
 from pairloom.pipeline.execution.ray.failures import cause_of, died
 from pairloom.pipeline.execution.ray.liveness import head_answers
 from pairloom.pipeline.execution.ray.metrics import Metrics
+from pairloom.pipeline.execution.ray.noted import Ear, Place, Speaker
 from pairloom.pipeline.execution.retries import RETRIES, Retries, Tries, asked_to_stop
+from pairloom.pipeline.notes import hear, heard, is_heard
 
 __all__ = ["RayExecutor"]
 
@@ -51,6 +53,7 @@ class RayExecutor:
             reference=None if shared is None else ray.put(shared),
             most=self.max_in_flight,
             retries=self.retries,
+            ear=Ear.open(ray.util.get_node_ip_address()) if is_heard() else None,
         )
         try:
             while not self.stop():
@@ -72,6 +75,8 @@ class RayExecutor:
         finally:
             for handle in flight.pending:
                 ray.cancel(handle, force=True)
+            if flight.ear is not None:
+                flight.ear.close()
 
     def workers(self, specs: Sequence[WorkerSpec]) -> RayWorkers:
         """Workers on the cluster, an actor each."""
@@ -109,6 +114,7 @@ class _Flight:
     reference: "ray.ObjectRef | None"
     most: int | None
     retries: Retries
+    ear: Ear | None = None
     pending: "dict[ray.ObjectRef, _Try]" = field(default_factory=dict)
     waiting: list[_Try] = field(default_factory=list)
     drained: bool = False
@@ -152,6 +158,7 @@ class _Flight:
             return
         handles = list(self.pending)
         ended, _ = ray.wait(handles, num_returns=1, timeout=seconds)
+        self._hear()
         if ended:  # all that have ended by now: a look at every handle for each of them would be quadratic
             ended, _ = ray.wait(handles, num_returns=len(handles), timeout=0)
             self.ended = time.monotonic()
@@ -173,6 +180,15 @@ class _Flight:
                 yield replace(done, retries=one.tries.count)
         self.metrics.in_flight(len(self.pending), len(self.waiting))
 
+    def _hear(self) -> None:
+        """Pass on what tasks say that are under way; what a unit said before it was done is of no use after that."""
+        if self.ear is None:
+            return
+        units = {one.task.unit for one in self.pending.values()}
+        for noted in self.ear.heard():
+            if noted.unit in units:
+                hear(noted)
+
     def _start(self, one: _Try) -> None:
         if self.room is None:
             self._survey()
@@ -181,7 +197,7 @@ class _Flight:
         # Inside a list a reference is not resolved for each task, but once in each worker.
         handle = _perform.options(
             name=f"{type(one.task).__name__} {one.task.label}", memory=one.memory or None
-        ).remote(one.task, [self.reference])
+        ).remote(one.task, [self.reference], None if self.ear is None else self.ear.place)
         one.submitted = time.monotonic()
         self.pending[handle] = one
 
@@ -248,8 +264,16 @@ def _largest_machine() -> int | None:
 
 
 @ray.remote(max_retries=0, num_cpus=1)
-def _perform(task: Task, shared: "list[ray.ObjectRef | None]") -> Done:
-    return perform(task, _resolve(shared[0]) if shared[0] is not None else None)
+def _perform(task: Task, shared: "list[ray.ObjectRef | None]", place: Place | None) -> Done:
+    value = _resolve(shared[0]) if shared[0] is not None else None
+    if place is None:
+        return perform(task, value)
+    speaker = Speaker(place)
+    try:
+        with heard(speaker):
+            return perform(task, value)
+    finally:
+        speaker.close()
 
 
 @lru_cache(maxsize=1)

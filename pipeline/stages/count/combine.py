@@ -17,6 +17,7 @@ from typing import Any
 from pairloom.operators import WordCounts, merge_counts
 from pairloom.pipeline.flow.attempt import Attempt, UnitTask
 from pairloom.pipeline.flow.job import Job
+from pairloom.pipeline.notes import note
 from pairloom.pipeline.phases import phase
 from pairloom.pipeline.stages.count.cost import COMBINE_BYTES, COMBINE_FILES, COMBINE_FROM, combine_memory
 from pairloom.pipeline.stages.count.files import WORDS, word_batch, words_of
@@ -60,6 +61,7 @@ class CombineTask(UnitTask):
             with attempt.arrow(self.role, WORDS) as writer:
                 words = pretokens = 0
                 for part in range(self.parts):
+                    note(part, self.parts)
                     with phase("sort"):
                         counts = merge_counts(_parts(readers, part))
                     words, pretokens = words + len(counts), pretokens + counts.total

@@ -26,12 +26,10 @@ class Count(Stage):
     help = "Count the words of the corpus."
     after = None
     unless = "brings its vocabulary (vocabulary.from)"
-    says: ClassVar[Mapping[str, str]] = {
-        "count": "count words",
-        "combine": "add counts",
-        "merge": "merge counts",
-        "combine pieces": "add pieces",
-        "merge pieces": "merge pieces",
+    steps: ClassVar[Mapping[str, str]] = {
+        "count": "counts the words of each unit; for superwords pieces of text besides",
+        "combine": "adds up the counts of neighbouring units, where there are very many",
+        "merge": "adds up the counts of all units, partition by partition",
     }
     reads_inputs = True
 

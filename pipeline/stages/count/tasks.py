@@ -22,6 +22,7 @@ from pairloom.pipeline.flow.job import Job, dead_letters
 from pairloom.pipeline.identity import fingerprint
 from pairloom.pipeline.inputs.intake import Intake, slice_identity
 from pairloom.pipeline.inputs.units import Unit
+from pairloom.pipeline.notes import note
 from pairloom.pipeline.phases import in_phase, phase
 from pairloom.pipeline.recipe import Cut
 from pairloom.pipeline.stages.count.combine import combine
@@ -140,7 +141,8 @@ class MergeTask(UnitTask):
             pairs.write(pa.RecordBatch.from_arrays([pa.array(c) for c in columns], schema=PAIRS))
 
     def _parts(self, objects: Objects, inputs: "Weighted") -> Iterator[WordCounts]:
-        for stored, weight in inputs:
+        for number, (stored, weight) in enumerate(inputs):
+            note(number, len(inputs))
             if weight:
                 with open_arrow(objects, stored) as reader:
                     yield words_of(reader.get_batch(self.part)).times(weight)

@@ -30,6 +30,7 @@ from pairloom.operators.schema import (
 )
 from pairloom.operators.tokens import TokenBatch
 from pairloom.pipeline.flow.attempt import Attempt
+from pairloom.pipeline.notes import note
 from pairloom.pipeline.phases import phase
 from pairloom.pipeline.store.files import StoredFile, open_parts
 from pairloom.pipeline.store.objects import Objects
@@ -112,6 +113,7 @@ def write_spread(
     index = np.zeros(len(batches), INDEX)
     with attempt.arrow(role, schema, folder=folder, scratch=role == "exchange") as writer:
         for i, batch in enumerate(batches.tolist()):
+            note(i, len(batches))
             here = spread.take(order[edges[i] : edges[i + 1]])
             first, second = here.prints[:, 1:].sum(axis=0, dtype=np.uint64)
             index[i] = batch, len(here.key), here.documents.tokens, first, second

@@ -7,7 +7,7 @@ from pairloom.pipeline.flow.attempt import Attempt, UnitTask
 from pairloom.pipeline.recipe import Superwords
 from pairloom.pipeline.stages.count.files import read_words
 from pairloom.pipeline.stages.learn.cost import extend_memory
-from pairloom.pipeline.stages.learn.files import most_frequent, publish
+from pairloom.pipeline.stages.learn.files import most_frequent, note_merges, publish
 from pairloom.pipeline.store.files import StoredFile
 
 __all__ = ["ExtendTask"]
@@ -51,7 +51,7 @@ class ExtendTask(UnitTask):
         counts = merge_counts(read_words(attempt.objects, file) for file in self.words)
         facts = {"words": len(counts), "pretokens": counts.total}
         if self.limits is None:
-            vocabulary = extend_bpe(shared, counts, self.size, min_count=self.min_count)
+            vocabulary = extend_bpe(shared, counts, self.size, min_count=self.min_count, progress=note_merges)
             publish(attempt, vocabulary, most_frequent(counts), facts)
             return
         vocabulary = learn_superwords(
@@ -62,6 +62,7 @@ class ExtendTask(UnitTask):
             max_words=self.limits.max_words,
             forbid=self.limits.forbid,
             min_count=self.min_count,
+            progress=note_merges,
         )
         # What was counted are pieces, which hardly repeat; the words in them were counted with the base.
         publish(attempt, vocabulary, merge_counts([]), facts)

@@ -7,11 +7,12 @@ import pyarrow as pa
 
 from pairloom.operators import Vocabulary, WordCounts
 from pairloom.pipeline.flow.attempt import Attempt
+from pairloom.pipeline.notes import note
 from pairloom.pipeline.stages.count.files import WORDS, word_batch, words_of
 from pairloom.pipeline.store.files import StoredFile, open_arrow
 from pairloom.pipeline.store.objects import Objects
 
-__all__ = ["MEMO_WORDS", "most_frequent", "publish", "read_memo"]
+__all__ = ["MEMO_WORDS", "most_frequent", "note_merges", "publish", "read_memo"]
 
 # The most frequent words, which tokenize finds encoded already.
 MEMO_WORDS = 1 << 20
@@ -21,6 +22,11 @@ def most_frequent(counts: WordCounts, limit: int = MEMO_WORDS) -> WordCounts:
     """The `limit` most frequent words, in their order; of equally frequent ones the first."""
     top = np.sort(np.argsort(-counts.counts, kind="stable")[:limit])
     return WordCounts(words=counts.words.take(pa.array(top)), counts=counts.counts[top])
+
+
+def note_merges(made: int, wanted: int) -> None:
+    """Say how many merges are made; see `pipeline.notes`."""
+    note(made, wanted, "merges")
 
 
 def publish(attempt: Attempt, vocabulary: Vocabulary, top: WordCounts, facts: Mapping[str, int]) -> None:

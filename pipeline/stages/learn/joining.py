@@ -29,7 +29,7 @@ from pairloom.pipeline.flow.attempt import Attempt, UnitTask
 from pairloom.pipeline.flow.job import Job
 from pairloom.pipeline.phases import phase
 from pairloom.pipeline.stages.learn.cost import assemble_memory
-from pairloom.pipeline.stages.learn.files import publish, read_memo
+from pairloom.pipeline.stages.learn.files import note_merges, publish, read_memo
 from pairloom.pipeline.stages.learn.pieces import SegmentsSpec, SegmentTask, read_segments
 from pairloom.pipeline.stages.learn.rounds import in_rounds, learn_in_rounds
 from pairloom.pipeline.store.files import StoredFile, read_stored
@@ -91,6 +91,7 @@ class JoinTask(UnitTask):
             max_words=self.max_words,
             forbid=self.forbid,
             min_count=self.min_count,
+            progress=note_merges,
         )
         self.publish(attempt, vocabulary)
 

@@ -31,7 +31,6 @@ from pairloom.pipeline.execution.arena import arena
 from pairloom.pipeline.execution.base import Executor, Task, Workers
 from pairloom.pipeline.flow.events import RoundDone, StepFinished, StepStarted, UnitDone
 from pairloom.pipeline.flow.job import Job
-from pairloom.pipeline.stages import says
 from pairloom.pipeline.stages.count.files import read_pairs, read_words
 from pairloom.pipeline.stages.learn.cost import MEMBERS
 from pairloom.pipeline.store.files import StoredFile
@@ -202,7 +201,7 @@ def learn_in_rounds(
     members = max(1, min(len(sizes), members))
     shares = share_out(sizes, members)
     job.observe(
-        StepStarted(step=step, units=members, reused=0, bytes=sum(sizes), says=says(step), in_rounds=True)
+        StepStarted(step=step, units=members, reused=0, bytes=sum(sizes), stage=job.running, in_rounds=True)
     )
     allowed = job.executor.room(members)
     workers = job.executor.workers(

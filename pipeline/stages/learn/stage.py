@@ -23,12 +23,11 @@ class Learn(Stage):
     help = "Learn the vocabulary, counting first if need be."
     after = "count"
     unless = "brings its vocabulary (vocabulary.from)"
-    says: ClassVar[Mapping[str, str]] = {
-        "rounds": "learn rounds",
-        "learn": "learn merges",
-        "segment": "segment",
-        "join rounds": "join rounds",
-        "join words": "join words",
+    steps: ClassVar[Mapping[str, str]] = {
+        "learn": "makes the merges in one task, or a vocabulary of those that rounds have made",
+        "rounds": "makes the merges with members that hold a share of the words each",
+        "segment": "makes the merges of the first stage in pieces, for superwords",
+        "join": "makes the merges that join words, for superwords, in one task or in rounds",
     }
 
     def wanted(self, recipe: "Recipe") -> bool:

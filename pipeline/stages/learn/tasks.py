@@ -21,11 +21,12 @@ from pairloom.operators.models.lzw import learn_lzw
 from pairloom.operators.text.normalize import normalizer_identity
 from pairloom.pipeline.flow.attempt import Attempt, UnitTask
 from pairloom.pipeline.flow.job import Job
+from pairloom.pipeline.notes import note
 from pairloom.pipeline.recipe import Superwords
 from pairloom.pipeline.stages.count.files import read_pairs, read_words
 from pairloom.pipeline.stages.learn.cost import assemble_memory, learn_memory
 from pairloom.pipeline.stages.learn.extend import ExtendTask
-from pairloom.pipeline.stages.learn.files import most_frequent, publish
+from pairloom.pipeline.stages.learn.files import most_frequent, note_merges, publish
 from pairloom.pipeline.stages.learn.joining import join_words
 from pairloom.pipeline.stages.learn.rounds import WordsSpec, in_rounds, learn_in_rounds
 from pairloom.pipeline.store.files import StoredFile
@@ -86,7 +87,14 @@ class LearnTask(UnitTask):
             "normalizer": self.normalizer,
         }
         if self.family == "bpe":
-            return learn_bpe(counts, self.size, **options, min_count=self.min_count, pairs=pairs)
+            return learn_bpe(
+                counts,
+                self.size,
+                **options,
+                min_count=self.min_count,
+                pairs=pairs,
+                progress=note_merges,
+            )
         if not np.array_equal(pairs, count_pairs(counts)):
             raise CorruptionError(
                 "the pair counts are not those of the words: words were lost or added on the way"
@@ -131,7 +139,8 @@ class AssembleTask(UnitTask):
             normalizer=learn.normalizer,
         )
         top = merge_counts([])
-        for file in learn.words:
+        for number, file in enumerate(learn.words):
+            note(number, len(learn.words))
             part = most_frequent(read_words(attempt.objects, file))
             top = most_frequent(merge_counts([top, part]))
         learn.publish(attempt, vocabulary, top)

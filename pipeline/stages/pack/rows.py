@@ -32,6 +32,7 @@ from pairloom.operators.transforms import TokenStep
 from pairloom.pipeline.dataset.stream import rows_a_block
 from pairloom.pipeline.flow.attempt import Attempt
 from pairloom.pipeline.identity import FORMAT_VERSION
+from pairloom.pipeline.notes import note
 from pairloom.pipeline.phases import in_phase
 from pairloom.pipeline.stages.exchange.orders import ORDERS
 from pairloom.pipeline.steps import RowSteps, row_seed
@@ -122,8 +123,11 @@ def write_rows(
         seed = row_seed(settings.seed, plan.seq_len, where)
         schema, batches = _with_steps(schema, batches, steps, seed)
     with attempt.arrow(split, schema, name="rows.arrow") as writer:
+        written = 0
         for rows in in_phase("gather", batches):
             writer.write(rows)
+            written += len(rows)
+            note(written, len(plan))
         writer.facts.update(
             seq_len=plan.seq_len, tokens=plan.tokens, padding=plan.padding, segments=len(plan.length)
         )

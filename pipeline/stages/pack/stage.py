@@ -22,12 +22,12 @@ class Pack(Stage):
     name = "pack"
     help = "Pack the tokens into rows, tokenizing first if need be."
     after = "select"
-    says: ClassVar[Mapping[str, str]] = {
-        "exchange": "shuffle",
-        "regroup": "shuffle again",
-        "rejoin": "shuffle others",
-        "pack": "pack rows",
-        "carry": "pack the rest",
+    steps: ClassVar[Mapping[str, str]] = {
+        "exchange": "sends each document to its partition",
+        "regroup": "does so once more, where there are very many partitions",
+        "rejoin": "sends the documents of partitions that have changed, where not all have",
+        "pack": "puts the documents of each partition in order, and makes rows of them",
+        "carry": "makes rows of what filled no row of its partition",
     }
     files_of_units = True
 

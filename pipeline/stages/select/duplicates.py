@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from pairloom.operators.selection.duplicates import later_duplicates
 from pairloom.pipeline.flow.attempt import Attempt, UnitTask
+from pairloom.pipeline.notes import note
 from pairloom.pipeline.stages.select.cost import compare_memory
 from pairloom.pipeline.stages.select.survey import split_counts
 from pairloom.pipeline.store.files import StoredFile, open_arrow
@@ -61,7 +62,8 @@ class DuplicatesTask(UnitTask):
     def work(self, attempt: Attempt, shared: tuple[StoredFile, ...]) -> None:
         """Read, compare, list."""
         batches = []
-        for stored in shared:
+        for number, stored in enumerate(shared):
+            note(number, len(shared))
             with open_arrow(attempt.objects, stored) as reader:
                 batches.append(reader.get_batch(self.part))
         table = pa.Table.from_batches(batches).combine_chunks()

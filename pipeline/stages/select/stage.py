@@ -25,7 +25,10 @@ class Select(Stage):
     help = "Survey the sources and drop duplicates, tokenizing first if need be."
     after = "tokenize"
     unless = "neither mixes nor deduplicates"
-    says: ClassVar[Mapping[str, str]] = {"survey": "digest tokens", "select": "select"}
+    steps: ClassVar[Mapping[str, str]] = {
+        "survey": "takes a digest of the tokens of each document, to find duplicates",
+        "select": "finds duplicates, and measures what each source has to give",
+    }
     files_of_units = True
 
     def wanted(self, recipe: "Recipe") -> bool:

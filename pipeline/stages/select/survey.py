@@ -15,6 +15,7 @@ from pairloom.operators.schema import INPUT_IDS
 from pairloom.operators.selection.duplicates import digest_parts, digests
 from pairloom.operators.selection.order import in_validation
 from pairloom.pipeline.flow.attempt import Attempt, UnitTask
+from pairloom.pipeline.notes import note
 from pairloom.pipeline.stages.select.cost import survey_memory
 from pairloom.pipeline.stages.tokenize.shards import PlacedShard
 from pairloom.pipeline.store.files import open_arrow
@@ -79,6 +80,7 @@ class SurveyTask(UnitTask):
         ordinals, lengths, splits, hashed = [], [], [], []
         with open_arrow(attempt.objects, self.shard.stored) as reader:
             for i in range(reader.num_record_batches):
+                note(i, reader.num_record_batches)
                 batch = reader.get_batch(i)
                 ids, ordinal = self.shard.documents(batch)
                 tokens = batch.column(INPUT_IDS)

@@ -23,7 +23,12 @@ class Statistics(Stage):
     help = "Make the tables of the recipe's statistics, tokenizing first if need be."
     after = "tokenize"
     unless = "lists no statistics"
-    says: ClassVar[Mapping[str, str]] = {}
+    steps: ClassVar[Mapping[str, str]] = {
+        "measure": "counts the keys of each shard",
+        "combine": "adds up the counts of neighbouring shards, where there are very many",
+        "merge": "adds up the counts of all shards, partition by partition",
+        "finish": "makes the table",
+    }
 
     def wanted(self, recipe: "Recipe") -> bool:
         """Where the recipe lists any."""

@@ -13,6 +13,7 @@ from pairloom.operators.tokens import TokenBatch
 from pairloom.pipeline.flow.attempt import Attempt, UnitTask
 from pairloom.pipeline.flow.job import Job
 from pairloom.pipeline.identity import fingerprint
+from pairloom.pipeline.notes import note
 from pairloom.pipeline.phases import phase
 from pairloom.pipeline.stages.agreement import check_measured
 from pairloom.pipeline.stages.count.files import WORDS, read_words, word_batch
@@ -57,6 +58,7 @@ class MeasureTask(UnitTask):
         documents = tokens = 0
         with open_arrow(attempt.objects, self.shard) as reader:
             for number in range(reader.num_record_batches):
+                note(number, reader.num_record_batches)
                 with phase("read"):
                     batch = TokenBatch.of_table(reader.get_batch(number))
                 with phase("count"):

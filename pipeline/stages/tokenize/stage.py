@@ -24,7 +24,9 @@ class Tokenize(Stage):
     name = "tokenize"
     help = "Tokenize the corpus, learning first if need be."
     after = "learn"
-    says: ClassVar[Mapping[str, str]] = {"tokenize": "tokenize"}
+    steps: ClassVar[Mapping[str, str]] = {
+        "tokenize": "encodes the documents of each unit, with the vocabulary and a memo of frequent words"
+    }
     reads_inputs = True
     files_of_units = True
 

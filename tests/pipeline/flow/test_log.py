@@ -211,10 +211,17 @@ def test_status_from_the_command_line(
     code, _, err = pairloom("run", recipe)
     lines = [json.loads(line) for line in err.splitlines()]
     assert code == 1
-    assert [(line["event"], line["step"]) for line in lines[:3]] == [
-        ("begin", "prepare"),
-        ("end", "prepare"),
-        ("begin", "count"),
+    told = [
+        (line["event"], line["stage"], line["step"]) for line in lines if line["event"] in ("begin", "end")
+    ]
+    assert told[:7] == [
+        ("begin", "start", "start"),
+        ("end", "start", "start"),
+        ("begin", "plan", "plan"),
+        ("end", "plan", "plan"),
+        ("begin", "prepare", "prepare"),
+        ("end", "prepare", "prepare"),
+        ("begin", "count", "count"),
     ]
     assert lines[-1]["event"] == "error"
     code, out, _ = pairloom("status", root, "--json")

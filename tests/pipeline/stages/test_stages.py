@@ -1,6 +1,7 @@
 """The stages of a run: their order, what leads to each, and one that another distribution brings."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -12,12 +13,14 @@ from typing import Any, ClassVar
 import pyarrow.compute as pc
 import pytest
 
+import pairloom.pipeline.stages
 from pairloom.jobs.show.progress import Progress
 from pairloom.jobs.show.summary import show_summary, summary
 from pairloom.operators.errors import CorruptionError, RecipeError
 from pairloom.pipeline import make_plan, open_dataset, run
 from pairloom.pipeline.audit.verify import verify
 from pairloom.pipeline.flow.attempt import Attempt, UnitTask
+from pairloom.pipeline.flow.events import called
 from pairloom.pipeline.flow.job import Job
 from pairloom.pipeline.flow.plan import Asked, Plan
 from pairloom.pipeline.flow.stage import Stage
@@ -25,7 +28,7 @@ from pairloom.pipeline.forecast.cluster import Cluster, forecast
 from pairloom.pipeline.forecast.cost import Cost
 from pairloom.pipeline.identity import fingerprint
 from pairloom.pipeline.recipe import Recipe
-from pairloom.pipeline.stages import STAGES, in_order, leading_to, says, stage, stages
+from pairloom.pipeline.stages import STAGES, in_order, leading_to, stage, stages
 from pairloom.pipeline.store.files import StoredFile, read_batches
 from pairloom.pipeline.store.manifest import StageRecord
 from pairloom.pipeline.store.receipts import Ledger
@@ -71,7 +74,7 @@ class Longest(Stage):
     name = "longest"
     help = "Find the longest document."
     after = "tokenize"
-    says: ClassVar[Mapping[str, str]] = {"longest": "look for the longest"}
+    steps: ClassVar[Mapping[str, str]] = {"longest": "look for the longest"}
 
     def wanted(self, recipe: Recipe) -> bool:
         return recipe.vocabulary.from_ is None
@@ -111,10 +114,21 @@ def test_stages_are_in_the_order_in_which_a_run_does_them() -> None:
     assert all(one.help and one.unless for one in stages())
 
 
-def test_no_two_stages_have_a_step_in_common() -> None:
-    steps = [step for one in stages() for step in one.says]
-    assert len(set(steps)) == len(steps)
-    assert (says("exchange"), says("no step")) == ("shuffle", "no step")
+def test_every_step_of_a_stage_is_in_its_table() -> None:
+    """(U6) The first word of every step that the code of a stage begins is in the table of steps of that stage."""
+    for one in stages():
+        assert one.steps
+        assert all(" " not in step and does for step, does in one.steps.items())
+    begun = {
+        step.partition(" ")[0]
+        for folder in Path(pairloom.pipeline.stages.__file__).parent.iterdir()
+        for file in folder.glob("*.py")
+        for step in re.findall(r'job\.step\(\s*f?"([^"]+)"|learn_in_rounds\(job, "([^"]+)"', file.read_text())
+        for step in step
+        if step
+    }
+    assert begun >= {"count", "exchange", "pack", "join"}
+    assert begun <= {step for one in stages() for step in one.steps}
 
 
 def test_what_follows_a_stage_that_is_not_there_is_named() -> None:
@@ -150,11 +164,11 @@ def test_a_stage_from_outside_is_one_everywhere(tmp_path: Path, capsys: pytest.C
     assert list(manifest.stages) == list(plan.stages)
     record = manifest.stages["longest"]
     assert len(record.files) == len(manifest.stages["tokenize"].files) > 1
-    assert watch.steps["longest"].says == "look for the longest"
+    assert watch.steps["longest"].called == "longest"
     show_summary(summary(manifest, recipe.root, watch))
     said = capsys.readouterr().out
     assert f"tokens at most {record.facts['tokens_at_most']}, files {len(record.files)}" in said
-    assert "look for the longest" in said
+    assert "\nlongest  " in said
     dataset = open_dataset(recipe.root)
     assert len(dataset.files("longest")) == len(record.files)
     assert verify(dataset).units == sum(len(one.units) for one in manifest.stages.values())
@@ -196,3 +210,13 @@ def test_a_stage_that_a_recipe_does_not_have_says_why(tmp_path: Path) -> None:
         RecipeError, match="the recipe neither mixes nor deduplicates, so there is nothing to select"
     ):
         run(recipe_for(tmp_path), until="select")
+
+
+def test_the_readme_calls_steps_as_the_code_does() -> None:
+    """(U6) Its table is that of the stages, and what comes before and after them."""
+    text = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+    table = text[text.index("| step | what it does |") :].split("\n\n", 1)[0]
+    rows = dict(re.findall(r"^\| `(.+?)` \| (.+) \|$", table, re.MULTILINE))
+    steps = {called(one.name, step): does for one in stages() for step, does in one.steps.items()}
+    assert {"start", "plan", "prepare", "commit"} == rows.keys() - steps.keys()
+    assert steps.items() <= rows.items()
