@@ -87,7 +87,7 @@ def plan_command(asked: PlanOptions) -> None:
     from pairloom.jobs.show.watch import watching
     from pairloom.pipeline import make_plan
 
-    with watching() as progress:
+    with watching(patient=True) as progress:
         plan = make_plan(recipe, observe=progress)
     if asked.machine_memory is None:
         from pairloom.jobs.show.plan import show_plan

@@ -10,10 +10,14 @@ __all__ = ["Lines", "ended_text"]
 
 
 class Lines(Progress):
-    """A line when a step begins and ends, soon after it began, and every ten seconds in between."""
+    """A line when a step begins and ends, soon after it began, and every ten seconds in between.
 
-    def __init__(self) -> None:
+    One that is `patient` says nothing before something has taken a second or two.
+    """
+
+    def __init__(self, *, patient: bool = False) -> None:
         super().__init__()
+        self._quiet = self.began + FIRST_SECONDS if patient else 0.0
         self._next = 0.0
         self._said = ""
 
@@ -56,6 +60,8 @@ class Lines(Progress):
         self._say(text)
 
     def _say(self, line: str) -> None:
+        if time.monotonic() < self._quiet:
+            return
         sys.stderr.write(f"{time.strftime('%H:%M:%S')} {line}\n")
         sys.stderr.flush()
 

@@ -55,8 +55,8 @@ def watched(plan: Plan, progress: Progress) -> Iterator[Watch]:
 
 
 @contextmanager
-def watching() -> Iterator[Progress]:
-    """Show any long work on standard error while the block runs.
+def watching(*, patient: bool = False) -> Iterator[Progress]:
+    """Show any long work on standard error while the block runs, if `patient` only where it takes more than a second or two.
 
     For people as bars on a terminal and as lines elsewhere; as JSON lines where the environment says PAIRLOOM_LOG=json.
     """
@@ -67,7 +67,7 @@ def watching() -> Iterator[Progress]:
         with _bars() as shown:
             yield shown
         return
-    plain = JsonLines() if wanted == "json" else Lines()
+    plain = JsonLines() if wanted == "json" else Lines(patient=patient)
     with plain.ticking():
         yield plain
         plain.close()

@@ -63,7 +63,6 @@ def connect(address: str | None, say: Callable[[str], None] = lambda _: None) ->
         if folder := _short_folder():
             options["_temp_dir"] = folder.name
     logging.getLogger(_TOKENS).addFilter(_no_token_notice)
-    logging.getLogger("ray").addHandler(logging.NullHandler())  # or it says that it has none
     main = threading.current_thread() is threading.main_thread()
     handler = signal.getsignal(signal.SIGTERM)
     try:
