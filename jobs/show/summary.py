@@ -26,7 +26,7 @@ __all__ = ["show_profile", "show_summary", "summary"]
 
 
 def summary(manifest: Manifest, root: str, watch: Progress, engine: Engine | None = None) -> dict[str, Any]:
-    """A run in numbers: documents, bytes, tokens, rows, and the throughput of each step that ran; `engine` did it, if anything was done."""
+    """A run in numbers: documents, bytes, tokens, rows, and the throughput of each step, which `engine` did."""
     ledgers = [manifest.stages[stage].ledger for stage in ("tokenize", "count") if stage in manifest.stages]
     ledger = ledgers[0]
     out: dict[str, Any] = {
