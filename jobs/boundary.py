@@ -18,7 +18,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from pairloom.jobs.entry import STOPPED
 from pairloom.operators.errors import PairloomError, PreemptedError, RecipeError
 from pairloom.operators.shown import printable
 
-__all__ = ["BUG", "INTERRUPTED", "TERMINATED", "UNREAD", "ending", "output"]
+__all__ = ["BUG", "INTERRUPTED", "TERMINATED", "UNREAD", "ending", "output", "reported"]
 
 BUG, INTERRUPTED, UNREAD, TERMINATED = 70, 130, 141, 143
 REPORT = "report it to whoever maintains your Pairloom (`pip show pairloom`), with this line and the command"
@@ -129,6 +129,19 @@ def _told(error: BaseException) -> tuple[int, str]:
     return next((code for kind, code in codes.items() if isinstance(known, kind)), 1), str(known)
 
 
+def reported(urls: Iterable[str]) -> str:
+    """Where a bug is reported: at the tracker that the package's metadata names, else by whoever maintains it.
+
+    >>> reported(["Issues, https://example.org/issues"])
+    'report it at https://example.org/issues, with this line and the command'
+    """
+    for entry in urls:
+        name, _, url = entry.partition(", ")
+        if name.lower() in {"issues", "issue tracker", "bug tracker", "tracker", "bugs"}:
+            return f"report it at {url}, with this line and the command"
+    return REPORT
+
+
 def _bug(error: BaseException) -> str:
     """What is said of an error that nobody expected: what and where, on one line."""
     frames = traceback.extract_tb(error.__traceback__)
@@ -137,7 +150,15 @@ def _bug(error: BaseException) -> str:
     where = f" ({os.path.relpath(ours[-1].filename, folder)}, line {ours[-1].lineno})" if ours else ""
     notes = "".join(f", {note}" for note in getattr(error, "__notes__", ()))
     said = " ".join(f"{type(error).__name__}: {error}".split())
-    return f"a bug in Pairloom: {said}{notes}{where}; {REPORT}; --traceback prints the frames"
+    return f"a bug in Pairloom: {said}{notes}{where}; {reported(_urls())}; --traceback prints the frames"
+
+
+def _urls() -> list[str]:
+    from importlib.metadata import PackageNotFoundError, metadata
+
+    with suppress(PackageNotFoundError):
+        return metadata("pairloom").get_all("Project-URL") or []
+    return []
 
 
 def _say(message: str, code: int, as_json: bool) -> None:

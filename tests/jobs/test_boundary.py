@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from pairloom.jobs.boundary import BUG, ending
+from pairloom.jobs.boundary import BUG, ending, reported
 from pairloom.jobs.cli import COMMANDS
 from tests.support.corpora import documents, write_jsonl
 
@@ -248,3 +248,9 @@ def test_a_server_that_is_not_there_is_no_file_that_is_not_there(
     said = capsys.readouterr().err
     assert f"{address}: nobody answers there" in said
     assert len(said.splitlines()) == 1
+
+
+def test_a_bug_is_reported_where_the_package_says() -> None:
+    """U7: no place is invented where its metadata names none."""
+    assert "https://a/issues" in reported(["Homepage, https://a", "Issues, https://a/issues"])
+    assert "whoever maintains" in reported(["Homepage, https://a"])
