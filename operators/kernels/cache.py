@@ -147,6 +147,11 @@ class KernelCache:
         """The first folder."""
         return str(next(cache_folders()))
 
+    @property
+    def file_stem(self) -> str:
+        """What the names of the kernel's files begin with."""
+        return self._folders[0].stem
+
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """The kernel compiled for `sig` on this processor before, or None."""
         if not self._enabled:

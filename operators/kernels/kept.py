@@ -31,7 +31,7 @@ class KernelFolder:
     def __init__(self, function: Callable[..., Any], stamp: str, folder: Path) -> None:
         self._folder = folder
         name = f"{function.__module__}.{function.__qualname__}-{stamp}"
-        self._base = name.replace("<", "").replace(">", "")
+        self.stem = name.replace("<", "").replace(">", "")
         closure = tuple(cell.cell_contents for cell in function.__closure__ or ())
         self._code = (function.__code__.co_code, serialize.dumps(closure) if closure else b"")
 
@@ -67,7 +67,7 @@ class KernelFolder:
 
     def forget(self) -> None:
         """Remove the compiled forms; raises OSError where that is not allowed."""
-        for place in self._folder.glob(f"{self._base}.*.kernel"):
+        for place in self._folder.glob(f"{self.stem}.*.kernel"):
             place.unlink(missing_ok=True)
 
     def _key(self, signature: Any, codegen: Any) -> tuple[Any, ...]:
@@ -75,7 +75,7 @@ class KernelFolder:
         return (signature, codegen.magic_tuple(), self._code, _VERSIONS)
 
     def _file(self, key: tuple[Any, ...]) -> Path:
-        return self._folder / f"{self._base}.{hashlib.sha256(repr(key).encode()).hexdigest()[:16]}.kernel"
+        return self._folder / f"{self.stem}.{hashlib.sha256(repr(key).encode()).hexdigest()[:16]}.kernel"
 
 
 _VERSIONS = (

@@ -6,14 +6,18 @@ whoever adds a kernel adds nothing elsewhere.
 """
 
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
-from pairloom.operators.kernels.cache import KernelCache
+from numba.core.event import Event, Listener, install_listener
 
-__all__ = ["SAMPLE", "find_kernels", "kernel_places", "warm_up"]
+from pairloom.operators.kernels.cache import KernelCache, cache_folders
+
+__all__ = ["SAMPLE", "find_kernels", "kernel_places", "missing_kernels", "on_compiled", "warm_up"]
 
 SAMPLE = (
     "it's 12345 of a<|x|>word",
@@ -38,14 +42,46 @@ def kernel_places(package: str = "pairloom.operators") -> Iterator[str]:
                 yield name
 
 
-def warm_up(schemes: tuple[str, ...], packages: tuple[str, ...] = ("pairloom.operators",)) -> None:
-    """Run every kernel of some packages once, so that all are on disk; `schemes` are the pretokenizers that are wanted.
+def warm_up(schemes: tuple[str, ...], places: tuple[str, ...] | None = None) -> None:
+    """Run every kernel of some places once, so that all are on disk; `schemes` are the pretokenizers that are wanted.
 
-    `cache.py` says where that is. Takes a minute or two on a machine that has none of them, else a second.
+    `cache.py` says where that is. All places of the operators take a minute on a machine that has none of them, else a second.
     """
-    for package in packages:
-        for place in kernel_places(package):
-            import_module(place).warm_up(schemes)
+    for place in tuple(kernel_places()) if places is None else places:
+        import_module(place).warm_up(schemes)
+
+
+def missing_kernels(places: tuple[str, ...]) -> set[str]:
+    """The kernels of some places, by "module:name", of which no folder on disk has any compiled form."""
+    kept: set[str] = set()
+    for folder in cache_folders():
+        with suppress(OSError):
+            kept.update(file.name.rsplit(".", 2)[0] for file in folder.iterdir())
+    found = ((name, _cache_of(one)) for place in places for name, one in _kernels_of(place))
+    return {name for name, cache in found if cache is not None and cache.file_stem not in kept}
+
+
+@contextmanager
+def on_compiled(tell: Callable[[str], None]) -> Iterator[None]:
+    """While the block runs, `tell` the "module:name" of each kernel that this process has compiled."""
+    with install_listener("numba:compile", _Compiled(tell)):
+        yield
+
+
+class _Compiled(Listener):  # type: ignore[misc]
+    """Hears of what numba compiles, and passes on what is a kernel: not the helpers that are compiled into one."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
+
+    def on_start(self, event: Event) -> None:
+        """Nothing is compiled yet."""
+
+    def on_end(self, event: Event) -> None:
+        """One is compiled."""
+        dispatcher = event.data["dispatcher"]
+        if _cache_of(dispatcher) is not None:
+            self._tell(f"{dispatcher.__module__}:{dispatcher.__name__}")
 
 
 def find_kernels(package: str = "pairloom.operators") -> dict[str, object]:
@@ -56,14 +92,25 @@ def find_kernels(package: str = "pairloom.operators") -> dict[str, object]:
     """
     found: dict[str, object] = {}
     for place in (*kernel_places(package), *([_SHARED] if _SHARED.startswith(package) else [])):
-        for module in _modules(import_module(place)):
-            for name, value in vars(module).items():
-                if (
-                    isinstance(getattr(value, "_cache", None), KernelCache)
-                    and value.__module__ == module.__name__
-                ):
-                    found[f"{module.__name__}:{name}"] = value
+        found.update(_kernels_of(place))
     return dict(sorted(found.items()))
+
+
+def _kernels_of(place: str) -> Iterator[tuple[str, Any]]:
+    """The kernels of one place, each with its name; imports them."""
+    for module in _modules(import_module(place)):
+        for name, value in vars(module).items():
+            if (
+                isinstance(getattr(value, "_cache", None), KernelCache)
+                and value.__module__ == module.__name__
+            ):
+                yield f"{module.__name__}:{name}", value
+
+
+def _cache_of(value: Any) -> KernelCache | None:
+    """Where the compiled forms of a kernel are; None for what is no kernel."""
+    found = getattr(value, "_cache", None)
+    return found if isinstance(found, KernelCache) else None
 
 
 def _modules(place: ModuleType) -> Iterator[ModuleType]:

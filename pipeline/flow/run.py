@@ -11,7 +11,6 @@ leave nothing that anybody would read.
 
 from collections.abc import Callable
 
-from pairloom.operators import Pretokenizer
 from pairloom.operators.errors import CorruptionError, RecipeError
 from pairloom.pipeline.execution.base import Executor, never
 from pairloom.pipeline.execution.local import LocalExecutor
@@ -19,7 +18,7 @@ from pairloom.pipeline.flow.engine import Engine, choose_engine, chosen_engine, 
 from pairloom.pipeline.flow.events import Doing, Event
 from pairloom.pipeline.flow.job import Job
 from pairloom.pipeline.flow.plan import Plan, make_plan
-from pairloom.pipeline.flow.prepare import PrepareTask
+from pairloom.pipeline.flow.prepare import PrepareTask, needed_kernels, needed_schemes
 from pairloom.pipeline.recipe import Execution, Recipe
 from pairloom.pipeline.stages import leading_to, stage
 from pairloom.pipeline.store.gc import check_present
@@ -65,7 +64,7 @@ def run(
         last=last,
         records={name: last.stages[name] for name in done} if last else {},
     )
-    job.prepare(PrepareTask(schemes=_schemes(plan)))
+    job.prepare(PrepareTask(schemes=needed_schemes(plan), places=needed_kernels(plan)))
     for left in reversed(range(1 + RESTARTS)):
         if _complete(job, wanted, left):
             break
@@ -120,15 +119,6 @@ def _given_in(plan: Plan, last: Manifest | None, fingerprint: str | None) -> int
     if plan.vocabulary is None or last is None or not brought or last.fingerprint != fingerprint:
         return None
     return last.given_in or last.generation
-
-
-def _schemes(plan: Plan) -> tuple[str, ...]:
-    """The pretokenizers that a plan's kernels are compiled for."""
-    if plan.vocabulary is not None:
-        return (plan.vocabulary.pretokenizer.scheme,)
-    cut = plan.cut
-    used = (cut.first, cut.weaker, cut.last)
-    return tuple(dict.fromkeys(one.scheme for one in used if isinstance(one, Pretokenizer)))
 
 
 def executor_of(

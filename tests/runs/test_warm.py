@@ -16,12 +16,14 @@ import json, sys
 from pathlib import Path
 
 from pairloom.operators.kernels.cache import KernelCache
-from pairloom.pipeline import run
-from pairloom.pipeline.flow.prepare import PrepareTask
+from pairloom.pipeline import make_plan, run
+from pairloom.pipeline.flow.prepare import PrepareTask, needed_kernels, needed_schemes
 from tests.support.corpora import recipe_for
 
 folder, scheme, *settings = sys.argv[1:]
-PrepareTask(schemes=(scheme,)).run()
+recipe = recipe_for(Path(folder), f"vocabulary.pretokenizer.scheme={scheme}", *settings)
+plan = make_plan(recipe)
+PrepareTask(schemes=needed_schemes(plan), places=needed_kernels(plan)).run()
 missing, load = set(), KernelCache.load_overload
 
 def looked_for(self, sig, context):
@@ -29,7 +31,7 @@ def looked_for(self, sig, context):
     return load(self, sig, context)
 
 KernelCache.load_overload = looked_for
-run(recipe_for(Path(folder), f"vocabulary.pretokenizer.scheme={scheme}", *settings))
+run(recipe, plan=plan)
 print(json.dumps(sorted(missing)))
 """
 
@@ -43,6 +45,17 @@ print(json.dumps(sorted(missing)))
             "o200k",
             ["vocabulary.learn.mode=sharded", "pack.strategy=first_fit", "pack.predict_every_token=true"],
         ),
+        (
+            "llama3",
+            [
+                "vocabulary.normalizer=nfc",
+                "vocabulary.special_tokens=['<|endoftext|>', '<|p|>', '<|s|>', '<|m|>', '<|mask|>']",
+                "pack.steps=[{fim: {rate: 0.5, tokens: {prefix: '<|p|>', suffix: '<|s|>', middle: '<|m|>'}}}]",
+                "pack.rows=[{masked_lm: {mask_token: '<|mask|>'}}]",
+                "pack.strategy=buckets",
+            ],
+        ),
+        ("qwen2", ["vocabulary.family=lzw", "pack.strategy=padded", "corpus.0.epochs=1.5"]),
     ],
 )
 def test_a_run_compiles_nothing_after_its_first_step(

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from pairloom.operators.kernels.jit import inner, kernel
+from pairloom.operators.kernels.warmup import find_kernels, missing_kernels, on_compiled
+
 KERNEL = """
 from pairloom.operators.kernels.jit import kernel
 
@@ -142,6 +145,35 @@ def test_processes_that_compile_at_once_leave_one_whole_file(machine: Machine) -
     assert [process.communicate()[0].split()[0] for process in processes] == ["42"] * 3
     assert machine.call() == (42, 1)
     assert len(list((machine.cache / "kernels").iterdir())) == 1
+
+
+def test_what_is_missing_on_disk_is_known_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pairloom.operators.kernels.warmup.cache_folders", lambda: iter([tmp_path]))
+    place = "pairloom.operators.selection.kernels"
+    missing = missing_kernels((place,))
+    assert missing == {name for name in find_kernels() if name.startswith(f"{place}:")}
+    one = min(missing)
+    kept = find_kernels()[one]._cache.file_stem  # type: ignore[attr-defined]
+    (tmp_path / f"{kept}.0123456789abcdef.kernel").touch()
+    assert missing_kernels((place,)) == missing - {one}
+
+
+def test_of_what_is_compiled_kernels_are_told_and_helpers_are_not() -> None:
+    @inner
+    def doubled(number: int) -> int:
+        return 2 * number
+
+    @kernel
+    def double(number: int) -> int:
+        return doubled(number)
+
+    double._cache.disable()  # type: ignore[attr-defined]
+    told: list[str] = []
+    with on_compiled(told.append):
+        assert [double(21), double(4)] == [42, 8]
+    assert told == [f"{__name__}:double"]
+    assert double(2.5) == 5.0
+    assert len(told) == 1
 
 
 def test_without_compilation_there_is_one_message() -> None:
