@@ -4,6 +4,7 @@ Results go to standard output, progress and errors to standard error, as JSON li
 `boundary.py` has the exit codes, `entry.py` the process.
 """
 
+import os
 import sys
 from collections.abc import Callable
 from typing import Annotated, NoReturn
@@ -83,9 +84,33 @@ def pairloom_command(
     """Raw text in, an exact vocabulary and a packed Arrow dataset out."""
 
 
+def _said(error: Exception) -> str:
+    formatted = getattr(error, "format_message", None)
+    return str(error if formatted is None else formatted())
+
+
+# What typer raises where a command line is wrong, whichever of its options, arguments and commands that is about.
+_Misused: type[Exception] = typer.BadParameter.__mro__[1]
+
+
 def run() -> object:
-    """Run the command that the command line names; raises whatever it raises."""
-    return app(args=[word for word in sys.argv[1:] if word != "--traceback"])
+    """Run the command that the command line names; raises whatever it raises.
+
+    Where errors are wanted as JSON, one of the command line itself is a RecipeError like all others.
+    """
+    words = [word for word in sys.argv[1:] if word != "--traceback"]
+    if "--json" not in words and os.environ.get("PAIRLOOM_LOG") != "json":
+        return app(args=words)
+    try:
+        code = app(args=words, prog_name="pairloom", standalone_mode=False)
+    except _Misused as error:
+        from pairloom.operators.errors import RecipeError
+
+        context = getattr(error, "ctx", None)
+        path = getattr(context, "command_path", "pairloom")
+        said = " ".join(_said(error).split()).rstrip(".")
+        raise RecipeError(f"{said}; `{path} --help` lists what there is") from error
+    raise SystemExit(code if isinstance(code, int) else 0)
 
 
 def main() -> NoReturn:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pairloom.jobs.commands.options import AsJson, Generation, Split
+from pairloom.jobs.commands.options import AsJson, Generation, Split, known
 from pairloom.pipeline.export.formats import EXPORTERS
 
 __all__ = ["export_command"]
@@ -51,6 +51,8 @@ def export_command(
     pairloom export out --format megatron --out megatron/
     pairloom export out --format tokenizer --out tokenizer/ --role pad='<|pad|>'
     """
+    known(form, (*EXPORTERS.names(), "tokenizer", "tiktoken"), "--format")
+    given = _roles(role or ())
     from pairloom.jobs.show.watch import STARTING, watching
 
     with watching() as watch:
@@ -67,7 +69,7 @@ def export_command(
             seq_len=seq_len,
             without=without or (),
             generation=generation,
-            roles=_roles(role or ()),
+            roles=given,
             chat_template=None if chat_template is None else _read(chat_template),
             max_length=max_length,
             observe=watch,

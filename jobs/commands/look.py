@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pairloom.jobs.commands.options import AsJson, Generation, RootArgument, Split
+from pairloom.jobs.commands.options import AsJson, Generation, RootArgument, Split, known
 from pairloom.pipeline.stages import stages
 
 __all__ = ["files_command", "inspect_command", "rejected_command", "status_command"]
@@ -37,6 +37,7 @@ def files_command(
     as_json: AsJson = False,
 ) -> None:
     """Print the committed files of a stage, one a line, in order."""
+    known(stage, (one.name for one in stages()), "--stage")
     from pairloom.pipeline import open_dataset
 
     files = open_dataset(root, generation).files(stage, split, seq_len=seq_len)

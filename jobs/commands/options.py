@@ -1,9 +1,10 @@
 """What several commands take, and commands that take many options as one value."""
 
 import dataclasses
+import difflib
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
@@ -12,7 +13,7 @@ import typer
 if TYPE_CHECKING:
     from pairloom.pipeline.recipe import Recipe
 
-__all__ = ["AsJson", "Engine", "Generation", "RecipeOptions", "RootArgument", "Split", "spread"]
+__all__ = ["AsJson", "Engine", "Generation", "RecipeOptions", "RootArgument", "Split", "known", "spread"]
 
 Engine = Annotated[str | None, typer.Option(help="auto, ray or local, instead of the recipe's")]
 AsJson = Annotated[bool, typer.Option("--json", help="print the result as JSON")]
@@ -41,6 +42,20 @@ class RecipeOptions:
         from pairloom.jobs.recipes import named_recipe
 
         return named_recipe(self.recipe, self.overrides or (), self.engine)
+
+
+def known(name: str, names: Iterable[str], option: str) -> str:
+    """A name that is one of some; raises typer's error, with the nearest, for any other.
+
+    >>> known("pack", ["count", "pack"], "--stage")
+    'pack'
+    """
+    names = list(names)
+    if name in names:
+        return name
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.0)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise typer.BadParameter(f"there is no {name!r}{hint} (there are: {', '.join(names)})", param_hint=option)
 
 
 def spread(command: Callable[..., None]) -> Callable[..., None]:

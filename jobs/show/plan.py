@@ -12,7 +12,7 @@ from rich.table import Table
 from pairloom.jobs.show.amounts import size_text, time_text
 from pairloom.jobs.show.console import wide_console
 from pairloom.jobs.show.watch import left_out_text
-from pairloom.pipeline.flow.engine import chosen_engine
+from pairloom.pipeline.flow.engine import START_SECONDS, chosen_engine, start_seconds
 from pairloom.pipeline.flow.plan import Plan
 from pairloom.pipeline.forecast.cluster import Cluster, forecast
 from pairloom.pipeline.forecast.sizes import Sizes, project_sources
@@ -49,6 +49,9 @@ def show_plan(plan: Plan, workers: int | None, as_json: bool) -> None:
         "workers": workers,
     }
     facts["engine"] = asdict(engine)
+    start = start_seconds(engine, plan.recipe.execution)
+    work = sum(row["seconds"] for row in rows if row["state"] != "committed")
+    facts["start_seconds"], facts["total_seconds"] = start, round(start + work, 1)
     mixed: list[dict[str, Any]] = [
         {
             "name": one.name,
@@ -90,6 +93,12 @@ def show_plan(plan: Plan, workers: int | None, as_json: bool) -> None:
             "-" if row["state"] == "committed" else time_text(row["seconds"]),
         )
     console.print(table)
+    starts = "starting Ray included" if start > START_SECONDS else "start included"
+    console.print(
+        f"about {time_text(start + work)} in all, {starts}; more where kernels are to be compiled first"
+        if any(row["state"] != "committed" for row in rows)
+        else "all of it is committed: a run has nothing to do"
+    )
     if mixed:
         table = Table("source", "tokens, about", "epochs, about", "taken", box=None, pad_edge=False)
         for one in mixed:

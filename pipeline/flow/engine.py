@@ -23,12 +23,14 @@ if TYPE_CHECKING:
     from pairloom.pipeline.flow.plan import Plan
     from pairloom.pipeline.store.manifest import Manifest
 
-__all__ = ["Engine", "choose_engine", "chosen_engine", "processors"]
+__all__ = ["START_SECONDS", "Engine", "choose_engine", "chosen_engine", "processors", "start_seconds"]
 
 # Seconds from the start of Ray on this machine to workers that are as warm as this process: starting it 6, a worker and its
 # kernels 3, ending it 1 (two cores of an AMD EPYC virtual machine).
 RAY_SECONDS = 10.0
-# The share of a task's time in which no other thread can work: 184 MB of JSON Lines with a given vocabulary, two threads.
+# Seconds in which this process imports what it needs and loads its kernels, whatever the engine.
+START_SECONDS = 2.0
+# The share of a task's time in which no other thread is taken to be able to work: an assumption, on the safe side.
 HELD = 0.1
 
 
@@ -54,6 +56,16 @@ def processors() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def start_seconds(engine: Engine, execution: Execution, environment: Mapping[str, str] = os.environ) -> float:
+    """Seconds before and after the work itself: importing, loading kernels, starting Ray where that is to be done.
+
+    >>> start_seconds(Engine(name="local", why="as asked"), Execution())
+    2.0
+    """
+    started = engine.name == "ray" and named_cluster(execution.address, environment) is None
+    return START_SECONDS + (RAY_SECONDS if started else 0.0)
 
 
 def choose_engine(

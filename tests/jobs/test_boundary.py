@@ -254,3 +254,54 @@ def test_a_bug_is_reported_where_the_package_says() -> None:
     """U7: no place is invented where its metadata names none."""
     assert "https://a/issues" in reported(["Homepage, https://a", "Issues, https://a/issues"])
     assert "whoever maintains" in reported(["Homepage, https://a"])
+
+
+@pytest.mark.parametrize("name", [*COMMANDS, "items spelling", "vocabulary extend"])
+def test_a_wrong_command_line_is_json_where_json_is_wanted(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    """U7: an unknown option, by every command, is one object with the exit code 2."""
+    from pairloom.jobs.cli import run
+
+    for words in (
+        [*name.split(), "--no-such-option", "--json"],
+        [*name.split(), "x", "--seed", "few", "--json"],
+    ):
+        monkeypatch.setattr(sys, "argv", ["pairloom", *words])
+        assert ending(run, words) == 2
+        said = capsys.readouterr()
+        found = json.loads(said.err)
+        assert (found["event"], found["code"], said.out) == ("error", 2, "")
+        assert f"`pairloom {name}" in found["message"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["files", "out", "--stage", "pac"], "did you mean 'pack'?"),
+        (["export", "out", "--format", "megatro", "--out", "x"], "did you mean 'megatron'?"),
+        (["nothing"], "No such command"),
+        (["verify"], "Missing argument"),
+        (["verify", "out", "--sample", "-1"], "--sample"),
+    ],
+)
+def test_what_is_wrong_of_a_command_line_is_said_in_both_forms(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str], said: str
+) -> None:
+    """U7: the same words, as text and as JSON."""
+    from pairloom.jobs.cli import run
+
+    for form in ([], ["--json"]):
+        monkeypatch.setattr(sys, "argv", ["pairloom", *words, *form])
+        assert ending(run, [*words, *form]) == 2
+        err = capsys.readouterr().err
+        assert said in (json.loads(err)["message"] if form else err)
+
+
+def test_a_name_that_is_mistyped_is_answered_before_anything_is_loaded() -> None:
+    """U7: no kernels and no engine for a wrong word."""
+    for words in ("files out --stage pac", "export out --format megatro --out x"):
+        code = f"import sys; sys.argv = 'pairloom {words}'.split()\nfrom pairloom.jobs.cli import main\n"
+        code += "try: main()\nexcept SystemExit as ended: print(ended.code, 'numba' in sys.modules, 'ray' in sys.modules)"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+        assert done.stdout == "2 False False\n", done.stderr
