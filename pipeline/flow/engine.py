@@ -78,9 +78,9 @@ def choose_engine(
 ) -> Engine:
     """The engine for `work` seconds of one processor, of which a share `held` is done by one thread at a time.
 
-    >>> choose_engine(Execution(), work=20.0, places=2, environment={}).name
+    >>> choose_engine(Execution(), work=20.0, places=2, environment={"RAY_TMPDIR": "/none"}).name
     'local'
-    >>> choose_engine(Execution(), work=20_000.0, places=64, environment={}).name
+    >>> choose_engine(Execution(), work=20_000.0, places=64, environment={"RAY_TMPDIR": "/none"}).name
     'ray'
     >>> choose_engine(Execution(), environment={"RAY_ADDRESS": "10.0.0.7:6379"}).says
     'Ray (RAY_ADDRESS names the cluster 10.0.0.7:6379)'

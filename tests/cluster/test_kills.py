@@ -23,7 +23,7 @@ from pairloom.pipeline.audit.roundtrip import round_trip
 from pairloom.pipeline.audit.verify import verify
 from pairloom.pipeline.execution.ray.tasks import RayExecutor
 from pairloom.pipeline.execution.retries import Retries
-from pairloom.pipeline.flow.events import Event, StepStarted
+from pairloom.pipeline.flow.events import Doing, Event, StepStarted
 from pairloom.pipeline.store.gc import collect
 from tests.support.corpora import contents, documents, recipe_for, write_jsonl
 
@@ -98,7 +98,7 @@ def check(folder: Path, whole: object) -> None:
     events: list[Event] = []
     recipe = recipe_for(folder, *SETTINGS, root=folder / "killed")
     assert run(recipe, observe=events.append) == dataset.manifest
-    assert events == []
+    assert [event for event in events if not isinstance(event, Doing)] == []
 
 
 def drive(folder: Path, address: str) -> None:

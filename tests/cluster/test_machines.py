@@ -158,4 +158,5 @@ def test_jobs_on_two_machines_of_which_one_is_cut_off(tmp_path: Path, cluster: C
         json.loads(line) for line in cluster.ray("logs", "right").stdout.splitlines() if line.startswith("{")
     ]
     steps = [line["step"] for line in said if line.get("event") == "end"]
-    assert steps == ["prepare", "count", "merge", "learn", "tokenize", "exchange", "pack", "carry"]
+    work = ["prepare", "count", "merge", "learn", "tokenize", "exchange", "pack", "carry"]
+    assert [step for step in steps if step not in ("start", "plan", "commit")] == work

@@ -47,7 +47,8 @@ def test_json_is_json(pairloom: Command) -> None:
     assert code == 0
     assert result["documents"] == 100 == result["documents_out"] + result["empty"]
     assert result["pack"]["seq_len"] == 32
-    assert set(result["steps"]) == {"prepare", "count", "merge", "learn", "tokenize", "exchange", "pack"}
+    work = {"prepare", "count", "merge", "learn", "tokenize", "exchange", "pack"}
+    assert set(result["steps"]) == {"start", "plan", *work, "commit"}
 
 
 def test_the_summary_says_when_a_slow_path_is_in_use(pairloom: Command) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from pairloom.operators.errors import CorruptionError, RecipeError, StorageError
 from pairloom.pipeline import open_dataset, run
-from pairloom.pipeline.flow.events import Event, StepFinished, StepStarted
+from pairloom.pipeline.flow.events import Doing, Event, StepFinished, StepStarted
 from pairloom.pipeline.store.files import attempt_path, check_stored, write_bytes
 from pairloom.pipeline.store.gc import Listed, collect, garbage
 from pairloom.pipeline.store.manifest import Manifest
@@ -75,7 +75,7 @@ def test_what_killed_attempts_left_goes_and_a_run_after_it_does_nothing(tmp_path
     check_whole(objects, manifest)
     events: list[Event] = []
     assert run(recipe, observe=events.append) == manifest
-    assert events == []
+    assert [event for event in events if not isinstance(event, Doing)] == []
     # Receipts of units stay: a corpus that grows is counted and tokenized only where it grew.
     write_jsonl(tmp_path / "in" / "c.jsonl", documents(20, seed=1))
     run(recipe, observe=events.append)

@@ -45,7 +45,7 @@ def check(manifest: Manifest, root: str, whole: Manifest) -> None:
 def test_a_run_may_die_at_every_storage_call(corpus: Path, error: type[BaseException], when: When) -> None:
     plain = Fate(0, when, error)
     with fated(LocalObjects, plain):
-        whole = run(small(corpus, str(corpus / "whole")))
+        whole = run(small(corpus, str(corpus / "whole")), executor=ONCE)
     assert len(whole.stages["count"].units) > 1
     assert whole.stages["select"].ledger.deduplicated == 1
     assert plain.calls > 100

@@ -19,7 +19,7 @@ from pairloom.operators.selection.order import document_numbers
 from pairloom.pipeline import Recipe, open_dataset, run
 from pairloom.pipeline.audit.roundtrip import round_trip
 from pairloom.pipeline.audit.verify import verify
-from pairloom.pipeline.flow.events import Event, StepStarted
+from pairloom.pipeline.flow.events import Doing, Event, StepStarted
 from tests.support.corpora import contents, documents, recipe_for, rows_of, texts_of, write_jsonl
 
 
@@ -85,7 +85,7 @@ def test_a_second_run_does_nothing(tmp_path: Path) -> None:
     first = run(recipe)
     events: list[Event] = []
     assert run(recipe, observe=events.append) == first
-    assert events == []
+    assert [event for event in events if not isinstance(event, Doing)] == []
 
 
 def test_a_changed_packing_reuses_the_tokens(tmp_path: Path) -> None:

@@ -73,6 +73,7 @@ def mask_entities(
 def warm_up(rows: Any) -> None:
     """Mask spans of rows."""
     from pairloom.operators.layouts.entity_masks import EntityMasks, Tables
+    from pairloom.operators.schema import INPUT_IDS
 
     tables = Tables(np.zeros(9, np.bool_), 0, np.arange(9, dtype=np.uint32))
-    EntityMasks(column="input_ids")(rows, 0, 0, 0, tables)
+    EntityMasks(column=INPUT_IDS)(rows, 0, 0, 0, tables)

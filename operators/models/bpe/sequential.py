@@ -53,7 +53,7 @@ def learn_sequential(
     >>> from pairloom.operators.counts import count_words
     >>> words = count_words(pa.array(["aab aab aab aab"]), Pretokenizer(scheme="whitespace"))
     >>> learn_sequential(words, 258).tokens[256:]
-    (b'aa', b'aab')
+    (b'aa', b' aa')
     """
     specials = check_options(size, special_tokens, min_count=min_count)
     wanted = size - 256 - len(specials)

@@ -37,7 +37,7 @@ def learn_lzw(
     >>> from pairloom.operators.counts import count_words
     >>> words = count_words(pa.array(["ab ab abc"]), Pretokenizer(scheme="whitespace"))
     >>> learn_lzw(words, 259).tokens[256:]
-    (b'ab', b' a', b'bc')
+    (b' a', b'ab', b' ab')
     """
     specials = check_options(size, special_tokens)
     text = text_of(counts.words)

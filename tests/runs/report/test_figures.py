@@ -99,8 +99,8 @@ def test_the_figures_do_not_depend_on_how_the_work_is_cut(
     backwards = replace(options, executor=Backwards(), observe=steps.append)
     assert report_on_root(root, backwards) == report
     begun = {one.step: one for one in steps if isinstance(one, StepStarted)}
-    assert set(begun) == {"report counts", "report text", "report tokens"}
-    assert begun["report text"].units > 10
+    assert set(begun) == {"counts", "text", "tokens"}
+    assert begun["text"].units > 10
     for name, step in begun.items():
         done = [one for one in steps if isinstance(one, UnitDone) and one.step == name]
         assert len(done) == step.units
