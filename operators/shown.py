@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from html import escape
 
-__all__ = ["Shown", "printable"]
+__all__ = ["Shown", "printable", "size_text"]
 
 # What a terminal obeys, and what makes it show characters in another order than they are in. Lines may end, and have tabs.
 _OBEYED = [
@@ -25,6 +25,15 @@ def printable(text: str) -> str:
     'id-\\x1b[31m1'
     """
     return text.translate(_ESCAPES)
+
+
+def size_text(count: float) -> str:
+    """A number of bytes for people: `12.3 MB`."""
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if count < 1000 or unit == "TB":
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    raise AssertionError
 
 
 class Shown:

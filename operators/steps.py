@@ -1,14 +1,17 @@
-"""What steps of every kind have in common: an identity and a seed."""
+"""What steps of every kind have in common: an identity, a seed, and how they write probabilities."""
 
 import dataclasses
 import hashlib
+import math
 import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pairloom.operators.kernels.hashing import hash_bytes
 
-__all__ = ["step_identity", "step_seed"]
+__all__ = ["in_53rds", "step_identity", "step_seed"]
 
 
 def step_identity(step: Any) -> dict[str, Any]:
@@ -29,6 +32,15 @@ def step_seed(seed: int, place: int, name: str) -> int:
     True
     """
     return hash_bytes(f"pairloom: step {place} {name}".encode(), seed)
+
+
+def in_53rds(share: float) -> np.uint64:
+    """A probability as a kernel compares it with 53 random bits.
+
+    >>> int(in_53rds(0.5)) == 1 << 52
+    True
+    """
+    return np.uint64(min(1 << 53, math.ceil(share * (1 << 53))))
 
 
 def _plain(value: Any) -> Any:

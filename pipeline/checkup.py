@@ -19,6 +19,7 @@ from typing import Literal
 from uuid import uuid4
 
 from pairloom.operators.errors import PairloomError
+from pairloom.operators.shown import size_text
 from pairloom.pipeline.recipe import Recipe
 
 __all__ = ["Finding", "examine", "examine_recipe"]
@@ -106,7 +107,7 @@ def _processors(there: int, allowed: float) -> Finding:
 
 def _memory(there: int, allowed: int) -> Finding:
     most = min(there, allowed)
-    said = f"{_size_text(most)}{' allowed of ' + _size_text(there) if allowed < there else ''}"
+    said = f"{size_text(most)}{' allowed of ' + size_text(there) if allowed < there else ''}"
     if most < 2 << 30:
         return Finding(
             check="memory",
@@ -122,10 +123,10 @@ def _shared_memory(size: int) -> Finding:
         return Finding(
             check="shared memory",
             state="slow",
-            said=f"{_SHM} has {_size_text(size)}: Ray keeps objects on a disk",
+            said=f"{_SHM} has {size_text(size)}: Ray keeps objects on a disk",
             advice="give the container more (docker run --shm-size=4g; a memory volume on /dev/shm in Kubernetes)",
         )
-    return _ok("shared memory", f"{_SHM} has {_size_text(size)}")
+    return _ok("shared memory", f"{_SHM} has {size_text(size)}")
 
 
 def _temporary(folder: Path) -> Finding:
@@ -149,10 +150,10 @@ def _temporary(folder: Path) -> Finding:
     if free < _FREE:
         return _wrong(
             "temporary folder",
-            f"{folder} has {_size_text(free)} left",
+            f"{folder} has {size_text(free)} left",
             "free some, or set TMPDIR to another folder",
         )
-    return _ok("temporary folder", f"{folder} has {_size_text(free)} left")
+    return _ok("temporary folder", f"{folder} has {size_text(free)} left")
 
 
 def _open_files(soft: int, hard: int) -> Finding:
@@ -267,7 +268,7 @@ def _disk(folder: Path) -> Finding:
         probe.unlink(missing_ok=True)
     rate = _PROBE / (time.monotonic() - started)
     free = shutil.disk_usage(folder).free
-    said = f"{_size_text(int(rate))}/s with fsync, {_size_text(free)} left"
+    said = f"{size_text(int(rate))}/s with fsync, {size_text(free)} left"
     if free < _FREE:
         return _wrong("disk", said, "make room: `pairloom plan` says what a run takes")
     if rate < _FSYNC:
@@ -286,7 +287,7 @@ def _sources(recipe: Recipe) -> Finding:
         return _wrong("sources", str(error), "correct the recipe's corpus, or what lets this machine in")
     return _ok(
         "sources",
-        f"{len(plan.inputs):,} files, {_size_text(plan.bytes)}; the first of each source can be read",
+        f"{len(plan.inputs):,} files, {size_text(plan.bytes)}; the first of each source can be read",
     )
 
 
@@ -315,11 +316,9 @@ def _allowed_memory() -> int:
 
 def _allowed_processors() -> float:
     """What a container leaves this process of the processors."""
-    there = (
-        float(len(os.sched_getaffinity(0)))
-        if hasattr(os, "sched_getaffinity")
-        else float(os.cpu_count() or 1)
-    )
+    from pairloom.pipeline.flow.engine import processors
+
+    there = float(processors())
     with suppress(OSError, ValueError):
         quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
         return there if quota == "max" else min(there, int(quota) / int(period))
@@ -330,15 +329,6 @@ def _limit(path: str) -> int | None:
     with suppress(OSError, ValueError):
         return int(Path(path).read_text())
     return None
-
-
-def _size_text(size: int) -> str:
-    """A size for people, in powers of ten."""
-    value, units = float(size), iter(("B", "kB", "MB", "GB", "TB", "PB"))
-    unit = next(units)
-    while value >= 999.5:
-        value, unit = value / 1000, next(units)
-    return f"{value:.3g} {unit}"
 
 
 def _ok(check: str, said: str) -> Finding:

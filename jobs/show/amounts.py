@@ -1,15 +1,8 @@
 """Amounts as people read them."""
 
+from pairloom.operators.shown import size_text
+
 __all__ = ["many", "size_text", "time_text"]
-
-
-def size_text(count: float) -> str:
-    """A number of bytes for people: `12.3 MB`."""
-    for unit in ("B", "kB", "MB", "GB", "TB"):
-        if count < 1000 or unit == "TB":
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    raise AssertionError
 
 
 def time_text(seconds: float) -> str:

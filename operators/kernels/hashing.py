@@ -13,7 +13,7 @@ import numpy.typing as npt
 from pairloom.operators.kernels.jit import address, inner, kernel, load_u8, load_u32, load_u64
 from pairloom.operators.text.arrays import Text
 
-__all__ = ["GOLDEN", "hash_bytes", "hash_text", "mix64", "mixed", "xxh64"]
+__all__ = ["GOLDEN", "below", "hash_bytes", "hash_text", "mix64", "mixed", "xxh64"]
 
 P1 = np.uint64(0x9E3779B185EBCA87)
 P2 = np.uint64(0xC2B2AE3D27D4EB4F)
@@ -53,6 +53,12 @@ def mixed(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
 
 mix64: Callable[[Any], Any] = inner(mixed)
 """`mixed` of one number; for use inside kernels."""
+
+
+@inner
+def below(bits: np.uint64, count: int) -> int:
+    """A number from 0 to `count` - 1, of 64 uniform bits; `count` is below 2^32."""
+    return np.int64(((bits >> np.uint64(32)) * np.uint64(count)) >> np.uint64(32))
 
 
 @inner

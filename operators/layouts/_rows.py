@@ -1,6 +1,5 @@
 """Packed rows as the arrays that kernels take, and columns of rows from the arrays that they give."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,7 +15,6 @@ __all__ = [
     "LABELS",
     "given_rows",
     "ids_of",
-    "in_53rds",
     "matrix_of",
     "segment_edges",
     "unmasked",
@@ -85,8 +83,3 @@ def unmasked(rows: pa.RecordBatch, columns: Sequence[Column]) -> pa.RecordBatch:
     ids, labels = ids_of(rows), matrix_of(rows, LABELS.name)
     found = np.where(labels != IGNORED, labels, ids).astype(ids.dtype)
     return with_ids(rows.drop_columns([column.name for column in columns]), found)
-
-
-def in_53rds(share: float) -> np.uint64:
-    """A probability as a kernel compares it with 53 random bits."""
-    return np.uint64(min(1 << 53, math.ceil(share * (1 << 53))))

@@ -19,7 +19,6 @@ from pairloom.operators.layouts._rows import (
     LABELS,
     given_rows,
     ids_of,
-    in_53rds,
     matrix_of,
     segment_edges,
     unmasked,
@@ -32,6 +31,7 @@ from pairloom.operators.layouts.kernels.dupmae import mark_words, see_words
 from pairloom.operators.layouts.kernels.masked_lm import SPECIAL, Drawing, Words, mask_words
 from pairloom.operators.pack.derive import segment_ids
 from pairloom.operators.schema import SEGMENT_LENGTHS, Column
+from pairloom.operators.steps import in_53rds
 
 __all__ = ["DupMAE", "Tables"]
 

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from pairloom.operators.layouts import RowStep
 from pairloom.operators.layouts._counts import file_hash, token_shares
-from pairloom.operators.layouts._rows import LABELS, given_rows, in_53rds, unmasked, with_columns, with_ids
+from pairloom.operators.layouts._rows import LABELS, given_rows, unmasked, with_columns, with_ids
 from pairloom.operators.layouts._vocabulary import ordinary_ids, sentence_ends
 from pairloom.operators.layouts.kernels.draws import IGNORED, Rows
 from pairloom.operators.layouts.kernels.electra import (
@@ -32,7 +32,7 @@ from pairloom.operators.layouts.kernels.electra import (
 )
 from pairloom.operators.layouts.kernels.electra_pairs import Building, Built, build_examples
 from pairloom.operators.schema import Column
-from pairloom.operators.steps import step_identity
+from pairloom.operators.steps import in_53rds, step_identity
 
 __all__ = ["Electra", "Tables"]
 

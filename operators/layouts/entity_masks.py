@@ -14,19 +14,12 @@ import pyarrow as pa
 
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.layouts import RowStep
-from pairloom.operators.layouts._rows import (
-    LABELS,
-    given_rows,
-    in_53rds,
-    matrix_of,
-    unmasked,
-    with_columns,
-    with_ids,
-)
+from pairloom.operators.layouts._rows import LABELS, given_rows, matrix_of, unmasked, with_columns, with_ids
 from pairloom.operators.layouts._vocabulary import ordinary_ids
 from pairloom.operators.layouts.kernels.draws import IGNORED
 from pairloom.operators.layouts.kernels.entity_masks import Masking, mask_entities
 from pairloom.operators.schema import Column
+from pairloom.operators.steps import in_53rds
 
 __all__ = ["EntityMasks", "Tables"]
 

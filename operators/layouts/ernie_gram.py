@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from pairloom.operators.layouts import RowStep
 from pairloom.operators.layouts._counts import file_hash, read_counts
-from pairloom.operators.layouts._rows import LABELS, given_rows, in_53rds, unmasked, with_columns, with_ids
+from pairloom.operators.layouts._rows import LABELS, given_rows, unmasked, with_columns, with_ids
 from pairloom.operators.layouts.kernels.draws import IGNORED
 from pairloom.operators.layouts.kernels.ernie_gram import (
     Explicit,
@@ -27,7 +27,7 @@ from pairloom.operators.layouts.kernels.ernie_gram import (
     segment_units,
 )
 from pairloom.operators.schema import PAD_ID, Column, file_facts
-from pairloom.operators.steps import step_identity
+from pairloom.operators.steps import in_53rds, step_identity
 
 __all__ = ["ErnieGram", "Tables"]
 

@@ -16,11 +16,12 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pairloom.operators.layouts import RowStep
-from pairloom.operators.layouts._rows import LABELS, given_rows, in_53rds, unmasked, with_columns, with_ids
+from pairloom.operators.layouts._rows import LABELS, given_rows, unmasked, with_columns, with_ids
 from pairloom.operators.layouts._vocabulary import ordinary_ids, token_bits
 from pairloom.operators.layouts.kernels.draws import IGNORED
 from pairloom.operators.layouts.kernels.masked_lm import Drawing, Words, mask_spans, mask_words
 from pairloom.operators.schema import Column
+from pairloom.operators.steps import in_53rds
 
 __all__ = ["MaskedLM", "Tables"]
 

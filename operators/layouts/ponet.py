@@ -13,11 +13,12 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pairloom.operators.layouts import RowStep
-from pairloom.operators.layouts._rows import given_rows, in_53rds, with_columns
+from pairloom.operators.layouts._rows import given_rows, with_columns
 from pairloom.operators.layouts._vocabulary import sentence_ends
 from pairloom.operators.layouts.kernels.draws import IGNORED
 from pairloom.operators.layouts.kernels.ponet import Paired, Pairing, pair_sentences
 from pairloom.operators.schema import PAD_ID, Column, file_facts
+from pairloom.operators.steps import in_53rds
 
 __all__ = ["PoNet", "Tables"]
 

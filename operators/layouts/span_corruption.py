@@ -18,7 +18,6 @@ from pairloom.operators.layouts import RowStep
 from pairloom.operators.layouts._rows import (
     given_rows,
     ids_of,
-    in_53rds,
     matrix_of,
     segment_edges,
     with_columns,
@@ -27,6 +26,7 @@ from pairloom.operators.layouts._rows import (
 from pairloom.operators.layouts.kernels.draws import IGNORED
 from pairloom.operators.layouts.kernels.span_corruption import Denoisers, Marks, corrupt_spans, splice_spans
 from pairloom.operators.schema import PAD_ID, Column, file_facts
+from pairloom.operators.steps import in_53rds
 
 __all__ = ["UL2", "Denoiser", "SpanCorruption", "Tables", "raw_length", "span_lengths"]
 

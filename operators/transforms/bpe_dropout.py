@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pairloom.operators.schema import INPUT_IDS
+from pairloom.operators.steps import in_53rds
 from pairloom.operators.text.arrays import Text
 from pairloom.operators.tokens import TokenBatch
 from pairloom.operators.transforms import TokenStep, document_streams
@@ -90,7 +91,6 @@ class BPEDropout(TokenStep):
             np.empty(room, np.int64),
             np.empty(len(batch), np.int64),
         )
-        share = np.uint64(min(1 << 53, round(self.rate * (1 << 53))))
         used = merge_words(
             ids,
             batch.length,
@@ -100,7 +100,7 @@ class BPEDropout(TokenStep):
             text.data,
             ends,
             tables.merges,
-            share,
+            in_53rds(self.rate),
             out,
             origin,
             made,

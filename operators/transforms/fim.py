@@ -7,7 +7,6 @@ A document of which `rate` makes an infill is cut at two places, each drawn unif
 "variant 2", which StarCoder, Code Llama and Megatron-LM use: no other order has to be told apart from PSM by its sentinels.
 """
 
-import math
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -15,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators.schema import INPUT_IDS
+from pairloom.operators.steps import in_53rds
 from pairloom.operators.tokens import TokenBatch
 from pairloom.operators.transforms import TokenStep, document_streams
 from pairloom.operators.transforms._fim_cuts import Infills, character_cuts, chunks_of, token_cuts
@@ -156,7 +156,7 @@ class FillInTheMiddle(TokenStep):
         chunks = chunks_of(batch, tables.special, self.chunk_tokens if self.level == "chunk" else None)
         streams = document_streams(seed, batch)[chunks.document]
         mode = np.zeros(len(chunks.document), np.int8)
-        choose_modes(streams, chunks.number, _in_53rds(self.rate), _in_53rds(self.spm_rate), mode)
+        choose_modes(streams, chunks.number, in_53rds(self.rate), in_53rds(self.spm_rate), mode)
         mode[(chunks.length == 0) | _infilled(batch, tables)[chunks.document]] = PLAIN
         if self.split == "token":
             infills = token_cuts(chunks, streams)
@@ -203,10 +203,6 @@ def _infilled(batch: TokenBatch, tables: Tables) -> npt.NDArray[np.bool_]:
     ids = batch.columns[INPUT_IDS]
     find_infilled(ids.start, batch.length, ids.dtype.itemsize, sentinel, found)
     return found
-
-
-def _in_53rds(share: float) -> np.uint64:
-    return np.uint64(min(1 << 53, math.ceil(share * (1 << 53))))
 
 
 def _truncate(infills: Infills, mode: npt.NDArray[np.int8], chunks: Chunks, sentinels: int) -> None:

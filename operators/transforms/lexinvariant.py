@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators.schema import INPUT_IDS
+from pairloom.operators.steps import in_53rds
 from pairloom.operators.tokens import TokenBatch
 from pairloom.operators.transforms import TokenStep, document_streams
 from pairloom.operators.transforms.kernels.lexinvariant import permute
@@ -68,7 +69,6 @@ class Lexinvariant(TokenStep):
 
     def _permuted(self, batch: TokenBatch, seed: int, tables: Tables, *, inverse: bool) -> TokenBatch:
         ids = batch.flat(INPUT_IDS).astype(np.uint32)
-        share = np.uint64(min(1 << 53, int(self.rate * (1 << 53))))
-        permute(ids, batch.length, document_streams(seed, batch), *tables, share, inverse)
+        permute(ids, batch.length, document_streams(seed, batch), *tables, in_53rds(self.rate), inverse)
         columns = {name: batch.flat(name) for name in batch.columns if name != INPUT_IDS}
         return batch.with_tokens(batch.length, {INPUT_IDS: ids.astype(batch.dtype), **columns})

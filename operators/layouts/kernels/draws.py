@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pairloom.operators.kernels.hashing import GOLDEN, mix64
+from pairloom.operators.kernels.hashing import GOLDEN, below, mix64
 from pairloom.operators.kernels.jit import inner
 
 __all__ = ["IGNORED", "Rows", "below", "draw", "share"]
@@ -27,12 +27,6 @@ class Rows(NamedTuple):
 def draw(stream: np.uint64, purpose: np.uint64, which: int) -> np.uint64:
     """64 uniform bits: number `which` of those that a row has for a purpose."""
     return mix64((stream ^ purpose) + np.uint64(which + 1) * GOLDEN)
-
-
-@inner
-def below(bits: np.uint64, count: int) -> int:
-    """A number from 0 to `count` - 1, of 64 uniform bits; `count` is below 2^32."""
-    return np.int64(((bits >> np.uint64(32)) * np.uint64(count)) >> np.uint64(32))
 
 
 @inner

@@ -5,12 +5,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pairloom.operators.kernels.hashing import GOLDEN, mix64
-from pairloom.operators.kernels.jit import inner, kernel
+from pairloom.operators.kernels.hashing import GOLDEN, below, mix64
+from pairloom.operators.kernels.jit import kernel
 
 __all__ = ["Splits", "expand"]
-
-_HALF = np.uint64(32)
 
 
 class Splits(NamedTuple):
@@ -19,12 +17,6 @@ class Splits(NamedTuple):
     offsets: npt.NDArray[np.int64]
     left: npt.NDArray[np.uint32]
     right: npt.NDArray[np.uint32]
-
-
-@inner
-def _below(draw: np.uint64, count: int) -> int:
-    """A number from 0 to `count` - 1, for a count below 2^32."""
-    return np.int64(((mix64(draw) >> _HALF) * np.uint64(count)) >> _HALF)
 
 
 @kernel
@@ -57,12 +49,12 @@ def expand(
         there = n
         draw = streams[d]
         for _ in range(tries[d]):
-            at = _below(draw + GOLDEN, there)
+            at = below(mix64(draw + GOLDEN), there)
             begin = splits.offsets[links[0, at]]
             pairs = splits.offsets[links[0, at] + 1] - begin
             draw += GOLDEN + GOLDEN
             if pairs:
-                pair = begin + _below(draw, pairs)
+                pair = begin + below(mix64(draw), pairs)
                 links[0, there] = splits.right[pair]
                 links[1, there] = links[1, at]
                 links[2, there] = links[2, at]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pairloom.operators import Pretokenizer, Vocabulary, count_words, learn_bpe
 from pairloom.operators.reference.transforms import bpe_dropout as twin
+from pairloom.operators.steps import in_53rds
 from pairloom.operators.tokens import TokenBatch
 from pairloom.operators.transforms import document_streams
 from pairloom.operators.transforms.bpe_dropout import LONGEST, BPEDropout
@@ -51,7 +52,7 @@ def test_it_is_the_twin_and_without_dropout_encoding(
         wanted = [END]
         for number, word in enumerate(words):
             ids = [TOKENS.index(bytes([byte])) for byte in word.encode()]
-            wanted += twin.merge_words(ids, number, stream, int(rate * 2**53), twin.lay_merges(MERGES))
+            wanted += twin.merge_words(ids, number, stream, int(in_53rds(rate)), twin.lay_merges(MERGES))
         assert found == [*wanted, END]
         assert VOCABULARY.decode(found) == VOCABULARY.decode(document)
         if rate == 0:
