@@ -58,7 +58,7 @@ def examine(*, ray: bool = True) -> Iterator[Finding]:
     """Look at this machine and this installation, one thing after another; with `ray`, start Ray once."""
     yield _python(sys.version_info[:2])
     yield _compiling(os.environ.get("NUMBA_DISABLE_JIT", ""))
-    yield _processors(os.cpu_count() or 1, _allowed_processors())
+    yield _processors(os.cpu_count() or 1)
     yield _memory(_machine_memory(), _allowed_memory())
     yield _shared_memory(_size(_SHM))
     yield _temporary(Path(tempfile.gettempdir()))
@@ -94,13 +94,16 @@ def _compiling(variable: str) -> Finding:
     return _ok("compiler", f"numba {numba.__version__}")
 
 
-def _processors(there: int, allowed: float) -> Finding:
+def _processors(there: int) -> Finding:
+    from pairloom.pipeline.flow.engine import processors
+
+    allowed = processors()
     if allowed < there:
         return Finding(
             check="processors",
             state="slow",
-            said=f"{there}, of which this process may use {allowed:g}",
-            advice=f"say so: --set execution.max_in_flight={max(1, int(allowed))}, or raise the container's limit",
+            said=f"{there}, of which this process may use {allowed}",
+            advice=f"say so: --set execution.max_in_flight={allowed}, or raise the container's limit",
         )
     return _ok("processors", f"{there}")
 
@@ -312,17 +315,6 @@ def _allowed_memory() -> int:
     """What a container leaves this process of the memory, in bytes."""
     found = (_limit("/sys/fs/cgroup/memory.max"), _limit("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
     return int(min((one for one in found if one is not None), default=1 << 62))
-
-
-def _allowed_processors() -> float:
-    """What a container leaves this process of the processors."""
-    from pairloom.pipeline.flow.engine import processors
-
-    there = float(processors())
-    with suppress(OSError, ValueError):
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        return there if quota == "max" else min(there, int(quota) / int(period))
-    return there
 
 
 def _limit(path: str) -> int | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pairloom.jobs.commands.options import AsJson
+from pairloom.jobs.commands.options import AsJson, read_text
 
 if TYPE_CHECKING:
     from pairloom.operators import Vocabulary
@@ -36,6 +36,7 @@ def align_command(
     """
     from pairloom.jobs.report.subjects import load_tokenizer
     from pairloom.operators.errors import RecipeError
+    from pairloom.operators.shown import printable
 
     texts = [one for given in text or () for one in _texts(given)]
     if not texts:
@@ -57,7 +58,9 @@ def align_command(
             totals[2] += 1
             totals[3] += same
             if not same:
-                sys.stdout.write(f"{'|'.join(one)}   ~   {'|'.join(other)}\n")
+                sys.stdout.write(
+                    printable(f"{'|'.join(one)}   ~   {'|'.join(other)}").replace("\n", "\\n") + "\n"
+                )
         totals[0] += len(found["a"])
         totals[1] += len(found["b"])
     if not as_json:
@@ -90,11 +93,4 @@ def _aligned(texts: list[str], vocabularies: "list[Vocabulary]", mode: Any) -> I
 
 
 def _texts(given: str) -> list[str]:
-    from pairloom.operators.errors import RecipeError
-
-    if not given.startswith("@"):
-        return [given]
-    try:
-        return Path(given[1:]).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"cannot read {given[1:]}: {error}") from error
+    return read_text(Path(given[1:])).splitlines() if given.startswith("@") else [given]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pairloom.jobs.commands.options import AsJson, Generation, Split, known
+from pairloom.jobs.commands.options import AsJson, Generation, Split, known, read_text
 from pairloom.pipeline.export.formats import EXPORTERS
 
 __all__ = ["export_command"]
@@ -70,7 +70,7 @@ def export_command(
             without=without or (),
             generation=generation,
             roles=given,
-            chat_template=None if chat_template is None else _read(chat_template),
+            chat_template=None if chat_template is None else read_text(chat_template),
             max_length=max_length,
             observe=watch,
         )
@@ -85,12 +85,3 @@ def _roles(given: Sequence[str]) -> dict[str, str]:
             raise typer.BadParameter(f"is written ROLE=TOKEN, not {one!r}", param_hint="--role")
         found[role] = token
     return found
-
-
-def _read(path: Path) -> str:
-    from pairloom.operators.errors import RecipeError
-
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"cannot read the chat template {path}: {error}") from error

@@ -10,6 +10,8 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pairloom.jobs.commands.options import read_text
+
 if TYPE_CHECKING:
     from pairloom.operators import Vocabulary
 
@@ -50,7 +52,7 @@ def spelling(
     from pairloom.operators.evaluate.items import spelling_items
 
     vocabulary = _vocabulary(tokenizer)
-    words = {word for text in texts for word in re.findall(r"[a-zA-Z]+", _text(text))}
+    words = {word for text in texts for word in re.findall(r"[a-zA-Z]+", read_text(text))}
     items: Iterable[dict[str, Any]] = spelling_items(words, seed=seed, per_length=per_length)
     if vocabulary is not None:
         items = (item | covariates(vocabulary, item["word"], item["index"]) for item in items)
@@ -152,7 +154,7 @@ def langgame(
     from pairloom.operators.errors import RecipeError
     from pairloom.operators.evaluate.langgame import langgame_items
 
-    words = {word for text in texts for word in re.findall(r"[a-zA-Z]+", _text(text))}
+    words = {word for text in texts for word in re.findall(r"[a-zA-Z]+", read_text(text))}
 
     def made() -> Iterator[dict[str, Any]]:
         try:
@@ -211,18 +213,6 @@ def needles(
             yield item
 
     _write(made(), out)
-
-
-def _text(path: Path) -> str:
-    from pairloom.operators.errors import DataError
-    from pairloom.pipeline.expected import unreadable
-
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise unreadable(str(path), error) from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: byte {error.start} is no UTF-8; words are taken from UTF-8 text") from error
 
 
 def _vocabulary(path: str | None) -> "Vocabulary | None":

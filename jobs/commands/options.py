@@ -6,6 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
@@ -13,7 +14,17 @@ import typer
 if TYPE_CHECKING:
     from pairloom.pipeline.recipe import Recipe
 
-__all__ = ["AsJson", "Engine", "Generation", "RecipeOptions", "RootArgument", "Split", "known", "spread"]
+__all__ = [
+    "AsJson",
+    "Engine",
+    "Generation",
+    "RecipeOptions",
+    "RootArgument",
+    "Split",
+    "known",
+    "read_text",
+    "spread",
+]
 
 Engine = Annotated[str | None, typer.Option(help="auto, ray or local, instead of the recipe's")]
 AsJson = Annotated[bool, typer.Option("--json", help="print the result as JSON")]
@@ -56,6 +67,19 @@ def known(name: str, names: Iterable[str], option: str) -> str:
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.0)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     raise typer.BadParameter(f"there is no {name!r}{hint} (there are: {', '.join(names)})", param_hint=option)
+
+
+def read_text(path: Path) -> str:
+    """The UTF-8 text of a file that was named; raises RecipeError for one that cannot be opened, DataError for other bytes."""
+    from pairloom.operators.errors import DataError
+    from pairloom.pipeline.expected import unreadable
+
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise unreadable(str(path), error) from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: byte {error.start} is no UTF-8; UTF-8 text is read here") from error
 
 
 def spread(command: Callable[..., None]) -> Callable[..., None]:

@@ -4,6 +4,7 @@ Folders are looked through and the first records of one file of each kind are re
 """
 
 import csv
+import glob
 import io
 import json
 import os
@@ -136,8 +137,7 @@ def _by_ending(files: Sequence[Path]) -> dict[str, list[Path]]:
 
 def _listed(path: Path) -> InputFile:
     """A file as the intake lists it; raises RecipeError for one that it does not read."""
-    literal = re.sub(r"([*?\[])", r"[\1]", str(path))
-    return list_source(CorpusSource(name="source", paths=(literal,))).files[0]
+    return list_source(CorpusSource(name="source", paths=(glob.escape(str(path)),))).files[0]
 
 
 def _fields(file: InputFile) -> tuple[str | None, str | None, tuple[str, ...]]:
@@ -239,9 +239,9 @@ def _tells_apart(records: list[dict[str, Any]], name: str) -> bool:
 def _patterns(place: Path, paths: Sequence[str]) -> tuple[str, ...]:
     """Patterns for files of a folder: one for each ending, and one for those that are in folders of it."""
     if place.is_file():
-        return (str(place),)
+        return (glob.escape(str(place)),)
     found = dict.fromkeys(
-        f"{place}/{'**/' if Path(path).parent != place else ''}*{ending}"
+        f"{glob.escape(str(place))}/{'**/' if Path(path).parent != place else ''}*{ending}"
         for ending, those in _by_ending([Path(path) for path in paths]).items()
         for path in map(str, those)
     )

@@ -39,5 +39,7 @@ def test_both_forms(files: list[str]) -> None:
 
 def test_what_cannot_be_aligned_is_said(files: list[str]) -> None:
     assert CliRunner().invoke(app, ["align", *files[:2]]).exit_code == 2
-    with pytest.raises(RecipeError, match="cannot read nowhere"):
-        CliRunner().invoke(app, ["align", *files[:2], "--text", "@nowhere"], catch_exceptions=False)
+    with pytest.raises(RecipeError, match="is an address, and a file is read here"):
+        CliRunner().invoke(
+            app, ["align", *files[:2], "--text", "@https://host/lines.txt"], catch_exceptions=False
+        )

@@ -97,11 +97,11 @@ KINDS: dict[str, tuple[Callable[[Path], None], int]] = {
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_recipe_runs_unchanged(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make, count = KINDS[kind]
-    folder = tmp_path / "some data"
+    folder = tmp_path / "some [data]"
     folder.mkdir()
     make(folder)
     monkeypatch.chdir(tmp_path)
-    said = CliRunner().invoke(app, ["init", "some data"])
+    said = CliRunner().invoke(app, ["init", "some [data]"])
     assert said.exit_code == 0, said.output
     assert "next: pairloom plan recipe.yaml" in said.output
     recipe = load_recipe("recipe.yaml", ["execution.engine=local", "vocabulary.size=300", "pack.seq_len=64"])

@@ -97,7 +97,7 @@ def test_a_root_says_the_roles_and_what_stands_before_a_text(
     assert "generation 1" in (out / "README.md").read_text()
     for wrong, said in (
         (["--role", "pad"], "is written ROLE=TOKEN"),
-        (["--chat-template", "none"], "cannot read the chat"),
+        (["--chat-template", "none"], "cannot read none"),
     ):
         monkeypatch.setattr("sys.argv", ["pairloom", *words[:-2], *wrong])
         with pytest.raises(SystemExit) as ended:
