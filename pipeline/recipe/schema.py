@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 
 from pairloom.operators.registry import Registry
 from pairloom.pipeline.recipe.section import Section, section_of
+from pairloom.pipeline.recipe.steps import REGISTRY
 from pairloom.pipeline.recipe.whole import Recipe
 
 __all__ = ["recipe_schema"]
@@ -24,13 +25,6 @@ _NUMBER = {
     "type": "string",
     "pattern": r"^\s*[0-9]",
     "description": "a number, with or without a unit: 32k, 64MB, 1/3",
-}
-_REGISTRIES = {
-    ("CorpusSource", "steps"): "pairloom.operators.documents:DOCUMENT_STEPS",
-    ("Pack", "steps"): "pairloom.operators.transforms:TRANSFORMS",
-    ("Pack", "rows"): "pairloom.operators.layouts:LAYOUTS",
-    ("Recipe", "statistics"): "pairloom.operators.statistics:STATISTICS",
-    ("Recipe", "stages"): "pairloom.pipeline.stages:STAGES",
 }
 
 
@@ -50,7 +44,7 @@ def recipe_schema() -> Schema:
         part = schema if model is Recipe else definitions[model.__name__]
         for name, field in model.model_fields.items():
             key = field.alias or name
-            part["properties"][key] = _as_written(model, key, field, part["properties"][key], definitions)
+            part["properties"][key] = _as_written(key, field, part["properties"][key], definitions)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **schema,
@@ -69,14 +63,13 @@ def _sections(model: type[Section]) -> list[type[Section]]:
     return found
 
 
-def _as_written(
-    model: type[Section], key: str, field: FieldInfo, said: Schema, definitions: Schema
-) -> Schema:
+def _as_written(key: str, field: FieldInfo, said: Schema, definitions: Schema) -> Schema:
     """The schema of a key, with every form in which people may write its value."""
     words = {name: said[name] for name in ("description", "default") if name in said}
     plain = {name: value for name, value in said.items() if name not in (*words, "title")}
-    if (model.__name__, key) in _REGISTRIES:
-        return words | {"anyOf": _lists(_steps(_REGISTRIES[model.__name__, key], definitions), plain)}
+    registry = plain.get("items", {}).get(REGISTRY) if plain.get("type") == "array" else None
+    if registry is not None:
+        return words | {"anyOf": _lists(_steps(registry, definitions), plain)}
     forms = [plain]
     if plain.get("type") == "array":
         inner = get_args(field.annotation)

@@ -17,7 +17,11 @@ from pairloom.operators.documents import DocumentStep
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.registry import Registry
 
-__all__ = ["DocumentStepKey", "MisplacedError", "read_step", "step_key", "write_step"]
+__all__ = ["REGISTRY", "DocumentStepKey", "MisplacedError", "read_step", "step_key", "write_step"]
+
+
+REGISTRY = "registry"
+"""In the schema of a step: where its registry is, "module:NAME"."""
 
 
 class MisplacedError(ValueError):
@@ -95,7 +99,7 @@ def step_key(registry: str) -> tuple[PlainValidator, PlainSerializer, WithJsonSc
     def read(value: object) -> Any:
         return read_step(getattr(import_module(module), name), value)
 
-    schema = {"type": "object", "minProperties": 1, "maxProperties": 1}
+    schema = {"type": "object", "minProperties": 1, "maxProperties": 1, REGISTRY: registry}
     return PlainValidator(read), PlainSerializer(write_step), WithJsonSchema(schema)
 
 

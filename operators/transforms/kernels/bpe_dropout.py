@@ -1,6 +1,6 @@
 """Kernels of BPE-dropout: words merged again from their bytes, with merges left out by draws."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -8,7 +8,7 @@ import numpy.typing as npt
 from pairloom.operators.kernels.hashing import GOLDEN, mix64
 from pairloom.operators.kernels.jit import inner, kernel
 
-__all__ = ["EMPTY", "LONGEST", "Merges", "lay_merges", "merge_words"]
+__all__ = ["EMPTY", "LONGEST", "Merges", "lay_merges", "merge_words", "warm_up"]
 
 EMPTY = np.uint64(0xFFFFFFFFFFFFFFFF)
 """A slot without a pair."""
@@ -178,3 +178,22 @@ def merge_words(
         made[d] = used - before
         first = stop
     return used
+
+
+def warm_up(batch: Any) -> None:
+    """Lay a merge out, and cut a word of a byte."""
+    slots, ranks, ids, one = (
+        np.full(4, EMPTY),
+        np.zeros(4, np.int64),
+        np.zeros(4, np.uint32),
+        np.ones(1, np.int64),
+    )
+    lay_merges(np.ones(1, np.uint64), one, np.zeros(1, np.uint32), slots, ranks, ids)
+    merges, stays = (
+        Merges(slots=slots, rank=ranks, product=ids, bytes=np.zeros(256, np.int64)),
+        np.zeros(4, np.bool_),
+    )
+    streams, data, ends = np.zeros(1, np.uint64), np.zeros(1, np.uint8), np.ones(1, np.int64)
+    merge_words(
+        ids[:1], one, streams, ranks + 1, stays, data, ends, merges, streams[0], ids.copy(), ranks, one.copy()
+    )

@@ -1,6 +1,6 @@
 """Kernels of fill-in-the-middle: what becomes of each chunk, where it is cut, and which pieces it is written as."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,7 @@ __all__ = [
     "find_infilled",
     "find_places",
     "own_tokens",
+    "warm_up",
 ]
 
 # What becomes of a chunk: it stays, or it is written as prefix, suffix, middle or as suffix, prefix, middle.
@@ -255,3 +256,14 @@ def arrange(
         at = _put(pieces, at, document, chunks.offset[i] + chunks.length[i], chunks.tail[i])
         owner[before:at] = document
     return at
+
+
+def warm_up(batch: Any) -> None:
+    """Infill a few tokens, and count the characters of a text."""
+    from pairloom.operators.transforms.fim import FillInTheMiddle, Tables
+
+    tables = Tables(special=np.arange(9) < 3, sentinels=np.arange(3), tokenizer=None)
+    FillInTheMiddle(rate=1.0, split="token")(batch, 0, tables)
+    data, edges, found = np.zeros(4, np.uint8), np.array([0, 4]), np.zeros((3, 1), np.int64)
+    count_places(data, edges, np.zeros(0, np.int64), False, found[0])
+    find_places(data, edges, np.zeros(0, np.int64), False, found[1], found[2])

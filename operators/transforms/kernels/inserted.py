@@ -1,11 +1,13 @@
 """Kernels of what stands between the tokens of documents at equal distances, and of the numbers of what is between."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators.kernels.jit import address, copy_bytes, kernel, signed
 
-__all__ = ["insert_runs", "number_places", "number_slots"]
+__all__ = ["insert_runs", "number_places", "number_slots", "warm_up"]
 
 
 @kernel
@@ -73,3 +75,12 @@ def number_slots(
             if within == scale[c]:
                 within = 0
                 number += 1
+
+
+def warm_up(batch: Any) -> None:
+    """Put landmarks between a few tokens, and give them slots."""
+    from pairloom.operators.transforms.extensible import Extensible
+    from pairloom.operators.transforms.landmark import Landmark
+
+    Landmark(every=2)(batch, 0, np.zeros(1, np.int64))
+    Extensible()(batch, 0, None)

@@ -1,6 +1,6 @@
 """The kernel of StochasTok: splits drawn on a linked list, so that a split costs the same however long the document."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -8,7 +8,7 @@ import numpy.typing as npt
 from pairloom.operators.kernels.hashing import GOLDEN, below, mix64
 from pairloom.operators.kernels.jit import kernel
 
-__all__ = ["Splits", "expand"]
+__all__ = ["Splits", "expand", "warm_up"]
 
 
 class Splits(NamedTuple):
@@ -70,3 +70,10 @@ def expand(
         made[d] = there
         first += n
     return used
+
+
+def warm_up(batch: Any) -> None:
+    """Split a few tokens."""
+    from pairloom.operators.transforms.stochastok import StochasTok, splits_of
+
+    StochasTok(rate=1.0)(batch, 0, splits_of([b"a", b"aa"] * 4, set()))
