@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from pairloom.operators.errors import ConflictError, CorruptionError, PairloomError, RecipeError, StorageError
-from pairloom.pipeline.store.files import HashedSink, StoredFile, check_stored
+from pairloom.pipeline.store.files import StoredFile, check_stored
 from pairloom.pipeline.store.objects import LocalObjects, Objects
+from pairloom.pipeline.store.sinks import HashedSink
 
 __all__ = ["DONE", "STARTED", "Target", "finished"]
 

@@ -1,4 +1,4 @@
-"""prepare: the first step of a run, in which workers start and their kernels are loaded, or compiled once a machine."""
+"""prepare: the first step of a run, in which a worker starts and its kernels are loaded, or compiled once a machine."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -27,13 +27,12 @@ class PrepareTask:
 
     schemes: tuple[str, ...] = tuple(SCHEMES)
     places: tuple[str, ...] | None = None
-    number: int = 0
     step = "prepare"
 
     @property
     def unit(self) -> str:
-        """One for each worker that is to be warm."""
-        return f"kernels {self.number}"
+        """There is one."""
+        return "kernels"
 
     @property
     def label(self) -> str:

@@ -18,9 +18,10 @@ from pairloom.pipeline.inputs.slices import InputFile
 from pairloom.pipeline.inputs.storage import first_bytes
 from pairloom.pipeline.recipe import CorpusSource
 
-__all__ = ["Listed", "list_inputs", "list_source"]
+__all__ = ["COMPRESSIONS", "Listed", "list_inputs", "list_source"]
 
-_COMPRESSIONS = {".gz": "gzip", ".gzip": "gzip", ".zst": "zstd", ".zstd": "zstd"}
+COMPRESSIONS = {".gz": "gzip", ".gzip": "gzip", ".zst": "zstd", ".zstd": "zstd"}
+"""The endings of compressed files, and by what."""
 # Taking these for text would reject every one of them, or worse, not.
 _UNREAD = (
     ".7z",
@@ -102,7 +103,7 @@ def _declared(source: CorpusSource, form: str) -> tuple[str, str | None]:
         raise RecipeError(f"source {source.name!r}: format: {error}") from error
     if ending and not reader.compressed:
         raise RecipeError(f"source {source.name!r}: format: {name} files compress inside; write {name}")
-    return name, _COMPRESSIONS["." + ending] if ending else None
+    return name, COMPRESSIONS["." + ending] if ending else None
 
 
 def _expand(path: str) -> str:
@@ -139,7 +140,7 @@ def _kind(
     name = uri.split("?", 1)[0] if uri.startswith(("http://", "https://")) else uri
     name = name.rsplit("/", 1)[-1].lower()
     stem, dot, last = name.rpartition(".")
-    compression = _COMPRESSIONS.get(dot + last, "none") if stem else "none"
+    compression = COMPRESSIONS.get(dot + last, "none") if stem else "none"
     if compression != "none":
         name = stem
     if declared is not None:

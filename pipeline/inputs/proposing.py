@@ -17,7 +17,8 @@ from typing import Any
 
 from pairloom.operators.errors import PairloomError, RecipeError
 from pairloom.pipeline.inputs.content import content_of
-from pairloom.pipeline.inputs.listing import list_source
+from pairloom.pipeline.inputs.listing import COMPRESSIONS, list_source
+from pairloom.pipeline.inputs.readers import reader_of
 from pairloom.pipeline.inputs.slices import InputFile
 from pairloom.pipeline.inputs.storage import first_bytes, open_input, open_stream
 from pairloom.pipeline.recipe import CorpusSource
@@ -128,9 +129,7 @@ def _by_ending(files: Sequence[Path]) -> dict[str, list[Path]]:
     """Files by the ending of their names, that of a compression included."""
     found: dict[str, list[Path]] = {}
     for path in files:
-        endings = (
-            path.suffixes[-2:] if path.suffix in (".gz", ".zst", ".gzip", ".zstd") else path.suffixes[-1:]
-        )
+        endings = path.suffixes[-2:] if path.suffix.lower() in COMPRESSIONS else path.suffixes[-1:]
         found.setdefault("".join(endings), []).append(path)
     return found
 
@@ -193,7 +192,9 @@ def _records(file: InputFile) -> list[dict[str, Any]]:
 def _arrow_records(file: InputFile) -> list[dict[str, Any]]:
     import pyarrow as pa
 
-    stream = first_bytes(file.uri, 6) != b"ARROW1"
+    magic = reader_of(file).magic
+
+    stream = first_bytes(file.uri, len(magic)) != magic
     with open_input(file) as handle:
         reader = pa.ipc.open_stream(handle) if stream else pa.ipc.open_file(handle)
         try:

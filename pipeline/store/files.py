@@ -17,7 +17,6 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
-from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -29,13 +28,13 @@ from pairloom.pipeline.phases import leaving, phase
 from pairloom.pipeline.store.footer import batch_blocks, batch_rows
 from pairloom.pipeline.store.objects import Objects, check_path
 from pairloom.pipeline.store.remedy import remedy
-from pairloom.pipeline.store.sums import Parts, Summing
+from pairloom.pipeline.store.sinks import HashedSink
+from pairloom.pipeline.store.sums import Parts
 
 __all__ = [
     "NOT_THERE",
     "SPREAD",
     "ArrowWriter",
-    "HashedSink",
     "StoredBatches",
     "StoredFile",
     "attempt_path",
@@ -98,7 +97,7 @@ class ArrowWriter:
     `facts` may be filled in until the file is complete; `stored` is there from then on.
     """
 
-    def __init__(self, sink: "HashedSink", schema: pa.Schema) -> None:
+    def __init__(self, sink: HashedSink, schema: pa.Schema) -> None:
         self._sink = sink
         self._writer = pa.ipc.new_file(sink, schema)
         self.schema = schema
@@ -117,45 +116,6 @@ class ArrowWriter:
         """Write the footer."""
         self._writer.close()
         self._sink.sums.cut()
-
-
-class HashedSink:
-    """A binary file that hashes what passes through it. pyarrow closes its sinks; this one ignores that.
-
-    Of `scratch` there are sums alone, and no SHA-256.
-    """
-
-    closed = False
-
-    def __init__(self, file: BinaryIO, *, scratch: bool = False) -> None:
-        self._file = file
-        self._hash = None if scratch else hashlib.sha256()
-        self.sums = Summing()
-        self.bytes = 0
-
-    @property
-    def sha256(self) -> str:
-        """The SHA-256 of what has passed, "" of scratch."""
-        return "" if self._hash is None else self._hash.hexdigest()
-
-    def write(self, data: Any) -> int:
-        """Append bytes, or what has a buffer."""
-        view = memoryview(data)
-        if not view.nbytes:  # which no view can be made of
-            return 0
-        self._file.write(view)
-        if self._hash is not None:
-            self._hash.update(view)
-        self.sums.update(view)
-        self.bytes += view.nbytes
-        return view.nbytes
-
-    def flush(self) -> None:
-        """Pass it on."""
-        self._file.flush()
-
-    def close(self) -> None:
-        """Nothing: whoever opened the file closes it."""
 
 
 SPREAD = 256

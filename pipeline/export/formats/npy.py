@@ -19,7 +19,7 @@ from pairloom.operators.schema import DOCUMENT, ID, SEGMENT_LENGTHS, is_packed
 from pairloom.pipeline.export.formats import Exporter
 from pairloom.pipeline.export.source import Batch, Source
 from pairloom.pipeline.export.target import Target
-from pairloom.pipeline.store.files import HashedSink
+from pairloom.pipeline.store.sinks import HashedSink
 
 __all__ = ["Npy", "write_npy"]
 

@@ -169,7 +169,7 @@ def test_a_full_disk_fails_the_export_and_leaves_nothing(
     def full(*_: Any) -> Iterator[None]:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("pairloom.pipeline.store.files.HashedSink.write", full)
+    monkeypatch.setattr("pairloom.pipeline.store.sinks.HashedSink.write", full)
     for format_ in EXPORTERS.names():
         with pytest.raises(StorageError, match="the disk is full"):
             export(dataset, format_, str(tmp_path / format_))
