@@ -20,6 +20,7 @@ from uuid import uuid4
 
 from pairloom.operators.errors import PairloomError
 from pairloom.operators.shown import size_text
+from pairloom.pipeline.execution.machine import memory, processors
 from pairloom.pipeline.recipe import Recipe
 
 __all__ = ["Finding", "examine", "examine_recipe"]
@@ -59,7 +60,7 @@ def examine(*, ray: bool = True) -> Iterator[Finding]:
     yield _python(sys.version_info[:2])
     yield _compiling(os.environ.get("NUMBA_DISABLE_JIT", ""))
     yield _processors(os.cpu_count() or 1)
-    yield _memory(_machine_memory(), _allowed_memory())
+    yield _memory(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     yield _shared_memory(_size(_SHM))
     yield _temporary(Path(tempfile.gettempdir()))
     yield _open_files(*resource.getrlimit(resource.RLIMIT_NOFILE))
@@ -95,8 +96,6 @@ def _compiling(variable: str) -> Finding:
 
 
 def _processors(there: int) -> Finding:
-    from pairloom.pipeline.flow.engine import processors
-
     allowed = processors()
     if allowed < there:
         return Finding(
@@ -108,9 +107,9 @@ def _processors(there: int) -> Finding:
     return _ok("processors", f"{there}")
 
 
-def _memory(there: int, allowed: int) -> Finding:
-    most = min(there, allowed)
-    said = f"{size_text(most)}{' allowed of ' + size_text(there) if allowed < there else ''}"
+def _memory(there: int) -> Finding:
+    most = memory()
+    said = f"{size_text(most)}{' allowed of ' + size_text(there) if most < there else ''}"
     if most < 2 << 30:
         return Finding(
             check="memory",
@@ -305,22 +304,6 @@ def _writable(folder: Path) -> bool:
 
 def _size(folder: Path) -> int:
     return shutil.disk_usage(folder).total if folder.is_dir() else 0
-
-
-def _machine_memory() -> int:
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-
-
-def _allowed_memory() -> int:
-    """What a container leaves this process of the memory, in bytes."""
-    found = (_limit("/sys/fs/cgroup/memory.max"), _limit("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
-    return int(min((one for one in found if one is not None), default=1 << 62))
-
-
-def _limit(path: str) -> int | None:
-    with suppress(OSError, ValueError):
-        return int(Path(path).read_text())
-    return None
 
 
 def _ok(check: str, said: str) -> Finding:

@@ -1,7 +1,6 @@
 """Running recipes: `run`, a command for each stage, and `plan`."""
 
 import json
-import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -95,8 +94,9 @@ def plan_command(asked: PlanOptions) -> None:
         show_plan(plan, asked.workers, asked.as_json)
         return
     from pairloom.jobs.show.forecast import cluster_of, show_forecast
+    from pairloom.pipeline.execution.machine import processors
 
-    workers = asked.workers or os.cpu_count() or 1
+    workers = asked.workers or processors()
     cluster = cluster_of(
         workers, asked.machine_processors, asked.machine_memory, asked.network, asked.prefixes
     )

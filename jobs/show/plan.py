@@ -1,7 +1,6 @@
 """What people read of a plan: its stages, with tasks, memory, disk, bytes moved and time."""
 
 import json
-import os
 import sys
 from dataclasses import asdict
 from fractions import Fraction
@@ -12,6 +11,7 @@ from rich.table import Table
 from pairloom.jobs.show.amounts import size_text, time_text
 from pairloom.jobs.show.console import wide_console
 from pairloom.jobs.show.watch import left_out_text
+from pairloom.pipeline.execution.machine import processors
 from pairloom.pipeline.flow.engine import START_SECONDS, chosen_engine, start_seconds
 from pairloom.pipeline.flow.plan import Plan
 from pairloom.pipeline.forecast.cluster import Cluster, forecast
@@ -24,7 +24,7 @@ __all__ = ["show_plan"]
 
 def show_plan(plan: Plan, workers: int | None, as_json: bool) -> None:
     """Print what would run."""
-    workers = workers or os.cpu_count() or 1
+    workers = workers or processors()
     last = latest_manifest(open_objects(plan.recipe.root))
     done, engine = plan.done(last), chosen_engine(plan, last)
     tokens = max(1, Sizes.of(plan).tokens)

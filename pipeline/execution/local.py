@@ -4,7 +4,6 @@ Kernels, Arrow, hashing and files let other threads go on while they work, so th
 nearly as processes do, and start at once. What a task makes does not depend on what runs beside it.
 """
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,6 +14,7 @@ from typing import Any
 
 from pairloom.operators.errors import PreemptedError
 from pairloom.pipeline.execution.base import Done, Task, WorkerSpec, never, perform
+from pairloom.pipeline.execution.machine import memory, processors
 from pairloom.pipeline.execution.retries import RETRIES, Retries, Tries, asked_to_stop, until_it_succeeds
 from pairloom.pipeline.execution.workers import LocalWorkers
 from pairloom.pipeline.notes import Note, hear, heard
@@ -53,11 +53,11 @@ class LocalExecutor:
 
     def places(self) -> int:
         """The processors of this machine, though workers take turns."""
-        return os.cpu_count() or 1
+        return processors()
 
     def room(self, workers: int = 1) -> int | None:
         """The memory of this machine, shared out."""
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // workers
+        return memory() // workers
 
     def _done(self, task: Task, shared: Any) -> Done:
         tries = Tries.of(task, self.retries)

@@ -12,11 +12,10 @@ use. Ray's workers are processes, of which there can be as many as there are pro
 
 import os
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from pairloom.pipeline.execution.machine import processors
 from pairloom.pipeline.execution.named import named_cluster
 from pairloom.pipeline.recipe import Execution
 from pairloom.pipeline.stages import stages
@@ -25,12 +24,11 @@ if TYPE_CHECKING:
     from pairloom.pipeline.flow.plan import Plan
     from pairloom.pipeline.store.manifest import Manifest
 
-__all__ = ["START_SECONDS", "Engine", "choose_engine", "chosen_engine", "processors", "start_seconds"]
+__all__ = ["START_SECONDS", "Engine", "choose_engine", "chosen_engine", "start_seconds"]
 
 # Seconds from the start of Ray on this machine to workers that are as warm as this process: starting it 6, a worker and its
 # kernels 3, ending it 1 (two cores of an AMD EPYC virtual machine).
 RAY_SECONDS = 10.0
-_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 # Seconds in which this process imports what it needs and loads its kernels, whatever the engine.
 START_SECONDS = 2.0
 # The share of a task's time in which no other thread is taken to be able to work: an assumption, on the safe side.
@@ -52,16 +50,6 @@ class Engine:
         'Ray (as asked)'
         """
         return f"{'Ray' if self.name == 'ray' else 'this process'} ({self.why})"
-
-
-def processors() -> int:
-    """The processors that this process may use: those of its affinity, and what a container leaves of them."""
-    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    with suppress(OSError, ValueError):
-        quota, period = _QUOTA.read_text().split()
-        if quota != "max":
-            return max(1, min(there, round(int(quota) / int(period))))
-    return there
 
 
 def start_seconds(engine: Engine, execution: Execution, environment: Mapping[str, str] = os.environ) -> float:

@@ -14,7 +14,8 @@ from collections.abc import Callable
 from pairloom.operators.errors import CorruptionError, RecipeError
 from pairloom.pipeline.execution.base import Executor, never
 from pairloom.pipeline.execution.local import LocalExecutor
-from pairloom.pipeline.flow.engine import Engine, choose_engine, chosen_engine, processors
+from pairloom.pipeline.execution.machine import processors
+from pairloom.pipeline.flow.engine import Engine, choose_engine, chosen_engine
 from pairloom.pipeline.flow.events import Doing, Event
 from pairloom.pipeline.flow.job import Job
 from pairloom.pipeline.flow.plan import Plan, make_plan
