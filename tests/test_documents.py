@@ -2,7 +2,7 @@
 
 The blocks of a document run one after the other, as somebody would type them, in a folder that holds what the words
 around them stand for (`given`). A block that cannot is marked above by `<!-- not run: why -->`, and is compiled; those that
-need PyTorch are run by `tests/consumers/test_readme.py`.
+need PyTorch are run by `tests/consumers/test_blocks.py`.
 """
 
 import ast
@@ -14,40 +14,28 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from pairloom.operators import Pretokenizer, count_words, learn_bpe
+from pairloom.operators import Pretokenizer, count_words
 from pairloom.operators.registry import Registry
-from pairloom.pipeline import open_dataset, run
-from pairloom.pipeline.export.tiktoken import export_tiktoken
+from pairloom.pipeline import open_dataset
 from tests.support.blocks import blocks
-from tests.support.corpora import documents, recipe_for, write_jsonl
-
-ROOT = Path(__file__).parents[1]
-DOCUMENTS = [
-    "README.md",
-    *(str(path.relative_to(ROOT)) for folder in ("docs", "infra") for path in ROOT.glob(f"{folder}/**/*.md")),
-]
+from tests.support.corpora import documents
+from tests.support.documented import DOCUMENTS, ROOT, prepare
 
 
-def given(folder: Path) -> dict[str, Any]:
+def given() -> dict[str, Any]:
     """A packed root `out` of a `recipe.yaml`, a learned vocabulary in each file format, and a rank of one."""
-    write_jsonl(folder / "in" / "a.jsonl", documents(200))
-    recipe = recipe_for(folder, "pack.seq_len=2048")
-    (folder / "recipe.yaml").write_text(recipe.model_dump_json(by_alias=True))
-    run(recipe)
+    prepare()
+    dataset = open_dataset("out")
     texts = pa.chunked_array([[text for _, text in documents(20)]])
-    counts = count_words(texts, Pretokenizer())
-    vocabulary = learn_bpe(counts, 400, special_tokens=["<|endoftext|>"])
-    vocabulary.save("words.json")
-    export_tiktoken(vocabulary, "words.tiktoken")
     return {
         "rank": 0,
         "world_size": 1,
-        "batch": next(iter(open_dataset("out").loader(batch_size=4))),
+        "batch": next(iter(dataset.loader(batch_size=4))),
         "words": ["threads", "needle"],
         "path": "words.json",
         "texts": texts,
-        "counts": counts,
-        "vocabulary": vocabulary,
+        "counts": count_words(texts, Pretokenizer()),
+        "vocabulary": dataset.vocabulary(),
     }
 
 
@@ -56,7 +44,7 @@ def test_blocks_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     found = blocks(name)
     assert len(found) == (ROOT / name).read_text(encoding="utf-8").count("```python\n")
     monkeypatch.chdir(tmp_path)
-    names = given(tmp_path) if any(block.why is None for block in found) else {}
+    names = given() if any(block.why is None for block in found) else {}
     for block in found:
         code = compile("\n" * block.line + block.code, name, "exec")
         if block.why is None:

@@ -12,7 +12,7 @@ from tests.infra.test_infra import COMMANDS, console_lines
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "infra" / "platforms").glob("*.md"))
 KUBERNETES = [page for page in PAGES if Path(page).stem in {"aws", "gcp", "azure"}]
-DOCUMENTS = ["README.md", "infra/README.md", *PAGES]
+DOCUMENTS = ["docs/guides/clusters.md", "infra/README.md", *PAGES]
 
 
 def text_of(page: str) -> str:

@@ -1,0 +1,44 @@
+"""The folder in which people type what the documents say: a corpus, a recipe, what it makes, and vocabularies in files."""
+
+from pathlib import Path
+
+import pyarrow as pa
+from typer.testing import CliRunner
+
+from pairloom.jobs.cli import app
+from pairloom.operators import Pretokenizer, count_words, learn_bpe
+from pairloom.pipeline import open_dataset
+from pairloom.pipeline.export.tiktoken import export_tiktoken
+from tests.support.corpora import documents, write_jsonl
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = [
+    "README.md",
+    *sorted(
+        str(path.relative_to(ROOT)) for folder in ("docs", "infra") for path in ROOT.glob(f"{folder}/**/*.md")
+    ),
+]
+RECIPE = """
+root: out
+corpus: [{name: web, paths: in/*.jsonl, id: id}]
+vocabulary: {size: 400}
+pack: {seq_len: 2048, validation: 0.1}
+statistics: [{ngrams: {n: [2], top: 100}}]
+execution: {engine: local}
+"""
+BOOK = "".join(f"{'b' * length}{letter}\n" for length in range(3, 10) for letter in "acdefgh")
+
+
+def prepare() -> None:
+    """Fill the current folder: `in/`, `recipe.yaml`, its root `out`, `book.txt`, and vocabularies by their usual names."""
+    write_jsonl(Path("in/a.jsonl"), documents(200))
+    Path("recipe.yaml").write_text(RECIPE)
+    Path("book.txt").write_text("\n".join(text for _, text in documents(200)) + BOOK)
+    ran = CliRunner().invoke(app, ["run", "recipe.yaml"])
+    assert ran.exit_code == 0, ran.output
+    learned = open_dataset("out").vocabulary()
+    for name in ("tokenizer.json", "english.json", "words.json"):
+        learned.save(name)
+    export_tiktoken(learned, "words.tiktoken")
+    other = count_words(pa.array([text for _, text in documents(200, 9)]), Pretokenizer())
+    learn_bpe(other, 500, pretokenizer=Pretokenizer()).save("portuguese.json")
