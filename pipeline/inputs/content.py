@@ -9,6 +9,7 @@ import re
 from typing import NamedTuple
 
 from pairloom.operators.errors import DataError
+from pairloom.pipeline.inputs.compression import ENDINGS
 from pairloom.pipeline.inputs.slices import InputFile
 
 __all__ = ["HEAD_BYTES", "Content", "check_head", "content_of", "holds_json_lines", "mismatch"]
@@ -29,7 +30,7 @@ class Content(NamedTuple):
 
 
 _UNPACK = "unpack it and name the files in it, or exclude it"
-_RECOMPRESS = "decompress it, or compress it by gzip or zstd"
+_RECOMPRESS = "decompress it, or compress it by gzip, zstd, xz, bzip2 or lz4"
 _EXTRACT = "extract its text first, bring a reader for it (entry point pairloom.readers), or exclude it"
 _EXPORT = "export it as Parquet or JSON Lines, or exclude it"
 
@@ -40,9 +41,9 @@ _MAGIC: tuple[tuple[bytes, Content], ...] = (
     (b"\xff\xff\xff\xff", Content("an Arrow stream", "", "arrow")),
     (b"\x1f\x8b", Content("gzip", _RECOMPRESS, "gz")),
     (b"\x28\xb5\x2f\xfd", Content("zstd", _RECOMPRESS, "zst")),
-    (b"\xfd7zXZ\0", Content("xz", _RECOMPRESS)),
-    (b"BZh", Content("bzip2", _RECOMPRESS)),
-    (b"\x04\x22\x4d\x18", Content("lz4", _RECOMPRESS)),
+    (b"\xfd7zXZ\0", Content("xz", _RECOMPRESS, "xz")),
+    (b"BZh", Content("bzip2", _RECOMPRESS, "bz2")),
+    (b"\x04\x22\x4d\x18", Content("lz4", _RECOMPRESS, "lz4")),
     (b"\xff\x06\0\0sNaPpY", Content("snappy", _RECOMPRESS)),
     (b"PK\x03\x04", Content("a zip archive", _UNPACK)),
     (b"PK\x05\x06", Content("an empty zip archive", _UNPACK)),
@@ -172,7 +173,7 @@ def mismatch(file: InputFile, content: Content) -> str:
     said = f"its first bytes{within} are those of {content.says}, and it is read as {file.format}"
     if within and content.format:
         return f"{said}; decompress it"
-    if content.format in ("gz", "zst"):
+    if "." + content.format in ENDINGS:
         known = "jsonl" if file.format == "text" else file.format
         return f"{said}; name it *.{content.format} or set the source's format: {known}.{content.format}, or decompress it"
     return (

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pairloom.operators.errors import RecipeError
+from pairloom.pipeline.inputs.compression import ENDINGS, bare, compression_of
 from pairloom.pipeline.inputs.own import Own
 from pairloom.pipeline.inputs.patterns import almost, find, matcher
 from pairloom.pipeline.inputs.readers import READERS, Reader, format_of, readers_by_suffix
@@ -18,24 +19,19 @@ from pairloom.pipeline.inputs.slices import InputFile
 from pairloom.pipeline.inputs.storage import first_bytes
 from pairloom.pipeline.recipe import CorpusSource
 
-__all__ = ["COMPRESSIONS", "Listed", "list_inputs", "list_source"]
+__all__ = ["Listed", "list_inputs", "list_source"]
 
-COMPRESSIONS = {".gz": "gzip", ".gzip": "gzip", ".zst": "zstd", ".zstd": "zstd"}
-"""The endings of compressed files, and by what."""
 # Taking these for text would reject every one of them, or worse, not.
 _UNREAD = (
     ".7z",
     ".avro",
     ".br",
-    ".bz2",
-    ".lz4",
     ".lzma",
     ".orc",
     ".rar",
     ".snappy",
     ".tar",
     ".tgz",
-    ".xz",
     ".zip",
 )
 
@@ -103,7 +99,7 @@ def _declared(source: CorpusSource, form: str) -> tuple[str, str | None]:
         raise RecipeError(f"source {source.name!r}: format: {error}") from error
     if ending and not reader.compressed:
         raise RecipeError(f"source {source.name!r}: format: {name} files compress inside; write {name}")
-    return name, COMPRESSIONS["." + ending] if ending else None
+    return name, ENDINGS["." + ending] if ending else None
 
 
 def _expand(path: str) -> str:
@@ -139,17 +135,14 @@ def _kind(
     """Format and compression, as `declared` or by the ending of the name; what no reader knows is text."""
     name = uri.split("?", 1)[0] if uri.startswith(("http://", "https://")) else uri
     name = name.rsplit("/", 1)[-1].lower()
-    stem, dot, last = name.rpartition(".")
-    compression = COMPRESSIONS.get(dot + last, "none") if stem else "none"
-    if compression != "none":
-        name = stem
+    compression, name = compression_of(name), bare(name)
     if declared is not None:
         inside = not READERS.get(declared[0]).compressed
         return declared[0], declared[1] or ("none" if inside else compression)
     reader = format_of(name, suffixes)
     if reader is None and name.endswith(_UNREAD):
         raise RecipeError(
-            f"{uri}: archives and this compression are not read; unpack it, use gzip or zstd, or exclude it"
+            f"{uri}: archives and this compression are not read; unpack it, use gzip, zstd, xz, bzip2 or lz4, or exclude it"
         )
     if compression != "none" and reader is not None and not reader.compressed:
         if reader.magic and first_bytes(uri, len(reader.magic)) == reader.magic:

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from pairloom.operators.errors import PairloomError, RecipeError
+from pairloom.pipeline.inputs.compression import ENDINGS
 from pairloom.pipeline.inputs.content import content_of
-from pairloom.pipeline.inputs.listing import COMPRESSIONS, list_source
+from pairloom.pipeline.inputs.listing import list_source
 from pairloom.pipeline.inputs.readers import reader_of
 from pairloom.pipeline.inputs.slices import InputFile
 from pairloom.pipeline.inputs.storage import first_bytes, open_input, open_stream
@@ -129,7 +130,7 @@ def _by_ending(files: Sequence[Path]) -> dict[str, list[Path]]:
     """Files by the ending of their names, that of a compression included."""
     found: dict[str, list[Path]] = {}
     for path in files:
-        endings = path.suffixes[-2:] if path.suffix.lower() in COMPRESSIONS else path.suffixes[-1:]
+        endings = path.suffixes[-2:] if path.suffix.lower() in ENDINGS else path.suffixes[-1:]
         found.setdefault("".join(endings), []).append(path)
     return found
 

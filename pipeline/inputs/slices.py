@@ -19,7 +19,7 @@ class InputFile:
     `uri` is canonical ("file:///data/x.jsonl", "s3://bucket/key"), `size` in stored bytes. `version` changes when the
     content does, as far as the file system can tell: an etag, a generation, a time of modification; "" if it tells
     nothing. `format` is the name of a reader (jsonl, parquet, …), which the recipe has said where `declared`; `compression`
-    is one of none, gzip, zstd. It may hold `max_expansion` times its stored bytes.
+    is none or one of `compression.COMPRESSIONS`. It may hold `max_expansion` times its stored bytes.
     """
 
     source: str

@@ -3,7 +3,6 @@
 import io
 import os
 import re
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -11,10 +10,10 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 
 import fsspec
-import zstandard
 
 from pairloom.operators.errors import DataError, RecipeError, StorageError
 from pairloom.pipeline.inputs.asking import Asked, asking
+from pairloom.pipeline.inputs.compression import COMPRESSIONS, Member
 from pairloom.pipeline.inputs.slices import InputFile
 from pairloom.pipeline.phases import phase
 
@@ -27,6 +26,7 @@ __all__ = [
     "open_stream",
     "resolve",
     "stat_file",
+    "stream_of",
     "version_of",
 ]
 
@@ -34,11 +34,6 @@ CONNECT_SECONDS = 10.0
 READ_SECONDS = 60.0
 _REMOTE_BLOCK = 8 << 20
 _COMPRESSED_READ = 1 << 20
-# How much is decompressed at a time. Four bytes of zstd can stand for 128 KiB and one of gzip for 1 KiB, so these bound
-# what a step gives to 32 and 16 MiB. Larger steps were not measurably faster.
-_ZSTD_FEED = 1 << 10
-_GZIP_FEED = 1 << 14
-_ZSTD_WINDOW = 1 << 31  # what `zstd --long=31` writes
 _AGAIN = "plan the run again, or keep inputs unchanged while it runs"
 _VERSIONS = ("ETag", "etag", "e_tag", "generation", "VersionId", "version_id", "content_hash")
 _TIMES = ("LastModified", "last_modified", "updated", "modified", "mtime", "created")
@@ -195,7 +190,14 @@ def _open(uri: str) -> BinaryIO:
 def open_stream(file: InputFile) -> Iterator[Stream]:
     """Open a file and decompress it on the way. Every error of `open_input`, and DataError for a broken stream."""
     with open_input(file) as handle:
-        yield _Plain(handle, file) if file.compression == "none" else _Decompressed(handle, file)
+        yield stream_of(handle, file)
+
+
+def stream_of(handle: BinaryIO, file: InputFile) -> Stream:
+    """The bytes of an open file, decompressed on the way."""
+    if file.compression == "none":
+        return _Plain(handle, file)
+    return _Pulled(handle, file) if COMPRESSIONS[file.compression].pulled else _Decompressed(handle, file)
 
 
 class _Plain:
@@ -215,23 +217,6 @@ class _Plain:
         return data
 
 
-class _Member(Protocol):
-    """What `zlib` and `zstandard` both offer for one gzip member or zstd frame."""
-
-    eof: bool
-    unused_data: bytes
-
-    def decompress(self, data: bytes, /) -> bytes: ...
-
-
-def _gzip_member() -> _Member:
-    return zlib.decompressobj(wbits=31)  # type: ignore[return-value]
-
-
-def _zstd_frame() -> _Member:
-    return zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW).decompressobj()  # type: ignore[return-value]
-
-
 class _Decompressed:
     """A compressed file of any number of members, each checked to its end.
 
@@ -241,14 +226,14 @@ class _Decompressed:
     def __init__(self, handle: BinaryIO, file: InputFile) -> None:
         self._handle = handle
         self._file = file
-        self._gzip = file.compression == "gzip"
-        self._start, self._step = (_gzip_member, _GZIP_FEED) if self._gzip else (_zstd_frame, _ZSTD_FEED)
-        self._member: _Member | None = None
+        self._kind = COMPRESSIONS[file.compression]
+        self._errors = self._kind.errors()
+        self._member: Member | None = None
         self._input = b""
         self._at = 0  # what of _input is used
         self._fetched = 0  # stored bytes up to the end of _input
         self._ready = io.BytesIO()  # decompressed, not yet handed out
-        self._padded = False
+        self._zeros = 0  # bytes of padding since the last member
         self._given = 0  # decompressed bytes so far
 
     @property
@@ -258,11 +243,19 @@ class _Decompressed:
     def read(self, size: int) -> bytes:
         parts = [self._ready.read(size)]
         missing = size - len(parts[0])
-        while missing > 0 and (piece := self._fetch()):
-            self._ready = io.BytesIO(self._feed(piece))
-            parts.append(self._ready.read(missing))
+        while missing > 0:
+            hungry = self._member is None or self._member.needs_input
+            piece = self._fetch() if hungry else b""
+            if hungry and not piece:
+                break
+            made = self._feed(piece)
+            if len(made) <= missing:
+                parts.append(made)
+            else:
+                self._ready = io.BytesIO(made)
+                parts.append(self._ready.read(missing))
             missing -= len(parts[-1])
-        return b"".join(parts)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _fetch(self) -> bytes:
         """The next few stored bytes; none at a proper end."""
@@ -272,19 +265,25 @@ class _Decompressed:
             self._fetched += len(self._input)
             if not self._input:
                 self._finish()
-        piece = self._input[self._at : self._at + self._step]
+        piece = self._input[self._at : self._at + self._kind.feed]
         self._at += len(piece)
         return piece
 
     def _feed(self, piece: bytes) -> bytes:
         """Decompress within one member; what follows it stays in the input."""
         if self._member is None:
-            if self._gzip and (self._padded or piece[0] == 0):
+            if self._kind.padding is not None and piece[0] == 0 and self.consumed > len(piece):
                 return self._padding(piece)
-            self._member = self._start()
+            self._check_padding(at_end=False)
+            self._member = self._kind.begin()
         try:
             out = self._member.decompress(piece)
-        except (zlib.error, zstandard.ZstdError) as error:
+        except self._errors as error:
+            if "memory usage limit" in str(error).lower():
+                raise DataError(
+                    f"{self._file.uri}: the {self._kind.name} stream needs more than 256 MiB to be unpacked; compress it with a "
+                    "smaller dictionary, as `xz -9` does"
+                ) from error
             raise self._broken(str(error)) from error
         self._given += len(out)
         self._file.check_expansion(self._given, self.consumed)
@@ -294,23 +293,87 @@ class _Decompressed:
         return out
 
     def _padding(self, piece: bytes) -> bytes:
-        """Zeros that tapes and block devices put behind the last gzip member, as `gzip` itself allows."""
-        if self.consumed == len(piece) or piece.strip(b"\0"):
-            raise self._broken("there is something else than a gzip member")
-        self._padded = True
+        """Zeros between or behind members, which tapes and block devices need, and which `gzip` and `xz` themselves allow."""
+        rest = piece.lstrip(b"\0")
+        self._zeros += len(piece) - len(rest)
+        self._at -= len(rest)
         return b""
+
+    def _check_padding(self, *, at_end: bool) -> None:
+        if self._zeros and (self._zeros % self._kind.padding if self._kind.padding else not at_end):
+            raise self._broken(f"there is something else than a {self._kind.name} {self._kind.part}")
+        self._zeros = 0
 
     def _finish(self) -> None:
         if self._fetched != self._file.size:
             raise ended_early(self._file, self._fetched)
+        self._check_padding(at_end=True)
         if self._member is not None or self._fetched == 0:
-            raise DataError(
-                f"{self._file.uri}: the {self._file.compression} stream is cut short: the file ends at byte "
-                f"{self._fetched}, within a {'member' if self._gzip else 'frame'}; fetch or compress it again"
-            )
+            raise _cut_short(self._file)
 
     def _broken(self, what: str) -> DataError:
-        return DataError(
-            f"{self._file.uri}: the {self._file.compression} stream is damaged or followed by something else, before "
-            f"byte {self.consumed} of {self._file.size}: {what}; fetch or compress it again"
-        )
+        return _broken(self._file, self.consumed, what)
+
+
+class _Pulled:
+    """A compressed file that Arrow unpacks, and checks to its end."""
+
+    def __init__(self, handle: BinaryIO, file: InputFile) -> None:
+        import pyarrow as pa
+
+        self._raw, self._file, self._given = _Counted(handle), file, 0
+        self._stream = pa.CompressedInputStream(pa.PythonFile(self._raw, mode="r"), file.compression)
+
+    @property
+    def consumed(self) -> int:
+        return self._raw.count
+
+    def read(self, size: int) -> bytes:
+        try:
+            data = bytes(self._stream.read(size))
+        except (OSError, ValueError) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise
+            if "truncated" in str(error).lower() and self._raw.count == self._file.size:
+                raise _cut_short(self._file) from error
+            raise _broken(self._file, self._raw.count, str(error).splitlines()[0]) from error
+        self._given += len(data)
+        self._file.check_expansion(self._given, self._raw.count)
+        if not data and self._raw.count != self._file.size:
+            raise ended_early(self._file, self._raw.count)
+        if not data and not self._raw.count:
+            raise _cut_short(self._file)
+        return data
+
+
+class _Counted(io.RawIOBase):
+    """A file that is read forwards, and how many bytes of it were."""
+
+    def __init__(self, handle: BinaryIO) -> None:
+        super().__init__()
+        self._handle, self.count = handle, 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """At most so many bytes."""
+        with phase("read"):
+            data = self._handle.read(-1 if size is None else size)
+        self.count += len(data)
+        return data
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+
+def _cut_short(file: InputFile) -> DataError:
+    return DataError(
+        f"{file.uri}: the {file.compression} stream is cut short: the file ends at byte {file.size}, within a "
+        f"{COMPRESSIONS[file.compression].part}; fetch or compress it again"
+    )
+
+
+def _broken(file: InputFile, position: int, what: str) -> DataError:
+    return DataError(
+        f"{file.uri}: the {file.compression} stream is damaged or followed by something else, before byte {position} of "
+        f"{file.size}: {what}; fetch or compress it again"
+    )

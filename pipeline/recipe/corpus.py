@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field, field_validator, model_validator
 
 from pairloom.operators.selection.shares import Asked
+from pairloom.pipeline.inputs.compression import ENDINGS
 from pairloom.pipeline.inputs.shaping.paths import parts_of, path_of
 from pairloom.pipeline.inputs.shaping.where import condition_of
 from pairloom.pipeline.inputs.slices import EXPANSION
@@ -16,6 +17,7 @@ from pairloom.pipeline.recipe.steps import DocumentStepKey
 __all__ = ["CorpusSource", "Mixture"]
 
 Named = Annotated[str, Field(min_length=1)]
+_FORMAT = rf"^[a-z0-9_]+(\.({'|'.join(ending[1:] for ending in ENDINGS)}))?$"
 
 
 class CorpusSource(Section):
@@ -28,7 +30,7 @@ class CorpusSource(Section):
     name: str = Field(pattern=r"^[A-Za-z0-9._-]+$", description="a name for this source")
     paths: tuple[Named, ...] = Field(min_length=1, description="paths, globs or fsspec URIs")
     exclude: tuple[Named, ...] = Field(default=(), description="globs of paths to leave out")
-    format: Annotated[str, Field(pattern=r"^[a-z0-9_]+(\.(gz|zst))?$")] | None = Field(
+    format: Annotated[str, Field(pattern=_FORMAT)] | None = Field(
         default=None, description="what the files are, whatever their names: jsonl, text, csv.gz, ..."
     )
     text: Named = Field(

@@ -44,7 +44,7 @@ class Reader(ABC):
     suffixes: ClassVar[tuple[str, ...]]
 
     compressed: ClassVar[bool] = True
-    """Whether a file may also be compressed as a whole, by gzip or zstd; False where the format compresses inside."""
+    """Whether a file may also be compressed as a whole (`compression.py`); False where the format compresses inside."""
 
     magic: ClassVar[bytes] = b""
     """What every file of the format begins with, if anything."""

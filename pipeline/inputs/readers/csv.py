@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from pairloom.operators.documents import DeadLetter, DocumentBatch, excerpt_of
 from pairloom.operators.errors import DataError
+from pairloom.pipeline.inputs.compression import bare
 from pairloom.pipeline.inputs.readers import Reader
 from pairloom.pipeline.inputs.readers._plain_records import plain_records
 from pairloom.pipeline.inputs.readers._text_lines import line_blocks, too_long
@@ -71,8 +72,8 @@ class Csv(Reader):
         lines = _Lines(piece, limits.batch_bytes, limits.max_record_bytes)
         # The limit on a cell belongs to the process: it is only ever raised, and `longest` bounds the record.
         csv.field_size_limit(max(csv.field_size_limit(), limits.max_record_bytes + 1))
-        path = file.uri.lower().removesuffix(".gz").removesuffix(".zst")
-        rows = csv.reader(iter(lines), delimiter="\t" if path.endswith(".tsv") else ",", strict=True)
+        tabs = bare(file.uri.lower()).endswith(".tsv")
+        rows = csv.reader(iter(lines), delimiter="\t" if tabs else ",", strict=True)
         width, wanted = _header(rows, lines, piece, fields.names)
         cells: list[list[str]] = []
         taken: list[int] = []

@@ -20,6 +20,7 @@ from pairloom.pipeline.inputs.listing import list_inputs
 from pairloom.pipeline.inputs.readers import read
 from pairloom.pipeline.inputs.units import fields_of, plan_units
 from pairloom.pipeline.recipe import CorpusSource
+from tests.pipeline.inputs.readers.cases import lz4
 
 LINES = b'{"text": "a b"}\n{"text": "c"}\n'
 
@@ -67,6 +68,12 @@ def texts(path, **keys):
         ("x.JSONL", LINES, {}),
         ("x.jsonl.gzip", gzip.compress(LINES), {}),
         ("x.jsonl.zstd", zstandard.compress(LINES), {}),
+        ("x.jsonl.xz", lzma.compress(LINES), {}),
+        ("x.ndjson.bz2", bz2.compress(LINES), {}),
+        ("x.csv.lz4", lz4(b"text\na b\nc\n"), {}),
+        ("part-00000", lzma.compress(LINES), {"format": "jsonl.xz"}),
+        ("part-00000", bz2.compress(LINES), {"format": "jsonl.bz2"}),
+        ("x.tsv.xz", lzma.compress(b"text\tn\na b\t1\nc\t2\n"), {}),
         ("x.pq", parquet(), {}),
         ("x.parquet.gzip", parquet(compression="gzip"), {}),
         ("x.parquet.gz", parquet(), {}),
@@ -99,8 +106,9 @@ def test_a_file_is_read_as_what_it_is(tmp_path, name, data, keys):
         (arrow(pa.ipc.new_stream), "an Arrow stream.* to arrow"),
         (gzip.compress(LINES), r"those of gzip.* jsonl\.gz"),
         (zstandard.compress(LINES), r"those of zstd.* jsonl\.zst"),
-        (bz2.compress(LINES), "bzip2"),
-        (lzma.compress(LINES), "those of xz"),
+        (bz2.compress(LINES), r"those of bzip2.* jsonl\.bz2"),
+        (lz4(LINES), r"those of lz4.* jsonl\.lz4"),
+        (lzma.compress(LINES), r"those of xz.* jsonl\.xz"),
         (archive("zip"), "a zip archive"),
         (archive("tar"), "a tar archive"),
         (b"%PDF-1.7\n", "a PDF"),

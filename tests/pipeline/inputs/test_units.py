@@ -151,14 +151,14 @@ def test_broken_links_name_themselves_and_their_target(tmp_path):
         ("folder", r"a folder; name the files in it, for example .*folder/\*\*/\*\.jsonl"),
         ("pipe", "not a regular file"),
         ("a.tar.gz", "archives"),
-        ("a.txt.bz2", "archives"),
+        ("a.txt.br", "archives"),
         ("a.parquet.gz", "compress inside"),
     ],
 )
 def test_paths_without_a_usable_file(tmp_path, path, says):
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "pipe")
-    for name in ("a.tar.gz", "a.txt.bz2", "a.parquet.gz"):
+    for name in ("a.tar.gz", "a.txt.br", "a.parquet.gz"):
         touch(tmp_path / name)
     with pytest.raises(RecipeError, match=says):
         list_inputs(source(tmp_path, path))

@@ -4,9 +4,11 @@
 of the DataError that must be raised instead.
 """
 
+import bz2
 import gzip
 import io
 import json
+import lzma
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -77,11 +79,21 @@ def flipped(data, at):
     return data[:at] + bytes([data[at] ^ 0xFF]) + data[at + 1 :]
 
 
+def lz4(data):
+    sink = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(sink, "lz4") as out:
+        out.write(data)
+    return sink.getvalue().to_pybytes()
+
+
 BAD = pa.array([0, 1, 3, 4], pa.int32()).buffers()[1].to_pybytes()
 BAD_LARGE = pa.array([0, 1, 3, 4], pa.int64()).buffers()[1].to_pybytes()
 STRINGS = column([f"text {k}" for k in range(6)])
 GZIP = gzip.compress(MANY)
 ZSTD = zstandard.compress(MANY)
+XZ = lzma.compress(MANY)
+BZ2 = bz2.compress(MANY)
+LZ4 = lz4(MANY)
 NO_SIZE = zstandard.ZstdCompressor(write_content_size=False).compress(MANY)
 
 
