@@ -3,7 +3,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: demo test test-bounds test-rare fuzz kernels test-browser test-consumers lint tree types imports bench clean
+.PHONY: demo test test-bounds test-rare fuzz kernels test-browser test-consumers docs lint tree types imports bench clean
 
 .venv/ready: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Pairloom needs Python 3.11 or newer with venv; none was found" >&2; exit 2; }
@@ -64,6 +64,16 @@ test-consumers: .venv-consumers/ready ## the exports, opened by the libraries th
 test-browser: .venv/ready-browser ## the report's page, in a Chromium or Chrome that is there
 	$(BIN)/python -m pytest -c tests/browser/pytest.ini tests/browser
 
+.venv-docs/ready: infra/site/requirements.txt
+	@test -n "$(PYTHON)" || { echo "Pairloom needs Python 3.11 or newer with venv; none was found" >&2; exit 2; }
+	$(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/python -m pip install --quiet --upgrade pip
+	.venv-docs/bin/python -m pip install --quiet --requirement infra/site/requirements.txt
+	@touch $@
+
+docs: .venv-docs/ready tree ## the site of the documents, below build/site; fails where a link leads nowhere
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --quiet
+
 lint: .venv/ready-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -92,4 +102,4 @@ bench: .venv/ready-dev ## figures beside the peers that are installed: pip insta
 	$(BIN)/python tests/bench/bench_report.py build/bench.jsonl --vocabulary 32768
 
 clean:
-	rm -rf .venv .venv-consumers build dist *.egg-info out .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-consumers .venv-docs build dist *.egg-info out .mypy_cache .ruff_cache .pytest_cache .hypothesis
