@@ -34,6 +34,8 @@ class DocumentStep(ABC):
     name: ClassVar[str]
     version: ClassVar[int | str] = 1
     source: ClassVar[str] = ""
+    compiled: ClassVar[bool] = False
+    """Whether it runs the kernels of this package, which are compiled then before there are documents."""
 
     @property
     def needs(self) -> tuple[str, ...]:

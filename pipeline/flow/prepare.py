@@ -88,6 +88,10 @@ def _never(_: "Plan") -> bool:
     return False
 
 
+def _has_rules(plan: "Plan") -> bool:
+    return any(step.compiled for source in plan.recipe.corpus for step in source.steps)
+
+
 def _has_row_steps(plan: "Plan") -> bool:
     return bool(plan.recipe.pack.rows)
 
@@ -116,6 +120,7 @@ def _other_family(plan: "Plan") -> bool:
 # What is compiled only where a plan has a use for it.
 _NEEDED_WHERE = {
     "pairloom.operators.evaluate.kernels": _never,  # reports are runs of their own
+    "pairloom.operators.documents.kernels": _has_rules,
     "pairloom.operators.layouts.kernels": _has_row_steps,
     "pairloom.operators.transforms.kernels": _has_token_steps,
     "pairloom.operators.text.normalize.kernels": _normalizes,

@@ -1,0 +1,1 @@
+"""Specifications of what document steps look at."""
