@@ -17,6 +17,7 @@ from pairloom.jobs.commands.care import gc_command, repair_command, verify_comma
 from pairloom.jobs.commands.doctor import doctor_command
 from pairloom.jobs.commands.export import export_command
 from pairloom.jobs.commands.generations import generations_command, retokenize_command, rollback_command
+from pairloom.jobs.commands.help import Grouped, with_examples
 from pairloom.jobs.commands.init import init_command
 from pairloom.jobs.commands.items import items_commands
 from pairloom.jobs.commands.look import files_command, inspect_command, rejected_command, status_command
@@ -24,11 +25,13 @@ from pairloom.jobs.commands.report import report_command
 from pairloom.jobs.commands.run import plan_command, stage_commands
 from pairloom.jobs.commands.schema import schema_command
 from pairloom.jobs.commands.steps import steps_command
+from pairloom.jobs.commands.trace import trace_command, where_command
 from pairloom.jobs.commands.vocabulary import vocabulary_app
 
 __all__ = ["app", "main", "run"]
 
 app = typer.Typer(
+    cls=Grouped,
     help="Raw text in, an exact vocabulary and a packed Arrow dataset out.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -44,6 +47,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "generations": generations_command,
     "rollback": rollback_command,
     "inspect": inspect_command,
+    "trace": trace_command,
+    "where": where_command,
     "files": files_command,
     "status": status_command,
     "rejected": rejected_command,
@@ -59,7 +64,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "doctor": doctor_command,
 }
 for _name, _command in COMMANDS.items():
-    app.command(_name)(_command)
+    app.command(_name)(with_examples(_command))
 app.add_typer(items_commands, name="items")
 app.add_typer(vocabulary_app, name="vocabulary")
 

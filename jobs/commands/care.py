@@ -20,7 +20,11 @@ def verify_command(
     generation: Generation = None,
     as_json: AsJson = False,
 ) -> None:
-    """Prove that what is committed is whole, agrees with itself, and is what the sources say."""
+    """Prove that what is committed is whole, agrees with itself, and is what the sources say.
+
+    pairloom verify out
+    pairloom verify out --all --json
+    """
     from pairloom.jobs.show.watch import STARTING, watching
 
     with watching() as watch:
@@ -46,7 +50,8 @@ def repair_command(
     Every file is compared with what was written, made again by the task that made it, and put in its place if its
     checksum is right. Exit code 1 if anything cannot be made; the reason is said.
 
-    Examples: `pairloom repair out --dry-run`; `pairloom repair s3://bucket/run --generation 3 --json`
+    pairloom repair out --dry-run
+    pairloom repair s3://bucket/run --generation 3 --json
     """
     from pairloom.jobs.show.signals import stop_on_sigterm
     from pairloom.jobs.show.watch import STARTING, watching
@@ -71,7 +76,11 @@ def gc_command(
     delete: Annotated[bool, typer.Option("--delete/--dry-run", help="really remove it")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Find what no kept generation references; remove it with --delete."""
+    """Find what no kept generation references; remove it with --delete.
+
+    pairloom gc out
+    pairloom gc out --keep 2 --delete
+    """
     from pairloom.jobs.show.care import seconds_of, show_collection
     from pairloom.pipeline import open_dataset
     from pairloom.pipeline.store.gc import collect
@@ -85,7 +94,11 @@ def warmup_command(
     scheme: Annotated[list[str] | None, typer.Option(help="a pretokenizer; all of them otherwise")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compile every kernel for this machine, so that no run has to: for images and for nodes that come and go."""
+    """Compile every kernel for this machine, so that no run has to: for images and for nodes that come and go.
+
+    pairloom warmup
+    pairloom warmup --scheme llama3
+    """
     from pairloom.operators.errors import RecipeError
     from pairloom.operators.text.pretokenize.schemes import SCHEMES
 

@@ -25,7 +25,11 @@ class RetokenizeOptions(RecipeOptions):
 
 @spread
 def retokenize_command(asked: RetokenizeOptions) -> None:
-    """Tokenize and pack only what has changed since the last generation, with its vocabulary."""
+    """Tokenize and pack only what has changed since the last generation, with its vocabulary.
+
+    pairloom retokenize recipe.yaml
+    pairloom retokenize recipe.yaml --if-changed --json
+    """
     recipe = asked.load()
     from pairloom.jobs.show.watch import STARTING, watched, watching
 
@@ -55,7 +59,11 @@ def retokenize_command(asked: RetokenizeOptions) -> None:
 
 
 def generations_command(root: RootArgument, as_json: AsJson = False) -> None:
-    """List the generations of a root, and what each holds."""
+    """List the generations of a root, and what each holds.
+
+    pairloom generations out
+    pairloom generations s3://bucket/out --json
+    """
     from pairloom.jobs.show.generations import show_generations
     from pairloom.pipeline.store.location import open_objects
 
@@ -67,7 +75,11 @@ def rollback_command(
     generation: Annotated[int, typer.Argument(metavar="GENERATION", help="the one to go back to")],
     as_json: AsJson = False,
 ) -> None:
-    """Make an earlier generation the newest again, by committing it once more."""
+    """Make an earlier generation the newest again, by committing it once more.
+
+    pairloom rollback out 3
+    pairloom rollback s3://bucket/out 3 --json
+    """
     from pairloom.pipeline.generations.retokenize import rollback
 
     manifest = rollback(root, generation)

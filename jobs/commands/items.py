@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pairloom.jobs.commands.help import with_examples
 from pairloom.jobs.commands.options import read_text
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ STDOUT = Path("-")
 
 
 @items_commands.command("spelling")
+@with_examples
 def spelling(
     texts: Annotated[list[Path], typer.Argument(metavar="FILE...", help="texts whose words are taken")],
     out: Out = STDOUT,
@@ -47,6 +49,7 @@ def spelling(
     """Ask for the letters of words: how many different ones, how often one occurs, its first and last place.
 
     pairloom items spelling book.txt --out spelling.jsonl --tokenizer tokenizer.json
+    pairloom items spelling book.txt --per-length 100
     """
     from pairloom.operators.evaluate.content import covariates
     from pairloom.operators.evaluate.items import spelling_items
@@ -62,6 +65,7 @@ def spelling(
 
 
 @items_commands.command("counting")
+@with_examples
 def counting(
     out: Out = STDOUT,
     count: Annotated[int, typer.Option(min=1, help="strings of each range of lengths")] = 100,
@@ -72,6 +76,7 @@ def counting(
     """Ask how often a letter occurs in strings of 10 to 40, each in seven forms: plain, spaced, commas, quoted, ...
 
     pairloom items counting --letters ab --count 500 --out counting.jsonl
+    pairloom items counting --tokenizer tokenizer.json
     """
     from pairloom.operators.evaluate.content import atomicity
     from pairloom.operators.evaluate.items import counting_items
@@ -92,6 +97,7 @@ def counting(
 
 
 @items_commands.command("addition")
+@with_examples
 def addition(
     out: Out = STDOUT,
     count: Annotated[int, typer.Option(min=1, help="additions of each pair of numbers of digits")] = 100,
@@ -141,6 +147,7 @@ def addition(
 
 
 @items_commands.command("langgame")
+@with_examples
 def langgame(
     texts: Annotated[list[Path], typer.Argument(metavar="FILE...", help="texts whose words are taken")],
     out: Out = STDOUT,
@@ -150,6 +157,7 @@ def langgame(
     """Ask which of four words has the most of a letter, contains, starts or ends with some, is longest, or shortest.
 
     pairloom items langgame book.txt --count 1000 --out langgame.jsonl
+    pairloom items langgame book.txt --seed 7
     """
     from pairloom.operators.errors import RecipeError
     from pairloom.operators.evaluate.langgame import langgame_items
@@ -166,6 +174,7 @@ def langgame(
 
 
 @items_commands.command("needles")
+@with_examples
 def needles(
     out: Out = STDOUT,
     task: Annotated[str, typer.Option(help="single, multi, conditional, thread or threads")] = "single",
@@ -186,6 +195,7 @@ def needles(
     """Ask for values in long JSON objects of random keys and values, one or several, or along threads of them.
 
     pairloom items needles --task threads --threads 3 --thread-length 5 --characters 64000 --out needles.jsonl
+    pairloom items needles --task multi --characters 16000
     """
     from pairloom.operators.errors import RecipeError
     from pairloom.operators.evaluate.needles import needle_item

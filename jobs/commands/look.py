@@ -13,7 +13,7 @@ __all__ = ["files_command", "inspect_command", "rejected_command", "status_comma
 
 
 def inspect_command(
-    root: RootArgument,
+    root: Annotated[str, typer.Argument(metavar="ROOT|FILE", help="the root of a run, or one file")],
     split: Split = "train",
     rows: Annotated[int, typer.Option(min=1, help="how many rows")] = 3,
     start: Annotated[int, typer.Option(min=0, help="the first row")] = 0,
@@ -21,7 +21,18 @@ def inspect_command(
     generation: Generation = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print packed rows, decoded, with the boundaries of their documents."""
+    """Print packed rows, decoded, with the boundaries of their documents; or what a file holds.
+
+    A file may be Arrow or Parquet of anybody's, a shard or rows of a root, a tokenizer.json or a .tiktoken file.
+
+    pairloom inspect out --rows 2
+    pairloom inspect data/part-0.parquet
+    """
+    from pairloom.jobs.show.files import is_file, show_file
+
+    if is_file(root):
+        show_file(root, start, rows, width, as_json=as_json)
+        return
     from pairloom.jobs.show.rows import show_rows
     from pairloom.pipeline import open_dataset
 
@@ -36,7 +47,11 @@ def files_command(
     generation: Generation = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print the committed files of a stage, one a line, in order."""
+    """Print the committed files of a stage, one a line, in order.
+
+    pairloom files out --split train
+    pairloom files out --stage learn
+    """
     known(stage, (one.name for one in stages()), "--stage")
     from pairloom.pipeline import open_dataset
 
@@ -53,7 +68,11 @@ def status_command(
     run_name: Annotated[str | None, typer.Option("--run", help="instead of the newest")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show how far a run is, or how it ended, from any machine that can read its root."""
+    """Show how far a run is, or how it ended, from any machine that can read its root.
+
+    pairloom status out
+    pairloom status s3://bucket/out --json
+    """
     from pairloom.jobs.show.status import show_status
 
     show_status(root, run_name, as_json)
@@ -66,7 +85,11 @@ def rejected_command(
     generation: Generation = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON lines instead")] = False,
 ) -> None:
-    """Print the records that could not be used: where each is, and why."""
+    """Print the records that could not be used: where each is, and why.
+
+    pairloom rejected out
+    pairloom rejected out --reason null_text --json --limit 1000
+    """
     from pairloom.jobs.show.care import show_rejected
     from pairloom.pipeline import open_dataset
 

@@ -87,7 +87,11 @@ def report_command(
     out: Annotated[Path, typer.Option(help="where the page goes")] = Path("report.html"),
     as_json: Annotated[bool, typer.Option("--json", help="print the figures as JSON instead")] = False,
 ) -> None:
-    """Show how good a vocabulary is, on one page that needs no network."""
+    """Show how good a vocabulary is, on one page that needs no network.
+
+    pairloom report out --against llama3=tokenizer.json --out report.html
+    pairloom report tokenizer.json --text 'docs/**/*.txt' --json
+    """
     from pairloom.operators.errors import RecipeError
 
     if (subject.what is None) == (subject.compare is None):

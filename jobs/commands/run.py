@@ -49,7 +49,10 @@ def _run_command(until: str | None, said: str) -> Callable[..., None]:
     def command(asked: RunOptions) -> None:
         _run(asked, until)
 
-    command.__doc__ = said
+    name = "run" if until is None else until
+    command.__doc__ = (
+        f"{said}\n\npairloom {name} recipe.yaml\npairloom {name} recipe.yaml --set pack.seq_len=8192 --json"
+    )
     return spread(command)
 
 
@@ -81,6 +84,9 @@ def plan_command(asked: PlanOptions) -> None:
     """Show what would run, with memory, disk and time; run nothing.
 
     With --machine-memory also the requests to the store, and what limits each stage on such a cluster.
+
+    pairloom plan recipe.yaml
+    pairloom plan recipe.yaml --workers 240 --machine-memory 64GB --network 10Gb
     """
     recipe = asked.load()
     from pairloom.jobs.show.watch import watching

@@ -9,9 +9,10 @@ __all__ = ["schema_command"]
 def schema_command() -> None:
     """Print the JSON schema of recipes, by which editors complete keys and mark what is wrong.
 
-    pairloom schema > recipe.schema.json
+    The first line of a recipe says where it is: `# yaml-language-server: $schema=recipe.schema.json`.
 
-    and `# yaml-language-server: $schema=recipe.schema.json` as the first line of a recipe.
+    pairloom schema > recipe.schema.json
+    pairloom schema | jq .properties.pack
     """
     from pairloom.pipeline.recipe.schema import recipe_schema
 

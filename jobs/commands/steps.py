@@ -9,7 +9,11 @@ __all__ = ["steps_command"]
 
 
 def steps_command(as_json: AsJson = False) -> None:
-    """List the steps that a recipe can name, with their keys and what these are by default."""
+    """List the steps that a recipe can name, with their keys and what these are by default.
+
+    pairloom steps
+    pairloom steps --json
+    """
     from pairloom.jobs.show.steps import described_steps, steps_in_words
 
     found = described_steps()

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from pairloom.jobs.commands.help import with_examples
 from pairloom.jobs.commands.options import AsJson
 
 __all__ = ["vocabulary_app"]
@@ -21,6 +22,7 @@ def vocabulary_command() -> None:
 
 
 @vocabulary_app.command("extend")
+@with_examples
 def extend_command(
     old: Annotated[str, typer.Argument(metavar="OLD", help="a tokenizer.json; its ids never move")],
     new: Annotated[
@@ -42,7 +44,8 @@ def extend_command(
 
     Beside OUT a file says, for each new token, the old ids whose rows an embedding's new row is the mean of.
 
-    Example: `pairloom vocabulary extend english.json portuguese.json --out both.json --size 52000`
+    pairloom vocabulary extend english.json portuguese.json --out both.json --size 52000
+    pairloom vocabulary extend a.json b.json --out both.json --drop --json
     """
     from pairloom.jobs.report.subjects import load_tokenizer
     from pairloom.pipeline.export.extension import append_vocabulary

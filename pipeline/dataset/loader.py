@@ -108,6 +108,17 @@ class Loader:
         return step.built(name, rows, tables)
 
     @property
+    def split(self) -> str:
+        """The split whose rows these are."""
+        return str(self._identity["split"])
+
+    @property
+    def seq_len(self) -> int | None:
+        """The tokens in each row."""
+        found: int | None = self._identity["seq_len"]
+        return found
+
+    @property
     def place(self) -> int:
         """The next row, counted from the start of epoch 0."""
         return self._place
@@ -144,6 +155,17 @@ class Loader:
                 f"the state is at epoch {state['epoch']} row {state['row']}, past the end of this loader, which is epoch "
                 f"{self._end // self.rows}: make it with a later epoch, or with epochs=None"
             )
+        self._place = place
+
+    def skip(self, rows: int) -> None:
+        """Go on so many rows further on, counted over all ranks, without reading any; into later epochs if need be.
+
+        Raises RecipeError for a negative number, and for one that leads past the end.
+        """
+        place = self._place + index(rows)
+        if rows < 0 or (self._end is not None and place > self._end):
+            left = "any number of" if self._end is None else f"{self._end - self._place:,}"
+            raise RecipeError(f"cannot skip {rows:,} rows: there are {left} rows from here to the end")
         self._place = place
 
     def state_at(self, place: int) -> dict[str, Any]:
