@@ -50,7 +50,7 @@ class Asked:
     def inputs(self) -> dict[str, object]:
         """Everything about the corpus that decides its documents, for hashes."""
         return {
-            "files": [[f.source, f.uri, f.size, f.version, f.format, f.compression] for f in self.files],
+            "files": [[f.source, *f.identity()] for f in self.files],
             "fields": [_fields(source) for source in self.recipe.corpus],
         }
 

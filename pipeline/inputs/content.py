@@ -32,6 +32,7 @@ class Content(NamedTuple):
 _UNPACK = "unpack it and name the files in it, or exclude it"
 _RECOMPRESS = "decompress it, or compress it by gzip, zstd, xz, bzip2 or lz4"
 _EXTRACT = "extract its text first, bring a reader for it (entry point pairloom.readers), or exclude it"
+_RECODE = "write it as UTF-8, or set the source's encoding: utf-16"
 _EXPORT = "export it as Parquet or JSON Lines, or exclude it"
 
 _MAGIC: tuple[tuple[bytes, Content], ...] = (
@@ -68,12 +69,13 @@ _MAGIC: tuple[tuple[bytes, Content], ...] = (
         b"version https://git-lfs.github.com/spec/",
         Content("a pointer of git-lfs, not the file", "fetch the file itself with `git lfs pull`"),
     ),
-    (b"\xff\xfe\0\0", Content("UTF-32", "write it as UTF-8")),
-    (b"\0\0\xfe\xff", Content("UTF-32", "write it as UTF-8")),
-    (b"\xff\xfe", Content("UTF-16", "write it as UTF-8")),
-    (b"\xfe\xff", Content("UTF-16", "write it as UTF-8")),
+    (b"\xff\xfe\0\0", Content("UTF-32", _RECODE.replace("16", "32"))),
+    (b"\0\0\xfe\xff", Content("UTF-32", _RECODE.replace("16", "32"))),
+    (b"\xff\xfe", Content("UTF-16", _RECODE)),
+    (b"\xfe\xff", Content("UTF-16", _RECODE)),
 )
 _ARRAY = re.compile(rb'\[\s*\{\s*"[^"\\]*"\s*:')
+_OPEN = re.compile(rb'\{\s*|\{\s*"[^"\\]*"\s*:.*[,\[{]\s*')  # how a line of an object ends that goes on
 _HTML = (b"<!doctype html", b"<html")
 
 
@@ -89,7 +91,7 @@ def content_of(head: bytes) -> Content | None:
     if head[_TAR_MARK : _TAR_MARK + 5] == b"ustar":
         return Content("a tar archive", _UNPACK)
     if _is_utf16(head):
-        return Content("UTF-16", "write it as UTF-8")
+        return Content("UTF-16", _RECODE)
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:16].lower()
     if start.startswith(_HTML):
         return Content("HTML: tags and scripts, not text", _EXTRACT)
@@ -147,10 +149,13 @@ def check_head(file: InputFile, head: bytes) -> None:
     content = content_of(head)
     if content is not None and content.format != file.format:
         raise DataError(f"{file.uri}: {mismatch(file, content)}")
-    if file.format == "jsonl" and _is_json_array(head):
+    if file.format != "jsonl":
+        return
+    what = "a JSON array" if _is_json_array(head) else "JSON over several lines" if _is_laid_out(head) else ""
+    if what:
         raise DataError(
-            f"{file.uri}: it is a JSON array, and JSON Lines are read: one object a line, without brackets and commas "
-            "around them; rewrite it, for example with `jq -c '.[]'`"
+            f"{file.uri}: it is {what}, and JSON Lines are read: one object a line, without brackets and commas around them; set "
+            "the source's format to json"
         )
 
 
@@ -165,6 +170,29 @@ def _is_json_array(head: bytes) -> bool:
     except (ValueError, RecursionError):
         return True
     return not rest.strip()
+
+
+def _is_laid_out(head: bytes) -> bool:
+    r"""Whether a file begins with an object that goes on over the end of its line.
+
+    >>> _is_laid_out(b'{\n  "a": 1\n}'), _is_laid_out(b'{"a": 1}\n'), _is_laid_out(b'{"a": \n')
+    (True, False, False)
+    """
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    line, newline, rest = start.partition(b"\n")
+    if not newline or not line.startswith(b"{"):
+        return False
+    try:
+        json.loads(line)
+    except (ValueError, RecursionError):
+        pass
+    else:
+        return False
+    try:
+        _, end = json.JSONDecoder().raw_decode(start.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return len(head) >= HEAD_BYTES and _OPEN.fullmatch(line) is not None and not rest.startswith(b"{")
+    return end > len(line.decode("utf-8", "replace"))
 
 
 def mismatch(file: InputFile, content: Content) -> str:

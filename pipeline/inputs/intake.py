@@ -218,5 +218,4 @@ def _filled(batch: DocumentBatch) -> DocumentBatch:
 
 def slice_identity(piece: Slice) -> list[object]:
     """Everything about a slice that decides its bytes."""
-    file = piece.file
-    return [file.uri, file.size, file.version, file.format, file.compression, piece.start, piece.stop]
+    return [*piece.file.identity(), piece.start, piece.stop]

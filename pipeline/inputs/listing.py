@@ -15,7 +15,7 @@ from pairloom.pipeline.inputs.compression import ENDINGS, bare, compression_of
 from pairloom.pipeline.inputs.own import Own
 from pairloom.pipeline.inputs.patterns import almost, find, matcher
 from pairloom.pipeline.inputs.readers import READERS, Reader, format_of, readers_by_suffix
-from pairloom.pipeline.inputs.slices import InputFile
+from pairloom.pipeline.inputs.slices import InputFile, Reading
 from pairloom.pipeline.inputs.storage import first_bytes
 from pairloom.pipeline.recipe import CorpusSource
 
@@ -77,8 +77,31 @@ def list_source(source: CorpusSource, root: str = "") -> Listed:
                     compression=compression,
                     declared=declared is not None,
                     max_expansion=source.max_expansion,
+                    reading=_reading(source.reading, form),
                 )
+    _check_used(source, list(files.values()))
     return Listed([files[uri] for uri in sorted(files)], tuple(sorted(own.met)))
+
+
+_OF_CSV = ("delimiter", "quote", "escape", "header")
+
+
+def _reading(said: Reading, form: str) -> Reading:
+    """What of that is about files of one format; only that decides what is read of them."""
+    names = ["encoding"] if READERS.get(form).encoded else []
+    return said.only(*names, *(_OF_CSV if form == "csv" else ()))
+
+
+def _check_used(source: CorpusSource, files: Sequence[InputFile]) -> None:
+    """Raise RecipeError for a key that is about none of a source's files."""
+    used = {name for file in files for name in file.reading.identity()}
+    for name in source.reading.identity():
+        if name not in used:
+            key = f"csv.{name}" if name in _OF_CSV else name
+            raise RecipeError(
+                f"source {source.name!r}: {key} says how to read files that it does not have: {files[0].uri} is read as "
+                f"{files[0].format}; remove the key, or set the source's format"
+            )
 
 
 def _no_file(path: str, source: CorpusSource, own: Own) -> str:

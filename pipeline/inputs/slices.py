@@ -1,20 +1,75 @@
 """What a reader is given: a part of one input file, as it was when the run was planned, and what is wanted of its records."""
 
-from dataclasses import dataclass
+import codecs
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from typing import BinaryIO
 
 from pairloom.operators.errors import DataError, RecipeError
 
-__all__ = ["EXPANSION", "FREE_BYTES", "Fields", "InputFile", "Limits", "Slice"]
+__all__ = ["EXPANSION", "FREE_BYTES", "Fields", "InputFile", "Limits", "Reading", "Slice", "check_encoding"]
 
 EXPANSION = 250
 """A file may hold so many times its stored bytes. Text compresses to a fifth, the dullest logs to a hundredth."""
 FREE_BYTES = 64 << 20
 """Whatever its size, a file may hold this much: that fits any machine."""
 
+_NO_ENCODINGS = (
+    "idna",
+    "punycode",
+    "unicode_escape",
+    "raw-unicode-escape",
+    "unicode-escape",
+    "raw_unicode_escape",
+    "undefined",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How a file is read, as far as a recipe says more than its name and first bytes do; "" and () leave it to these.
+
+    `encoding` is that of its text, of which positions in messages are bytes as UTF-8; `delimiter`, `quote`, `escape` and `header`
+    are those of CSV, where "none" quotes nothing. Of an archive, those members are read that a pattern of `members` matches, each
+    as `member_format`.
+
+    >>> Reading(encoding="latin-1").identity()
+    {'encoding': 'latin-1'}
+    """
+
+    encoding: str = ""
+    delimiter: str = ""
+    quote: str = ""
+    escape: str = ""
+    header: tuple[str, ...] = ()
+    members: tuple[str, ...] = ()
+    member_format: str = ""
+
+    def identity(self) -> dict[str, object]:
+        """What is said, as JSON: all of it decides what is read."""
+        said = {one.name: getattr(self, one.name) for one in fields(self)}
+        return {
+            name: list(value) if isinstance(value, tuple) else value for name, value in said.items() if value
+        }
+
+    def only(self, *names: str) -> "Reading":
+        """The same, of which nothing but what is named is said."""
+        return Reading(**{name: getattr(self, name) for name in names})
+
+
+def check_encoding(name: str) -> None:
+    """Raise ValueError for what is no encoding of text."""
+    try:
+        "a".encode(name).decode(name)
+    except (LookupError, UnicodeError) as error:
+        raise ValueError(f"no encoding of text is called {name!r}; as latin-1, cp1252, utf-16") from error
+    if codecs.lookup(name).name in _NO_ENCODINGS:
+        raise ValueError(f"{name} is no encoding of files; as latin-1, cp1252, utf-16")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputFile:
-    """One stored file.
+    """One stored file, or one in an archive, which only its reader knows of: `opened` gives its bytes then.
 
     `uri` is canonical ("file:///data/x.jsonl", "s3://bucket/key"), `size` in stored bytes. `version` changes when the
     content does, as far as the file system can tell: an etag, a generation, a time of modification; "" if it tells
@@ -30,6 +85,20 @@ class InputFile:
     compression: str
     declared: bool = False
     max_expansion: int = EXPANSION
+    reading: Reading = Reading()
+    opened: Callable[[], BinaryIO] | None = field(default=None, compare=False, repr=False)
+
+    def identity(self) -> list[object]:
+        """Everything about it that decides what is read of it, as JSON."""
+        said = self.reading.identity()
+        return [
+            self.uri, self.size, self.version, self.format, self.compression, *([said] if said else [])
+        ]  # fmt: skip
+
+    @property
+    def plain(self) -> bool:
+        """Whether its stored bytes are those that are read, and any of them can be gone to."""
+        return self.compression == "none" and not self.reading.encoding and self.opened is None
 
     def check_expansion(self, held: int, stored: int | None = None) -> None:
         """Raise DataError where what was read of the file so far is more than its stored bytes may stand for."""

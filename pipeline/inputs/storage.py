@@ -1,5 +1,6 @@
 """Opening inputs: the same file as at planning time, read forwards, decompressed in pieces, and read to its end."""
 
+import codecs
 import io
 import os
 import re
@@ -144,6 +145,9 @@ def open_input(file: InputFile) -> Iterator[BinaryIO]:
 
     Raises DataError when it is gone or another one, StorageError when storage fails meanwhile.
     """
+    if file.opened is not None:
+        yield file.opened()
+        return
     try:
         _check_unchanged(file)
         with _open(file.uri) as handle:
@@ -194,10 +198,15 @@ def open_stream(file: InputFile) -> Iterator[Stream]:
 
 
 def stream_of(handle: BinaryIO, file: InputFile) -> Stream:
-    """The bytes of an open file, decompressed on the way."""
+    """The bytes of an open file, decompressed on the way, text in UTF-8."""
+    stream: Stream
     if file.compression == "none":
-        return _Plain(handle, file)
-    return _Pulled(handle, file) if COMPRESSIONS[file.compression].pulled else _Decompressed(handle, file)
+        stream = _Plain(handle, file)
+    elif COMPRESSIONS[file.compression].pulled:
+        stream = _Pulled(handle, file)
+    else:
+        stream = _Decompressed(handle, file)
+    return _Recoded(stream, file) if file.reading.encoding else stream
 
 
 class _Plain:
@@ -344,6 +353,37 @@ class _Pulled:
         if not data and not self._raw.count:
             raise _cut_short(self._file)
         return data
+
+
+class _Recoded:
+    """Text of another encoding as UTF-8. A byte that is none in its encoding stays as it is, and so is none in UTF-8 either."""
+
+    def __init__(self, stream: Stream, file: InputFile) -> None:
+        self._stream, self._file, self._seen = stream, file, 0
+        self._decoder = codecs.getincrementaldecoder(file.reading.encoding)("surrogateescape")
+        self._ready = io.BytesIO()
+
+    @property
+    def consumed(self) -> int:
+        return self._stream.consumed
+
+    def read(self, size: int) -> bytes:
+        while not (given := self._ready.read(size)):
+            part = self._stream.read(min(size, _COMPRESSED_READ))
+            try:
+                text = self._decoder.decode(part, final=not part).encode("utf-8", "surrogateescape")
+            except UnicodeError as error:
+                before = self._seen - len(self._decoder.getstate()[0])
+                at = before + error.start if isinstance(error, UnicodeDecodeError) else before
+                raise DataError(
+                    f"{self._file.uri}: not {self._file.reading.encoding} at byte {at}: {getattr(error, 'reason', error)}; correct "
+                    "the source's encoding, or write the file again"
+                ) from error
+            self._seen += len(part)
+            if not part and not text:
+                return b""
+            self._ready = io.BytesIO(text)
+        return given
 
 
 class _Counted(io.RawIOBase):

@@ -142,7 +142,7 @@ def _slices(file: InputFile, reader: Reader, unit_bytes: int, blocks: Sequence[i
     """The slices of a file; their bytes sum to its size."""
     if blocks is not None:
         return list(_grouped(file, blocks, unit_bytes))
-    if reader.anywhere and file.compression == "none":
+    if reader.anywhere and file.plain:
         cuts = [*range(0, file.size, unit_bytes), file.size] if file.size else [0, 0]
         return [Slice(file=file, start=a, stop=b, bytes=b - a) for a, b in pairwise(cuts)]
     return [Slice(file=file, start=0, stop=1, bytes=file.size)]

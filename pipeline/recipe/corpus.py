@@ -1,7 +1,7 @@
 """Where documents come from, and how much of each source is taken."""
 
 from fractions import Fraction
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -9,7 +9,7 @@ from pairloom.operators.selection.shares import Asked
 from pairloom.pipeline.inputs.compression import ENDINGS
 from pairloom.pipeline.inputs.shaping.paths import parts_of, path_of
 from pairloom.pipeline.inputs.shaping.where import condition_of
-from pairloom.pipeline.inputs.slices import EXPANSION
+from pairloom.pipeline.inputs.slices import EXPANSION, Reading, check_encoding
 from pairloom.pipeline.recipe.amounts import Ratio, TokenCount
 from pairloom.pipeline.recipe.section import Section
 from pairloom.pipeline.recipe.steps import DocumentStepKey
@@ -17,7 +17,32 @@ from pairloom.pipeline.recipe.steps import DocumentStepKey
 __all__ = ["CorpusSource", "Mixture"]
 
 Named = Annotated[str, Field(min_length=1)]
+_SIGN = r"^[\t -~]$"
 _FORMAT = rf"^[a-z0-9_]+(\.({'|'.join(ending[1:] for ending in ENDINGS)}))?$"
+
+
+class CsvKeys(Section):
+    """How the cells of CSV are kept apart, where it is not by commas (or tabs, in .tsv), with double quotes."""
+
+    delimiter: Annotated[str, Field(pattern=_SIGN)] | None = Field(
+        default=None, description="what stands between cells: one character of ASCII"
+    )
+    quote: Annotated[str, Field(pattern=_SIGN)] | Literal["none"] = Field(
+        default='"', description="what stands around a cell, doubled within; or none"
+    )
+    escape: Annotated[str, Field(pattern=_SIGN)] | None = Field(
+        default=None, description="what stands before a sign that is meant as it is"
+    )
+    header: tuple[Named, ...] = Field(
+        default=(), description="names of the columns, where no row of the file says them"
+    )
+
+    @model_validator(mode="after")
+    def _apart(self) -> "CsvKeys":
+        signs = [one for one in (self.delimiter or ",", self.quote, self.escape) if one and one != "none"]
+        if len(set(signs)) < len(signs):
+            raise ValueError(f"delimiter, quote and escape are different characters, got {' '.join(signs)}")
+        return self
 
 
 class CorpusSource(Section):
@@ -33,6 +58,10 @@ class CorpusSource(Section):
     format: Annotated[str, Field(pattern=_FORMAT)] | None = Field(
         default=None, description="what the files are, whatever their names: jsonl, text, csv.gz, ..."
     )
+    encoding: Named | None = Field(
+        default=None, description="of text, CSV and JSON that is not UTF-8: latin-1, utf-16, cp1252, ..."
+    )
+    csv: CsvKeys = Field(default=CsvKeys(), description="how the cells of CSV are kept apart")
     text: Named = Field(
         default="text",
         description="field with the text, a path a.b into it, or a template of fields; ignored for plain text files",
@@ -61,6 +90,13 @@ class CorpusSource(Section):
         parts_of(value)
         return value
 
+    @field_validator("encoding")
+    @classmethod
+    def _encoding(cls, value: str | None) -> str | None:
+        if value is not None:
+            check_encoding(value)
+        return value
+
     @field_validator("id")
     @classmethod
     def _path(cls, value: str | None) -> str | None:
@@ -81,6 +117,17 @@ class CorpusSource(Section):
         if len(named) > 1:
             raise ValueError(f"source {self.name} names {' and '.join(named)}: say one of them")
         return self
+
+    @property
+    def reading(self) -> Reading:
+        """How its files are read, as far as it says so."""
+        return Reading(
+            encoding=self.encoding or "",
+            delimiter=self.csv.delimiter or "",
+            quote="" if self.csv.quote == '"' else self.csv.quote,
+            escape=self.csv.escape or "",
+            header=self.csv.header,
+        )
 
     @property
     def asked(self) -> Asked:

@@ -52,6 +52,9 @@ class Reader(ABC):
     anywhere: ClassVar[bool] = False
     """Whether an uncompressed file may be cut at any byte: a slice of it means the records that start in it."""
 
+    encoded: ClassVar[bool] = False
+    """Whether its files are text, which may be of another encoding than UTF-8: `open_stream` gives UTF-8."""
+
     fielded: ClassVar[bool] = True
     """Whether its records have fields; plain text has none."""
 

@@ -1,6 +1,7 @@
 """The first lines of a file of JSON lines, read one by one: what planning looks at."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -23,17 +24,19 @@ from pairloom.pipeline.inputs.storage import Stream, open_stream
 
 __all__ = ["first_lines", "first_records"]
 
+Through: TypeAlias = Callable[[Stream], Stream] | None
+
 _LINES = 16
 _FIRST_BYTES = 1 << 17  # a first line that is longer is not looked at
 _BOM = b"\xef\xbb\xbf"
 
 
-def first_lines(file: InputFile, fields: Fields) -> First:
+def first_lines(file: InputFile, fields: Fields, through: Through = None) -> First:
     """The records of the first lines that are not blank, without the fields besides text and id."""
     wanted = Fields(text=fields.text, id=fields.id)
     accepted: list[Accepted] = []
     rejected: list[DeadLetter] = []
-    for position, line in _lines(file):
+    for position, line in _lines(file, through):
         outcome = read_line(line, wanted)
         if isinstance(outcome, Accepted):
             accepted.append(outcome)
@@ -51,12 +54,12 @@ def _with_nearest(refused: Refused, line: bytes, fields: Fields) -> Refused:
     return refused._replace(detail=refused.detail.replace(";", f"{near};", 1)) if near else refused
 
 
-def first_records(file: InputFile, fields: Fields) -> Records | None:
+def first_records(file: InputFile, fields: Fields, through: Through = None) -> Records | None:
     """The wanted fields of the first lines that are not blank, for shaping."""
     paths = wanted_paths(fields)
     found: list[tuple[int, int, bytes, list[Value]]] = []
     rejected: list[DeadLetter] = []
-    for row, (position, line) in enumerate(_lines(file)):
+    for row, (position, line) in enumerate(_lines(file, through)):
         outcome = values_at(line, paths)
         if isinstance(outcome, Refused):
             rejected.append(letter_of(file, position, row, outcome, excerpt_of(line)))
@@ -76,10 +79,10 @@ def first_records(file: InputFile, fields: Fields) -> Records | None:
     )
 
 
-def _lines(file: InputFile) -> Iterator[tuple[int, bytes]]:
+def _lines(file: InputFile, through: Through) -> Iterator[tuple[int, bytes]]:
     """The first lines that are not blank, and where each begins."""
     with open_stream(file) as stream:
-        head = _head(stream)
+        head = _head(stream if through is None else through(stream))
     check_head(file, head[:HEAD_BYTES])
     position, count = len(_BOM) if head.startswith(_BOM) else 0, 0
     lines = head[position:].split(b"\n")

@@ -27,10 +27,12 @@ from pairloom.pipeline.inputs.shaping.kinds import NOTHING, NULL, STEPS, STRING
 from pairloom.pipeline.inputs.shaping.paths import Path
 from pairloom.pipeline.inputs.shaping.records import Records, wanted_paths
 from pairloom.pipeline.inputs.slices import Fields, InputFile, Limits, Slice
+from pairloom.pipeline.inputs.storage import Stream
 
 __all__ = ["read_lines", "read_records"]
 
 T = TypeVar("T")
+Through: TypeAlias = Callable[[Stream], Stream] | None
 Buffer: TypeAlias = npt.NDArray[np.uint8]
 
 _LETTERS = 1 << 14  # in a batch
@@ -40,8 +42,10 @@ _TOGETHER = 1 << 16  # bytes of bad lines
 _SHORT, _KNOWN = 64, 1 << 10  # lines that may be met again, and how many of them are remembered
 
 
-def read_lines(piece: Slice, fields: Fields, limits: Limits) -> Iterator[DocumentBatch]:
-    """The records of the lines that start in the slice; blank lines are none."""
+def read_lines(
+    piece: Slice, fields: Fields, limits: Limits, through: Through = None
+) -> Iterator[DocumentBatch]:
+    """The records of the lines that start in the slice, or that `through` makes of it; blank lines are none."""
     names = sorted(set(fields.names))
     must = [_must(name, fields) for name in names]
 
@@ -58,10 +62,10 @@ def read_lines(piece: Slice, fields: Fields, limits: Limits) -> Iterator[Documen
     def make(lines: _Lines, stored: int) -> DocumentBatch:
         return lines.batch(fields, place, stored)
 
-    return _scanned(piece, [(name,) for name in names], must, explain, limits, make, again=False)
+    return _scanned(piece, [(name,) for name in names], must, explain, limits, make, through, again=False)
 
 
-def read_records(piece: Slice, fields: Fields, limits: Limits) -> Iterator[Records]:
+def read_records(piece: Slice, fields: Fields, limits: Limits, through: Through = None) -> Iterator[Records]:
     """The wanted fields of the lines that start in the slice, for shaping."""
     paths = wanted_paths(fields)
 
@@ -71,7 +75,7 @@ def read_records(piece: Slice, fields: Fields, limits: Limits) -> Iterator[Recor
     def make(lines: _Lines, stored: int) -> Records:
         return lines.records(paths, fields.list_separator, stored)
 
-    return _scanned(piece, paths, [0] * len(paths), explain, limits, make, again=True)
+    return _scanned(piece, paths, [0] * len(paths), explain, limits, make, through, again=True)
 
 
 def _scanned(
@@ -81,6 +85,7 @@ def _scanned(
     explain: Explain,
     limits: Limits,
     make: "Callable[[_Lines, int], T]",
+    through: Through,
     *,
     again: bool,
 ) -> Iterator[T]:
@@ -90,7 +95,7 @@ def _scanned(
     """
     row, wanted = 0, tree_of(paths, must)
     spare: list[Buffer | None] = [None] * len(paths)
-    for block in line_blocks(piece, limits.batch_bytes, limits.max_record_bytes):
+    for block in line_blocks(piece, limits.batch_bytes, limits.max_record_bytes, through):
         stored, start = block.consumed, -1
         while start < block.stop:
             part = block if start < 0 else block._replace(start=start)

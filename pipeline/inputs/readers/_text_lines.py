@@ -8,7 +8,7 @@ from pairloom.operators.errors import DataError
 from pairloom.pipeline.inputs.content import HEAD_BYTES, check_head
 from pairloom.pipeline.inputs.readers import reader_of
 from pairloom.pipeline.inputs.slices import InputFile, Slice
-from pairloom.pipeline.inputs.storage import ended_early, open_input, open_stream
+from pairloom.pipeline.inputs.storage import Stream, ended_early, open_input, open_stream
 from pairloom.pipeline.phases import phase
 
 __all__ = ["PADDING", "Block", "line_blocks", "too_long"]
@@ -48,13 +48,17 @@ def too_long(file: InputFile, place: str, limit: int) -> DataError:
     )
 
 
-def line_blocks(piece: Slice, block_bytes: int, longest: int) -> Iterator[Block]:
+def line_blocks(
+    piece: Slice, block_bytes: int, longest: int, through: Callable[[Stream], Stream] | None = None
+) -> Iterator[Block]:
     """The lines that start in the slice, in blocks of `block_bytes`, or larger ones around a line that is longer than that.
+
+    `through` makes lines of what has none.
 
     The byte order mark at the start of a file is left out. A line of more than `longest` bytes raises DataError if it
     does not fit in a block (a shorter one is for the caller to check), and so does a file that is of another format.
     """
-    if reader_of(piece.file).anywhere and piece.file.compression == "none":
+    if reader_of(piece.file).anywhere and piece.file.plain:
         with open_input(piece.file) as handle:
             stop = min(piece.stop, piece.file.size)
             position = _first_line(handle, piece.start, stop, piece.file)
@@ -80,7 +84,8 @@ def line_blocks(piece: Slice, block_bytes: int, longest: int) -> Iterator[Block]
                 longest,
             )
     else:
-        with open_stream(piece.file) as stream:
+        with open_stream(piece.file) as opened:
+            stream = opened if through is None else through(opened)
 
             def fill(view: memoryview) -> int:
                 part = stream.read(len(view))

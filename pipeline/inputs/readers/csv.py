@@ -7,6 +7,7 @@ cells are taken back to bytes and decoded one by one, so that bad UTF-8 costs on
 import csv
 import io
 from collections.abc import Iterator
+from typing import Any
 
 import pyarrow as pa
 
@@ -18,7 +19,7 @@ from pairloom.pipeline.inputs.readers._plain_records import plain_records
 from pairloom.pipeline.inputs.readers._text_lines import line_blocks, too_long
 from pairloom.pipeline.inputs.shaping.paths import nearest
 from pairloom.pipeline.inputs.shaping.records import Records
-from pairloom.pipeline.inputs.slices import Fields, Limits, Slice
+from pairloom.pipeline.inputs.slices import Fields, InputFile, Limits, Slice
 
 __all__ = ["Csv"]
 
@@ -56,6 +57,7 @@ class Csv(Reader):
 
     name = "csv"
     suffixes = (".csv", ".tsv")
+    encoded = True
 
     def records(self, piece: Slice, fields: Fields, limits: Limits) -> Iterator[Records]:
         """The wanted cells of the rows; an empty cell is null, since nothing else can be."""
@@ -72,8 +74,7 @@ class Csv(Reader):
         lines = _Lines(piece, limits.batch_bytes, limits.max_record_bytes)
         # The limit on a cell belongs to the process: it is only ever raised, and `longest` bounds the record.
         csv.field_size_limit(max(csv.field_size_limit(), limits.max_record_bytes + 1))
-        tabs = bare(file.uri.lower()).endswith(".tsv")
-        rows = csv.reader(iter(lines), delimiter="\t" if tabs else ",", strict=True)
+        rows = csv.reader(iter(lines), **_dialect(file))
         width, wanted = _header(rows, lines, piece, fields.names)
         cells: list[list[str]] = []
         taken: list[int] = []
@@ -118,12 +119,26 @@ class Csv(Reader):
             yield batch()
 
 
+def _dialect(file: InputFile) -> dict[str, Any]:
+    """How cells are kept apart, as the recipe says, or else as the name does."""
+    said = file.reading
+    tabs = bare(file.uri.lower()).endswith(".tsv")
+    quote = {"quotechar": said.quote} if len(said.quote) == 1 else {}
+    return {
+        "delimiter": said.delimiter or ("\t" if tabs else ","),
+        "escapechar": said.escape or None,
+        "quoting": csv.QUOTE_NONE if said.quote == "none" else csv.QUOTE_MINIMAL,
+        "strict": True,
+        **quote,
+    }
+
+
 def _header(
     rows: Iterator[list[str]], lines: _Lines, piece: Slice, wanted: tuple[str, ...]
 ) -> tuple[int, list[int]]:
     """How many columns there are, and where the wanted ones are."""
     uri = piece.file.uri
-    names: list[str] = []
+    names: list[str] = list(piece.file.reading.header)
     try:
         while not names:
             lines.begin()
@@ -132,12 +147,21 @@ def _header(
     except StopIteration:
         raise DataError(f"{uri}: no header row; the first line must name the columns") from None
     except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{uri}: the header row cannot be read: {error}") from error
+        advice = (
+            "; the source's encoding says what it is, if it is not UTF-8"
+            if isinstance(error, ValueError)
+            else ""
+        )
+        raise DataError(f"{uri}: the header row cannot be read: {error}{advice}") from error
+    said = "recipe's header is" if piece.file.reading.header else "header row has"
     for name in wanted:
         if names.count(name) != 1:
             many = f"{names.count(name)} columns" if name in names else "no column"
             near = "" if name in names else nearest((name,), [(one,) for one in names])
-            raise DataError(f"{uri}: {many} named {name!r}{near or ';'} the header row has {names}")
+            other = next((one for one in ";\t|," if len(names) == 1 and one in names[0]), None)
+            if other is not None:
+                near = f"; cells seem to be kept apart by {other!r}: set the source's csv: {{delimiter: {other!r}}};"
+            raise DataError(f"{uri}: {many} named {name!r}{near or ';'} the {said} {names}")
     return len(names), [names.index(name) for name in wanted]
 
 

@@ -23,6 +23,7 @@ class Text(Reader):
     name = "text"
     suffixes = (".txt",)
     fielded = False
+    encoded = True
 
     def read(self, piece: Slice, fields: Fields, limits: Limits) -> Iterator[DocumentBatch]:
         """The one document of a text file.
