@@ -116,6 +116,10 @@ def show_proof(proof: Proof, as_json: bool) -> None:
             )
         else:
             lines.append(f"{what} {proof.documents:,} documents, each exactly once{left}")
+    if proof.looked_up:
+        lines.append(
+            f"{proof.looked_up:,} documents were looked up in the lists of steps: none is there that should not be"
+        )
     if proof.source_units:
         lines.append(
             f"{proof.source_units:,} units were read again: {proof.source_documents:,} documents, {proof.source_bytes:,} bytes, "

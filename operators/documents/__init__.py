@@ -8,7 +8,7 @@ group `pairloom.steps`. Nothing heavy is imported until documents flow, so that 
 
 from typing import TYPE_CHECKING
 
-from pairloom.operators.documents._step import DocumentStep, apply_step
+from pairloom.operators.documents._step import DocumentStep, Wanted, apply_step
 from pairloom.operators.lazy import lazily
 from pairloom.operators.registry import Registry
 
@@ -16,7 +16,15 @@ if TYPE_CHECKING:
     from pairloom.operators.documents._batch import DocumentBatch
     from pairloom.operators.documents._letters import DeadLetter, excerpt_of
 
-__all__ = ["DOCUMENT_STEPS", "DeadLetter", "DocumentBatch", "DocumentStep", "apply_step", "excerpt_of"]
+__all__ = [
+    "DOCUMENT_STEPS",
+    "DeadLetter",
+    "DocumentBatch",
+    "DocumentStep",
+    "Wanted",
+    "apply_step",
+    "excerpt_of",
+]
 
 DOCUMENT_STEPS: Registry[DocumentStep] = Registry(
     kind="document step",

@@ -2,14 +2,21 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from pairloom.operators.errors import RecipeError
 
 if TYPE_CHECKING:
     from pairloom.operators.documents._batch import DocumentBatch
 
-__all__ = ["DocumentStep", "apply_step"]
+__all__ = ["DocumentStep", "Wanted", "apply_step"]
+
+
+class Wanted(NamedTuple):
+    """A list that a step looks things up in: a path, glob or URI, and the column of files that have columns."""
+
+    uri: str
+    column: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +48,20 @@ class DocumentStep(ABC):
     def needs(self) -> tuple[str, ...]:
         """The fields of a record that it reads besides the text."""
         return ()
+
+    @property
+    def reads_ids(self) -> bool:
+        """Whether it looks at the ids of documents, which a source must have then."""
+        return False
+
+    @property
+    def lists(self) -> tuple[Wanted, ...]:
+        """The lists that it looks things up in. Their files are part of its identity."""
+        return ()
+
+    def with_lists(self, lists: tuple[Any, ...]) -> "DocumentStep":
+        """What is called in its place, with the entries of each of `lists`: ascending document numbers (int64)."""
+        return self
 
     @property
     def label(self) -> str:

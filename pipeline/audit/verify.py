@@ -3,6 +3,7 @@
     manifest, checksums         every committed file has the bytes that it must have
     ledgers                     every unit balances and agrees with the stage before it
     vocabulary                  its golden documents encode as when it was made; every id is in it
+    lists                       no document is there that is on a list to leave out, or not on one to keep
     rows                        segments fit, padding is padding
     tokens                      the rows of each split hold every token of every document exactly once, or as often as the
                                 mixture and its duplicates say, or it is counted as left out
@@ -46,6 +47,7 @@ from pairloom.pipeline.audit.expected import (
     shard_segments,
     without_repeats,
 )
+from pairloom.pipeline.audit.lists import check_lists
 from pairloom.pipeline.audit.rows import plain_rows
 from pairloom.pipeline.dataset.dataset import Dataset
 from pairloom.pipeline.flow.events import Doing, Event, StepFinished, StepStarted, UnitDone
@@ -84,6 +86,7 @@ class Proof(Shown):
     taken_tokens: int = 0
     rows: int = 0
     left_out_tokens: int = 0
+    looked_up: int = 0
     added_tokens: int = 0
     removed_tokens: int = 0
     source_units: int = 0
@@ -114,6 +117,8 @@ def verify(dataset: Dataset, observe: Callable[[Event], None] = lambda _: None) 
     observe(Doing(stage=STAGE, step="ledgers", what="adding up the units of each stage"))
     _check_ledgers(dataset, proof)
     stages = dataset.manifest.stages
+    if "tokenize" in stages:
+        proof.looked_up = check_lists(dataset, STAGE, observe)
     if dataset.manifest.vocabulary is not None:
         observe(Doing(stage=STAGE, step="vocabulary", what="encoding its golden documents"))
         vocabulary = dataset.vocabulary()  # its golden documents are encoded again

@@ -10,13 +10,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
-from pairloom.operators.documents import DeadLetter, DocumentBatch, apply_step
+from pairloom.operators.documents import DeadLetter, DocumentBatch, DocumentStep, apply_step
 from pairloom.operators.errors import DataError, RecipeError
 from pairloom.operators.text.arrays import text_of
 from pairloom.pipeline.flow.attempt import Attempt
+from pairloom.pipeline.inputs.lists import bound
 from pairloom.pipeline.inputs.readers import read
 from pairloom.pipeline.inputs.slices import Limits, Slice
-from pairloom.pipeline.inputs.units import Unit
+from pairloom.pipeline.inputs.units import Unit, step_shaping
 from pairloom.pipeline.notes import note
 from pairloom.pipeline.phases import in_phase, phase
 from pairloom.pipeline.store.receipts import Ledger
@@ -71,7 +72,7 @@ class Intake:
     packed: list[pa.RecordBatch] = field(default_factory=list)
     ledgers: list[Ledger] = field(default_factory=list)
     read: list[str] = field(default_factory=list)
-    checked: bool = False
+    steps: tuple[DocumentStep, ...] | None = None  # those of the unit, with their lists, once they are needed
     strict: bool = False  # no record may be rejected, so that it is enough to know of some that are
     taken: int = 0  # stored bytes of the batches that whoever reads is done with
 
@@ -87,7 +88,7 @@ class Intake:
         """
         assert number == len(self.ledgers)
         self.ledgers.append(Ledger())
-        self._check_steps()
+        self._steps()
         limits, text = Limits(max_record_bytes=self.max_record_bytes), _Text()
         for read_batch in in_phase("parse", self._read(self.unit.slices[number], limits)):
             self.rejected += read_batch.rejected
@@ -139,7 +140,7 @@ class Intake:
         """What the unit's steps make of documents, whom each left out, and whom it rejected."""
         filtered: Counter[str] = Counter()
         rejected: list[DeadLetter] = []
-        for step in self.unit.steps:
+        for step in self._steps():
             if not len(batch):
                 break
             with phase("steps"):
@@ -150,17 +151,24 @@ class Intake:
             batch = replace(batch, dropped={}, rejected=())
         return batch, filtered, rejected
 
-    def _check_steps(self) -> None:
-        """Raise RecipeError where the code of a step is not what it was where the run was planned."""
-        if self.checked:
-            return
-        self.checked = True
-        for step, planned in zip(self.unit.steps, self.unit.shaping, strict=True):
-            if (here := step.identity()) != planned:
-                raise RecipeError(
-                    f"the step {step.label} of source {self.unit.source!r} is not on this machine what it was where the run was "
-                    f"planned: {here} here, {planned} there; install the same version on every machine"
-                )
+    def _steps(self) -> tuple[DocumentStep, ...]:
+        """The unit's steps with what is in their lists.
+
+        Raises RecipeError where the code of a step is not what it was where the run was planned.
+        """
+        if self.steps is None:
+            lists = self.unit.lists or ((),) * len(self.unit.steps)
+            for step, some, planned in zip(self.unit.steps, lists, self.unit.shaping, strict=True):
+                if (here := step_shaping(step, some)) != planned:
+                    raise RecipeError(
+                        f"the step {step.label} of source {self.unit.source!r} is not on this machine what it was where the run "
+                        f"was planned: {here} here, {planned} there; install the same version on every machine"
+                    )
+            try:
+                self.steps = tuple(map(bound, self.unit.steps, lists))
+            except DataError as error:
+                raise DataError(f"source {self.unit.source!r}: {error}") from error
+        return self.steps
 
     def take(self, ledger: Ledger, read: str) -> None:
         """The next slice need not be read: what becomes of it is known, and the sum of what was read of it, or ""."""

@@ -13,11 +13,12 @@ from typing import Any
 
 from pairloom.operators.documents import DocumentStep
 from pairloom.operators.errors import RecipeError
+from pairloom.pipeline.inputs.lists import FoundList, find_lists
 from pairloom.pipeline.inputs.readers import READERS, Reader
 from pairloom.pipeline.inputs.slices import Fields, InputFile, Slice
 from pairloom.pipeline.recipe import CorpusSource
 
-__all__ = ["Unit", "fields_of", "plan_units", "shaping_of"]
+__all__ = ["Unit", "fields_of", "plan_units", "shaping_of", "step_shaping"]
 
 _FILES_IN_UNIT = 4096  # opening a file costs as much as reading many of its bytes
 _FOOTERS_AT_ONCE = 16
@@ -27,7 +28,8 @@ _FOOTERS_AT_ONCE = 16
 class Unit:
     """What one task works on: slices of one source, in order, what is read of their records, and what is done to these.
 
-    `shaping` holds the identities of the steps as they were where the run was planned, as JSON.
+    `shaping` holds the identities of the steps, with those of their lists, as they were where the run was planned, as JSON;
+    `lists` are the lists of each step.
     """
 
     source: str
@@ -35,11 +37,12 @@ class Unit:
     slices: tuple[Slice, ...]
     steps: tuple[DocumentStep, ...] = ()
     shaping: tuple[Any, ...] = ()
+    lists: tuple[tuple[FoundList, ...], ...] = ()
 
     def identity(self, *, id: bool = True) -> dict[str, object]:  # noqa: A002
         """Everything about how documents are read that decides their text, and their ids if these matter."""
         read: dict[str, object] = {"text": self.fields.text}
-        if id:
+        if id or any(step.reads_ids for step in self.steps):
             read["id"] = self.fields.id
         if self.fields.where is not None:
             read["where"] = self.fields.where
@@ -51,6 +54,11 @@ class Unit:
         """The same unit with more fields read of each record."""
         more = tuple(name for name in dict.fromkeys(names) if name not in self.fields.extra)
         return replace(self, fields=replace(self.fields, extra=(*self.fields.extra, *more)))
+
+    @property
+    def list_memory(self) -> int:
+        """About how much memory the lists take while they are read; an entry seldom has fewer than eight stored bytes."""
+        return sum(2 * one.bytes for lists in self.lists for one in lists)
 
     @property
     def bytes(self) -> int:
@@ -72,11 +80,12 @@ def plan_units(source: CorpusSource, files: Sequence[InputFile], unit_bytes: int
     with ThreadPoolExecutor(_FOOTERS_AT_ONCE) as pool:
         weights = pool.map(lambda file: readers[file.format].blocks(file), asked)
         blocks = dict(zip((file.uri for file in asked), weights, strict=True))
-    shaping = shaping_of(source)
+    lists = find_lists(source)
+    shaping = shaping_of(source, lists)
     cut = [_slices(file, readers[file.format], unit_bytes, blocks.get(file.uri)) for file in files]
     pieces = [piece for slices in cut for piece in slices]
     edges = [0, *_edges(pieces, unit_bytes), len(pieces)] if pieces else [0]
-    return [_unit(source, shaping, pieces[start:stop]) for start, stop in pairwise(edges)]
+    return [_unit(source, shaping, lists, pieces[start:stop]) for start, stop in pairwise(edges)]
 
 
 def _edges(pieces: Sequence[Slice], unit_bytes: int) -> list[int]:
@@ -103,12 +112,23 @@ def _edges(pieces: Sequence[Slice], unit_bytes: int) -> list[int]:
     ]
 
 
-def shaping_of(source: CorpusSource) -> tuple[Any, ...]:
-    """The identities of a source's steps. Raises RecipeError for one whose code is not on this machine."""
+def shaping_of(
+    source: CorpusSource, lists: tuple[tuple[FoundList, ...], ...] | None = None
+) -> tuple[Any, ...]:
+    """The identities of a source's steps and of their lists.
+
+    Raises RecipeError for a step whose code is not on this machine, and for a list that is not there.
+    """
+    found = find_lists(source) if lists is None else lists
     try:
-        return tuple(step.identity() for step in source.steps)
+        return tuple(step_shaping(step, some) for step, some in zip(source.steps, found, strict=True))
     except RecipeError as error:
         raise RecipeError(f"source {source.name!r}: {error}") from error
+
+
+def step_shaping(step: DocumentStep, lists: tuple[FoundList, ...]) -> Any:
+    """The identity of a step, with those of its lists."""
+    return [step.identity(), [one.identity() for one in lists]] if lists else step.identity()
 
 
 def fields_of(source: CorpusSource) -> Fields:
@@ -123,13 +143,19 @@ def fields_of(source: CorpusSource) -> Fields:
     )
 
 
-def _unit(source: CorpusSource, shaping: tuple[Any, ...], slices: list[Slice]) -> Unit:
+def _unit(
+    source: CorpusSource,
+    shaping: tuple[Any, ...],
+    lists: tuple[tuple[FoundList, ...], ...],
+    slices: list[Slice],
+) -> Unit:
     return Unit(
         source=source.name,
         fields=fields_of(source),
         slices=tuple(slices),
         steps=source.steps,
         shaping=shaping,
+        lists=lists,
     )
 
 

@@ -112,6 +112,15 @@ class CorpusSource(Section):
         return value
 
     @model_validator(mode="after")
+    def _ids_for_steps(self) -> "CorpusSource":
+        asking = [step.label for step in self.steps if step.reads_ids]
+        if asking and self.id is None:
+            raise ValueError(
+                f"source {self.name}: the step {asking[0]} looks documents up by their ids: say with id which field has them"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _one_share(self) -> "CorpusSource":
         named = [name for name in ("weight", "epochs", "tokens") if getattr(self, name) is not None]
         if len(named) > 1:

@@ -67,7 +67,7 @@ class CountTask(UnitTask):
 
     def need(self) -> int:
         """A table of words and a few batches of text; pieces hardly repeat and are held whole."""
-        return count_memory(self.input.bytes, repeats=self.cut.repeats)
+        return count_memory(self.input.bytes, repeats=self.cut.repeats) + self.input.list_memory
 
     def work(self, attempt: Attempt, shared: Any) -> None:
         """Read, normalize, count, partition, write."""

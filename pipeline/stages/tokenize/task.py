@@ -63,8 +63,8 @@ class TokenizeTask(UnitTask):
         return self.input.slices[0].file.uri
 
     def need(self) -> int:
-        """The memo, the table of further words, and a few batches of text and tokens."""
-        return TOKENIZE_MEMORY
+        """The memo, the table of further words, a few batches of text and tokens, and the lists of steps."""
+        return TOKENIZE_MEMORY + self.input.list_memory
 
     def work(self, attempt: Attempt, shared: Tokenizer) -> None:
         """Read, encode, write."""

@@ -1,0 +1,54 @@
+"""The step that leaves out documents that are on a list."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pairloom.operators.documents import DocumentBatch, DocumentStep, Wanted
+
+__all__ = ["ExcludeIds"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExcludeIds(DocumentStep):
+    """Leaves out the documents whose ids are on a list: opt-outs, what a licence forbids, decisions of another tool.
+
+    `ids` is a path, a glob or a URI: the `column` of Parquet, Arrow, JSON Lines or CSV, or plain text with an id to a line.
+    With `field`, that field of a record is looked up instead of its id. An entry takes eight bytes of memory, of any length.
+    Entries are compared by 63 bits of a hash, as documents are everywhere. `pairloom verify` proves that none of them is left.
+    """
+
+    name = "exclude_ids"
+
+    ids: str
+    column: str = "id"
+    field: str | None = None
+
+    def __post_init__(self) -> None:
+        for key in ("ids", "column", "field"):
+            if getattr(self, key) == "":
+                raise ValueError(f"{key} must not be empty")
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The field, if it is not the id."""
+        return () if self.field is None else (self.field,)
+
+    @property
+    def reads_ids(self) -> bool:
+        """Unless a field is looked up."""
+        return self.field is None
+
+    @property
+    def lists(self) -> tuple[Wanted, ...]:
+        """The one list."""
+        return (Wanted(self.ids, self.column),)
+
+    def with_lists(self, lists: tuple[Any, ...]) -> DocumentStep:
+        """The step that knows its list."""
+        from pairloom.operators.documents._listed import Listed
+
+        return Listed(step=self, field=self.field, numbers=lists[0], keep=False)
+
+    def __call__(self, batch: DocumentBatch) -> DocumentBatch:
+        """Nothing is done without the list: see `with_lists`."""
+        raise TypeError(f"{self.name} was called without its list: this is a bug")
