@@ -3,7 +3,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: demo test test-bounds test-rare fuzz kernels test-browser test-consumers docs lint tree types imports bench clean
+.PHONY: demo test test-bounds test-rare fuzz kernels test-browser test-consumers docs lint tree types imports bench bench-parts clean
 
 .venv/ready: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Pairloom needs Python 3.11 or newer with venv; none was found" >&2; exit 2; }
@@ -90,7 +90,10 @@ types: .venv/ready-dev tree
 imports: .venv/ready-dev tree
 	PYTHONPATH=build/types $(BIN)/lint-imports --no-cache
 
-bench: .venv/ready-dev ## figures beside the peers that are installed: pip install gigatoken gigabpe tokie
+bench: .venv/ready-dev ## docs/benchmarks.md anew, beside the peers that are installed: pip install -r tests/bench/requirements.txt
+	$(BIN)/python tests/bench/page.py
+
+bench-parts: .venv/ready-dev ## figures of single parts, printed
 	$(BIN)/python tests/bench/stdlib_text.py build/bench.txt
 	$(BIN)/python tests/bench/stdlib_text.py build/bench.jsonl
 	$(BIN)/python tests/bench/bench_pretokenize.py

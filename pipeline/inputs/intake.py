@@ -75,6 +75,10 @@ class Intake:
     steps: tuple[DocumentStep, ...] | None = None  # those of the unit, with their lists, once they are needed
     strict: bool = False  # no record may be rejected, so that it is enough to know of some that are
     taken: int = 0  # stored bytes of the batches that whoever reads is done with
+    bytes: int = 0  # stored bytes of the unit: a sum over its slices, of which there may be thousands
+
+    def __post_init__(self) -> None:
+        self.bytes = self.unit.bytes
 
     def documents(self) -> Iterator[DocumentBatch]:
         """The documents that hold text, batch by batch, in order."""
@@ -118,7 +122,7 @@ class Intake:
 
     def _note(self, size: int) -> None:
         self.taken += size
-        note(self.taken, self.unit.bytes)
+        note(self.taken, self.bytes)
 
     def _give_up(self) -> None:
         """Raise DataError: there are more dead letters than anybody would read, and one is too many."""

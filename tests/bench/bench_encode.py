@@ -16,9 +16,9 @@ import statistics
 import sys
 import sysconfig
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 os.environ["RAYON_NUM_THREADS"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
@@ -103,6 +103,60 @@ def measure(make: Callable[[], Callable[[], Any]], passes: int = 3) -> list[floa
     return seconds
 
 
+def ours(tokenizer: Tokenizer, column: pa.LargeStringArray) -> Callable[[], Callable[[], Any]]:
+    """Makes an encoder that is new; a pass of it."""
+    nothing = np.zeros(0, np.uint32)
+
+    def make() -> Callable[[], Any]:
+        encoder = tokenizer.encoder()
+        return lambda: encoder.encode(text_of(column), prepend=nothing, append=nothing)
+
+    return make
+
+
+class Rate(NamedTuple):
+    """MB a second of the first pass and of later ones: medians."""
+
+    first: float
+    later: float
+
+
+def compared(
+    texts: list[str], vocabulary: Vocabulary, peers: Sequence[str], repeat: int
+) -> dict[str, Rate | str]:
+    """The rates of ours, with and without memo, and of each peer, measured in turn; for a peer that cannot, why it cannot."""
+    column = pa.array(texts, pa.large_string())
+    tokenizer = Tokenizer(vocabulary)
+    memo = tokenizer.with_memo(count_words(column, vocabulary.pretokenizer))
+    data = vocabulary.to_json()
+    vocabulary.encode(column.slice(0, 2))  # compile
+    runs: dict[str, tuple[Callable[[], Callable[[], Any]], int]] = {
+        "pairloom": (ours(tokenizer, column), text_of(column).bytes),
+        "pairloom, memo": (ours(memo, column), text_of(column).bytes),
+    }
+    found: dict[str, Rate | str] = {}
+    for name in peers:
+        build, share = PEERS[name]
+        part = texts[: max(1, len(texts) // share)]
+        try:
+            build(part[:1], data)()
+        except Exception as error:  # noqa: BLE001 - a peer that is missing or cannot read the file is left out
+            found[name] = (
+                "not installed" if isinstance(error, ImportError) else f"{type(error).__name__}: {error}"
+            )
+            continue
+        size = sum(len(text.encode()) for text in part)
+        runs[name] = (lambda build=build, part=part: build(part, data), size)
+    rates: dict[str, list[list[float]]] = {name: [] for name in runs}
+    for _ in range(repeat):
+        for name, (make, size) in runs.items():
+            rates[name].append([size / 1e6 / seconds for seconds in measure(make)])
+    for name, rows in rates.items():
+        later = statistics.median(rate for row in rows for rate in row[1:])
+        found[name] = Rate(statistics.median(row[0] for row in rows), later)
+    return found
+
+
 def main() -> None:
     """Print the table."""
     options = argparse.ArgumentParser(
@@ -117,62 +171,30 @@ def main() -> None:
     options.add_argument("--peers", default=",".join(PEERS))
     chosen = options.parse_args()
     texts = documents(chosen.text, chosen.megabytes << 20)
-    column = pa.array(texts, pa.large_string())
     if chosen.vocabulary:
         vocabulary = Vocabulary.load(chosen.vocabulary)
     else:
         cut = Pretokenizer(scheme=chosen.scheme)
-        counts = count_words(column, cut)
+        counts = count_words(pa.array(texts, pa.large_string()), cut)
         vocabulary = learn_bpe(counts, chosen.size, special_tokens=["<|endoftext|>"], pretokenizer=cut)
-    tokenizer = Tokenizer(vocabulary)
-    memo = tokenizer.with_memo(count_words(column, vocabulary.pretokenizer))
-    data = vocabulary.to_json()
-    nothing = np.zeros(0, np.uint32)
-    vocabulary.encode(column.slice(0, 2))  # compile
-
-    def ours(value: Tokenizer) -> Callable[[], Callable[[], Any]]:
-        def make() -> Callable[[], Any]:
-            encoder = value.encoder()
-            return lambda: encoder.encode(text_of(column), prepend=nothing, append=nothing)
-
-        return make
-
-    runs: dict[str, tuple[Callable[[], Callable[[], Any]], int]] = {
-        "pairloom": (ours(tokenizer), text_of(column).bytes),
-        "pairloom, memo": (ours(memo), text_of(column).bytes),
-    }
-    for name in filter(None, chosen.peers.split(",")):
-        build, share = PEERS[name]
-        part = texts[: max(1, len(texts) // share)]
-        try:
-            build(part[:1], data)()
-        except Exception as error:  # noqa: BLE001 - a peer that is missing or cannot read the file is left out
-            print(f"{name} left out: {type(error).__name__}: {error}", file=sys.stderr)
-            continue
-        size = sum(len(text.encode()) for text in part)
-        runs[name] = (lambda build=build, part=part: build(part, data), size)
+    found = compared(texts, vocabulary, [name for name in chosen.peers.split(",") if name], chosen.repeat)
+    rates = {name: rate for name, rate in found.items() if isinstance(rate, Rate)}
+    for name, rate in found.items():
+        if isinstance(rate, str):
+            print(f"{name} left out: {rate}", file=sys.stderr)
+    peers = [name for name in rates if name in PEERS]
     print(
-        f"{text_of(column).bytes / 1e6:.0f} MB, {len(texts)} documents, {len(vocabulary)} tokens, "
+        f"{sum(len(text.encode()) for text in texts) / 1e6:.0f} MB, {len(texts)} documents, {len(vocabulary)} tokens, "
         f"{vocabulary.pretokenizer.scheme}; one thread, medians of {chosen.repeat}"
     )
-    rates: dict[str, list[list[float]]] = {name: [] for name in runs}
-    for _ in range(chosen.repeat):
-        for name, (make, size) in runs.items():
-            rates[name].append([size / 1e6 / seconds for seconds in measure(make)])
     print(
         f"{'':16}{'first MB/s':>12}{'later MB/s':>12}"
-        + "".join(f"{'x ' + n:>14}" for n in runs if n in PEERS)
+        + "".join(f"{'x ' + name:>14}" for name in peers)
         + "  (first, later)"
     )
-    middle = {
-        name: (statistics.median(r[0] for r in rows), statistics.median(x for r in rows for x in r[1:]))
-        for name, rows in rates.items()
-    }
-    for name, (first, later) in middle.items():
+    for name, (first, later) in rates.items():
         ratios = "".join(
-            f"{first / middle[peer][0]:>7.2f}{later / middle[peer][1]:>7.2f}"
-            for peer in runs
-            if peer in PEERS
+            f"{first / rates[peer].first:>7.2f}{later / rates[peer].later:>7.2f}" for peer in peers
         )
         print(f"{name:16}{first:12.0f}{later:12.0f}{ratios}")
 

@@ -9,18 +9,21 @@ use as many threads as there are processors, ours one. Memory is the growth of t
 
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from tests.bench.machine import peak
+
 PEERS = ("pairloom", "gigabpe", "gigatoken")
 
 
 def resident():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return peak() / 1e6
 
 
 def ours(path, size):

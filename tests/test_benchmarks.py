@@ -1,0 +1,34 @@
+"""The page of benchmarks is what its program writes, and has every measure."""
+
+from pathlib import Path
+
+from tests.bench.machine import PEERS
+from tests.bench.measures import MEASURES, Table
+from tests.bench.page import page, table
+
+PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+
+
+def test_a_table_is_markdown() -> None:
+    assert table(("", "MB/s"), [("ours", "12.0")]) == "|  | MB/s |\n|---|---|\n| ours | 12.0 |\n"
+
+
+def test_a_page_says_what_machine_and_has_every_table() -> None:
+    one = Table(
+        title="Encoding",
+        says="Ten bytes.",
+        head=("", "MB/s"),
+        rows=[("ours", "1"), ("a peer", "not installed")],
+    )
+    written = page([("processors", "2 of a kind")], [one], 3)
+    assert "medians of\n3" in written
+    assert "| processors | 2 of a kind |\n\n## Encoding\n\nTen bytes.\n\n|  | MB/s |" in written
+    assert written.endswith("| a peer | not installed |\n")
+
+
+def test_the_page_that_is_here_has_every_measure_and_says_of_every_peer_what_it_was() -> None:
+    written = PAGE.read_text(encoding="utf-8")
+    assert written.count("\n## ") == len(MEASURES)
+    assert all(peer in written for peer in PEERS)
+    for about in ("processors", "memory", "disk", "system", "libraries", "peers", "load before it began"):
+        assert f"| {about} | " in written
