@@ -13,6 +13,8 @@ from pairloom.operators.documents._letters import DeadLetter, excerpt_of
 
 __all__ = ["DocumentBatch"]
 
+_SHOWN = 32  # tokens of a document that a letter quotes
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class DocumentBatch:
@@ -26,6 +28,9 @@ class DocumentBatch:
     types are those of the file where it has types (Parquet, Arrow); those of CSV and JSON are strings, and of JSON a value
     that is no string is its JSON text ("7", "true", "[1, 2]"). A field that a JSON record does not have, or that is null,
     is null.
+
+    `given` are the tokens that documents bring instead of a text, which is empty then, and what stands beside these: columns
+    of lists by name, `input_ids` among them in the end (`pairloom.operators.given`).
 
     Records that are not among the documents are in the ledger: `rejected` has a dead letter for each that cannot be used,
     `dropped` counts by reason those that a step left out. `bytes_read` is how many stored bytes were consumed since the
@@ -43,6 +48,7 @@ class DocumentBatch:
     uri: str = ""
     slice: int = 0
     fields: Mapping[str, pa.Array] = field(default_factory=dict)
+    given: Mapping[str, pa.Array] = field(default_factory=dict)
     rejected: tuple[DeadLetter, ...] = ()
     dropped: Mapping[str, int] = field(default_factory=dict)
     bytes_read: int = 0
@@ -129,11 +135,18 @@ class DocumentBatch:
                 row=self.row[i].as_py(),
                 reason=reason,
                 detail=said,
-                excerpt=excerpt_of(self.content[i].as_py()),
+                excerpt=excerpt_of(self._said(i)),
             )
             for i, said in zip(map(int, places), details, strict=True)
         )
         return replace(self.filter(~lost), rejected=(*self.rejected, *letters))
+
+    def _said(self, index: int) -> str:
+        """What a document begins with: its text, or its tokens."""
+        if self.content[index].as_py() or not self.given:
+            return str(self.content[index].as_py())
+        first = next(iter(self.given.values()))[index]
+        return str([value.as_py() for value in first.values[:_SHOWN]])
 
     def filter(self, mask: Any) -> "DocumentBatch":
         """The documents where `mask` is true. The ledger says nothing of the others: a step leaves out with `drop`."""
@@ -167,6 +180,7 @@ class DocumentBatch:
             id=None if first.id is None else pa.concat_arrays([part.id for part in parts]),
             row=pa.concat_arrays([part.row for part in parts]),
             fields={name: pa.concat_arrays([part.fields[name] for part in parts]) for name in first.fields},
+            given={name: pa.concat_arrays([part.given[name] for part in parts]) for name in first.given},
             rejected=tuple(letter for part in parts for letter in part.rejected),
             dropped=dropped,
             bytes_read=sum(part.bytes_read for part in parts),
@@ -179,6 +193,7 @@ class DocumentBatch:
             id=None if self.id is None else change(self.id),
             row=change(self.row),
             fields={name: change(array) for name, array in self.fields.items()},
+            given={name: change(array) for name, array in self.given.items()},
         )
 
     def mask(self, mask: Any) -> npt.NDArray[np.bool_]:

@@ -6,7 +6,7 @@
 Documents are found in rows by their number and put together by their offsets. Memory is bounded by a unit.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -127,17 +127,24 @@ class _Unit:
                 raise CorruptionError(
                     f"{self._uri}, from row {done} on: these are not the documents of {self._task.label}"
                 )
-            texts = normalize(read.content, self._vocabulary.normalizer)
-            ids = part.column(INPUT_IDS)
-            proof.source_bytes += self._compare(texts, ids, done, self._uri)
-            proof.source_documents += len(texts)
+            proof.source_documents += len(read)
+            if read.given:
+                found = self._task.tokens(read, tokenizer_of(self._vocabulary), [])
+                proof.source_bytes += self._compare_given(found, part, done)
+            else:
+                texts = normalize(read.content, self._vocabulary.normalizer)
+                proof.source_bytes += self._compare(texts, part.column(INPUT_IDS), done, self._uri)
             if packed is not None:
                 lists, complete = packed
                 kept = lists.slice(done, len(part))
                 whole = np.flatnonzero(complete[done : done + len(part)])
                 pick = pa.array(whole)
                 what = f"packed rows of {self._dataset.objects.root}, document"
-                proof.row_bytes += self._compare(texts.take(pick), kept.take(pick), done, what)
+                if read.given:
+                    chosen, rows = found[INPUT_IDS].take(pick), kept.take(pick)
+                    proof.row_bytes += self._same_ids(chosen, rows, done, what)
+                else:
+                    proof.row_bytes += self._compare(texts.take(pick), kept.take(pick), done, what)
                 proof.row_documents += len(whole)
             done += len(read)
         if done != len(shard):
@@ -152,6 +159,25 @@ class _Unit:
     def _documents(self, intake: Intake) -> Iterator[DocumentBatch]:
         for number in range(len(self._task.input.slices)):
             yield from self._task.documents(intake, number, tokenizer_of(self._vocabulary))
+
+    def _compare_given(self, found: Mapping[str, pa.LargeListArray], part: pa.RecordBatch, first: int) -> int:
+        """Compare what documents bring with the columns of the shard; the bytes of ids that were equal."""
+        for name, lists in found.items():
+            if name != INPUT_IDS:
+                self._same_ids(lists, part.column(name), first, f"column {name} of {self._uri}")
+        return self._same_ids(found[INPUT_IDS], part.column(INPUT_IDS), first, self._uri)
+
+    def _same_ids(self, wanted: pa.LargeListArray, there: pa.LargeListArray, first: int, what: str) -> int:
+        """The bytes of two columns that are equal; raises CorruptionError where they are not."""
+        values, size = wanted.flatten().to_numpy(), np.diff(wanted.offsets.to_numpy())
+        other, again = there.flatten().to_numpy(), np.diff(there.offsets.to_numpy())
+        if np.array_equal(size, again) and np.array_equal(values, other):
+            return int(values.nbytes)
+        lists = zip(wanted.to_pylist(), there.to_pylist(), strict=True)
+        at = next(i for i, (one, two) in enumerate(lists) if one != two)
+        raise CorruptionError(
+            f"{what} {first + at}: has not the tokens that its record brings in {self._task.label}"
+        )
 
     def _compare(self, texts: pa.Array, ids: pa.LargeListArray, first: int, what: str) -> int:
         """Compare texts with decoded ids, the tokens around each document included; the bytes that were equal."""

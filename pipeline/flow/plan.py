@@ -174,8 +174,13 @@ def make_plan(
 
 
 def brought_vocabulary(recipe: Recipe) -> "tuple[Vocabulary, bytes] | tuple[None, None]":
-    """The vocabulary of `vocabulary.from`, with the tokens of `vocabulary.append`, and its file; (None, None) without."""
+    """The vocabulary of ids alone, or of `vocabulary.from` with the tokens of `vocabulary.append`, and its file, or no two."""
     choice = recipe.vocabulary
+    if choice.family == "ids":
+        from pairloom.operators.models.ids import vocabulary_of_ids
+
+        made_of_ids = vocabulary_of_ids(choice.size, choice.special_tokens)
+        return made_of_ids, made_of_ids.to_json()
     found = given_vocabulary(recipe, "from", choice.from_)
     if found[0] is None or choice.append is None:
         return found
@@ -253,7 +258,16 @@ def _fields(source: CorpusSource) -> list[object]:
     shaping = shaping_of(source)
     chosen = [] if source.where is None else [{"where": source.where}]
     joined = [] if source.list_separator is None else [{"list_separator": source.list_separator}]
-    return [source.name, source.text, source.id, *([list(shaping)] if shaping else []), *chosen, *joined]
+    given = [] if source.giver is None else [{"given": source.giver.identity()}]
+    return [
+        source.name,
+        source.text,
+        source.id,
+        *([list(shaping)] if shaping else []),
+        *chosen,
+        *joined,
+        *given,
+    ]
 
 
 def _check_kept(recipe: Recipe, keep: Manifest) -> None:

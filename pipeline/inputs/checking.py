@@ -16,7 +16,8 @@ _AT_ONCE = 16
 _ENOUGH = 8  # records that are all refused say something about a source in which some may be
 # Why a record is refused where the recipe, and not the record, is wrong.
 _OF_THE_RECIPE = {
-    "missing_text", "text_not_a_string", "missing_id", "id_not_a_string", "not_an_object", "not_text", "no_such_path", "where_type"
+    "missing_text", "text_not_a_string", "missing_id", "id_not_a_string", "not_an_object", "not_text", "no_such_path", "where_type",
+    "null_tokens", "not_a_list", "not_aligned",
 }  # fmt: skip
 
 
@@ -34,7 +35,7 @@ def check_sources(
     def look(one: tuple[CorpusSource, InputFile]) -> None:
         source, file = one
         try:
-            _check(file, first(file, fields_of(source), limits), max_rejected)
+            _check(file, first(file, fields_of(source), limits, source.giver), max_rejected)
         except PairloomError as error:
             raise type(error)(f"source {source.name!r}: {error}") from error
 
@@ -72,6 +73,6 @@ def _check(file: InputFile, first: First, max_rejected: float) -> None:
     wrong = [letter for letter in letters if letter.reason in _OF_THE_RECIPE]
     if wrong:
         one = wrong[0]
-        advice = "" if one.reason == "not_text" else "; correct the source's text, id, where or paths"
+        advice = "" if one.reason == "not_text" else "; correct the source's text, tokens, id, where or paths"
         many = f" (none of the first {len(letters)} records can be used)" if len(letters) > 1 else ""
         raise DataError(f"{file.uri}, {one.position}: {one.reason}: {one.detail}{many}{advice}")

@@ -52,6 +52,11 @@ class _Text:
         self._bytes.update(text.data[text.offsets[0] : text.offsets[-1]])
         self._lengths.update(np.diff(text.offsets))
 
+    def add_given(self, lists: pa.LargeListArray) -> None:
+        """Tokens that documents bring instead."""
+        self._bytes.update(np.ascontiguousarray(lists.flatten().to_numpy(zero_copy_only=False)))
+        self._lengths.update(np.diff(lists.offsets.to_numpy()))
+
     def __str__(self) -> str:
         return f"{self._bytes.hexdigest()}{self._lengths.hexdigest()}"
 
@@ -97,6 +102,8 @@ class Intake:
         for read_batch in in_phase("parse", self._read(self.unit.slices[number], limits)):
             self.rejected += read_batch.rejected
             text.add(read_batch.content)
+            for given in read_batch.given.values():
+                text.add_given(given)
             before = _filled(replace(read_batch, slice=number, rejected=(), dropped={}, bytes_read=0))
             after, filtered, rejected = self._shaped(before)
             batch = _filled(after)
@@ -136,7 +143,8 @@ class Intake:
     def _read(self, piece: Slice, limits: Limits) -> Iterator[DocumentBatch]:
         """The records of a slice; an error about them says of which source they are."""
         try:
-            yield from read(piece, self.unit.fields, limits)
+            for batch in read(piece, self.unit.fields, limits):
+                yield batch if self.unit.giver is None else self.unit.giver.read(batch)
         except DataError as error:
             raise DataError(f"source {self.unit.source!r}: {error}") from error
 
@@ -224,7 +232,9 @@ def _packed(letters: list[DeadLetter]) -> pa.RecordBatch:
 
 
 def _filled(batch: DocumentBatch) -> DocumentBatch:
-    """The documents that hold text."""
+    """The documents that hold text, or tokens that were given."""
+    if batch.given:
+        return batch.filter(np.diff(next(iter(batch.given.values())).offsets.to_numpy()) > 0)
     return batch.filter(pc.greater(pc.binary_length(batch.content), 0))
 
 

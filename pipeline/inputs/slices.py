@@ -130,10 +130,10 @@ class Fields:
 
     All of them may be paths, and the text a template over paths (`shaping.paths`); of the records only those are documents for
     which `where` is true (`shaping.where`). The texts of a list are joined by `list_separator`. A reader is asked to `read`
-    plain names only; `raw` columns may be of any type.
+    plain names only; `raw` columns may be of any type. Without a text (None) that of every record is empty.
     """
 
-    text: str = "text"
+    text: str | None = "text"
     id: str | None = None
     extra: tuple[str, ...] = ()
     where: str | None = None
@@ -148,7 +148,8 @@ class Fields:
     def plain(self) -> bool:
         """Whether records are taken as they are, by the names of their fields."""
         return (
-            self.where is None
+            self.text is not None
+            and self.where is None
             and self.list_separator is None
             and not any(c in name for name in self.names for c in "\\.{}")
         )
@@ -156,7 +157,8 @@ class Fields:
     @property
     def names(self) -> tuple[str, ...]:
         """All names: the text, the id if there is one, the others."""
-        return (self.text, *(() if self.id is None else (self.id,)), *self.extra)
+        own = tuple(name for name in (self.text, self.id) if name is not None)
+        return (*own, *self.extra)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from itertools import accumulate, pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pairloom.operators.documents import DocumentStep
 from pairloom.operators.errors import RecipeError
@@ -17,6 +17,9 @@ from pairloom.pipeline.inputs.lists import FoundList, find_lists
 from pairloom.pipeline.inputs.readers import READERS, Reader
 from pairloom.pipeline.inputs.slices import Fields, InputFile, Slice
 from pairloom.pipeline.recipe import CorpusSource
+
+if TYPE_CHECKING:
+    from pairloom.operators.given import Giver
 
 __all__ = ["Unit", "fields_of", "plan_units", "shaping_of", "step_shaping"]
 
@@ -38,6 +41,7 @@ class Unit:
     steps: tuple[DocumentStep, ...] = ()
     shaping: tuple[Any, ...] = ()
     lists: tuple[tuple[FoundList, ...], ...] = ()
+    giver: "Giver | None" = None  # of records that bring tokens
 
     def identity(self, *, id: bool = True) -> dict[str, object]:  # noqa: A002
         """Everything about how documents are read that decides their text, and their ids if these matter."""
@@ -48,6 +52,8 @@ class Unit:
             read["where"] = self.fields.where
         if self.fields.list_separator is not None:
             read["list_separator"] = self.fields.list_separator
+        if self.giver is not None:
+            read["given"] = self.giver.identity()
         return read | ({"steps": list(self.shaping)} if self.steps else {})
 
     def also(self, *names: str) -> "Unit":
@@ -133,9 +139,11 @@ def step_shaping(step: DocumentStep, lists: tuple[FoundList, ...]) -> Any:
 
 def fields_of(source: CorpusSource) -> Fields:
     """What is read of each record of a source."""
-    needs = tuple(dict.fromkeys(name for step in source.steps for name in step.needs))
+    giver = source.giver
+    given = () if giver is None else giver.fields
+    needs = tuple(dict.fromkeys([*given, *(name for step in source.steps for name in step.needs)]))
     return Fields(
-        text=source.text,
+        text=source.text if giver is None else None,
         id=source.id,
         extra=needs,
         where=source.where,
@@ -156,6 +164,7 @@ def _unit(
         steps=source.steps,
         shaping=shaping,
         lists=lists,
+        giver=source.giver,
     )
 
 

@@ -1,7 +1,7 @@
 """Where documents come from, and how much of each source is taken."""
 
 from fractions import Fraction
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -11,8 +11,12 @@ from pairloom.pipeline.inputs.shaping.paths import parts_of, path_of
 from pairloom.pipeline.inputs.shaping.where import condition_of
 from pairloom.pipeline.inputs.slices import EXPANSION, Reading, check_encoding
 from pairloom.pipeline.recipe.amounts import Ratio, TokenCount
+from pairloom.pipeline.recipe.given import GivenTokens, moved
 from pairloom.pipeline.recipe.section import Section
 from pairloom.pipeline.recipe.steps import DocumentStepKey
+
+if TYPE_CHECKING:
+    from pairloom.operators.given import Giver
 
 __all__ = ["CorpusSource", "Mixture"]
 
@@ -66,6 +70,9 @@ class CorpusSource(Section):
         default="text",
         description="field with the text, a path a.b into it, or a template of fields; ignored for plain text files",
     )
+    given: GivenTokens | None = Field(
+        default=None, description="tokens that records bring, instead of a text; `tokens: FIELD` for short"
+    )
     id: Named | None = Field(default=None, description='field or column with the id; otherwise "<uri>#<row>"')
     where: Named | None = Field(
         default=None, description="a condition on the fields of a record; others are left out"
@@ -82,7 +89,15 @@ class CorpusSource(Section):
     allow_empty: bool = Field(default=False, description="whether the source may have no text at all")
     weight: Ratio | None = Field(default=None, description="share of the tokens of the mixture")
     epochs: Ratio | None = Field(default=None, description="how often its documents are seen")
-    tokens: TokenCount | None = Field(default=None, description="how many of its tokens are seen")
+    tokens: TokenCount | None = Field(
+        default=None,
+        description="how many of its tokens are seen; or the field with the ids, as `given` for short",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _given(cls, value: object) -> object:
+        return moved(value)
 
     @field_validator("text")
     @classmethod
@@ -126,6 +141,25 @@ class CorpusSource(Section):
         if len(named) > 1:
             raise ValueError(f"source {self.name} names {' and '.join(named)}: say one of them")
         return self
+
+    @model_validator(mode="after")
+    def _one_content(self) -> "CorpusSource":
+        if self.given is None:
+            return self
+        if self.text != "text" or self.list_separator is not None:
+            key = "list_separator" if self.text == "text" else "text"
+            raise ValueError(f"source {self.name} brings tokens, and {key} is for one with text: remove it")
+        if wrong := [step.label for step in self.steps if step.name != "python"]:
+            raise ValueError(
+                f"source {self.name} brings tokens, and the step {wrong[0]} reads text: leave out documents by where, or by a "
+                "step of python"
+            )
+        return self
+
+    @property
+    def giver(self) -> "Giver | None":
+        """What reads the tokens that its records bring, if they do."""
+        return None if self.given is None else self.given.giver()
 
     @property
     def reading(self) -> Reading:

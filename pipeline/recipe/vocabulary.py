@@ -121,11 +121,17 @@ class Learn(Section):
 class VocabularyChoice(Section):
     """The vocabulary to learn, or the `tokenizer.json` to take."""
 
-    family: Literal["bpe", "lzw", "sequential_bpe"] = Field(
+    family: Literal["bpe", "lzw", "sequential_bpe", "ids"] = Field(
         default="bpe",
-        description="byte-pair merges; LZW's dictionary; or merges each of which is found in words that no other has seen",
+        description="byte-pair merges; LZW's dictionary; merges each of which is found in words that no other has seen; or, "
+        "where all sources bring tokens, no more than ids",
     )
-    size: int = Field(default=32_768, ge=256, description="tokens, special tokens and the 256 bytes included")
+    size: int = Field(
+        default=32_768,
+        ge=1,
+        le=1 << 31,
+        description="tokens, special tokens and the 256 bytes included; of ids, those that may be given, without special tokens",
+    )
     pretokenizer: PretokenizerChoice = PretokenizerChoice()
     normalizer: Literal["none", "nfc", "nfd", "nfkc", "nfkd"] = Field(
         default="none", description="Unicode normalization, by the tables of Unicode 9.0 as in `tokenizers`"
@@ -165,11 +171,13 @@ class VocabularyChoice(Section):
                 named |= {f"superwords.{name}" for name in self.superwords.model_fields_set - _LIMITS}
             if named:
                 raise ValueError(f"`extend` brings these with it: remove {', '.join(sorted(named))}")
+        elif self.family == "ids":
+            self._check_ids()
         elif self.from_ is None and self.size < least:
             raise ValueError(
                 f"size must be at least {least}: 256 bytes and {len(self.special_tokens)} special tokens"
             )
-        if self.family != "bpe" and (wrong := self._of_bpe()):
+        if self.family not in ("bpe", "ids") and (wrong := self._of_bpe()):
             raise ValueError(
                 f"a vocabulary of the family {self.family} has no {' and no '.join(wrong)}: remove it"
             )
@@ -179,6 +187,17 @@ class VocabularyChoice(Section):
         if self.from_ is not None and (named := self.model_fields_set - brings):
             raise ValueError(f"`from` brings a whole vocabulary: remove {', '.join(sorted(named))}")
         return self
+
+    def _check_ids(self) -> None:
+        """Raise ValueError for what a vocabulary of mere ids has not."""
+        if "size" not in self.model_fields_set:
+            raise ValueError(
+                "size is how many ids may be given: say it, or name a tokenizer.json with `from`"
+            )
+        default = type(self)(family="bpe")
+        other = set(type(self).model_fields) - {"family", "size", "special_tokens", "learn"}
+        if named := sorted(name for name in other if getattr(self, name) != getattr(default, name)):
+            raise ValueError(f"a vocabulary of ids is not learned from text: remove {', '.join(named)}")
 
     def _of_bpe(self) -> list[str]:
         """The keys that are here and that only learning byte-pair merges from all words at once knows."""

@@ -1,7 +1,7 @@
 """The recipe: one run, whole, with what its parts must agree on."""
 
 from fractions import Fraction
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -10,11 +10,17 @@ from pairloom.operators.errors import RecipeError
 from pairloom.pipeline.recipe.amounts import Size
 from pairloom.pipeline.recipe.corpus import CorpusSource, Mixture
 from pairloom.pipeline.recipe.drift import Retokenize
+from pairloom.pipeline.recipe.given import brings_ids
 from pairloom.pipeline.recipe.rows import Pack, Tokenize
 from pairloom.pipeline.recipe.section import Section
 from pairloom.pipeline.recipe.special import missing_special_tokens
 from pairloom.pipeline.recipe.steps import step_key
 from pairloom.pipeline.recipe.vocabulary import VocabularyChoice
+
+if TYPE_CHECKING:
+    from pairloom.operators.given import Beside
+    from pairloom.operators.layouts import RowStep
+    from pairloom.operators.transforms import TokenStep
 
 __all__ = ["Execution", "Recipe"]
 
@@ -56,6 +62,21 @@ class Recipe(Section):
     )
     max_record_bytes: Size = Field(default=1 << 30, description="a longer record fails the run")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _of_ids(cls, value: Any) -> Any:
+        """Where all sources bring tokens, and no tokenizer is named, the vocabulary is one of ids."""
+        choice = value.get("vocabulary", {}) if isinstance(value, dict) else None
+        if not isinstance(choice, dict) or {"family", "from", "from_", "extend"} & {
+            key for key, one in choice.items() if one is not None
+        }:
+            return value
+        sources = value["corpus"] if isinstance(value.get("corpus"), list | tuple) else [value.get("corpus")]
+        written = [source for source in sources if isinstance(source, dict)]
+        if written and len(written) == len(sources) and all(brings_ids(source) for source in written):
+            return {**value, "vocabulary": {**choice, "family": "ids"}}
+        return value
+
     @model_validator(mode="after")
     def _consistent(self) -> "Recipe":
         names = [source.name for source in self.corpus]
@@ -65,6 +86,13 @@ class Recipe(Section):
         if twice := sorted({name for name in counted if counted.count(name) > 1}):
             raise ValueError(f"statistics lists {', '.join(twice)} twice")
         self._check_weights()
+        if self.vocabulary.family == "ids" and (
+            text := [one.name for one in self.corpus if one.given is None]
+        ):
+            raise ValueError(
+                f"vocabulary.family ids has no words, and these sources have texts: {', '.join(text)}"
+            )
+        self._check_given()
         if unknown := sorted(set(self.vocabulary.weights) - set(names)):
             raise ValueError(
                 f"vocabulary.weights names {', '.join(unknown)}, but the sources are {', '.join(names)}"
@@ -76,6 +104,39 @@ class Recipe(Section):
             if missing is not None:
                 raise ValueError(missing)
         return self
+
+    @property
+    def learns(self) -> bool:
+        """Whether the vocabulary is learned from the corpus."""
+        return self.vocabulary.from_ is None and self.vocabulary.family != "ids"
+
+    @property
+    def given_columns(self) -> "tuple[Beside, ...]":
+        """The columns of tokens that sources bring, each once, in the order of the corpus."""
+        found: dict[str, Beside] = {}
+        for source in self.corpus:
+            for one in source.giver.beside if source.giver is not None else ():
+                found.setdefault(one.column.name, one)
+        return tuple(found.values())
+
+    def _check_given(self) -> None:
+        """Raise ValueError where two sources bring one column in different ways, or a step gives a column that one brings."""
+        giver: dict[str, tuple[str, Beside]] = {}
+        for source in self.corpus:
+            for one in source.giver.beside if source.giver is not None else ():
+                name = one.column.name
+                other, before = giver.setdefault(name, (f"source {source.name}", one))
+                if before.identity() != one.identity():
+                    raise ValueError(
+                        f"{other} and source {source.name} bring the column {name} with different dtype, pad or elsewhere"
+                    )
+        steps: tuple[TokenStep | RowStep, ...] = (*self.pack.steps, *self.pack.rows)
+        for step in steps:
+            for column in step.columns:
+                if column.name in giver:
+                    raise ValueError(
+                        f"{giver[column.name][0]} brings the column {column.name}, and the step {step.name} gives it: rename one"
+                    )
 
     @property
     def sources(self) -> tuple[str, ...]:

@@ -16,12 +16,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from pairloom.operators.errors import RecipeError
+from pairloom.operators.errors import DataError, RecipeError
 from pairloom.operators.registry import Registry
 from pairloom.pipeline.inputs.slices import Fields, InputFile, Limits, Slice
 
 if TYPE_CHECKING:  # planning makes no batches, which take long to import
     from pairloom.operators.documents import DeadLetter, DocumentBatch
+    from pairloom.operators.given import Giver
     from pairloom.pipeline.inputs.shaping.records import Records
 
 __all__ = ["READERS", "First", "Reader", "first", "format_of", "read", "reader_of", "readers_by_suffix"]
@@ -120,6 +121,7 @@ def read(piece: Slice, fields: Fields, limits: Limits | None = None) -> "Iterato
     Memory is a few times `batch_bytes` or the longest record, for Arrow also one record batch, which can only be read whole.
     """
     reader, limits = reader_of(piece.file), limits or Limits()
+    _check_fields(reader, piece.file, fields)
     if fields.plain or not reader.fielded:
         return reader.read(piece, fields, limits)
     from pairloom.pipeline.inputs.shaping.records import documents_of
@@ -127,12 +129,13 @@ def read(piece: Slice, fields: Fields, limits: Limits | None = None) -> "Iterato
     return documents_of(reader.records(piece, fields, limits), fields, piece.file, limits)
 
 
-def first(file: InputFile, fields: Fields, limits: Limits) -> First:
-    """The first records of a file, as `Reader.first`, shaped as the recipe says.
+def first(file: InputFile, fields: Fields, limits: Limits, giver: "Giver | None" = None) -> First:
+    """The first records of a file, as `Reader.first`, shaped as the recipe says; `giver` reads tokens that they bring.
 
     Raises DataError also where a field that is asked for is in none of them, and one that is nearly called so is.
     """
     reader = reader_of(file)
+    _check_fields(reader, file, fields)
     if fields.plain or not reader.fielded:
         return reader.first(file, fields, limits)
     from pairloom.pipeline.inputs.shaping.records import check_paths, documents_of
@@ -141,9 +144,18 @@ def first(file: InputFile, fields: Fields, limits: Limits) -> First:
     if records is None:
         return First()
     batch = next(documents_of(iter([records]), fields, file, limits))
-    if not len(batch) and not batch.rejected:
+    batch = batch if giver is None else giver.read(batch)
+    if giver is not None or (not len(batch) and not batch.rejected):
         check_paths(records, file)
     return First(usable=len(batch), rejected=batch.rejected)
+
+
+def _check_fields(reader: Reader, file: InputFile, fields: Fields) -> None:
+    """Raise DataError where tokens are wanted of a format that has no fields."""
+    if fields.text is None and not reader.fielded:
+        raise DataError(
+            f"{file.uri}: a {reader.name} file has no field with tokens; name files with fields, or leave the source's tokens out"
+        )
 
 
 def readers_by_suffix() -> dict[str, type[Reader]]:

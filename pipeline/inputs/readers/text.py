@@ -38,7 +38,7 @@ class Text(Reader):
         body = bytearray()
         with open_stream(file) as stream:
             while part := stream.read(_STEP):
-                if not body and (letter := _no_text(file, part[:HEAD_BYTES], fields.text)) is not None:
+                if not body and (letter := _no_text(file, part[:HEAD_BYTES], fields.text or "")) is not None:
                     yield DocumentBatch.of([], uri=file.uri, rejected=[letter], bytes_read=piece.bytes)
                     return
                 body += part
@@ -61,7 +61,7 @@ class Text(Reader):
         _no_fields(file, fields)
         with open_stream(file) as stream:
             head = stream.read(HEAD_BYTES)
-        letter = _no_text(file, head, fields.text)
+        letter = _no_text(file, head, fields.text or "")
         return First(usable=1) if letter is None else First(rejected=(letter,))
 
 

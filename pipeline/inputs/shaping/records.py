@@ -74,7 +74,8 @@ def shown(columns: Mapping[str, pa.Array], row: int) -> str:
 
 def wanted_paths(fields: Fields) -> list[Path]:
     """Every path that is read of a record, sorted, each once."""
-    found = {part.path for part in parts_of(fields.text) if part.path is not None}
+    parts = () if fields.text is None else parts_of(fields.text)
+    found = {part.path for part in parts if part.path is not None}
     found |= {path_of(name) for name in (*(() if fields.id is None else (fields.id,)), *fields.extra)}
     if fields.where is not None:
         found |= set(fields_in(condition_of(fields.where)))
@@ -95,7 +96,7 @@ class _Shape:
 
     def __init__(self, fields: Fields, file: InputFile, limits: Limits) -> None:
         self._fields, self._file, self._limits = fields, file, limits
-        self._parts = parts_of(fields.text)
+        self._parts = () if fields.text is None else parts_of(fields.text)
         self._condition = None if fields.where is None else condition_of(fields.where)
         self._plain = len(self._parts) == 1 and self._parts[0].path is not None and not self._parts[0].before
 
@@ -138,6 +139,8 @@ class _Shape:
     def _text(self, records: Records) -> tuple[pa.Array, Faults]:
         """The text of each record, and why there is none."""
         faults: Faults = {}
+        if not self._parts:
+            return pa.array([""] * len(records.rows), pa.large_string()), faults
         pieces: list[Any] = []
         for part in self._parts:
             if part.before:

@@ -35,7 +35,7 @@ class Count(Stage):
 
     def wanted(self, recipe: "Recipe") -> bool:
         """Where there is a vocabulary to learn."""
-        return recipe.vocabulary.from_ is None
+        return recipe.learns
 
     def key(self, asked: "Asked", before: Mapping[str, str]) -> str:
         """The corpus, how it is cut and normalized, and how much each source counts."""

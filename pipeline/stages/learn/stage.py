@@ -32,7 +32,7 @@ class Learn(Stage):
 
     def wanted(self, recipe: "Recipe") -> bool:
         """Where the recipe brings no vocabulary."""
-        return recipe.vocabulary.from_ is None
+        return recipe.learns
 
     def key(self, asked: "Asked", before: Mapping[str, str]) -> str:
         """The counts and what is to be learned of them; of a vocabulary that is there, its fingerprint."""

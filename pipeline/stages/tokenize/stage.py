@@ -37,6 +37,8 @@ class Tokenize(Stage):
     def key(self, asked: "Asked", before: Mapping[str, str]) -> str:
         """The corpus, the vocabulary, and what is done to documents."""
         settings = asked.recipe.tokenize.model_dump()
+        if columns := asked.recipe.given_columns:
+            settings["columns"] = [one.identity() for one in columns]
         return fingerprint({**asked.inputs, "vocabulary": before["learn"], "tokenize": settings})
 
     def cost(self, plan: "Plan", cluster: "Cluster") -> "Cost":
@@ -67,4 +69,5 @@ class Tokenize(Stage):
 
     def lines(self, summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         """The same."""
-        yield "tokens", f"{summary['tokens']:,}, {summary['bytes_per_token']:.3f} bytes each"
+        each = f", {summary['bytes_per_token']:.3f} bytes each" if summary["bytes_per_token"] else ""
+        yield "tokens", f"{summary['tokens']:,}{each}"

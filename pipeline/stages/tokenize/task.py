@@ -16,7 +16,8 @@ from pairloom.operators import Vocabulary
 from pairloom.operators.documents import DocumentBatch
 from pairloom.operators.encode import Encoded, Tokenizer, tokenizer_of
 from pairloom.operators.errors import CorruptionError, DataError
-from pairloom.operators.schema import INPUT_IDS, shard_schema
+from pairloom.operators.given import Beside, filled, surrounded
+from pairloom.operators.schema import INPUT_IDS, columns_of, shard_schema
 from pairloom.pipeline.flow.attempt import Attempt, UnitTask
 from pairloom.pipeline.flow.job import Job, dead_letters
 from pairloom.pipeline.identity import unit_id
@@ -47,6 +48,7 @@ class TokenizeTask(UnitTask):
     special_tokens_in_text: str
     max_record_bytes: int
     strict: bool = False  # whether no record may be rejected
+    columns: tuple[Beside, ...] = ()  # that documents of some source bring
     memo: str | None = None  # the SHA-256 of the file of the memo that the vocabulary comes with
     known: Mapping[str, Known] = field(
         default_factory=dict
@@ -70,7 +72,8 @@ class TokenizeTask(UnitTask):
         """Read, encode, write."""
         intake = Intake(self.input, self.max_record_bytes, strict=self.strict)
         made: list[Piece] = []
-        schema = shard_schema(shared.vocabulary.dtype, shared.vocabulary.fingerprint)
+        beside = [one.column for one in self.columns]
+        schema = shard_schema(shared.vocabulary.dtype, shared.vocabulary.fingerprint, beside)
         with attempt.arrow("tokens", schema) as writer:
             for batch in self._batches(attempt.objects, intake, shared, schema, made):
                 writer.write(batch)
@@ -126,7 +129,8 @@ class TokenizeTask(UnitTask):
         return [unit_id("slice", [slice_identity(piece), settings]) for piece in self.input.slices]
 
     def _settings(self) -> dict[str, object]:
-        return {
+        columns = {"columns": [one.identity() for one in self.columns]} if self.columns else {}
+        return columns | {
             **self.input.identity(),
             "vocabulary": self.vocabulary,
             "prepend": self.prepend,
@@ -140,22 +144,36 @@ class TokenizeTask(UnitTask):
         """A slice that is read and encoded; `met` receives how the vocabulary met its text."""
         for batch in self.documents(intake, number, tokenizer):
             with phase("encode"):
-                found = self._encode(batch.content, tokenizer)
-            encoded = found.ids
-            met.append(self._coverage(batch.content, found))
-            intake.add_tokens(len(encoded.values))
+                found = self.tokens(batch, tokenizer, met)
+            intake.add_tokens(len(found[INPUT_IDS].values))
             ids = batch.id if batch.id is not None else pa.nulls(len(batch), pa.large_string())
             where = pa.array(np.full(len(batch), number, np.int32))
-            columns = [where, batch.row, ids, encoded.cast(schema.field(INPUT_IDS).type)]
+            named = [column.name for column in columns_of(schema)]
+            columns = [where, batch.row, ids, *(found[name].cast(schema.field(name).type) for name in named)]
             yield pa.RecordBatch.from_arrays(columns, schema=schema)
 
     def documents(self, intake: Intake, number: int, tokenizer: Tokenizer) -> Iterator[DocumentBatch]:
         """The documents of a slice that are tokenized, batch by batch; the others go to the intake's ledger."""
         for batch in intake.slice(number):
-            refusing = self.special_tokens_in_text == "error"
-            kept = intake.lose(_without_special_tokens(batch, tokenizer)) if refusing else batch
+            kept = batch
+            if self.input.giver is not None:
+                kept = intake.lose(self.input.giver.placed(kept, tokenizer.vocabulary))
+            if self.special_tokens_in_text == "error":
+                kept = intake.lose(_without_special_tokens(kept, tokenizer))
             if len(kept):
                 yield kept
+
+    def tokens(
+        self, batch: DocumentBatch, tokenizer: Tokenizer, met: list[Coverage]
+    ) -> dict[str, pa.LargeListArray]:
+        """The ids of documents and what stands beside them, encoded or given; `met` receives how text was met."""
+        if batch.given:
+            dtype = tokenizer.vocabulary.dtype
+            met.append(Coverage(memo=self.memo))
+            return surrounded(batch.given, self.columns, dtype, self.prepend, self.append)
+        found = self._encode(batch.content, tokenizer)
+        met.append(self._coverage(batch.content, found))
+        return {INPUT_IDS: found.ids, **filled(found.ids, self.columns)}
 
     def _encode(self, texts: pa.LargeStringArray, tokenizer: Tokenizer) -> Encoded:
         parse = self.special_tokens_in_text == "parse"
@@ -187,7 +205,15 @@ class TokenizeTask(UnitTask):
 
 
 def _without_special_tokens(batch: DocumentBatch, tokenizer: Tokenizer) -> DocumentBatch:
-    """The documents whose text spells no special token; the others are rejected."""
+    """The documents whose text spells no special token, or that were given none; the others are rejected."""
+    if batch.given:
+        lists = batch.given[INPUT_IDS]
+        offsets = lists.offsets.to_numpy()
+        reserved = np.isin(lists.flatten().to_numpy(), tokenizer.vocabulary.reserved_ids)
+        many = np.diff(np.concatenate([[0], np.cumsum(reserved)])[offsets - offsets[0]])
+        return batch.reject(
+            many > 0, SPECIAL_TOKEN_IN_TEXT, "the ids of a special token are among its tokens"
+        )
     found = tokenizer.find_special_tokens(batch.content)
     return batch.reject(found, SPECIAL_TOKEN_IN_TEXT, "the text spells a special token")
 
@@ -205,6 +231,7 @@ def tokenize_task(
         special_tokens_in_text=recipe.tokenize.special_tokens_in_text,
         max_record_bytes=recipe.max_record_bytes,
         strict=recipe.max_rejected == 0,
+        columns=recipe.given_columns,
         memo=memo,
     )
 
