@@ -92,6 +92,7 @@ class CorpusSource(Section):
     tokens: TokenCount | None = Field(
         default=None,
         description="how many of its tokens are seen; or the field with the ids, as `given` for short",
+        json_schema_extra={"also": [{"type": "string"}]},
     )
 
     @model_validator(mode="before")

@@ -4,10 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-import numpy as np
 from pydantic import Field, field_validator, model_validator
 
-from pairloom.operators.schema import INPUT_IDS, SOURCE, TOKEN_DTYPES, Column
 from pairloom.pipeline.inputs.shaping.paths import path_of
 from pairloom.pipeline.recipe.section import Section
 
@@ -25,6 +23,9 @@ _KNOWN: Mapping[str, tuple[str, float]] = {
     "loss_weights": ("float32", 1),
     "weights": ("float32", 1),
 }
+# How columns are written for short: names alone, or with their dtypes.
+_NAMES: dict[str, Any] = {"type": ["array", "string"], "items": {"type": "string"}}
+_DTYPES: dict[str, Any] = {"type": "object", "additionalProperties": {"type": ["string", "object"]}}
 _AMOUNT = re.compile(r"^\s*[\d.]")
 
 
@@ -39,7 +40,7 @@ class GivenColumn(Section):
     main: ClassVar[str | None] = "dtype"
     dtype: str | None = Field(
         default=None,
-        description=f"type of a value: {', '.join(TOKEN_DTYPES)}; of loss_mask uint8, of weights float32",
+        description="type of a value, as uint8 or float32; otherwise of loss_mask uint8, of weights float32",
     )
     field: Named | None = Field(default=None, description="its field, where that has another name")
     pad: float = Field(default=0, description="its value behind the last token of a row")
@@ -50,7 +51,10 @@ class GivenColumn(Section):
 
     def beside(self, name: str) -> "Beside":
         """The operator's value."""
+        import numpy as np
+
         from pairloom.operators.given import Beside
+        from pairloom.operators.schema import INPUT_IDS, SOURCE, TOKEN_DTYPES, Column
 
         known = _KNOWN.get(name)
         dtype = self.dtype or (None if known is None else known[0])
@@ -78,7 +82,9 @@ class GivenTokens(Section):
     main: ClassVar[str | None] = "tokens"
     tokens: Named = Field(description="field with the list of ids of a record")
     columns: dict[str, GivenColumn] = Field(
-        default={}, description="other lists of a record, with a value for each token: their names and dtypes"
+        default={},
+        description="other lists of a record, with a value for each token: their names and dtypes",
+        json_schema_extra={"also": [_NAMES, _DTYPES]},
     )
 
     @field_validator("columns", mode="before")

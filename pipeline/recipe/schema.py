@@ -6,7 +6,7 @@ list of it, or a section's main key alone. Steps are named, each with its keys.
 
 import dataclasses
 from importlib import import_module
-from typing import Any, get_args, get_origin
+from typing import Any, cast, get_args, get_origin
 
 from pydantic import TypeAdapter
 from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError
@@ -26,6 +26,9 @@ _NUMBER = {
     "pattern": r"^\s*[0-9]",
     "description": "a number, with or without a unit: 32k, 64MB, 1/3",
 }
+
+
+ALSO = "also"
 
 
 def recipe_schema() -> Schema:
@@ -80,6 +83,10 @@ def _as_written(key: str, field: FieldInfo, said: Schema, definitions: Schema) -
         forms.append({"type": "string", "description": f"its {section.main} alone"})
     if _takes_units(plain):
         forms.append(_NUMBER)
+    extra = field.json_schema_extra
+    if isinstance(extra, dict) and ALSO in extra:  # what a key takes in a form that its type does not tell
+        forms = [{name: value for name, value in forms[0].items() if name != ALSO}, *forms[1:]]
+        forms += cast("list[Schema]", extra[ALSO])
     if "weight" in key or key == "epochs":
         forms.append({"type": "number", "exclusiveMinimum": 0})
     return words | (forms[0] if len(forms) == 1 else {"anyOf": forms})

@@ -63,7 +63,10 @@ def test_completion_loads_nothing_heavy() -> None:
             "corpus: [{name: web, paths: [a]}]\nvocabulary: {pretokenizer: {scheme: gtp2}}\n",
             "unknown pretokenizer",
         ),
-        ("corpus: [{name: web, paths: [a]}]\nvocabulary: {size: 7}\n", "greater than or equal to 256"),
+        (
+            "corpus: [{name: web, paths: [a]}]\nvocabulary: {size: 7}\n",
+            "size must be at least 257: 256 bytes and 1 special tokens",
+        ),
         ("corpus: [{name: web, paths: [a]}]\npack: {strategy: buckets, seq_len: 100}\n", "powers of two"),
         ("corpus: {\n", "is not YAML"),
         (None, "there is no recipe"),
