@@ -56,11 +56,24 @@ def test_recipes_of_the_documents_are_taken() -> None:
     "part",
     [
         {"corpus": {"name": "web", "paths": ["a", "b"]}},
-        {"corpus": {"name": "web", "paths": "a", "tokens": "ids"}},
-        {"corpus": {"name": "web", "paths": "a", "given": "ids"}},
-        {"corpus": {"name": "web", "paths": "a", "given": {"tokens": "ids", "columns": ["loss_mask"]}}},
-        {"corpus": {"name": "web", "paths": "a", "given": {"tokens": "ids", "columns": {"x": "uint8"}}}},
-        {"corpus": {"name": "web", "paths": "a", "given": {"tokens": "ids", "columns": {"x": {"pad": 1}}}}},
+        {"corpus": {"name": "web", "paths": "a", "tokens": "ids"}, "vocabulary": {"size": 9}},
+        {"corpus": {"name": "web", "paths": "a", "given": "ids"}, "vocabulary": {"size": 9}},
+        {
+            "corpus": {"name": "web", "paths": "a", "given": {"tokens": "ids", "columns": ["loss_mask"]}},
+            "vocabulary": {"size": 9},
+        },
+        {
+            "corpus": {"name": "web", "paths": "a", "given": {"tokens": "ids", "columns": {"x": "uint8"}}},
+            "vocabulary": {"size": 9},
+        },
+        {
+            "corpus": {
+                "name": "web",
+                "paths": "a",
+                "given": {"tokens": "ids", "columns": {"weights": {"pad": 1}}},
+            },
+            "vocabulary": {"size": 9},
+        },
         {
             "corpus": [
                 {"name": "web", "paths": "a", "weight": 0.3},
