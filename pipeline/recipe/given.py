@@ -24,8 +24,11 @@ _KNOWN: Mapping[str, tuple[str, float]] = {
     "weights": ("float32", 1),
 }
 # How columns are written for short: names alone, or with their dtypes.
-_NAMES: dict[str, Any] = {"type": ["array", "string"], "items": {"type": "string"}}
-_DTYPES: dict[str, Any] = {"type": "object", "additionalProperties": {"type": ["string", "object"]}}
+_NAMES: dict[str, Any] = {"type": "array", "items": {"type": "string"}}
+_DTYPES: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": {"anyOf": [{"type": "string"}, {"type": "object"}]},
+}
 _AMOUNT = re.compile(r"^\s*[\d.]")
 
 
@@ -84,7 +87,7 @@ class GivenTokens(Section):
     columns: dict[str, GivenColumn] = Field(
         default={},
         description="other lists of a record, with a value for each token: their names and dtypes",
-        json_schema_extra={"also": [_NAMES, _DTYPES]},
+        json_schema_extra={"also": [_NAMES, _DTYPES, {"type": "string"}]},
     )
 
     @field_validator("columns", mode="before")
