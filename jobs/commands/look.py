@@ -18,6 +18,10 @@ def inspect_command(
     rows: Annotated[int, typer.Option(min=1, help="how many rows")] = 3,
     start: Annotated[int, typer.Option(min=0, help="the first row")] = 0,
     width: Annotated[int, typer.Option(min=8, help="characters of each document")] = 160,
+    dropped: Annotated[
+        str | None,
+        typer.Option(metavar="STEP", help="documents that this step left out instead, --rows of them"),
+    ] = None,
     generation: Generation = None,
     as_json: AsJson = False,
 ) -> None:
@@ -27,14 +31,21 @@ def inspect_command(
 
     pairloom inspect out --rows 2
     pairloom inspect data/part-0.parquet
+    pairloom inspect out --dropped gopher_quality --rows 10
     """
     from pairloom.jobs.show.files import is_file, show_file
 
     if is_file(root):
         show_file(root, start, rows, width, as_json=as_json)
         return
-    from pairloom.jobs.show.rows import show_rows
     from pairloom.pipeline import open_dataset
+
+    if dropped is not None:
+        from pairloom.jobs.show.dropped import show_dropped
+
+        show_dropped(open_dataset(root, generation), dropped, rows, width, as_json=as_json)
+        return
+    from pairloom.jobs.show.rows import show_rows
 
     show_rows(open_dataset(root, generation), split, start, rows, width, as_json=as_json)
 

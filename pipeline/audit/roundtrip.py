@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from pairloom.operators import Vocabulary
 from pairloom.operators.documents import DocumentBatch
 from pairloom.operators.encode import tokenizer_of
-from pairloom.operators.errors import CorruptionError, RecipeError
+from pairloom.operators.errors import CorruptionError
 from pairloom.operators.kernels.hashing import hash_bytes
 from pairloom.operators.pack import STRATEGIES, kept_lengths
 from pairloom.operators.schema import INPUT_IDS, ROW, SLICE
@@ -25,20 +25,21 @@ from pairloom.operators.text.normalize import normalize
 from pairloom.operators.tokens import TokenBatch
 from pairloom.pipeline.audit.expected import Taken, flat, segments, shards
 from pairloom.pipeline.audit.rows import plain_rows
+from pairloom.pipeline.audit.sources import tasks_again
 from pairloom.pipeline.audit.verify import STAGE, Proof
 from pairloom.pipeline.dataset.dataset import Dataset
 from pairloom.pipeline.flow.events import Doing, Event, StepFinished, StepStarted, UnitDone, hearing
 from pairloom.pipeline.inputs.intake import Intake
-from pairloom.pipeline.inputs.listing import list_inputs
-from pairloom.pipeline.inputs.units import plan_units
 from pairloom.pipeline.notes import noting
 from pairloom.pipeline.recipe import Recipe
 from pairloom.pipeline.stages.tokenize.shards import PlacedShard
-from pairloom.pipeline.stages.tokenize.task import TokenizeTask, tokenize_task
+from pairloom.pipeline.stages.tokenize.task import TokenizeTask
 from pairloom.pipeline.store.files import open_arrow, read_batches
 from pairloom.pipeline.store.receipts import Ledger
 
 __all__ = ["round_trip"]
+
+_ADVICE = "Verify the rest with --sample 0, or run the recipe again"
 
 
 def round_trip(
@@ -60,7 +61,7 @@ def round_trip(
     chosen = {shard.receipt.unit for shard in order[:sample]}
     recipe, vocabulary = Recipe.model_validate(dataset.manifest.recipe), dataset.vocabulary()
     observe(Doing(stage=STAGE, step="sources", what="listing the sources"))
-    tasks, taken = _tasks(dataset, recipe, vocabulary), Taken(dataset)
+    tasks, taken = tasks_again(dataset, recipe, vocabulary, _ADVICE), Taken(dataset)
     units = [shard for shard in made if everything or shard.receipt.unit in chosen]
     weight = {shard.receipt.unit: tasks[shard.receipt.unit].input.bytes for shard in units}
     size = sum(weight.values())
@@ -74,23 +75,6 @@ def round_trip(
         ledger = Ledger(documents_in=read, documents_out=read)
         observe(UnitDone(step="sources", unit=name, bytes=weight[name], ledger=ledger))
     observe(StepFinished(step="sources", ledger=Ledger()))
-
-
-def _tasks(dataset: Dataset, recipe: Recipe, vocabulary: Vocabulary) -> dict[str, TokenizeTask]:
-    """The tasks that made the shards, by their units; raises RecipeError for sources that are not as they were."""
-    wanted = dataset.manifest.stage("tokenize").units
-    tasks: dict[str, TokenizeTask] = {}
-    for source in recipe.corpus:
-        for unit in plan_units(source, list_inputs(source, recipe.root), recipe.execution.unit_bytes):
-            task = tokenize_task(recipe, unit, vocabulary)
-            tasks[task.unit] = task
-    if missing := [unit for unit in wanted if unit not in tasks]:
-        raise RecipeError(
-            f"{len(missing)} of {len(wanted)} units cannot be read again: the inputs are not those of generation "
-            f"{dataset.manifest.generation}, or its tokens were made with another execution.unit_bytes. Verify the rest with "
-            "--sample 0, or run the recipe again"
-        )
-    return tasks
 
 
 class _Unit:

@@ -127,6 +127,18 @@ class Intake:
             self._note(read_batch.bytes_read)
         self.read.append(str(text))
 
+    def steps_taken(self) -> Iterator[tuple[DocumentStep, DocumentBatch, DocumentBatch]]:
+        """Each step with the documents that it got and what it made of them, batch by batch, in order; without a ledger."""
+        limits = Limits(max_record_bytes=self.max_record_bytes)
+        for number, piece in enumerate(self.unit.slices):
+            for read_batch in self._read(piece, limits):
+                batch = _filled(replace(read_batch, slice=number, rejected=(), dropped={}, bytes_read=0))
+                for step in self._steps():
+                    if len(batch):
+                        after = apply_step(step, batch)
+                        yield step, batch, after
+                        batch = replace(after, dropped={}, rejected=())
+
     def _note(self, size: int) -> None:
         self.taken += size
         note(self.taken, self.bytes)
