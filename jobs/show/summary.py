@@ -49,6 +49,8 @@ def summary(manifest: Manifest, root: str, watch: Progress, engine: Engine | Non
         out["slow_path"] = Dataset(objects=open_objects(root), manifest=manifest).vocabulary().slow_path
     if ledger.filtered and "tokenize" in manifest.stages:
         out["filtered_of"] = _filtered_of(open_objects(root), manifest.stages["tokenize"])
+    if ledger.trained and "tokenize" in manifest.stages:
+        out["trained_of"] = _trained_of(open_objects(root), manifest.stages["tokenize"])
     for name, record in manifest.stages.items():
         if name in STAGES.names():
             out |= STAGES.get(name)().summary(record)
@@ -76,6 +78,15 @@ def _filtered_of(objects: Objects, tokenized: StageRecord) -> dict[str, dict[str
     for source, receipt in zip(tokenized.unit_sources, receipts, strict=True):
         found[source] = found.get(source, Ledger()) + Ledger(filtered=receipt.ledger.filtered)
     return {source: ledger.filtered for source, ledger in found.items() if ledger.filtered}
+
+
+def _trained_of(objects: Objects, tokenized: StageRecord) -> dict[str, int]:
+    """How many tokens of each source are to be predicted."""
+    found: dict[str, int] = {}
+    receipts = committed_receipts(objects, "tokenize", tokenized.units)
+    for source, receipt in zip(tokenized.unit_sources, receipts, strict=True):
+        found[source] = found.get(source, 0) + receipt.ledger.trained
+    return found
 
 
 def show_summary(result: dict[str, Any]) -> None:

@@ -15,15 +15,29 @@ from pairloom.operators.registry import Registry
 if TYPE_CHECKING:
     from pairloom.operators.documents._batch import DocumentBatch
     from pairloom.operators.documents._letters import DeadLetter, excerpt_of
+    from pairloom.operators.documents._spans import (
+        LOSS_MASK,
+        LOSS_WEIGHT,
+        SPECIAL,
+        Spanned,
+        spans_of,
+        special_spans_of,
+    )
 
 __all__ = [
     "DOCUMENT_STEPS",
+    "LOSS_MASK",
+    "LOSS_WEIGHT",
+    "SPECIAL",
     "DeadLetter",
     "DocumentBatch",
     "DocumentStep",
+    "Spanned",
     "Wanted",
     "apply_step",
     "excerpt_of",
+    "spans_of",
+    "special_spans_of",
 ]
 
 DOCUMENT_STEPS: Registry[DocumentStep] = Registry(
@@ -41,5 +55,13 @@ if not TYPE_CHECKING:  # to type checkers, what is not imported above does not e
         {
             "pairloom.operators.documents._batch": ("DocumentBatch",),
             "pairloom.operators.documents._letters": ("DeadLetter", "excerpt_of"),
+            "pairloom.operators.documents._spans": (
+                "LOSS_MASK",
+                "LOSS_WEIGHT",
+                "SPECIAL",
+                "Spanned",
+                "spans_of",
+                "special_spans_of",
+            ),
         },
     )

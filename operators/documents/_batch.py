@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pairloom.operators.documents._letters import DeadLetter, excerpt_of
+from pairloom.operators.errors import RecipeError
 
 __all__ = ["DocumentBatch"]
 
@@ -32,6 +33,9 @@ class DocumentBatch:
     `given` are the tokens that documents bring instead of a text, which is empty then, and what stands beside these: columns
     of lists by name, `input_ids` among them in the end (`pairloom.operators.given`).
 
+    `spans` say something about characters of each text (`_spans.py`): by the name of a column of tokens, the values that it has
+    there; under `special`, the special tokens that stand there.
+
     Records that are not among the documents are in the ledger: `rejected` has a dead letter for each that cannot be used,
     `dropped` counts by reason those that a step left out. `bytes_read` is how many stored bytes were consumed since the
     batch before: over a slice they sum to `Slice.bytes`.
@@ -49,6 +53,7 @@ class DocumentBatch:
     slice: int = 0
     fields: Mapping[str, pa.Array] = field(default_factory=dict)
     given: Mapping[str, pa.Array] = field(default_factory=dict)
+    spans: Mapping[str, pa.LargeListArray] = field(default_factory=dict)
     rejected: tuple[DeadLetter, ...] = ()
     dropped: Mapping[str, int] = field(default_factory=dict)
     bytes_read: int = 0
@@ -94,12 +99,29 @@ class DocumentBatch:
         name = "" if self.id is None else f" ({self.id[index].as_py()!r})"
         return f"{self.uri}, row {self.row[index].as_py()}{name}"
 
-    def with_content(self, content: Any) -> "DocumentBatch":
-        """The same documents with other text; raises ValueError for another number of texts, and for nulls."""
+    def with_content(
+        self, content: Any, spans: Mapping[str, pa.LargeListArray] | None = None
+    ) -> "DocumentBatch":
+        """The same documents with other text, and its spans; raises ValueError for another number of texts, and for nulls.
+
+        Raises RecipeError where the documents had spans and nothing is said of where these are now.
+        """
         texts = _strings(content)
         if len(texts) != len(self):
             raise ValueError(f"{len(texts)} texts for {len(self)} documents")
-        return replace(self, content=texts)
+        if spans is None and self.spans and not texts.equals(self.content):
+            raise RecipeError(
+                f"a step gives other text to documents that have spans ({', '.join(self.spans)}) over the characters of theirs: "
+                "put it before what gives the spans, or give those of the new text, with_content(texts, spans={...})"
+            )
+        return replace(self, content=texts, spans=self.spans if spans is None else dict(spans))
+
+    def with_spans(self, **spans: pa.LargeListArray) -> "DocumentBatch":
+        """The same documents with more spans, or others in place of some; raises ValueError for another number of lists."""
+        for name, lists in spans.items():
+            if len(lists) != len(self):
+                raise ValueError(f"spans {name!r}: {len(lists)} lists for {len(self)} documents")
+        return replace(self, spans={**self.spans, **spans})
 
     def with_fields(self, **fields: Any) -> "DocumentBatch":
         """The same documents with more fields, or others in place of some; raises ValueError for another number of values."""
@@ -167,6 +189,9 @@ class DocumentBatch:
     def concat(parts: Sequence["DocumentBatch"]) -> "DocumentBatch":
         """Batches of one slice that follow each other as one; raises ValueError where they have not the same fields."""
         first = parts[0]
+        if any(part.spans.keys() != first.spans.keys() for part in parts):
+            names = " and ".join(str(sorted(one)) for one in {frozenset(part.spans) for part in parts})
+            raise ValueError(f"documents of one batch have different spans: {names}")
         if any(part.fields.keys() != first.fields.keys() for part in parts):
             names = " and ".join(str(sorted(one)) for one in {frozenset(part.fields) for part in parts})
             raise ValueError(f"documents of one batch have different fields: {names}")
@@ -181,6 +206,7 @@ class DocumentBatch:
             row=pa.concat_arrays([part.row for part in parts]),
             fields={name: pa.concat_arrays([part.fields[name] for part in parts]) for name in first.fields},
             given={name: pa.concat_arrays([part.given[name] for part in parts]) for name in first.given},
+            spans={name: pa.concat_arrays([part.spans[name] for part in parts]) for name in first.spans},
             rejected=tuple(letter for part in parts for letter in part.rejected),
             dropped=dropped,
             bytes_read=sum(part.bytes_read for part in parts),
@@ -194,6 +220,7 @@ class DocumentBatch:
             row=change(self.row),
             fields={name: change(array) for name, array in self.fields.items()},
             given={name: change(array) for name, array in self.given.items()},
+            spans={name: change(array) for name, array in self.spans.items()},
         )
 
     def mask(self, mask: Any) -> npt.NDArray[np.bool_]:

@@ -8,6 +8,7 @@ from pairloom.operators.errors import RecipeError
 
 if TYPE_CHECKING:
     from pairloom.operators.documents._batch import DocumentBatch
+    from pairloom.operators.documents._spans import Spanned
 
 __all__ = ["DocumentStep", "Wanted", "apply_step"]
 
@@ -64,6 +65,11 @@ class DocumentStep(ABC):
         return self
 
     @property
+    def spanned(self) -> "tuple[Spanned, ...]":
+        """The columns of tokens that its spans become."""
+        return ()
+
+    @property
     def label(self) -> str:
         """What the ledger calls it."""
         return self.name
@@ -100,7 +106,12 @@ def checked(label: str, before: "DocumentBatch", after: Any) -> "DocumentBatch":
             f"the step {label} gave {len(after)} documents for {len(before)}, and says of {after.records - len(after)} why "
             "they are left out: use batch.drop(mask, reason)"
         )
-    for name, column in (("id", after.id), ("row", after.row), *after.fields.items()):
+    for name, column in (
+        ("id", after.id),
+        ("row", after.row),
+        *after.fields.items(),
+        *after.spans.items(),
+    ):
         if column is not None and len(column) != len(after):
             raise RecipeError(
                 f"the step {label} gave {len(column)} values of {name!r} for {len(after)} documents"

@@ -151,9 +151,15 @@ class Encoder:
         prepend: npt.NDArray[np.uint32],
         append: npt.NDArray[np.uint32],
         missing_bytes: str,
+        kinds: npt.NDArray[np.int32] | None = None,
+        documents: int | None = None,
     ) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
-        """The ids of an Arrow array of strings, normalized first; see `TextEncoder`."""
-        kinds = kinds_of(texts)
+        """The ids of an Arrow array of strings, normalized first; see `TextEncoder`.
+
+        With `kinds`, they are segments of so many `documents`; see `encode`.
+        """
+        if kinds is None:
+            kinds, documents = kinds_of(texts), len(texts)
         if self._added is not None:
             text, kinds = self._added.segments(texts, kinds, wanted)
         else:
@@ -161,7 +167,7 @@ class Encoder:
         return self.encode(
             text,
             kinds=kinds,
-            documents=len(texts),
+            documents=documents,
             prepend=prepend,
             append=append,
             missing_bytes=missing_bytes,

@@ -60,10 +60,10 @@ class AddedFinder:
         return text, kinds
 
     def found(
-        self, texts: pa.Array, wanted: Collection[str]
+        self, texts: pa.Array, wanted: Collection[str], kinds: npt.NDArray[np.int32] | None = None
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """Of each special token in the documents that is `wanted`, the document and the id."""
-        _, kinds = self.segments(texts, kinds_of(texts), self._special)
+        """Of each special token in the documents that is `wanted`, the document and the id; see `segments` for `kinds`."""
+        _, kinds = self.segments(texts, kinds_of(texts) if kinds is None else kinds, self._special)
         ends = (kinds < k.TEXT) | ((kinds >= 0) & (kinds & 1 == 1))
         documents = np.cumsum(ends) - ends
         hits = np.isin(kinds >> 1, [self._ids[token] for token in wanted]) & (kinds >= 0)

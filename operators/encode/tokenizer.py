@@ -14,7 +14,9 @@ from pairloom.operators.counts import WordCounts
 from pairloom.operators.encode.columns import join_arrays, list_array, text_arrays, with_nulls_of
 from pairloom.operators.encode.decode import begun_characters, flat_lists, token_ends
 from pairloom.operators.encode.encoder import TABLE_BYTES, Encoder
+from pairloom.operators.encode.kernels.state import TEXT
 from pairloom.operators.encode.memo import Memo
+from pairloom.operators.encode.spans import cut_at
 from pairloom.operators.encode.special import AddedFinder
 from pairloom.operators.encode.words import WordTables
 from pairloom.operators.errors import RecipeError
@@ -144,8 +146,13 @@ class Tokenizer:
         missing_bytes: str = "error",
         offsets: bool | str = False,
         encoder: TextEncoder | None = None,
+        special: pa.LargeListArray | None = None,
     ) -> Encoded:
-        """Encode a column; see `Vocabulary.encode`. `encoder` is used instead of one of the tokenizer's own."""
+        """Encode a column; see `Vocabulary.encode`. `encoder` is used instead of one of the tokenizer's own.
+
+        `special` are spans of the texts, none of which is empty, that are special tokens (`special_spans_of`), whatever is to
+        become of those that the rest of the texts spells.
+        """
         if special_tokens_in_text not in _POLICIES:
             raise ValueError(
                 f"special_tokens_in_text must be one of {', '.join(_POLICIES)}, got {special_tokens_in_text!r}"
@@ -155,13 +162,13 @@ class Tokenizer:
         if offsets not in (False, True, "bytes", "characters"):
             raise ValueError(f"offsets must be a truth value, bytes or characters, got {offsets!r}")
         before, after = self._ids(prepend), self._ids(append)
-        arrays = text_arrays(texts)
+        arrays = text_arrays(texts) if special is None else [join_arrays(text_arrays(texts))]
         wanted = self._wanted(allowed_special)
         if special_tokens_in_text == "parse":
             wanted = frozenset(self._vocabulary.reserved_tokens)
         elif special_tokens_in_text == "error":
             self._refuse_special(arrays, wanted)
-        if offsets and not self._vocabulary.model.spells:
+        if (offsets or special is not None) and not self._vocabulary.model.spells:
             why = self._vocabulary.slow_path or f"of the model {self._vocabulary.model.name!r}"
             raise ValueError(f"offsets are not known of a tokenizer that is {why}")
         try:
@@ -173,12 +180,17 @@ class Tokenizer:
         try:
             for array in arrays:
                 valid = array.is_valid().to_numpy(zero_copy_only=False) if array.null_count else None
+                more: dict[str, Any] = {}
+                if special is not None:
+                    cut = cut_at(array, special, self._special_ids)
+                    more = {"kinds": cut.kinds, "documents": len(array)}
                 values, lists = used.encode_texts(
-                    array,
+                    array if special is None else cut.segments,
                     wanted=wanted,
                     prepend=before,
                     append=after,
                     missing_bytes=missing_bytes,
+                    **more,
                 )
                 rows.append(list_array(values, lists, valid))
                 seen = used.statistics
@@ -223,8 +235,23 @@ class Tokenizer:
             return self.decode(rows)[0].as_py()
         return with_nulls_of(ids, self.tables.decode(*flat_lists(ids)))
 
-    def find_special_tokens(self, texts: TextArray) -> pa.BooleanArray:
-        """Which documents spell a special token that is not plain; null for a null document."""
+    def find_special_tokens(
+        self, texts: TextArray, special: pa.LargeListArray | None = None
+    ) -> pa.BooleanArray:
+        """Which documents spell a special token that is not plain; null for a null document.
+
+        What stands in `special` spans is none that a text spells; see `encode_column`.
+        """
+        if special is not None:
+            array = join_arrays(text_arrays(texts))
+            cut = cut_at(array, special, self._special_ids)
+            ends, marked = cut.kinds != TEXT, cut.kinds >= 0
+            ends[marked] = cut.kinds[marked] & 1 == 1
+            owner = np.cumsum(ends) - ends
+            wanted = self._vocabulary.reserved_tokens
+            there = self._finder.found(cut.segments, wanted, cut.kinds)[0] if wanted else owner[:0]
+            count = [np.bincount(one, minlength=len(array)) for one in (there, owner[marked])]
+            return pa.array(count[0] > count[1])
         parts = [pa.array([], pa.bool_())]
         for array in text_arrays(texts):
             found = np.zeros(len(array), np.bool_)
@@ -256,6 +283,13 @@ class Tokenizer:
                     "(`find_special_tokens`), or pass special_tokens_in_text='text' or 'parse', or allowed_special"
                 )
             first += len(array)
+
+    @property
+    def _special_ids(self) -> dict[str, int]:
+        """The ids of special tokens that are not plain."""
+        vocabulary = self._vocabulary
+        ids = dict(zip(vocabulary.special_tokens, vocabulary.special_ids, strict=True))
+        return {token: ids[token] for token in vocabulary.reserved_tokens}
 
     @property
     def _finder(self) -> AddedFinder:

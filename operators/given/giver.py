@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from pairloom.operators.documents import DocumentBatch
+from pairloom.operators.documents import DocumentBatch, Spanned
 from pairloom.operators.given.columns import Beside
 from pairloom.operators.given.lists import Faults
 from pairloom.operators.vocabulary import Vocabulary
@@ -44,6 +44,11 @@ class Giver(ABC):
     @abstractmethod
     def beside(self) -> tuple[Beside, ...]:
         """The columns that it gives besides ids."""
+
+    @property
+    def spanned(self) -> tuple[Spanned, ...]:
+        """Those of the columns that spans of documents' texts become, where it gives texts."""
+        return ()
 
     @abstractmethod
     def identity(self) -> object:

@@ -118,6 +118,7 @@ class _Unit:
             else:
                 texts = normalize(read.content, self._vocabulary.normalizer)
                 proof.source_bytes += self._compare(texts, part.column(INPUT_IDS), done, self._uri)
+                self._check_columns(read, part, done)
             if packed is not None:
                 lists, complete = packed
                 kept = lists.slice(done, len(part))
@@ -133,12 +134,26 @@ class _Unit:
             done += len(read)
         if done != len(shard):
             raise CorruptionError(f"{self._uri} has {len(shard)} documents, {self._task.label} has {done}")
-        tokens = self._shard.receipt.ledger.tokens
-        if intake.ledger().model_copy(update={"tokens": tokens}) != self._shard.receipt.ledger:
+        ledger = self._shard.receipt.ledger
+        counted = {"tokens": ledger.tokens, "trained": ledger.trained}  # which were compared one by one
+        if intake.ledger().model_copy(update=counted) != ledger:
             raise CorruptionError(
                 f"{self._uri}: {self._task.label} reads with another ledger than when it was tokenized"
             )
         proof.source_units += 1
+
+    def _check_columns(self, read: DocumentBatch, part: pa.RecordBatch, first: int) -> None:
+        """Raise CorruptionError unless the columns beside the ids are what the spans of the source say."""
+        if not self._task.input.spanned:
+            return
+        ids = part.column(INPUT_IDS)
+        lists = pa.LargeListArray.from_arrays(pc.subtract(ids.offsets, ids.offsets[0]), ids.flatten())
+        for name, column in self._task.spanned_values(read, lists, tokenizer_of(self._vocabulary)).items():
+            if not np.array_equal(part.column(name).flatten().to_numpy(), column.values.to_numpy()):
+                raise CorruptionError(
+                    f"{self._uri}: {name} of the documents from {first} on is not what the spans of their texts in "
+                    f"{self._task.label} say"
+                )
 
     def _documents(self, intake: Intake) -> Iterator[DocumentBatch]:
         for number in range(len(self._task.input.slices)):
@@ -273,7 +288,7 @@ class _Unit:
         back = self._taken.steps.undo(TokenBatch.of({INPUT_IDS: lists}, number=documents.number))
         if back is None:
             return lists, whole & same
-        if self._task.special_tokens_in_text == "parse" or self._vocabulary.plain_tokens:
+        if self._policy == "parse" or self._task.input.spanned or self._vocabulary.plain_tokens:
             special = np.isin(documents.flat(INPUT_IDS), list(self._vocabulary.special_ids))
             count = np.add.reduceat(np.append(special, False), np.cumsum(documents.length) - documents.length)
             count = np.where(documents.length > 0, count, 0)

@@ -25,6 +25,7 @@ except ImportError as error:
     ) from error
 
 from pairloom.operators import schema
+from pairloom.operators.documents import LOSS_MASK, LOSS_WEIGHT
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.pack import derive as segments
 from pairloom.operators.pack.views import ContextOrder, ContextSlice, PaddingFree, context_slice, padding_free
@@ -45,6 +46,7 @@ __all__ = ["COLUMNS", "TorchRows", "mask_mod", "stream_state"]
 COLUMNS = (
     INPUT_IDS,
     "labels",
+    "loss_weights",
     "position_ids",
     "segment_ids",
     SEGMENT_LENGTHS,
@@ -68,7 +70,10 @@ class TorchRows(IterableDataset):  # type: ignore[misc]
     - `input_ids` int64[b, seq_len]; int64 because it is what every index, embedding and loss of PyTorch takes, while
       uint16 has next to no operators
     - `labels` int64[b, seq_len], -100 where there is nothing to predict: those that a row step gives (`masked_lm`), which
-      stand where their tokens do; otherwise see `labels` in `operators.segments` for `shifted` and `across_documents`
+      stand where their tokens do; otherwise see `labels` in `operators.segments` for `shifted` and `across_documents`, and where
+      rows have a `loss_mask`, -100 for the tokens where it is 0
+    - `loss_weights` float32[b, seq_len]: how much the loss at each label counts, by the rows' `loss_weight` and 1 where they have
+      none; 0 where there is nothing to predict
     - `position_ids`, `segment_ids` int32[b, seq_len]: from 0 in each segment, and which segment of its row, -1 on padding
     - `segment_lengths` int32[n] of all `n` segments one after another, with `segments_per_row` int32[b], so that
       `segment_lengths.split(segments_per_row.tolist())` are the rows; `document` and `offset`, int64[n], are cut alike
@@ -217,13 +222,9 @@ class TorchRows(IterableDataset):  # type: ignore[misc]
             match name:
                 case schema.INPUT_IDS:
                     batch[name] = seen.tensor(ids)
-                case "labels" if name in further:
-                    batch[name] = self._shown(self._stored_labels(rows), further[name], seen)
-                case "labels":
-                    found = segments.labels(
-                        ids, lengths, shifted=self._shifted, across_documents=self._across
-                    )
-                    batch[name] = seen.tensor(found)
+                case "labels" | "loss_weights":
+                    targets = self._labels if name == "labels" else self._weights
+                    batch[name] = self._shown(targets(ids, rows), further.get("labels"), seen)
                 case "position_ids":
                     batch[name] = seen.tensor(segments.position_ids(lengths, width))
                 case "segment_ids":
@@ -253,9 +254,33 @@ class TorchRows(IterableDataset):  # type: ignore[misc]
                         )
         return batch
 
-    def _shown(self, values: npt.NDArray[Any], column: Column, seen: "_Seen") -> Any:
+    def _labels(self, ids: npt.NDArray[np.int64], rows: pa.RecordBatch) -> npt.NDArray[np.int64]:
+        """The labels that rows have; else those that follow from the tokens, and from their mask if they have one."""
+        if "labels" in rows.schema.names:
+            return self._stored_labels(rows)
+        lengths = rows.column(SEGMENT_LENGTHS)
+        found = segments.labels(ids, lengths, shifted=self._shifted, across_documents=self._across)
+        if LOSS_MASK in rows.schema.names:
+            found[self._of_labels(rows, LOSS_MASK) == 0] = segments.IGNORED
+        return found
+
+    def _weights(self, ids: npt.NDArray[np.int64], rows: pa.RecordBatch) -> npt.NDArray[np.float32]:
+        """How much the loss at each label counts."""
+        labels = self._labels(ids, rows)
+        weights = np.ones(labels.shape, np.float32)
+        if LOSS_WEIGHT in rows.schema.names and "labels" not in rows.schema.names:
+            weights = self._of_labels(rows, LOSS_WEIGHT).astype(np.float32)
+        weights[labels == segments.IGNORED] = 0
+        return weights
+
+    def _of_labels(self, rows: pa.RecordBatch, name: str) -> npt.NDArray[Any]:
+        """A column of tokens, each value where the label of its token is."""
+        values = rows.column(name).flatten().to_numpy(zero_copy_only=False).reshape(len(rows), -1)
+        return np.roll(values, -1, axis=1) if self._shifted else values.copy()
+
+    def _shown(self, values: npt.NDArray[Any], column: Column | None, seen: "_Seen") -> Any:
         """What a batch has of a column of rows: what is seen of a value a position, all of what has a width of its own."""
-        return seen.tensor(values) if column.of == "token" else torch.from_numpy(values)
+        return seen.tensor(values) if column is None or column.of == "token" else torch.from_numpy(values)
 
     def _seen(self, lengths: pa.Array, width: int) -> "_Seen":
         """The rows of a batch as this dataset shows them."""

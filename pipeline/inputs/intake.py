@@ -200,9 +200,9 @@ class Intake:
         self.read.append(read)
         self._note(ledger.bytes_in)
 
-    def add_tokens(self, tokens: int) -> None:
-        """Tokens were made of documents of the slice that is being read."""
-        self.ledgers[-1] += Ledger(tokens=tokens)
+    def add_tokens(self, tokens: int, trained: int = 0) -> None:
+        """Tokens were made of documents of the slice that is being read, so many of them to be predicted."""
+        self.ledgers[-1] += Ledger(tokens=tokens, trained=trained)
 
     def lose(self, batch: DocumentBatch) -> DocumentBatch:
         """A batch of this intake, some of whose documents were rejected since: the same without its dead letters."""

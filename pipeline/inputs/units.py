@@ -19,6 +19,7 @@ from pairloom.pipeline.inputs.slices import Fields, InputFile, Slice
 from pairloom.pipeline.recipe import CorpusSource
 
 if TYPE_CHECKING:
+    from pairloom.operators.documents import Spanned
     from pairloom.operators.given import Giver
 
 __all__ = ["Unit", "fields_of", "plan_units", "shaping_of", "step_shaping"]
@@ -55,6 +56,12 @@ class Unit:
         if self.giver is not None:
             read["given"] = self.giver.identity()
         return read | ({"steps": list(self.shaping)} if self.steps else {})
+
+    @property
+    def spanned(self) -> "tuple[Spanned, ...]":
+        """The columns of tokens that spans of the documents become."""
+        giver = () if self.giver is None else self.giver.spanned
+        return (*giver, *(one for step in self.steps for one in step.spanned))
 
     def also(self, *names: str) -> "Unit":
         """The same unit with more fields read of each record."""

@@ -16,7 +16,7 @@ from pairloom.pipeline.recipe.section import Section
 from pairloom.pipeline.recipe.steps import DocumentStepKey
 
 if TYPE_CHECKING:
-    from pairloom.operators.given import Giver
+    from pairloom.operators.given import Beside, Giver
 
 __all__ = ["CorpusSource", "Mixture"]
 
@@ -173,6 +173,12 @@ class CorpusSource(Section):
             escape=self.csv.escape or "",
             header=self.csv.header,
         )
+
+    @property
+    def beside(self) -> "tuple[Beside, ...]":
+        """The columns of tokens that its documents have: given, or what spans of them become."""
+        given = () if self.giver is None else self.giver.beside
+        return (*given, *(one.beside for step in self.steps for one in step.spanned))
 
     @property
     def asked(self) -> Asked:

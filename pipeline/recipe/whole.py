@@ -112,18 +112,23 @@ class Recipe(Section):
 
     @property
     def given_columns(self) -> "tuple[Beside, ...]":
-        """The columns of tokens that sources bring, each once, in the order of the corpus."""
+        """The columns of tokens that documents have, each once, in the order of the corpus."""
         found: dict[str, Beside] = {}
         for source in self.corpus:
-            for one in source.giver.beside if source.giver is not None else ():
+            for one in source.beside:
                 found.setdefault(one.column.name, one)
         return tuple(found.values())
 
     def _check_given(self) -> None:
-        """Raise ValueError where two sources bring one column in different ways, or a step gives a column that one brings."""
+        """Raise ValueError where sources have one column in different ways, or two things of a source, or a step, give it."""
         giver: dict[str, tuple[str, Beside]] = {}
         for source in self.corpus:
-            for one in source.giver.beside if source.giver is not None else ():
+            names = [one.column.name for one in source.beside]
+            if twice := sorted({name for name in names if names.count(name) > 1}):
+                raise ValueError(
+                    f"source {source.name} gives the column {', '.join(twice)} twice: keep one of them"
+                )
+            for one in source.beside:
                 name = one.column.name
                 other, before = giver.setdefault(name, (f"source {source.name}", one))
                 if before.identity() != one.identity():

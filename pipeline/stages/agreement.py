@@ -18,6 +18,7 @@ from pairloom.pipeline.store.objects import Objects
 from pairloom.pipeline.store.receipts import Receipt, committed_receipts
 
 __all__ = [
+    "NOTHING_TRAINED",
     "ONLY_TOKENIZE",
     "SPECIAL_TOKEN_IN_TEXT",
     "check_deduplicated",
@@ -30,7 +31,8 @@ __all__ = [
 ]
 
 SPECIAL_TOKEN_IN_TEXT = "special_token_in_text"  # noqa: S105
-ONLY_TOKENIZE = frozenset({SPECIAL_TOKEN_IN_TEXT, "id_out_of_range"})
+NOTHING_TRAINED = "nothing_trained"
+ONLY_TOKENIZE = frozenset({SPECIAL_TOKEN_IN_TEXT, NOTHING_TRAINED, "id_out_of_range"})
 """The reasons that only tokenize rejects for, since they depend on the vocabulary."""
 
 

@@ -14,8 +14,16 @@ what they name is compared with what they say.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 from pairloom.operators.errors import CorruptionError
 from pairloom.pipeline.identity import FORMAT_VERSION
@@ -49,7 +57,8 @@ class Ledger(BaseModel):
     """What became of every document of a unit. `bytes_in` are stored bytes, `text_bytes` are UTF-8 bytes of text.
 
     `rejected` counts by reason the records that cannot be used, `filtered` by step the documents that a step of the recipe left
-    out. `deduplicated` documents hold what an earlier one holds, in `deduplicated_tokens`; `tokens` are those of the others.
+    out. `deduplicated` documents hold what an earlier one holds, in `deduplicated_tokens`; `tokens` are those of the others,
+    `trained` how many of them are to be predicted, where documents say it (`loss_mask`).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -62,8 +71,15 @@ class Ledger(BaseModel):
     bytes_in: int = 0
     text_bytes: int = 0
     tokens: int = 0
+    trained: int = 0
     deduplicated: int = 0
     deduplicated_tokens: int = 0
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """`trained` is left out where there is nothing of it: ledgers are what they were before there were masks."""
+        data: dict[str, Any] = handler(self)
+        return {name: value for name, value in data.items() if name != "trained" or value}
 
     @property
     def rejects(self) -> int:
@@ -89,6 +105,7 @@ class Ledger(BaseModel):
             bytes_in=self.bytes_in + other.bytes_in,
             text_bytes=self.text_bytes + other.text_bytes,
             tokens=self.tokens + other.tokens,
+            trained=self.trained + other.trained,
             deduplicated=self.deduplicated + other.deduplicated,
             deduplicated_tokens=self.deduplicated_tokens + other.deduplicated_tokens,
         )

@@ -14,9 +14,11 @@ def warm_up(schemes: tuple[str, ...]) -> None:
 
     from pairloom.operators.counts import count_words
     from pairloom.operators.encode import Tokenizer
+    from pairloom.operators.encode.spans import SPAN, token_values
     from pairloom.operators.models.bpe import ByteLevelBPE, learn_bpe
     from pairloom.operators.text.pretokenize import Pretokenizer
     from pairloom.operators.vocabulary import Vocabulary
+    from pairloom.operators.vocabulary.tokens import TokenTable
 
     column = pa.array([*SAMPLE, None])
     for scheme in schemes:
@@ -28,6 +30,10 @@ def warm_up(schemes: tuple[str, ...]) -> None:
             ids = tokenizer.encode(column, append=[0], special_tokens_in_text=policy)
         tokenizer.decode(ids)
     tokenizer.encode(column, offsets=True)
+    texts = pa.array(["a<|x|>b"], pa.large_string())
+    spans = pa.array([[{"start": 1, "end": 6, "value": 1.0}]], pa.large_list(SPAN))
+    ids = tokenizer.encode(texts)
+    token_values(ids, TokenTable.of(vocabulary.tokens), texts, spans, outside=0.0, rule="all")
     crowd = pa.array([" ".join(f"{i:05}" for i in range(9000)) + " ".join(f"{i:020}" for i in range(9000))])
     Vocabulary(
         tokens=vocabulary.tokens,

@@ -65,9 +65,15 @@ class Tokenize(Stage):
     def summary(self, record: "StageRecord") -> dict[str, Any]:
         """Tokens, and how much text each stands for."""
         ledger = record.ledger
-        return {"tokens": ledger.tokens, "bytes_per_token": ledger.text_bytes / max(1, ledger.tokens)}
+        found = {"tokens": ledger.tokens, "bytes_per_token": ledger.text_bytes / max(1, ledger.tokens)}
+        return found | ({"trained_tokens": ledger.trained} if ledger.trained else {})
 
     def lines(self, summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         """The same."""
         each = f", {summary['bytes_per_token']:.3f} bytes each" if summary["bytes_per_token"] else ""
         yield "tokens", f"{summary['tokens']:,}{each}"
+        if trained := summary.get("trained_tokens"):
+            yield "trained", f"{trained:,} tokens, {trained / summary['tokens']:.1%} of all"
+        of_sources = summary.get("trained_of", {})
+        for source, count in of_sources.items() if len(of_sources) > 1 else ():
+            yield f"  of {source}", f"{count:,} tokens trained"

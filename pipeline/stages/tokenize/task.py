@@ -13,11 +13,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pairloom.operators import Vocabulary
-from pairloom.operators.documents import DocumentBatch
+from pairloom.operators.documents import LOSS_MASK, SPECIAL, DocumentBatch
 from pairloom.operators.encode import Encoded, Tokenizer, tokenizer_of
-from pairloom.operators.errors import CorruptionError, DataError
+from pairloom.operators.encode.spans import token_values
+from pairloom.operators.errors import CorruptionError, DataError, RecipeError
 from pairloom.operators.given import Beside, filled, surrounded
 from pairloom.operators.schema import INPUT_IDS, columns_of, shard_schema
+from pairloom.operators.vocabulary.tokens import TokenTable
 from pairloom.pipeline.flow.attempt import Attempt, UnitTask
 from pairloom.pipeline.flow.job import Job, dead_letters
 from pairloom.pipeline.identity import unit_id
@@ -25,7 +27,7 @@ from pairloom.pipeline.inputs.intake import Intake, slice_identity
 from pairloom.pipeline.inputs.units import Unit
 from pairloom.pipeline.phases import elapsed, phase
 from pairloom.pipeline.recipe import Recipe
-from pairloom.pipeline.stages.agreement import SPECIAL_TOKEN_IN_TEXT, check_tokenized
+from pairloom.pipeline.stages.agreement import NOTHING_TRAINED, SPECIAL_TOKEN_IN_TEXT, check_tokenized
 from pairloom.pipeline.stages.learn.files import read_memo
 from pairloom.pipeline.stages.tokenize.cost import TOKENIZE_MEMORY
 from pairloom.pipeline.stages.tokenize.reuse import Known, earlier_shards, known_slices
@@ -48,7 +50,7 @@ class TokenizeTask(UnitTask):
     special_tokens_in_text: str
     max_record_bytes: int
     strict: bool = False  # whether no record may be rejected
-    columns: tuple[Beside, ...] = ()  # that documents of some source bring
+    columns: tuple[Beside, ...] = ()  # that documents of some source have
     memo: str | None = None  # the SHA-256 of the file of the memo that the vocabulary comes with
     known: Mapping[str, Known] = field(
         default_factory=dict
@@ -142,10 +144,10 @@ class TokenizeTask(UnitTask):
         self, intake: Intake, number: int, tokenizer: Tokenizer, schema: pa.Schema, met: list[Coverage]
     ) -> Iterator[pa.RecordBatch]:
         """A slice that is read and encoded; `met` receives how the vocabulary met its text."""
-        for batch in self.documents(intake, number, tokenizer):
-            with phase("encode"):
-                found = self.tokens(batch, tokenizer, met)
-            intake.add_tokens(len(found[INPUT_IDS].values))
+        for batch, found in self._encoded(intake, number, tokenizer, met):
+            mask = found.get(LOSS_MASK)
+            trained = 0 if mask is None else int(np.count_nonzero(mask.flatten().to_numpy()))
+            intake.add_tokens(len(found[INPUT_IDS].flatten()), trained)
             ids = batch.id if batch.id is not None else pa.nulls(len(batch), pa.large_string())
             where = pa.array(np.full(len(batch), number, np.int32))
             named = [column.name for column in columns_of(schema)]
@@ -154,6 +156,31 @@ class TokenizeTask(UnitTask):
 
     def documents(self, intake: Intake, number: int, tokenizer: Tokenizer) -> Iterator[DocumentBatch]:
         """The documents of a slice that are tokenized, batch by batch; the others go to the intake's ledger."""
+        if any(one.needed for one in self.input.spanned):  # whether they are is known by their tokens
+            yield from (batch for batch, _ in self._encoded(intake, number, tokenizer, []))
+        else:
+            yield from self._read(intake, number, tokenizer)
+
+    def _encoded(
+        self, intake: Intake, number: int, tokenizer: Tokenizer, met: list[Coverage]
+    ) -> Iterator[tuple[DocumentBatch, dict[str, pa.LargeListArray]]]:
+        """The documents of a slice and their columns; those that teach nothing, where they ought to, are rejected."""
+        needed = [one.column.name for one in self.input.spanned if one.needed]
+        for batch in self._read(intake, number, tokenizer):
+            with phase("encode"):
+                found = self.tokens(batch, tokenizer, met)
+            lost = np.zeros(len(batch), np.bool_)
+            for name in needed:
+                offsets, values = found[name].offsets.to_numpy(), found[name].values.to_numpy()
+                lost |= np.diff(np.concatenate([[0], np.cumsum(values != 0)])[offsets]) == 0
+            if not lost.any():
+                yield batch, found
+                continue
+            kept = intake.lose(batch.reject(lost, NOTHING_TRAINED, "none of its tokens is to be predicted"))
+            if len(kept):
+                yield kept, {name: column.filter(pa.array(~lost)) for name, column in found.items()}
+
+    def _read(self, intake: Intake, number: int, tokenizer: Tokenizer) -> Iterator[DocumentBatch]:
         for batch in intake.slice(number):
             kept = batch
             if self.input.giver is not None:
@@ -171,17 +198,43 @@ class TokenizeTask(UnitTask):
             dtype = tokenizer.vocabulary.dtype
             met.append(Coverage(memo=self.memo))
             return surrounded(batch.given, self.columns, dtype, self.prepend, self.append)
-        found = self._encode(batch.content, tokenizer)
+        found = self._encode(batch, tokenizer)
         met.append(self._coverage(batch.content, found))
-        return {INPUT_IDS: found.ids, **filled(found.ids, self.columns)}
+        others = [one for one in self.columns if one.column.name not in batch.spans]
+        spanned = self.spanned_values(batch, found.ids, tokenizer)
+        return {INPUT_IDS: found.ids, **filled(found.ids, others), **spanned}
 
-    def _encode(self, texts: pa.LargeStringArray, tokenizer: Tokenizer) -> Encoded:
-        parse = self.special_tokens_in_text == "parse"
+    def spanned_values(
+        self, batch: DocumentBatch, ids: pa.LargeListArray, tokenizer: Tokenizer
+    ) -> dict[str, pa.LargeListArray]:
+        """The columns that spans of documents become, of the ids that the documents were encoded to."""
+        found = {}
+        for one in self.input.spanned:
+            values = token_values(
+                ids,
+                TokenTable.of(tokenizer.vocabulary.tokens),
+                batch.content,
+                batch.spans[one.column.name],
+                outside=one.outside,
+                rule=one.rule,
+                around=(len(self.prepend), len(self.append)),
+                normalizer=tokenizer.vocabulary.normalizer,
+                special=batch.spans.get(SPECIAL),
+            )
+            column = pa.array(values.astype(one.column.dtype))
+            found[one.column.name] = pa.LargeListArray.from_arrays(ids.offsets, column)
+        return found
+
+    def _encode(self, batch: DocumentBatch, tokenizer: Tokenizer) -> Encoded:
+        """The tokens of texts. Where spans say which special tokens stand in them, what else spells one is text."""
+        special = batch.spans.get(SPECIAL)
+        parse = self.special_tokens_in_text == "parse" and special is None
         encoded = tokenizer.encode_column(
-            texts,
+            batch.content,
             prepend=self.prepend,
             append=self.append,
             special_tokens_in_text="parse" if parse else "text",
+            special=special,
         )
         self._check_range(encoded.ids, len(tokenizer.vocabulary))
         return encoded
@@ -214,7 +267,7 @@ def _without_special_tokens(batch: DocumentBatch, tokenizer: Tokenizer) -> Docum
         return batch.reject(
             many > 0, SPECIAL_TOKEN_IN_TEXT, "the ids of a special token are among its tokens"
         )
-    found = tokenizer.find_special_tokens(batch.content)
+    found = tokenizer.find_special_tokens(batch.content, batch.spans.get(SPECIAL))
     return batch.reject(found, SPECIAL_TOKEN_IN_TEXT, "the text spells a special token")
 
 
@@ -239,6 +292,7 @@ def tokenize_task(
 def tokenize(job: Job) -> StageRecord:
     """Tokenize every unit; of what the last generation knows, a unit that is new gets the slices that it has."""
     vocabulary = job.vocabulary()
+    _check_spells(job.plan.units, vocabulary)
     last = None if job.last is None else job.last.stages.get("tokenize")
     before = list(committed_receipts(job.objects, "tokenize", () if last is None else last.units))
     job.tokenized.update((receipt.unit, receipt) for receipt in before)
@@ -271,6 +325,19 @@ def tokenize(job: Job) -> StageRecord:
     _check_any(job, receipts)
     check_tokenized(job.objects, receipts, None if job.plan.kept else job.records.get("count"))
     return record
+
+
+def _check_spells(units: Sequence[Unit], vocabulary: Vocabulary) -> None:
+    """Raise RecipeError where spans are to be mapped to tokens of which nobody knows the bytes."""
+    if vocabulary.model.spells:
+        return
+    for unit in units:
+        if unit.spanned:
+            raise RecipeError(
+                f"source {unit.source!r} has spans of texts, which become {', '.join(one.column.name for one in unit.spanned)} by "
+                f"the bytes of each token, and this vocabulary is {vocabulary.slow_path or vocabulary.model.name}: use one that "
+                "is read here"
+            )
 
 
 def _check_any(job: Job, receipts: Sequence[Receipt]) -> None:
