@@ -16,7 +16,7 @@ settings.load_profile(os.environ.get("PAIRLOOM_HYPOTHESIS", "pairloom"))
 # A run that names no cluster would join one that another test has started meanwhile, and is about to end.
 os.environ["RAY_ADDRESS"] = "local"
 
-pytest_plugins = ["tests.support.changes", "tests.support.servers"]
+pytest_plugins = ["tests.support.changes", "tests.support.hub", "tests.support.servers"]
 
 # What takes longest begins first, or one process ends long after the others.
 FIRST = (

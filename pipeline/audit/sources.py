@@ -3,6 +3,7 @@
 from pairloom.operators import Vocabulary
 from pairloom.operators.errors import RecipeError
 from pairloom.pipeline.dataset.dataset import Dataset
+from pairloom.pipeline.hub.repository import Repositories
 from pairloom.pipeline.inputs.listing import list_inputs
 from pairloom.pipeline.inputs.units import plan_units
 from pairloom.pipeline.recipe import Recipe
@@ -20,8 +21,9 @@ def tasks_again(
     """
     wanted = dataset.manifest.stage("tokenize").units
     tasks: dict[str, TokenizeTask] = {}
+    hub = Repositories(dataset.manifest.revisions)
     for source in recipe.corpus:
-        for unit in plan_units(source, list_inputs(source, recipe.root), recipe.execution.unit_bytes):
+        for unit in plan_units(source, list_inputs(source, recipe.root, hub), recipe.execution.unit_bytes):
             task = tokenize_task(recipe, unit, vocabulary)
             tasks[task.unit] = task
     if missing := [unit for unit in wanted if unit not in tasks]:

@@ -5,12 +5,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pairloom.operators.errors import PairloomError, RecipeError
 from pairloom.operators.shown import Shown
 from pairloom.pipeline.flow.events import Doing, Event
+from pairloom.pipeline.hub.place import on_hub, place_of
+from pairloom.pipeline.hub.repository import Repositories
 from pairloom.pipeline.inputs.asking import asking
 from pairloom.pipeline.inputs.checking import check_sources
 from pairloom.pipeline.inputs.listing import list_source
@@ -74,6 +76,9 @@ class Plan(Shown):
     base: "Vocabulary | None" = None  # the one that learning goes on from
     base_json: bytes | None = None
     left_out: tuple[str, ...] = ()  # folders below the corpus's patterns that Pairloom itself has written
+    revisions: Mapping[str, str] = field(
+        default_factory=dict
+    )  # of the Hub that were asked for, and their commits
 
     def _shown(self) -> tuple[str, dict[str, str]]:
         return f"Plan for {self.recipe.root} ({', '.join(self.stages)})", {
@@ -131,9 +136,10 @@ def make_plan(
     inputs: list[InputFile] = []
     units: list[Unit] = []
     listed = []
+    hub = Repositories()
     for source in recipe.corpus:
         observe(Doing(step="plan", what=f"listing the files of {source.name}"))
-        listed.append(list_source(source, recipe.root))
+        listed.append(list_source(source, recipe.root, hub))
     if cut:
         observe(Doing(step="plan", what="reading a record of each source"))
         check_sources(
@@ -149,8 +155,8 @@ def make_plan(
         units += plan_units(source, one.files, recipe.execution.unit_bytes) if cut else []
     if recipe.vocabulary.from_ or recipe.vocabulary.extend:
         observe(Doing(step="plan", what="reading the vocabulary that the recipe brings"))
-    vocabulary, vocabulary_json = brought_vocabulary(recipe)
-    base, base_json = given_vocabulary(recipe, "extend", recipe.vocabulary.extend)
+    vocabulary, vocabulary_json = brought_vocabulary(recipe, hub)
+    base, base_json = given_vocabulary(recipe, "extend", recipe.vocabulary.extend, hub)
     if base is not None:
         _check_extensible(base, recipe.vocabulary)
     size = sum(file.size for file in inputs)
@@ -170,10 +176,13 @@ def make_plan(
         base=base,
         base_json=base_json,
         left_out=tuple(sorted({folder for one in listed for folder in one.left_out})),
+        revisions=dict(sorted(hub.commits.items())),
     )
 
 
-def brought_vocabulary(recipe: Recipe) -> "tuple[Vocabulary, bytes] | tuple[None, None]":
+def brought_vocabulary(
+    recipe: Recipe, hub: Repositories | None = None
+) -> "tuple[Vocabulary, bytes] | tuple[None, None]":
     """The vocabulary of ids alone, or of `vocabulary.from` with the tokens of `vocabulary.append`, and its file, or no two."""
     choice = recipe.vocabulary
     if choice.family == "ids":
@@ -181,12 +190,12 @@ def brought_vocabulary(recipe: Recipe) -> "tuple[Vocabulary, bytes] | tuple[None
 
         made_of_ids = vocabulary_of_ids(choice.size, choice.special_tokens)
         return made_of_ids, made_of_ids.to_json()
-    found = given_vocabulary(recipe, "from", choice.from_)
+    found = given_vocabulary(recipe, "from", choice.from_, hub)
     if found[0] is None or choice.append is None:
         return found
     from pairloom.operators.models.bpe.extend import appended
 
-    other, _ = given_vocabulary(recipe, "append", choice.append)
+    other, _ = given_vocabulary(recipe, "append", choice.append, hub)
     assert other is not None
     try:
         made = appended(found[0], other, size=choice.size if "size" in choice.model_fields_set else None)
@@ -196,7 +205,7 @@ def brought_vocabulary(recipe: Recipe) -> "tuple[Vocabulary, bytes] | tuple[None
 
 
 def given_vocabulary(
-    recipe: Recipe, key: str, path: str | None
+    recipe: Recipe, key: str, path: str | None, hub: Repositories | None = None
 ) -> "tuple[Vocabulary, bytes] | tuple[None, None]":
     """The vocabulary that a recipe names by a key of `vocabulary`, and its file; raises RecipeError where it cannot be read."""
     if path is None:
@@ -204,14 +213,7 @@ def given_vocabulary(
     from pairloom.operators.vocabulary import Vocabulary
 
     try:
-        fs, inner = resolve(path)
-    except RecipeError as error:  # says the path itself, without what is secret in it
-        raise RecipeError(f"vocabulary.{key}: {error}") from error
-    try:
-        with asking(scrub(path)) if "://" in path else nullcontext():
-            if fs.isdir(inner):
-                inner = f"{inner.rstrip('/')}/tokenizer.json"
-            data = fs.cat_file(inner)
+        data = _vocabulary_bytes(path, hub or Repositories())
     except PairloomError as error:
         raise type(error)(f"vocabulary.{key}: {error}") from error
     except OSError as error:
@@ -226,6 +228,20 @@ def given_vocabulary(
     if key != "append" and missing is not None:
         raise RecipeError(missing)
     return vocabulary, data
+
+
+def _vocabulary_bytes(path: str, hub: Repositories) -> bytes:
+    """The `tokenizer.json` at a path, or in the folder or repository that it names."""
+    if on_hub(path):
+        place = place_of(path)
+        named = place.path.endswith(".json")
+        return hub.read(place if named else replace(place, path=f"{place.path}/tokenizer.json".lstrip("/")))
+    fs, inner = resolve(path)
+    with asking(scrub(path)) if "://" in path else nullcontext():
+        if fs.isdir(inner):
+            inner = f"{inner.rstrip('/')}/tokenizer.json"
+        data: bytes = fs.cat_file(inner)
+    return data
 
 
 def _check_extensible(base: "Vocabulary", choice: VocabularyChoice) -> None:

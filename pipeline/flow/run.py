@@ -80,6 +80,7 @@ def run(
         fingerprint=fingerprint,
         learned_in=(last.learned_in or last.generation) if plan.kept and last is not None else None,
         given_in=_given_in(plan, last, fingerprint),
+        revisions=dict(plan.revisions),
         stages={name: job.records[name] for name in plan.stages if name in job.records},
     )
     commit(objects, manifest)

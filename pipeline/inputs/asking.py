@@ -10,7 +10,7 @@ from typing import Any
 from pairloom.operators.errors import PairloomError, RecipeError, StorageError
 from pairloom.pipeline.store.remote.faults import http_status, scrub
 
-__all__ = ["Asked", "asking", "exactly", "true_cause"]
+__all__ = ["Asked", "asking", "exactly", "told", "true_cause"]
 
 _NO_ACCESS = re.compile(r"credential|access ?denied|forbidden|unauthorized|anonymous", re.IGNORECASE)
 _NOBODY = re.compile(
@@ -47,7 +47,7 @@ def asking(path: str) -> Iterator[None]:
             raise
         if http_status(cause) in _GONE:
             raise FileNotFoundError(path) from error
-        raise _told(path, cause) from error
+        raise told(path, cause) from error
 
 
 def true_cause(error: BaseException) -> BaseException:
@@ -66,7 +66,7 @@ def true_cause(error: BaseException) -> BaseException:
     return found
 
 
-def _told(path: str, cause: BaseException) -> PairloomError:
+def told(path: str, cause: BaseException) -> PairloomError:
     """The cause in one line, and what to do: by its class, its status and its words, never by those of an address in it."""
     first = scrub(" ".join(str(cause).split()))[:_LONGEST].rstrip(" :,")
     said = f"{type(cause).__name__}: {first}" if first else type(cause).__name__

@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pairloom.operators.errors import RecipeError
+from pairloom.pipeline.hub.place import on_hub
+from pairloom.pipeline.hub.repository import Repositories
+from pairloom.pipeline.inputs.on_hub import find_on_hub
 from pairloom.pipeline.inputs.compression import ENDINGS, bare, compression_of
 from pairloom.pipeline.inputs.own import Own
-from pairloom.pipeline.inputs.patterns import almost, find, matcher
+from pairloom.pipeline.inputs.patterns import Found, almost, find, matcher
 from pairloom.pipeline.inputs.readers import READERS, Reader, format_of, readers_by_suffix
 from pairloom.pipeline.inputs.slices import InputFile, Reading
 from pairloom.pipeline.inputs.storage import first_bytes
@@ -43,13 +46,15 @@ class Listed(NamedTuple):
     left_out: tuple[str, ...] = ()
 
 
-def list_inputs(source: CorpusSource, root: str = "") -> list[InputFile]:
+def list_inputs(source: CorpusSource, root: str = "", hub: Repositories | None = None) -> list[InputFile]:
     """The files of a source, sorted by URI; see `list_source`."""
-    return list_source(source, root).files
+    return list_source(source, root, hub).files
 
 
-def list_source(source: CorpusSource, root: str = "") -> Listed:
+def list_source(source: CorpusSource, root: str = "", hub: Repositories | None = None) -> Listed:
     """The files of a source, sorted by URI; a file with several names is one, under the first.
+
+    `hub` is what the Hub has said already to whoever lists the sources of a recipe.
 
     What is in `root`, that of the run, in other roots and in exports is left out, unless a path leads right into it.
 
@@ -57,17 +62,18 @@ def list_source(source: CorpusSource, root: str = "") -> Listed:
     not read; StorageError when storage does not answer.
     """
     excluded, suffixes, own = _exclusion(source.exclude), readers_by_suffix(), Own(root)
+    hub = hub or Repositories()
     declared = None if source.format is None else _declared(source, source.format)
     files: dict[str, InputFile] = {}
     seen: set[str] = set()
     for path in source.paths:
-        found = find(_expand(path), excluded, own)
+        found = find_on_hub(path, excluded, hub) if on_hub(path) else find(_expand(path), excluded, own)
         if not found:
             raise RecipeError(f"source {source.name!r}: {_no_file(path, source, own)}")
         for one in sorted(found):
             if one.same not in seen:
                 seen.add(one.same)
-                form, compression = _kind(one.uri, suffixes, declared)
+                form, compression = _kind(one, suffixes, declared)
                 files[one.uri] = InputFile(
                     source=source.name,
                     uri=one.uri,
@@ -77,6 +83,7 @@ def list_source(source: CorpusSource, root: str = "") -> Listed:
                     compression=compression,
                     declared=declared is not None,
                     max_expansion=source.max_expansion,
+                    commit=one.commit,
                     reading=_reading(source.reading, form),
                 )
     _check_used(source, list(files.values()))
@@ -153,9 +160,10 @@ def _exclusion(patterns: Sequence[str]) -> Callable[[str], bool]:
 
 
 def _kind(
-    uri: str, suffixes: Mapping[str, type[Reader]], declared: tuple[str, str | None] | None
+    file: Found, suffixes: Mapping[str, type[Reader]], declared: tuple[str, str | None] | None
 ) -> tuple[str, str]:
     """Format and compression, as `declared` or by the ending of the name; what no reader knows is text."""
+    uri = file.uri
     name = uri.split("?", 1)[0] if uri.startswith(("http://", "https://")) else uri
     name = name.rsplit("/", 1)[-1].lower()
     compression, name = compression_of(name), bare(name)
@@ -168,7 +176,7 @@ def _kind(
             f"{uri}: archives and this compression are not read; unpack it, use gzip, zstd, xz, bzip2 or lz4, or exclude it"
         )
     if compression != "none" and reader is not None and not reader.compressed:
-        if reader.magic and first_bytes(uri, len(reader.magic)) == reader.magic:
+        if reader.magic and first_bytes(uri, len(reader.magic), file.commit) == reader.magic:
             return reader.name, "none"
         raise RecipeError(f"{uri}: {reader.name} files compress inside; decompress this one, or exclude it")
     return ("text" if reader is None else reader.name), compression

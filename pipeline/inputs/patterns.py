@@ -12,26 +12,28 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from pairloom.operators.errors import RecipeError, StorageError
+from pairloom.operators.errors import DataError, RecipeError, StorageError
 from pairloom.pipeline.inputs.asking import asking, true_cause
 from pairloom.pipeline.inputs.own import Own
+from pairloom.pipeline.inputs.saved import saved_files
 from pairloom.pipeline.inputs.storage import resolve, version_of
 
-__all__ = ["Found", "almost", "find", "matcher"]
+__all__ = ["Found", "almost", "find", "has_magic", "matcher", "shown"]
 
 _MAGIC = re.compile(r"[*?\[]")
 _LOOKED_AT = 1000  # files of a folder, to say which there are
 
 
 class Found(NamedTuple):
-    """A file that a pattern matches. Files with equal `same` are one file under two names."""
+    """A file that a pattern matches. Files with equal `same` are one file under two names; of the Hub it is that of a `commit`."""
 
     uri: str
     same: str
     size: int
     version: str
+    commit: str = ""
 
 
 class _Place(NamedTuple):
@@ -40,6 +42,11 @@ class _Place(NamedTuple):
     path: str
     real: str
     part: int
+
+
+def has_magic(path: str) -> bool:
+    """Whether a path is a pattern."""
+    return _MAGIC.search(path) is not None
 
 
 def matcher(pattern: str) -> re.Pattern[str]:
@@ -103,9 +110,7 @@ def _find_local(pattern: str, excluded: Callable[[str], bool]) -> Iterator[Found
         if not os.path.lexists(pattern):
             raise RecipeError(f"{pattern}: there is no such file{almost(pattern, Own())}; correct the path")
         if not excluded(pattern):
-            found = _local_file(pattern, os.path.realpath(pattern), named=True)
-            assert found is not None
-            yield found
+            yield from _named(pattern, excluded)
         return
     parts = pattern.split("/")
     tests = [_name_test(part) for part in parts]
@@ -141,6 +146,24 @@ def _find_local(pattern: str, excluded: Callable[[str], bool]) -> Iterator[Found
                 found = _local_file(path, real, named=False)
                 if found is not None:
                     yield found
+
+
+def _named(path: str, excluded: Callable[[str], bool]) -> Iterator[Found]:
+    """The file of a name, or those of a folder that `datasets` has saved."""
+    for one in (Path(path).is_dir() and saved_files(path, _content)) or [path]:
+        if not os.path.lexists(one):
+            raise DataError(f"{one}: a saved dataset names this file, and it is not there; save it again")
+        if not excluded(one):
+            found = _local_file(one, os.path.realpath(one), named=True)
+            assert found is not None
+            yield found
+
+
+def _content(path: str) -> bytes | None:
+    try:
+        return Path(path).read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
 
 
 def _entries(path: str, part: str) -> Iterator[tuple[str, bool, bool]]:
@@ -230,9 +253,12 @@ def _find_remote(path: str, excluded: Callable[[str], bool], own: Own) -> Iterat
                 raise  # nobody has answered
             raise RecipeError(f"{path}: there is no such file; correct the path") from None
         if about[pattern]["type"] == "directory":
-            raise RecipeError(
-                f"{path}: a folder; name the files in it, for example {path.rstrip('/')}/**/*.jsonl"
-            )
+            saved = saved_files(pattern, partial(_remote_content, fs))
+            if saved is None:
+                raise RecipeError(
+                    f"{path}: a folder; name the files in it, for example {path.rstrip('/')}/**/*.jsonl"
+                )
+            about = {name: fs.info(name) for name in saved}
     else:
         about = fs.glob(pattern, detail=True)
     tests = pattern.split("/")
@@ -241,7 +267,7 @@ def _find_remote(path: str, excluded: Callable[[str], bool], own: Own) -> Iterat
     for name, info in about.items():
         if info["type"] != "file" or excluded(name) or (magic.search(pattern) and not wanted.fullmatch(name)):
             continue
-        if magic.search(pattern) and not _shown(name.split("/"), tests):
+        if magic.search(pattern) and not shown(name.split("/"), tests):
             continue
         if magic.search(pattern) and written(name):
             continue
@@ -253,7 +279,15 @@ def _find_remote(path: str, excluded: Callable[[str], bool], own: Own) -> Iterat
         yield Found(uri, uri, int(info["size"]), version_of(info, partial(fs.info, name)))
 
 
-def _shown(names: list[str], parts: list[str]) -> bool:
+def _remote_content(fs: Any, path: str) -> bytes | None:
+    try:
+        data: bytes = fs.cat_file(path)
+    except FileNotFoundError:
+        return None
+    return data
+
+
+def shown(names: list[str], parts: list[str]) -> bool:
     """Whether every hidden name of a path is matched by a part of the pattern that starts with a dot too."""
     dotted = sum(part.startswith(".") for part in parts)
     return sum(name.startswith(".") for name in names) <= dotted

@@ -74,7 +74,8 @@ class InputFile:
     `uri` is canonical ("file:///data/x.jsonl", "s3://bucket/key"), `size` in stored bytes. `version` changes when the
     content does, as far as the file system can tell: an etag, a generation, a time of modification; "" if it tells
     nothing. `format` is the name of a reader (jsonl, parquet, …), which the recipe has said where `declared`; `compression`
-    is none or one of `compression.COMPRESSIONS`. It may hold `max_expansion` times its stored bytes.
+    is none or one of `compression.COMPRESSIONS`. It may hold `max_expansion` times its stored bytes. A file of the Hub is read
+    at `commit`, which is no part of what it is: a later commit may have the same file.
     """
 
     source: str
@@ -85,6 +86,7 @@ class InputFile:
     compression: str
     declared: bool = False
     max_expansion: int = EXPANSION
+    commit: str = ""
     reading: Reading = Reading()
     opened: Callable[[], BinaryIO] | None = field(default=None, compare=False, repr=False)
 

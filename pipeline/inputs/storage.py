@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, Protocol, cast
 import fsspec
 
 from pairloom.operators.errors import DataError, RecipeError, StorageError
+from pairloom.pipeline.hub.repository import open_at
 from pairloom.pipeline.inputs.asking import Asked, asking
 from pairloom.pipeline.inputs.compression import COMPRESSIONS, Member
 from pairloom.pipeline.inputs.slices import InputFile
@@ -47,6 +48,7 @@ _EXTRAS = {
     "abfs": "azure",
     "abfss": "azure",
     "az": "azure",
+    "hf": "hub",
 }
 
 
@@ -130,10 +132,10 @@ def stat_file(uri: str) -> tuple[int, str]:
     return int(info["size"]), version_of(info)
 
 
-def first_bytes(uri: str, size: int) -> bytes:
-    """The first bytes of a file, as it is stored. Raises StorageError when storage fails."""
+def first_bytes(uri: str, size: int, commit: str = "") -> bytes:
+    """The first bytes of a file, as it is stored; on the Hub at a commit. Raises StorageError when storage fails."""
     try:
-        with _open(uri) as handle:
+        with open_at(uri, commit, size) if commit else _open(uri) as handle:
             return handle.read(size)
     except OSError as error:
         raise StorageError(f"{uri}: cannot be read: {error}") from error
@@ -149,6 +151,10 @@ def open_input(file: InputFile) -> Iterator[BinaryIO]:
         yield file.opened()
         return
     try:
+        if file.commit:  # which nothing changes
+            with open_at(file.uri, file.commit, file.size) as handle:
+                yield cast(BinaryIO, handle)
+            return
         _check_unchanged(file)
         with _open(file.uri) as handle:
             yield handle

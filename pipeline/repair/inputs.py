@@ -5,6 +5,7 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
 from pairloom.operators.errors import PairloomError
+from pairloom.pipeline.hub.repository import Repositories
 from pairloom.pipeline.inputs.listing import list_source
 from pairloom.pipeline.inputs.units import Unit, plan_units
 from pairloom.pipeline.recipe import Recipe
@@ -58,13 +59,16 @@ class Inputs:
         return "; ".join((reason, *self.missing))
 
 
-def list_units(recipe: Recipe) -> Inputs:
-    """List the corpus of a recipe; sources that cannot be read are said, and no error."""
+def list_units(recipe: Recipe, revisions: Mapping[str, str]) -> Inputs:
+    """List the corpus of a recipe, at these commits of the Hub; sources that cannot be read are said, and no error."""
+    hub = Repositories(revisions)
     units: list[Unit] = []
     missing = []
     for source in recipe.corpus:
         try:
-            units += plan_units(source, list_source(source, recipe.root).files, recipe.execution.unit_bytes)
+            units += plan_units(
+                source, list_source(source, recipe.root, hub).files, recipe.execution.unit_bytes
+            )
         except (PairloomError, OSError) as error:
             missing.append(f"source {source.name}: {error}")
     return Inputs(units=tuple(units), missing=tuple(missing))

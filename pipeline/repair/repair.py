@@ -92,7 +92,7 @@ def repair(
         return _repaired(manifest, damage, pointers)
     recipe = _recipe(root, manifest, engine)
     observe(Doing(stage="repair", step="plan", what="looking for what lost files are made of"))
-    inputs = list_units(recipe) if _reads(damage) else Inputs(units=(), missing=())
+    inputs = list_units(recipe, manifest.revisions) if _reads(damage) else Inputs(units=(), missing=())
     if dry_run:
         return _repaired(manifest, damage, (*pointers, *_foretold(objects, manifest, damage, inputs)))
     check_writable(objects)

@@ -21,6 +21,7 @@ from pairloom.operators.evaluate.word_tally import WordTally
 from pairloom.pipeline.audit.expected import shards
 from pairloom.pipeline.dataset.dataset import Dataset
 from pairloom.pipeline.execution.base import Executor
+from pairloom.pipeline.hub.repository import Repositories
 from pairloom.pipeline.inputs.checking import check_sources
 from pairloom.pipeline.inputs.listing import list_inputs
 from pairloom.pipeline.inputs.units import Unit, plan_units
@@ -67,7 +68,7 @@ def measure_root(name: str, dataset: Dataset, options: Options) -> Measured:
     units: list[Unit] = []
     text: TextSums | None = None
     try:
-        units = list(_units(recipe))
+        units = list(_units(recipe, dataset))
         again = not known or bool(options.against) or options.sample_bytes is not None
         text = read_text(
             units,
@@ -172,9 +173,10 @@ def _check_words(vocabulary: Vocabulary) -> None:
         )
 
 
-def _units(recipe: Recipe) -> Iterator[Unit]:
+def _units(recipe: Recipe, dataset: Dataset) -> Iterator[Unit]:
+    hub = Repositories(dataset.manifest.revisions)
     for source in recipe.corpus:
-        yield from plan_units(source, list_inputs(source, recipe.root), UNIT_BYTES)
+        yield from plan_units(source, list_inputs(source, recipe.root, hub), UNIT_BYTES)
 
 
 def _premiums(
@@ -223,7 +225,7 @@ def _owners(dataset: Dataset, recipe: Recipe) -> dict[str, str] | None:
     if "tokenize" in dataset.manifest.stages:
         return {piece.uri: shard.source for shard in shards(dataset) for piece in shard.slices}
     try:
-        return {piece.file.uri: unit.source for unit in _units(recipe) for piece in unit.slices}
+        return {piece.file.uri: unit.source for unit in _units(recipe, dataset) for piece in unit.slices}
     except PairloomError:
         return None
 

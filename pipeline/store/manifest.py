@@ -108,6 +108,7 @@ class Manifest(Shown, BaseModel):
     `vocabulary` is the `tokenizer.json` that was learned or brought, `fingerprint` that of the vocabulary in it;
     `learned_in` is the generation that it was learned in, where that is an earlier one with inputs of its own; of a
     vocabulary that was brought, `given_in` is the first of the generations in a row that have it, where that is an earlier one.
+    `revisions` are those of the Hub that the recipe asks for, as `hf://datasets/org/name@main`, and the commits that they were at.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -119,6 +120,7 @@ class Manifest(Shown, BaseModel):
     fingerprint: str | None = None
     learned_in: int | None = None
     given_in: int | None = None
+    revisions: dict[str, str] = {}
     stages: dict[str, StageRecord]
 
     def _shown(self) -> tuple[str, dict[str, str]]:
