@@ -13,8 +13,8 @@ from typing import NamedTuple
 from pairloom.operators.errors import RecipeError
 from pairloom.pipeline.hub.place import on_hub
 from pairloom.pipeline.hub.repository import Repositories
-from pairloom.pipeline.inputs.on_hub import find_on_hub
 from pairloom.pipeline.inputs.compression import ENDINGS, bare, compression_of
+from pairloom.pipeline.inputs.on_hub import find_on_hub
 from pairloom.pipeline.inputs.own import Own
 from pairloom.pipeline.inputs.patterns import Found, almost, find, matcher
 from pairloom.pipeline.inputs.readers import READERS, Reader, format_of, readers_by_suffix
