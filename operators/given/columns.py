@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pairloom.operators.kernels.tokens import copy_documents
 from pairloom.operators.schema import INPUT_IDS, Column
 
 __all__ = ["Beside", "filled", "surrounded"]
@@ -82,6 +81,8 @@ def _around(
     offsets, size = offsets - offsets[0], dtype.itemsize
     if not len(around):
         return _lists(pa.array(offsets), values)
+    from pairloom.operators.kernels.tokens import copy_documents
+
     edges = np.ascontiguousarray(around.astype(dtype))
     count = len(offsets) - 1
     start, sizes = np.empty((2, count, 3), np.int64)

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -11,21 +11,16 @@ import pyarrow as pa
 from pairloom.operators.documents import DocumentBatch, Spanned
 from pairloom.operators.given.columns import Beside
 from pairloom.operators.given.lists import Faults
-from pairloom.operators.vocabulary import Vocabulary
 
-__all__ = ["MISALIGNED", "OUT_OF_RANGE", "Giver", "Ranges", "begun", "checked_range", "rejected"]
+if TYPE_CHECKING:
+    from pairloom.operators.encode import Tokenizer
+
+__all__ = ["MISALIGNED", "OUT_OF_RANGE", "Giver", "begun", "checked_range", "rejected"]
 
 OUT_OF_RANGE = "id_out_of_range"
 """The reason for a document with an id that the vocabulary has not."""
 MISALIGNED = "not_aligned"
 """The reason for a document that has not as many values beside its tokens as tokens."""
-
-
-class Ranges(NamedTuple):
-    """Which ids of the vocabulary tokens are: those from `first` on, `size` of them; all, where `size` is None."""
-
-    first: int = 0
-    size: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +45,11 @@ class Giver(ABC):
         """Those of the columns that spans of documents' texts become, where it gives texts."""
         return ()
 
+    @property
+    def of_any_id(self) -> bool:
+        """Whether its ids may be any of the vocabulary, special tokens among them."""
+        return False
+
     @abstractmethod
     def identity(self) -> object:
         """Everything that decides what it makes of a record, as JSON."""
@@ -58,11 +58,17 @@ class Giver(ABC):
     def read(self, batch: DocumentBatch) -> DocumentBatch:
         """The documents with what they bring in `given`; those that bring nothing usable are rejected."""
 
+    @property
+    def special_tokens(self) -> tuple[str, ...]:
+        """The special tokens that the vocabulary must have."""
+        return ()
+
     @abstractmethod
-    def placed(self, batch: DocumentBatch, vocabulary: Vocabulary) -> DocumentBatch:
+    def placed(self, batch: DocumentBatch, tokenizer: "Tokenizer", policy: str) -> DocumentBatch:
         """The documents with `input_ids` and its columns in `given`, in the vocabulary's ids.
 
-        Those that have an id which the vocabulary has not are rejected.
+        Those that have an id which the vocabulary has not are rejected. `policy` is what becomes of a text among them that
+        spells a special token.
         """
 
 

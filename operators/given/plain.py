@@ -1,17 +1,22 @@
 """One list of ids a record, and lists beside it."""
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pairloom.operators.documents import DocumentBatch
-from pairloom.operators.given.columns import Beside
-from pairloom.operators.given.giver import MISALIGNED, Giver, Ranges, begun, checked_range, rejected
+from pairloom.operators.given.columns import Beside, surrounded
+from pairloom.operators.given.giver import MISALIGNED, Giver, begun, checked_range, rejected
 from pairloom.operators.given.lists import Faults, lists_of
+from pairloom.operators.given.modality import Modality
+from pairloom.operators.given.parts import MODALITY
 from pairloom.operators.schema import INPUT_IDS
-from pairloom.operators.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from pairloom.operators.encode import Tokenizer
 
 __all__ = ["Plain"]
 
@@ -20,10 +25,15 @@ _RAW = np.dtype(np.uint32)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plain(Giver):
-    """Ids in the field `tokens`, and in other fields a value for each of them: `columns` are (field, column)."""
+    """Ids in the field `tokens`, and in other fields a value for each of them: `columns` are (field, column).
+
+    Ids are those of the vocabulary, or from 0 on those of the range that it has for `modality`, with what begins and ends it
+    around them.
+    """
 
     tokens: str
     columns: tuple[tuple[str, Beside], ...] = ()
+    modality: Modality | None = None
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -33,11 +43,24 @@ class Plain(Giver):
     @property
     def beside(self) -> tuple[Beside, ...]:
         """What is beside them."""
-        return tuple(column for _, column in self.columns)
+        own = tuple(column for _, column in self.columns)
+        return own if self.modality is None else (Beside(column=MODALITY, elsewhere=0.0), *own)
+
+    @property
+    def of_any_id(self) -> bool:
+        """Unless they are of a modality."""
+        return self.modality is None
+
+    @property
+    def special_tokens(self) -> tuple[str, ...]:
+        """Those of the modality."""
+        return () if self.modality is None else self.modality.special_tokens
 
     def identity(self) -> object:
         """The fields and the columns."""
-        return {"tokens": self.tokens, "columns": [[field, *one.identity()] for field, one in self.columns]}
+        columns = [[field, *one.identity()] for field, one in self.columns]
+        of = {} if self.modality is None else {"modality": self.modality.identity()}
+        return {"tokens": self.tokens, "columns": columns, **of}
 
     def read(self, batch: DocumentBatch) -> DocumentBatch:
         """See `Giver`."""
@@ -50,24 +73,22 @@ class Plain(Giver):
             given[one.column.name] = found
         return begun(batch, given, faults)
 
-    def placed(self, batch: DocumentBatch, vocabulary: Vocabulary) -> DocumentBatch:
+    def placed(self, batch: DocumentBatch, tokenizer: "Tokenizer", policy: str) -> DocumentBatch:
         """See `Giver`."""
-        return in_range(
-            batch, INPUT_IDS, f"field {self.tokens!r}", Ranges(0, len(vocabulary)), "the vocabulary"
-        )
-
-
-def in_range(batch: DocumentBatch, column: str, name: str, ranges: Ranges, of: str) -> DocumentBatch:
-    """The documents whose ids are below the size of a range, moved to where it begins; the others are rejected."""
-    faults: Faults = {}
-    assert ranges.size is not None
-    checked_range(batch.given[column], name, ranges.size, of, faults)
-    batch = rejected(batch, faults)
-    if not ranges.first:
-        return batch
-    lists = batch.given[column]
-    moved = pc.add(lists.values, pa.scalar(ranges.first, lists.values.type))
-    return replace(batch, given={**batch.given, column: pa.LargeListArray.from_arrays(lists.offsets, moved)})
+        faults: Faults = {}
+        name, size = f"field {self.tokens!r}", len(tokenizer.vocabulary)
+        if self.modality is None:
+            checked_range(batch.given[INPUT_IDS], name, size, "the vocabulary", faults)
+            return rejected(batch, faults)
+        place = self.modality.found(tokenizer.vocabulary)
+        checked_range(batch.given[INPUT_IDS], name, place.size, self.modality.name, faults)
+        batch = rejected(batch, faults)
+        lists = batch.given[INPUT_IDS]
+        moved = pc.add(lists.values, pa.scalar(place.first, lists.values.type))
+        given = {**batch.given, INPUT_IDS: pa.LargeListArray.from_arrays(lists.offsets, moved)}
+        many = pa.array(np.full(len(moved), place.number, np.uint8))
+        given[MODALITY.name] = pa.LargeListArray.from_arrays(lists.offsets, many)
+        return replace(batch, given=surrounded(given, self.beside, _RAW, place.begin, place.end))
 
 
 def _check_aligned(

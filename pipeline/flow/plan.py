@@ -188,9 +188,12 @@ def brought_vocabulary(
     if choice.family == "ids":
         from pairloom.operators.models.ids import vocabulary_of_ids
 
-        made_of_ids = vocabulary_of_ids(choice.size, choice.special_tokens)
+        size = choice.size if "size" in choice.model_fields_set else 0
+        made_of_ids = vocabulary_of_ids(size, choice.all_special_tokens)
         return made_of_ids, made_of_ids.to_json()
     found = given_vocabulary(recipe, "from", choice.from_, hub)
+    if found[0] is not None and choice.modalities and choice.append is None:
+        return _with_modalities(found[0], choice)
     if found[0] is None or choice.append is None:
         return found
     from pairloom.operators.models.bpe.extend import appended
@@ -201,7 +204,20 @@ def brought_vocabulary(
         made = appended(found[0], other, size=choice.size if "size" in choice.model_fields_set else None)
     except RecipeError as error:
         raise RecipeError(f"vocabulary.append: {error}") from error
+    if choice.modalities:
+        return _with_modalities(made.vocabulary, choice)
     return made.vocabulary, made.vocabulary.to_json()
+
+
+def _with_modalities(vocabulary: "Vocabulary", choice: VocabularyChoice) -> "tuple[Vocabulary, bytes]":
+    """The vocabulary with the ids of modalities behind its own."""
+    from pairloom.operators.given import with_modalities
+
+    try:
+        made = with_modalities(vocabulary, choice.reserved_tokens)
+    except RecipeError as error:
+        raise RecipeError(f"vocabulary.modalities: {error}") from error
+    return made, made.to_json()
 
 
 def given_vocabulary(
@@ -224,7 +240,8 @@ def given_vocabulary(
         raise RecipeError(f"vocabulary.{key}: {scrub(path)}: {error}") from error
     except (ValueError, PairloomError) as error:
         raise RecipeError(f"vocabulary.{key}: cannot read {scrub(path)}: {scrub(str(error))}") from error
-    missing = missing_special_tokens(recipe, vocabulary.special_tokens, path)
+    there = (*vocabulary.special_tokens, *recipe.vocabulary.reserved_tokens)
+    missing = missing_special_tokens(recipe, there, path)
     if key != "append" and missing is not None:
         raise RecipeError(missing)
     return vocabulary, data

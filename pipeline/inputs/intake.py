@@ -52,10 +52,15 @@ class _Text:
         self._bytes.update(text.data[text.offsets[0] : text.offsets[-1]])
         self._lengths.update(np.diff(text.offsets))
 
-    def add_given(self, lists: pa.LargeListArray) -> None:
-        """Tokens that documents bring instead."""
-        self._bytes.update(np.ascontiguousarray(lists.flatten().to_numpy(zero_copy_only=False)))
-        self._lengths.update(np.diff(lists.offsets.to_numpy()))
+    def add_given(self, column: pa.Array) -> None:
+        """What documents bring instead, be it lists in lists."""
+        if pa.types.is_large_list(column.type):
+            self._lengths.update(np.diff(column.offsets.to_numpy()))
+            self.add_given(column.flatten())
+        elif pa.types.is_large_string(column.type):
+            self.add(column)
+        else:
+            self._bytes.update(np.ascontiguousarray(column.to_numpy(zero_copy_only=False)))
 
     def __str__(self) -> str:
         return f"{self._bytes.hexdigest()}{self._lengths.hexdigest()}"

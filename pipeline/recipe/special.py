@@ -18,6 +18,9 @@ def special_tokens_used(recipe: "Recipe") -> Mapping[str, str]:
     for key, tokens in (keys | {"pack.pad": (recipe.pack.pad,) if recipe.pack.pad else ()}).items():
         for token in tokens:
             used.setdefault(token, key)
+    for source in recipe.corpus:
+        for token in source.giver.special_tokens if source.giver is not None else ():
+            used.setdefault(token, f"given of source {source.name}")
     steps: tuple[TokenStep | RowStep, ...] = (*recipe.pack.steps, *recipe.pack.rows)
     for step in steps:
         for token in step.special_tokens:
@@ -40,6 +43,8 @@ def missing_special_tokens(recipe: "Recipe", there: Collection[str], file: str |
     if file is None:
         keys = ", ".join(key for key in missing if "." in key)
         other = f", or set {keys} to what is there ([{', '.join(there)}])" if keys else ""
+        if any(key.startswith("given of") for key in missing):
+            other += ", or its modality to vocabulary.modalities"
         return f"{used} but is not in vocabulary.special_tokens: add it there{other}"
     has = ", ".join(list(there)[:10]) or "none"
     return (

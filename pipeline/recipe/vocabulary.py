@@ -137,6 +137,11 @@ class VocabularyChoice(Section):
         default="none", description="Unicode normalization, by the tables of Unicode 9.0 as in `tokenizers`"
     )
     special_tokens: tuple[str, ...] = Field(default=("<|endoftext|>",), description="tokens outside the text")
+    modalities: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")], Annotated[int, Field(ge=1)]] = Field(
+        default={},
+        max_length=255,
+        description="ids that are reserved for what is no text: how many codes each modality has, by its name",
+    )
     min_count: int = Field(default=1, ge=1, description="a pair seen less often is not merged")
     learn: Learn = Learn()
     superwords: Superwords | None = Field(default=None, description="a second stage that joins words")
@@ -160,7 +165,9 @@ class VocabularyChoice(Section):
         if len(set(self.special_tokens)) != len(self.special_tokens):
             raise ValueError("special_tokens names a token twice")
         check_special_tokens(self.special_tokens)
-        least = 256 + len(self.special_tokens)
+        if len(set(self.all_special_tokens)) != len(self.all_special_tokens):
+            raise ValueError("special_tokens names a token of a modality, which it has anyway: remove it")
+        least = 256 + len(self.all_special_tokens)
         if self.superwords is not None and self.supertokens is not None:
             raise ValueError("superwords and supertokens are two ways to the same end: choose one")
         if self.supertokens is not None and "pretokenizer" in self.model_fields_set:
@@ -175,7 +182,7 @@ class VocabularyChoice(Section):
             self._check_ids()
         elif self.from_ is None and self.size < least:
             raise ValueError(
-                f"size must be at least {least}: 256 bytes and {len(self.special_tokens)} special tokens"
+                f"size must be at least {least}: 256 bytes and {len(self.all_special_tokens)} special tokens"
             )
         if self.family not in ("bpe", "ids") and (wrong := self._of_bpe()):
             raise ValueError(
@@ -183,7 +190,7 @@ class VocabularyChoice(Section):
             )
         if self.append is not None and self.from_ is None:
             raise ValueError("`append` names tokens for a vocabulary that is brought: name that with `from`")
-        brings = {"from_"} if self.append is None else {"from_", "append", "size"}
+        brings = {"from_", "modalities"} | (set() if self.append is None else {"append", "size"})
         if self.from_ is not None and (named := self.model_fields_set - brings):
             raise ValueError(f"`from` brings a whole vocabulary: remove {', '.join(sorted(named))}")
         return self
@@ -195,7 +202,7 @@ class VocabularyChoice(Section):
                 "size is how many ids may be given: say it, or name a tokenizer.json with `from`"
             )
         default = type(self)(family="bpe")
-        other = set(type(self).model_fields) - {"family", "size", "special_tokens", "learn"}
+        other = set(type(self).model_fields) - {"family", "size", "special_tokens", "modalities", "learn"}
         if named := sorted(name for name in other if getattr(self, name) != getattr(default, name)):
             raise ValueError(f"a vocabulary of ids is not learned from text: remove {', '.join(named)}")
 
@@ -221,10 +228,24 @@ class VocabularyChoice(Section):
         return Cut(first=first, weaker=weaker, last=weaker)
 
     @property
+    def reserved_tokens(self) -> tuple[str, ...]:
+        """The special tokens of modalities."""
+        if not self.modalities:
+            return ()
+        from pairloom.operators.given.naming import reserved_tokens
+
+        return reserved_tokens(self.modalities)
+
+    @property
+    def all_special_tokens(self) -> tuple[str, ...]:
+        """Those that are named, and those of modalities."""
+        return (*self.special_tokens, *self.reserved_tokens)
+
+    @property
     def transition(self) -> int:
         """The tokens of the vocabulary, special tokens and bytes included, when the second stage begins."""
         assert self.superwords is not None
-        return max(256 + len(self.special_tokens), math.floor(self.superwords.transition * self.size))
+        return max(256 + len(self.all_special_tokens), math.floor(self.superwords.transition * self.size))
 
     @model_serializer(mode="wrap")
     def _as_given(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -232,8 +253,10 @@ class VocabularyChoice(Section):
         data: dict[str, Any] = handler(self)
         if self.family == "bpe":  # as it was written down before there were others
             data.pop("family", None)
+        if not self.modalities:
+            data.pop("modalities", None)
         if self.from_ is not None:
-            kept = {"from", "from_"}
+            kept = {"from", "from_", "modalities"}
             if self.append is not None:
                 kept |= {"append"} | self.model_fields_set & {"size"}
             return {k: v for k, v in data.items() if k in kept}

@@ -100,7 +100,7 @@ class Recipe(Section):
         if self.vocabulary.weights:
             self.count_weights()
         if self.vocabulary.from_ is None and self.vocabulary.extend is None:
-            missing = missing_special_tokens(self, self.vocabulary.special_tokens)
+            missing = missing_special_tokens(self, self.vocabulary.all_special_tokens)
             if missing is not None:
                 raise ValueError(missing)
         return self

@@ -46,6 +46,8 @@ class Learn(Stage):
         )
         if choice.family != "bpe":  # those of before there were families are what they were
             learned["family"] = choice.family
+        if choice.modalities:
+            learned["modalities"] = choice.modalities
         learned["base"] = None if asked.base is None else asked.base.fingerprint
         return fingerprint({"count": before["count"], "vocabulary": learned})
 

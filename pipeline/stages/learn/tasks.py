@@ -214,7 +214,7 @@ def _task(job: Job, words: tuple[StoredFile, ...], min_count: int) -> LearnTask:
         size=choice.size if choice.superwords is None else choice.transition,
         pretokenizer=first,
         normalizer=choice.normalizer,
-        special_tokens=choice.special_tokens,
+        special_tokens=choice.all_special_tokens,
         min_count=min_count,
         family=choice.family,
     )

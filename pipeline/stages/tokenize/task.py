@@ -184,8 +184,10 @@ class TokenizeTask(UnitTask):
         for batch in intake.slice(number):
             kept = batch
             if self.input.giver is not None:
-                kept = intake.lose(self.input.giver.placed(kept, tokenizer.vocabulary))
-            if self.special_tokens_in_text == "error":
+                kept = intake.lose(self.input.giver.placed(kept, tokenizer, self.special_tokens_in_text))
+            if self.special_tokens_in_text == "error" and (
+                self.input.giver is None or self.input.giver.of_any_id
+            ):
                 kept = intake.lose(_without_special_tokens(kept, tokenizer))
             if len(kept):
                 yield kept
