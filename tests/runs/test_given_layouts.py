@@ -141,9 +141,7 @@ def test_codes_that_do_not_fit_are_dead_letters(tmp_path: Path, row: Any, said: 
 
 
 def test_more_codes_than_ids_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(
-        RecipeError, match=r"2 codebooks of 17 codes are 34 ids, and there are 34|ids, and there are"
-    ):
+    with pytest.raises(RecipeError, match="2 codebooks of 18 codes are 36 ids, and there are 34"):
         run(audio(tmp_path, [[[1], [2]]], {"codebooks": 2, "size": 18}))
 
 
@@ -193,9 +191,7 @@ def test_texts_and_images_are_one_sequence(tmp_path: Path, form: str) -> None:
         "only words, only words<|endoftext|>",
     }
     for one in found:
-        codes = [f"<|image:{i}|>" in spelled(dataset, [token]) for i in range(8) for token in ()] or [
-            spelled(dataset, [token]).startswith("<|image:") for token in one["input_ids"]
-        ]
+        codes = [spelled(dataset, [token]).startswith("<|image:") for token in one["input_ids"]]
         assert one["modality"] == list(map(int, codes))
         assert one["loss_mask"] == [1 - code for code in map(int, codes)]
 
@@ -237,18 +233,6 @@ def test_parts_that_cannot_be_used_are_dead_letters(tmp_path: Path, part: Any, s
 
 def test_ids_of_a_modality_are_moved_to_its_range(tmp_path: Path) -> None:
     """(D1) TiTok: an image is 32 codes of one codebook, a modality of the vocabulary of a language model."""
-    base = interleaved(
-        tmp_path / "base",
-        PARTS,
-        vocabulary={"modalities": {"sound": 3}},
-        given={"modalities": [{"name": "sound", "number": 1}]},
-    )
-    assert base.vocabulary.all_special_tokens[:4] == (
-        "<|endoftext|>",
-        "<|sound|>",
-        "<|/sound|>",
-        "<|sound:0|>",
-    )
     texts = tmp_path / "web.txt"
     texts.write_text("the cat and the dog and the cat")
     learned = recipe(tmp_path / "learned", {"name": "web", "paths": [str(texts)]}, vocabulary={"size": 260})
@@ -267,15 +251,11 @@ def test_ids_of_a_modality_are_moved_to_its_range(tmp_path: Path) -> None:
     dataset = open_dataset(made.root)
     proved(dataset)
     vocabulary = dataset.vocabulary()
-    assert len(vocabulary) == 260 + 2 + 4096 or len(vocabulary) > 4096
     first, begin, end = (vocabulary.special_id(t) for t in ("<|image:0|>", "<|image|>", "<|/image|>"))
     stop = vocabulary.special_id("<|endoftext|>")
-    ids = [token for row in dataset.table("train")["input_ids"].to_pylist() for token in row]
-    assert ids.count(begin) == ids.count(end) == 5
     whole = [[begin, *(first + code for code in one), end, stop] for one in codes]
-    assert sorted(sum((one["input_ids"] for one in segments(dataset, "input_ids")), [])) == sorted(
-        sum(whole, [])
-    )
+    found = [token for one in segments(dataset, "input_ids") for token in one["input_ids"]]
+    assert sorted(found) == sorted(token for one in whole for token in one)
 
 
 def test_a_range_of_ids_may_be_named_by_its_first(tmp_path: Path) -> None:
@@ -308,7 +288,7 @@ def test_a_modality_that_nobody_reserves_is_named_before_the_run(tmp_path: Path)
 
 def test_interleaved_texts_teach_the_vocabulary_their_words(tmp_path: Path) -> None:
     """(D2)"""
-    made = interleaved(tmp_path, PARTS)
+    made = interleaved(tmp_path, PARTS, vocabulary={"size": 300})
     run(made)
     assert any(
         b"words" in token or b"only" in token or b"wo" in token
