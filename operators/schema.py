@@ -1,6 +1,6 @@
 """The columns of everything that holds tokens: their names, their types, and the schemas of the files.
 
-    token shard      slice, row, id, columns of the shard                      one row a document, in the order of the input
+    token shard      slice, row, id, columns of the shard, attributes          one row a document, in the order of the input
     exchange file    key, document, copy, part, columns                        one row a document, by partition
     leftover         document, offset, columns                                 one row a segment that fills no row
     packed rows      input_ids, segment_lengths, document, offset, columns     one row of `seq_len` tokens
@@ -9,7 +9,8 @@ Two kinds of columns go with a document on the whole way. A *token* column has a
 is the first. A *document* column has one value a document: `source` is the first. A *row* column, which only a row step
 gives, has values of each row's own, as many in every row. Each field of such a column says in its
 metadata what it is, so that whoever reads a file takes the columns that it has (`columns_of`). Only `input_ids` says
-nothing about itself: it is everywhere.
+nothing about itself: it is everywhere. What a recipe's `columns` ask of each record stands in token shards as it was given,
+nulls and strings and all (`attributes_of`); from the exchange on it is a document column of numbers.
 """
 
 import json
@@ -19,6 +20,8 @@ from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
+
+from pairloom.operators.attributes import Attribute
 
 __all__ = [
     "COPY",
@@ -39,8 +42,10 @@ __all__ = [
     "SOURCES",
     "SOURCE_COLUMN",
     "STRUCTURE",
+    "TAKEN",
     "TOKEN_DTYPES",
     "Column",
+    "attributes_of",
     "columns_of",
     "document_columns",
     "dtype_for",
@@ -93,11 +98,18 @@ SOURCES = "sources"
 
 STRUCTURE = frozenset({SLICE, ROW, ID, KEY, DOCUMENT, COPY, PART, SEGMENT_LENGTHS, OFFSET})
 """Names that no column of tokens or documents can have."""
+TAKEN = STRUCTURE | {
+    *(INPUT_IDS, SOURCE, "labels", "position_ids", "segment_ids", "cu_seqlens", "max_seqlen", "token_places"),
+    *("run_first", "place", "segments_per_row", "tokens"),
+}
+"""Names that no column can have that a recipe asks for: batches and exports have something else by them."""
 
 TOKEN_DTYPES = ("uint8", "uint16", "uint32", "int32", "float16", "float32")
 """What a value beside each token can be; everybody reads these, as numpy, Arrow and PyTorch do."""
 DOCUMENT_DTYPES = (*TOKEN_DTYPES, "int8", "int16", "int64", "uint64", "float64")
 
+ATTRIBUTE = "attribute"
+"""What the metadata of a field says that holds what was asked for of each record."""
 METADATA = b"pairloom"
 """The key of what the metadata of a schema or a field says about it, as JSON."""
 
@@ -108,8 +120,9 @@ class Column:
 
     `of` says what it has values for: each token, the document, or the row, which has as many values as its field says.
     `pad` is what a column of tokens holds in a row behind the last segment, and a column of rows behind what there is.
-    `doc` is a sentence for people. Raises ValueError for a name that is taken or no identifier, and for a dtype that not
-    everybody reads.
+    `doc` is a sentence for people. Of documents, `null` is what stands for a value that is not there (NaN for floats, without
+    being told), and `meanings` are what numbers stand for that are places in this list. Raises ValueError for a name that is
+    taken or no identifier, and for a dtype that not everybody reads.
 
     >>> Column(name="loss_mask", dtype=np.dtype(np.uint8), pad=0, doc="1 where a token is to be predicted")
     Column(name='loss_mask', dtype=dtype('uint8'), pad=0, of='token', doc='1 where a token is to be predicted')
@@ -120,9 +133,12 @@ class Column:
     pad: int | float = 0
     of: Literal["token", "document", "row"] = "token"
     doc: str = ""
+    null: int | None = None
+    meanings: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "dtype", np.dtype(self.dtype))
+        object.__setattr__(self, "meanings", None if self.meanings is None else tuple(self.meanings))
         if not self.name.isidentifier() or self.name in STRUCTURE:
             raise ValueError(f"a column cannot be named {self.name!r}")
         allowed = TOKEN_DTYPES if self.of == "token" else DOCUMENT_DTYPES
@@ -133,7 +149,25 @@ class Column:
 
     def identity(self) -> list[object]:
         """Everything that decides what files hold of it."""
-        return [self.name, self.dtype.name, self.pad, self.of]
+        plain: list[object] = [self.name, self.dtype.name, self.pad, self.of]
+        return plain if self._plain else [*plain, self.null, self.meanings]
+
+    def said(self, value: Any) -> Any:
+        """What a value stands for: a string, true or false, a number; None where there is none.
+
+        >>> Column(name="lang", dtype=np.dtype(np.int32), of="document", null=-1, meanings=("de", "en")).said(0)
+        'de'
+        """
+        if value == self.null or (isinstance(value, float | np.floating) and np.isnan(value)):
+            return None
+        if self.meanings == ("false", "true") and self.dtype == np.int8:
+            return bool(value)
+        return value if self.meanings is None else self.meanings[int(value)]
+
+    @property
+    def _plain(self) -> bool:
+        """Whether its values are just what they are."""
+        return self.null is None and self.meanings is None
 
     @property
     def values(self) -> pa.DataType:
@@ -145,7 +179,10 @@ class Column:
         """What its field says about it."""
         if self.name == INPUT_IDS:
             return None
-        return {METADATA: json.dumps({"of": self.of, "pad": self.pad, "doc": self.doc}).encode()}
+        said: dict[str, Any] = {"of": self.of, "pad": self.pad, "doc": self.doc}
+        if not self._plain:
+            said |= {"null": self.null, "meanings": self.meanings}
+        return {METADATA: json.dumps(said).encode()}
 
 
 SOURCE_COLUMN = Column(
@@ -186,19 +223,38 @@ def columns_of(schema: pa.Schema) -> tuple[Column, ...]:
         if field.name == INPUT_IDS:
             pad = file_facts(schema).get(PAD_ID, 0)
             found.append(ids_column(np.dtype(kind.to_pandas_dtype()), pad))
-        elif said is not None:
+        elif said is not None and said["of"] != ATTRIBUTE:
             found.append(Column(name=field.name, dtype=np.dtype(kind.to_pandas_dtype()), **said))
     return tuple(found)
 
 
-def shard_schema(dtype: np.dtype[Any], vocabulary: str, columns: Sequence[Column] = ()) -> pa.Schema:
-    """A token shard: `dtype` is that of ids, `vocabulary` its fingerprint, `columns` what there is beside `input_ids`."""
+def attributes_of(schema: pa.Schema) -> tuple[Attribute, ...]:
+    """The columns that a recipe asked for of each record, as a token shard has them."""
+    found = []
+    for field in schema:
+        said = json.loads((field.metadata or {}).get(METADATA, b"null"))
+        if said is not None and said["of"] == ATTRIBUTE:
+            found.append(Attribute(name=field.name, field=said["field"], type=said["type"]))
+    return tuple(found)
+
+
+def shard_schema(
+    dtype: np.dtype[Any],
+    vocabulary: str,
+    columns: Sequence[Column] = (),
+    attributes: Sequence[Attribute] = (),
+) -> pa.Schema:
+    """A token shard: `dtype` is that of ids, `vocabulary` its fingerprint, `columns` what there is beside `input_ids`.
+
+    `attributes` are what was asked for of each record.
+    """
     return pa.schema(
         [
             pa.field(SLICE, pa.int32(), nullable=False),
             pa.field(ROW, pa.int64(), nullable=False),
             pa.field(ID, pa.large_string()),
             *_fields([ids_column(dtype), *columns]),
+            *(pa.field(one.name, one.arrow, metadata=_attribute_metadata(one)) for one in attributes),
         ],
         metadata={"pairloom.vocabulary": vocabulary},
     )
@@ -300,6 +356,12 @@ def _fields(columns: Iterable[Column]) -> list[pa.Field]:
         )
         for column in columns
     ]
+
+
+def _attribute_metadata(attribute: Attribute) -> dict[bytes, bytes]:
+    return {
+        METADATA: json.dumps({"of": ATTRIBUTE, "field": attribute.field, "type": attribute.type}).encode()
+    }
 
 
 def _list(values: pa.DataType) -> pa.DataType:

@@ -2,13 +2,14 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from pairloom.operators.errors import RecipeError
-from pairloom.operators.schema import DOCUMENT, INPUT_IDS, OFFSET, SEGMENT_LENGTHS, SOURCE
+from pairloom.operators.schema import DOCUMENT, INPUT_IDS, OFFSET, SEGMENT_LENGTHS, SOURCE, Column
 from pairloom.operators.selection.order import document_numbers
 from pairloom.operators.shown import printable
 from pairloom.pipeline import Dataset
@@ -76,8 +77,9 @@ def _show(
     as_json: bool,
 ) -> None:
     ids = _ids_of(dataset, {number for row in rows.values() for number in row[DOCUMENT]})
+    columns = [one for one in dataset.columns.values() if one.of == "document" and one.name != SOURCE]
     for number, more in zip(numbers, said, strict=True):
-        facts = more | _facts(dataset, number, rows[number], ids)
+        facts = more | _facts(dataset, columns, number, rows[number], ids)
         sys.stdout.write(json.dumps(facts) + "\n" if as_json else _in_words(facts, more, width))
 
 
@@ -91,6 +93,7 @@ def _in_words(facts: dict[str, Any], more: dict[str, Any], width: int) -> str:
         where = f"from its token {one['offset']}" if one["offset"] else "from its start"
         # Rows of early versions do not say of which source a document is.
         of = f" ({one['source']})" if one["source"] is not None else ""
+        where += "".join(f", {key} {_shown(value)}" for key, value in one.get("columns", {}).items())
         name = printable(str(one["document"] if one["id"] is None else one["id"]))
         text = one["text"]
         short = text if len(text) <= width else f"{text[: width // 2]} … {text[-width // 2 :]}"
@@ -98,7 +101,17 @@ def _in_words(facts: dict[str, Any], more: dict[str, Any], width: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _facts(dataset: Dataset, number: int, row: dict[str, Any], ids: dict[int, str]) -> dict[str, Any]:
+def _shown(value: Any) -> str:
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "unknown" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _facts(
+    dataset: Dataset, columns: Sequence[Column], number: int, row: dict[str, Any], ids: dict[int, str]
+) -> dict[str, Any]:
     """A row with the text of its segments."""
     vocabulary, at = dataset.vocabulary(), 0
     segments = []

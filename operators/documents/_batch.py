@@ -32,6 +32,9 @@ class DocumentBatch:
 
     `given` are the tokens that documents bring instead of a text, which is empty then, and what stands beside these: columns
     of lists by name, `input_ids` among them in the end (`pairloom.operators.given`).
+    `columns` are what the recipe's `columns` ask for, of their types, null where a record has no such value; they go with the
+    documents into rows. `refused` says of the rows of records that have something else there what is wrong; whoever makes
+    tokens rejects them.
 
     `spans` say something about characters of each text (`_spans.py`): by the name of a column of tokens, the values that it has
     there; under `special`, the special tokens that stand there.
@@ -54,6 +57,8 @@ class DocumentBatch:
     fields: Mapping[str, pa.Array] = field(default_factory=dict)
     given: Mapping[str, pa.Array] = field(default_factory=dict)
     spans: Mapping[str, pa.LargeListArray] = field(default_factory=dict)
+    columns: Mapping[str, pa.Array] = field(default_factory=dict)
+    refused: Mapping[int, str] = field(default_factory=dict)
     rejected: tuple[DeadLetter, ...] = ()
     dropped: Mapping[str, int] = field(default_factory=dict)
     bytes_read: int = 0
@@ -131,6 +136,25 @@ class DocumentBatch:
                 raise ValueError(f"field {name!r}: {len(array)} values for {len(self)} documents")
         return replace(self, fields={**self.fields, **arrays})
 
+    def with_columns(self, **columns: Any) -> "DocumentBatch":
+        """The same documents with other values in columns that the recipe asks for.
+
+        Raises ValueError for another number of values, for a column that is not asked for, and for values of another type.
+        """
+        changed = {}
+        for name, values in columns.items():
+            if name not in self.columns:
+                raise ValueError(
+                    f"no column {name!r} is asked for; there is {', '.join(self.columns) or 'none'}"
+                )
+            try:
+                changed[name] = _array(values, self.columns[name].type)
+            except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+                raise ValueError(f"column {name!r} is of {self.columns[name].type}: {error}") from error
+            if len(changed[name]) != len(self):
+                raise ValueError(f"column {name!r}: {len(changed[name])} values for {len(self)} documents")
+        return replace(self, columns={**self.columns, **changed})
+
     def drop(self, mask: Any, reason: str = "") -> "DocumentBatch":
         """Without the documents where `mask` is true, which the ledger counts as left out for `reason`."""
         lost = self.mask(mask)
@@ -207,6 +231,10 @@ class DocumentBatch:
             fields={name: pa.concat_arrays([part.fields[name] for part in parts]) for name in first.fields},
             given={name: pa.concat_arrays([part.given[name] for part in parts]) for name in first.given},
             spans={name: pa.concat_arrays([part.spans[name] for part in parts]) for name in first.spans},
+            columns={
+                name: pa.concat_arrays([part.columns[name] for part in parts]) for name in first.columns
+            },
+            refused={row: why for part in parts for row, why in part.refused.items()},
             rejected=tuple(letter for part in parts for letter in part.rejected),
             dropped=dropped,
             bytes_read=sum(part.bytes_read for part in parts),
@@ -221,6 +249,7 @@ class DocumentBatch:
             fields={name: change(array) for name, array in self.fields.items()},
             given={name: change(array) for name, array in self.given.items()},
             spans={name: change(array) for name, array in self.spans.items()},
+            columns={name: change(array) for name, array in self.columns.items()},
         )
 
     def mask(self, mask: Any) -> npt.NDArray[np.bool_]:

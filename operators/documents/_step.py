@@ -111,6 +111,7 @@ def checked(label: str, before: "DocumentBatch", after: Any) -> "DocumentBatch":
         ("row", after.row),
         *after.fields.items(),
         *after.spans.items(),
+        *after.columns.items(),
     ):
         if column is not None and len(column) != len(after):
             raise RecipeError(
@@ -128,6 +129,12 @@ def checked(label: str, before: "DocumentBatch", after: Any) -> "DocumentBatch":
     same = ids is None if after.id is None else ids is not None and ids.equals(after.id)
     if not same or (after.uri, after.slice) != (before.uri, before.slice):
         raise RecipeError(f"the step {label} changed the ids of documents: ids say which they are, and stay")
+    if {name: one.type for name, one in after.columns.items()} != {
+        name: one.type for name, one in before.columns.items()
+    }:
+        raise RecipeError(
+            f"the step {label} changed which columns documents have, or their types: use batch.with_columns"
+        )
     if after.content is not before.content:
         _check_texts(label, after.content)
     return after

@@ -18,10 +18,11 @@ from pairloom.pipeline.recipe import Recipe
 from pairloom.pipeline.stages.select.copies import taken_counts
 from pairloom.pipeline.stages.select.duplicates import read_duplicates
 from pairloom.pipeline.stages.select.mixed import selections
+from pairloom.pipeline.stages.tokenize.carried import carried_columns
 from pairloom.pipeline.stages.tokenize.shards import PlacedShard, placed_shards
 from pairloom.pipeline.steps import DocumentSteps, RowSteps
 from pairloom.pipeline.store.files import read_batches
-from pairloom.pipeline.store.receipts import Receipt, find_receipt
+from pairloom.pipeline.store.receipts import Receipt, committed_receipts, find_receipt
 from pairloom.pipeline.store.remedy import remedy
 
 __all__ = [
@@ -54,8 +55,8 @@ class Expected(NamedTuple):
     """What the rows must hold of a record batch of a shard.
 
     `ids` are all that the shard's batch holds. `documents` are those that the recipe takes, as often as it takes them, with
-    their source, after all token steps; of each the first `kept` tokens (int64) are in rows. `held_out` says of each whether
-    it is for validation. `counts` are those of SourceRecord. Steps have added and removed so many tokens.
+    their source and their columns, after all token steps; of each the first `kept` tokens (int64) are in rows. `held_out`
+    says of each whether it is for validation. `counts` are those of SourceRecord. Steps have added and removed so many tokens.
     """
 
     shard: PlacedShard
@@ -78,6 +79,9 @@ class Taken:
         self._objects = dataset.objects
         self.recipe = recipe = Recipe.model_validate(dataset.manifest.recipe)
         self.choice = recipe.pack
+        tokenized = dataset.manifest.stages.get("tokenize")
+        units = () if tokenized is None else tokenized.units
+        self.carried = carried_columns(recipe, committed_receipts(dataset.objects, "tokenize", units))
         selected = dataset.manifest.stages.get("select")
         self.mixed = None if selected is None else selections(recipe, selected)
         steps, rows = self.choice.steps, self.choice.stored_rows
@@ -150,7 +154,8 @@ def shard_segments(dataset: Dataset, taken: Taken) -> Iterator[Expected]:
             ids, _, lengths = flat(batch.column(INPUT_IDS))
             held_out, duplicate, copies = taken.splits(shard, batch, duplicates)
             index, copy = expanded(copies)
-            documents = TokenBatch.of_table(batch, shard.numbers(batch)).take(index).with_copies(copy)
+            stored = taken.carried.beside(TokenBatch.of_table(batch, shard.numbers(batch)), batch)
+            documents = stored.take(index).with_copies(copy)
             documents = documents.with_documents({SOURCE: np.full(len(index), source, np.uint16)})
             made = taken.steps.apply(documents)
             kept = kept_lengths(made.batch.length, choice.seq_len, choice.overflow)

@@ -111,6 +111,7 @@ class _Unit:
                 raise CorruptionError(
                     f"{self._uri}, from row {done} on: these are not the documents of {self._task.label}"
                 )
+            self._check_attributes(read, part, done)
             proof.source_documents += len(read)
             if read.given:
                 found = self._task.tokens(read, tokenizer_of(self._vocabulary), [])
@@ -153,6 +154,17 @@ class _Unit:
                 raise CorruptionError(
                     f"{self._uri}: {name} of the documents from {first} on is not what the spans of their texts in "
                     f"{self._task.label} say"
+                )
+
+    def _check_attributes(self, read: DocumentBatch, part: pa.RecordBatch, first: int) -> None:
+        """Raise CorruptionError unless the columns of documents are what their records have."""
+        for name, values in read.columns.items():
+            if name not in part.schema.names or not part.column(name).equals(values):
+                there = part.column(name).to_pylist() if name in part.schema.names else [None] * len(values)
+                at = next((i for i, one in enumerate(values.to_pylist()) if one != there[i]), 0)
+                raise CorruptionError(
+                    f"{self._uri}, row {first + at}: its column {name} is {there[at]!r}, and {values[at].as_py()!r} in "
+                    f"{self._task.label}"
                 )
 
     def _documents(self, intake: Intake) -> Iterator[DocumentBatch]:

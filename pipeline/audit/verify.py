@@ -245,6 +245,8 @@ class _Tokens:
         for stored, first, batch in plain_rows(self.dataset, self.taken.row_steps):
             _check_ids(self.dataset, stored, batch.column(INPUT_IDS).flatten().to_numpy(), len(vocabulary))
             _check_rows(self.dataset, stored, batch, first)
+            if not first:
+                self._check_meanings(stored, batch.schema)
             once, again = self._once(batch)
             self._tally_rows(found[_side(stored)], batch, once)
             done += int(once.length.sum())
@@ -270,6 +272,16 @@ class _Tokens:
         self._check_sources(counts, proof)
         if not np.array_equal(expected, found):
             self._name(expected != found)
+
+    def _check_meanings(self, stored: StoredFile, schema: pa.Schema) -> None:
+        """The numbers of a file's columns stand for what those of all others stand for, and of the token shards."""
+        there = {column.name: column.identity() for column in columns_of(schema)}
+        for column in self.taken.carried.columns:
+            if there.get(column.name) != column.identity():
+                raise CorruptionError(
+                    f"{self.dataset.objects.uri(stored.path)}: what its column {column.name} says of its values is not what the "
+                    "token shards have"
+                )
 
     def _check_sources(self, counts: Mapping[str, Counter[str]], proof: Proof) -> None:
         """What the manifest says of each source is what its shards hold, and what is taken of them."""
@@ -359,6 +371,7 @@ def _columns(dataset: Dataset, taken: Taken) -> tuple[Column, ...]:
                 there[stage] = columns_of(reader.schema)
     wanted, rows = {column.name for column in there["tokenize"]}, there.get("pack", ())
     wanted |= {column.name for step in taken.steps.steps for column in step.columns}
+    wanted |= {one.name for one in taken.carried.attributes}
     if rows and (missing := wanted - {column.name for column in rows}):
         raise CorruptionError(
             f"{dataset.objects.uri(stored['pack'][0].path)} has no column {', '.join(sorted(missing))}, token shards have"

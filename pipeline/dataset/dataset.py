@@ -10,7 +10,7 @@ import pyarrow as pa
 from pairloom.operators import Vocabulary
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.layouts import RowStep
-from pairloom.operators.schema import file_facts
+from pairloom.operators.schema import Column, columns_of, file_facts
 from pairloom.operators.shown import Shown
 from pairloom.pipeline.dataset.loader import Loader
 from pairloom.pipeline.recipe import Recipe
@@ -73,6 +73,12 @@ class Dataset(Shown):
                 f"generation {self.manifest.generation} of {self.objects.root} has no rows in {split!r}"
             )
         return file_facts(batch.schema)
+
+    @property
+    def columns(self) -> dict[str, Column]:
+        """What rows have of tokens and documents, by name; `said` of a column says what a value of it stands for."""
+        batch = next((one for split in ("train", "validation") for one in self.batches(split)), None)
+        return {} if batch is None else {column.name: column for column in columns_of(batch.schema)}
 
     @property
     def sources(self) -> tuple[str, ...]:

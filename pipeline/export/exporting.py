@@ -117,6 +117,8 @@ def _facts(kind: Exporter, source: Source, dtype: str) -> dict[str, Any]:
         said["columns"] = {column.name: column.doc for column in source.columns}
         if any(column.name == SOURCE for column in source.columns):
             said[SOURCES] = list(recipe.sources)
+        if meanings := {c.name: list(c.meanings) for c in source.columns if c.meanings is not None}:
+            said["meanings"] = meanings
     if source.unit == "rows":
         facts = file_facts(source.schema)
         said |= {"padding": counts.padding, PAD_ID: facts[PAD_ID], "seq_len": facts["seq_len"]}

@@ -55,7 +55,8 @@ class Documents(StoredSource):
             stored = [column for column in columns_of(reader.schema) if column.name != INPUT_IDS]
             dtype = ids_dtype(reader.schema)
         facts = {SOURCES: list(self._taken.recipe.sources)}
-        self.schema = self._without(export_schema(dtype, [SOURCE_COLUMN, *stored], facts))
+        columns = [SOURCE_COLUMN, *stored, *self._taken.carried.columns]
+        self.schema = self._without(export_schema(dtype, columns, facts))
 
     @property
     def files(self) -> int:
@@ -87,6 +88,7 @@ class Documents(StoredSource):
         lengths = _lengths(stored.column(INPUT_IDS))
         source = np.full(len(stored), self._taken.recipe.source_number(shard.source), np.uint16)
         made = {ID: shard.documents(stored)[0], SOURCE: pa.array(source)}
+        made |= {name: pa.array(values) for name, values in self._taken.carried.of(stored).items()}
         columns = [made[name] if name in made else stored.column(name) for name in self.schema.names]
         table = pa.RecordBatch.from_arrays(columns, schema=self.schema)
         held_out, _, copies = self._taken.splits(shard, stored, duplicates)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import BinaryIO
 
+from pairloom.operators.attributes import Attribute
 from pairloom.operators.errors import DataError, RecipeError
 
 __all__ = ["EXPANSION", "FREE_BYTES", "Fields", "InputFile", "Limits", "Reading", "Slice", "check_encoding"]
@@ -128,7 +129,7 @@ class Slice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fields:
-    """The fields or columns of a record that are wanted: its text, perhaps its own id, and `extra` ones by name.
+    """The fields or columns of a record that are wanted: its text, perhaps its own id, `extra` ones by name, `attributes`.
 
     All of them may be paths, and the text a template over paths (`shaping.paths`); of the records only those are documents for
     which `where` is true (`shaping.where`). The texts of a list are joined by `list_separator`. A reader is asked to `read`
@@ -140,6 +141,7 @@ class Fields:
     extra: tuple[str, ...] = ()
     where: str | None = None
     list_separator: str | None = None
+    attributes: tuple[Attribute, ...] = ()
     raw: bool = False
 
     def __post_init__(self) -> None:
@@ -153,6 +155,7 @@ class Fields:
             self.text is not None
             and self.where is None
             and self.list_separator is None
+            and not self.attributes
             and not any(c in name for name in self.names for c in "\\.{}")
         )
 

@@ -55,6 +55,8 @@ class Unit:
             read["list_separator"] = self.fields.list_separator
         if self.giver is not None:
             read["given"] = self.giver.identity()
+        if self.fields.attributes:
+            read["columns"] = [one.identity() for one in self.fields.attributes]
         return read | ({"steps": list(self.shaping)} if self.steps else {})
 
     @property
@@ -64,9 +66,14 @@ class Unit:
         return (*giver, *(one for step in self.steps for one in step.spanned))
 
     def also(self, *names: str) -> "Unit":
-        """The same unit with more fields read of each record."""
-        more = tuple(name for name in dict.fromkeys(names) if name not in self.fields.extra)
+        """The same unit with more fields read of each record, but for names of columns, which it has anyway."""
+        known = {*self.fields.extra, *(one.name for one in self.fields.attributes)}
+        more = tuple(name for name in dict.fromkeys(names) if name not in known)
         return replace(self, fields=replace(self.fields, extra=(*self.fields.extra, *more)))
+
+    def bare(self) -> "Unit":
+        """The same unit without the columns that go into rows: what needs only the text reads no more."""
+        return replace(self, fields=replace(self.fields, attributes=())) if self.fields.attributes else self
 
     @property
     def list_memory(self) -> int:
@@ -155,6 +162,7 @@ def fields_of(source: CorpusSource) -> Fields:
         extra=needs,
         where=source.where,
         list_separator=source.list_separator,
+        attributes=source.attributes,
     )
 
 

@@ -1,10 +1,11 @@
 """Where documents come from, and how much of each source is taken."""
 
 from fractions import Fraction
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
 
+from pairloom.operators.attributes import Attribute, AttributeType
 from pairloom.operators.selection.shares import Asked
 from pairloom.pipeline.inputs.compression import ENDINGS
 from pairloom.pipeline.inputs.shaping.paths import parts_of, path_of
@@ -18,7 +19,7 @@ from pairloom.pipeline.recipe.steps import DocumentStepKey
 if TYPE_CHECKING:
     from pairloom.operators.given import Beside, Giver
 
-__all__ = ["CorpusSource", "Mixture"]
+__all__ = ["CorpusSource", "DocumentColumn", "Mixture"]
 
 Named = Annotated[str, Field(min_length=1)]
 _SIGN = r"^[\t -~]$"
@@ -47,6 +48,38 @@ class CsvKeys(Section):
         if len(set(signs)) < len(signs):
             raise ValueError(f"delimiter, quote and escape are different characters, got {' '.join(signs)}")
         return self
+
+
+class DocumentColumn(Section):
+    """A field of each record that goes with its document into rows."""
+
+    main: ClassVar[str | None] = "name"
+    name: Named = Field(description="what rows call it: letters, digits and _")
+    field: Named | None = Field(
+        default=None, description="where it stands, a path a.b; otherwise the field of this name"
+    )
+    type: AttributeType = Field(
+        default="string", description="string, bool, int8 to uint64, float32 or float64"
+    )
+
+    @model_validator(mode="after")
+    def _possible(self) -> "DocumentColumn":
+        from pairloom.operators.schema import TAKEN
+
+        if not self.name.isidentifier():
+            last = "".join(c if c.isalnum() else "_" for c in self.name.rsplit(".", 1)[-1])
+            raise ValueError(
+                f"a column cannot be named {self.name!r}; write {{name: {last}, field: {self.field or self.name!r}}}"
+            )
+        if self.name in TAKEN:
+            raise ValueError(f"rows have a column {self.name} already; give this one another name")
+        path_of(self.path)
+        return self
+
+    @property
+    def path(self) -> str:
+        """Where the value stands in a record."""
+        return self.name if self.field is None else self.field
 
 
 class CorpusSource(Section):
@@ -79,6 +112,9 @@ class CorpusSource(Section):
     )
     list_separator: str | None = Field(
         default=None, description="what stands between the texts of a list that text leads to"
+    )
+    columns: tuple[DocumentColumn, ...] = Field(
+        default=(), description="fields that go with each document into rows: names, or name, field and type"
     )
     steps: tuple[DocumentStepKey, ...] = Field(
         default=(), description="what is done to its documents before anything else, in order"
@@ -127,6 +163,14 @@ class CorpusSource(Section):
             condition_of(value)
         return value
 
+    @field_validator("columns")
+    @classmethod
+    def _each_once(cls, value: tuple[DocumentColumn, ...]) -> tuple[DocumentColumn, ...]:
+        names = [column.name for column in value]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"columns has {', '.join(twice)} twice")
+        return value
+
     @model_validator(mode="after")
     def _ids_for_steps(self) -> "CorpusSource":
         asking = [step.label for step in self.steps if step.reads_ids]
@@ -173,6 +217,17 @@ class CorpusSource(Section):
             escape=self.csv.escape or "",
             header=self.csv.header,
         )
+
+    @model_serializer(mode="wrap")
+    def _as_given(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Columns are left out where there are none, as before there were any."""
+        data: dict[str, Any] = handler(self)
+        return {key: value for key, value in data.items() if key != "columns" or value}
+
+    @property
+    def attributes(self) -> tuple[Attribute, ...]:
+        """The columns as they are read."""
+        return tuple(Attribute(name=one.name, field=one.path, type=one.type) for one in self.columns)
 
     @property
     def beside(self) -> "tuple[Beside, ...]":

@@ -77,7 +77,10 @@ def _as_written(key: str, field: FieldInfo, said: Schema, definitions: Schema) -
     if plain.get("type") == "array":
         inner = get_args(field.annotation)
         if inner[1:] == (Ellipsis,) and _is_one(inner[0]):
-            forms = _lists(plain["items"], plain)
+            item = plain["items"]
+            if (section := section_of(inner[0])) is not None and section.main is not None:
+                item = {"anyOf": [item, {"type": "string", "description": f"its {section.main} alone"}]}
+            return words | {"anyOf": _lists(item, plain)}
     section = section_of(field.annotation)
     if section is not None and section.main is not None:
         forms.append({"type": "string", "description": f"its {section.main} alone"})

@@ -88,5 +88,5 @@ def _one_of_many(kind: Any, value: object) -> bool:
     if plain is not inner and any(isinstance(one, PlainValidator) for one in inner.__metadata__):
         return isinstance(value, str | Mapping)
     if isinstance(plain, type) and issubclass(plain, Section):
-        return isinstance(value, Mapping)
+        return isinstance(value, Mapping) or (isinstance(value, str) and plain.main is not None)
     return plain is str and isinstance(value, str)

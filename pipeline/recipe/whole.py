@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from pairloom.operators.attributes import Attribute
 from pairloom.operators.counts.weights import whole_weights
 from pairloom.operators.errors import RecipeError
 from pairloom.pipeline.recipe.amounts import Size
@@ -93,6 +94,7 @@ class Recipe(Section):
                 f"vocabulary.family ids has no words, and these sources have texts: {', '.join(text)}"
             )
         self._check_given()
+        self._check_attributes()
         if unknown := sorted(set(self.vocabulary.weights) - set(names)):
             raise ValueError(
                 f"vocabulary.weights names {', '.join(unknown)}, but the sources are {', '.join(names)}"
@@ -165,6 +167,40 @@ class Recipe(Section):
         """How much each source counts, in whole numbers; see `whole_weights`."""
         given = {source.name: self.vocabulary.weights.get(source.name, Fraction(1)) for source in self.corpus}
         return whole_weights(given)
+
+    @property
+    def attributes(self) -> tuple[Attribute, ...]:
+        """The columns of documents that any source asks for, in the order in which they are named first."""
+        found: dict[str, Attribute] = {}
+        for source in self.corpus:
+            for one in source.attributes:
+                found.setdefault(one.name, one)
+        return tuple(found.values())
+
+    def _check_attributes(self) -> None:
+        """A column is of one type, whatever the source, and is given by nothing else."""
+        first = {one.name: one for one in self.attributes}
+        for source in self.corpus:
+            for one in source.attributes:
+                if one.type != first[one.name].type:
+                    raise ValueError(
+                        f"the column {one.name} is {one.type} in source {source.name} and {first[one.name].type} in another: "
+                        "say one type, or give them two names"
+                    )
+        for beside in self.given_columns:
+            if beside.column.name in first:
+                raise ValueError(
+                    f"a source brings {beside.column.name} for each token, and one asks for a column of this name: give that "
+                    "another name"
+                )
+        steps: tuple[Any, ...] = (*self.pack.steps, *self.pack.rows) if first else ()
+        for step in steps:
+            for column in step.columns:
+                if column.name in first:
+                    raise ValueError(
+                        f"{step.name} gives the column {column.name}, and a source asks for one of this name: give that another "
+                        "name"
+                    )
 
     def _check_weights(self) -> None:
         without = [source.name for source in self.corpus if source.weight is None]

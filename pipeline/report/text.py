@@ -204,7 +204,7 @@ class TextTask(InputTask):
 
     def _documents(self, out: TextSums) -> Iterator[tuple[str, pa.LargeStringArray]]:
         """(group, documents), of each batch that is read; adds to `out` the records that have no group."""
-        unit = self.input if self.by is None else self.input.also(self.by)
+        unit = self.input.bare() if self.by is None else self.input.also(self.by)
         intake = Intake(unit, self.max_record_bytes)
         for batch in intake.documents():
             groups = None if self.by is None else as_strings(batch, self.by)
@@ -366,8 +366,8 @@ def below(hashes: npt.NDArray[np.uint64], share: float) -> npt.NDArray[np.bool_]
 
 
 def as_strings(batch: DocumentBatch, name: str) -> pa.LargeStringArray:
-    """A field of documents as text; raises RecipeError for one whose values are no single ones."""
-    values = batch.fields[name]
+    """A column or field of documents as text; raises RecipeError for one whose values are no single ones."""
+    values = batch.columns[name] if name in batch.columns else batch.fields[name]
     try:
         return values.cast(pa.large_string())
     except (pa.ArrowNotImplementedError, pa.ArrowInvalid) as error:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from pairloom.operators.errors import CorruptionError, DataError
+from pairloom.pipeline.inputs.shaping.attributes import COLUMN_TYPE
 from pairloom.pipeline.store.files import StoredFile
 from pairloom.pipeline.store.manifest import SourceRecord, StageRecord
 from pairloom.pipeline.store.objects import Objects
@@ -32,8 +33,8 @@ __all__ = [
 
 SPECIAL_TOKEN_IN_TEXT = "special_token_in_text"  # noqa: S105
 NOTHING_TRAINED = "nothing_trained"
-ONLY_TOKENIZE = frozenset({SPECIAL_TOKEN_IN_TEXT, NOTHING_TRAINED, "id_out_of_range"})
-"""The reasons that only tokenize rejects for, since they depend on the vocabulary."""
+ONLY_TOKENIZE = frozenset({SPECIAL_TOKEN_IN_TEXT, NOTHING_TRAINED, "id_out_of_range", COLUMN_TYPE})
+"""The reasons that only tokenize rejects for: they depend on the vocabulary, or on what count does not read."""
 
 
 def check_tokenized(objects: Objects, tokenized: Sequence[Receipt], counted: StageRecord | None) -> None:

@@ -408,3 +408,29 @@ def test_the_ranks_of_context_parallelism_have_each_row_between_them(dataset: Da
         TorchRows(dataset.loader(5), context=(0, 3))
     with pytest.raises(RecipeError, match="cannot be had together"):
         TorchRows(dataset.loader(5), context=(0, 1), padding_free=True)
+
+
+def test_columns_of_a_recipe_have_a_value_for_every_token(tmp_path: Path) -> None:
+    lines = [
+        {"text": text, "lang": ("de", "en", None)[i % 3], "quality": i % 8 / 8 if i % 5 else None}
+        for i, (_, text) in enumerate(documents(80))
+    ]
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    columns = ["lang", {"name": "quality", "type": "float32"}]
+    recipe = recipe_for(tmp_path, "pack.seq_len=32", "vocabulary.size=300")
+    source = recipe.corpus[0].model_dump(by_alias=True) | {"id": None, "columns": columns}
+    run(type(recipe).model_validate(recipe.model_dump(by_alias=True) | {"corpus": [source]}))
+    dataset = open_dataset(recipe.root)
+    names = ("input_ids", "segment_ids", "segment_lengths", "source", "lang", "quality")
+    whole = TorchRows(dataset.loader(4), columns=names, per_token=True)
+    cut = TorchRows(dataset.loader(4), columns=names)
+    seen: set[int] = set()
+    for tokens, segments_of in zip(whole, cut, strict=True):
+        for name in ("source", "lang", "quality"):
+            each = torch.repeat_interleave(segments_of[name], segments_of["segment_lengths"])
+            assert tokens[name].shape == tokens["input_ids"].shape
+            here = tokens[name][tokens["segment_ids"] >= 0]
+            assert torch.allclose(here.double(), each.double(), equal_nan=True)
+        seen.update(tokens["lang"].flatten().tolist())
+    assert {dataset.columns["lang"].said(value) for value in seen} == {"de", "en", None}

@@ -93,8 +93,10 @@ def _no_fields(file: InputFile, fields: Fields) -> None:
         raise DataError(
             f"{file.uri}: plain text has no fields, and the source's where asks for some; leave one of them out"
         )
-    if fields.extra:
-        raise DataError(f"{file.uri}: plain text has no field {fields.extra[0]!r}")
+    for name in (*fields.extra, *(one.field for one in fields.attributes)):
+        raise DataError(
+            f"{file.uri}: plain text has no field {name!r}; leave it out of what the source asks for"
+        )
 
 
 def _no_text(file: InputFile, head: bytes, field: str) -> DeadLetter | None:

@@ -13,7 +13,17 @@ from pairloom.operators.errors import DataError
 from pairloom.pipeline.inputs.shaping.kinds import BOOLEAN, INTEGER, KIND_NAMES, NOTHING, NULL, NUMBER, STRING
 from pairloom.pipeline.inputs.shaping.paths import Path, nearest, written
 
-__all__ = ["Column", "Faults", "as_boolean", "as_number", "as_text", "mask_of", "resolved", "struct_paths"]
+__all__ = [
+    "Column",
+    "Faults",
+    "as_boolean",
+    "as_number",
+    "as_text",
+    "as_written",
+    "mask_of",
+    "resolved",
+    "struct_paths",
+]
 
 Faults: TypeAlias = dict[int, tuple[str, str]]
 """Reason and detail of each row that cannot be used."""
@@ -161,18 +171,29 @@ def as_text(column: Column, uri: str, reason: str, *, integers: bool = True) -> 
     return texts, bad | faults
 
 
-def as_number(column: Column, uri: str, reason: str) -> tuple[pa.Array, Faults]:
-    """The field as float64; a text that is a number is one."""
+def as_written(
+    column: Column, uri: str, reason: str, allowed: tuple[int, ...], wanted: str
+) -> tuple[pa.Array, Faults]:
+    """The field as it is written, where that is a text, or of JSON what is `allowed`; `wanted` says what it should be."""
     kind = column.values.type
-    faults = _unless(column, (STRING, INTEGER, NUMBER), reason, "it is compared with a number")
+    faults = _unless(column, allowed, reason, wanted)
+    if not _is_text(kind) and not pa.types.is_dictionary(kind):
+        raise DataError(f"{uri}: column {column.name!r} is of type {kind}, and {wanted}")
+    texts, bad = _strings(column.values, column.name, uri)
+    return texts, bad | faults
+
+
+def as_number(column: Column, uri: str, reason: str, *, wanted: str | None = None) -> tuple[pa.Array, Faults]:
+    """The field as float64; a text that is a number is one. `wanted` says what it should be, if where does not ask."""
+    kind, wrong = column.values.type, wanted or "it is compared with a number"
+    faults = _unless(column, (STRING, INTEGER, NUMBER), reason, wrong)
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         return column.values.cast(pa.float64(), safe=False), faults
     if pa.types.is_null(kind):
         return column.values.cast(pa.float64()), faults
     if not _is_text(kind) and not pa.types.is_dictionary(kind):
-        raise DataError(
-            f"{uri}: column {column.name!r} is of type {kind}, and where compares it with a number"
-        )
+        asked = wanted or "where compares it with a number"
+        raise DataError(f"{uri}: column {column.name!r} is of type {kind}, and {asked}")
     texts, bad = _strings(column.values, column.name, uri)
     faults = bad | faults
     try:
@@ -185,20 +206,21 @@ def as_number(column: Column, uri: str, reason: str) -> tuple[pa.Array, Faults]:
         good = value is not None and i not in faults and _NUMBER.fullmatch(value)
         out.append(float(value) if good else None)
         if value is not None and not good:
-            faults.setdefault(
-                i, (reason, f"field {column.name!r} is {value[:40]!r}, and it is compared with a number")
-            )
+            faults.setdefault(i, (reason, f"field {column.name!r} is {value[:40]!r}, and {wrong}"))
     return pa.array(out, pa.float64()), faults
 
 
-def as_boolean(column: Column, uri: str, reason: str) -> tuple[pa.Array, Faults]:
-    """The field as true and false; the texts true and false, in any case, are that."""
-    kind = column.values.type
-    faults = _unless(column, (STRING, BOOLEAN), reason, "true or false is wanted")
+def as_boolean(
+    column: Column, uri: str, reason: str, *, wanted: str | None = None
+) -> tuple[pa.Array, Faults]:
+    """The field as true and false; the texts true and false, in any case, are that. For `wanted` see `as_number`."""
+    kind, wrong = column.values.type, wanted or "true or false is wanted"
+    faults = _unless(column, (STRING, BOOLEAN), reason, wrong)
     if pa.types.is_boolean(kind) or pa.types.is_null(kind):
         return column.values.cast(pa.bool_()), faults
     if not _is_text(kind) and not pa.types.is_dictionary(kind):
-        raise DataError(f"{uri}: column {column.name!r} is of type {kind}, and where asks whether it is true")
+        asked = wanted or "where asks whether it is true"
+        raise DataError(f"{uri}: column {column.name!r} is of type {kind}, and {asked}")
     texts, bad = _strings(column.values, column.name, uri)
     faults = bad | faults
     low = pc.utf8_lower(texts)
@@ -210,9 +232,7 @@ def as_boolean(column: Column, uri: str, reason: str) -> tuple[pa.Array, Faults]
     for i in map(
         int, np.flatnonzero(pc.and_(truth.is_null(), texts.is_valid()).to_numpy(zero_copy_only=False))
     ):
-        faults.setdefault(
-            i, (reason, f"field {column.name!r} is {texts[i].as_py()[:40]!r}, and true or false is wanted")
-        )
+        faults.setdefault(i, (reason, f"field {column.name!r} is {texts[i].as_py()[:40]!r}, and {wrong}"))
     return truth, faults
 
 

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from pairloom.operators.documents import DeadLetter, DocumentBatch, excerpt_of
 from pairloom.operators.errors import DataError
+from pairloom.pipeline.inputs.shaping.attributes import attribute_values
 from pairloom.pipeline.inputs.shaping.columns import Column, Faults, as_boolean, as_number, as_text, mask_of
 from pairloom.pipeline.inputs.shaping.kinds import NOTHING
 from pairloom.pipeline.inputs.shaping.paths import Path, nearest, parts_of, path_of, written
@@ -77,6 +78,7 @@ def wanted_paths(fields: Fields) -> list[Path]:
     parts = () if fields.text is None else parts_of(fields.text)
     found = {part.path for part in parts if part.path is not None}
     found |= {path_of(name) for name in (*(() if fields.id is None else (fields.id,)), *fields.extra)}
+    found |= {path_of(one.field) for one in fields.attributes}
     if fields.where is not None:
         found |= set(fields_in(condition_of(fields.where)))
     return sorted(found)
@@ -123,12 +125,15 @@ class _Shape:
         fields = {
             name: _some(self._extra(records.columns[path_of(name)]), chosen) for name in self._fields.extra
         }
+        columns, refused = self._attributes(records, used)
         return DocumentBatch(
             content=_some(text, chosen),
             id=None if ids is None else _some(ids, chosen),
             row=pa.array(records.rows[used], pa.int64()),
             uri=self._file.uri,
             fields=fields,
+            columns={name: _some(values, chosen) for name, values in columns.items()},
+            refused=refused,
             rejected=tuple(
                 sorted((*records.rejected, *self._letters(records, faults)), key=lambda one: one.row)
             ),
@@ -167,6 +172,16 @@ class _Shape:
                     f"{self._limits.max_record_bytes} bytes (max_record_bytes); split the document, raise the limit, or leave it "
                     "out by where"
                 )
+
+    def _attributes(self, records: Records, used: Any) -> tuple[dict[str, pa.Array], dict[int, str]]:
+        """The columns that are asked for, and by row what is wrong with records that are used."""
+        columns: dict[str, pa.Array] = {}
+        refused: dict[int, str] = {}
+        for one in self._fields.attributes:
+            found, faults = attribute_values(one, records.columns[path_of(one.field)], self._file.uri)
+            columns[one.name] = found
+            refused |= {int(records.rows[i]): detail for i, (_, detail) in faults.items() if used[i]}
+        return columns, refused
 
     def _extra(self, column: Column) -> pa.Array:
         if not pa.types.is_large_binary(column.values.type):

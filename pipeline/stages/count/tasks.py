@@ -190,7 +190,7 @@ def _counted(job: Job) -> list[Receipt]:
     tasks = [
         CountTask(
             root=recipe.root,
-            input=unit,
+            input=unit.bare(),
             cut=job.plan.cut,
             normalizer=job.plan.normalizer,
             parts=job.plan.partitions,

@@ -28,6 +28,7 @@ from pairloom.pipeline.stages.exchange.tasks import (
     regroup_tasks,
 )
 from pairloom.pipeline.stages.select.mixed import Mixed
+from pairloom.pipeline.stages.tokenize.carried import Carried
 from pairloom.pipeline.store.files import StoredFile, parts_of
 from pairloom.pipeline.store.manifest import SourceRecord, StageRecord
 from pairloom.pipeline.store.receipts import Receipt
@@ -36,7 +37,7 @@ __all__ = ["KnownContents", "known_contents", "spread_all"]
 
 
 def spread_all(
-    job: Job, tokenized: StageRecord, splits: Splits, width: int, mixed: Mixed | None
+    job: Job, tokenized: StageRecord, splits: Splits, carried: Carried, width: int, mixed: Mixed | None
 ) -> tuple[tuple[Exchanged, ...], tuple[SourceRecord, ...]]:
     """Spread every shard over the partitions, in two steps if they are very many; and what became of each source.
 
@@ -46,12 +47,12 @@ def spread_all(
     tasks: Sequence[SpreadTask]
     sources: tuple[SourceRecord, ...] = ()
     if mixed is None:
-        tasks = exchange_tasks(job, tokenized, splits)
-        receipts = job.step("exchange", tasks, sizes=sizes)
+        tasks = exchange_tasks(job, tokenized, splits, carried)
+        receipts = job.step("exchange", tasks, sizes=sizes, shared=carried)
         check_exchanged(tokenized, receipts)
     else:
-        tasks = deliver_tasks(job, tokenized, splits, mixed)
-        receipts = job.step("exchange", tasks, sizes=sizes, shared=mixed.duplicates)
+        tasks = deliver_tasks(job, tokenized, splits, carried, mixed)
+        receipts = job.step("exchange", tasks, sizes=sizes, shared=(mixed.duplicates, carried))
         sources = mixed.delivered([task.shard.source for task in tasks], receipts)
         check_delivered(mixed.sources, sources, tokenized.files, receipts)
     job.scratch += receipts
@@ -75,6 +76,7 @@ class KnownContents:
     """
 
     splits: Splits
+    carried: Carried
     tasks: tuple[PartTask, ...]
     shards: tuple[ShardIndex, ...]
     whole: Mapping[str, Receipt]  # by unit
@@ -110,7 +112,7 @@ class KnownContents:
             elif here.any():
                 tasks.append(task.rejoin(shard.train["batch"][here].tolist()))
                 sizes.append(width * int(shard.train["tokens"][here].sum()))
-        receipts = job.step("rejoin", tasks, sizes=sizes) if tasks else []
+        receipts = job.step("rejoin", tasks, sizes=sizes, shared=self.carried) if tasks else []
         job.scratch += receipts
         made += [task.made(receipt) for task, receipt in zip(tasks, receipts, strict=True)]
         held = [
@@ -133,14 +135,17 @@ class KnownContents:
         return {"index": index, "held": held}
 
 
-def known_contents(job: Job, tokenized: StageRecord, splits: Splits) -> KnownContents:
+def known_contents(job: Job, tokenized: StageRecord, splits: Splits, carried: Carried) -> KnownContents:
     """What each partition is made of, by the index of the last generation and by exchanging the shards that it has not."""
-    tasks = part_tasks(job, tokenized, splits)
+    tasks = part_tasks(job, tokenized, splits, carried)
     earlier = earlier_indexes(job.objects, None if job.last is None else job.last.stages.get("pack"))
     units = [task.unit for task in tasks]
     fresh = [i for i, unit in enumerate(units) if unit not in earlier]
     receipts = job.step(
-        "exchange", [tasks[i] for i in fresh], sizes=[tokenized.files[i].bytes for i in fresh]
+        "exchange",
+        [tasks[i] for i in fresh],
+        sizes=[tokenized.files[i].bytes for i in fresh],
+        shared=carried,
     )
     # What is held out stays; the rest of an exchange file is scratch.
     job.scratch += [r.model_copy(update={"files": (r.file("exchange"),)}) for r in receipts]
@@ -150,6 +155,7 @@ def known_contents(job: Job, tokenized: StageRecord, splits: Splits) -> KnownCon
     sources = [task.source + 1 for task in tasks]
     return KnownContents(
         splits=splits,
+        carried=carried,
         tasks=tuple(tasks),
         shards=shards,
         whole=whole,

@@ -30,6 +30,7 @@ from pairloom.pipeline.stages.exchange.partitions import Splits
 from pairloom.pipeline.stages.select.copies import Selection, taken_counts
 from pairloom.pipeline.stages.select.duplicates import read_duplicates
 from pairloom.pipeline.stages.select.mixed import Mixed
+from pairloom.pipeline.stages.tokenize.carried import Carried
 from pairloom.pipeline.stages.tokenize.shards import PlacedShard, placed_shards
 from pairloom.pipeline.store.files import StoredFile, open_arrow
 from pairloom.pipeline.store.manifest import StageRecord
@@ -53,24 +54,30 @@ __all__ = [
 class SpreadTask(UnitTask):
     """Spread documents of one token shard over the partitions.
 
-    `source` is the place in the recipe of the source that they are of, which goes with them from here on.
+    `source` is the place in the recipe of the source that they are of, which goes with them from here on. The tasks share the
+    columns that go with them too, of which `columns` is the fingerprint.
     """
 
     shard: PlacedShard
     source: int
     splits: Splits
     seed: int
+    columns: str = ""
     step = "exchange"
 
     def identity(self) -> dict[str, object]:
         """Everything that decides where each document goes."""
         order = self.splits.order
-        return self.shard.identity(placed=order.placed) | {
-            "source": self.source,
-            "splits": self.splits.identity(self.shard.end_token),
-            "seed": self.seed if order.seeded else 0,
-            "parted": False,
-        }
+        return (
+            self.shard.identity(placed=order.placed)
+            | {
+                "source": self.source,
+                "splits": self.splits.identity(self.shard.end_token),
+                "seed": self.seed if order.seeded else 0,
+                "parted": False,
+            }
+            | ({"columns": self.columns} if self.columns else {})
+        )
 
     @property
     def label(self) -> str:
@@ -81,10 +88,10 @@ class SpreadTask(UnitTask):
         """The shard, and a partition of it."""
         return exchange_memory(self.shard.stored.bytes)
 
-    def standing(self, shard: pa.Table) -> Standing:
+    def standing(self, shard: pa.Table, carried: Carried) -> Standing:
         """Where the documents of (a part of) the shard stand."""
         ids, ordinal = self.shard.documents(shard)
-        documents = TokenBatch.of_table(shard, document_numbers(ids))
+        documents = carried.beside(TokenBatch.of_table(shard, document_numbers(ids)), shard)
         return Standing(
             shard=self.shard,
             table=shard,
@@ -98,14 +105,18 @@ class SpreadTask(UnitTask):
         )
 
     def spread(
-        self, found: Standing, copies: Copies | None = None, only: Sequence[int] | None = None
+        self,
+        found: Standing,
+        carried: Carried,
+        copies: Copies | None = None,
+        only: Sequence[int] | None = None,
     ) -> Spread:
         """The documents, or copies of them, on their way; just those of some partitions, if told `only` which."""
         documents = found.documents
         if copies is not None:
             documents = documents.take(copies.index).with_copies(copies.copy)
         stored = columns_of(found.table.schema)
-        columns = (SOURCE_COLUMN, *document_columns(stored), *token_columns(stored))
+        columns = (SOURCE_COLUMN, *document_columns(stored), *carried.columns, *token_columns(stored))
         key, part = self.splits.order.spread(found, copies)
         if only is not None:
             here = np.flatnonzero(np.isin(part, np.array(only, np.int64)))
@@ -121,20 +132,20 @@ class SpreadTask(UnitTask):
 class ExchangeTask(SpreadTask):
     """Spread every document of a shard, each once."""
 
-    def work(self, attempt: Attempt, shared: Any) -> None:
+    def work(self, attempt: Attempt, shared: Carried) -> None:
         """Read, find out where each document goes, write."""
         with open_arrow(attempt.objects, self.shard.stored) as reader:
             with phase("read"):
                 shard = reader.read_all()
             with phase("sort"):
-                spread = self.spread(self.standing(shard))
+                spread = self.spread(self.standing(shard, shared), shared)
             attempt.payload = write_spread(attempt, spread, self.splits.width).tobytes()
         attempt.facts = {"held": 0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliverTask(SpreadTask):
-    """Spread the documents of a shard as often as its `selection` says. The tasks share the files of duplicates."""
+    """Spread the documents of a shard as often as its `selection` says. The tasks share the files of duplicates too."""
 
     selection: Selection
 
@@ -151,19 +162,20 @@ class DeliverTask(SpreadTask):
         """What is known of each copy besides."""
         return exchange_memory(self.shard.stored.bytes, self.selection.most * self.shard.stored.rows)
 
-    def work(self, attempt: Attempt, shared: tuple[StoredFile, ...]) -> None:
+    def work(self, attempt: Attempt, shared: tuple[tuple[StoredFile, ...], Carried]) -> None:
         """Read, find out how often each document is taken and where each copy goes, write."""
         first, end = self.shard.first_record, self.shard.end_record
-        duplicates = read_duplicates(attempt.objects, shared, self.selection.span, first, end)
+        files, carried = shared
+        duplicates = read_duplicates(attempt.objects, files, self.selection.span, first, end)
         with open_arrow(attempt.objects, self.shard.stored) as reader:
             with phase("read"):
                 shard = reader.read_all()
             with phase("sort"):
-                found = self.standing(shard)
+                found = self.standing(shard, carried)
                 duplicate = np.isin(found.ordinal, duplicates)
                 copies = self.selection.copies(found.ids, found.held_out, duplicate)
                 index, copy = expanded(copies)
-                spread = self.spread(found, Copies(selection=self.selection, index=index, copy=copy))
+                spread = self.spread(found, carried, Copies(selection=self.selection, index=index, copy=copy))
                 counts = taken_counts(found.documents.length, found.held_out, duplicate, copies)
             attempt.payload = write_spread(attempt, spread, self.splits.width).tobytes()
         attempt.facts = counts | {"held": 0}
@@ -181,13 +193,13 @@ class PartTask(SpreadTask):
         """That there are two files."""
         return super(PartTask, self).identity() | {"parted": True}
 
-    def work(self, attempt: Attempt, shared: Any) -> None:
+    def work(self, attempt: Attempt, shared: Carried) -> None:
         """Read, find out where each document goes, write the files."""
         with open_arrow(attempt.objects, self.shard.stored) as reader:
             with phase("read"):
                 shard = reader.read_all()
             with phase("sort"):
-                spread = self.spread(self.standing(shard))
+                spread = self.spread(self.standing(shard, shared), shared)
             index = write_spread(attempt, spread.parts(0, self.splits.train))
             held, apart = spread.parts(self.splits.train, len(self.splits)), np.zeros(0, INDEX)
             if len(held.part):
@@ -202,6 +214,7 @@ class PartTask(SpreadTask):
             source=self.source,
             splits=self.splits,
             seed=self.seed,
+            columns=self.columns,
             only=tuple(parts),
         )
 
@@ -216,7 +229,7 @@ class RejoinTask(SpreadTask):
         """The partitions."""
         return super(RejoinTask, self).identity() | {"parted": True, "only": self.only}
 
-    def work(self, attempt: Attempt, shared: Any) -> None:
+    def work(self, attempt: Attempt, shared: Carried) -> None:
         """Read, leave out what is not asked for, write."""
         with open_arrow(attempt.objects, self.shard.stored) as reader:
             with phase("read"):
@@ -227,7 +240,7 @@ class RejoinTask(SpreadTask):
                     batches = [reader.get_batch(i) for i in numbers]
                     shard = pa.Table.from_batches(batches, schema=reader.schema)
             with phase("sort"):
-                spread = self.spread(self.standing(shard), only=self.only)
+                spread = self.spread(self.standing(shard, shared), shared, only=self.only)
             attempt.payload = write_spread(attempt, spread).tobytes()
         attempt.facts = {"held": 0}
 
@@ -299,27 +312,29 @@ def regroup_tasks(
     return tasks
 
 
-def exchange_tasks(job: Job, tokenized: StageRecord, splits: Splits) -> list[ExchangeTask]:
+def exchange_tasks(job: Job, tokenized: StageRecord, splits: Splits, carried: Carried) -> list[ExchangeTask]:
     """One task a shard of tokens, each told how many records and tokens come before it, and of which source it is."""
-    return [ExchangeTask(**about) for about in _shards(job, tokenized, splits)]
+    return [ExchangeTask(**about) for about in _shards(job, tokenized, splits, carried)]
 
 
-def deliver_tasks(job: Job, tokenized: StageRecord, splits: Splits, mixed: Mixed) -> list[DeliverTask]:
+def deliver_tasks(
+    job: Job, tokenized: StageRecord, splits: Splits, carried: Carried, mixed: Mixed
+) -> list[DeliverTask]:
     """Those of a mixture."""
     return [
         DeliverTask(**about, selection=mixed.selections[about["shard"].source])
-        for about in _shards(job, tokenized, splits)
+        for about in _shards(job, tokenized, splits, carried)
     ]
 
 
-def part_tasks(job: Job, tokenized: StageRecord, splits: Splits) -> list[PartTask]:
+def part_tasks(job: Job, tokenized: StageRecord, splits: Splits, carried: Carried) -> list[PartTask]:
     """Those that keep what is held out apart."""
-    return [PartTask(**about) for about in _shards(job, tokenized, splits)]
+    return [PartTask(**about) for about in _shards(job, tokenized, splits, carried)]
 
 
-def _shards(job: Job, tokenized: StageRecord, splits: Splits) -> Iterator[dict[str, Any]]:
+def _shards(job: Job, tokenized: StageRecord, splits: Splits, carried: Carried) -> Iterator[dict[str, Any]]:
     """What every task is told of its shard."""
-    recipe = job.plan.recipe
+    recipe, columns = job.plan.recipe, carried.fingerprint
     for shard in placed_shards(job.objects, tokenized, job.tokenized):
         yield {
             "root": recipe.root,
@@ -327,4 +342,5 @@ def _shards(job: Job, tokenized: StageRecord, splits: Splits) -> Iterator[dict[s
             "source": recipe.source_number(shard.source),
             "splits": splits,
             "seed": recipe.pack.shuffle.seed,
+            "columns": columns,
         }

@@ -29,10 +29,11 @@ from pairloom.pipeline.stages.pack.carry import carry_tasks, write_leftover
 from pairloom.pipeline.stages.pack.cost import pack_memory
 from pairloom.pipeline.stages.pack.rows import RowSettings, write_rows
 from pairloom.pipeline.stages.select.mixed import selections, taken
+from pairloom.pipeline.stages.tokenize.carried import carried_columns
 from pairloom.pipeline.steps import DocumentSteps, RowSteps
 from pairloom.pipeline.store.files import StoredFile
 from pairloom.pipeline.store.manifest import SourceRecord, StageRecord
-from pairloom.pipeline.store.receipts import Ledger, Receipt
+from pairloom.pipeline.store.receipts import Ledger, Receipt, committed_receipts
 
 __all__ = ["PackShared", "PackTask", "pack_rows"]
 
@@ -154,13 +155,16 @@ def pack_rows(job: Job) -> StageRecord:
     )
     if mixed is not None:
         splits = splits.with_validation(mixed.validation_tokens)
+    carried = carried_columns(
+        recipe, committed_receipts(job.objects, "tokenize", tokenized.units, job.tokenized)
+    )
     vocabulary = job.vocabulary()
     settings, width = _settings(job, vocabulary), vocabulary.dtype.itemsize
     groups: tuple[Exchanged, ...]
     kept: dict[str, object] = {}
     sources: tuple[SourceRecord, ...] = ()
     if mixed is None and not splits.order.scatters:
-        known = known_contents(job, tokenized, splits)
+        known = known_contents(job, tokenized, splits, carried)
         tasks = [
             _task(
                 job, splits, part, known.place(part), known.total(part), known.sources(part), settings, width
@@ -172,7 +176,7 @@ def pack_rows(job: Job) -> StageRecord:
         changed = [part for part, task in enumerate(tasks) if task.unit not in packed_before]
         groups, kept = known.documents_of(job, changed, width), known.record(job)
     else:
-        groups, sources = spread_all(job, tokenized, splits, width, mixed)
+        groups, sources = spread_all(job, tokenized, splits, carried, width, mixed)
         places = [(0, p) if splits.width == 1 else divmod(p, splits.width) for p in range(len(splits))]
         tasks = [
             _task(

@@ -35,11 +35,13 @@ class Tokenize(Stage):
         return True
 
     def key(self, asked: "Asked", before: Mapping[str, str]) -> str:
-        """The corpus, the vocabulary, and what is done to documents."""
+        """The corpus, the vocabulary, what is done to documents, and which columns go with them."""
         settings = asked.recipe.tokenize.model_dump()
         if columns := asked.recipe.given_columns:
             settings["columns"] = [one.identity() for one in columns]
-        return fingerprint({**asked.inputs, "vocabulary": before["learn"], "tokenize": settings})
+        made = {**asked.inputs, "vocabulary": before["learn"], "tokenize": settings}
+        attributes = [[one.identity() for one in source.attributes] for source in asked.recipe.corpus]
+        return fingerprint(made | {"attributes": attributes} if any(attributes) else made)
 
     def cost(self, plan: "Plan", cluster: "Cluster") -> "Cost":
         """Every unit once."""

@@ -1,8 +1,8 @@
 """tokenize: text to token shards, one a unit, documents in the order of the input.
 
 A shard is an Arrow file with a row for each document that holds text: which record it is (`slice`, `row`), its `id` if
-the input has one, and `input_ids`, with the tokens that the recipe prepends and appends. What no shard holds is in the
-unit's ledger.
+the input has one, and `input_ids`, with the tokens that the recipe prepends and appends; then the columns that the source
+asks for. What no shard holds is in the unit's ledger. Its receipt has the strings that the columns have.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,11 +24,13 @@ from pairloom.pipeline.flow.attempt import Attempt, UnitTask
 from pairloom.pipeline.flow.job import Job, dead_letters
 from pairloom.pipeline.identity import unit_id
 from pairloom.pipeline.inputs.intake import Intake, slice_identity
+from pairloom.pipeline.inputs.shaping.attributes import COLUMN_TYPE
 from pairloom.pipeline.inputs.units import Unit
 from pairloom.pipeline.phases import elapsed, phase
 from pairloom.pipeline.recipe import Recipe
 from pairloom.pipeline.stages.agreement import NOTHING_TRAINED, SPECIAL_TOKEN_IN_TEXT, check_tokenized
 from pairloom.pipeline.stages.learn.files import read_memo
+from pairloom.pipeline.stages.tokenize.carried import Strings
 from pairloom.pipeline.stages.tokenize.cost import TOKENIZE_MEMORY
 from pairloom.pipeline.stages.tokenize.reuse import Known, earlier_shards, known_slices
 from pairloom.pipeline.store.coverage import Coverage
@@ -74,15 +76,19 @@ class TokenizeTask(UnitTask):
         """Read, encode, write."""
         intake = Intake(self.input, self.max_record_bytes, strict=self.strict)
         made: list[Piece] = []
-        beside = [one.column for one in self.columns]
-        schema = shard_schema(shared.vocabulary.dtype, shared.vocabulary.fingerprint, beside)
+        beside, attributes = [one.column for one in self.columns], self.input.fields.attributes
+        schema = shard_schema(
+            shared.vocabulary.dtype, shared.vocabulary.fingerprint, beside, attributes=attributes
+        )
+        strings = Strings(of=self.label)
         with attempt.arrow("tokens", schema) as writer:
             for batch in self._batches(attempt.objects, intake, shared, schema, made):
                 writer.write(batch)
+                strings.add_batch(batch, attributes)
             writer.facts.update(tokens=intake.ledger().tokens)
         intake.write_rejected(attempt)
         attempt.ledger, attempt.slices, attempt.read = intake.ledger(), intake.slices(), tuple(intake.read)
-        attempt.pieces = self._finished(made)
+        attempt.pieces, attempt.payload = self._finished(made), strings.payload()
 
     def _batches(
         self, objects: Objects, intake: Intake, tokenizer: Tokenizer, schema: pa.Schema, made: list[Piece]
@@ -152,6 +158,7 @@ class TokenizeTask(UnitTask):
             where = pa.array(np.full(len(batch), number, np.int32))
             named = [column.name for column in columns_of(schema)]
             columns = [where, batch.row, ids, *(found[name].cast(schema.field(name).type) for name in named)]
+            columns += [batch.columns[one.name] for one in self.input.fields.attributes]
             yield pa.RecordBatch.from_arrays(columns, schema=schema)
 
     def documents(self, intake: Intake, number: int, tokenizer: Tokenizer) -> Iterator[DocumentBatch]:
@@ -189,6 +196,8 @@ class TokenizeTask(UnitTask):
                 self.input.giver is None or self.input.giver.of_any_id
             ):
                 kept = intake.lose(_without_special_tokens(kept, tokenizer))
+            if kept.refused:
+                kept = intake.lose(_without_refused(kept))
             if len(kept):
                 yield kept
 
@@ -271,6 +280,13 @@ def _without_special_tokens(batch: DocumentBatch, tokenizer: Tokenizer) -> Docum
         )
     found = tokenizer.find_special_tokens(batch.content, batch.spans.get(SPECIAL))
     return batch.reject(found, SPECIAL_TOKEN_IN_TEXT, "the text spells a special token")
+
+
+def _without_refused(batch: DocumentBatch) -> DocumentBatch:
+    """The documents whose columns are what the recipe says; the others are rejected."""
+    wrong = [batch.refused.get(row) for row in batch.row.to_pylist()]
+    details = [detail for detail in wrong if detail is not None]
+    return batch.reject([detail is not None for detail in wrong], COLUMN_TYPE, details)
 
 
 def tokenize_task(
