@@ -79,7 +79,8 @@ def _section_in(said: Schema, schema: Schema) -> "tuple[Schema, bool] | None":
     for form in _forms(said):
         reference, many = form.get("$ref"), False
         if reference is None and form.get("type") == "array":
-            reference, many = form.get("items", {}).get("$ref"), True
+            items = (one.get("$ref") for one in _forms(form.get("items", {})))
+            reference, many = next((one for one in items if one is not None), None), True
         if reference is not None and "properties" in (found := _named(reference, schema)):
             return found, many
     return None

@@ -120,6 +120,8 @@ def _facts(
         text = vocabulary.decode(row[INPUT_IDS][at : at + length]).decode("utf-8", "replace")
         source = dataset.sources[row[SOURCE][i]] if SOURCE in row else None
         facts = {"id": ids.get(document), "document": document, "source": source}
+        if columns:
+            facts["columns"] = {column.name: column.said(row[column.name][i]) for column in columns}
         segments.append(facts | {"offset": offset, "tokens": length, "text": text})
         at += length
     return {"row": number, "tokens": at, "padding": len(row[INPUT_IDS]) - at, "segments": segments}
