@@ -23,6 +23,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryFile
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
@@ -31,7 +32,7 @@ from numba.core import config
 
 from pairloom.operators.kernels.kept import KernelFolder
 
-__all__ = ["KernelCache", "cache_folders", "stamp"]
+__all__ = ["KernelCache", "cache_folders", "stamp", "takes_kernels"]
 
 
 def cache_folders() -> Iterator[Path]:
@@ -44,6 +45,16 @@ def cache_folders() -> Iterator[Path]:
         yield home / "pairloom" / "kernels"
     except RuntimeError:  # a user without a home
         pass
+
+
+def takes_kernels() -> bool:
+    """Whether any folder takes a file; makes it where it is not there."""
+    for folder in cache_folders():
+        with suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+            with TemporaryFile(dir=folder):
+                return True
+    return False
 
 
 def _named() -> str | None:

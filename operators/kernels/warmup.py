@@ -2,22 +2,24 @@
 
 Each folder `kernels` (or file `kernels.py`) has a function `warm_up(schemes)` that runs the kernels in it once, on next to
 nothing and with arrays of the types that they get in earnest. `warm_up` here finds these functions and calls them, so that
-whoever adds a kernel adds nothing elsewhere.
+whoever adds a kernel adds nothing elsewhere. Where few have a use for all kernels of a place, it also has `PARTS`, a `Part` by
+name, and "place:name" stands for one of them.
 """
 
+import gc
 import pkgutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from numba.core.event import Event, Listener, install_listener
 
 from pairloom.operators.kernels.cache import KernelCache, cache_folders
 
-__all__ = ["SAMPLE", "find_kernels", "kernel_places", "missing_kernels", "on_compiled", "warm_up"]
+__all__ = ["SAMPLE", "Part", "find_kernels", "kernel_places", "missing_kernels", "on_compiled", "warm_up"]
 
 SAMPLE = (
     "it's 12345 of a<|x|>word",
@@ -28,6 +30,13 @@ SAMPLE = (
 """Documents that take every path: words of all lengths, numbers, several scripts, an empty document."""
 
 _SHARED = "pairloom.operators.kernels"
+
+
+class Part(NamedTuple):
+    """Some kernels of a place: `run` is like `warm_up`, and `files` are the modules that they are in."""
+
+    run: Callable[[tuple[str, ...]], None]
+    files: tuple[str, ...]
 
 
 def kernel_places(package: str = "pairloom.operators") -> Iterator[str]:
@@ -47,11 +56,26 @@ def warm_up(schemes: tuple[str, ...], places: tuple[str, ...] | None = None) -> 
 
     `cache.py` says where that is. All places of the operators take a minute on a machine that has none of them, else a second.
     """
-    for place in tuple(kernel_places()) if places is None else places:
-        import_module(place).warm_up(schemes)
+    with _collecting_late():
+        for place in tuple(kernel_places()) if places is None else places:
+            module, _, part = place.partition(":")
+            (import_module(module).PARTS[part].run if part else import_module(module).warm_up)(schemes)
 
 
-def missing_kernels(places: tuple[str, ...]) -> set[str]:
+@contextmanager
+def _collecting_late() -> Iterator[None]:
+    """Leave garbage alone for a while: a compiler makes so much that lasts that looking for it takes a tenth of the time."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def missing_kernels(places: Iterable[str]) -> set[str]:
     """The kernels of some places, by "module:name", of which no folder on disk has any compiled form."""
     kept: set[str] = set()
     for folder in cache_folders():
@@ -97,8 +121,11 @@ def find_kernels(package: str = "pairloom.operators") -> dict[str, object]:
 
 
 def _kernels_of(place: str) -> Iterator[tuple[str, Any]]:
-    """The kernels of one place, each with its name; imports them."""
-    for module in _modules(import_module(place)):
+    """The kernels of one place or part, each with its name; imports them."""
+    name, _, part = place.partition(":")
+    whole = import_module(name)
+    files = [import_module(f"{name}.{file}") for file in whole.PARTS[part].files] if part else _modules(whole)
+    for module in files:
         for name, value in vars(module).items():
             if (
                 isinstance(getattr(value, "_cache", None), KernelCache)

@@ -2,11 +2,15 @@
 
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from pairloom.operators import Pretokenizer
+from pairloom.operators.kernels.beside import Piece, compile_beside
+from pairloom.operators.kernels.cache import takes_kernels
 from pairloom.operators.kernels.warmup import kernel_places, missing_kernels, on_compiled, warm_up
 from pairloom.operators.text.pretokenize.schemes import SCHEMES
+from pairloom.pipeline.execution.machine import memory, processors
 from pairloom.pipeline.notes import note
 
 if TYPE_CHECKING:
@@ -15,6 +19,18 @@ if TYPE_CHECKING:
 __all__ = ["PrepareTask", "needed_kernels", "needed_schemes"]
 
 PACKAGES = ("pairloom.operators", "pairloom.pipeline")
+_MANY = 12  # kernels: where fewer are missing, they are compiled before helpers have begun
+_HELPER = 1_000_000_000  # bytes of memory that a process which compiles may take, twice of what was seen
+_MOST_HELPERS = 4  # more of them wait for the one that has most to do
+_CUTTING = "pairloom.operators.text.pretokenize.kernels"
+# Places of which one takes longer than several of the others; what one needs of another it finds compiled by then.
+_LONGEST = (
+    "pairloom.operators.encode.kernels",
+    "pairloom.operators.models.bpe.kernels:tables",
+    "pairloom.operators.models.bpe.kernels:learn",
+    "pairloom.pipeline.inputs.readers.kernels",
+    "pairloom.operators.pack.kernels",
+)
 SHARDED_FROM = 1_000_000_000  # stored bytes of a corpus; the words of a smaller one are learned by one worker
 
 
@@ -52,7 +68,9 @@ class PrepareTask:
 def _run_kernels(schemes: tuple[str, ...], places: tuple[str, ...] | None) -> None:
     """Run them; once in each process, in which what is compiled stays. Notes how many are compiled by then."""
     places = (
-        tuple(place for package in PACKAGES for place in kernel_places(package)) if places is None else places
+        tuple(part for package in PACKAGES for place in kernel_places(package) for part in _parts(place))
+        if places is None
+        else places
     )
     missing = missing_kernels(places)
     compiled: set[str] = set()
@@ -61,8 +79,20 @@ def _run_kernels(schemes: tuple[str, ...], places: tuple[str, ...] | None) -> No
         compiled.add(name)
         note(len(compiled), max(len(missing), len(compiled)), "kernels compiled")
 
+    helpers = min(processors(), memory() // _HELPER, len(places), _MOST_HELPERS)
+    if len(missing) >= _MANY and helpers > 1 and takes_kernels():
+        compile_beside(_pieces(schemes, places), helpers, tell)
     with on_compiled(tell):
         warm_up(schemes, places)
+
+
+def _pieces(schemes: tuple[str, ...], places: tuple[str, ...]) -> list[Piece]:
+    """What helpers are to do, the longest first; what cuts text is compiled anew for every scheme, all else once."""
+    first = sorted(
+        places, key=lambda place: (_LONGEST.index(place) if place in _LONGEST else len(_LONGEST), place)
+    )
+    pieces = [(schemes[:1], place) for place in first]
+    return pieces + [((scheme,), place) for place in places if place == _CUTTING for scheme in schemes[1:]]
 
 
 def needed_schemes(plan: "Plan") -> tuple[str, ...]:
@@ -75,13 +105,20 @@ def needed_schemes(plan: "Plan") -> tuple[str, ...]:
 
 
 def needed_kernels(plan: "Plan") -> tuple[str, ...]:
-    """The folders and files `kernels` that the stages of a plan run: all but those that are known to be of no use to it."""
+    """The places of kernels that the stages of a plan run: all but those that are known to be of no use to it."""
     return tuple(
-        place
+        part
         for package in PACKAGES
         for place in kernel_places(package)
-        if place not in _NEEDED_WHERE or _NEEDED_WHERE[place](plan)
+        for part in _parts(place)
+        if part not in _NEEDED_WHERE or _NEEDED_WHERE[part](plan)
     )
+
+
+def _parts(place: str) -> tuple[str, ...]:
+    """The parts that a place is run in, if it has some, else itself."""
+    parts = getattr(import_module(place), "PARTS", None)
+    return (place,) if parts is None else tuple(f"{place}:{part}" for part in parts)
 
 
 def _never(_: "Plan") -> bool:
@@ -117,6 +154,27 @@ def _other_family(plan: "Plan") -> bool:
     return plan.recipe.vocabulary.family != "bpe"
 
 
+def _learns(plan: "Plan") -> bool:
+    return plan.vocabulary is None
+
+
+def _extends(plan: "Plan") -> bool:
+    return plan.base is not None
+
+
+def _joins_words(plan: "Plan") -> bool:
+    """Whether some merges join words, or may: those of a vocabulary that is given, where a space is inside a token."""
+    given = plan.vocabulary if plan.vocabulary is not None else plan.base
+    if given is None:
+        return plan.cut.weaker is not None or needed_schemes(plan) == ("none",)
+    cut = given.pretokenizer
+    return (
+        cut.pattern is not None
+        or cut.scheme in ("none", "superwords")
+        or any(b" " in token[1:] for token in given.tokens)
+    )
+
+
 # What is compiled only where a plan has a use for it.
 _NEEDED_WHERE = {
     "pairloom.operators.evaluate.kernels": _never,  # reports are runs of their own
@@ -126,4 +184,9 @@ _NEEDED_WHERE = {
     "pairloom.operators.text.normalize.kernels": _normalizes,
     "pairloom.operators.models.bpe.sharded.kernels": _shards,
     "pairloom.operators.models.lzw.kernels": _other_family,
+    "pairloom.operators.models.bpe.kernels:learn": _learns,
+    "pairloom.operators.models.bpe.kernels:extend": _extends,
+    "pairloom.operators.models.bpe.kernels:superwords": _joins_words,
+    "pairloom.operators.models.bpe.kernels:sequential": _other_family,
+    "pairloom.operators.models.bpe.kernels:replay": _never,
 }

@@ -28,7 +28,8 @@ def _merge_all(
     comes; what another merge has changed meanwhile is passed over.
     """
     size = len(sequence)
-    out[:size] = sequence
+    for i in range(size):
+        out[i] = sequence[i]
     after = np.arange(1, size + 1).astype(np.int32)
     before = np.arange(-1, size - 1).astype(np.int32)
     first = np.full(merges, -1, np.int32)
@@ -52,7 +53,7 @@ def _merge_all(
         while at >= 0:
             count += 1
             at = following[at]
-        turn = np.empty(count, np.int32)
+        turn = np.empty(count, np.int64)  # as wide as what `find_next` sorts: one sort is compiled
         at = first[rank]
         for i in range(count):
             turn[i] = places[at]
