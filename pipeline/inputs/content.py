@@ -46,7 +46,7 @@ _MAGIC: tuple[tuple[bytes, Content], ...] = (
     (b"BZh", Content("bzip2", _RECOMPRESS, "bz2")),
     (b"\x04\x22\x4d\x18", Content("lz4", _RECOMPRESS, "lz4")),
     (b"\xff\x06\0\0sNaPpY", Content("snappy", _RECOMPRESS)),
-    (b"PK\x03\x04", Content("a zip archive", _UNPACK)),
+    (b"PK\x03\x04", Content("a zip archive", _UNPACK, "zip")),
     (b"PK\x05\x06", Content("an empty zip archive", _UNPACK)),
     (b"7z\xbc\xaf\x27\x1c", Content("a 7z archive", _UNPACK)),
     (b"Rar!\x1a\x07", Content("a rar archive", _UNPACK)),
@@ -89,7 +89,7 @@ def content_of(head: bytes) -> Content | None:
         if head.startswith(magic) and not _is_text_after_all(magic, head):
             return content
     if head[_TAR_MARK : _TAR_MARK + 5] == b"ustar":
-        return Content("a tar archive", _UNPACK)
+        return Content("a tar archive", _UNPACK, "tar")
     if _is_utf16(head):
         return Content("UTF-16", _RECODE)
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:16].lower()
@@ -199,6 +199,12 @@ def mismatch(file: InputFile, content: Content) -> str:
     """What is said of a file whose first bytes are those of something else than it is read as."""
     within = "" if file.compression == "none" else f" within {file.compression}"
     said = f"its first bytes{within} are those of {content.says}, and it is read as {file.format}"
+    if file.opened is not None and content.format in ("zip", "tar"):
+        return f"{said}: an archive in an archive is not read; unpack it, or choose other members with the source's members"
+    if file.opened is not None and content.format:
+        return f"{said}; give it the ending of what it is"
+    if within and content.format == "tar":
+        return f"{said}; set the format of the source to tar"
     if within and content.format:
         return f"{said}; decompress it"
     if "." + content.format in ENDINGS:

@@ -7,36 +7,24 @@ The same files give the same list, in the same order.
 
 import sysconfig
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from pairloom.operators.errors import RecipeError
 from pairloom.pipeline.hub.place import on_hub
 from pairloom.pipeline.hub.repository import Repositories
-from pairloom.pipeline.inputs.compression import ENDINGS, bare, compression_of
+from pairloom.pipeline.inputs.compression import ENDINGS
+from pairloom.pipeline.inputs.formats import OF_CSV, is_archive, kind_of, reading_for
 from pairloom.pipeline.inputs.on_hub import find_on_hub
 from pairloom.pipeline.inputs.own import Own
 from pairloom.pipeline.inputs.patterns import Found, almost, find, matcher
-from pairloom.pipeline.inputs.readers import READERS, Reader, format_of, readers_by_suffix
-from pairloom.pipeline.inputs.slices import InputFile, Reading
+from pairloom.pipeline.inputs.readers import READERS, Reader, readers_by_suffix
+from pairloom.pipeline.inputs.slices import InputFile
 from pairloom.pipeline.inputs.storage import first_bytes
 from pairloom.pipeline.recipe import CorpusSource
 
 __all__ = ["Listed", "list_inputs", "list_source"]
-
-# Taking these for text would reject every one of them, or worse, not.
-_UNREAD = (
-    ".7z",
-    ".avro",
-    ".br",
-    ".lzma",
-    ".orc",
-    ".rar",
-    ".snappy",
-    ".tar",
-    ".tgz",
-    ".zip",
-)
 
 
 class Listed(NamedTuple):
@@ -73,7 +61,7 @@ def list_source(source: CorpusSource, root: str = "", hub: Repositories | None =
         for one in sorted(found):
             if one.same not in seen:
                 seen.add(one.same)
-                form, compression = _kind(one, suffixes, declared)
+                form, compression, inner = _kind(one, suffixes, declared)
                 files[one.uri] = InputFile(
                     source=source.name,
                     uri=one.uri,
@@ -84,19 +72,10 @@ def list_source(source: CorpusSource, root: str = "", hub: Repositories | None =
                     declared=declared is not None,
                     max_expansion=source.max_expansion,
                     commit=one.commit,
-                    reading=_reading(source.reading, form),
+                    reading=reading_for(replace(source.reading, member_format=inner), form),
                 )
     _check_used(source, list(files.values()))
     return Listed([files[uri] for uri in sorted(files)], tuple(sorted(own.met)))
-
-
-_OF_CSV = ("delimiter", "quote", "escape", "header")
-
-
-def _reading(said: Reading, form: str) -> Reading:
-    """What of that is about files of one format; only that decides what is read of them."""
-    names = ["encoding"] if READERS.get(form).encoded else []
-    return said.only(*names, *(_OF_CSV if form == "csv" else ()))
 
 
 def _check_used(source: CorpusSource, files: Sequence[InputFile]) -> None:
@@ -104,7 +83,7 @@ def _check_used(source: CorpusSource, files: Sequence[InputFile]) -> None:
     used = {name for file in files for name in file.reading.identity()}
     for name in source.reading.identity():
         if name not in used:
-            key = f"csv.{name}" if name in _OF_CSV else name
+            key = f"csv.{name}" if name in OF_CSV else name
             raise RecipeError(
                 f"source {source.name!r}: {key} says how to read files that it does not have: {files[0].uri} is read as "
                 f"{files[0].format}; remove the key, or set the source's format"
@@ -120,16 +99,50 @@ def _no_file(path: str, source: CorpusSource, own: Own) -> str:
     return f"{said}{hint}; correct the path or remove it"
 
 
-def _declared(source: CorpusSource, form: str) -> tuple[str, str | None]:
-    """The reader's name and the compression that the recipe gives; None where it leaves that to the names."""
-    name, _, ending = form.partition(".")
+class _Declared(NamedTuple):
+    """What the recipe says of files: the reader, the archive that they are in, the compression; None where names say that."""
+
+    reader: str
+    archive: str | None = None
+    compression: str | None = None
+
+
+def _declared(source: CorpusSource, form: str) -> _Declared:
+    """A source's `format`, as jsonl, jsonl.gz, zip, tar.gz, or jsonl.tar.gz for members that are JSON Lines."""
+    name, *endings = form.split(".")
+    last = ENDINGS.get("." + endings[-1]) if endings else None
+    archive = endings[0] if endings and "." + endings[0] not in ENDINGS else None
     try:
-        reader = READERS.get(name)
+        reader, outer = READERS.get(name), READERS.get(archive or name)
     except RecipeError as error:
         raise RecipeError(f"source {source.name!r}: format: {error}") from error
-    if ending and not reader.compressed:
-        raise RecipeError(f"source {source.name!r}: format: {name} files compress inside; write {name}")
-    return name, ENDINGS["." + ending] if ending else None
+    if archive is not None and (not outer.archive or reader.archive):
+        raise RecipeError(
+            f"source {source.name!r}: format: {form} names no files in an archive, as jsonl.zip does"
+        )
+    if last and not outer.compressed:
+        raise RecipeError(
+            f"source {source.name!r}: format: {outer.name} files compress inside; write {outer.name}"
+        )
+    return _Declared(name, archive, last)
+
+
+def _kind(
+    file: Found, suffixes: Mapping[str, type[Reader]], declared: _Declared | None
+) -> tuple[str, str, str]:
+    """Format and compression of a file, and the format of its members where it is an archive and the recipe says that."""
+    uri = file.uri
+
+    def head(size: int) -> bytes:
+        return first_bytes(uri, size, file.commit)
+
+    if declared is None:
+        return (*kind_of(uri, suffixes, None, head), "")
+    if declared.archive is not None:
+        return (*kind_of(uri, suffixes, (declared.archive, declared.compression), head), declared.reader)
+    if not READERS.get(declared.reader).archive and is_archive(uri, suffixes):
+        return (*kind_of(uri, suffixes, None, head), declared.reader)
+    return (*kind_of(uri, suffixes, (declared.reader, declared.compression), head), "")
 
 
 def _expand(path: str) -> str:
@@ -157,26 +170,3 @@ def _exclusion(patterns: Sequence[str]) -> Callable[[str], bool]:
         return any(expression.fullmatch(path) for expression, _ in expressions)
 
     return excluded
-
-
-def _kind(
-    file: Found, suffixes: Mapping[str, type[Reader]], declared: tuple[str, str | None] | None
-) -> tuple[str, str]:
-    """Format and compression, as `declared` or by the ending of the name; what no reader knows is text."""
-    uri = file.uri
-    name = uri.split("?", 1)[0] if uri.startswith(("http://", "https://")) else uri
-    name = name.rsplit("/", 1)[-1].lower()
-    compression, name = compression_of(name), bare(name)
-    if declared is not None:
-        inside = not READERS.get(declared[0]).compressed
-        return declared[0], declared[1] or ("none" if inside else compression)
-    reader = format_of(name, suffixes)
-    if reader is None and name.endswith(_UNREAD):
-        raise RecipeError(
-            f"{uri}: archives and this compression are not read; unpack it, use gzip, zstd, xz, bzip2 or lz4, or exclude it"
-        )
-    if compression != "none" and reader is not None and not reader.compressed:
-        if reader.magic and first_bytes(uri, len(reader.magic), file.commit) == reader.magic:
-            return reader.name, "none"
-        raise RecipeError(f"{uri}: {reader.name} files compress inside; decompress this one, or exclude it")
-    return ("text" if reader is None else reader.name), compression

@@ -168,6 +168,10 @@ def open_input(file: InputFile) -> Iterator[BinaryIO]:
 
 def ended_early(file: InputFile, position: int) -> DataError:
     """The error for a file that ends before its planned size."""
+    if file.opened is not None:
+        return DataError(
+            f"{file.uri}: it ends at byte {position} of {file.size}; fetch or write the archive again"
+        )
     return DataError(f"{file.uri}: changed during the run: ended at byte {position} of {file.size}; {_AGAIN}")
 
 

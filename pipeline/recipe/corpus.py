@@ -23,7 +23,7 @@ __all__ = ["CorpusSource", "DocumentColumn", "Mixture"]
 
 Named = Annotated[str, Field(min_length=1)]
 _SIGN = r"^[\t -~]$"
-_FORMAT = rf"^[a-z0-9_]+(\.({'|'.join(ending[1:] for ending in ENDINGS)}))?$"
+_FORMAT = rf"^[a-z0-9_]+(\.(zip|tar))?(\.({'|'.join(ending[1:] for ending in ENDINGS)}))?$"
 
 
 class CsvKeys(Section):
@@ -99,6 +99,10 @@ class CorpusSource(Section):
         default=None, description="of text, CSV and JSON that is not UTF-8: latin-1, utf-16, cp1252, ..."
     )
     csv: CsvKeys = Field(default=CsvKeys(), description="how the cells of CSV are kept apart")
+    members: tuple[Named, ...] = Field(
+        default=(),
+        description="globs of the files to read in zip and tar archives; otherwise all that are not hidden",
+    )
     text: Named = Field(
         default="text",
         description="field with the text, a path a.b into it, or a template of fields; ignored for plain text files",
@@ -216,6 +220,7 @@ class CorpusSource(Section):
             quote="" if self.csv.quote == '"' else self.csv.quote,
             escape=self.csv.escape or "",
             header=self.csv.header,
+            members=self.members,
         )
 
     @model_serializer(mode="wrap")

@@ -142,7 +142,7 @@ def test_a_recipe_that_is_there_is_left_alone(tmp_path: Path, monkeypatch: pytes
     ("make", "why"),
     [
         (lambda _: None, "nothing to read in"),
-        (lambda folder: (folder / "a.zip").write_bytes(b"PK\x03\x04"), "archives and this compression"),
+        (lambda folder: (folder / "a.7z").write_bytes(b"7z"), "archives and compression of this kind"),
         (lambda folder: (folder / "a.jsonl").write_bytes(b'{"n": 1}\n'), r"no field with text \(fields: n\)"),
         (lambda folder: (folder / "a.jsonl").write_bytes(b"no json\n"), "no record that can be read"),
     ],

@@ -56,6 +56,9 @@ class Reader(ABC):
     encoded: ClassVar[bool] = False
     """Whether its files are text, which may be of another encoding than UTF-8: `open_stream` gives UTF-8."""
 
+    archive: ClassVar[bool] = False
+    """Whether its files hold files, which other readers read and shape."""
+
     fielded: ClassVar[bool] = True
     """Whether its records have fields; plain text has none."""
 
@@ -122,7 +125,7 @@ def read(piece: Slice, fields: Fields, limits: Limits | None = None) -> "Iterato
     """
     reader, limits = reader_of(piece.file), limits or Limits()
     _check_fields(reader, piece.file, fields)
-    if fields.plain or not reader.fielded:
+    if fields.plain or not reader.fielded or reader.archive:
         return reader.read(piece, fields, limits)
     from pairloom.pipeline.inputs.shaping.records import documents_of
 
@@ -136,7 +139,7 @@ def first(file: InputFile, fields: Fields, limits: Limits, giver: "Giver | None"
     """
     reader = reader_of(file)
     _check_fields(reader, file, fields)
-    if fields.plain or not reader.fielded:
+    if fields.plain or not reader.fielded or reader.archive:
         return reader.first(file, fields, limits)
     from pairloom.pipeline.inputs.shaping.records import check_paths, documents_of
 

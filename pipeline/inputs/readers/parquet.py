@@ -129,7 +129,7 @@ def _check_sizes(handle: BinaryIO, file: InputFile, group: list[Chunk], fields: 
     wanted = [chunk for chunk in group if chunk.column in fields.names]
     file.check_expansion(sum(chunk.full for chunk in wanted), sum(chunk.stored for chunk in wanted))
     for chunk in wanted:
-        near = local_path(file.uri) is not None or chunk.stored <= _ONE_REQUEST
+        near = file.opened is not None or local_path(file.uri) is not None or chunk.stored <= _ONE_REQUEST
         if near and not chunk.encrypted:
             _check_pages(handle, file, chunk)
 
