@@ -15,8 +15,13 @@ __all__ = ["in_53rds", "step_identity", "step_seed"]
 
 
 def step_identity(step: Any) -> dict[str, Any]:
-    """The name, version and keys of a step, as JSON; of one that another distribution brings, its module's hash too."""
-    keys = {field.name: _plain(getattr(step, field.name)) for field in dataclasses.fields(step)}
+    """The name, version and keys of a step, as JSON; of one that another distribution brings, its module's hash too.
+
+    A key that is a number with a fraction is one however it was written: 1 is 1.0, as where it is read again from a recipe.
+    """
+    keys = {
+        field.name: _plain(_number(field, getattr(step, field.name))) for field in dataclasses.fields(step)
+    }
     identity = {"name": step.name, "version": step.version, "keys": keys}
     module = type(step).__module__
     if not module.startswith("pairloom."):
@@ -41,6 +46,11 @@ def in_53rds(share: float) -> np.uint64:
     True
     """
     return np.uint64(min(1 << 53, math.ceil(share * (1 << 53))))
+
+
+def _number(field: "dataclasses.Field[Any]", value: Any) -> Any:
+    fraction = field.type in (float, float | None)
+    return float(value) if fraction and isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def _plain(value: Any) -> Any:

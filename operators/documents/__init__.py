@@ -8,7 +8,7 @@ group `pairloom.steps`. Nothing heavy is imported until documents flow, so that 
 
 from typing import TYPE_CHECKING
 
-from pairloom.operators.documents._step import DocumentStep, Wanted, apply_step
+from pairloom.operators.documents._step import DocumentStep, Entries, Wanted, apply_step
 from pairloom.operators.lazy import lazily
 from pairloom.operators.registry import Registry
 
@@ -32,6 +32,7 @@ __all__ = [
     "DeadLetter",
     "DocumentBatch",
     "DocumentStep",
+    "Entries",
     "Spanned",
     "Wanted",
     "apply_step",

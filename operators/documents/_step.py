@@ -7,17 +7,31 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from pairloom.operators.errors import RecipeError
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from pairloom.operators.documents._batch import DocumentBatch
     from pairloom.operators.documents._spans import Spanned
 
-__all__ = ["DocumentStep", "Wanted", "apply_step"]
+__all__ = ["DocumentStep", "Entries", "Wanted", "apply_step"]
 
 
 class Wanted(NamedTuple):
-    """A list that a step looks things up in: a path, glob or URI, and the column of files that have columns."""
+    """A list that a step looks things up in: a path, glob or URI, and the column of files that have columns.
+
+    `value` is the column of a number for each entry, if there is to be one.
+    """
 
     uri: str
     column: str
+    value: str | None = None
+
+
+class Entries(NamedTuple):
+    """What is in a list: document numbers (int64, ascending, each once) and the value of each (float64), if it has any."""
+
+    numbers: "npt.NDArray[np.int64]"
+    values: "npt.NDArray[np.float64] | None" = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +74,8 @@ class DocumentStep(ABC):
         """The lists that it looks things up in. Their files are part of its identity."""
         return ()
 
-    def with_lists(self, lists: tuple[Any, ...]) -> "DocumentStep":
-        """What is called in its place, with the entries of each of `lists`: ascending document numbers (int64)."""
+    def with_lists(self, lists: tuple[Entries, ...]) -> "DocumentStep":
+        """What is called in its place, with what is in each of `lists`."""
         return self
 
     @property

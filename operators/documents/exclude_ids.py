@@ -1,9 +1,8 @@
 """The step that leaves out documents that are on a list."""
 
 from dataclasses import dataclass
-from typing import Any
 
-from pairloom.operators.documents import DocumentBatch, DocumentStep, Wanted
+from pairloom.operators.documents import DocumentBatch, DocumentStep, Entries, Wanted
 
 __all__ = ["ExcludeIds"]
 
@@ -43,11 +42,11 @@ class ExcludeIds(DocumentStep):
         """The one list."""
         return (Wanted(self.ids, self.column),)
 
-    def with_lists(self, lists: tuple[Any, ...]) -> DocumentStep:
+    def with_lists(self, lists: tuple[Entries, ...]) -> DocumentStep:
         """The step that knows its list."""
         from pairloom.operators.documents._listed import Listed
 
-        return Listed(step=self, field=self.field, numbers=lists[0], keep=False)
+        return Listed(step=self, field=self.field, numbers=lists[0].numbers, keep=False)
 
     def __call__(self, batch: DocumentBatch) -> DocumentBatch:
         """Nothing is done without the list: see `with_lists`."""

@@ -22,8 +22,8 @@ class GopherQuality(DocumentStep):
 
     min_words: int | None = 50
     max_words: int | None = 100_000
-    min_word_length: float | None = 3
-    max_word_length: float | None = 10
+    min_word_length: float | None = 3.0
+    max_word_length: float | None = 10.0
     max_symbols: float | None = 0.1
     max_bullet_lines: float | None = 0.9
     max_ellipsis_lines: float | None = 0.3

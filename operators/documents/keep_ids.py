@@ -1,9 +1,8 @@
 """The step that keeps documents that are on a list."""
 
 from dataclasses import dataclass
-from typing import Any
 
-from pairloom.operators.documents import DocumentBatch, DocumentStep, Wanted
+from pairloom.operators.documents import DocumentBatch, DocumentStep, Entries, Wanted
 
 __all__ = ["KeepIds"]
 
@@ -44,11 +43,11 @@ class KeepIds(DocumentStep):
         """The one list."""
         return (Wanted(self.ids, self.column),)
 
-    def with_lists(self, lists: tuple[Any, ...]) -> DocumentStep:
+    def with_lists(self, lists: tuple[Entries, ...]) -> DocumentStep:
         """The step that knows its list."""
         from pairloom.operators.documents._listed import Listed
 
-        return Listed(step=self, field=self.field, numbers=lists[0], keep=True)
+        return Listed(step=self, field=self.field, numbers=lists[0].numbers, keep=True)
 
     def __call__(self, batch: DocumentBatch) -> DocumentBatch:
         """Nothing is done without the list: see `with_lists`."""

@@ -12,7 +12,7 @@ from pairloom.operators.errors import CorruptionError
 from pairloom.pipeline.audit.expected import shards
 from pairloom.pipeline.dataset.dataset import Dataset
 from pairloom.pipeline.flow.events import Doing, Event
-from pairloom.pipeline.inputs.lists import FoundList, find_lists, list_numbers
+from pairloom.pipeline.inputs.lists import FoundList, entries_of, find_lists
 from pairloom.pipeline.recipe import Recipe
 from pairloom.pipeline.store.files import read_batches
 
@@ -56,7 +56,7 @@ def _check(
     ids: pa.LargeStringArray,
     numbers: npt.NDArray[np.int64],
 ) -> None:
-    entries = list_numbers(found)
+    entries = entries_of(found).numbers
     place = np.minimum(np.searchsorted(entries, numbers), max(0, len(entries) - 1))
     listed = entries[place] == numbers if len(entries) else np.zeros(len(numbers), np.bool_)
     keep = isinstance(step, KeepIds)

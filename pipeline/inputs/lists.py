@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pairloom.operators.documents import DocumentStep, Wanted
+from pairloom.operators.documents import DocumentBatch, DocumentStep, Entries, Wanted
 from pairloom.operators.errors import DataError, RecipeError
 from pairloom.operators.selection.order import document_numbers
 from pairloom.pipeline.inputs.listing import list_inputs
@@ -23,7 +23,7 @@ from pairloom.pipeline.inputs.slices import Fields, InputFile, Limits, Slice
 from pairloom.pipeline.inputs.storage import open_stream
 from pairloom.pipeline.recipe import CorpusSource
 
-__all__ = ["FoundList", "bound", "find_lists", "list_numbers"]
+__all__ = ["FoundList", "bound", "entries_of", "find_lists"]
 
 _READ = 16 << 20
 _LOADING = threading.Lock()
@@ -35,11 +35,12 @@ class FoundList:
 
     step: str
     column: str
+    value: str | None = None
     files: tuple[InputFile, ...]
 
     def identity(self) -> list[object]:
         """What says which list it is."""
-        return [self.column, [[file.uri, file.size, file.version] for file in self.files]]
+        return [self.column, self.value, [[file.uri, file.size, file.version] for file in self.files]]
 
     @property
     def bytes(self) -> int:
@@ -54,41 +55,57 @@ def find_lists(source: CorpusSource) -> tuple[tuple[FoundList, ...], ...]:
 
 def bound(step: DocumentStep, lists: tuple[FoundList, ...]) -> DocumentStep:
     """A step that has what is in its lists."""
-    return step.with_lists(tuple(map(list_numbers, lists))) if lists else step
+    return step.with_lists(tuple(map(entries_of, lists))) if lists else step
 
 
-def list_numbers(found: FoundList) -> npt.NDArray[np.int64]:
-    """The numbers of all entries, ascending, each once; read once a process. Raises DataError for a list that is broken."""
+def entries_of(found: FoundList) -> Entries:
+    """All entries, read once a process; of several equal ones the first. Raises DataError for a list that is broken."""
     with _LOADING:
-        return _numbers(found)
+        return _read_once(found)
 
 
 def _found(source: CorpusSource, step: DocumentStep, wanted: Wanted) -> FoundList:
     named = CorpusSource(name=source.name, paths=(wanted.uri,), text=wanted.column)
     try:
-        return FoundList(step=step.label, column=wanted.column, files=tuple(list_inputs(named)))
+        return FoundList(
+            step=step.label, column=wanted.column, value=wanted.value, files=tuple(list_inputs(named))
+        )
     except RecipeError as error:
         said = str(error).removeprefix(f"source {source.name!r}: ")
         raise RecipeError(f"source {source.name!r}: the list of the step {step.label}: {said}") from error
 
 
 @lru_cache(maxsize=8)
-def _numbers(found: FoundList) -> npt.NDArray[np.int64]:
-    parts = [document_numbers(entries) for file in found.files for entries in _entries(found, file)]
-    numbers = np.concatenate([np.zeros(0, np.int64), *parts])
-    del parts
-    numbers.sort()
-    numbers = numbers[np.append(True, numbers[1:] != numbers[:-1])] if len(numbers) else numbers
-    numbers.setflags(write=False)
-    return numbers
+def _read_once(found: FoundList) -> Entries:
+    numbers, values = [np.zeros(0, np.int64)], [np.zeros(0, np.float64)]
+    for file in found.files:
+        for names, some in _entries(found, file):
+            numbers.append(document_numbers(names))
+            if some is not None:
+                values.append(some)
+    whole = np.concatenate(numbers)
+    del numbers
+    if found.value is None:
+        whole.sort()
+        whole = whole[np.append(True, whole[1:] != whole[:-1])] if len(whole) else whole
+        whole.setflags(write=False)
+        return Entries(whole)
+    whole, first = np.unique(whole, return_index=True)
+    return Entries(whole, np.concatenate(values)[first])
 
 
-def _entries(found: FoundList, file: InputFile) -> Iterator[pa.Array]:
+def _entries(found: FoundList, file: InputFile) -> Iterator[tuple[pa.Array, npt.NDArray[np.float64] | None]]:
+    """The entries of a file, and the value of each if it has any."""
     if file.format == "text":
-        yield from _lines(file)
+        if found.value is not None:
+            raise DataError(
+                f"{found.step}: {file.uri}: plain text has no column {found.value!r}; write Parquet, JSON Lines or CSV"
+            )
+        for lines in _lines(file):
+            yield lines, None
         return
     # In a template with something else in it an integer is what it is called by.
-    fields = Fields(text="#{" + found.column + "}")
+    fields = Fields(text="#{" + found.column + "}", extra=() if found.value is None else (found.value,))
     end = file.size if file.format == "jsonl" and file.compression == "none" else 1
     pieces = [Slice(file=file, start=0, stop=end, bytes=file.size)]
     if (blocks := _blocks(file)) is not None:
@@ -101,7 +118,20 @@ def _entries(found: FoundList, file: InputFile) -> Iterator[pa.Array]:
                     f"{found.step}: {letter.uri}, {letter.position}: {letter.reason}: {letter.detail}; a list must be whole: "
                     "correct it, or name its column"
                 )
-            yield pc.utf8_slice_codeunits(batch.content, 1)
+            yield pc.utf8_slice_codeunits(batch.content, 1), _values(found, file, batch)
+
+
+def _values(found: FoundList, file: InputFile, batch: DocumentBatch) -> npt.NDArray[np.float64] | None:
+    if found.value is None:
+        return None
+    values = batch.fields[found.value]
+    try:
+        numbers = values.cast(pa.float64())
+    except pa.ArrowInvalid as error:
+        raise DataError(f"{found.step}: {file.uri}: column {found.value!r} is no number: {error}") from error
+    if numbers.null_count:
+        raise DataError(f"{found.step}: {file.uri}: column {found.value!r} has {numbers.null_count} nulls")
+    return np.asarray(numbers.to_numpy(zero_copy_only=False), np.float64)
 
 
 def _blocks(file: InputFile) -> int | None:

@@ -1,11 +1,15 @@
 """Steps of several kinds share a group of entry points; each is found where it belongs, and nowhere else."""
 
+import dataclasses
+import json
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from typing import Any, ClassVar
 
 import pytest
 
+from pairloom.operators.documents import DOCUMENT_STEPS
+from pairloom.operators.documents.typos import Typos
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.layouts import LAYOUTS
 from pairloom.operators.registry import Registry
@@ -74,3 +78,15 @@ def test_the_identity_of_a_step_from_elsewhere_has_its_module() -> None:
 def test_seeds_of_steps_differ_by_place_and_name() -> None:
     seeds = {step_seed(seed, place, name) for seed in (0, 1) for place in (0, 1) for name in ("fim", "other")}
     assert len(seeds) == 8
+
+
+@pytest.mark.parametrize("registry", [DOCUMENT_STEPS, TRANSFORMS, LAYOUTS], ids=lambda one: one.kind)
+def test_a_number_in_the_identity_of_a_step_is_the_same_however_it_is_written(
+    registry: Registry[Any],
+) -> None:
+    """1 in Python, 1.0 from a recipe that was stored: else nothing could be read again as it was."""
+    for name, step in registry.all().items():
+        for field in dataclasses.fields(step):
+            if field.type in (float, float | None) and field.default not in (dataclasses.MISSING, None):
+                assert isinstance(field.default, float), (name, field.name)
+    assert json.dumps(Typos(rate=1).identity()) == json.dumps(Typos(rate=1.0).identity())

@@ -14,7 +14,7 @@ from pairloom.pipeline import Recipe, open_dataset, run
 from pairloom.pipeline.audit.roundtrip import round_trip
 from pairloom.pipeline.audit.verify import verify
 from pairloom.pipeline.generations.retokenize import retokenize
-from pairloom.pipeline.inputs.lists import find_lists, list_numbers
+from pairloom.pipeline.inputs.lists import entries_of, find_lists
 from pairloom.pipeline.recipe import CorpusSource
 from pairloom.pipeline.stages.tokenize.shards import placed_shards
 from pairloom.pipeline.store.files import read_batches
@@ -102,7 +102,7 @@ def test_another_field_is_looked_up_and_numbers_are_what_they_are_called(corpus:
     )
     other = CorpusSource(name="a", paths=("x",), steps=(ExcludeIds(ids=str(corpus / "n.txt"), field="n"),))
     (corpus / "n.txt").write_text("17\n3\n")
-    assert np.array_equal(*(list_numbers(find_lists(one)[0][0]) for one in (source, other)))
+    assert np.array_equal(*(entries_of(find_lists(one)[0][0]).numbers for one in (source, other)))
 
 
 def test_a_list_that_has_grown_is_followed_and_verify_sees_that_it_was_not(corpus: Path) -> None:
