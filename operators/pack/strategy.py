@@ -24,14 +24,15 @@ class Strategy(ABC):
 
     `carries` says whether segments of rows that are not full enough (`weak`) are packed once more with those of other
     partitions. `overflows` are what may become of a document that is longer than a row. `bucketed` says whether rows have
-    several lengths, from the smallest bucket on. `most_rows` is in how many rows a token may stand, where the recipe has
-    every token predicted.
+    several lengths, from the smallest bucket on, `aligned` whether a long document is cut at multiples of their one length.
+    `most_rows` is in how many rows a token may stand, where the recipe has every token predicted.
     """
 
     name: ClassVar[str]
     carries: ClassVar[bool] = False
     overflows: ClassVar[tuple[str, ...]] = OVERFLOWS
     bucketed: ClassVar[bool] = False
+    aligned: ClassVar[bool] = False
     most_rows: ClassVar[int] = 2
 
     @abstractmethod
@@ -59,6 +60,8 @@ class Strategy(ABC):
 
 class PieceStrategy(Strategy):
     """Documents are cut into pieces of at most a row, and each piece is put into a row that has room for all of it."""
+
+    aligned: ClassVar[bool] = True
 
     @abstractmethod
     def rows(self, length: "npt.NDArray[np.int32]", seq_len: int) -> "npt.NDArray[np.int64]":

@@ -54,9 +54,21 @@ class TokenStep(ABC):
         """The special tokens that it puts between others, as text."""
         return ()
 
+    @property
+    def moves_columns(self) -> bool:
+        """Whether what stands beside tokens goes with them; not where it makes text of them, and other tokens of that."""
+        return True
+
     def identity(self) -> object:
         """Everything that decides what it gives, as JSON."""
         return step_identity(self)
+
+    def in_rows(self, seq_len: int, *, aligned: bool) -> "TokenStep":
+        """The step for rows of so many tokens; `aligned`, if documents will be cut at multiples of that, as they leave it.
+
+        Raises ValueError where it cannot be used for them.
+        """
+        return self
 
     def prepare(self, tokenizer: Any) -> Any:
         """What it needs to know of the vocabulary: made once, pickled, shared by all tasks."""

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from pairloom.operators.schema import INPUT_IDS
 from pairloom.operators.tokens import TokenBatch
+from pairloom.operators.transforms._fim_syntax import around_nodes
 from pairloom.operators.transforms._pieces import pieced
 from pairloom.operators.transforms.kernels.fim import (
     PLAIN,
@@ -21,7 +22,7 @@ from pairloom.operators.transforms.kernels.fim import (
 )
 from pairloom.operators.vocabulary.tokens import TokenTable
 
-__all__ = ["Infills", "character_cuts", "chunks_of", "token_cuts"]
+__all__ = ["Infills", "character_cuts", "chunks_of", "segments_of", "token_cuts"]
 
 
 class Infills(NamedTuple):
@@ -57,6 +58,31 @@ def chunks_of(batch: TokenBatch, special: npt.NDArray[np.bool_], size: int | Non
     )
 
 
+def segments_of(batch: TokenBatch, special: npt.NDArray[np.bool_], size: int) -> Chunks:
+    """Each document in pieces of `size` tokens, as rows will have them; of each the own tokens of the document in it.
+
+    What else is in a piece stands before these and behind them, as in `chunks_of`.
+    """
+    whole = chunks_of(batch, special, None)
+    count = np.maximum(1, -(-batch.length // size))
+    document = np.repeat(np.arange(len(batch)), count)
+    number = np.arange(len(document)) - np.repeat(np.cumsum(count) - count, count)
+    start = number * size
+    stop = np.minimum(start + size, batch.length[document])
+    first = whole.head[document]
+    last = np.maximum(first, batch.length[document] - whole.tail[document])
+    offset = np.clip(first, start, stop)
+    end = np.clip(last, offset, stop)
+    return Chunks(
+        document=document,
+        number=number,
+        offset=offset,
+        length=end - offset,
+        head=offset - start,
+        tail=stop - end,
+    )
+
+
 def token_cuts(chunks: Chunks, streams: npt.NDArray[np.uint64]) -> Infills:
     """Chunks cut between tokens: the parts are pieces of the documents as they are."""
     first, second = np.zeros((2, len(streams)), np.int64)
@@ -77,24 +103,27 @@ def character_cuts(
     tokenizer: Any,
     special: npt.NDArray[np.bool_],
     *,
-    lines: bool,
+    split: str,
 ) -> Infills:
-    """Chunks cut between characters or lines, every part encoded by itself; those that are no text become PLAIN in `mode`.
+    """Chunks cut between characters or lines, or around nodes of syntax, every part encoded by itself.
 
-    Special tokens inside a chunk stay what they are.
+    Those that are no text become PLAIN in `mode`. Special tokens inside a chunk stay what they are.
     """
     chosen = np.flatnonzero(mode != PLAIN)
     texts = batch.cut(chunks.document[chosen], chunks.offset[chosen], chunks.length[chosen])
     decoded = tokenizer.decode(texts.gathered(INPUT_IDS))
     if len(bad := _no_text(decoded)):
         mode[chosen[bad]] = PLAIN
-        return character_cuts(batch, chunks, streams, mode, tokenizer, special, lines=lines)
+        return character_cuts(batch, chunks, streams, mode, tokenizer, special, split=split)
     offsets, data = _bytes(decoded)
     where, ids = _special_bytes(texts, tokenizer, special)
     first, second, places = np.zeros((3, len(chosen)), np.int64)
+    lines = split == "line"
     count_places(data, offsets, where, lines, places)
     choose_places(streams[chosen], chunks.number[chosen], places, first, second)
     find_places(data, offsets, where, lines, first, second)
+    if split == "syntax":
+        around_nodes(data, offsets, where, streams[chosen], chunks.number[chosen], first, second)
     edges = np.stack([offsets[:-1], first, second], 1).reshape(-1)
     parts = _encoded(tokenizer, data, np.append(edges, offsets[-1:]), where, ids, batch.dtype)
     length = np.zeros((3, len(mode)), np.int64)

@@ -7,17 +7,24 @@ A document of which `rate` makes an infill is cut at two places, each drawn unif
 "variant 2", which StarCoder, Code Llama and Megatron-LM use: no other order has to be told apart from PSM by its sentinels.
 """
 
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators.schema import INPUT_IDS
-from pairloom.operators.steps import in_53rds
+from pairloom.operators.steps import in_53rds, step_identity
 from pairloom.operators.tokens import TokenBatch
 from pairloom.operators.transforms import TokenStep, document_streams
-from pairloom.operators.transforms._fim_cuts import Infills, character_cuts, chunks_of, token_cuts
+from pairloom.operators.transforms._fim_cuts import (
+    Infills,
+    character_cuts,
+    chunks_of,
+    segments_of,
+    token_cuts,
+)
 from pairloom.operators.transforms._pieces import beside, pieced
 from pairloom.operators.transforms.kernels.fim import (
     PLAIN,
@@ -47,6 +54,10 @@ PRESETS = {
     "deepseek": Sentinels(prefix="<｜fim▁begin｜>", suffix="<｜fim▁hole｜>", middle="<｜fim▁end｜>"),  # noqa: RUF001
     "qwen": Sentinels(prefix="<|fim_prefix|>", suffix="<|fim_suffix|>", middle="<|fim_middle|>"),
     "granite": Sentinels(prefix="<fim_prefix>", suffix="<fim_suffix>", middle="<fim_middle>"),
+    "santacoder": Sentinels(prefix="<fim-prefix>", suffix="<fim-suffix>", middle="<fim-middle>"),
+    "codegemma": Sentinels(
+        prefix="<|fim_prefix|>", suffix="<|fim_suffix|>", middle="<|fim_middle|>", eot="<|file_separator|>"
+    ),
 }
 
 
@@ -66,19 +77,20 @@ class FillInTheMiddle(TokenStep):
     """Some documents as prefix, suffix, middle, so that a model learns to fill in what is missing.
 
     `rate` is the share of documents, `spm_rate` that of them which put the suffix first. With level `document` a document is
-    one infill; with `chunk` every `chunk_tokens` of it are drawn and cut by themselves, so that with `truncate: middle` and
-    rows of as many tokens no infill is longer than a row. The level `segment`, of pieces as rows have them, is none here:
-    steps come before rows are planned; `chunk` is what comes near it.
+    one infill; with `chunk` every `chunk_tokens` of it are drawn and cut by themselves. With `segment` each piece that a row
+    will have of a document is an infill of just as many tokens: it takes `truncate: middle`, rows that cut documents at
+    multiples of their length (strategies best_fit, first_fit and padded, without predict_every_token), and to be the last step.
 
     `split` says where text is cut: before any `character` (the parts are encoded each by itself, so that no token straddles
-    a cut, as in StarCoder and Code Llama), before any `token`, or at the beginning of a `line`. The special tokens that a
+    a cut, as in StarCoder and Code Llama), before any `token`, at the beginning of a `line`, or around a `syntax` node of
+    Python, any expression or statement being as likely (a text that is no Python is cut at characters). The special tokens that a
     document begins and ends with stay there, no cut is inside of a special token, and a document that holds a sentinel
     already stays as it is. With `truncate: middle` the middle
     loses as many tokens at its end as the infill would else be longer than its text; a middle without so many leaves the
     text as it is.
 
-    `tokens` are a family's special tokens (starcoder, codellama, deepseek, qwen, granite) or their names: `prefix`,
-    `suffix`, `middle` and, where one is to stand behind the middle, `eot`. Rows bring their own padding.
+    `tokens` are a family's special tokens (starcoder, santacoder, codellama, codegemma, deepseek, qwen, granite) or their
+    names: `prefix`, `suffix`, `middle` and, where one is to stand behind the middle, `eot`. Rows bring their own padding.
     """
 
     name: ClassVar[str] = "fim"
@@ -86,9 +98,9 @@ class FillInTheMiddle(TokenStep):
 
     rate: float = 0.5
     spm_rate: float = 0.5
-    level: Literal["document", "chunk"] = "document"
+    level: Literal["document", "segment", "chunk"] = "document"
     chunk_tokens: int = 2048
-    split: Literal["character", "token", "line"] = "character"
+    split: Literal["character", "token", "line", "syntax"] = "character"
     truncate: Literal["none", "middle"] = "none"
     tokens: str | Sentinels = "starcoder"
 
@@ -101,6 +113,10 @@ class FillInTheMiddle(TokenStep):
         if isinstance(self.tokens, str) and self.tokens not in PRESETS:
             raise ValueError(
                 f"tokens must be one of {', '.join(PRESETS)}, or names for prefix, suffix and middle, not {self.tokens!r}"
+            )
+        if self.level == "segment" and self.truncate != "middle":
+            raise ValueError(
+                "truncate must be middle where level is segment: a piece of a row keeps its number of tokens"
             )
         if len(set(self.special_tokens)) != len(self.special_tokens):
             raise ValueError(
@@ -117,6 +133,27 @@ class FillInTheMiddle(TokenStep):
         """Prefix, suffix, middle, and eot where there is one."""
         names = self.sentinels
         return tuple(n for n in (names.prefix, names.suffix, names.middle, names.eot) if n is not None)
+
+    @property
+    def moves_columns(self) -> bool:
+        """Where it cuts between tokens, which keep what stands beside them."""
+        return self.split == "token"
+
+    def identity(self) -> object:
+        """Every key; what is a syntax node is for the version of Python to say."""
+        found = step_identity(self)
+        return found | {"python": list(sys.version_info[:2])} if self.split == "syntax" else found
+
+    def in_rows(self, seq_len: int, *, aligned: bool) -> "FillInTheMiddle":
+        """With level segment, chunks are as long as rows; raises ValueError where documents are not cut there."""
+        if self.level != "segment":
+            return self
+        if not aligned:
+            raise ValueError(
+                "level must not be segment where rows do not cut documents at multiples of seq_len: with strategies concat and "
+                "buckets, with predict_every_token, and before another step"
+            )
+        return replace(self, chunk_tokens=seq_len)
 
     def prepare(self, tokenizer: Any) -> Tables:
         """Which ids are special, and what cuts text; raises ValueError for a tokenizer whose decoding loses text."""
@@ -153,7 +190,10 @@ class FillInTheMiddle(TokenStep):
                 f"split must be token: {self.split} encodes text anew, and {', '.join(beside_ids)} would stand beside other "
                 "tokens"
             )
-        chunks = chunks_of(batch, tables.special, self.chunk_tokens if self.level == "chunk" else None)
+        if self.level == "segment":
+            chunks = segments_of(batch, tables.special, self.chunk_tokens)
+        else:
+            chunks = chunks_of(batch, tables.special, self.chunk_tokens if self.level == "chunk" else None)
         streams = document_streams(seed, batch)[chunks.document]
         mode = np.zeros(len(chunks.document), np.int8)
         choose_modes(streams, chunks.number, in_53rds(self.rate), in_53rds(self.spm_rate), mode)
@@ -162,10 +202,12 @@ class FillInTheMiddle(TokenStep):
             infills = token_cuts(chunks, streams)
         else:
             infills = character_cuts(
-                batch, chunks, streams, mode, tables.tokenizer, tables.special, lines=self.split == "line"
+                batch, chunks, streams, mode, tables.tokenizer, tables.special, split=self.split
             )
         if self.truncate == "middle":
             _truncate(infills, mode, chunks, len(tables.sentinels))
+        if self.level == "segment":
+            mode[_sizes(infills, len(tables.sentinels)) != chunks.length] = PLAIN
         return _written(batch, chunks, mode, infills, tables.sentinels)
 
     def undo(self, batch: TokenBatch, seed: int, tables: Tables) -> TokenBatch | None:
@@ -205,9 +247,17 @@ def _infilled(batch: TokenBatch, tables: Tables) -> npt.NDArray[np.bool_]:
     return found
 
 
+def _sizes(infills: Infills, sentinels: int) -> npt.NDArray[np.int64]:
+    """The tokens of each infill."""
+    size: npt.NDArray[np.int64] = (
+        infills.prefix.length + infills.middle.length + infills.suffix.length + sentinels
+    )
+    return size
+
+
 def _truncate(infills: Infills, mode: npt.NDArray[np.int8], chunks: Chunks, sentinels: int) -> None:
     """Shorten middles so that no infill is longer than its chunk; chunks whose middles are too short become PLAIN."""
-    total = infills.prefix.length + infills.middle.length + infills.suffix.length + sentinels
+    total = _sizes(infills, sentinels)
     extra = np.maximum(total - chunks.length, 0)
     mode[(extra > 0) & (infills.middle.length <= extra)] = PLAIN
     infills.middle.length[:] -= np.where(mode == PLAIN, 0, extra)

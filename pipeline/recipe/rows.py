@@ -104,7 +104,21 @@ class Pack(Section):
             raise ValueError(f"min_bucket belongs to strategy buckets, and the strategy is {self.strategy}")
         self._check_columns()
         self._check_widths()
+        self._fit_steps()
         return self
+
+    def _fit_steps(self) -> None:
+        """Token steps are told of the rows that there will be."""
+        made = []
+        for place, step in enumerate(self.steps):
+            last = place == len(self.steps) - 1
+            aligned = STRATEGIES.get(self.strategy).aligned and not self.predict_every_token and last
+            try:
+                made.append(step.in_rows(self.seq_len, aligned=aligned))
+            except ValueError as error:
+                key = str(error).partition(" ")[0]
+                raise MisplacedError(str(error), "steps", step.name, key) from error
+        object.__setattr__(self, "steps", tuple(made))  # frozen for everybody else
 
     def _check_widths(self) -> None:
         """Row steps can be applied to rows of every length that there will be."""

@@ -137,6 +137,11 @@ class Recipe(Section):
                     raise ValueError(
                         f"{other} and source {source.name} bring the column {name} with different dtype, pad or elsewhere"
                     )
+        if blind := [step for step in self.pack.steps if giver and not step.moves_columns]:
+            raise ValueError(
+                f"the step {blind[0].name} encodes text anew, and {', '.join(giver)} would stand beside other tokens: cut between "
+                "tokens (split: token), or leave it out"
+            )
         steps: tuple[TokenStep | RowStep, ...] = (*self.pack.steps, *self.pack.rows)
         for step in steps:
             for column in step.columns:

@@ -223,6 +223,13 @@ def test_special_ids_among_tokens_are_refused_where_the_recipe_says_so(tmp_path:
         ({"source": {"given": {"tokens": "x"}}}, "keep one of them"),
         ({"source": {"tokens": 0, "given": {"tokens": "x", "columns": ["score"]}}}, "say its dtype"),
         (
+            {
+                "source": {"tokens": 5, "given": {"tokens": "x", "columns": ["loss_mask"]}},
+                "pack": {"steps": [{"fim": {}}]},
+            },
+            "encodes text anew, and loss_mask would stand beside other tokens",
+        ),
+        (
             {"source": {"tokens": 5, "given": {"tokens": "x", "columns": {"row": "uint8"}}}},
             "cannot be named 'row'",
         ),

@@ -71,6 +71,8 @@ def corpus(tmp_path: Path) -> Path:
         ("pack.shuffle={mode: block}", "pack.steps=[{fim: {rate: 1, split: token, truncate: middle}}]"),
         ("pack.steps=[{fim: {level: chunk, chunk_tokens: 16, split: line}}]", "pack.shuffle={mode: none}"),
         ("pack.steps=[{fim: {split: token}}, fim]", "pack.overflow=drop", "pack.deduplicate=exact"),
+        ("pack.steps=[{fim: {rate: 1, level: segment, truncate: middle}}]", "pack.seq_len=48"),
+        ("pack.steps=[{fim: {rate: 1, split: syntax}}]", "pack.strategy=first_fit"),
         ("pack.rows=[{masked_lm: {unit: word}}]", "tokenize.prepend=['<|endoftext|>']"),
     ],
 )
@@ -329,3 +331,30 @@ def test_a_killed_run_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
     last = run(stepped(tmp_path, *settings, root=place))
     assert contents(last) == contents(whole)
     proved(open_dataset(str(place)))
+
+
+def test_infills_of_segments_are_whole_in_rows(corpus: Path) -> None:
+    recipe = stepped(
+        corpus,
+        "pack.steps=[{fim: {rate: 1, level: segment, truncate: middle}}]",
+        "pack.seq_len=48",
+        "pack.rows=[]",
+    )
+    run(recipe)
+    dataset = open_dataset(recipe.root)
+    prefix, suffix, middle = (dataset.vocabulary().special_id(t) for t in SPECIAL[1:4])
+    infilled = 0
+    for row in dataset.table("train").to_pylist():
+        at = 0
+        for length in row["segment_lengths"]:
+            piece = row["input_ids"][at : at + length]
+            assert piece.count(prefix) == piece.count(suffix) == piece.count(middle) <= 1
+            infilled += piece.count(prefix)
+            at += length
+    assert infilled > 20
+
+
+@pytest.mark.parametrize("setting", ["pack.strategy=concat", "pack.predict_every_token=true"])
+def test_segments_of_rows_that_are_cut_elsewhere_are_refused(corpus: Path, setting: str) -> None:
+    with pytest.raises(RecipeError, match="level must not be segment where rows do not cut documents"):
+        stepped(corpus, "pack.steps=[{fim: {level: segment, truncate: middle}}]", setting)

@@ -12,6 +12,7 @@ from pairloom.operators import Pretokenizer, Vocabulary, count_words, learn_bpe
 from pairloom.operators.reference.transforms import fim as twin
 from pairloom.operators.tokens import TokenBatch
 from pairloom.operators.transforms import TRANSFORMS, document_streams, prepared
+from pairloom.operators.transforms._fim_syntax import node_spans
 from pairloom.operators.transforms.fim import PRESETS, FillInTheMiddle, Sentinels, Tables
 from pairloom.operators.transforms.kernels.fim import count_places, find_places
 
@@ -72,11 +73,33 @@ def plain(document: list[int], stream: int, step: FillInTheMiddle) -> list[int]:
         return document
     head, tail = twin.own_tokens(document, special)
     own = document[head : len(document) - tail]
+    if step.level == "segment":
+        return in_segments(document, head, tail, stream, step, sentinels)
     size = step.chunk_tokens if step.level == "chunk" else max(1, len(own))
     out = document[:head]
     for number, at in enumerate(range(0, len(own), size)):
         out += one_chunk(own[at : at + size], stream, number, step, sentinels)
     return out + document[len(document) - tail :]
+
+
+def in_segments(
+    document: list[int],
+    head: int,
+    tail: int,
+    stream: int,
+    step: FillInTheMiddle,
+    sentinels: dict[str, int],
+) -> list[int]:
+    """Every piece of a row by itself; what is special at the ends of the document stays."""
+    out: list[int] = []
+    for number, at in enumerate(range(0, len(document), step.chunk_tokens)):
+        places = range(at, min(at + step.chunk_tokens, len(document)))
+        own = [document[i] for i in places if head <= i < len(document) - tail]
+        made = one_chunk(own, stream, number, step, sentinels) if own else own
+        before = [document[i] for i in places if i < head]
+        behind = [document[i] for i in places if i >= max(head, len(document) - tail)]
+        out += before + (made if len(made) == len(own) else own) + behind
+    return out
 
 
 def one_chunk(
@@ -267,6 +290,104 @@ def test_chunks_are_infilled_one_by_one(
         assert (made.length == batch.length).all()
 
 
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(st.lists(st.integers(5, 300), max_size=30), max_size=4),
+    st.integers(1, 9),
+    st.sampled_from(["token", "character"]),
+    st.integers(0, 2**64 - 1),
+)
+def test_segments_are_infilled_one_by_one_and_keep_their_lengths(
+    documents: list[list[int]], size: int, split: str, seed: int
+) -> None:
+    step = FillInTheMiddle(rate=0.8, level="segment", split=split, truncate="middle", tokens=NAMES)
+    step = step.in_rows(size, aligned=True)
+    batch = batch_of([[0, 0, *d, 0] for d in documents])
+    made = step(batch, seed, step.prepare(VOCABULARY))
+    assert (made.length == batch.length).all()
+    streams = document_streams(seed, batch).tolist()
+    if split == "token":
+        assert rows(made) == [plain(d, s, step) for d, s in zip(rows(batch), streams, strict=True)]
+    for found, document in zip(rows(made), rows(batch), strict=True):
+        for at in range(0, len(document), size):
+            piece = found[at : at + size]
+            assert piece.count(IDS["<p>"]) == piece.count(IDS["<m>"]) <= 1
+
+
+def test_segments_need_rows_that_are_cut_there() -> None:
+    step = FillInTheMiddle(level="segment", truncate="middle")
+    assert step.in_rows(64, aligned=True).chunk_tokens == 64
+    with pytest.raises(ValueError, match=r"^level must not be segment where rows do not cut"):
+        step.in_rows(64, aligned=False)
+
+
+PYTHON = """\
+import os
+
+@property
+def naïve(x, *rest):
+    'a string'
+    return f"{x + 1!r} of {rest}" if x else [y ** 2 for y in rest]
+"""
+
+
+def test_the_middle_of_syntax_is_a_node() -> None:
+    """Structured infilling: every node of the tree is a middle, and nothing else is."""
+    import ast
+
+    tree = ast.parse(PYTHON)
+    strings = {
+        id(inner)
+        for n in ast.walk(tree)
+        if isinstance(n, ast.JoinedStr)
+        for inner in ast.walk(n)
+        if inner is not n
+    }
+    nodes = [n for n in ast.walk(tree) if hasattr(n, "lineno") and id(n) not in strings]
+    wanted = {ast.get_source_segment(PYTHON, n) for n in nodes}
+    assert {PYTHON.encode()[a:b].decode() for a, b in node_spans(PYTHON.encode())} == wanted
+    step = FillInTheMiddle(rate=1.0, split="syntax", tokens=ENDED)
+    tables, found = step.prepare(VOCABULARY), set()
+    for seed in range(200):
+        (made,) = rows(step(batch_of(encoded([PYTHON])), seed, tables))
+        psm = made[1] != IDS["<s>"]
+        start = made.index(IDS["<m>"]) + 1
+        middle = VOCABULARY.decode(made[start : made.index(IDS["<e>"])]).decode()
+        if psm:
+            found.add(middle)
+            assert middle in wanted
+        else:
+            assert any(middle.endswith(one) for one in wanted)
+        back = step.undo(batch_of([made]), seed, tables)
+        assert VOCABULARY.decode(rows(back)[0][:-1]).decode() == PYTHON
+    assert len(found) > len(wanted) // 2
+
+
+@pytest.mark.parametrize("text", ["def (", "a\0b", "(" * 5000, "", "\ufeffx = 1", "x = '" + "\\d'"])
+def test_what_is_no_python_is_cut_at_characters(text: str) -> None:
+    step = FillInTheMiddle(rate=1.0, split="syntax", tokens=ENDED)
+    plain_step = FillInTheMiddle(rate=1.0, split="character", tokens=ENDED)
+    batch = batch_of(encoded([text]))
+    made = rows(step(batch, SEED, step.prepare(VOCABULARY)))
+    if not node_spans(text.encode()):
+        assert made == rows(plain_step(batch, SEED, plain_step.prepare(VOCABULARY)))
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+def test_lines_of_python_end_in_three_ways(newline: str) -> None:
+    text = newline.join(["x = 1", "y = 'é' + z", ""]).encode()
+    assert {text[a:b].decode() for a, b in node_spans(text)} == {
+        "x",
+        "1",
+        "x = 1",
+        "y",
+        "'é'",
+        "z",
+        "'é' + z",
+        "y = 'é' + z",
+    }
+
+
 @settings(deadline=None, max_examples=40)
 @given(texts_drawn, st.integers(1, 9), st.integers(0, 2**64 - 1))
 def test_chunks_of_characters_decode_to_their_text(texts: list[str], size: int, seed: int) -> None:
@@ -399,7 +520,7 @@ def test_prepared_counts_what_steps_add_and_remove() -> None:
 @pytest.mark.parametrize("preset", sorted(PRESETS))
 def test_presets_name_three_or_four_tokens(preset: str) -> None:
     names = FillInTheMiddle(tokens=preset).special_tokens
-    assert len(set(names)) == len(names) == (4 if preset == "codellama" else 3)
+    assert len(set(names)) == len(names) == (4 if preset in ("codellama", "codegemma") else 3)
 
 
 @pytest.mark.parametrize(
@@ -409,6 +530,7 @@ def test_presets_name_three_or_four_tokens(preset: str) -> None:
         ({"spm_rate": -0.1}, "spm_rate"),
         ({"chunk_tokens": 0}, "chunk_tokens"),
         ({"tokens": "gpt"}, "tokens"),
+        ({"level": "segment"}, "truncate"),
         ({"tokens": Sentinels(prefix="<p>", suffix="<p>", middle="<m>")}, "tokens"),
     ],
 )

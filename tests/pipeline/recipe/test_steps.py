@@ -58,8 +58,8 @@ def test_a_recipe_without_steps_is_written_as_before_there_were_any() -> None:
             r"line 9: pack.steps.0.fim.rate: rate must be from 0 to 1, not 1.5",
         ),
         (
-            "  steps:\n    - fim:\n        level: segment\n",
-            r"line 9: pack.steps.0.fim.level: .*'document' or 'chunk'",
+            "  steps:\n    - fim:\n        level: sentence\n",
+            r"line 9: pack.steps.0.fim.level: .*'document', 'segment' or 'chunk'",
         ),
         (
             "  steps:\n    - fim:\n        tokens: gpt\n",
