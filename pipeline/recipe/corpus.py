@@ -90,7 +90,10 @@ class CorpusSource(Section):
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9._-]+$", description="a name for this source")
-    paths: tuple[Named, ...] = Field(min_length=1, description="paths, globs or fsspec URIs")
+    paths: tuple[Named, ...] = Field(
+        min_length=1,
+        description="paths, globs or fsspec URIs; {stdlib} is the running Python's library folder",
+    )
     exclude: tuple[Named, ...] = Field(default=(), description="globs of paths to leave out")
     format: Annotated[str, Field(pattern=_FORMAT)] | None = Field(
         default=None, description="what the files are, whatever their names: jsonl, text, csv.gz, ..."
@@ -112,7 +115,8 @@ class CorpusSource(Section):
     )
     id: Named | None = Field(default=None, description='field or column with the id; otherwise "<uri>#<row>"')
     where: Named | None = Field(
-        default=None, description="a condition on the fields of a record; others are left out"
+        default=None,
+        description="a condition on the fields of a record, as lang == 'de' and meta.score > 0.7; others are left out, and counted",
     )
     list_separator: str | None = Field(
         default=None, description="what stands between the texts of a list that text leads to"
@@ -124,11 +128,15 @@ class CorpusSource(Section):
         default=(), description="what is done to its documents before anything else, in order"
     )
     max_expansion: int = Field(
-        default=EXPANSION, ge=1, description="so many times its stored bytes a file may hold"
+        default=EXPANSION, ge=1, description="a file may hold so many times its stored bytes, or 64 MiB"
     )
     allow_empty: bool = Field(default=False, description="whether the source may have no text at all")
-    weight: Ratio | None = Field(default=None, description="share of the tokens of the mixture")
-    epochs: Ratio | None = Field(default=None, description="how often its documents are seen")
+    weight: Ratio | None = Field(
+        default=None, description="its share of the tokens of the mixture, where every source says one"
+    )
+    epochs: Ratio | None = Field(
+        default=None, description="how often its documents are seen: 0.4, 3, 5/2; otherwise once"
+    )
     tokens: TokenCount | None = Field(
         default=None,
         description="how many of its tokens are seen; or the field with the ids, as `given` for short",
@@ -255,6 +263,11 @@ class Mixture(Section):
     """How much of the sources is taken together, where they have weights."""
 
     tokens: TokenCount | None = Field(
-        default=None, description="tokens in all; otherwise the most at which no source is seen twice"
+        default=None, description="tokens in all, as 10B; otherwise the most at which no source is seen twice"
     )
-    seed: int = Field(default=0, ge=0, lt=1 << 63, description="another seed chooses other documents")
+    seed: int = Field(
+        default=0,
+        ge=0,
+        lt=1 << 63,
+        description="another seed takes other documents where epochs are fractions",
+    )

@@ -40,7 +40,10 @@ class Shuffle(Section):
     )
     seed: int = Field(default=0, ge=0, lt=1 << 63, description="another seed is another order")
     groups: int | None = Field(
-        default=None, ge=1, le=1 << 16, description="groups of inputs for mode block; otherwise by size"
+        default=None,
+        ge=1,
+        le=1 << 16,
+        description="groups of inputs for mode block; a fixed number keeps them as the corpus grows; otherwise by size",
     )
 
     @model_validator(mode="after")
@@ -53,7 +56,7 @@ class Shuffle(Section):
 class Pack(Section):
     """Rows of equal length."""
 
-    seq_len: int = Field(default=2048, ge=1, le=1 << 24, description="tokens in a row")
+    seq_len: int = Field(default=2048, ge=1, le=1 << 24, description="tokens in a row, any number")
     strategy: str = Field(
         default="best_fit",
         description="how rows are filled: best_fit, buckets, concat, first_fit, padded, or one that is installed",
@@ -62,17 +65,28 @@ class Pack(Section):
         default=None, ge=1, description="tokens in the shortest rows of strategy buckets; otherwise 64"
     )
     overflow: Literal["split", "truncate", "drop"] = Field(
-        default="split", description="what happens to a document longer than a row"
+        default="split",
+        description="what becomes of a document longer than a row; what is left out is counted",
     )
     predict_every_token: bool = Field(
-        default=False, description="a document that goes on in another row repeats one token there"
+        default=False,
+        description="where a document goes on in another row, one token is repeated, so that no label is lost at the cut",
     )
     shuffle: Shuffle = Shuffle()
-    validation: float = Field(default=0.0, ge=0.0, lt=1.0, description="share of documents held out")
+    validation: float = Field(
+        default=0.0,
+        ge=0.0,
+        lt=1.0,
+        description="share of documents held out, by a hash of the id: growing the corpus moves none",
+    )
     pad: str | None = Field(
         default=None, description="the token on padding; otherwise the last appended one, or id 0"
     )
-    file_tokens: int = Field(default=1 << 24, ge=1, description="tokens in a packed file, about")
+    file_tokens: int = Field(
+        default=1 << 24,
+        ge=1,
+        description="tokens in a packed file, about; more where that would make more than 65,536 files",
+    )
     deduplicate: Literal["none", "exact"] = Field(
         default="none", description="exact: of documents with the same tokens the first is kept"
     )

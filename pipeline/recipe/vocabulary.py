@@ -20,9 +20,13 @@ class PretokenizerChoice(Section):
     """Where text may be cut."""
 
     main: ClassVar[str | None] = "scheme"
-    scheme: str = Field(default="gpt2", description="a named pretokenizer")
+    scheme: str = Field(
+        default="gpt2",
+        description="gpt2, cl100k, cl100k_2023, o200k, llama3, qwen2, qwen35, deepseek_v3, superbpe, superwords, whitespace, none",
+    )
     digits: Literal["keep", "single", "l2r3", "r2l3"] = Field(
-        default="keep", description="how numbers are cut"
+        default="keep",
+        description="how numbers are cut: as the scheme does, each digit, threes from the left (123·456·7) or right (1·234·567)",
     )
     pattern: str | None = Field(
         default=None, description="a regular expression of Oniguruma instead of a scheme (slower)"
@@ -43,9 +47,14 @@ class Superwords(Section):
     """The second stage of learning, whose merges may join words."""
 
     transition: Exact = Field(
-        default=Fraction(4, 5), gt=0, le=1, description="share of the size at which it begins"
+        default=Fraction(4, 5),
+        gt=0,
+        le=1,
+        description="share of the size, special tokens and bytes included, at which it begins",
     )
-    max_words: int | None = Field(default=4, ge=1, description="words in a token that it makes, at most")
+    max_words: int | None = Field(
+        default=4, ge=1, description="words in a token that it makes, at most; null for any number"
+    )
     forbid: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
         default=(": ",), description="strings that no token that it makes contains"
     )
@@ -136,18 +145,25 @@ class VocabularyChoice(Section):
     normalizer: Literal["none", "nfc", "nfd", "nfkc", "nfkd"] = Field(
         default="none", description="Unicode normalization, by the tables of Unicode 9.0 as in `tokenizers`"
     )
-    special_tokens: tuple[str, ...] = Field(default=("<|endoftext|>",), description="tokens outside the text")
+    special_tokens: tuple[str, ...] = Field(
+        default=("<|endoftext|>",), description="tokens that text cannot produce; they get the first ids"
+    )
     modalities: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")], Annotated[int, Field(ge=1)]] = Field(
         default={},
         max_length=255,
         description="ids that are reserved for what is no text: how many codes each modality has, by its name",
     )
-    min_count: int = Field(default=1, ge=1, description="a pair seen less often is not merged")
+    min_count: int = Field(
+        default=1,
+        ge=1,
+        description="a pair seen less often is not merged; where sources have weights, the lightest counts 1",
+    )
     learn: Learn = Learn()
     superwords: Superwords | None = Field(default=None, description="a second stage that joins words")
     supertokens: Supertokens | None = Field(default=None, description="learn from chunks of random lengths")
     weights: dict[str, Exact] = Field(
-        default={}, description="how much a source counts, by its name; otherwise 1"
+        default={},
+        description="how much a source counts when the vocabulary is learned, by its name, as a fraction or a decimal; otherwise 1",
     )
     extend: str | None = Field(
         default=None, description="a tokenizer.json to go on learning from: its ids never move"

@@ -37,7 +37,10 @@ class Execution(Section):
         default="auto", description="Ray, or this process alone; otherwise the quicker of them"
     )
     address: str | None = Field(default=None, description="a Ray cluster; otherwise one is started here")
-    unit_bytes: Size = Field(default=128_000_000, description="stored bytes of input in a task, about")
+    unit_bytes: Size = Field(
+        default=128_000_000,
+        description="stored bytes of input in a task, at most; an input that cannot be cut may have more",
+    )
     max_in_flight: int | None = Field(
         default=None, ge=1, description="tasks at a time; otherwise twice the processors"
     )
@@ -46,7 +49,11 @@ class Execution(Section):
 class Recipe(Section):
     """One run, whole."""
 
-    root: str = Field(default="./out", min_length=1, description="the folder that everything is written to")
+    root: str = Field(
+        default="./out",
+        min_length=1,
+        description="where everything is written: a folder of a local or shared file system, or s3://, gs://, az://",
+    )
     corpus: tuple[CorpusSource, ...] = Field(min_length=1, max_length=1 << 16)
     mixture: Mixture = Mixture()
     vocabulary: VocabularyChoice = VocabularyChoice()

@@ -32,7 +32,8 @@ def takes(recipe: Any) -> bool:
 def recipes() -> list[Any]:
     """Every recipe, or part of one, of the documents and of the package."""
     texts = [path.read_text(encoding="utf-8") for path in (ROOT / "jobs" / "recipes").glob("*.yaml")]
-    for document in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md")):
+    pages = (page for page in (ROOT / "docs").rglob("*.md") if page.parent.name != "extend")
+    for document in (ROOT / "README.md", *pages):  # docs/extend has recipes for what is not installed
         texts += re.findall(
             r"^```yaml\n(.*?)^```", document.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
         )
