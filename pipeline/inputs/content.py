@@ -64,7 +64,7 @@ _MAGIC: tuple[tuple[bytes, Content], ...] = (
     (b"\x80\x04\x95", Content("a Python pickle", _EXPORT)),
     (b"\x80\x05\x95", Content("a Python pickle", _EXPORT)),
     (b"\x93NUMPY", Content("a numpy array", _EXPORT)),
-    (b"WARC/", Content("a WARC archive: headers and pages, not text", _EXTRACT)),
+    (b"WARC/", Content("a WARC archive: headers and pages, not text", _EXTRACT, "warc")),
     (
         b"version https://git-lfs.github.com/spec/",
         Content("a pointer of git-lfs, not the file", "fetch the file itself with `git lfs pull`"),

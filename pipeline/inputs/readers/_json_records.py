@@ -27,7 +27,7 @@ from pairloom.pipeline.inputs.shaping.kinds import (
 from pairloom.pipeline.inputs.shaping.paths import Path, written
 from pairloom.pipeline.inputs.shaping.records import Records
 
-__all__ = ["Explain", "Value", "json_columns", "paths_in", "records_of", "values_at"]
+__all__ = ["Explain", "Value", "json_columns", "paths_in", "paths_of", "records_of", "values_at", "values_in"]
 
 Value: TypeAlias = tuple[int, str | None]
 """What a field is (`kinds.py`), and what it says or how it is written."""
@@ -47,6 +47,9 @@ class _Number(str):
     __slots__ = ()
 
 
+_KINDS = {
+    str: STRING, bool: BOOLEAN, int: INTEGER, float: NUMBER, type(None): NULL, list: ARRAY, dict: OBJECT
+}  # fmt: skip
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _DECODER = json.JSONDecoder(parse_int=_Integer, parse_float=_Number, parse_constant=_Number)
 
@@ -58,8 +61,15 @@ def values_at(line: bytes, paths: Sequence[Path]) -> list[Value] | Refused:
     [(2, '7'), (23, '["x"]'), (0, None)]
     """
     value = object_of(line, _DECODER)
-    if isinstance(value, Refused):
-        return value
+    return value if isinstance(value, Refused) else values_in(value, paths)
+
+
+def values_in(value: object, paths: Sequence[Path]) -> list[Value] | Refused:
+    """The fields of an object of Python's own values.
+
+    >>> values_in({"a": {"b": 7}, "c": ["x"]}, [("a", "b"), ("c",), ("d",)])
+    [(2, '7'), (23, '["x"]'), (0, None)]
+    """
     found = [_at(value, path) for path in paths]
     for path, (kind, said) in zip(paths, found, strict=True):
         if kind == STRING and said is not None:
@@ -93,8 +103,7 @@ def _kind(value: Any) -> int:
         return INTEGER
     if isinstance(value, _Number):
         return NUMBER
-    kinds = {str: STRING, bool: BOOLEAN, type(None): NULL, list: ARRAY, dict: OBJECT}
-    return kinds[type(value)]
+    return _KINDS[type(value)]
 
 
 def _text(value: Any) -> str:
@@ -188,7 +197,11 @@ def records_of(
 
 def paths_in(line: bytes) -> list[Path]:
     """Every path of a line."""
-    value = object_of(line, _DECODER)
+    return paths_of(object_of(line, _DECODER))
+
+
+def paths_of(value: object) -> list[Path]:
+    """Every path of an object."""
     todo: list[tuple[Path, Any]] = [((), value)]
     found: list[Path] = []
     while todo and len(found) < 10_000:
