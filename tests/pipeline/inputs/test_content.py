@@ -137,7 +137,7 @@ def test_nothing_else_becomes_a_document(tmp_path, name, data, said):
         ("x.jsonl", parquet(), "Parquet.* to parquet"),
         ("x.jsonl.gz", gzip.compress(b"WARC/1.0\r\n"), "within gzip .*WARC"),
         ("x.jsonl.gz", gzip.compress(gzip.compress(LINES)), "within gzip are those of gzip"),
-        ("x.warc.gz", gzip.compress(b"WARC/1.0\r\nWARC-Type: warcinfo\r\n"), "a WARC archive"),
+        ("x.warc.gz", gzip.compress(b"WARC/1.0\r\nWARC-Type: warcinfo\r\n"), "cut short in the record"),
         ("x.csv", "text\na\n".encode("utf-16"), "UTF-16"),
         ("x.csv", zstandard.compress(b"text\na\n"), r"csv\.zst"),
         ("x.parquet", LINES, "not a whole parquet file"),
@@ -178,7 +178,7 @@ def test_text_remains_text(tmp_path, data):
     assert texts(tmp_path / "a.source", allow_empty=True) == [data.decode()]
 
 
-@pytest.mark.parametrize(("form", "said"), [("warc", "no reader"), ("parquet.gz", "compress inside")])
+@pytest.mark.parametrize(("form", "said"), [("whisper", "no reader"), ("parquet.gz", "compress inside")])
 def test_a_format_that_is_not_read(tmp_path, form, said):
     (tmp_path / "x").write_bytes(b"a")
     with pytest.raises(RecipeError, match=f"'web': format: .*{said}"):
