@@ -67,7 +67,9 @@ class Registry(Generic[T]):
                 raise RecipeError(
                     f"the {self.kind} {name!r} is Pairloom's own, and {_owner(point)} brings another: rename that one"
                 )
-            return self._own(name)
+            if name not in self._loaded:
+                self._loaded[name] = self._own(name)
+            return self._loaded[name]
         if point is None:
             for sibling in self._others():
                 if name in sibling._modules:
@@ -99,6 +101,11 @@ class Registry(Generic[T]):
             return names
         file = f"{self.module}.py"
         return frozenset(name for name in names if any((Path(p) / name / file).is_file() for p in path))
+
+    @functools.cached_property
+    def _loaded(self) -> dict[str, type[T]]:
+        """Those of the package's own that somebody asked for: files that are read by the thousand ask for each."""
+        return {}
 
     @functools.cached_property
     def _points(self) -> dict[str, EntryPoint]:

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pairloom.operators.documents._letters import DeadLetter, excerpt_of
 from pairloom.operators.errors import RecipeError
+from pairloom.operators.text.arrays import text_of
 
 __all__ = ["DocumentBatch"]
 
@@ -97,7 +97,7 @@ class DocumentBatch:
     @property
     def bytes(self) -> int:
         """UTF-8 bytes of all texts."""
-        return pc.sum(pc.binary_length(self.content)).as_py() or 0
+        return text_of(self.content).bytes
 
     def place(self, index: int) -> str:
         """Where a document is, for people: its file and row, and its id if it has one."""

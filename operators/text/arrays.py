@@ -10,6 +10,8 @@ import pyarrow as pa
 
 __all__ = ["Text", "TextArray", "chunks", "frozen", "text_of"]
 
+_LARGE = pa.large_string()
+
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 TextArray: TypeAlias = (
@@ -55,6 +57,14 @@ def text_of(array: pa.Array) -> Text:
     Raises TypeError when the column holds neither text nor bytes.
     """
     kind = array.type
+    if (
+        kind == _LARGE and not array.null_count and array.buffers()[1] is not None
+    ):  # as almost all of them are
+        _, offsets, data = array.buffers()
+        window = np.frombuffer(offsets, np.int64)[array.offset : array.offset + len(array) + 1]
+        return Text(
+            data=np.zeros(0, np.uint8) if data is None else np.frombuffer(data, np.uint8), offsets=window
+        )
     if pa.types.is_dictionary(kind):
         return text_of(array.cast(kind.value_type))
     if pa.types.is_string_view(kind) or pa.types.is_binary_view(kind) or pa.types.is_fixed_size_binary(kind):

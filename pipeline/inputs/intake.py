@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import xxhash
 
 from pairloom.operators.documents import DeadLetter, DocumentBatch, DocumentStep, apply_step
 from pairloom.operators.errors import DataError, RecipeError
-from pairloom.operators.text.arrays import text_of
+from pairloom.operators.text.arrays import Text, text_of
 from pairloom.pipeline.flow.attempt import Attempt
 from pairloom.pipeline.inputs.lists import bound
 from pairloom.pipeline.inputs.readers import read
@@ -40,6 +39,26 @@ _ENOUGH = 10_000
 _SHOWN = 3
 
 
+_AMOUNTS = ("documents_in", "documents_out", "empty", "bytes_in", "text_bytes", "tokens", "trained")
+
+
+@dataclass(slots=True)
+class _Tally:
+    """The ledger of a slice while it is read."""
+
+    amounts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_AMOUNTS, 0))
+    rejected: Counter[str] = field(default_factory=Counter)
+    filtered: Counter[str] = field(default_factory=Counter)
+
+    def add(self, **amounts: int) -> None:
+        for name, amount in amounts.items():
+            self.amounts[name] += amount
+
+    def ledger(self) -> Ledger:
+        rejected, filtered = (dict(sorted((+one).items())) for one in (self.rejected, self.filtered))
+        return Ledger(**self.amounts, rejected=rejected, filtered=filtered)
+
+
 class _Text:
     """A sum of texts, one after another, however they come in batches: of their bytes, and of their lengths."""
 
@@ -47,10 +66,9 @@ class _Text:
         self._bytes: Any = xxhash.xxh3_64()  # takes whatever has a buffer, and does not say so
         self._lengths: Any = xxhash.xxh3_64()
 
-    def add(self, texts: pa.LargeStringArray) -> None:
-        text = text_of(texts)
+    def add(self, text: Text) -> None:
         self._bytes.update(text.data[text.offsets[0] : text.offsets[-1]])
-        self._lengths.update(np.diff(text.offsets))
+        self._lengths.update(text.offsets[1:] - text.offsets[:-1])
 
     def add_given(self, column: pa.Array) -> None:
         """What documents bring instead, be it lists in lists."""
@@ -85,6 +103,7 @@ class Intake:
     steps: tuple[DocumentStep, ...] | None = None  # those of the unit, with their lists, once they are needed
     strict: bool = False  # no record may be rejected, so that it is enough to know of some that are
     taken: int = 0  # stored bytes of the batches that whoever reads is done with
+    tally: _Tally = field(default_factory=_Tally)  # of the slice that is being read
     bytes: int = 0  # stored bytes of the unit: a sum over its slices, of which there may be thousands
 
     def __post_init__(self) -> None:
@@ -101,26 +120,29 @@ class Intake:
         Its ledger takes them for kept, with no tokens: `lose` and `add_tokens` say what else became of them.
         """
         assert number == len(self.ledgers)
-        self.ledgers.append(Ledger())
+        self.tally = tally = _Tally()
         self._steps()
-        limits, text = Limits(max_record_bytes=self.max_record_bytes), _Text()
+        limits, summed = Limits(max_record_bytes=self.max_record_bytes), _Text()
         for read_batch in in_phase("parse", self._read(self.unit.slices[number], limits)):
             self.rejected += read_batch.rejected
-            text.add(read_batch.content)
+            text = text_of(read_batch.content)
+            summed.add(text)
             for given in read_batch.given.values():
-                text.add_given(given)
-            before = _filled(replace(read_batch, slice=number, rejected=(), dropped={}, bytes_read=0))
+                summed.add_given(given)
+            before = replace(read_batch, slice=number, rejected=(), dropped={}, bytes_read=0)
+            before = _filled(before, text)
             after, filtered, rejected = self._shaped(before)
-            batch = _filled(after)
-            self.ledgers[-1] += Ledger(
+            batch = after if after is before else _filled(after)
+            tally.add(
                 documents_in=read_batch.records,
                 documents_out=len(batch),
                 empty=len(read_batch) - len(before) + len(after) - len(batch),
-                rejected=Counter(letter.reason for letter in (*read_batch.rejected, *rejected)),
-                filtered=filtered + Counter(read_batch.dropped),
                 bytes_in=read_batch.bytes_read,
-                text_bytes=batch.bytes,
+                text_bytes=text.bytes if batch.content is read_batch.content else batch.bytes,
             )
+            tally.rejected.update(letter.reason for letter in (*read_batch.rejected, *rejected))
+            tally.filtered.update(filtered)
+            tally.filtered.update(read_batch.dropped)
             self.rejected += rejected
             if len(self.rejected) > _ENOUGH:
                 if self.strict:
@@ -130,7 +152,8 @@ class Intake:
             if len(batch):
                 yield batch
             self._note(read_batch.bytes_read)
-        self.read.append(str(text))
+        self.ledgers.append(tally.ledger())
+        self.read.append(str(summed))
 
     def steps_taken(self) -> Iterator[tuple[DocumentStep, DocumentBatch, DocumentBatch]]:
         """Each step with the documents that it got and what it made of them, batch by batch, in order; without a ledger."""
@@ -207,13 +230,13 @@ class Intake:
 
     def add_tokens(self, tokens: int, trained: int = 0) -> None:
         """Tokens were made of documents of the slice that is being read, so many of them to be predicted."""
-        self.ledgers[-1] += Ledger(tokens=tokens, trained=trained)
+        self.tally.add(tokens=tokens, trained=trained)
 
     def lose(self, batch: DocumentBatch) -> DocumentBatch:
         """A batch of this intake, some of whose documents were rejected since: the same without its dead letters."""
         self.rejected += batch.rejected
-        reasons = Counter(letter.reason for letter in batch.rejected)
-        self.ledgers[-1] += Ledger(documents_out=-len(batch.rejected), rejected=reasons)
+        self.tally.add(documents_out=-len(batch.rejected))
+        self.tally.rejected.update(letter.reason for letter in batch.rejected)
         return replace(batch, rejected=())
 
     def ledger(self) -> Ledger:
@@ -248,11 +271,13 @@ def _packed(letters: list[DeadLetter]) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(columns, schema=DEAD_LETTERS)
 
 
-def _filled(batch: DocumentBatch) -> DocumentBatch:
+def _filled(batch: DocumentBatch, text: Text | None = None) -> DocumentBatch:
     """The documents that hold text, or tokens that were given."""
     if batch.given:
         return batch.filter(np.diff(next(iter(batch.given.values())).offsets.to_numpy()) > 0)
-    return batch.filter(pc.greater(pc.binary_length(batch.content), 0))
+    offsets = (text or text_of(batch.content)).offsets
+    full = offsets[1:] > offsets[:-1]
+    return batch if full.all() else batch.filter(full)
 
 
 def slice_identity(piece: Slice) -> list[object]:

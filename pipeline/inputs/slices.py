@@ -3,6 +3,7 @@
 import codecs
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
+from functools import cache
 from typing import BinaryIO
 
 from pairloom.operators.attributes import Attribute
@@ -68,6 +69,12 @@ def check_encoding(name: str) -> None:
         raise ValueError(f"{name} is no encoding of files; as latin-1, cp1252, utf-16")
 
 
+@cache
+def _said(reading: Reading) -> dict[str, object]:
+    """The identity of a way of reading, which is asked for with each of thousands of files."""
+    return reading.identity()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputFile:
     """One stored file, or one in an archive, which only its reader knows of: `opened` gives its bytes then.
@@ -93,7 +100,7 @@ class InputFile:
 
     def identity(self) -> list[object]:
         """Everything about it that decides what is read of it, as JSON."""
-        said = self.reading.identity()
+        said = _said(self.reading)
         return [
             self.uri, self.size, self.version, self.format, self.compression, *([said] if said else [])
         ]  # fmt: skip

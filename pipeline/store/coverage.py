@@ -44,10 +44,10 @@ class Coverage(BaseModel):
     @staticmethod
     def sum(parts: "Iterable[Coverage]") -> "Coverage":
         """Add up."""
-        total = Coverage()
+        total = None
         for part in parts:
-            total = total + part
-        return total
+            total = part if total is None else total + part
+        return Coverage() if total is None else total
 
     @property
     def bytes_per_token(self) -> float | None:

@@ -113,10 +113,18 @@ class Ledger(BaseModel):
     @staticmethod
     def sum(ledgers: "Iterable[Ledger]") -> "Ledger":
         """Add up ledgers."""
-        total = Ledger()
+        amounts = dict.fromkeys(_AMOUNTS, 0)
+        reasons: dict[str, dict[str, int]] = {"rejected": {}, "filtered": {}}
         for ledger in ledgers:
-            total = total + ledger
-        return total
+            for name in _AMOUNTS:
+                amounts[name] += getattr(ledger, name)
+            for name, counts in reasons.items():
+                for reason, count in getattr(ledger, name).items():
+                    counts[reason] = counts.get(reason, 0) + count
+        return Ledger(**amounts, **{name: dict(sorted(counts.items())) for name, counts in reasons.items()})
+
+
+_AMOUNTS = tuple(name for name, told in Ledger.model_fields.items() if told.annotation is int)
 
 
 def _sums(one: dict[str, int], other: dict[str, int]) -> dict[str, int]:

@@ -15,6 +15,7 @@ from pairloom.pipeline.inputs.slices import Fields, InputFile, Limits, Slice
 __all__ = ["Text"]
 
 _STEP = 1 << 20
+_FIRST = pa.array([0], pa.int64())
 
 
 class Text(Reader):
@@ -30,20 +31,12 @@ class Text(Reader):
 
         An empty file is an empty document. A file that is not UTF-8 is rejected at its first bad byte.
         """
-        from pairloom.pipeline.inputs.readers._text_lines import too_long
-        from pairloom.pipeline.inputs.storage import open_stream
-
         file = piece.file
         _no_fields(file, fields)
-        body = bytearray()
-        with open_stream(file) as stream:
-            while part := stream.read(_STEP):
-                if not body and (letter := _no_text(file, part[:HEAD_BYTES], fields.text or "")) is not None:
-                    yield DocumentBatch.of([], uri=file.uri, rejected=[letter], bytes_read=piece.bytes)
-                    return
-                body += part
-                if len(body) > limits.max_record_bytes:
-                    raise too_long(file, "byte 0", limits.max_record_bytes)
+        body = _body(file, fields.text or "", limits.max_record_bytes)
+        if isinstance(body, DeadLetter):
+            yield DocumentBatch.of([], uri=file.uri, rejected=[body], bytes_read=piece.bytes)
+            return
         offsets = pa.py_buffer(np.array([0, len(body)], np.int64))
         text = pa.LargeStringArray.from_buffers(1, offsets, pa.py_buffer(body))  # no copy is made of it
         try:
@@ -52,7 +45,7 @@ class Text(Reader):
             letter = _not_utf8(file, body)
             yield DocumentBatch.of([], uri=file.uri, rejected=[letter], bytes_read=piece.bytes)
             return
-        yield DocumentBatch.of(text, uri=file.uri, bytes_read=piece.bytes)
+        yield DocumentBatch(content=text, row=_FIRST, uri=file.uri, bytes_read=piece.bytes)
 
     def first(self, file: InputFile, fields: Fields, limits: Limits) -> First:
         """How the document begins."""
@@ -65,7 +58,29 @@ class Text(Reader):
         return First(usable=1) if letter is None else First(rejected=(letter,))
 
 
-def _not_utf8(file: InputFile, body: bytearray) -> DeadLetter:
+def _body(file: InputFile, field: str, longest: int) -> bytes | bytearray | DeadLetter:
+    """All bytes of a file, or the dead letter for one that is no text by how it begins."""
+    from pairloom.pipeline.inputs.readers._text_lines import too_long
+    from pairloom.pipeline.inputs.storage import open_stream, small_file
+
+    if (whole := small_file(file)) is not None:
+        if whole and (letter := _no_text(file, whole[:HEAD_BYTES], field)) is not None:
+            return letter
+        if len(whole) > longest:
+            raise too_long(file, "byte 0", longest)
+        return whole
+    body = bytearray()
+    with open_stream(file) as stream:
+        while part := stream.read(_STEP):
+            if not body and (letter := _no_text(file, part[:HEAD_BYTES], field)) is not None:
+                return letter
+            body += part
+            if len(body) > longest:
+                raise too_long(file, "byte 0", longest)
+    return body
+
+
+def _not_utf8(file: InputFile, body: bytes | bytearray) -> DeadLetter:
     """The dead letter for bytes that are not UTF-8."""
     decoder, at = codecs.getincrementaldecoder("utf-8")(), 0
     reason = "it is not UTF-8"

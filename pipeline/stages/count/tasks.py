@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from pairloom.operators import WordCounter, WordCounts, count_pairs, merge_counts
+from pairloom.operators.documents import DocumentBatch
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.text.normalize import normalize, normalizer_identity
 from pairloom.pipeline.flow.attempt import Attempt, UnitTask
@@ -35,6 +36,7 @@ from pairloom.pipeline.store.receipts import Ledger, Receipt, committed_receipts
 
 __all__ = ["CountTask", "MergeTask", "count", "merged", "recount"]
 
+GATHERED = 1 << 20  # bytes of small texts that are counted together
 MERGED_ROWS = 1 << 20  # words in a record batch of a merged partition
 
 
@@ -75,9 +77,9 @@ class CountTask(UnitTask):
         counters = {"words": WordCounter(self.cut.first)}
         if self.cut.weaker is not None:
             counters["pieces"] = WordCounter(self.cut.weaker)
-        for batch in intake.documents():
+        for contents in _gathered(intake.documents()):
             with phase("count"):
-                texts = normalize(batch.content, self.normalizer)
+                texts = normalize(contents, self.normalizer)
                 for counter in counters.values():
                     counter.add(texts)
         for role in list(counters):
@@ -92,6 +94,25 @@ class CountTask(UnitTask):
             for part in counts.partition(self.parts):
                 writer.write(word_batch(part))
             writer.facts.update(words=len(counts), pretokens=counts.total)
+
+
+def _gathered(batches: Iterator[DocumentBatch]) -> Iterator[pa.LargeStringArray]:
+    """The texts of documents, those of many small files in one array: counting has costs of its own for each array."""
+    held: list[pa.LargeStringArray] = []
+    size = 0
+    for batch in batches:
+        held.append(batch.content)
+        size += batch.bytes
+        del batch  # a large one is needed by nobody else
+        if size >= GATHERED:
+            yield _joined(held)
+            held, size = [], 0
+    if held:
+        yield _joined(held)
+
+
+def _joined(arrays: list[pa.LargeStringArray]) -> pa.LargeStringArray:
+    return arrays[0] if len(arrays) == 1 else pa.concat_arrays(arrays)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pairloom.operators import Vocabulary
 from pairloom.operators.documents import LOSS_MASK, SPECIAL, DocumentBatch
@@ -19,6 +18,7 @@ from pairloom.operators.encode.spans import token_values
 from pairloom.operators.errors import CorruptionError, DataError, RecipeError
 from pairloom.operators.given import Beside, filled, surrounded
 from pairloom.operators.schema import INPUT_IDS, columns_of, shard_schema
+from pairloom.operators.text.arrays import text_of
 from pairloom.operators.vocabulary.tokens import TokenTable
 from pairloom.pipeline.flow.attempt import Attempt, UnitTask
 from pairloom.pipeline.flow.job import Job, dead_letters
@@ -94,12 +94,14 @@ class TokenizeTask(UnitTask):
         self, objects: Objects, intake: Intake, tokenizer: Tokenizer, schema: pa.Schema, made: list[Piece]
     ) -> Iterator[pa.RecordBatch]:
         """The record batches of the shard, each of one slice; `made` receives what they are of."""
+        named = tuple(column.name for column in columns_of(schema))
         with earlier_shards(objects) as earlier:
             for number, identity in enumerate(self.identities()):
                 known, count = self.known.get(identity), 0
-                met, began = [Coverage()], elapsed()
+                began = elapsed()
+                met: list[Coverage] = []
                 if known is None:
-                    batches = self._fresh(intake, number, tokenizer, schema, met)
+                    batches = self._fresh(intake, number, tokenizer, schema, named, met)
                 else:
                     intake.take(known.piece.ledger, known.read)
                     batches = earlier.batches(known, number)
@@ -147,16 +149,21 @@ class TokenizeTask(UnitTask):
         }
 
     def _fresh(
-        self, intake: Intake, number: int, tokenizer: Tokenizer, schema: pa.Schema, met: list[Coverage]
+        self,
+        intake: Intake,
+        number: int,
+        tokenizer: Tokenizer,
+        schema: pa.Schema,
+        named: tuple[str, ...],
+        met: list[Coverage],
     ) -> Iterator[pa.RecordBatch]:
-        """A slice that is read and encoded; `met` receives how the vocabulary met its text."""
+        """A slice that is read and encoded, of which columns are `named`; `met` receives how the vocabulary met its text."""
         for batch, found in self._encoded(intake, number, tokenizer, met):
             mask = found.get(LOSS_MASK)
             trained = 0 if mask is None else int(np.count_nonzero(mask.flatten().to_numpy()))
             intake.add_tokens(len(found[INPUT_IDS].flatten()), trained)
             ids = batch.id if batch.id is not None else pa.nulls(len(batch), pa.large_string())
             where = pa.array(np.full(len(batch), number, np.int32))
-            named = [column.name for column in columns_of(schema)]
             columns = [where, batch.row, ids, *(found[name].cast(schema.field(name).type) for name in named)]
             columns += [batch.columns[one.name] for one in self.input.fields.attributes]
             yield pa.RecordBatch.from_arrays(columns, schema=schema)
@@ -253,7 +260,7 @@ class TokenizeTask(UnitTask):
     def _coverage(self, texts: pa.LargeStringArray, encoded: Encoded) -> Coverage:
         around = len(texts) * (len(self.prepend) + len(self.append))
         return Coverage(
-            bytes=pc.sum(pc.binary_length(texts)).as_py(),
+            bytes=text_of(texts).bytes,
             tokens=len(encoded.ids.values) - around,
             words=encoded.words,
             unknown_words=0 if self.memo is None else encoded.unknown_words,

@@ -70,3 +70,28 @@ def test_a_file_that_shrinks_while_it_is_read(tmp_path, name):
             list(read(unit.slices[0], Fields()))
     finally:
         storage._open = real
+
+
+@pytest.mark.parametrize("how", ["another", "touched", "shorter", "gone", "a pipe"])
+def test_a_small_file_that_is_not_the_planned_one_when_it_is_read(tmp_path, how):
+    """A small text file is read in one go: what was opened must be what was planned."""
+    path = tmp_path / "x.txt"
+    path.write_text("some words")
+    source = CorpusSource(name="s", paths=(str(path),))
+    (unit,) = plan_units(source, list_inputs(source), 1 << 30)
+    assert [text for batch in read(unit.slices[0], Fields()) for text in batch.content.to_pylist()] == [
+        "some words"
+    ]
+    if how == "touched":
+        os.utime(path, (1, 1))
+    else:
+        path.unlink()
+    if how == "another":
+        path.write_text("other word")
+        os.utime(path, (2, 2))
+    if how == "shorter":
+        path.write_text("some")
+    if how == "a pipe":
+        os.mkfifo(path)
+    with pytest.raises(DataError, match="changed during the run"):
+        list(read(unit.slices[0], Fields()))
