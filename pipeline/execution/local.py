@@ -48,11 +48,11 @@ class LocalExecutor:
             yield self._done(task, shared)
 
     def workers(self, specs: Sequence[WorkerSpec]) -> LocalWorkers:
-        """Workers in this process."""
-        return LocalWorkers(specs, retries=self.retries, stop=self.stop)
+        """Workers in this process, as many at a time as tasks."""
+        return LocalWorkers(specs, retries=self.retries, stop=self.stop, at_once=self.at_once)
 
     def places(self) -> int:
-        """The processors of this machine, though workers take turns."""
+        """The processors of this machine."""
         return processors()
 
     def room(self, workers: int = 1) -> int | None:

@@ -114,14 +114,16 @@ class Ledger(BaseModel):
     def sum(ledgers: "Iterable[Ledger]") -> "Ledger":
         """Add up ledgers."""
         amounts = dict.fromkeys(_AMOUNTS, 0)
-        reasons: dict[str, dict[str, int]] = {"rejected": {}, "filtered": {}}
+        rejected: dict[str, int] = {}
+        filtered: dict[str, int] = {}
         for ledger in ledgers:
             for name in _AMOUNTS:
                 amounts[name] += getattr(ledger, name)
-            for name, counts in reasons.items():
-                for reason, count in getattr(ledger, name).items():
-                    counts[reason] = counts.get(reason, 0) + count
-        return Ledger(**amounts, **{name: dict(sorted(counts.items())) for name, counts in reasons.items()})
+            if ledger.rejected:
+                rejected = _sums(rejected, ledger.rejected)
+            if ledger.filtered:
+                filtered = _sums(filtered, ledger.filtered)
+        return Ledger(**amounts, rejected=rejected, filtered=filtered)
 
 
 _AMOUNTS = tuple(name for name, told in Ledger.model_fields.items() if told.annotation is int)

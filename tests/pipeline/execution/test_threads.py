@@ -3,14 +3,17 @@
 import threading
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pairloom.operators.errors import DataError, PreemptedError
+from pairloom.pipeline import run
 from pairloom.pipeline.execution.base import Done
 from pairloom.pipeline.execution.local import LocalExecutor
 from pairloom.pipeline.notes import Note, heard, note
+from tests.support.corpora import documents, recipe_for, write_jsonl
 
 
 @dataclass
@@ -112,3 +115,50 @@ def test_notes_of_threads_are_heard_where_the_run_is_watched(monkeypatch: pytest
         list(LocalExecutor(at_once=2).run([Job(site, str(i)) for i in range(4)]))
     assert sorted(units) == ["0", "1", "2", "3"]
     assert threads == {threading.current_thread()}
+
+
+@dataclass(frozen=True)
+class MeetingSpec:
+    """A worker that answers once another one is answering too, and fails where it is told to."""
+
+    name: str
+    together: threading.Barrier
+
+    @property
+    def label(self) -> str:
+        return f"worker {self.name}"
+
+    def need(self) -> int:
+        return 0
+
+    def start(self) -> "MeetingSpec":
+        return self
+
+    def answer(self, message: str) -> str:
+        self.together.wait()
+        if self.name in message:
+            raise DataError(f"row {self.name}: bad")
+        return self.name
+
+
+def test_workers_answer_side_by_side_in_order_and_the_first_failure_is_raised() -> None:
+    together = threading.Barrier(2, timeout=20)
+    workers = LocalExecutor(at_once=2).workers([MeetingSpec(name, together) for name in "ab"])
+    assert workers.ask("", lambda: [""]) == ["a", "b"]
+    with pytest.raises(DataError, match="worker a: row a: bad"):
+        workers.ask("ba", lambda: ["ba"])
+    assert workers.ask("", lambda: [""]) == ["a", "b"]
+    workers.close()
+
+
+def test_sharded_learning_gives_the_same_bytes_with_members_in_turn_and_side_by_side(tmp_path: Path) -> None:
+    write_jsonl(tmp_path / "in" / "a.jsonl", documents(120))
+    found = []
+    for at_once in (1, 3):
+        recipe = recipe_for(
+            tmp_path / str(at_once), "vocabulary.learn.mode=sharded", "vocabulary.learn.members=3"
+        )
+        recipe = recipe.model_copy(update={"corpus": recipe_for(tmp_path).corpus})
+        manifest = run(recipe, until="learn", executor=LocalExecutor(at_once=at_once))
+        found.append([file.sha256 for file in manifest.stage("learn").files])
+    assert found[0] == found[1]
