@@ -35,7 +35,7 @@ fuzz: .venv/ready-dev ## the properties, with examples that are new every time, 
 	PAIRLOOM_HYPOTHESIS=fuzz $(BIN)/python -m pytest -n 2 --timeout 3600 -m hypothesis
 
 # Properties that run most kernels, with numba looking at every index; kernels that are compiled so are kept apart.
-BOUNDED := tests/operators/counts/test_counts_properties.py tests/operators/kernels tests/operators/layouts \
+BOUNDED := tests/operators/counts/test_counts_properties.py tests/operators/documents/test_rules.py tests/operators/kernels tests/operators/layouts \
 	tests/operators/models/bpe/test_bpe_properties.py tests/operators/models/bpe/test_trie.py tests/operators/models/bpe/sharded/test_sharded_properties.py \
 	tests/operators/pack tests/operators/selection/test_order.py tests/operators/test_tokens.py \
 	tests/operators/text/normalize/test_normalize_properties.py tests/operators/text/pretokenize/test_chunks_properties.py tests/operators/transforms
@@ -101,6 +101,7 @@ bench-parts: .venv/ready-dev ## figures of single parts, printed
 	$(BIN)/python tests/bench/bench_encode.py
 	$(BIN)/python tests/bench/bench_loader.py
 	$(BIN)/python tests/bench/bench_readers.py build/bench.jsonl
+	$(BIN)/python tests/bench/bench_filters.py
 	$(BIN)/python tests/bench/bench_pack.py
 	$(BIN)/python tests/bench/bench_report.py build/bench.jsonl --vocabulary 32768
 

@@ -24,8 +24,8 @@ def load(call: str) -> str:
     name = call.partition(":")[0]
     try:
         spec = importlib.util.find_spec(name)
-    except (ImportError, ValueError) as error:
-        raise _missing(name, error) from error
+    except (Exception, SystemExit) as error:  # whatever the packages around it do when they are imported
+        raise _missing(name, repr(error)) from error
     if spec is None:
         raise _missing(name, "there is no such module")
     if spec.origin is None or not spec.origin.endswith(".py"):
@@ -40,7 +40,7 @@ def load(call: str) -> str:
         sys.modules[name] = module
         try:
             exec(compile(data, spec.origin, "exec"), vars(module))  # noqa: S102  (as an import does)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if known is None:
                 del sys.modules[name]
             raise _missing(name, repr(error)) from error

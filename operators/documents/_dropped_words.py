@@ -1,6 +1,7 @@
 """Texts without the words of least impact."""
 
 import math
+import re
 from collections import Counter
 from dataclasses import dataclass
 
@@ -15,6 +16,8 @@ from pairloom.operators.documents.drop_words import DropWords
 from pairloom.operators.selection.order import document_numbers
 
 __all__ = ["DroppedWords"]
+
+_NUMBER = re.compile(r"\d")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -43,10 +46,11 @@ class DroppedWords(DocumentStep):
     def _of(self, text: str, protected: frozenset[str]) -> str:
         words = words_in(text)
         names = [plain(word) for _, word in words]
-        held = [name in protected or any(c.isdigit() for c in name) for name in names]
+        held = [name in protected or not (name.isalpha() or _NUMBER.search(name) is None) for name in names]
         least = math.ceil(len(words) * self.step.keep - 1e-9)
         impacts = self._impacts(names)
-        order = sorted((i for i in range(len(words)) if not held[i]), key=lambda i: (impacts[i], -i))
+        free = np.flatnonzero(~np.array(held, np.bool_))
+        order = free[np.lexsort((-free, impacts[free]))]
         keep = np.ones(len(words), np.bool_)
         keep[order[: len(words) - least]] = False
         return rejoined(words, keep)

@@ -24,5 +24,8 @@ def lines_of(
     keys, stamps = table_for(int(newlines.max(initial=0)) + 1)
     out = np.zeros((len(batch), LINE_MEASURES), np.int64)
     numbers = np.array([int.from_bytes(end.encode()) for end in ends], np.uint32)
-    measure_lines(text.data, text.offsets, table.block_of, table.blocks, numbers, short, keys, stamps, out)
+    counts = np.ascontiguousarray(newlines)
+    measure_lines(
+        text.data, text.offsets, table.block_of, table.blocks, numbers, short, counts, keys, stamps, out
+    )
     return out

@@ -36,7 +36,8 @@ def rejoined(words: Sequence[tuple[str, str]], keep: Sequence[bool] | npt.NDArra
     out: list[str] = []
     gap = ""
     for (space, word), kept in zip(words, keep, strict=True):
-        gap = max(gap, space, key=lambda one: (one.count("\n"), bool(one)))
+        if not gap or space.count("\n") > gap.count("\n"):
+            gap = space
         if kept:
             out += [gap, word] if out else [word]
             gap = ""
@@ -49,19 +50,19 @@ def punctuation() -> dict[int, None]:
     return dict.fromkeys(np.flatnonzero(np.asarray(property_named("P"))).tolist())
 
 
+@lru_cache(maxsize=1 << 16)
 def plain(word: str) -> str:
     """A word in small letters without punctuation around it, as lists of words have it.
 
     >>> plain("(Peat-Moor)."), plain("!?")
     ('peat-moor', '')
     """
-    marks = punctuation()
-    first, last = 0, len(word)
-    while first < last and ord(word[first]) in marks:
-        first += 1
-    while last > first and ord(word[last - 1]) in marks:
-        last -= 1
-    return word[first:last].lower()
+    return (word if word.isalnum() else word.strip(_marks())).lower()
+
+
+@lru_cache(maxsize=1)
+def _marks() -> str:
+    return "".join(map(chr, punctuation()))
 
 
 def draws(seed: int, name: str, text: str, count: int) -> npt.NDArray[np.uint64]:

@@ -16,7 +16,8 @@ class GopherRepetition(DocumentStep):
     `max_paragraphs` and `max_lines` are the largest shares of paragraphs and lines that stood there before, the other two those of
     their characters. `max_top` are numbers of words with the largest share of characters that the most frequent run of so many
     words may have, `max_repeated` those of all runs that stood there before, none of which is counted twice. Shares are of the
-    characters of the document; a rule that is null is not asked for. As datatrove has them, whose words are others.
+    characters of the document; a rule that is null is not asked for. As datatrove has them, whose words are others. Memory: some
+    twenty times the longest document.
     """
 
     name = "gopher_repetition"
@@ -64,6 +65,7 @@ class GopherRepetition(DocumentStep):
             np.array([np.inf if share is None else share for share in asked], np.float64),
             np.array(self.max_top, np.float64).reshape(-1, 2),
             np.array(self.max_repeated, np.float64).reshape(-1, 2),
+            sizes.max(axis=1) + 1,
             np.zeros(most, np.uint64),
             np.zeros(most, np.int64),
             keys,

@@ -77,12 +77,12 @@ class Python(DocumentStep):
     def _called(self, function: Callable[[DocumentBatch], Any], batch: DocumentBatch) -> DocumentBatch:
         try:
             made = function(batch)
-        except Exception as error:  # noqa: BLE001  (whatever a stranger's function raises)
+        except (Exception, SystemExit) as error:  # noqa: BLE001  (whatever a stranger's function raises)
             return self._failed(function, batch, error)
         return checked(self.label, batch, self._taken(batch, made))
 
     def _failed(
-        self, function: Callable[[DocumentBatch], Any], batch: DocumentBatch, error: Exception
+        self, function: Callable[[DocumentBatch], Any], batch: DocumentBatch, error: BaseException
     ) -> DocumentBatch:
         """Find the documents that the function fails for, by halves."""
         if len(batch) > 1:
@@ -100,7 +100,7 @@ class Python(DocumentStep):
             ) from error
         return batch.reject([True], "step_failed", f"{self.label}: {detail}")
 
-    def _detail(self, error: Exception) -> str:
+    def _detail(self, error: BaseException) -> str:
         """The last lines of the traceback: the same on every machine, since dead letters are."""
         frames = traceback.extract_tb(error.__traceback__)[1:][-_FRAMES:]
         lines = [f"{Path(one.filename).name}, line {one.lineno}, in {one.name}: {one.line}" for one in frames]

@@ -43,6 +43,19 @@ def test_workers_do_what_this_process_does(tmp_path: Path, cluster: str) -> None
     assert one == other, "ledgers and dead letters are the same, letter by letter"
 
 
+def test_rules_and_lists_on_workers(tmp_path: Path, cluster: str) -> None:
+    write_jsonl(tmp_path / "in" / "a.jsonl", documents(100))
+    (tmp_path / "gone.txt").write_text("doc-3\ndoc-30\n")
+    steps = (
+        f"[{{exclude_ids: {{ids: {tmp_path}/gone.txt}}}}, {{gopher_quality: {{min_words: 5, min_stop_words: 1}}}}, "
+        "gopher_repetition, typos]"
+    )
+    here = run(of(tmp_path, root="here", steps=steps))
+    there = run(of(tmp_path, "execution.engine=ray", root="there", steps=steps))
+    assert contents(here) == contents(there)
+    assert here.stages["tokenize"].ledger.filtered["exclude_ids: listed"] == 2
+
+
 def test_a_module_that_workers_do_not_have(
     tmp_path: Path, cluster: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,6 +35,13 @@ def raises(batch):
     return batch
 
 
+def exits(batch):
+    """Ends the process for documents that say "bad"."""
+    if any("bad" in text for text in batch.content.to_pylist()):
+        raise SystemExit(3)
+    return batch
+
+
 def drops_in_silence(batch):
     """Loses a document without a word."""
     return batch.filter([index > 0 for index in range(len(batch))])

@@ -19,6 +19,7 @@ __all__ = [
     "TRAILING",
     "measure_lines",
     "met",
+    "slots_for",
 ]
 
 # What `measure_lines` writes of each document.
@@ -44,6 +45,15 @@ def met(
         slot = (slot + 1) & mask
     keys[slot], stamps[slot] = key, stamp
     return slot, False
+
+
+@inner
+def slots_for(entries: int, most: int) -> int:
+    """How many slots of a table of `most` so many entries need, so that small documents stay in the cache beside large ones."""
+    slots = 16
+    while slots < 2 * entries:
+        slots <<= 1
+    return min(slots, most)
 
 
 @inner
@@ -75,6 +85,7 @@ def measure_lines(
     blocks: Bytes,
     ends: npt.NDArray[np.uint32],
     short: int,
+    newlines: npt.NDArray[np.int64],
     keys: npt.NDArray[np.uint64],
     stamps: npt.NDArray[np.int64],
     out: npt.NDArray[np.int64],
@@ -84,12 +95,15 @@ def measure_lines(
     They are: those that begin with a bullet ("•" or "-", after white space), those that end with an ellipsis (before white
     space), those that are not blank, and of these those whose last character is one of `ends`, those of at most `short`
     characters, and the characters of those that stood there before. A line ends with "\n"; behind the last there is none.
-    `keys` and `stamps` are a table of twice as many slots as the longest document has lines, zeros.
+    `newlines` says how many each document has; `keys` and `stamps` (zeros) are a table of twice as many slots as one has lines at
+    most.
     """
     base = address(data)
     for i in range(len(offsets) - 1):
         begin, stop = offsets[i], offsets[i + 1]
         lines = bullets = trailing = filled = ended = shorts = repeated = 0
+        slots = slots_for(newlines[i] + 1, len(keys))
+        some_keys, some_stamps = keys[:slots], stamps[:slots]
         while begin < stop:
             end = begin
             first = -1
@@ -115,7 +129,7 @@ def measure_lines(
                     trailing += (a == 46 and b == 46 and c == 46) or (a == 0xE2 and b == 0x80 and c == 0xA6)
                 ended += _ends(data, begin, end, ends)
                 shorts += length <= short
-                _, again = met(keys, stamps, i + 1, xxh64(base + begin, end - begin, np.uint64(0)))
+                _, again = met(some_keys, some_stamps, i + 1, xxh64(base + begin, end - begin, np.uint64(0)))
                 if again:
                     repeated += length
             begin = end + 1

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from pairloom.operators.documents.kernels.lines import met
+from pairloom.operators.documents.kernels.lines import met, slots_for
 from pairloom.operators.documents.kernels.points import class_of, step_of
 from pairloom.operators.kernels.hashing import xxh64
 from pairloom.operators.kernels.jit import address, inner, kernel
@@ -169,6 +169,7 @@ def judge_repetition(
     parts: npt.NDArray[np.float64],
     top: npt.NDArray[np.float64],
     repeated: npt.NDArray[np.float64],
+    sizes: Numbers,
     sums: Words,
     lengths: Numbers,
     keys: Words,
@@ -180,7 +181,8 @@ def judge_repetition(
     """The first rule that each document breaks: 0 for none, 1 to 4 for that of `parts`, then those of `top` and `repeated`.
 
     `parts` are the largest shares of paragraphs that stood there before, of their characters, and the same of lines; `top` and
-    `repeated` are rows of a number of words and the largest share of characters. `sums` and `lengths` are one longer than the
+    `repeated` are rows of a number of words and the largest share of characters. `sizes[i]` is
+    more than the words and the newlines of a document. `sums` and `lengths` are one longer than the
     most words of a document, `keys`, `stamps` (zeros), `counts` and `firsts` a table of at least twice as many slots.
     """
     base = address(data)
@@ -191,12 +193,14 @@ def judge_repetition(
         characters = _count(data, begin, stop)
         if characters == 0:
             continue
+        slots = slots_for(sizes[i], len(keys))
+        some_keys, some_stamps = keys[:slots], stamps[:slots]
         for kind in range(2):
             a, b = begin, stop
             if kind == 0:
                 a, b = _bare(data, begin, stop, block_of, blocks)
             stamp += 1
-            count, again, size = _parts(data, base, a, b, 2 - kind, keys, stamps, stamp)
+            count, again, size = _parts(data, base, a, b, 2 - kind, some_keys, some_stamps, stamp)
             if again / count > parts[2 * kind]:
                 out[i] = 2 * kind + 1
                 break
@@ -209,7 +213,10 @@ def judge_repetition(
         for k in range(len(top)):
             n = np.int64(top[k, 0])
             stamp += 1
-            if _top(n, words, sums, lengths, keys, stamps, counts, firsts, stamp) / characters > top[k, 1]:
+            if (
+                _top(n, words, sums, lengths, some_keys, some_stamps, counts, firsts, stamp) / characters
+                > top[k, 1]
+            ):
                 out[i] = 5 + k
                 break
         if out[i]:
@@ -217,6 +224,9 @@ def judge_repetition(
         for k in range(len(repeated)):
             n = np.int64(repeated[k, 0])
             stamp += 1
-            if _repeated(n, words, sums, lengths, keys, stamps, stamp) / characters > repeated[k, 1]:
+            if (
+                _repeated(n, words, sums, lengths, some_keys, some_stamps, stamp) / characters
+                > repeated[k, 1]
+            ):
                 out[i] = 5 + len(top) + k
                 break

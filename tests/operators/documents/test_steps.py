@@ -145,5 +145,29 @@ def test_a_module_that_is_broken_says_so(tmp_path, monkeypatch):
         Python(call="sys:exit", version="1").identity()
 
 
+@pytest.mark.parametrize("package", ["raise RuntimeError('no licence')", "import sys; sys.exit(3)"])
+def test_packages_that_cannot_be_imported_say_so(tmp_path, monkeypatch, package):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    Path(tmp_path, "odd_package").mkdir()
+    Path(tmp_path, "odd_package", "steps.py").write_text("def f(batch):\n    return batch\n")
+    Path(tmp_path, "odd_package", "__init__.py").write_text(package)
+    with pytest.raises(
+        RecipeError, match=r"odd_package.steps cannot be imported on this machine: (Runtime|System)E"
+    ):
+        Python(call="odd_package.steps:f", version="1").identity()
+    Path(tmp_path, "odd_package", "__init__.py").write_text("")
+    Path(tmp_path, "odd_package", "steps.py").write_text(package)
+    with pytest.raises(
+        RecipeError, match=r"odd_package.steps cannot be imported on this machine: (Runtime|System)E"
+    ):
+        Python(call="odd_package.steps:f", version="1").identity()
+
+
+def test_a_function_that_ends_the_process_does_not():
+    after = apply_step(python("exits", on_error="reject"), batch())
+    assert after.id.to_pylist() == ["w", "x", "y"]
+    assert {one.detail[-13:] for one in after.rejected} == {"SystemExit: 3"}
+
+
 def test_functions_are_where_the_tests_say():
     assert steps.upper.__module__ == "tests.support.steps"
