@@ -23,6 +23,7 @@ from pairloom.operators.statistics import STATISTICS
 from pairloom.pipeline.export.formats import EXPORTERS
 from pairloom.pipeline.inputs.readers import READERS
 from pairloom.pipeline.recipe.schema import recipe_schema
+from pairloom.pipeline.stages.exchange.orders import ORDERS
 
 ROOT = Path(__file__).parents[1]
 REGION = re.compile(r"(<!-- made: (\w+)(?: (\S+))? -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -174,6 +175,7 @@ def names() -> Iterator[str]:
         ("Formats that are read, under `corpus[].format`", READERS),
         ("Families of vocabularies", MODELS),
         ("Strategies, under `pack.strategy`", STRATEGIES),
+        ("Orders, under `pack.shuffle.mode`", ORDERS),
         ("Statistics, under `statistics`", STATISTICS),
         ("Exports, by `pairloom export --format`", EXPORTERS),
     ):

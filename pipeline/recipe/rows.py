@@ -31,12 +31,18 @@ class Tokenize(Section):
     )
 
 
+_LATER = ("by", "descending", "window")
+_OF_ORDERS = ("groups", *_LATER)
+
+
 class Shuffle(Section):
     """In which order documents are packed."""
 
     main: ClassVar[str | None] = "mode"
-    mode: Literal["block", "document", "none"] = Field(
-        default="document", description="whole corpus by hash, within groups of inputs, or as it comes"
+    mode: str = Field(
+        default="document",
+        description="document (by hash, all of the corpus), block (within groups of inputs), none (as it comes), order (by a "
+        "column), or one that is installed",
     )
     seed: int = Field(default=0, ge=0, lt=1 << 63, description="another seed is another order")
     groups: int | None = Field(
@@ -45,12 +51,39 @@ class Shuffle(Section):
         le=1 << 16,
         description="groups of inputs for mode block; a fixed number keeps them as the corpus grows; otherwise by size",
     )
+    by: str | None = Field(default=None, min_length=1, description="the column that mode order goes by")
+    descending: bool = Field(default=False, description="whether mode order begins with the highest values")
+    window: int | None = Field(
+        default=None,
+        ge=1,
+        le=1 << 32,
+        description="documents that mode order mixes with their neighbours; otherwise 65,536",
+    )
 
     @model_validator(mode="after")
     def _possible(self) -> "Shuffle":
-        if self.groups is not None and self.mode != "block":
-            raise ValueError(f"groups belong to mode block, and the mode is {self.mode}")
+        from pairloom.pipeline.stages.exchange.orders import ORDERS
+
+        try:
+            order = ORDERS.get(self.mode)
+        except RecipeError as error:
+            raise ValueError(str(error)) from error
+        for key in _OF_ORDERS:
+            if getattr(self, key) and key not in order.keys:
+                having = " or ".join(name for name, other in ORDERS.all().items() if key in other.keys)
+                verb = "belong" if key.endswith("s") else "belongs"
+                raise ValueError(
+                    f"{key} {verb} to mode {having or 'that is not installed'}, and the mode is {self.mode}"
+                )
+        if missing := [key for key in order.needs if not getattr(self, key)]:
+            raise ValueError(f"mode {self.mode} needs the key {missing[0]!r}")
         return self
+
+    @model_serializer(mode="wrap")
+    def _as_given(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Keys that came later are left out where they are not given: what is hashed is what it was before them."""
+        data: dict[str, Any] = handler(self)
+        return {key: value for key, value in data.items() if key not in _LATER or value}
 
 
 class Pack(Section):

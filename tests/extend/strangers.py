@@ -13,6 +13,7 @@ EVERYTHING = {
     "pairloom.models": {"bytes": "tests.extend.model:Bytes"},
     "pairloom.statistics": {"sizes": "tests.extend.statistic:Sizes"},
     "pairloom.stages": {"tally": "tests.extend.stage:Tally"},
+    "pairloom.orders": {"short": "tests.extend.order:Short"},
     "pairloom.exports": {"jsonl": "tests.extend.exporter:Jsonl"},
 }
 

@@ -1,6 +1,6 @@
 """What strangers bring, a file each, in one recipe: in this process, on Ray, and through kills, to the same bytes.
 
-    reader, document step, token step with a column, row step, statistic, model, stage, exporter
+    reader, document step, token step with a column, order, row step, statistic, model, stage, exporter
 
 Nothing of the package knows their names: a distribution's entry points are all there is.
 """
@@ -58,6 +58,7 @@ tokenize: {{append: ["<|end|>"]}}
 pack:
   seq_len: 128
   file_tokens: 4000
+  shuffle: short
   steps: [{{stutter: {{rate: 0.25}}}}]
   rows: [filled]
 statistics: [{{sizes: {{step: 20}}}}]

@@ -19,8 +19,10 @@ from pairloom.pipeline.stages.agreement import check_delivered, check_exchanged,
 from pairloom.pipeline.stages.exchange.files import Exchanged, Made
 from pairloom.pipeline.stages.exchange.index import ShardIndex, earlier_indexes, index_of, write_index
 from pairloom.pipeline.stages.exchange.partitions import Splits
+from pairloom.pipeline.stages.exchange.ranking import ranked
 from pairloom.pipeline.stages.exchange.tasks import (
     PartTask,
+    Sharing,
     SpreadTask,
     deliver_tasks,
     exchange_tasks,
@@ -47,12 +49,14 @@ def spread_all(
     tasks: Sequence[SpreadTask]
     sources: tuple[SourceRecord, ...] = ()
     if mixed is None:
-        tasks = exchange_tasks(job, tokenized, splits, carried)
-        receipts = job.step("exchange", tasks, sizes=sizes, shared=carried)
+        sharing = Sharing(carried=carried)
+        tasks, sharing = ranked(job, exchange_tasks(job, tokenized, splits, carried), sharing)
+        receipts = job.step("exchange", tasks, sizes=sizes, shared=sharing)
         check_exchanged(tokenized, receipts)
     else:
-        tasks = deliver_tasks(job, tokenized, splits, carried, mixed)
-        receipts = job.step("exchange", tasks, sizes=sizes, shared=(mixed.duplicates, carried))
+        sharing = Sharing(carried=carried, duplicates=mixed.duplicates)
+        tasks, sharing = ranked(job, deliver_tasks(job, tokenized, splits, carried, mixed), sharing)
+        receipts = job.step("exchange", tasks, sizes=sizes, shared=sharing)
         sources = mixed.delivered([task.shard.source for task in tasks], receipts)
         check_delivered(mixed.sources, sources, tokenized.files, receipts)
     job.scratch += receipts
@@ -112,7 +116,9 @@ class KnownContents:
             elif here.any():
                 tasks.append(task.rejoin(shard.train["batch"][here].tolist()))
                 sizes.append(width * int(shard.train["tokens"][here].sum()))
-        receipts = job.step("rejoin", tasks, sizes=sizes, shared=self.carried) if tasks else []
+        receipts = (
+            job.step("rejoin", tasks, sizes=sizes, shared=Sharing(carried=self.carried)) if tasks else []
+        )
         job.scratch += receipts
         made += [task.made(receipt) for task, receipt in zip(tasks, receipts, strict=True)]
         held = [
@@ -145,7 +151,7 @@ def known_contents(job: Job, tokenized: StageRecord, splits: Splits, carried: Ca
         "exchange",
         [tasks[i] for i in fresh],
         sizes=[tokenized.files[i].bytes for i in fresh],
-        shared=carried,
+        shared=Sharing(carried=carried),
     )
     # What is held out stays; the rest of an exchange file is scratch.
     job.scratch += [r.model_copy(update={"files": (r.file("exchange"),)}) for r in receipts]

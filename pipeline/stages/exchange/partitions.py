@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from pairloom.pipeline.stages.exchange.orders import ORDERS, Order
+from pairloom.pipeline.stages.exchange.orders import Order, order_of
 
 __all__ = ["MOST_PARTITIONS", "Splits"]
 
@@ -33,17 +33,28 @@ class Splits:
     share: float
     tokens: int
     width: int
+    by: str = ""
+    descending: bool = False
 
     @property
     def order(self) -> Order:
         """What says in which of them a document is."""
-        return ORDERS[self.mode]
+        return order_of(self.mode)
 
     @staticmethod
-    def of(tokens: int, file_tokens: int, share: float, *, mode: str, groups: int | None = None) -> "Splits":
+    def of(
+        tokens: int,
+        file_tokens: int,
+        share: float,
+        *,
+        mode: str,
+        groups: int | None = None,
+        by: str = "",
+        descending: bool = False,
+    ) -> "Splits":
         """As many partitions as it takes for files of about `file_tokens`; `groups` of them if given, by blocks."""
         most = max(file_tokens, -(-tokens // MOST_PARTITIONS))
-        train = ORDERS[mode].partitions(tokens, most, groups)
+        train = order_of(mode).partitions(tokens, most, groups)
         validation = math.ceil(train * share)
         return Splits(
             mode=mode,
@@ -51,7 +62,9 @@ class Splits:
             validation=validation,
             share=share,
             tokens=most,
-            width=ORDERS[mode].width(train + validation),
+            width=order_of(mode).width(train + validation),
+            by=by,
+            descending=descending,
         )
 
     def with_validation(self, tokens: int) -> "Splits":
@@ -61,7 +74,8 @@ class Splits:
 
     def identity(self, end_token: int) -> list[object]:
         """Everything that decides the partitions of documents that end before token `end_token` of the corpus."""
-        return self.order.identity(self, end_token)
+        ranked = [self.by, self.descending] if self.order.ranks else []
+        return [*self.order.identity(self, end_token), *ranked]
 
     def __len__(self) -> int:
         return self.train + self.validation

@@ -8,7 +8,7 @@ few and large.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ import pyarrow as pa
 from pairloom.operators.schema import SOURCE, SOURCE_COLUMN, columns_of, document_columns, token_columns
 from pairloom.operators.selection.mixture import expanded
 from pairloom.operators.selection.order import document_numbers, in_validation
+from pairloom.operators.selection.ranking import Ranking
 from pairloom.operators.tokens import TokenBatch
 from pairloom.pipeline.flow.attempt import Attempt, UnitTask
 from pairloom.pipeline.flow.job import Job
@@ -42,6 +43,7 @@ __all__ = [
     "PartTask",
     "RegroupTask",
     "RejoinTask",
+    "Sharing",
     "SpreadTask",
     "deliver_tasks",
     "exchange_tasks",
@@ -50,12 +52,21 @@ __all__ = [
 ]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Sharing:
+    """What the tasks of an exchange share: columns of documents, the files of duplicates, the ranking of an order by value."""
+
+    carried: Carried = field(default_factory=Carried)
+    duplicates: tuple[StoredFile, ...] = ()
+    ranking: Ranking | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpreadTask(UnitTask):
     """Spread documents of one token shard over the partitions.
 
     `source` is the place in the recipe of the source that they are of, which goes with them from here on. The tasks share the
-    columns that go with them too, of which `columns` is the fingerprint.
+    columns that go with them too, of which `columns` is the fingerprint, and the ranking of an order that has one.
     """
 
     shard: PlacedShard
@@ -63,6 +74,7 @@ class SpreadTask(UnitTask):
     splits: Splits
     seed: int
     columns: str = ""
+    ranking: str = ""
     step = "exchange"
 
     def identity(self) -> dict[str, object]:
@@ -88,10 +100,10 @@ class SpreadTask(UnitTask):
         """The shard, and a partition of it."""
         return exchange_memory(self.shard.stored.bytes)
 
-    def standing(self, shard: pa.Table, carried: Carried) -> Standing:
+    def standing(self, shard: pa.Table, sharing: "Sharing") -> Standing:
         """Where the documents of (a part of) the shard stand."""
         ids, ordinal = self.shard.documents(shard)
-        documents = carried.beside(TokenBatch.of_table(shard, document_numbers(ids)), shard)
+        documents = sharing.carried.beside(TokenBatch.of_table(shard, document_numbers(ids)), shard)
         return Standing(
             shard=self.shard,
             table=shard,
@@ -102,12 +114,13 @@ class SpreadTask(UnitTask):
             held_out=in_validation(ids, self.splits.share),
             splits=self.splits,
             seed=self.seed,
+            ranking=sharing.ranking,
         )
 
     def spread(
         self,
         found: Standing,
-        carried: Carried,
+        sharing: "Sharing",
         copies: Copies | None = None,
         only: Sequence[int] | None = None,
     ) -> Spread:
@@ -116,7 +129,7 @@ class SpreadTask(UnitTask):
         if copies is not None:
             documents = documents.take(copies.index).with_copies(copies.copy)
         stored = columns_of(found.table.schema)
-        columns = (SOURCE_COLUMN, *document_columns(stored), *carried.columns, *token_columns(stored))
+        columns = (SOURCE_COLUMN, *document_columns(stored), *sharing.carried.columns, *token_columns(stored))
         key, part = self.splits.order.spread(found, copies)
         if only is not None:
             here = np.flatnonzero(np.isin(part, np.array(only, np.int64)))
@@ -132,7 +145,7 @@ class SpreadTask(UnitTask):
 class ExchangeTask(SpreadTask):
     """Spread every document of a shard, each once."""
 
-    def work(self, attempt: Attempt, shared: Carried) -> None:
+    def work(self, attempt: Attempt, shared: Sharing) -> None:
         """Read, find out where each document goes, write."""
         with open_arrow(attempt.objects, self.shard.stored) as reader:
             with phase("read"):
@@ -162,20 +175,19 @@ class DeliverTask(SpreadTask):
         """What is known of each copy besides."""
         return exchange_memory(self.shard.stored.bytes, self.selection.most * self.shard.stored.rows)
 
-    def work(self, attempt: Attempt, shared: tuple[tuple[StoredFile, ...], Carried]) -> None:
+    def work(self, attempt: Attempt, shared: Sharing) -> None:
         """Read, find out how often each document is taken and where each copy goes, write."""
         first, end = self.shard.first_record, self.shard.end_record
-        files, carried = shared
-        duplicates = read_duplicates(attempt.objects, files, self.selection.span, first, end)
+        duplicates = read_duplicates(attempt.objects, shared.duplicates, self.selection.span, first, end)
         with open_arrow(attempt.objects, self.shard.stored) as reader:
             with phase("read"):
                 shard = reader.read_all()
             with phase("sort"):
-                found = self.standing(shard, carried)
+                found = self.standing(shard, shared)
                 duplicate = np.isin(found.ordinal, duplicates)
                 copies = self.selection.copies(found.ids, found.held_out, duplicate)
                 index, copy = expanded(copies)
-                spread = self.spread(found, carried, Copies(selection=self.selection, index=index, copy=copy))
+                spread = self.spread(found, shared, Copies(selection=self.selection, index=index, copy=copy))
                 counts = taken_counts(found.documents.length, found.held_out, duplicate, copies)
             attempt.payload = write_spread(attempt, spread, self.splits.width).tobytes()
         attempt.facts = counts | {"held": 0}
@@ -193,7 +205,7 @@ class PartTask(SpreadTask):
         """That there are two files."""
         return super(PartTask, self).identity() | {"parted": True}
 
-    def work(self, attempt: Attempt, shared: Carried) -> None:
+    def work(self, attempt: Attempt, shared: Sharing) -> None:
         """Read, find out where each document goes, write the files."""
         with open_arrow(attempt.objects, self.shard.stored) as reader:
             with phase("read"):
@@ -229,7 +241,7 @@ class RejoinTask(SpreadTask):
         """The partitions."""
         return super(RejoinTask, self).identity() | {"parted": True, "only": self.only}
 
-    def work(self, attempt: Attempt, shared: Carried) -> None:
+    def work(self, attempt: Attempt, shared: Sharing) -> None:
         """Read, leave out what is not asked for, write."""
         with open_arrow(attempt.objects, self.shard.stored) as reader:
             with phase("read"):

@@ -34,7 +34,7 @@ from pairloom.pipeline.flow.attempt import Attempt
 from pairloom.pipeline.identity import FORMAT_VERSION
 from pairloom.pipeline.notes import note
 from pairloom.pipeline.phases import in_phase
-from pairloom.pipeline.stages.exchange.orders import ORDERS
+from pairloom.pipeline.stages.exchange.orders import order_of
 from pairloom.pipeline.steps import RowSteps, row_seed
 
 __all__ = ["RowSettings", "write_rows"]
@@ -55,10 +55,13 @@ class RowSettings:
     seed: int
     steps: tuple[TokenStep, ...] = ()
     rows: tuple[RowStep, ...] = ()  # those that are stored
+    window: int = 0  # of documents that are mixed, in an order of values
 
     def identity(self) -> dict[str, Any]:
-        """Everything, for a unit's id; steps where there are any."""
+        """Everything, for a unit's id; steps and a window where there are any."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
+        if not self.window:
+            del values["window"]
         steps = {name: [step.identity() for step in values.pop(name)] for name in ("steps", "rows")}
         return values | {name: some for name, some in steps.items() if some}
 
@@ -72,9 +75,17 @@ class RowSettings:
             predict_every_token=self.predict_every_token,
         )
 
+    def arranged(self, documents: int, where: str) -> npt.NDArray[np.int64] | None:
+        """The places that documents are taken from before rows are planned; None as they are."""
+        return order_of(self.mode).arranged(documents, self.window, self.seed, where)
+
     def shuffled(self, plan: PackPlan, where: str) -> PackPlan:
         """The rows of a plan in their final order; `where` says which rows they are."""
-        if not ORDERS[self.mode].seeded:
+        order = order_of(self.mode)
+        if order.ranks and len(plan):  # whatever the strategy has put together
+            first = np.minimum.reduceat(plan.document, plan.rows[:-1])
+            return plan.reordered(np.argsort(first, kind="stable"))
+        if not order.permutes:
             return plan
         stream = hash_bytes(f"{self.seed} {plan.seq_len} {where}".encode())
         return plan.reordered(permutation(len(plan), stream))

@@ -23,6 +23,7 @@ class Pack(Stage):
     help = "Pack the tokens into rows, tokenizing first if need be."
     after = "select"
     steps: ClassVar[Mapping[str, str]] = {
+        "rank": "adds up tokens by the values of a column, where these order documents",
         "exchange": "sends each document to its partition",
         "regroup": "does so once more, where there are very many partitions",
         "rejoin": "sends the documents of partitions that have changed, where not all have",

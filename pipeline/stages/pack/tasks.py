@@ -24,6 +24,7 @@ from pairloom.pipeline.flow.job import Job
 from pairloom.pipeline.phases import phase
 from pairloom.pipeline.stages.exchange.contents import known_contents, spread_all
 from pairloom.pipeline.stages.exchange.files import Exchanged
+from pairloom.pipeline.stages.exchange.orders import order_of
 from pairloom.pipeline.stages.exchange.partitions import Splits
 from pairloom.pipeline.stages.pack.carry import carry_tasks, write_leftover
 from pairloom.pipeline.stages.pack.cost import pack_memory
@@ -39,6 +40,7 @@ __all__ = ["PackShared", "PackTask", "pack_rows"]
 
 # What receipts count, and what those of recipes with token steps count beside it.
 COUNTED = ("splits", "truncated_tokens", "dropped_tokens", "dropped_documents", "repeated_tokens")
+WINDOW = 1 << 16  # documents
 CHANGED = ("added_tokens", "removed_tokens")
 
 
@@ -100,6 +102,8 @@ class PackTask(UnitTask):
         found = exchanged.read(attempt.objects, self.batch)
         with phase("sort"):
             found = found.ordered()
+            places = self.settings.arranged(len(found.key), f"{self.split} {self.number}")
+            found = found if places is None else found.take(places)
         documents, columns, changed = found.documents, found.columns, {}
         if self.settings.steps:
             with phase("encode"):
@@ -152,6 +156,8 @@ def pack_rows(job: Job) -> StageRecord:
         choice.validation,
         mode=choice.shuffle.mode,
         groups=choice.shuffle.groups,
+        by=choice.shuffle.by or "",
+        descending=choice.shuffle.descending,
     )
     if mixed is not None:
         splits = splits.with_validation(mixed.validation_tokens)
@@ -221,7 +227,9 @@ def _task(
         batch=place[1],
         documents=documents,
         width=width,
-        carries=not splits.alone(part) and STRATEGIES.get(settings.strategy).carries,
+        carries=not splits.alone(part)
+        and STRATEGIES.get(settings.strategy).carries
+        and not splits.order.ranks,  # what is carried comes last
         settings=settings,
         sources=job.plan.recipe.sources[:sources],
     )
@@ -317,4 +325,5 @@ def _settings(job: Job, vocabulary: Vocabulary) -> RowSettings:
         seed=choice.shuffle.seed,
         steps=choice.steps,
         rows=choice.stored_rows,
+        window=(choice.shuffle.window or WINDOW) if "window" in order_of(choice.shuffle.mode).keys else 0,
     )
