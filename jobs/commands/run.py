@@ -3,15 +3,18 @@
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Annotated
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pairloom.jobs.commands.options import AsJson, RecipeOptions, spread
 from pairloom.pipeline.stages import stages
 
-__all__ = ["PlanOptions", "RunOptions", "plan_command", "stage_commands"]
+if TYPE_CHECKING:
+    from pairloom.pipeline.flow.events import Event
+
+__all__ = ["PlanOptions", "RunOptions", "WholeRunOptions", "plan_command", "stage_commands"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +23,19 @@ class RunOptions(RecipeOptions):
 
     as_json: AsJson = False
     profile: Annotated[bool, typer.Option("--profile", help="print where the workers' time went")] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WholeRunOptions(RunOptions):
+    """What a run of all stages is asked."""
+
+    sample: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SHARE",
+            help="a trial on so many of the documents, as 0.1%, in a root of its own; says what all will take",
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,20 +56,70 @@ class PlanOptions(RecipeOptions):
 
 def stage_commands() -> dict[str, Callable[..., None]]:
     """`run`, and by its name a command that runs up to and with each stage."""
-    return {"run": _run_command(None, "Run every stage that is not committed yet.")} | {
-        stage.name: _run_command(stage.name, stage.help) for stage in stages()
-    }
+    return {"run": _whole_run} | {stage.name: _run_command(stage.name, stage.help) for stage in stages()}
 
 
-def _run_command(until: str | None, said: str) -> Callable[..., None]:
+@spread
+def _whole_run(asked: WholeRunOptions) -> None:
+    """Run every stage that is not committed yet.
+
+    pairloom run recipe.yaml
+    pairloom run recipe.yaml --set pack.seq_len=8192 --json
+    pairloom run recipe.yaml --sample 0.1%
+    """
+    if asked.sample is None:
+        _run(asked, None)
+    else:
+        _try(asked, asked.sample)
+
+
+def _run_command(until: str, said: str) -> Callable[..., None]:
     def command(asked: RunOptions) -> None:
         _run(asked, until)
 
-    name = "run" if until is None else until
     command.__doc__ = (
-        f"{said}\n\npairloom {name} recipe.yaml\npairloom {name} recipe.yaml --set pack.seq_len=8192 --json"
+        f"{said}\n\npairloom {until} recipe.yaml\npairloom {until} recipe.yaml --set pack.seq_len=8192 --json"
     )
     return spread(command)
+
+
+def _try(asked: RunOptions, sample: str) -> None:
+    """Run a trial, and say what the whole run will give and take."""
+    from pairloom.pipeline.forecast.trial import Spent, foretell, read_share, trial_recipe
+
+    share, recipe = read_share(sample), asked.load()
+    trial, spent = trial_recipe(recipe, share), Spent()
+    from pairloom.jobs.show.watch import STARTING, watched, watching
+
+    with watching() as progress:
+        progress(STARTING)
+        from pairloom.jobs.show.summary import show_profile, show_summary, summary
+        from pairloom.jobs.show.trial import show_trial, trial_facts
+        from pairloom.pipeline import make_plan, run
+        from pairloom.pipeline.execution.machine import processors
+        from pairloom.pipeline.forecast.cluster import Cluster, forecast
+        from pairloom.pipeline.store.location import open_objects
+
+        plan, workers = make_plan(trial, observe=progress), processors()
+        with watched(plan, progress) as watch:
+
+            def observe(event: "Event") -> None:
+                spent(event)
+                watch.observe(event)
+
+            manifest = watch.log.committed(run(trial, observe=observe, plan=plan, stop=watch.stop))
+    memory = max(one.memory for one in forecast(replace(plan, recipe=recipe), Cluster.of(workers)))
+    objects = open_objects(trial.root)
+    took = spent if progress.ran else None
+    found = foretell(recipe, share, manifest, objects, spent=took, workers=workers, memory=memory)
+    result = summary(manifest, trial.root, progress, watch.engine) | {"foretold": trial_facts(found)}
+    if asked.as_json:
+        sys.stdout.write(json.dumps(result) + "\n")
+        return
+    show_summary(result)
+    show_trial(found, workers)
+    if asked.profile:
+        show_profile(result)
 
 
 def _run(asked: RunOptions, until: str | None) -> None:

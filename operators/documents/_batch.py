@@ -99,6 +99,13 @@ class DocumentBatch:
         """UTF-8 bytes of all texts."""
         return text_of(self.content).bytes
 
+    @property
+    def size(self) -> int:
+        """Bytes of all texts, or where documents bring tokens, how many these are."""
+        if not self.given:
+            return self.bytes
+        return int(pc.sum(pc.list_value_length(next(iter(self.given.values())))).as_py() or 0)
+
     def place(self, index: int) -> str:
         """Where a document is, for people: its file and row, and its id if it has one."""
         name = "" if self.id is None else f" ({self.id[index].as_py()!r})"

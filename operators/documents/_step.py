@@ -58,6 +58,8 @@ class DocumentStep(ABC):
     source: ClassVar[str] = ""
     compiled: ClassVar[bool] = False
     """Whether it runs the kernels of this package, which are compiled then before there are documents."""
+    samples: ClassVar[bool] = False
+    """Whether it chooses by chance alone: then the ledger says what it has chosen from, of the first such step of a source."""
 
     @property
     def needs(self) -> tuple[str, ...]:

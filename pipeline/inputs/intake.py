@@ -49,6 +49,7 @@ class _Tally:
     amounts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_AMOUNTS, 0))
     rejected: Counter[str] = field(default_factory=Counter)
     filtered: Counter[str] = field(default_factory=Counter)
+    sampled: Counter[str] = field(default_factory=Counter)
 
     def add(self, **amounts: int) -> None:
         for name, amount in amounts.items():
@@ -56,7 +57,9 @@ class _Tally:
 
     def ledger(self) -> Ledger:
         rejected, filtered = (dict(sorted((+one).items())) for one in (self.rejected, self.filtered))
-        return Ledger(**self.amounts, rejected=rejected, filtered=filtered)
+        return Ledger(
+            **self.amounts, rejected=rejected, filtered=filtered, sampled=dict(sorted(self.sampled.items()))
+        )
 
 
 class _Text:
@@ -76,7 +79,7 @@ class _Text:
             self._lengths.update(np.diff(column.offsets.to_numpy()))
             self.add_given(column.flatten())
         elif pa.types.is_large_string(column.type):
-            self.add(column)
+            self.add(text_of(column))
         else:
             self._bytes.update(np.ascontiguousarray(column.to_numpy(zero_copy_only=False)))
 
@@ -131,7 +134,7 @@ class Intake:
                 summed.add_given(given)
             before = replace(read_batch, slice=number, rejected=(), dropped={}, bytes_read=0)
             before = _filled(before, text)
-            after, filtered, rejected = self._shaped(before)
+            after, filtered, rejected, sampled = self._shaped(before)
             batch = after if after is before else _filled(after)
             tally.add(
                 documents_in=read_batch.records,
@@ -142,6 +145,7 @@ class Intake:
             )
             tally.rejected.update(letter.reason for letter in (*read_batch.rejected, *rejected))
             tally.filtered.update(filtered)
+            tally.sampled.update(sampled)
             tally.filtered.update(read_batch.dropped)
             self.rejected += rejected
             if len(self.rejected) > _ENOUGH:
@@ -188,20 +192,27 @@ class Intake:
         except DataError as error:
             raise DataError(f"source {self.unit.source!r}: {error}") from error
 
-    def _shaped(self, batch: DocumentBatch) -> tuple[DocumentBatch, Counter[str], list[DeadLetter]]:
-        """What the unit's steps make of documents, whom each left out, and whom it rejected."""
+    def _shaped(
+        self, batch: DocumentBatch
+    ) -> tuple[DocumentBatch, Counter[str], list[DeadLetter], dict[str, int]]:
+        """What the unit's steps make of documents, whom each left out, whom it rejected, and what was chosen of what."""
+        sampled: dict[str, int] = {}
         filtered: Counter[str] = Counter()
         rejected: list[DeadLetter] = []
         for step in self._steps():
             if not len(batch):
                 break
+            there = batch
             with phase("steps"):
                 batch = apply_step(step, batch)
+            if step.samples and not sampled:
+                sampled = {"documents": len(batch), "bytes": batch.size}
+                sampled |= {"of_documents": len(there), "of_bytes": there.size}
             for reason, count in batch.dropped.items():
                 filtered[f"{step.label}: {reason}" if reason else step.label] += count
             rejected += batch.rejected
             batch = replace(batch, dropped={}, rejected=())
-        return batch, filtered, rejected
+        return batch, filtered, rejected, sampled
 
     def _steps(self) -> tuple[DocumentStep, ...]:
         """The unit's steps with what is in their lists.

@@ -58,7 +58,9 @@ class Ledger(BaseModel):
 
     `rejected` counts by reason the records that cannot be used, `filtered` by step the documents that a step of the recipe left
     out. `deduplicated` documents hold what an earlier one holds, in `deduplicated_tokens`; `tokens` are those of the others,
-    `trained` how many of them are to be predicted, where documents say it (`loss_mask`).
+    `trained` how many of them are to be predicted, where documents say it (`loss_mask`). `sampled` are the documents
+    that a step has chosen by chance and the bytes of their text (of given tokens, the tokens), `of_documents` and `of_bytes` those
+    that it has chosen from.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -74,12 +76,13 @@ class Ledger(BaseModel):
     trained: int = 0
     deduplicated: int = 0
     deduplicated_tokens: int = 0
+    sampled: dict[str, int] = {}
 
     @model_serializer(mode="wrap")
     def _as_before(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """`trained` is left out where there is nothing of it: ledgers are what they were before there were masks."""
+        """What is rare is left out where there is nothing of it, so that ledgers are what they were before there was any."""
         data: dict[str, Any] = handler(self)
-        return {name: value for name, value in data.items() if name != "trained" or value}
+        return {name: value for name, value in data.items() if name not in ("trained", "sampled") or value}
 
     @property
     def rejects(self) -> int:
@@ -108,6 +111,7 @@ class Ledger(BaseModel):
             trained=self.trained + other.trained,
             deduplicated=self.deduplicated + other.deduplicated,
             deduplicated_tokens=self.deduplicated_tokens + other.deduplicated_tokens,
+            sampled=_sums(self.sampled, other.sampled),
         )
 
     @staticmethod
