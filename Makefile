@@ -3,7 +3,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: demo test test-bounds test-rare fuzz kernels test-browser test-consumers docs lint tree types imports bench bench-parts clean
+.PHONY: demo test test-bounds test-rare fuzz kernels test-browser test-consumers docs sbom lint tree types imports bench bench-parts clean
 
 .venv/ready: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Pairloom needs Python 3.11 or newer with venv; none was found" >&2; exit 2; }
@@ -73,6 +73,10 @@ test-browser: .venv/ready-browser ## the report's page, in a Chromium or Chrome 
 
 docs: .venv-docs/ready tree ## the site of the documents, below build/site; fails where a link leads nowhere
 	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --quiet
+
+sbom: .venv/ready-dev ## what the environment consists of, as CycloneDX: build/sbom.json
+	@mkdir -p build
+	$(BIN)/cyclonedx-py environment $(BIN)/python --output-format JSON --output-file build/sbom.json
 
 lint: .venv/ready-dev
 	$(BIN)/ruff check .

@@ -20,6 +20,7 @@ from pairloom.jobs.commands.generations import generations_command, retokenize_c
 from pairloom.jobs.commands.help import Grouped, with_examples
 from pairloom.jobs.commands.init import init_command
 from pairloom.jobs.commands.items import items_commands
+from pairloom.jobs.commands.lineage import lineage_command
 from pairloom.jobs.commands.look import files_command, inspect_command, rejected_command, status_command
 from pairloom.jobs.commands.report import report_command
 from pairloom.jobs.commands.run import plan_command, stage_commands
@@ -56,6 +57,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "repair": repair_command,
     "gc": gc_command,
     "export": export_command,
+    "lineage": lineage_command,
     "report": report_command,
     "align": align_command,
     "steps": steps_command,

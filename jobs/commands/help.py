@@ -36,6 +36,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "rejected",
         "generations",
         "report",
+        "lineage",
         "align",
         "steps",
         "schema",

@@ -394,3 +394,12 @@ def test_what_aws_is_given_is_valid() -> None:
         one for one in json.loads(texts["head-policy"])["Statement"] if "iam:PassRole" in one["Action"]
     )
     assert all(name.endswith(f"/{profile}") for name in passed["Resource"])
+
+
+def test_the_environment_is_listed(tmp_path: Path) -> None:
+    """`make sbom` names what is installed, each with its version."""
+    listed = tmp_path / "sbom.json"
+    command = [sys.executable, "-m", "cyclonedx_py", "environment", sys.executable]
+    subprocess.run([*command, "--output-format", "JSON", "--output-file", str(listed)], check=True)
+    found = {one["name"]: one["version"] for one in json.loads(listed.read_text())["components"]}
+    assert found["ray"] == ray.__version__
