@@ -25,7 +25,7 @@ _RAW = np.dtype(np.uint32)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plain(Giver):
-    """Ids in the field `tokens`, and in other fields a value for each of them: `columns` are (field, column).
+    """Ids in the field `tokens`, and in other fields a value for each of them, or one for all: `columns` are (field, column).
 
     Ids are those of the vocabulary, or from 0 on those of the range that it has for `modality`, with what begins and ends it
     around them.
@@ -67,7 +67,10 @@ class Plain(Giver):
         ids, faults = lists_of(batch.fields[self.tokens], _RAW, self.tokens)
         given = {INPUT_IDS: ids}
         for field, one in self.columns:
-            found, wrong = lists_of(batch.fields[field], one.column.dtype, field, truth=True)
+            values = batch.fields[field]
+            if pa.types.is_integer(values.type) or pa.types.is_floating(values.type):
+                values = _repeated(values, ids)
+            found, wrong = lists_of(values, one.column.dtype, field, truth=True)
             _check_aligned(ids, found, (self.tokens, field), wrong)
             faults = wrong | faults
             given[one.column.name] = found
@@ -89,6 +92,13 @@ class Plain(Giver):
         many = pa.array(np.full(len(moved), place.number, np.uint8))
         given[MODALITY.name] = pa.LargeListArray.from_arrays(lists.offsets, many)
         return replace(batch, given=surrounded(given, self.beside, _RAW, place.begin, place.end))
+
+
+def _repeated(values: pa.Array, ids: pa.LargeListArray) -> pa.LargeListArray:
+    """A number of each record as the value of all of its tokens."""
+    many = np.diff(ids.offsets.to_numpy())
+    each = values.take(pa.array(np.repeat(np.arange(len(values)), many)))
+    return pa.LargeListArray.from_arrays(ids.offsets, each)
 
 
 def _check_aligned(

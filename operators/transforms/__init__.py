@@ -55,6 +55,11 @@ class TokenStep(ABC):
         return ()
 
     @property
+    def reads(self) -> tuple[str, ...]:
+        """The columns that documents must bring, or a step before it must give, besides `input_ids`."""
+        return ()
+
+    @property
     def moves_columns(self) -> bool:
         """Whether what stands beside tokens goes with them; not where it makes text of them, and other tokens of that."""
         return True
