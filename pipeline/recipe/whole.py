@@ -149,6 +149,14 @@ class Recipe(Section):
                 f"the step {blind[0].name} encodes text anew, and {', '.join(giver)} would stand beside other tokens: cut between "
                 "tokens (split: token), or leave it out"
             )
+        there = {*giver, "source", *(one.name for source in self.corpus for one in source.columns)}
+        for reader in self.pack.steps:
+            if missing := [name for name in reader.reads if name not in there]:
+                raise ValueError(
+                    f"the step {reader.name} reads the column {missing[0]}, and documents have {', '.join(sorted(there))}: let a "
+                    "source give it (given.columns, columns), or a step before"
+                )
+            there |= {column.name for column in reader.columns}
         steps: tuple[TokenStep | RowStep, ...] = (*self.pack.steps, *self.pack.rows)
         for step in steps:
             for column in step.columns:
