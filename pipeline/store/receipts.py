@@ -120,6 +120,7 @@ class Ledger(BaseModel):
         amounts = dict.fromkeys(_AMOUNTS, 0)
         rejected: dict[str, int] = {}
         filtered: dict[str, int] = {}
+        sampled: dict[str, int] = {}
         for ledger in ledgers:
             for name in _AMOUNTS:
                 amounts[name] += getattr(ledger, name)
@@ -127,7 +128,9 @@ class Ledger(BaseModel):
                 rejected = _sums(rejected, ledger.rejected)
             if ledger.filtered:
                 filtered = _sums(filtered, ledger.filtered)
-        return Ledger(**amounts, rejected=rejected, filtered=filtered)
+            if ledger.sampled:
+                sampled = _sums(sampled, ledger.sampled)
+        return Ledger(**amounts, rejected=rejected, filtered=filtered, sampled=sampled)
 
 
 _AMOUNTS = tuple(name for name, told in Ledger.model_fields.items() if told.annotation is int)
