@@ -19,7 +19,7 @@ from pairloom.operators.text.arrays import text_of
 from pairloom.operators.text.normalize import normalize
 from pairloom.operators.vocabulary.tokens import TokenTable
 
-__all__ = ["SPAN", "ByteSpans", "Cut", "cut_at", "token_values"]
+__all__ = ["SPAN", "ByteSpans", "Cut", "cut_at", "texts_between", "token_values"]
 
 SPAN = pa.struct([("start", pa.int64()), ("end", pa.int64()), ("value", pa.float32())])
 """A span of a text that has a value: its first character, the one behind its last, the value."""
@@ -85,6 +85,13 @@ def cut_at(texts: pa.LargeStringArray, special: pa.LargeListArray, ids: Mapping[
         len(kinds), pa.py_buffer(np.ascontiguousarray(edges, np.int64)), pa.py_buffer(text.data)
     )
     return Cut(segments, kinds)
+
+
+def texts_between(texts: pa.LargeStringArray, special: pa.LargeListArray) -> pa.LargeStringArray:
+    """What stands between the special spans of documents, each piece a text."""
+    names = pc.struct_field(special.flatten(), "token").dictionary.to_pylist()
+    cut = cut_at(texts, special, dict.fromkeys(names, 0))
+    return cut.segments.filter(pa.array(cut.kinds < 0))
 
 
 def token_values(

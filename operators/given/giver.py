@@ -50,6 +50,11 @@ class Giver(ABC):
         """Whether its ids may be any of the vocabulary, special tokens among them."""
         return False
 
+    @property
+    def whole(self) -> bool:
+        """Whether its documents have everything that is to be around them, so that the recipe puts nothing there."""
+        return False
+
     @abstractmethod
     def identity(self) -> object:
         """Everything that decides what it makes of a record, as JSON."""

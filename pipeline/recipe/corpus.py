@@ -1,5 +1,6 @@
 """Where documents come from, and how much of each source is taken."""
 
+from datetime import date
 from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
@@ -12,9 +13,10 @@ from pairloom.pipeline.inputs.shaping.paths import parts_of, path_of
 from pairloom.pipeline.inputs.shaping.where import condition_of
 from pairloom.pipeline.inputs.slices import EXPANSION, Reading, check_encoding
 from pairloom.pipeline.recipe.amounts import Ratio, TokenCount
+from pairloom.pipeline.recipe.chat import CHAT_KEYS, chat_of, with_template
 from pairloom.pipeline.recipe.given import GivenTokens, moved
 from pairloom.pipeline.recipe.section import Section
-from pairloom.pipeline.recipe.steps import DocumentStepKey
+from pairloom.pipeline.recipe.steps import DocumentStepKey, MisplacedError
 
 if TYPE_CHECKING:
     from pairloom.operators.given import Beside, Giver
@@ -113,6 +115,37 @@ class CorpusSource(Section):
     given: GivenTokens | None = Field(
         default=None, description="tokens that records bring, instead of a text; `tokens: FIELD` for short"
     )
+    messages: Named | dict[str, Named | tuple[Named, ...]] | None = Field(
+        default=None,
+        description="field with the messages of a conversation, instead of a text; or for each role the field of what it says",
+    )
+    template: Named | None = Field(
+        default=None,
+        description="how messages are written: chatml, gemma, llama3, mistral, olmo, plain, qwen, zephyr, or Jinja: its "
+        "file, a tokenizer_config.json, or itself",
+    )
+    tools: Named | None = Field(default=None, description="field with the tools that a conversation may call")
+    train: tuple[Named, ...] = Field(
+        default=("assistant",),
+        min_length=1,
+        description="whose messages are to be predicted: assistant, last (the assistant's last), all, or roles",
+    )
+    train_eot: bool = Field(
+        default=True, description="whether the token that ends a turn is to be predicted with it"
+    )
+    reasoning: Literal["keep", "drop", "untrained"] = Field(
+        default="keep",
+        description="what an assistant thought before: kept, left out, or there and not to be predicted",
+    )
+    keep_untrained: bool = Field(
+        default=False,
+        description="whether a conversation of which nothing is to be predicted is kept, not a dead letter",
+    )
+    template_variables: dict[str, Any] = Field(
+        default={},
+        description="what the template is told besides: bos_token, eos_token, enable_thinking, ...",
+    )
+    template_date: date | None = Field(default=None, description="the date that the template may ask for")
     id: Named | None = Field(default=None, description='field or column with the id; otherwise "<uri>#<row>"')
     where: Named | None = Field(
         default=None,
@@ -146,7 +179,7 @@ class CorpusSource(Section):
     @model_validator(mode="before")
     @classmethod
     def _given(cls, value: object) -> object:
-        return moved(value)
+        return with_template(moved(value))
 
     @field_validator("text")
     @classmethod
@@ -214,10 +247,36 @@ class CorpusSource(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _conversations(self) -> "CorpusSource":
+        """What is said of messages is said where there are some, and their template can be used."""
+        if self.messages is None:
+            fields = type(self).model_fields
+            if said := [key for key in CHAT_KEYS if getattr(self, key) != fields[key].default]:
+                raise ValueError(
+                    f"source {self.name} has no messages, and {said[0]} is about them: say with messages which field has them"
+                )
+            return self
+        if self.template is None:
+            raise ValueError(f"source {self.name} brings messages: say with template how they are written")
+        if self.given is not None or self.text != "text" or self.list_separator is not None:
+            raise ValueError(
+                f"source {self.name} brings messages: remove text, list_separator and given tokens"
+            )
+        for name in self.giver.fields if self.giver is not None else ():
+            path_of(name)
+        chat = chat_of(self)
+        assert chat is not None
+        try:
+            chat.check()
+        except ValueError as error:
+            raise MisplacedError(str(error), "template") from error
+        return self
+
     @property
     def giver(self) -> "Giver | None":
-        """What reads the tokens that its records bring, if they do."""
-        return None if self.given is None else self.given.giver()
+        """What reads the tokens or the conversations that its records bring, if they do."""
+        return chat_of(self) if self.given is None else self.given.giver()
 
     @property
     def reading(self) -> Reading:
@@ -233,9 +292,10 @@ class CorpusSource(Section):
 
     @model_serializer(mode="wrap")
     def _as_given(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Columns are left out where there are none, as before there were any."""
+        """Columns, and what is said of messages, are left out where there are none, as before there were any."""
         data: dict[str, Any] = handler(self)
-        return {key: value for key, value in data.items() if key != "columns" or value}
+        without = () if self.messages is not None else ("messages", *CHAT_KEYS)
+        return {key: one for key, one in data.items() if (key != "columns" or one) and key not in without}
 
     @property
     def attributes(self) -> tuple[Attribute, ...]:

@@ -19,8 +19,9 @@ def special_tokens_used(recipe: "Recipe") -> Mapping[str, str]:
         for token in tokens:
             used.setdefault(token, key)
     for source in recipe.corpus:
+        where = "template" if source.messages is not None else "given"
         for token in source.giver.special_tokens if source.giver is not None else ():
-            used.setdefault(token, f"given of source {source.name}")
+            used.setdefault(token, f"{where} of source {source.name}")
     steps: tuple[TokenStep | RowStep, ...] = (*recipe.pack.steps, *recipe.pack.rows)
     for step in steps:
         for token in step.special_tokens:

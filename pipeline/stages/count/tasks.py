@@ -15,7 +15,8 @@ import numpy as np
 import pyarrow as pa
 
 from pairloom.operators import WordCounter, WordCounts, count_pairs, merge_counts
-from pairloom.operators.documents import DocumentBatch
+from pairloom.operators.documents import SPECIAL, DocumentBatch
+from pairloom.operators.encode.spans import texts_between
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.text.normalize import normalize, normalizer_identity
 from pairloom.pipeline.flow.attempt import Attempt, UnitTask
@@ -101,7 +102,8 @@ def _gathered(batches: Iterator[DocumentBatch]) -> Iterator[pa.LargeStringArray]
     held: list[pa.LargeStringArray] = []
     size = 0
     for batch in batches:
-        held.append(batch.content)
+        special = batch.spans.get(SPECIAL)
+        held.append(batch.content if special is None else texts_between(batch.content, special))
         size += batch.bytes
         del batch  # a large one is needed by nobody else
         if size >= GATHERED:

@@ -300,12 +300,14 @@ def tokenize_task(
     recipe: Recipe, unit: Unit, vocabulary: Vocabulary, memo: str | None = None
 ) -> TokenizeTask:
     """The task of a unit; `memo` is the SHA-256 of the memo's file."""
+    whole = unit.giver is not None and unit.giver.whole
+    prepend, append = ((), ()) if whole else (recipe.tokenize.prepend, recipe.tokenize.append)
     return TokenizeTask(
         root=recipe.root,
         input=unit,
         vocabulary=vocabulary.fingerprint,
-        prepend=tuple(vocabulary.special_id(token) for token in recipe.tokenize.prepend),
-        append=tuple(vocabulary.special_id(token) for token in recipe.tokenize.append),
+        prepend=tuple(vocabulary.special_id(token) for token in prepend),
+        append=tuple(vocabulary.special_id(token) for token in append),
         special_tokens_in_text=recipe.tokenize.special_tokens_in_text,
         max_record_bytes=recipe.max_record_bytes,
         strict=recipe.max_rejected == 0,
