@@ -196,11 +196,14 @@ class DocumentBatch:
         return replace(self.filter(~lost), rejected=(*self.rejected, *letters))
 
     def _said(self, index: int) -> str:
-        """What a document begins with: its text, or its tokens."""
-        if self.content[index].as_py() or not self.given:
-            return str(self.content[index].as_py())
-        first = next(iter(self.given.values()))[index]
-        return str([value.as_py() for value in first.values[:_SHOWN]])
+        """What a document begins with: its text, or what it brings instead."""
+        text: str = self.content[index].as_py()
+        if text or not self.given:
+            return text
+        found = next(iter(self.given.values()))[index].values
+        if found is not None and len(found):
+            return str(found[:_SHOWN].to_pylist())
+        return "" if not self.fields else str(next(iter(self.fields.values()))[index].as_py())
 
     def filter(self, mask: Any) -> "DocumentBatch":
         """The documents where `mask` is true. The ledger says nothing of the others: a step leaves out with `drop`."""

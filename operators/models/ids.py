@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pairloom.operators.errors import DataError
+from pairloom.operators.errors import DataError, RecipeError
 from pairloom.operators.models import Entries, Model, OtherModelError, Read, TokenizerFile
 from pairloom.operators.vocabulary.tokens import TokenTable
 
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Ids", "IdsTables", "vocabulary_of_ids"]
 
-_MARK = "pairloom_ids"  # what says in a file that its words are numbers
+MOST_IDS = 1 << 22
+_MARK = "pairloom"  # what says in a file's model that its words are numbers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -42,7 +43,7 @@ class Ids(Model):
     @classmethod
     def read(cls, file: TokenizerFile) -> Read:
         """A WordLevel that says that its words are numbers; any other is somebody else's."""
-        if not file.document.get(_MARK):
+        if not (file.document["model"].get(_MARK) or {}).get("ids"):
             raise OtherModelError("its model is WordLevel of words, not of numbers")
         words = file.document["model"]["vocab"]
         added = {item["id"]: item["content"] for item in file.document["added_tokens"]}
@@ -67,10 +68,10 @@ class Ids(Model):
             "decoder": None,
             "model": {
                 "type": "WordLevel",
+                _MARK: {"ids": True},
                 "vocab": {str(i): i for i in range(size)} | special,
                 "unk_token": "[UNK]",
             },
-            _MARK: True,
         }
         return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 
@@ -146,9 +147,17 @@ def vocabulary_of_ids(size: int, special_tokens: Sequence[str] = ()) -> "Vocabul
     >>> vocabulary = vocabulary_of_ids(1024, ["<|endoftext|>"])
     >>> len(vocabulary), vocabulary.special_id("<|endoftext|>"), vocabulary.encode_one("7 1023").tolist()
     (1025, 1024, [7, 1023])
+
+    Raises RecipeError for more ids than a file should hold, and for a special token that is a number or no word.
     """
     from pairloom.operators.vocabulary import Vocabulary
 
+    if size > MOST_IDS:
+        raise RecipeError(f"a vocabulary of ids has at most {MOST_IDS:,}, and {size:,} are asked for")
+    if both := [token for token in special_tokens if token.isdecimal() or len(token.split()) != 1]:
+        raise RecipeError(
+            f"the special token {both[0]!r} is no word beside numbers: a vocabulary of ids has it in no file; spell it otherwise"
+        )
     return Vocabulary(**_fields(size, {token: size + i for i, token in enumerate(special_tokens)}))
 
 

@@ -189,7 +189,10 @@ def brought_vocabulary(
         from pairloom.operators.models.ids import vocabulary_of_ids
 
         size = choice.size if "size" in choice.model_fields_set else 0
-        made_of_ids = vocabulary_of_ids(size, choice.all_special_tokens)
+        try:
+            made_of_ids = vocabulary_of_ids(size, choice.all_special_tokens)
+        except RecipeError as error:
+            raise RecipeError(f"vocabulary: {error}") from error
         return made_of_ids, made_of_ids.to_json()
     found = given_vocabulary(recipe, "from", choice.from_, hub)
     if found[0] is not None and choice.modalities and choice.append is None:
