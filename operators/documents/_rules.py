@@ -56,10 +56,10 @@ def ratio(part: npt.NDArray[np.int64], whole: npt.NDArray[np.int64]) -> npt.NDAr
     return np.divide(part, whole, out=np.zeros(len(part), np.float64), where=whole != 0)
 
 
-def table_for(entries: int) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
+def table_for(entries: int) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int32]]:
     """The keys and stamps of a table of at least twice as many slots."""
     slots = 1 << max(4, (2 * entries).bit_length())
-    return np.zeros(slots, np.uint64), np.zeros(slots, np.int64)
+    return np.zeros(slots, np.uint64), np.zeros(slots, np.int32)
 
 
 def without(batch: DocumentBatch, broken: npt.NDArray[Any], reasons: Sequence[str]) -> DocumentBatch:

@@ -26,6 +26,9 @@ class DropWords(DocumentStep):
     """
 
     name = "drop_words"
+    source = (
+        "Liu et al., TCRA-LLM: Token Compression Retrieval Augmented Large Language Model (arXiv 2310.15556)"
+    )
 
     keep: float = 0.8
     impact: str | None = None

@@ -17,7 +17,7 @@ class GopherRepetition(DocumentStep):
     their characters. `max_top` are numbers of words with the largest share of characters that the most frequent run of so many
     words may have, `max_repeated` those of all runs that stood there before, none of which is counted twice. Shares are of the
     characters of the document; a rule that is null is not asked for. As datatrove has them, whose words are others. Memory: some
-    twenty times the longest document.
+    thirteen times the longest document.
     """
 
     name = "gopher_repetition"
@@ -67,11 +67,11 @@ class GopherRepetition(DocumentStep):
             np.array(self.max_repeated, np.float64).reshape(-1, 2),
             sizes.max(axis=1) + 1,
             np.zeros(most, np.uint64),
-            np.zeros(most, np.int64),
+            np.zeros(most, np.int32),
             keys,
             stamps,
-            np.zeros(len(keys), np.int64),
-            np.zeros(len(keys), np.int64),
+            np.zeros(len(keys), np.int32),
+            np.zeros(len(keys), np.int32),
             broken,
         )
         return without(batch, broken, self._reasons())

@@ -26,6 +26,9 @@ class SeparateDigits(DocumentStep):
     """
 
     name = "separate_digits"
+    source = (
+        "Singh and Strouse, Tokenization counts: the impact of tokenization on arithmetic (arXiv 2402.14903)"
+    )
 
     separator: str = ","
     direction: Direction = "r2l"

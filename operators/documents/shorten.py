@@ -29,6 +29,7 @@ class Shorten(DocumentStep):
     """
 
     name = "shorten"
+    source = "Mutasodirin et al., Simple Hack for Transformers against Heavy Long-Text Classification (arXiv 2403.12563)"
 
     stop_words: tuple[str, ...] = STOP_WORDS
     punctuation: bool = False

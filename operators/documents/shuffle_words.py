@@ -16,6 +16,7 @@ class ShuffleWords(DocumentStep):
     """
 
     name = "shuffle_words"
+    source = "Xiao et al., Pixel Sentence Representation Learning (arXiv 2402.08183)"
 
     window: int | None = None
     seed: int = 0

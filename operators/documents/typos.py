@@ -22,6 +22,7 @@ class Typos(DocumentStep):
     """
 
     name = "typos"
+    source = "Xiao et al., Pixel Sentence Representation Learning (arXiv 2402.08183)"
 
     rate: float = 0.1
     kinds: tuple[Kind, ...] = ("swap", "delete", "insert", "neighbour")

@@ -18,6 +18,7 @@ from pairloom.pipeline.inputs.lists import entries_of, find_lists
 from pairloom.pipeline.recipe import CorpusSource
 from pairloom.pipeline.stages.tokenize.shards import placed_shards
 from pairloom.pipeline.store.files import read_batches
+from tests.support.command import Command
 from tests.support.corpora import recipe_for
 
 OUT = ["d3", "d17", "d3", "not-there", "d40"]
@@ -161,6 +162,21 @@ def test_sources_without_ids(corpus: Path) -> None:
         match=r"a.txt: the step exclude_ids looks documents up by their ids, and plain text has none",
     ):
         run(of(corpus, step))
+
+
+def test_the_command_says_what_was_looked_up(corpus: Path, pairloom: Command) -> None:
+    recipe = of(corpus, {"exclude_ids": {"ids": str(corpus / "gone.txt")}})
+    run(recipe)
+    left = ids_in(recipe)
+    code, out, _ = pairloom("verify", corpus / "out", "--sample", "0")
+    assert code == 0
+    assert (
+        f"{len(left)} documents were looked up in the lists of steps: none is there that should not be" in out
+    )
+    (corpus / "gone.txt").write_text(f"{left[0]}\n")
+    code, _, err = pairloom("verify", corpus / "out", "--sample", "0")
+    assert code == 1
+    assert f"document {left[0]!r} of source 'lines' is on the list" in err
 
 
 def test_an_empty_list_and_its_memory(corpus: Path) -> None:

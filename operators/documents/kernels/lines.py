@@ -31,7 +31,7 @@ Bytes = npt.NDArray[np.uint8]
 
 @inner
 def met(
-    keys: npt.NDArray[np.uint64], stamps: npt.NDArray[np.int64], stamp: int, key: np.uint64
+    keys: npt.NDArray[np.uint64], stamps: npt.NDArray[np.int32], stamp: int, key: np.uint64
 ) -> tuple[int, bool]:
     """The slot of a key in a table, and whether it was there under this stamp; then it is.
 
@@ -87,7 +87,7 @@ def measure_lines(
     short: int,
     newlines: npt.NDArray[np.int64],
     keys: npt.NDArray[np.uint64],
-    stamps: npt.NDArray[np.int64],
+    stamps: npt.NDArray[np.int32],
     out: npt.NDArray[np.int64],
 ) -> None:
     r"""Measure every document: `out[i]` (int64[n, LINE_MEASURES]) are its lines, and of these some.

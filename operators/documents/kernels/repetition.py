@@ -14,6 +14,7 @@ __all__ = ["judge_repetition"]
 Bytes = npt.NDArray[np.uint8]
 Words = npt.NDArray[np.uint64]
 Numbers = npt.NDArray[np.int64]
+Small = npt.NDArray[np.int32]
 
 _BASE = np.uint64(0xD6E8FEB86659FD93)  # odd: runs of words are told apart by a polynomial in it
 
@@ -29,7 +30,7 @@ def _count(data: Bytes, begin: int, end: int) -> int:
 
 @inner
 def _parts(
-    data: Bytes, base: int, begin: int, stop: int, least: int, keys: Words, stamps: Numbers, stamp: int
+    data: Bytes, base: int, begin: int, stop: int, least: int, keys: Words, stamps: Small, stamp: int
 ) -> tuple[int, int, int]:
     """Parts between runs of `least` or more newlines: how many, how many stood there before, and their characters."""
     parts = repeated = characters = 0
@@ -67,7 +68,7 @@ def _words(
     block_of: npt.NDArray[np.uint16],
     blocks: Bytes,
     sums: Words,
-    lengths: Numbers,
+    lengths: Small,
 ) -> int:
     """How many words there are; `sums` are the polynomials of those before each, `lengths` their characters."""
     words = 0
@@ -103,11 +104,11 @@ def _top(
     n: int,
     words: int,
     sums: Words,
-    lengths: Numbers,
+    lengths: Small,
     keys: Words,
-    stamps: Numbers,
-    counts: Numbers,
-    firsts: Numbers,
+    stamps: Small,
+    counts: Small,
+    firsts: Small,
     stamp: int,
 ) -> int:
     """The characters of the run of `n` words that is there most often, the first of several, blanks between words included."""
@@ -126,9 +127,7 @@ def _top(
 
 
 @inner
-def _repeated(
-    n: int, words: int, sums: Words, lengths: Numbers, keys: Words, stamps: Numbers, stamp: int
-) -> int:
+def _repeated(n: int, words: int, sums: Words, lengths: Small, keys: Words, stamps: Small, stamp: int) -> int:
     """The characters of runs of `n` words that were there before, each counted once: from the left, over what was counted."""
     power = _power(n)
     characters = 0
@@ -171,11 +170,11 @@ def judge_repetition(
     repeated: npt.NDArray[np.float64],
     sizes: Numbers,
     sums: Words,
-    lengths: Numbers,
+    lengths: Small,
     keys: Words,
-    stamps: Numbers,
-    counts: Numbers,
-    firsts: Numbers,
+    stamps: Small,
+    counts: Small,
+    firsts: Small,
     out: npt.NDArray[np.int64],
 ) -> None:
     """The first rule that each document breaks: 0 for none, 1 to 4 for that of `parts`, then those of `top` and `repeated`.
