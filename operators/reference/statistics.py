@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
-from math import log, prod, sqrt
+from math import log, log2, prod, sqrt
 
 __all__ = ["cooccurrence", "document_frequency", "lengths", "ngrams", "successors"]
 
@@ -90,3 +90,18 @@ def lengths(documents: Sequence[Sequence[int]]) -> list[tuple[int, int, int]]:
     """
     found = Counter(map(len, documents))
     return [(length, count, length * count) for length, count in sorted(found.items())]
+
+
+def codebooks(codes: Sequence[tuple[int, int]]) -> list[tuple[int, int, int, float]]:
+    """(codebook, tokens, different ones, entropy in bits) by codebook, of (codebook, id) of each token; 0 is none.
+
+    >>> codebooks([(1, 5), (1, 6), (2, 5), (0, 9)])
+    [(1, 2, 2, 1.0), (2, 1, 1, 0.0)]
+    """
+    out = []
+    for book in sorted({book for book, _ in codes if book}):
+        count = Counter(code for other, code in codes if other == book)
+        total = sum(count.values())
+        entropy = sum(n / total * log2(total / n) for n in count.values())
+        out.append((book, total, len(count), entropy))
+    return out
