@@ -6,10 +6,11 @@ cut, edited or made up never ends in a traceback.
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeAlias
 
 from pairloom.operators.errors import DataError
+from pairloom.operators.vocabulary.file_merges import NO_MERGES, FileMerges, file_merges
 
 __all__ = ["MOST_ADDED_BYTES", "parse_tokenizer_json"]
 
@@ -18,11 +19,14 @@ MOST_ADDED_BYTES = 4096
 _FLAGS = ("single_word", "lstrip", "rstrip", "normalized", "special")
 # Models of `tokenizers`, whose files have these keys; what a file of another family has, that family says.
 _OF_THE_LIBRARY = (None, "BPE", "WordPiece", "WordLevel", "Unigram")
+_ZEROS = bytes(ord("0") if chr(byte) in "123456789" else byte for byte in range(256))
 _Check: TypeAlias = Callable[[str, Any], None]
 
 
 def parse_tokenizer_json(data: bytes) -> dict[str, Any]:
-    """The document, its merges as pairs; raises DataError, which names the key, for anything that is no `tokenizer.json`.
+    """The document, its merges as `FileMerges` where it has a `vocab` that they are of.
+
+    Raises DataError, which names the key, for anything that is no `tokenizer.json`.
 
     >>> parse_tokenizer_json(b'{"model": {"vocab": {"a": "0"}}}')
     Traceback (most recent call last):
@@ -30,8 +34,10 @@ def parse_tokenizer_json(data: bytes) -> dict[str, Any]:
     pairloom.operators.errors.DataError: this tokenizer.json is damaged: model.vocab: the id of 'a' is '0', not a number from 0 on
     """
     try:
+        # Numbers too long are few files' fault: a function called for every one takes as long as all the rest.
+        whole = _whole if b"0" * 21 in data.translate(_ZEROS) else None
         document = json.loads(
-            data.decode(), object_pairs_hook=_distinct, parse_constant=_no_number, parse_int=_whole
+            data.decode(), object_pairs_hook=_distinct, parse_constant=_no_number, parse_int=whole
         )
     except RecursionError:
         raise _damaged("", "it is nested too deeply") from None
@@ -224,7 +230,7 @@ def _check_added(added: list[dict[str, Any]]) -> None:
 def _check_model(model: dict[str, Any]) -> None:
     vocab = model.get("vocab")
     if isinstance(vocab, dict):
-        for token, i in vocab.items():
+        for token, i in () if _all_ids(vocab.values()) else vocab.items():
             if type(i) is not int or not 0 <= i < 1 << 32:
                 raise _damaged(
                     "model.vocab", f"the id of {_shown(token)} is {_shown(i)}, not a number from 0 on"
@@ -235,28 +241,21 @@ def _check_model(model: dict[str, Any]) -> None:
     if "merges" in model and not isinstance(merges, list):
         raise _damaged("model.merges", f"{_shown(merges)} is not a list")
     if merges:
-        model["merges"] = _pairs(merges, None if model.get("continuing_subword_prefix") else vocab)
+        model["merges"] = _merges(merges, None if model.get("continuing_subword_prefix") else vocab)
     for i, (text, ids) in enumerate(_golden(model)):
         if not isinstance(text, str) or not isinstance(ids, list) or not all(type(one) is int for one in ids):
             raise _damaged(f"model.pairloom.golden[{i}]", "it is not a text with its ids")
 
 
-def _pairs(merges: list[Any], vocab: Any) -> list[list[str]]:
-    """The merges as pairs, which with their products are words of the `vocab` where that is an object.
+def _merges(merges: list[Any], vocab: Any) -> FileMerges | list[list[str]]:
+    """The merges, which with their products are words of the `vocab` where that is an object.
 
     The library takes a line that begins with #version for the head of a file of merges.
     """
+    if isinstance(vocab, dict) and (found := file_merges(merges, vocab)) is not None:
+        return found
     heads = [isinstance(merge, str) and merge.startswith("#version") for merge in merges]
     split = [merge.split(" ") if isinstance(merge, str) else merge for merge in merges]
-    pairs = [pair for pair, head in zip(split, heads, strict=True) if not head]
-    if all(type(pair) is list and len(pair) == 2 for pair in pairs):
-        parts = {part for pair in pairs for part in pair if isinstance(part, str)}
-        whole = sum(isinstance(part, str) for pair in pairs for part in pair) == 2 * len(pairs)
-        if whole and (
-            not isinstance(vocab, dict)
-            or (parts <= vocab.keys() and all(left + right in vocab for left, right in pairs))
-        ):
-            return pairs
     for rank, (merge, pair) in enumerate(zip(merges, split, strict=True)):
         if heads[rank]:
             continue
@@ -267,7 +266,12 @@ def _pairs(merges: list[Any], vocab: Any) -> list[list[str]]:
                 raise _damaged(
                     f"model.merges[{rank}]", f"{_shown(merge)}: {_shown(token)} is no token of model.vocab"
                 )
-    return pairs
+    pairs = [pair for pair, head in zip(split, heads, strict=True) if not head]
+    return (file_merges(pairs, vocab) or NO_MERGES) if isinstance(vocab, dict) else pairs
+
+
+def _all_ids(values: Collection[Any]) -> bool:
+    return set(map(type, values)) <= {int} and 0 <= min(values, default=0) <= max(values, default=0) < 1 << 32
 
 
 def _golden(model: dict[str, Any]) -> list[Any]:

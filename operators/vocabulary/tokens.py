@@ -12,6 +12,7 @@ from pairloom.operators.errors import DataError
 __all__ = [
     "MOST_HOLES",
     "TokenTable",
+    "alphabet_bytes",
     "byte_order",
     "check_distinct",
     "check_ids",
@@ -40,6 +41,9 @@ _TO_ALPHABET = dict(enumerate(_ALPHABET))
 _FROM_ALPHABET = dict.fromkeys(range(256), "\uffff") | {
     ord(letter): chr(byte) for byte, letter in enumerate(_ALPHABET)
 }
+# The byte of each letter, by its code point; -1 for what is none.
+_BYTES_OF = np.full(max(map(ord, _ALPHABET)) + 1, -1, np.int16)
+_BYTES_OF[list(map(ord, _ALPHABET))] = np.arange(256)
 
 
 def to_alphabet(token: bytes) -> str:
@@ -61,6 +65,15 @@ def from_alphabet(spelling: str) -> bytes | None:
         return spelling.translate(_FROM_ALPHABET).encode("latin-1")
     except UnicodeEncodeError:
         return None
+
+
+def alphabet_bytes(spelling: str) -> npt.NDArray[np.uint8] | None:
+    """What `from_alphabet` gives, of a text of any length, a byte for each letter."""
+    letters = np.frombuffer(spelling.encode("utf-32-le", "surrogatepass"), np.uint32)
+    if letters.max(initial=0) >= len(_BYTES_OF):
+        return None
+    found = _BYTES_OF[letters]
+    return found.astype(np.uint8) if found.min(initial=0) >= 0 else None
 
 
 class TokenTable(Sequence[bytes]):
@@ -96,6 +109,16 @@ class TokenTable(Sequence[bytes]):
     def lengths(self) -> npt.NDArray[np.int64]:
         """The number of bytes of each token."""
         return np.diff(self.offsets)
+
+    def take(self, chosen: npt.NDArray[np.int64]) -> "TokenTable":
+        """The tokens at some places, in that order."""
+        lengths = self.lengths[chosen]
+        offsets = np.zeros(len(chosen) + 1, np.int64)
+        np.cumsum(lengths, out=offsets[1:])
+        return TokenTable(
+            self.data[np.repeat(self.offsets[chosen] - offsets[:-1], lengths) + np.arange(offsets[-1])],
+            offsets,
+        )
 
     def places(self, token: bytes) -> list[int]:
         """Where a byte string is, ascending; looks at all of them."""

@@ -4,16 +4,20 @@ The library gives an added token the id that its text has in `model.vocab`, else
 asked. One that is a token of the model too is both: text comes to it by merges, and it is found as it is written.
 """
 
+import itertools
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from pairloom.operators.errors import DataError
 from pairloom.operators.models import OtherModelError
 from pairloom.operators.text.normalize import normalize
 from pairloom.operators.text.pretokenize import Pretokenizer
+from pairloom.operators.vocabulary.file_merges import FileMerges
 from pairloom.operators.vocabulary.tokens import check_distinct, from_alphabet
 
 __all__ = ["Added", "is_one_word", "library_ids", "read_added"]
@@ -52,7 +56,7 @@ def is_one_word(content: str, pretokenizer: Pretokenizer) -> bool:
 def read_added(
     items: Sequence[Mapping[str, Any]],
     words: Mapping[str, int],
-    merges: Collection[Sequence[str]],
+    merges: FileMerges,
     *,
     whole: bool,
     pretokenizer: Pretokenizer,
@@ -69,11 +73,12 @@ def read_added(
     tokens = {item["id"]: item["content"] for item in items}
     if len(tokens) != len(items) or len(set(contents)) != len(items):
         raise DataError("two added_tokens of this tokenizer.json share an id or a spelling")
-    for word, i in words.items():
-        if i in tokens and word != tokens[i]:
-            raise DataError(
-                f"this tokenizer.json is damaged: id {i} is both {word!r} and the added token {tokens[i]!r}"
-            )
+    if not tokens.keys().isdisjoint(words.values()):
+        for word, i in words.items():
+            if i in tokens and word != tokens[i]:
+                raise DataError(
+                    f"this tokenizer.json is damaged: id {i} is both {word!r} and the added token {tokens[i]!r}"
+                )
     for content, number in library_ids(contents, words).items():
         if tokens.get(number) != content:
             said = next(i for i, one in tokens.items() if one == content)
@@ -87,8 +92,7 @@ def read_added(
     if normalizer == "none" and len(late) == len(items):
         late = ()  # all at one time, whichever
     shared = {i: content for i, content in tokens.items() if content in words}
-    made = {"".join(merge) for merge in merges} if shared else set()
-    used = {part for merge in merges for part in merge} if shared else set()
+    made, used = (_words_at(places, words if shared else {}) for places in merges[::-1])
     both = []
     for i, content in shared.items():
         reached = len(content) == 1 or content in made or (whole and is_one_word(content, pretokenizer))
@@ -103,3 +107,10 @@ def read_added(
             raise OtherModelError(f"its added token {content!r} is in a merge, and nothing makes it")
     plain = tuple(item["content"] for item in items if not item["special"])
     return Added(tokens=tokens, plain=plain, late=late, both=tuple(sorted(both)))
+
+
+def _words_at(places: npt.NDArray[np.int32], words: Collection[str]) -> set[str]:
+    """The words at some places."""
+    there = np.zeros(len(words), np.bool_)
+    there[places if words else []] = True
+    return set(itertools.compress(words, there.tolist()))

@@ -11,7 +11,7 @@ Ids that no token has become empty tokens, which no text encodes to. Any other f
 
 import itertools
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,14 @@ from pairloom.operators.models.bpe.word import MOST_IDS
 from pairloom.operators.text.normalize import NORMAL_FORMS_VERSION, NORMALIZERS
 from pairloom.operators.text.pretokenize import UNICODE_VERSION, Pretokenizer
 from pairloom.operators.text.pretokenize.schemes import DIGITS, SCHEMES
-from pairloom.operators.vocabulary.tokens import TokenTable, check_ids, from_alphabet, to_alphabet
+from pairloom.operators.vocabulary.file_merges import NO_MERGES, FileMerges
+from pairloom.operators.vocabulary.tokens import (
+    TokenTable,
+    alphabet_bytes,
+    check_ids,
+    from_alphabet,
+    to_alphabet,
+)
 
 __all__ = ["FORMAT", "byte_level_file", "read_byte_level", "read_entries", "write_byte_level"]
 
@@ -188,13 +195,11 @@ def read_byte_level(document: Mapping[str, Any]) -> tuple[dict[str, Any], dict[s
         if model.get(key):
             raise OtherModelError(f"its model has {key}={model[key]!r}")
     words: dict[str, int] = model["vocab"]
-    pairs = model.get("merges") or []
+    made = model.get("merges") or NO_MERGES
     if model.get("unk_token") is not None and any(to_alphabet(bytes([b])) not in words for b in range(256)):
         raise OtherModelError("its unk_token stands for bytes that have no token")
-    fields, extras = read_entries(document, pairs, whole=bool(model.get("ignore_merges")))
-    merges = np.fromiter((words[part] for pair in pairs for part in pair), np.int32, 2 * len(pairs)).reshape(
-        -1, 2
-    )
+    fields, extras = read_entries(document, made, whole=bool(model.get("ignore_merges")))
+    merges = np.fromiter(words.values(), np.int32, len(words))[made.sides]
     own = {
         "merges": merges,
         "ignore_merges": bool(model.get("ignore_merges")),
@@ -204,11 +209,11 @@ def read_byte_level(document: Mapping[str, Any]) -> tuple[dict[str, Any], dict[s
 
 
 def read_entries(
-    document: Mapping[str, Any], pairs: Collection[Sequence[str]], *, whole: bool
+    document: Mapping[str, Any], merges: FileMerges, *, whole: bool
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The fields of a Vocabulary but its model, and what is kept under `model.pairloom`, of a file over the byte-level alphabet.
 
-    `pairs` and `whole` as of `read_added`; raises as `read_byte_level` does.
+    `merges` and `whole` as of `read_added`; raises as `read_byte_level` does.
     """
     model = document["model"]
     extras = model.get("pairloom") or {}
@@ -219,7 +224,7 @@ def read_entries(
     added = read_added(
         document.get("added_tokens") or [],
         words,
-        pairs,
+        merges,
         whole=whole,
         pretokenizer=pretokenizer,
         normalizer=normalizer,
@@ -229,19 +234,10 @@ def read_entries(
     check_ids(size, len(words) + len(special))
     if size > MOST_IDS:
         raise OtherModelError(f"its ids run to {size - 1}, past {MOST_IDS - 1}")
-    tokens = [b""] * size
-    for word, token in words.items():
-        raw = word.encode() if token in special else from_alphabet(word)
-        if raw is None:
-            raise OtherModelError(f"its token {word!r} is not spelled in the byte-level alphabet")
-        if tokens[token]:
-            raise DataError(f"two tokens of this tokenizer.json have id {token}, one is {word!r}")
-        tokens[token] = raw
-    for token, content in special.items():
-        tokens[token] = content.encode()
+    tokens = _tokens(words, special, size)
     post = document.get("post_processor")
     fields = {
-        "tokens": TokenTable.of(tokens),
+        "tokens": tokens,
         "special_tokens": tuple(special[i] for i in sorted(special)),
         "special_ids": tuple(sorted(special)),
         "plain_tokens": added.plain,
@@ -252,6 +248,47 @@ def read_entries(
         "post_processor": json.dumps(post, ensure_ascii=False, separators=(",", ":")) if post else "",
     }
     return fields, extras
+
+
+def _tokens(words: Mapping[str, int], special: Mapping[int, str], size: int) -> TokenTable:
+    """The bytes of `size` ids, of `words` over the byte-level alphabet and of special tokens.
+
+    Raises OtherModelError for a word that is not spelled in the alphabet, DataError for two of one id.
+    """
+    own = dict(words)
+    for token, content in special.items():
+        if own.get(content) == token:
+            del own[content]
+    raw = alphabet_bytes("".join(own))
+    if raw is None or len(set(own.values())) < len(own):
+        tokens = _tokens_one_by_one(words, special, size)
+        for token, content in special.items():
+            tokens[token] = content.encode()
+        return TokenTable.of(tokens)
+    contents = [content.encode() for content in special.values()]
+    lengths = np.fromiter(map(len, itertools.chain(own, contents)), np.int64, len(own) + len(contents))
+    found = TokenTable(
+        np.concatenate([raw, np.frombuffer(b"".join(contents), np.uint8)]),
+        np.concatenate([[0], np.cumsum(lengths), [lengths.sum()]]),
+    )
+    chosen = np.full(size, len(lengths), np.int64)  # the last is empty: an id without a token
+    chosen[np.fromiter(itertools.chain(own.values(), special), np.int64, len(lengths))] = np.arange(
+        len(lengths)
+    )
+    return found.take(chosen)
+
+
+def _tokens_one_by_one(words: Mapping[str, int], special: Mapping[int, str], size: int) -> list[bytes]:
+    """The same of words of which some are no text, or share an id: raises for the first at fault."""
+    tokens = [b""] * size
+    for word, token in words.items():
+        spelled = word.encode() if token in special else from_alphabet(word)
+        if spelled is None:
+            raise OtherModelError(f"its token {word!r} is not spelled in the byte-level alphabet")
+        if tokens[token]:
+            raise DataError(f"two tokens of this tokenizer.json have id {token}, one is {word!r}")
+        tokens[token] = spelled
+    return tokens
 
 
 def _check_versions(extras: Mapping[str, Any]) -> None:

@@ -18,6 +18,7 @@ from pairloom.operators.models import Entries, Model, OtherModelError, Read, Tok
 from pairloom.operators.models.bpe.tokenizer_json import byte_level_file, read_entries
 from pairloom.operators.models.bpe.trie import build_trie
 from pairloom.operators.models.lzw.kernels import encode_block, parse_longest
+from pairloom.operators.vocabulary.file_merges import NO_MERGES
 from pairloom.operators.vocabulary.tokens import TokenTable, ordinary_index
 
 __all__ = ["LZW", "LZWTables", "parse"]
@@ -72,7 +73,7 @@ class LZW(Model):
             raise OtherModelError("its model is WordPiece with a prefix for what goes on a word")
         if model.get("max_input_chars_per_word", 100) < SHORTEST_BOUND:
             raise OtherModelError("its model is WordPiece that leaves out long words")
-        fields, extras = read_entries(file.document, [], whole=False)
+        fields, extras = read_entries(file.document, NO_MERGES, whole=False)
         if both := [token for token in fields["special_tokens"] if token in model["vocab"]]:
             raise OtherModelError(f"its added token {both[0]!r} is a token of its model too")
         there = set(fields["tokens"])
