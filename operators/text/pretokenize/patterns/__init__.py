@@ -57,8 +57,8 @@ def ends_of_pieces(data: bytes, pattern: str) -> npt.NDArray[np.int64]:
     [3, 5]
     """
     text = data.decode(errors="surrogateescape")
-    cuts = np.unique(np.array([*cutter(pattern).cuts(text), len(text)], np.int64))
-    cuts = cuts[cuts > 0]
+    cuts = np.append(cutter(pattern).cuts(text), len(text))
+    cuts = cuts[np.diff(cuts, prepend=0) > 0]
     if len(text) == len(data):
         return cuts
     points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")

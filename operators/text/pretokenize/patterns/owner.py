@@ -1,6 +1,7 @@
 """Running a pattern by its owner: Oniguruma, as the `tokenizers` library has it."""
 
-import itertools
+import numpy as np
+import numpy.typing as npt
 
 from pairloom.operators.errors import DataError
 
@@ -27,7 +28,7 @@ class Owner:
         self._pattern = pattern
         self._split = pre_tokenizers.Split(compiled, "isolated")
 
-    def cuts(self, text: str) -> list[int]:
+    def cuts(self, text: str) -> npt.NDArray[np.int64]:
         """The starts and ends of all matches, in characters; raises DataError past Oniguruma's limit."""
         try:
             pieces = self._split.pre_tokenize_str(text.translate(_BYTES) if not text.isascii() else text)
@@ -39,4 +40,4 @@ class Owner:
                 f"pattern {self._pattern!r} is given up by Oniguruma ({error}) in a document of {len(text):,} characters that "
                 f"begins {text[:40]!r}: write it so that no run of characters can be matched in many ways"
             ) from error
-        return list(itertools.accumulate((len(piece) for piece, _ in pieces), initial=0))
+        return np.cumsum([len(piece) for piece, _ in pieces], dtype=np.int64)
