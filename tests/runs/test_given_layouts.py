@@ -294,3 +294,32 @@ def test_interleaved_texts_teach_the_vocabulary_their_words(tmp_path: Path) -> N
         b"words" in token or b"only" in token or b"wo" in token
         for token in open_dataset(made.root).vocabulary().tokens
     )
+
+
+def test_images_are_in_one_row_each(tmp_path: Path) -> None:
+    """(D2) an image that would be cut by the end of a row begins in the next."""
+    rows = [
+        [
+            part
+            for k in range(9)
+            for part in ({"type": "text", "text": "words " * k}, {"type": "image", "tokens": [k % 8] * 7})
+        ]
+        for _ in range(3)
+    ]
+    around = {"begin": "<|image|>", "end": "<|/image|>", "fill": "<|pad|>"}
+    pack = {"seq_len": 32, "steps": [{"atomic": around}], "pad": "<|pad|>"}
+    vocabulary = {"size": 280, "special_tokens": ["<|endoftext|>", "<|pad|>"]}
+    made = interleaved(tmp_path, rows, vocabulary=vocabulary, pack=pack, given={"untrained": ["image"]})
+    run(made)
+    dataset = open_dataset(made.root)
+    proved(dataset)
+    begin, end, fill = (dataset.vocabulary().special_id(token) for token in around.values())
+    found = segments(dataset, "input_ids", "loss_mask")
+    assert sum(one["input_ids"].count(begin) for one in found) == 27
+    for one in found:
+        ids = one["input_ids"]
+        assert [ids.index(begin, i) < ids.index(end, i) for i in range(len(ids)) if ids[i] == begin].count(
+            False
+        ) == 0
+        assert ids.count(begin) == ids.count(end)
+        assert all(mask == 0 for i, mask in zip(ids, one["loss_mask"], strict=True) if i == fill)
