@@ -72,12 +72,12 @@ def summary(manifest: Manifest, root: str, watch: Progress, engine: Engine | Non
 
 
 def _filtered_of(objects: Objects, tokenized: StageRecord) -> dict[str, dict[str, int]]:
-    """How many documents each step left out of each source."""
+    """How many documents each step left out of each source, of sources that lost none too."""
     found: dict[str, Ledger] = {}
     receipts = committed_receipts(objects, "tokenize", tokenized.units)
     for source, receipt in zip(tokenized.unit_sources, receipts, strict=True):
         found[source] = found.get(source, Ledger()) + Ledger(filtered=receipt.ledger.filtered)
-    return {source: ledger.filtered for source, ledger in found.items() if ledger.filtered}
+    return {source: ledger.filtered for source, ledger in found.items()}
 
 
 def _trained_of(objects: Objects, tokenized: StageRecord) -> dict[str, int]:
@@ -107,7 +107,7 @@ def show_summary(result: dict[str, Any]) -> None:
     for source, filtered in result.get("filtered_of", {}).items():
         if len(result["filtered_of"]) > 1:
             steps = ", ".join(f"{step} {count:,}" for step, count in filtered.items())
-            lines.append((f"  of {source}", steps))
+            lines.append((f"  of {source}", steps or "none"))
     lines.append(("text", size_text(result["text_bytes"])))
     if result.get("slow_path"):
         lines.append(("slow path", f"text is {result['slow_path']}"))

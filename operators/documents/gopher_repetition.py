@@ -16,8 +16,8 @@ class GopherRepetition(DocumentStep):
     `max_paragraphs` and `max_lines` are the largest shares of paragraphs and lines that stood there before, the other two those of
     their characters. `max_top` are numbers of words with the largest share of characters that the most frequent run of so many
     words may have, `max_repeated` those of all runs that stood there before, none of which is counted twice. Shares are of the
-    characters of the document; a rule that is null is not asked for. As datatrove has them, whose words are others. Memory: some
-    thirteen times the longest document.
+    characters of the document; a rule that is null is not asked for. As datatrove has them, whose words are others. What
+    repeats is compared by 64 bits of a hash. Memory: some thirteen times the longest document.
     """
 
     name = "gopher_repetition"

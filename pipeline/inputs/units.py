@@ -47,7 +47,7 @@ class Unit:
     def identity(self, *, id: bool = True) -> dict[str, object]:  # noqa: A002
         """Everything about how documents are read that decides their text, and their ids if these matter."""
         read: dict[str, object] = {"text": self.fields.text}
-        if id or any(step.reads_ids for step in self.steps):
+        if id or any(map(_may_see_ids, self.steps)):
             read["id"] = self.fields.id
         if self.fields.where is not None:
             read["where"] = self.fields.where
@@ -144,6 +144,11 @@ def shaping_of(
         return tuple(step_shaping(step, some) for step, some in zip(source.steps, found, strict=True))
     except RecipeError as error:
         raise RecipeError(f"source {source.name!r}: {error}") from error
+
+
+def _may_see_ids(step: DocumentStep) -> bool:
+    """Whether what a step does may depend on ids: it says so, or it is somebody else's code, which gets them."""
+    return step.reads_ids or step.name == "python" or not type(step).__module__.startswith("pairloom.")
 
 
 def step_shaping(step: DocumentStep, lists: tuple[FoundList, ...]) -> Any:

@@ -96,13 +96,15 @@ def test_count_and_tokenize_see_what_the_steps_leave(
 def test_the_summary_says_what_each_source_lost(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sources = [
         {"name": name, "paths": [f"{corpus}/in/{name}.jsonl"], "steps": [{"min_bytes": {"bytes": size}}]}
-        for name, size in (("a", 3), ("b", 20))
+        for name, size in (("a", 3), ("b", 20), ("c", 1))
     ]
     recipe = recipe_for(corpus, f"corpus={json.dumps(sources)}", "vocabulary.size=280")
     found = summary(run(recipe), recipe.root, Progress())
-    assert found["filtered_of"] == {"a": {"min_bytes": 1}, "b": {"min_bytes": 5}}
+    assert found["filtered_of"] == {"a": {"min_bytes": 1}, "b": {"min_bytes": 5}, "c": {}}
     show_summary(found)
-    assert "of b" in capsys.readouterr().out
+    said = [line.split() for line in capsys.readouterr().out.splitlines()]
+    for line in (["of", "a", "min_bytes", "1"], ["of", "b", "min_bytes", "5"], ["of", "c", "none"]):
+        assert line in said
 
 
 def test_a_changed_step_is_done_again_and_an_unchanged_one_is_not(corpus: Path) -> None:
@@ -129,6 +131,21 @@ def test_a_changed_step_is_done_again_and_an_unchanged_one_is_not(corpus: Path) 
     ledger = open_dataset(recipe.root).manifest.stages["tokenize"].ledger
     assert ledger.filtered == {"min_bytes": 3}
     proved(open_dataset(recipe.root))
+
+
+def test_a_function_that_looks_at_ids_is_called_again_where_these_are_others(corpus: Path) -> None:
+    step = '[{python: {call: "tests.support.steps:even", version: "1"}}]'
+    rows = [{"id": f"{i}", "other": f"{i + (i % 3 == 0)}", "text": f"document {i}"} for i in range(20)]
+    for file in (corpus / "in").iterdir():
+        file.unlink()
+    (corpus / "in" / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    odd = "python tests.support.steps:even: odd"
+    assert run(of(corpus, steps=step)).stages["count"].ledger.filtered == {odd: 10}
+    manifest = run(of(corpus, "corpus.0.id=other", steps=step))
+    wanted = sum(int(row["other"]) % 2 for row in rows)
+    assert wanted != 10
+    for stage in ("count", "tokenize"):
+        assert manifest.stages[stage].ledger.filtered == {odd: wanted}
 
 
 def test_slices_that_are_taken_over_keep_what_was_filtered(corpus: Path) -> None:

@@ -17,6 +17,11 @@ def english(batch):
     return pc.fill_null(pc.equal(batch.fields["lang"], "en"), False), "not English"
 
 
+def even(batch):
+    """Which documents have an id that ends with an even digit."""
+    return pc.match_substring_regex(batch.id, "[02468]$"), "odd"
+
+
 def mask(batch):
     """Which documents have a vowel."""
     return np.array([any(vowel in text for vowel in "aeiou") for text in batch.content.to_pylist()])
