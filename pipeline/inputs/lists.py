@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from pairloom.operators.documents import DocumentBatch, DocumentStep, Entries, Wanted
 from pairloom.operators.errors import DataError, RecipeError
 from pairloom.operators.selection.order import document_numbers
+from pairloom.pipeline.inputs.content import HEAD_BYTES, content_of, holds_json_lines
 from pairloom.pipeline.inputs.listing import list_inputs
 from pairloom.pipeline.inputs.readers import read
 from pairloom.pipeline.inputs.slices import Fields, InputFile, Limits, Slice
@@ -143,12 +144,35 @@ def _blocks(file: InputFile) -> int | None:
 
 def _lines(file: InputFile) -> Iterator[pa.Array]:
     """The lines of a text file, without white space around them; blank ones are none."""
-    rest = b""
+    rest, first = b"", True
     with open_stream(file) as stream:
         while data := stream.read(_READ):
+            if first:
+                data = data.removeprefix(b"\xef\xbb\xbf")
+                _check_first(file, data)
+                first = False
             *lines, rest = (rest + data).split(b"\n")
             yield _stripped(file, lines)
     yield _stripped(file, [rest])
+
+
+def _check_first(file: InputFile, data: bytes) -> None:
+    """Raise DataError for a file that is something else than a list: its lines would be no ids, and nobody would notice."""
+    head = data[:HEAD_BYTES]
+    line = head.lstrip().partition(b"\n")[0].strip()
+    found = content_of(head)
+    if found is not None:
+        said = f"its first bytes are those of {found.says}"
+    elif holds_json_lines(head, "", named=False):
+        said = "its first line is a JSON object"
+    elif line[:1] in (b"[", b'"') and line[-1:] in (b"]", b'"', b","):
+        said = "its first line is in brackets or quotes"
+    else:
+        return
+    raise DataError(
+        f"{file.uri}: a list of text is UTF-8, an entry to a line as it is, and {said}; give the file the ending of what it is "
+        "(.jsonl, .csv, .parquet), or write it so"
+    )
 
 
 def _stripped(file: InputFile, lines: list[bytes]) -> pa.Array:

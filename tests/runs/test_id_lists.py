@@ -137,6 +137,21 @@ def test_a_list_that_has_grown_is_followed_and_verify_sees_that_it_was_not(corpu
             DataError,
             "exclude_ids: .*bad.jsonl.*a list must be whole",
         ),
+        (
+            "bad.list",
+            b'{"id": "d3"}\n{"id": "d4"}\n',
+            DataError,
+            "first line is a JSON object; give the file the ending",
+        ),
+        ("bad.ids", b'["d3", "d4"]', DataError, "first line is in brackets or quotes"),
+        ("quoted.txt", b'"d3"\r\n"d4"\r\n', DataError, "first line is in brackets or quotes"),
+        ("zipped.txt", b"PAR1\x15\x04", DataError, "first bytes are those of Parquet"),
+        (
+            "wide.txt",
+            "d3\r\nd4\r\nd5\r\nd6\r\n".encode("utf-16"),
+            DataError,
+            "first bytes are those of UTF-16",
+        ),
         ("bad.csv", b"name\nd3\n", DataError, "'id'"),
     ],
 )
@@ -177,6 +192,12 @@ def test_the_command_says_what_was_looked_up(corpus: Path, pairloom: Command) ->
     code, _, err = pairloom("verify", corpus / "out", "--sample", "0")
     assert code == 1
     assert f"document {left[0]!r} of source 'lines' is on the list" in err
+
+
+def test_a_byte_order_mark_is_no_part_of_an_id(corpus: Path) -> None:
+    (corpus / "gone.txt").write_text("\ufeffd3\n")
+    recipe = of(corpus, {"exclude_ids": {"ids": str(corpus / "gone.txt")}})
+    assert run(recipe).stages["tokenize"].ledger.filtered == {"exclude_ids: listed": 1}
 
 
 def test_an_empty_list_and_its_memory(corpus: Path) -> None:
