@@ -149,7 +149,7 @@ def first(file: InputFile, fields: Fields, limits: Limits, giver: "Giver | None"
     batch = next(documents_of(iter([records]), fields, file, limits))
     batch = batch if giver is None else giver.read(batch)
     if giver is not None or (not len(batch) and not batch.rejected):
-        check_paths(records, file)
+        check_paths(records, file, fields.where)
     return First(usable=len(batch), rejected=batch.rejected)
 
 

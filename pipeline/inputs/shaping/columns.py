@@ -1,6 +1,7 @@
 """Fields of records as columns, whatever the format, and how each is read: as text, as a number, as true or false."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -20,6 +21,7 @@ __all__ = [
     "as_number",
     "as_text",
     "as_written",
+    "beside",
     "mask_of",
     "resolved",
     "struct_paths",
@@ -48,6 +50,11 @@ class Column:
     def name(self) -> str:
         """The path as a recipe writes it."""
         return written(self.path)
+
+    def take(self, rows: pa.Array) -> "Column":
+        """Some of its rows, of which none has a fault."""
+        kinds = None if self.kinds is None else self.kinds[rows.to_numpy()]
+        return Column(self.path, self.values.take(rows), {}, kinds)
 
 
 def resolved(path: Path, column: pa.Array, separator: str | None, uri: str) -> pa.Array:
@@ -234,6 +241,54 @@ def as_boolean(
     ):
         faults.setdefault(i, (reason, f"field {column.name!r} is {texts[i].as_py()[:40]!r}, and {wrong}"))
     return truth, faults
+
+
+def beside(
+    one: Column, other: Column, compare: Callable[[Any, Any], Any], uri: str, reason: str
+) -> tuple[pa.Array, Faults]:
+    """Whether two fields compare so: as numbers, as texts, or as true and false, whichever both are in a record."""
+    sides = [_kinds(column, uri) for column in (one, other)]
+    known = (sides[0] != NULL) & (sides[1] != NULL)
+    differ = known & (sides[0] != sides[1])
+    faults: Faults = one.faults | other.faults
+    for i in map(int, np.flatnonzero(differ)):
+        what = " and ".join(
+            f"{column.name!r} is {KIND_NAMES[kinds[i]]}"
+            for column, kinds in zip((one, other), sides, strict=True)
+        )
+        faults.setdefault(i, (reason, f"{what}, and they are compared with each other"))
+    values = pa.nulls(len(known), pa.bool_())
+    for kind, how in ((NUMBER, as_number), (STRING, as_text), (BOOLEAN, as_boolean)):
+        here = known & ~differ & (sides[0] == kind)
+        if not here.any():
+            continue
+        rows = pa.array(np.flatnonzero(here))
+        found = [how(column.take(rows), uri, reason)[0] for column in (one, other)]
+        values = pc.replace_with_mask(values, pa.array(here), compare(found[0], found[1]).cast(pa.bool_()))
+    return values, faults
+
+
+def _kinds(column: Column, uri: str) -> npt.NDArray[np.int64]:
+    """What a field is in each row, where a number is a NUMBER however it is written, and what is missing is NULL."""
+    if column.kinds is not None:
+        kinds = np.array(column.kinds, np.int64)
+        kinds[kinds == INTEGER] = NUMBER
+        kinds[kinds == NOTHING] = NULL
+        return kinds
+    kind = column.values.type
+    value = kind.value_type if pa.types.is_dictionary(kind) else kind
+    if pa.types.is_integer(value) or pa.types.is_floating(value) or pa.types.is_decimal(value):
+        found = NUMBER
+    elif pa.types.is_boolean(value):
+        found = BOOLEAN
+    elif _is_text(value) or pa.types.is_null(value):
+        found = STRING
+    else:
+        raise DataError(
+            f"{uri}: column {column.name!r} is of type {kind}, and where compares it with another"
+        )
+    valid = column.values.is_valid().to_numpy(zero_copy_only=False)
+    return np.where(valid, found, NULL).astype(np.int64)
 
 
 def struct_paths(schema: pa.Schema) -> list[Path]:

@@ -12,19 +12,32 @@ import pyarrow.compute as pc
 from pairloom.operators.documents import DeadLetter, DocumentBatch, excerpt_of
 from pairloom.operators.errors import DataError
 from pairloom.pipeline.inputs.shaping.attributes import attribute_values
-from pairloom.pipeline.inputs.shaping.columns import Column, Faults, as_boolean, as_number, as_text, mask_of
+from pairloom.pipeline.inputs.shaping.columns import (
+    Column,
+    Faults,
+    as_boolean,
+    as_number,
+    as_text,
+    beside,
+    mask_of,
+)
 from pairloom.pipeline.inputs.shaping.kinds import NOTHING
 from pairloom.pipeline.inputs.shaping.paths import Path, nearest, parts_of, path_of, written
 from pairloom.pipeline.inputs.shaping.where import (
     All,
     AnyOf,
+    Beside,
+    Calculated,
     Compare,
     Condition,
+    Field,
     IsNull,
     Matches,
     Member,
     Not,
+    Operand,
     True_,
+    compared_fields,
     condition_of,
     fields_in,
 )
@@ -44,6 +57,7 @@ _COMPARE = {
     ">": pc.greater,
     ">=": pc.greater_equal,
 }
+_CALCULATE = {"+": pc.add, "-": pc.subtract, "*": pc.multiply, "/": pc.divide}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +104,10 @@ def documents_of(
     """The documents of records, in the same batches."""
     shape = _Shape(fields, file, limits)
     for records in batches:
-        yield shape.documents(records)
+        made = shape.documents(records)
+        del records  # whoever makes the next can use its memory
+        yield made
+        del made
 
 
 class _Shape:
@@ -243,6 +260,8 @@ class _Asked:
             return pc.and_kleene(self._of(condition.one), self._of(condition.other))
         if isinstance(condition, AnyOf):
             return pc.or_kleene(self._of(condition.one), self._of(condition.other))
+        if isinstance(condition, Beside):
+            return self._beside(condition)
         column = self._records.columns[condition.field.path]
         if isinstance(condition, IsNull):
             self._faults |= column.faults
@@ -259,6 +278,24 @@ class _Asked:
         inside = pc.is_in(values, pa.array(literals, kind))
         return pc.if_else(values.is_null(), pa.scalar(None, pa.bool_()), inside)
 
+    def _beside(self, condition: Beside) -> pa.Array:
+        """Two fields of one kind, or numbers."""
+        one, other, compare = condition.one, condition.other, _COMPARE[condition.op]
+        if not (isinstance(one, Field) and isinstance(other, Field)) or one.length or other.length:
+            return compare(self._number(one), self._number(other))
+        columns = [self._records.columns[side.path] for side in (one, other)]
+        values, faults = beside(columns[0], columns[1], compare, self._uri, _TYPE)
+        self._faults = faults | self._faults
+        return values
+
+    def _number(self, operand: Operand) -> Any:
+        """Numbers as float64: what is divided by zero is infinite, or none."""
+        if isinstance(operand, Field):
+            return self._values(operand.length, 0.0, self._records.columns[operand.path])[1]
+        if isinstance(operand, Calculated):
+            return _CALCULATE[operand.op](self._number(operand.one), self._number(operand.other))
+        return pa.scalar(operand, pa.float64())
+
     def _values(self, length: bool, literal: object, column: Column) -> tuple[pa.DataType, pa.Array]:
         if length:
             return pa.float64(), pc.utf8_length(self._read(as_text, column)).cast(pa.float64())
@@ -274,15 +311,21 @@ class _Asked:
         return values
 
 
-def check_paths(records: Records, file: InputFile) -> None:
-    """Raise DataError for a field that none of some records has, where they have one that is nearly called so."""
+def check_paths(records: Records, file: InputFile, where: str | None = None) -> None:
+    """Raise DataError for a field that none of some records has, where they have one that is nearly called so.
+
+    So is one that another is compared with in `where`: there, a text without quotes is a field.
+    """
     if records.paths is None:
         return
     known = {path for i in range(len(records.rows)) for path in records.paths(i)}
     for path, column in records.columns.items():
         if column.kinds is None or not len(column.kinds) or np.any(column.kinds != NOTHING):
             continue
-        if near := nearest(path, known):
+        near = nearest(path, known)
+        if where is not None and not near and path in set(compared_fields(condition_of(where))):
+            near = "; write it in quotes if a text is meant"
+        if near:
             raise DataError(
                 f"{file.uri}: none of the first {len(records.rows)} records has the field {written(path)!r}{near}"
             )

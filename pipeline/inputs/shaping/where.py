@@ -3,16 +3,20 @@
     condition   = and-condition { "or" and-condition }
     and-cond.   = term { "and" term }
     term        = "not" term | "(" condition ")" | operand test | field
-    test        = ( "==" | "!=" | "<" | "<=" | ">" | ">=" ) literal
+    test        = ( "==" | "!=" | "<" | "<=" | ">" | ">=" ) ( literal | operand )
                 | [ "not" ] "in" "(" literal { "," literal } ")"
                 | "is" [ "not" ] "null"
                 | "matches" text
-    operand     = field | "length" "(" field ")"
+    operand     = product { ( "+" | "-" ) product }
+    product     = value { ( "*" | "/" ) value }
+    value       = field | "length" "(" field ")" | "(" operand ")"; behind the first, also a number
     literal     = number | text in single or double quotes | "true" | "false"
     field       = a path; in backquotes where a name has other characters than letters, digits, "_" and "-"
 
-What a field is compared with says how it is read: as a number, a text, or true or false. A comparison with null is neither true
-nor false, so that only `is null` sees it, and a record is kept only where the whole is true.
+What a field is compared with says how it is read: as a number, a text, or true or false; what is calculated with is a
+number. Two fields that are compared are both numbers, or both texts, or both true or false, as they are in the record. A
+comparison with null is neither true nor false, so that only `is null` sees it, and a record is kept only where the whole is
+true.
 """
 
 import re
@@ -25,6 +29,8 @@ from pairloom.pipeline.inputs.shaping.paths import Path, path_of
 __all__ = [
     "All",
     "AnyOf",
+    "Beside",
+    "Calculated",
     "Compare",
     "Condition",
     "Field",
@@ -33,7 +39,9 @@ __all__ = [
     "Matches",
     "Member",
     "Not",
+    "Operand",
     "True_",
+    "compared_fields",
     "condition_of",
     "fields_in",
 ]
@@ -56,6 +64,27 @@ class Compare:
     field: Field
     op: str
     literal: Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Calculated:
+    """A number from two; `op` is one of + - * /."""
+
+    op: str
+    one: "Operand"
+    other: "Operand"
+
+
+Operand: TypeAlias = Field | Calculated | float
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Two fields beside each other, or what is calculated from some; `op` is one of == != < <= > >=."""
+
+    one: Operand
+    op: str
+    other: Operand
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,18 +140,19 @@ class AnyOf:
     other: "Condition"
 
 
-Condition: TypeAlias = Compare | Member | IsNull | Matches | True_ | Not | All | AnyOf
+Condition: TypeAlias = Compare | Beside | Member | IsNull | Matches | True_ | Not | All | AnyOf
 
 _TOKEN = re.compile(
     r"""\s*(?:(?P<number>-?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][+-]?\d+)?(?![\w.]))
     |(?P<text>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")
     |(?P<quoted>`[^`]*`)
     |(?P<name>(?:[^\W\d]|_)[\w\-]*(?:\.(?:[^\W]|_)[\w\-]*)*)
-    |(?P<sign>==|!=|<=|>=|<|>|\(|\)|,))""",
+    |(?P<sign>==|!=|<=|>=|<|>|\(|\)|,|\+|-|\*|/))""",
     re.VERBOSE | re.DOTALL,
 )
 _WORDS = {"and", "or", "not", "in", "is", "null", "matches", "length", "true", "false"}
 _SIGNS = ("==", "!=", "<", "<=", ">", ">=")
+_CALCULATED = ("+", "-", "*", "/")
 _EXACT = 1 << 53
 _DEEPEST = 100
 
@@ -146,15 +176,37 @@ def fields_in(condition: Condition) -> Iterator[Path]:
     elif isinstance(condition, All | AnyOf):
         yield from fields_in(condition.one)
         yield from fields_in(condition.other)
+    elif isinstance(condition, Beside):
+        yield from _paths(condition.one)
+        yield from _paths(condition.other)
     else:
         yield condition.field.path
+
+
+def compared_fields(condition: Condition) -> Iterator[Path]:
+    """The fields that others are compared with."""
+    if isinstance(condition, Not):
+        yield from compared_fields(condition.of)
+    elif isinstance(condition, All | AnyOf):
+        yield from compared_fields(condition.one)
+        yield from compared_fields(condition.other)
+    elif isinstance(condition, Beside):
+        yield from _paths(condition.other)
+
+
+def _paths(operand: Operand) -> Iterator[Path]:
+    if isinstance(operand, Field):
+        yield operand.path
+    elif isinstance(operand, Calculated):
+        yield from _paths(operand.one)
+        yield from _paths(operand.other)
 
 
 class _Parser:
     """Recursive descent over the tokens of a text."""
 
     def __init__(self, text: str) -> None:
-        self._text, self._at, self._depth = text, 0, 0
+        self._text, self._at, self._depth, self._back = text, 0, 0, 0
         self._kind, self._said, self._start = "", "", 0
         self._next()
 
@@ -213,16 +265,68 @@ class _Parser:
         negated = False
         while self._word("not"):
             negated = not negated
-        if self._word("("):
+        if self._said == "(" and self._kind == "sign" and not self._is_calculated():
+            self._next()
             found = self._any()
             self._must(")")
         else:
-            found = self._test(self._field())
+            found = self._test(self._sum(first=True))
         return Not(found) if negated else found
 
     def _must(self, sign: str) -> None:
         if not self._word(sign):
             raise self._wrong(f"expected {sign}")
+
+    def _is_calculated(self) -> bool:
+        """Whether the parenthesis at hand is closed before a sign, and so is around numbers."""
+        depth, at = 0, self._start
+        while match := _TOKEN.match(self._text, at):
+            at = match.end()
+            depth += (match["sign"] == "(") - (match["sign"] == ")")
+            if depth == 0:
+                after = _TOKEN.match(self._text, at)
+                return after is not None and after["sign"] in (*_SIGNS, *_CALCULATED)
+        return False
+
+    def _sum(self, *, first: bool) -> Operand:
+        """What is calculated, or a field; the `first` of a test begins with a field."""
+        found = self._product(first=first)
+        while True:
+            if self._kind == "number" and self._said.startswith("-"):  # a -1
+                found = Calculated("+", found, self._number())
+            elif self._kind == "sign" and self._said in ("+", "-"):
+                op = self._said
+                self._next()
+                found = Calculated(op, found, self._product(first=False))
+            else:
+                return found
+
+    def _product(self, *, first: bool) -> Operand:
+        found = self._value(first=first)
+        while self._kind == "sign" and self._said in ("*", "/"):
+            op = self._said
+            self._next()
+            found = Calculated(op, found, self._value(first=False))
+        return found
+
+    def _value(self, *, first: bool) -> Operand:
+        if self._kind == "number" and not first:
+            return self._number()
+        if self._kind == "sign" and self._said == "(":
+            self._depth += 1
+            if self._depth > _DEEPEST:
+                raise self._wrong("parentheses are too deep")
+            self._next()
+            found = self._sum(first=False)
+            self._must(")")
+            self._depth -= 1
+            return found
+        return self._field()
+
+    def _number(self) -> float:
+        value = float(self._said)
+        self._next()
+        return value
 
     def _field(self) -> Field:
         if self._word("length"):
@@ -242,14 +346,22 @@ class _Parser:
         self._next()
         return found
 
-    def _test(self, field: Field) -> Condition:
+    def _test(self, field: Operand) -> Condition:
         sign = self._said
         if self._kind == "sign" and sign in _SIGNS:
             self._next()
+            if not isinstance(field, Field) or self._is_operand():
+                return Beside(field, sign, self._sum(first=False))
             literal = self._literal(field)
+            if type(literal) is float and self._kind in ("sign", "number") and self._said[:1] in _CALCULATED:
+                self._at, self._start = self._back, self._back
+                self._next()
+                return Beside(field, sign, self._sum(first=False))
             if isinstance(literal, bool) and sign not in ("==", "!="):
                 raise self._wrong("true and false are only equal or not (==, !=)")
             return Compare(field, sign, literal)
+        if not isinstance(field, Field):
+            raise self._wrong("expected a comparison")
         if self._word("is"):
             negated = self._word("not")
             if not self._word("null"):
@@ -269,8 +381,14 @@ class _Parser:
             raise self._wrong("expected a comparison, `in`, `is`, `matches`, `and` or `or`")
         return True_(field)
 
+    def _is_operand(self) -> bool:
+        """Whether a field or a parenthesis follows."""
+        name = self._kind == "name" and (self._said not in _WORDS or self._said == "length")
+        return name or self._kind == "quoted" or (self._kind == "sign" and self._said == "(")
+
     def _literal(self, field: Field) -> Literal:
         kind, said = self._kind, self._said
+        self._back = self._start
         value: Literal
         if kind == "number":
             value = float(said)

@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pairloom.operators.errors import DataError
+from pairloom.pipeline.inputs.checking import check_sources
 from pairloom.pipeline.inputs.intake import Intake
 from pairloom.pipeline.inputs.listing import list_inputs
 from pairloom.pipeline.inputs.units import plan_units
@@ -67,6 +68,12 @@ SHAPES = {
     "number": ({"text": "title", "id": "key", "where": "quality > 0.5"}, ["a"], {3}, 3),
     "not": ({"text": "title", "id": "key", "where": "not (quality > 0.5)"}, ["b", "e"], set(), 3),
     "integer": ({"text": "title", "id": "key", "where": "size >= 7"}, ["a", "c", "e"], set(), 2),
+    "fields": ({"text": "title", "id": "key", "where": "quality < size"}, ["a", "e"], set(), 3),
+    "texts": ({"text": "title", "id": "key", "where": "lang != title"}, ["a", "b", "c", "e"], set(), 1),
+    "calculated": (
+        {"text": "title", "id": "key", "where": "size * 2 > 13 and size / 2 - 1 <= 5"}, ["a", "e"], set(), 3
+    ),
+    "lengths": ({"text": "title", "id": "key", "where": "length(body) > length(title) * 2"}, ["e"], set(), 4),
     "text": ({"text": "title", "id": "key", "where": "lang == 'de'"}, ["a", "c"], set(), 3),
     "less text": ({"text": "title", "id": "key", "where": "lang < 'en'"}, ["a", "c"], set(), 3),
     "integer as text": ({"text": "title", "id": "key", "where": "size == '12'"}, ["e"], set(), 4),
@@ -198,3 +205,19 @@ def test_text_that_is_no_utf8_costs_its_row(tmp_path):
         1,
     )
     assert taken(tmp_path / "x.parquet", text="d.t", where="n == 2") == ([("ok", None)], {}, 2)
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "parquet", "arrow"])
+def test_fields_of_two_kinds_are_not_compared(tmp_path, kind):
+    path = store(tmp_path, FLAT, kind)
+    documents, letters, filtered = taken(path, text="key", where="lang == quality")
+    assert (documents, filtered) == ([], 2)
+    assert letters == dict.fromkeys((0, 1, 4), "where_type")
+    assert taken(path, text="key", where="dup == dup")[0] == [(key, None) for key in "abce"]
+
+
+def test_a_text_without_quotes_is_a_field_that_is_not_there(tmp_path):
+    path = store(tmp_path, FLAT, "jsonl")
+    source = CorpusSource(name="s", paths=(str(path),), text="title", where="lang == de")
+    with pytest.raises(DataError, match=r"has the field 'de'; write it in quotes if a text is meant"):
+        check_sources([(source, list_inputs(source))], max_rejected=0.0, max_record_bytes=1 << 20)
