@@ -20,7 +20,8 @@ from pairloom.pipeline.inputs.readers._json_records import (
 from pairloom.pipeline.inputs.shaping.paths import nearest
 from pairloom.pipeline.inputs.shaping.records import Records, wanted_paths
 from pairloom.pipeline.inputs.slices import Fields, InputFile
-from pairloom.pipeline.inputs.storage import Stream, open_stream
+from pairloom.pipeline.inputs.storage import open_stream
+from pairloom.pipeline.inputs.streams import Stream
 
 __all__ = ["first_lines", "first_records"]
 

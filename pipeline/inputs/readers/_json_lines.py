@@ -27,7 +27,7 @@ from pairloom.pipeline.inputs.shaping.kinds import NOTHING, NULL, STEPS, STRING
 from pairloom.pipeline.inputs.shaping.paths import Path
 from pairloom.pipeline.inputs.shaping.records import Records, wanted_paths
 from pairloom.pipeline.inputs.slices import Fields, InputFile, Limits, Slice
-from pairloom.pipeline.inputs.storage import Stream
+from pairloom.pipeline.inputs.streams import Stream
 
 __all__ = ["read_lines", "read_records"]
 

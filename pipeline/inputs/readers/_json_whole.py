@@ -15,7 +15,7 @@ from pairloom.pipeline.inputs.readers.kernels.json_layout import (
     put_in_lines,
 )
 from pairloom.pipeline.inputs.slices import InputFile
-from pairloom.pipeline.inputs.storage import Stream
+from pairloom.pipeline.inputs.streams import Stream
 
 __all__ = ["lines_of"]
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from pairloom.operators.errors import DataError
 from pairloom.pipeline.inputs.slices import InputFile
-from pairloom.pipeline.inputs.storage import Stream
+from pairloom.pipeline.inputs.streams import Stream
 
 __all__ = ["Entry", "entries"]
 

@@ -8,7 +8,8 @@ from pairloom.operators.errors import DataError
 from pairloom.pipeline.inputs.content import HEAD_BYTES, check_head
 from pairloom.pipeline.inputs.readers import reader_of
 from pairloom.pipeline.inputs.slices import InputFile, Slice
-from pairloom.pipeline.inputs.storage import Stream, ended_early, open_input, open_stream
+from pairloom.pipeline.inputs.storage import open_input, open_stream
+from pairloom.pipeline.inputs.streams import Stream, ended_early
 from pairloom.pipeline.phases import phase
 
 __all__ = ["PADDING", "Block", "line_blocks", "too_long"]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from pairloom.operators.errors import DataError
 from pairloom.pipeline.inputs.readers._text_lines import too_long
 from pairloom.pipeline.inputs.slices import InputFile
-from pairloom.pipeline.inputs.storage import Stream
+from pairloom.pipeline.inputs.streams import Stream
 
 __all__ = ["WarcRecord", "headers_of", "warc_records"]
 

@@ -9,7 +9,8 @@ from pairloom.pipeline.inputs.readers import First, Reader
 from pairloom.pipeline.inputs.readers._members import Member, chosen, documents, first_of
 from pairloom.pipeline.inputs.readers._tar_headers import entries
 from pairloom.pipeline.inputs.slices import Fields, InputFile, Limits, Slice
-from pairloom.pipeline.inputs.storage import Stream, open_stream
+from pairloom.pipeline.inputs.storage import open_stream
+from pairloom.pipeline.inputs.streams import Stream
 
 __all__ = ["Tar"]
 

@@ -21,9 +21,7 @@ from pairloom.pipeline.inputs.shaping.columns import (
     beside,
     mask_of,
 )
-from pairloom.pipeline.inputs.shaping.kinds import NOTHING
-from pairloom.pipeline.inputs.shaping.paths import Path, nearest, parts_of, path_of, written
-from pairloom.pipeline.inputs.shaping.where import (
+from pairloom.pipeline.inputs.shaping.conditions import (
     All,
     AnyOf,
     Beside,
@@ -38,9 +36,11 @@ from pairloom.pipeline.inputs.shaping.where import (
     Operand,
     True_,
     compared_fields,
-    condition_of,
     fields_in,
 )
+from pairloom.pipeline.inputs.shaping.kinds import NOTHING
+from pairloom.pipeline.inputs.shaping.paths import Path, nearest, parts_of, path_of, written
+from pairloom.pipeline.inputs.shaping.where import condition_of
 from pairloom.pipeline.inputs.slices import Fields, InputFile, Limits
 
 __all__ = ["FILTERED", "Records", "check_paths", "documents_of", "shown", "wanted_paths"]

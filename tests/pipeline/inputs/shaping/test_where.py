@@ -3,8 +3,7 @@
 import pytest
 
 from pairloom.operators.errors import RecipeError
-from pairloom.pipeline.inputs.shaping.paths import path_of
-from pairloom.pipeline.inputs.shaping.where import (
+from pairloom.pipeline.inputs.shaping.conditions import (
     All,
     AnyOf,
     Beside,
@@ -16,9 +15,10 @@ from pairloom.pipeline.inputs.shaping.where import (
     Member,
     Not,
     True_,
-    condition_of,
     fields_in,
 )
+from pairloom.pipeline.inputs.shaping.paths import path_of
+from pairloom.pipeline.inputs.shaping.where import condition_of
 from pairloom.pipeline.recipe import load_recipe
 
 A, B = Field(("a",)), Field(("b", "c"))
