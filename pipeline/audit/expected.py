@@ -111,7 +111,9 @@ class Taken:
         duplicate = np.isin(ordinal, duplicates)
         if self.mixed is None:
             return held_out, duplicate, np.ones(len(ids), np.int64)
-        return held_out, duplicate, self.mixed.selections[shard.source].copies(ids, held_out, duplicate)
+        selection = self.mixed.selections[shard.source]
+        columns = self.carried.of(batch) if selection.chosen is not None else {}
+        return held_out, duplicate, selection.copies(ids, held_out, duplicate, columns)
 
 
 def shards(dataset: Dataset) -> Iterator[PlacedShard]:

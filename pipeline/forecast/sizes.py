@@ -69,6 +69,9 @@ def project_sources(plan: "Plan") -> list[SourceProjection]:
         sizes[file.source] += file.size
     train = 1 - plan.recipe.pack.validation
     tokens = [int(size / BYTES_PER_TOKEN * train) for size in sizes.values()]
+    # As many tokens as documents are kept, where a share is; where epochs go by a column, one, since nobody knows yet.
+    kept = [Fraction(1) if one.keep is None else Fraction(one.keep.share) for one in plan.recipe.corpus]
+    tokens = [int(there * share) for there, share in zip(tokens, kept, strict=True)]
     epochs = source_epochs([one.asked for one in plan.recipe.corpus], tokens, plan.recipe.mixture.tokens)
     return [
         SourceProjection(name=name, tokens=there, epochs=e)

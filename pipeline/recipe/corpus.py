@@ -21,7 +21,7 @@ from pairloom.pipeline.recipe.steps import DocumentStepKey, MisplacedError
 if TYPE_CHECKING:
     from pairloom.operators.given import Beside, Giver
 
-__all__ = ["CorpusSource", "DocumentColumn", "Mixture"]
+__all__ = ["CorpusSource", "DocumentColumn", "EpochsBy", "Keep", "Mixture"]
 
 Named = Annotated[str, Field(min_length=1)]
 _SIGN = r"^[\t -~]$"
@@ -82,6 +82,38 @@ class DocumentColumn(Section):
     def path(self) -> str:
         """Where the value stands in a record."""
         return self.name if self.field is None else self.field
+
+
+class Keep(Section):
+    """The best documents of a source, by a column of theirs."""
+
+    by: Named = Field(description="the column that says how good a document is; the highest values are kept")
+    share: Ratio = Field(description="the share of its documents that is kept: 0.2, 1/3")
+
+    @model_validator(mode="after")
+    def _a_share(self) -> "Keep":
+        if Fraction(self.share) > 1:
+            raise ValueError(f"share is {self.share}, and all documents are 1")
+        return self
+
+
+class EpochsBy(Section):
+    """How often documents are seen, by a column of theirs."""
+
+    by: Named = Field(description="the column that decides it")
+    buckets: tuple[tuple[float, Ratio], ...] = Field(
+        min_length=1,
+        description="[value, epochs], the highest value first: from it on, so many; none below the last",
+    )
+
+    @model_validator(mode="after")
+    def _descending(self) -> "EpochsBy":
+        values = [value for value, _ in self.buckets]
+        if any(low >= high for high, low in zip(values, values[1:], strict=False)):
+            raise ValueError(
+                f"buckets go from the highest value down, and these are {', '.join(map(str, values))}"
+            )
+        return self
 
 
 class CorpusSource(Section):
@@ -167,9 +199,11 @@ class CorpusSource(Section):
     weight: Ratio | None = Field(
         default=None, description="its share of the tokens of the mixture, where every source says one"
     )
-    epochs: Ratio | None = Field(
-        default=None, description="how often its documents are seen: 0.4, 3, 5/2; otherwise once"
+    epochs: Ratio | EpochsBy | None = Field(
+        default=None,
+        description="how often its documents are seen: 0.4, 3, 5/2, or by a column; otherwise once",
     )
+    keep: Keep | None = Field(default=None, description="the best of its documents alone, by a column")
     tokens: TokenCount | None = Field(
         default=None,
         description="how many of its tokens are seen; or the field with the ids, as `given` for short",
@@ -230,6 +264,17 @@ class CorpusSource(Section):
         named = [name for name in ("weight", "epochs", "tokens") if getattr(self, name) is not None]
         if len(named) > 1:
             raise ValueError(f"source {self.name} names {' and '.join(named)}: say one of them")
+        if self.keep is not None and self.epochs_by is not None:
+            raise ValueError(
+                f"source {self.name} names keep, and epochs by {self.epochs_by.by}: say one of them"
+            )
+        for key, rule in (("keep", self.keep), ("epochs", self.epochs_by)):
+            numbers = [one.name for one in self.columns if one.type != "string"]
+            if rule is not None and rule.by not in numbers:
+                raise ValueError(
+                    f"source {self.name}: {key}.by is {rule.by}, which is none of its columns that are numbers (there is "
+                    f"{', '.join(numbers) or 'none'}): add {{name: {rule.by}, type: float32}} to its columns"
+                )
         return self
 
     @model_validator(mode="after")
@@ -295,7 +340,16 @@ class CorpusSource(Section):
         """Columns, and what is said of messages, are left out where there are none, as before there were any."""
         data: dict[str, Any] = handler(self)
         without = () if self.messages is not None else ("messages", *CHAT_KEYS)
-        return {key: one for key, one in data.items() if (key != "columns" or one) and key not in without}
+        return {
+            key: one
+            for key, one in data.items()
+            if (key not in ("columns", "keep") or one) and key not in without
+        }
+
+    @property
+    def epochs_by(self) -> EpochsBy | None:
+        """How often its documents are seen, where a column says it."""
+        return self.epochs if isinstance(self.epochs, EpochsBy) else None
 
     @property
     def attributes(self) -> tuple[Attribute, ...]:
@@ -314,7 +368,7 @@ class CorpusSource(Section):
         return Asked(
             name=self.name,
             weight=None if self.weight is None else Fraction(self.weight),
-            epochs=None if self.epochs is None else Fraction(self.epochs),
+            epochs=Fraction(self.epochs) if isinstance(self.epochs, str) else None,
             tokens=self.tokens,
         )
 

@@ -212,6 +212,10 @@ class Recipe(Section):
                         f"the column {one.name} is {one.type} in source {source.name} and {first[one.name].type} in another: "
                         "say one type, or give them two names"
                     )
+        if self.pack.shuffle.mode == "none" and any(source.epochs_by for source in self.corpus):
+            raise ValueError(
+                "epochs by a column have no passes one after another: choose another shuffle than none"
+            )
         for beside in self.given_columns:
             if beside.column.name in first:
                 raise ValueError(
@@ -245,7 +249,7 @@ class Recipe(Section):
         asked = (source.asked for source in self.corpus)
         return any(
             one.weight is not None or one.tokens is not None or one.epochs not in (None, 1) for one in asked
-        )
+        ) or any(source.keep or source.epochs_by for source in self.corpus)
 
     @property
     def selects(self) -> bool:

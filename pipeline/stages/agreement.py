@@ -157,6 +157,9 @@ def check_delivered(
                 f"source {before.name} was surveyed as {before} and exchanged as {after}: this is a bug"
             )
         epochs = Fraction(after.epochs)
+        if after.chosen is not None:
+            _check_chosen(after, epochs)
+            continue
         for what, there, here in (
             ("documents", after.train_documents, after.delivered_documents),
             ("tokens", after.train_tokens, after.delivered_tokens),
@@ -166,6 +169,20 @@ def check_delivered(
                     f"source {after.name} has {there} {what} for training and delivers {here}, which is not {epochs} times "
                     "as many: this is a bug"
                 )
+
+
+def _check_chosen(source: SourceRecord, epochs: Fraction) -> None:
+    """Raise CorruptionError where a source that is chosen from delivers what cannot be of what was chosen."""
+    assert source.chosen is not None
+    there, here = source.chosen.documents, source.delivered_documents
+    low, high = (
+        (0, here) if source.chosen.buckets else (math.floor(epochs) * there, math.ceil(epochs) * there)
+    )
+    if not low <= here <= high or there > source.train_documents or (here and not there):
+        raise CorruptionError(
+            f"source {source.name} has {there} documents that were chosen and delivers {here}, which is not {epochs} times as "
+            "many: this is a bug"
+        )
 
 
 def _records(receipts: Sequence[Receipt]) -> dict[str, int]:

@@ -11,7 +11,7 @@ Its last field is the SHA-256 of the rest.
 import json
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 from pairloom.operators.errors import ConflictError, CorruptionError, RecipeError
 from pairloom.operators.shown import Shown
@@ -24,6 +24,7 @@ from pairloom.pipeline.store.sealed import fault, seal, unseal
 
 __all__ = [
     "LATEST",
+    "ChosenRecord",
     "Manifest",
     "SourceRecord",
     "StageRecord",
@@ -36,6 +37,21 @@ __all__ = [
 ]
 
 LATEST = "manifests/latest"
+
+
+class ChosenRecord(BaseModel):
+    """What of a source is taken by the value of a column: of those for training, so many documents with so many tokens.
+
+    `last` is the last rank that is kept, in hexadecimal; `buckets` are the tokens of each bucket that has epochs of its own.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    by: str
+    documents: int
+    tokens: int
+    last: str = ""
+    buckets: tuple[int, ...] = ()
 
 
 class SourceRecord(BaseModel):
@@ -61,6 +77,13 @@ class SourceRecord(BaseModel):
     asked_tokens: int = 0
     delivered_documents: int = 0
     delivered_tokens: int = 0
+    chosen: ChosenRecord | None = None
+
+    @model_serializer(mode="wrap")
+    def _as_made(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """What is chosen is left out where nothing is chosen from."""
+        data: dict[str, Any] = handler(self)
+        return {key: value for key, value in data.items() if key != "chosen" or value is not None}
 
 
 class StageRecord(BaseModel):

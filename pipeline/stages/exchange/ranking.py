@@ -53,7 +53,9 @@ class RankTask(UnitTask):
                 duplicates = read_duplicates(
                     attempt.objects, shared.duplicates, selection.span, shard.first_record, shard.end_record
                 )
-                copies = selection.copies(found.ids, found.held_out, np.isin(found.ordinal, duplicates))
+                copies = selection.copies(
+                    found.ids, found.held_out, np.isin(found.ordinal, duplicates), found.documents.documents
+                )
                 lengths = lengths * copies
             splits = self.of.splits
             values = found.documents.documents[splits.by]

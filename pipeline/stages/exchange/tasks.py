@@ -185,7 +185,9 @@ class DeliverTask(SpreadTask):
             with phase("sort"):
                 found = self.standing(shard, shared)
                 duplicate = np.isin(found.ordinal, duplicates)
-                copies = self.selection.copies(found.ids, found.held_out, duplicate)
+                copies = self.selection.copies(
+                    found.ids, found.held_out, duplicate, found.documents.documents
+                )
                 index, copy = expanded(copies)
                 spread = self.spread(found, shared, Copies(selection=self.selection, index=index, copy=copy))
                 counts = taken_counts(found.documents.length, found.held_out, duplicate, copies)

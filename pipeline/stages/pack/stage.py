@@ -42,7 +42,9 @@ class Pack(Stage):
         What the loader applies changes no row, and yet a generation says so: its recipe is what the loader goes by.
         """
         recipe = asked.recipe
-        sources = [source.model_dump(include={"weight", "epochs", "tokens"}) for source in recipe.corpus]
+        sources = [
+            source.model_dump(include={"weight", "epochs", "tokens", "keep"}) for source in recipe.corpus
+        ]
         mixture = {"sources": sources, "mixture": recipe.mixture.model_dump()} if recipe.mixes else None
         rows = {"tokenize": before["tokenize"], "pack": recipe.pack.model_dump(), "mixture": mixture}
         steps = [[step.identity() for step in some] for some in (recipe.pack.steps, recipe.pack.rows)]

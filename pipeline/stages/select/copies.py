@@ -1,6 +1,7 @@
 """How often each document of a source is taken, and where its copies go.
 
     duplicate               never
+    not chosen by a value   never, but for validation
     validation document     once, whatever the mixture: two mixtures are validated on the same documents
     train document          floor(epochs) times, and by a hash of its id once more
 
@@ -10,13 +11,16 @@ second time, and so on.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from pairloom.operators.selection.choosing import Chosen
 from pairloom.operators.selection.mixture import document_copies, partition_edges
 from pairloom.operators.selection.shares import passes
 from pairloom.pipeline.stages.exchange.partitions import Splits
@@ -48,21 +52,28 @@ class Selection:
     first_token: int
     tokens: int
     train_tokens: int
+    chosen: Chosen | None = None  # by a value of each document
 
     def identity(self) -> list[object]:
         """Everything that decides what is taken and where it goes."""
         exact = [str(number) for number in (self.epochs, self.base)]
         places = [self.rank, self.corpus_tokens, self.first_token, self.tokens, self.train_tokens]
-        return [*exact, self.seed, self.duplicates, *places]
+        chosen = [] if self.chosen is None else [self.chosen.identity()]
+        return [*exact, self.seed, self.duplicates, *places, *chosen]
 
     def copies(
         self,
         ids: pa.Array,
         held_out: npt.NDArray[np.bool_],
         duplicate: npt.NDArray[np.bool_],
+        columns: Mapping[str, npt.NDArray[Any]],
     ) -> npt.NDArray[np.int64]:
-        """How often each document is taken; int64."""
-        copies = np.where(held_out, 1, document_copies(ids, self.epochs, self.seed))
+        """How often each document is taken; int64. `columns` are what documents have, if they are chosen by that."""
+        if self.chosen is None:
+            often = document_copies(ids, self.epochs, self.seed)
+        else:
+            often = self.chosen.copies(columns[self.chosen.by], ids, self.epochs, self.seed)
+        copies = np.where(held_out, 1, often)
         copies[duplicate] = 0
         return copies
 
@@ -92,7 +103,7 @@ class Selection:
     @property
     def most(self) -> int:
         """The most copies of a document."""
-        return max(1, math.ceil(self.epochs))
+        return max(1, math.ceil(self.epochs if self.chosen is None else self.chosen.most(self.epochs)))
 
 
 def taken_counts(

@@ -18,16 +18,18 @@ from pairloom.operators.errors import CapacityError, RecipeError
 from pairloom.operators.selection.shares import passes, source_epochs
 from pairloom.pipeline.flow.job import Job
 from pairloom.pipeline.identity import fingerprint
-from pairloom.pipeline.recipe import Recipe
+from pairloom.pipeline.recipe import CorpusSource, Recipe
 from pairloom.pipeline.stages.agreement import check_deduplicated, check_surveyed
+from pairloom.pipeline.stages.select.choices import Choosing, chosen_of
 from pairloom.pipeline.stages.select.copies import ORDINAL_BITS, Selection
 from pairloom.pipeline.stages.select.cost import digest_partitions
 from pairloom.pipeline.stages.select.duplicates import DuplicatesTask
 from pairloom.pipeline.stages.select.survey import SurveyTask
+from pairloom.pipeline.stages.tokenize.carried import carried_columns
 from pairloom.pipeline.stages.tokenize.shards import PlacedShard, placed_shards
 from pairloom.pipeline.store.files import StoredFile
 from pairloom.pipeline.store.manifest import SourceRecord, StageRecord
-from pairloom.pipeline.store.receipts import Ledger, Receipt
+from pairloom.pipeline.store.receipts import Ledger, Receipt, committed_receipts
 
 __all__ = ["TAKEN", "Mixed", "select", "selections", "taken"]
 
@@ -70,10 +72,22 @@ def select(job: Job) -> StageRecord:
     found = _duplicates(job, shards, surveyed, parts) if exact else []
     units = found or surveyed
     sources = _sources(recipe, shards, surveyed, found)
+    files = tuple(receipt.file("duplicates") for receipt in found)
+    if any(source.keep or source.epochs_by for source in recipe.corpus):
+        receipts = committed_receipts(job.objects, "tokenize", tokenized.units, job.tokenized)
+        choosing = Choosing(
+            job=job,
+            shards=shards,
+            carried=carried_columns(recipe, receipts),
+            files=files,
+            duplicates=_print(files),
+            span=span_of(tokenized.ledger.documents_in),
+        )
+        sources = tuple(map(choosing.chosen, recipe.corpus, sources))
     record = StageRecord(
         key=job.plan.keys["select"],
         units=tuple(receipt.unit for receipt in units),
-        files=tuple(receipt.file("duplicates") for receipt in found),
+        files=files,
         ledger=Ledger.sum(receipt.ledger for receipt in units),
         facts={"span": span_of(tokenized.ledger.documents_in), "records": tokenized.ledger.documents_in},
         sources=sources,
@@ -162,32 +176,34 @@ def selections(recipe: Recipe, selected: StageRecord) -> Mixed:
     if missing := [one.name for one in asked if one.name not in sources]:
         raise RecipeError(f"nothing is known of the sources {', '.join(missing)}")
     ordered = [sources[one.name] for one in asked]
-    epochs = source_epochs(asked, [source.train_tokens for source in ordered], recipe.mixture.tokens)
+    epochs = source_epochs(asked, [_available(source) for source in ordered], recipe.mixture.tokens)
     corpus_tokens = sum(source.tokens for source in ordered)
     made: dict[str, Selection] = {}
     records = []
     rank = token = 0
     base = Fraction(0)
-    for one, e, source in zip(asked, epochs, ordered, strict=True):
+    for of, one, plain, source in zip(recipe.corpus, asked, epochs, ordered, strict=True):
+        e = plain if of.epochs_by is None else _average(of, source)
         made[source.name] = Selection(
             source=source.name,
             epochs=e,
             seed=recipe.mixture.seed,
-            duplicates=fingerprint([file.sha256 for file in selected.files]) if selected.files else "",
+            duplicates=_print(selected.files),
             span=selected.facts["span"],
             rank=rank,
             base=base,
             corpus_tokens=corpus_tokens,
             first_token=token,
             tokens=source.tokens,
-            train_tokens=source.train_tokens,
+            train_tokens=_available(source),
+            chosen=chosen_of(recipe, of, source),
         )
         records.append(
             source.model_copy(
-                update={"epochs": str(e), "asked_tokens": one.tokens or int(e * source.train_tokens)}
+                update={"epochs": str(e), "asked_tokens": one.tokens or int(e * _available(source))}
             )
         )
-        widths = passes(e, source.train_tokens)
+        widths = passes(e, _available(source))
         rank, base, token = rank + max(1, len(widths)), base + sum(widths), token + source.tokens
     if rank >> (63 - ORDINAL_BITS) or selected.facts["records"] >> ORDINAL_BITS:
         raise CapacityError(
@@ -199,6 +215,25 @@ def selections(recipe: Recipe, selected: StageRecord) -> Mixed:
         duplicates=selected.files,
         train_tokens=math.ceil(base),
     )
+
+
+def _available(source: SourceRecord) -> int:
+    """The tokens that there are of a source for training."""
+    return source.train_tokens if source.chosen is None else source.chosen.tokens
+
+
+def _average(of: CorpusSource, source: SourceRecord) -> Fraction:
+    """How often the tokens of a source are seen, of those that are seen at all, where a column says how often each is."""
+    assert of.epochs_by is not None
+    assert source.chosen is not None
+    pairs = zip(of.epochs_by.buckets, source.chosen.buckets, strict=True)
+    return Fraction(
+        sum(Fraction(often) * tokens for (_, often), tokens in pairs), max(1, source.chosen.tokens)
+    )
+
+
+def _print(files: Sequence[StoredFile]) -> str:
+    return fingerprint([file.sha256 for file in files]) if files else ""
 
 
 def taken(sources: Sequence[SourceRecord], what: Literal["documents", "tokens"]) -> int:

@@ -27,6 +27,7 @@ class Select(Stage):
     unless = "neither mixes nor deduplicates"
     steps: ClassVar[Mapping[str, str]] = {
         "survey": "takes a digest of the tokens of each document, to find duplicates",
+        "choose": "counts documents by the value of a column, where that decides which are taken",
         "select": "finds duplicates, and measures what each source has to give",
     }
     files_of_units = True
@@ -36,9 +37,15 @@ class Select(Stage):
         return recipe.selects
 
     def key(self, asked: "Asked", before: Mapping[str, str]) -> str:
-        """The tokens, and what is held out and left out of them; not the mixture."""
+        """The tokens, what is held out and left out of them, and what is chosen by a column; not the mixture."""
         choice = asked.recipe.pack.model_dump(include={"deduplicate", "validation"})
-        return fingerprint({"tokenize": before["tokenize"], "pack": choice})
+        made = {"tokenize": before["tokenize"], "pack": choice}
+        rules = {
+            source.name: rule.model_dump(mode="json")
+            for source in asked.recipe.corpus
+            if (rule := source.keep or source.epochs_by) is not None
+        }
+        return fingerprint(made | {"chosen": rules} if rules else made)
 
     def cost(self, plan: "Plan", cluster: "Cluster") -> "Cost":
         """Every shard once, and every digest."""
@@ -64,10 +71,29 @@ class Select(Stage):
     def summary(self, record: "StageRecord") -> dict[str, Any]:
         """Duplicates, and their tokens."""
         ledger = record.ledger
-        return {"deduplicated": ledger.deduplicated, "deduplicated_tokens": ledger.deduplicated_tokens}
+        found: dict[str, Any] = {"deduplicated": ledger.deduplicated}
+        found["deduplicated_tokens"] = ledger.deduplicated_tokens
+        chosen = {
+            source.name: {
+                "by": source.chosen.by,
+                "documents": source.chosen.documents,
+                "tokens": source.chosen.tokens,
+                "document_share": source.chosen.documents / max(1, source.train_documents),
+                "token_share": source.chosen.tokens / max(1, source.train_tokens),
+            }
+            for source in record.sources
+            if source.chosen is not None
+        }
+        return found | {"chosen": chosen} if chosen else found
 
     def lines(self, summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         """What is left out, if anything is."""
         if summary["deduplicated"]:
             tokens = f"{summary['deduplicated_tokens']:,} tokens"
             yield "duplicates", f"{summary['deduplicated']:,} documents, {tokens}, left out"
+        for name, chosen in summary.get("chosen", {}).items():
+            shares = f"{chosen['document_share']:.1%} of its documents for training"
+            yield (
+                "chosen",
+                f"of {name}, by {chosen['by']}: {shares}, {chosen['token_share']:.1%} of their tokens",
+            )
