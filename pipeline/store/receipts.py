@@ -118,22 +118,18 @@ class Ledger(BaseModel):
     def sum(ledgers: "Iterable[Ledger]") -> "Ledger":
         """Add up ledgers."""
         amounts = dict.fromkeys(_AMOUNTS, 0)
-        rejected: dict[str, int] = {}
-        filtered: dict[str, int] = {}
-        sampled: dict[str, int] = {}
+        named: dict[str, dict[str, int]] = {name: {} for name in _NAMED}
         for ledger in ledgers:
             for name in _AMOUNTS:
                 amounts[name] += getattr(ledger, name)
-            if ledger.rejected:
-                rejected = _sums(rejected, ledger.rejected)
-            if ledger.filtered:
-                filtered = _sums(filtered, ledger.filtered)
-            if ledger.sampled:
-                sampled = _sums(sampled, ledger.sampled)
-        return Ledger(**amounts, rejected=rejected, filtered=filtered, sampled=sampled)
+            for name, so_far in named.items():
+                if found := getattr(ledger, name):
+                    named[name] = _sums(so_far, found)
+        return Ledger.model_validate(amounts | named)
 
 
 _AMOUNTS = tuple(name for name, told in Ledger.model_fields.items() if told.annotation is int)
+_NAMED = tuple(Ledger.model_fields.keys() - _AMOUNTS)
 
 
 def _sums(one: dict[str, int], other: dict[str, int]) -> dict[str, int]:

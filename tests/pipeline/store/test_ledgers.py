@@ -12,9 +12,7 @@ amounts = st.integers(0, 1 << 40)
 reasons = st.dictionaries(st.sampled_from(["a", "b", "c: d"]), st.integers(1, 9))
 ledgers = st.builds(
     Ledger,
-    **{name: amounts for name in Ledger.model_fields if name not in ("rejected", "filtered")},
-    rejected=reasons,
-    filtered=reasons,
+    **{name: amounts if told.annotation is int else reasons for name, told in Ledger.model_fields.items()},
 )
 coverages = st.builds(
     Coverage,
