@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from pairloom.operators.documents import Spanned
     from pairloom.operators.given import Giver
 
-__all__ = ["Unit", "fields_of", "plan_units", "shaping_of", "step_shaping"]
+__all__ = ["Unit", "fields_of", "plan_units", "shaping_of", "step_shaping", "usual_bytes"]
 
+_LEAST, _MOST, _UNITS = 8_000_000, 128_000_000, 32  # of `usual_bytes`
 _FILES_IN_UNIT = 4096  # opening a file costs as much as reading many of its bytes
 _FOOTERS_AT_ONCE = 16
 
@@ -86,14 +87,28 @@ class Unit:
         return sum(piece.bytes for piece in self.slices)
 
 
-def plan_units(source: CorpusSource, files: Sequence[InputFile], unit_bytes: int) -> list[Unit]:
+def usual_bytes(size: int) -> int:
+    """The most stored bytes of a unit of a source (or of a slice of a file) of so many, where a recipe says nothing.
+
+    32 units and more, so that workers end together, of no less than 8 MB, which cost more to begin and to end than they gain. It
+    depends on nothing but what is read, and is the same until that doubles: what was tokenized is known again by later runs,
+    and by those on other machines.
+
+    >>> usual_bytes(10**12), usual_bytes(938 * 10**6), usual_bytes(119 * 10**6)
+    (128000000, 16777216, 8000000)
+    """
+    return min(_MOST, max(_LEAST, 1 << max(0, (size // _UNITS).bit_length() - 1)))
+
+
+def plan_units(source: CorpusSource, files: Sequence[InputFile], unit_bytes: int | None) -> list[Unit]:
     """Cut files into slices and group them, in order, into units of at most `unit_bytes` stored bytes, half that on average.
 
+    Without `unit_bytes`, the files and the source have what is usual for their sizes (`usual_bytes`).
     What may be cut anywhere (plain `.jsonl`) is cut at multiples of `unit_bytes`, what has blocks between these (Parquet,
     Arrow); the rest stays whole, so a unit may be larger. Raises RecipeError for `unit_bytes` below one, DataError for a
     file without its footer.
     """
-    if unit_bytes < 1:
+    if unit_bytes is not None and unit_bytes < 1:
         raise RecipeError(f"unit_bytes must be at least 1, got {unit_bytes}")
     readers = {name: READERS.get(name)() for name in {file.format for file in files}}
     asked = [file for file in files if _has_blocks(readers[file.format])]
@@ -102,9 +117,13 @@ def plan_units(source: CorpusSource, files: Sequence[InputFile], unit_bytes: int
         blocks = dict(zip((file.uri for file in asked), weights, strict=True))
     lists = find_lists(source)
     shaping = shaping_of(source, lists)
-    cut = [_slices(file, readers[file.format], unit_bytes, blocks.get(file.uri)) for file in files]
+    cut = [
+        _slices(file, readers[file.format], unit_bytes or usual_bytes(file.size), blocks.get(file.uri))
+        for file in files
+    ]
     pieces = [piece for slices in cut for piece in slices]
-    edges = [0, *_edges(pieces, unit_bytes), len(pieces)] if pieces else [0]
+    together = unit_bytes or usual_bytes(sum(file.size for file in files))
+    edges = [0, *_edges(pieces, together), len(pieces)] if pieces else [0]
     return [_unit(source, shaping, lists, pieces[start:stop]) for start, stop in pairwise(edges)]
 
 

@@ -37,9 +37,10 @@ class Execution(Section):
         default="auto", description="Ray, or this process alone; otherwise the quicker of them"
     )
     address: str | None = Field(default=None, description="a Ray cluster; otherwise one is started here")
-    unit_bytes: Size = Field(
-        default=128_000_000,
-        description="stored bytes of input in a task, at most; an input that cannot be cut may have more",
+    unit_bytes: Size | None = Field(
+        default=None,
+        description="stored bytes of input in a task, at most; otherwise 128 MB, and less where a source has less than 4 GB, "
+        "down to 8 MB; an input that cannot be cut may have more",
     )
     max_in_flight: int | None = Field(
         default=None, ge=1, description="tasks at a time; otherwise twice the processors"

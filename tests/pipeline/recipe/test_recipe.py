@@ -14,7 +14,7 @@ def test_a_minimal_recipe_has_sensible_defaults() -> None:
     assert recipe.root == "./out"
     assert recipe.pack.seq_len == 2048
     assert recipe.tokenize.append == ("<|endoftext|>",)
-    assert recipe.execution.unit_bytes == 128_000_000
+    assert recipe.execution.unit_bytes is None
 
 
 @pytest.mark.parametrize(
