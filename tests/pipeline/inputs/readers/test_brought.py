@@ -22,7 +22,7 @@ class Pages(Reader):
     """Pages between form feeds, each a document; its number is its id and its only field."""
 
     name = "pages"
-    suffixes = (".pages", ".avro")
+    suffixes = (".pages", ".rar")
 
     def blocks(self, file: InputFile) -> list[int] | None:
         return [len(page) + 1 for page in self._pages(file)] if file.compression == "none" else None
@@ -62,7 +62,7 @@ def test_a_reader_by_entry_point_takes_part_in_everything(tmp_path: Path, brough
     folder.mkdir()
     pages = [f"page {number} of some text, " * (number % 4) for number in range(40)]
     (folder / "a.pages").write_text("\f".join(pages))
-    (folder / "b.avro").write_text("another page")
+    (folder / "b.rar").write_text("another page")
     (folder / "c.jsonl").write_text('{"id": "j", "text": "a line among pages"}\n')
     recipe = recipe_for(tmp_path, "vocabulary.size=280", "execution.unit_bytes=500")
     plan = make_plan(recipe)
