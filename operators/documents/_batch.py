@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pairloom.operators.documents._letters import DeadLetter, excerpt_of
 from pairloom.operators.errors import RecipeError
