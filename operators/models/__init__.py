@@ -146,8 +146,8 @@ class Model(ABC):
 
     What may be asked of it: with `by_words`, text is encoded word by word as the pretokenizer cuts it, so that words can be
     counted, tallied and remembered. With `spells`, the bytes of the tokens of a text, put together, are the text, so that
-    decoding gives it back and every token has a place in it. `merges` are the pairs that make tokens, in the order of their
-    ranks, of the families that have such.
+    decoding gives it back and every token has a place in it. With `takes_text`, every text can be encoded. `merges` are the
+    pairs that make tokens, in the order of their ranks, of the families that have such.
     """
 
     __slots__ = ()
@@ -156,6 +156,7 @@ class Model(ABC):
     types: ClassVar[tuple[str, ...]] = ()
     by_words: ClassVar[bool] = True
     spells: ClassVar[bool] = True
+    takes_text: ClassVar[bool] = True
 
     @property
     def merges(self) -> npt.NDArray[np.int32]:

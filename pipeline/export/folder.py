@@ -86,7 +86,8 @@ def export_folder(
                 f"{', '.join(vocabulary.special_tokens) or 'none that it has'}, or learn it with vocabulary.special_tokens"
             )
     files = _files(vocabulary, roles, prepend, chat_template, max_length)
-    texts = [*GOLDEN, *sample]
+    golden = GOLDEN if vocabulary.model.takes_text else ("0", "")
+    texts = [*golden, *sample]
     prover = _prove(vocabulary, files, prepend, texts)
     files["README.md"] = _readme(vocabulary, roles, prepend, prover, origin).encode()
     objects = open_objects(out)

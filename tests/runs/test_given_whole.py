@@ -8,9 +8,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pairloom.operators import Vocabulary
 from pairloom.operators.errors import CorruptionError
 from pairloom.pipeline import open_dataset, run
 from pairloom.pipeline.export import export
+from pairloom.pipeline.export.folder import export_folder
 from pairloom.pipeline.generations.retokenize import retokenize
 from pairloom.pipeline.recipe import Recipe
 from pairloom.pipeline.repair.repair import repair
@@ -103,3 +105,14 @@ def test_a_damaged_shard_is_found_and_made_again(tmp_path: Path) -> None:
         proved(open_dataset(made.root))
     repair(made.root)
     proved(open_dataset(made.root))
+
+
+def test_the_vocabulary_of_ids_is_exported_as_a_folder(tmp_path: Path) -> None:
+    made = corpus(tmp_path)
+    run(made)
+    vocabulary = open_dataset(made.root).vocabulary()
+    said = export_folder(
+        vocabulary, str(tmp_path / "folder"), roles={"eos": "<|endoftext|>"}, sample=["5 7 899"]
+    )
+    assert said["n_vocab"] == 901
+    assert Vocabulary.load(tmp_path / "folder") == vocabulary
