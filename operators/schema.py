@@ -44,6 +44,7 @@ __all__ = [
     "STRUCTURE",
     "TAKEN",
     "TOKEN_DTYPES",
+    "TURN",
     "Column",
     "attributes_of",
     "columns_of",
@@ -88,6 +89,9 @@ SEGMENT_LENGTHS = "segment_lengths"
 """The tokens of each segment of a row."""
 OFFSET = "offset"
 """From which token of its document on a segment has them."""
+
+TURN = "turn"
+"""The turn of a conversation that a token is of, from 1 on; 0 in other documents."""
 
 PAD_ID = "pad_id"
 """In the metadata of rows: the id that pads them."""

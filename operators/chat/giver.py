@@ -1,5 +1,6 @@
 """Records that bring conversations, as documents: each rendered, with what is to be predicted of it."""
 
+import itertools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from pairloom.operators.documents import (
 from pairloom.operators.given import Beside, Giver
 from pairloom.operators.given.giver import rejected
 from pairloom.operators.given.lists import Faults
-from pairloom.operators.schema import Column
+from pairloom.operators.schema import TURN, Column
 
 if TYPE_CHECKING:
     from pairloom.operators.encode import Tokenizer
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["Chat"]
 
 VERSION = 1
+_MOST_TURNS = (1 << 16) - 1  # from there on they are counted from 1 again
 _REASONS = {
     InvalidError: "no_conversation",
     TemplateFailedError: "template_failed",
@@ -55,6 +57,7 @@ class Chat(Giver):
     train_eot: bool = True
     reasoning: Literal["keep", "drop", "untrained"] = "keep"
     keep_untrained: bool = False
+    turns: bool = True
     day: str | None = None
 
     @property
@@ -69,7 +72,9 @@ class Chat(Giver):
         column = Column(
             name=LOSS_MASK, dtype=np.dtype(np.uint8), doc="1 where a token is to be predicted, 0 elsewhere"
         )
-        return (Spanned(column=column, needed=not self.keep_untrained),)
+        mask = Spanned(column=column, needed=not self.keep_untrained)
+        turn = Column(name=TURN, dtype=np.dtype(np.uint16), doc="the turn that a token is of, from 1 on")
+        return (mask, Spanned(column=turn, rule="any", without=0)) if self.turns else (mask,)
 
     @property
     def beside(self) -> tuple[Beside, ...]:
@@ -89,6 +94,7 @@ class Chat(Giver):
             "train_eot": self.train_eot,
             "reasoning": self.reasoning,
             "keep_untrained": self.keep_untrained,
+            "turns": self.turns,
             "day": self.day,
         }
 
@@ -136,7 +142,7 @@ class Chat(Giver):
         """See `Giver`: the conversations as texts with spans."""
         columns = {name: batch.fields[name].to_pylist() for name in self.fields}
         renderer, faults = self.renderer, Faults()
-        texts, trained, special = [], [], []
+        texts, trained, special, turns = [], [], [], []
         for row in range(len(batch)):
             try:
                 made = self._rendered(renderer, {name: values[row] for name, values in columns.items()})
@@ -148,7 +154,13 @@ class Chat(Giver):
                 texts.append(made.text)
             trained.append([(a, b, 1.0) for a, b in made.trained])
             special.append(made.special)
+            edges = [0, *made.turns, len(made.text)]
+            turns.append(
+                [(a, b, 1.0 + i % _MOST_TURNS) for i, (a, b) in enumerate(itertools.pairwise(edges))]
+            )
         spans = {LOSS_MASK: spans_of(trained), SPECIAL: special_spans_of(special)}
+        if self.turns:
+            spans[TURN] = spans_of(turns)
         return rejected(batch.with_content(pa.array(texts, pa.large_string()), spans), faults)
 
     def placed(self, batch: DocumentBatch, tokenizer: "Tokenizer", policy: str) -> DocumentBatch:

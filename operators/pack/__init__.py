@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from pairloom.operators.pack.bucket_sizes import widths
     from pairloom.operators.pack.buckets import decompose
     from pairloom.operators.pack.gathering import gather, gather_column
-    from pairloom.operators.pack.overflow import OVERFLOWS, kept_lengths
+    from pairloom.operators.pack.overflow import OVERFLOWS, kept_lengths, kept_of
     from pairloom.operators.pack.packing import pack
     from pairloom.operators.pack.plan import PackPlan
     from pairloom.operators.pack.strategies import STRATEGIES
@@ -21,6 +21,7 @@ __all__ = [
     "gather",
     "gather_column",
     "kept_lengths",
+    "kept_of",
     "pack",
     "widths",
 ]
@@ -32,7 +33,7 @@ if not TYPE_CHECKING:  # to type checkers, what is not imported above does not e
             "pairloom.operators.pack.bucket_sizes": ("widths",),
             "pairloom.operators.pack.buckets": ("decompose",),
             "pairloom.operators.pack.gathering": ("gather", "gather_column"),
-            "pairloom.operators.pack.overflow": ("OVERFLOWS", "kept_lengths"),
+            "pairloom.operators.pack.overflow": ("OVERFLOWS", "kept_lengths", "kept_of"),
             "pairloom.operators.pack.packing": ("pack",),
             "pairloom.operators.pack.plan": ("PackPlan",),
             "pairloom.operators.pack.strategies": ("STRATEGIES",),

@@ -34,6 +34,8 @@ class Strategy(ABC):
     bucketed: ClassVar[bool] = False
     aligned: ClassVar[bool] = False
     most_rows: ClassVar[int] = 2
+    whole_pieces: ClassVar[bool] = False
+    """Whether a document that fits a row is never cut."""
 
     @abstractmethod
     def plans(
@@ -60,6 +62,8 @@ class Strategy(ABC):
 
 class PieceStrategy(Strategy):
     """Documents are cut into pieces of at most a row, and each piece is put into a row that has room for all of it."""
+
+    whole_pieces = True
 
     aligned: ClassVar[bool] = True
 

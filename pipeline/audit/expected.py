@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pairloom.operators.errors import CorruptionError
-from pairloom.operators.pack import kept_lengths
+from pairloom.operators.pack import kept_of
 from pairloom.operators.schema import DOCUMENT, INPUT_IDS, OFFSET, SEGMENT_LENGTHS, SOURCE, seq_len_of
 from pairloom.operators.selection.mixture import expanded
 from pairloom.operators.selection.order import in_validation
@@ -160,7 +160,7 @@ def shard_segments(dataset: Dataset, taken: Taken) -> Iterator[Expected]:
             documents = stored.take(index).with_copies(copy)
             documents = documents.with_documents({SOURCE: np.full(len(index), source, np.uint16)})
             made = taken.steps.apply(documents)
-            kept = kept_lengths(made.batch.length, choice.seq_len, choice.overflow)
+            kept = kept_of(made.batch, choice.seq_len, choice.overflow)
             counts = taken_counts(lengths, held_out, duplicate, copies)
             yield Expected(shard, ids, made.batch, kept, held_out[index], counts, made.added, made.removed)
 

@@ -19,7 +19,7 @@ from pairloom.operators.documents import DocumentBatch
 from pairloom.operators.encode import tokenizer_of
 from pairloom.operators.errors import CorruptionError
 from pairloom.operators.kernels.hashing import hash_bytes
-from pairloom.operators.pack import STRATEGIES, kept_lengths
+from pairloom.operators.pack import STRATEGIES, kept_of
 from pairloom.operators.schema import INPUT_IDS, ROW, SLICE
 from pairloom.operators.text.normalize import normalize
 from pairloom.operators.tokens import TokenBatch
@@ -242,7 +242,7 @@ class _Unit:
         values, lengths = made.flat(INPUT_IDS), made.length
         starts = np.cumsum(lengths) - lengths
         choice = self._recipe.pack
-        kept = kept_lengths(lengths, self._dataset.manifest.stage("pack").facts["seq_len"], choice.overflow)
+        kept = kept_of(made, self._dataset.manifest.stage("pack").facts["seq_len"], choice.overflow)
         _, _, copies = taken.splits(self._shard, shard, taken.duplicates(self._shard))
         unique, index, count = np.unique(numbers, return_index=True, return_counts=True)
         count[self._elsewhere(unique)] += 1

@@ -19,6 +19,7 @@ CHAT_KEYS = (
     "train_eot",
     "reasoning",
     "keep_untrained",
+    "turns",
     "template_variables",
     "template_date",
 )
@@ -66,6 +67,7 @@ def chat_of(source: "CorpusSource") -> "Chat | None":
         train_eot=source.train_eot,
         reasoning=source.reasoning,
         keep_untrained=source.keep_untrained,
+        turns=source.turns,
         day=None if source.template_date is None else source.template_date.isoformat(),
     )
 

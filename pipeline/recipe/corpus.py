@@ -173,6 +173,10 @@ class CorpusSource(Section):
         default=False,
         description="whether a conversation of which nothing is to be predicted is kept, not a dead letter",
     )
+    turns: bool = Field(
+        default=True,
+        description="whether there is a column `turn`, by which conversations are cut between turns",
+    )
     template_variables: dict[str, Any] = Field(
         default={},
         description="what the template is told besides: bos_token, eos_token, enable_thinking, ...",

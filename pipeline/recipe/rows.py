@@ -97,9 +97,10 @@ class Pack(Section):
     min_bucket: int | None = Field(
         default=None, ge=1, description="tokens in the shortest rows of strategy buckets; otherwise 64"
     )
-    overflow: Literal["split", "truncate", "drop"] = Field(
+    overflow: Literal["split", "truncate", "drop", "turn"] = Field(
         default="split",
-        description="what becomes of a document longer than a row; what is left out is counted",
+        description="what becomes of a document longer than a row; what is left out is counted. turn, which conversations have "
+        "unless it is said: cut where a turn begins",
     )
     predict_every_token: bool = Field(
         default=False,
@@ -137,7 +138,16 @@ class Pack(Section):
             strategy = STRATEGIES.get(self.strategy)
         except RecipeError as error:
             raise ValueError(str(error)) from error
-        if self.overflow not in strategy.overflows:
+        if self.overflow == "turn" and not strategy.whole_pieces:
+            raise ValueError(
+                f"strategy {self.strategy} cuts documents anywhere, so that overflow cannot be turn: say split, or take another"
+            )
+        if self.overflow == "turn" and self.predict_every_token:
+            raise ValueError(
+                "predict_every_token repeats the token before a cut, and overflow turn (as conversations have it) cuts where a turn "
+                "begins, with nothing before it: leave it out, or say overflow: split"
+            )
+        if self.overflow not in (*strategy.overflows, "turn"):
             raise ValueError(
                 f"strategy {self.strategy} splits documents at the end of a row: overflow must be split"
                 if strategy.overflows == ("split",)

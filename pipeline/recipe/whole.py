@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from pairloom.operators.attributes import Attribute
 from pairloom.operators.counts.weights import whole_weights
 from pairloom.operators.errors import RecipeError
+from pairloom.operators.pack import STRATEGIES
 from pairloom.pipeline.recipe.amounts import Size
 from pairloom.pipeline.recipe.corpus import CorpusSource, Mixture
 from pairloom.pipeline.recipe.drift import Retokenize
@@ -86,6 +87,18 @@ class Recipe(Section):
             return {**value, "vocabulary": {**choice, "family": "ids"}}
         return value
 
+    @model_validator(mode="before")
+    @classmethod
+    def _of_turns(cls, value: Any) -> Any:
+        """Where sources bring conversations, documents are cut between turns, unless the recipe says what becomes of them."""
+        pack = value.get("pack", {}) if isinstance(value, dict) else None
+        if not isinstance(pack, dict) or "overflow" in pack or not _keeps_pieces(pack):
+            return value
+        sources = value["corpus"] if isinstance(value.get("corpus"), list | tuple) else [value.get("corpus")]
+        if any(isinstance(one, dict) and one.get("messages") and one.get("turns", True) for one in sources):
+            return {**value, "pack": {**pack, "overflow": "turn"}}
+        return value
+
     @model_validator(mode="after")
     def _consistent(self) -> "Recipe":
         names = [source.name for source in self.corpus]
@@ -102,6 +115,10 @@ class Recipe(Section):
                 f"vocabulary.family ids has no words, and these sources have texts: {', '.join(text)}"
             )
         self._check_given()
+        if self.pack.overflow == "turn" and not any(one.messages and one.turns for one in self.corpus):
+            raise ValueError(
+                "pack.overflow is turn, and no source has conversations with turns: say split, truncate or drop"
+            )
         self._check_attributes()
         if unknown := sorted(set(self.vocabulary.weights) - set(names)):
             raise ValueError(
@@ -256,3 +273,9 @@ class Recipe(Section):
     def selects(self) -> bool:
         """Whether any document may be left out or taken more than once."""
         return self.mixes or self.pack.deduplicate != "none"
+
+
+def _keeps_pieces(pack: dict[str, Any]) -> bool:
+    """Whether the strategy cuts no document that fits a row."""
+    strategy = pack.get("strategy", "best_fit")
+    return strategy in STRATEGIES.names() and STRATEGIES.get(strategy).whole_pieces

@@ -134,3 +134,64 @@ def test_a_step_that_changes_texts_is_refused(tmp_path: Path) -> None:
     write(tmp_path, [{"id": "a", "messages": [{"role": "assistant", "content": "1234567"}]}])
     with pytest.raises(RecipeError, match="gives other text to documents that have spans"):
         run(recipe(tmp_path, steps=[{"separate_digits": {}}]))
+
+
+@pytest.mark.parametrize("strategy", ["best_fit", "first_fit", "padded"])
+def test_no_row_begins_inside_a_turn(tmp_path: Path, strategy: str) -> None:
+    """Long conversations are cut between turns; one with a turn longer than a row is left out, and counted."""
+    long = [{"role": "user", "content": "long " * 400}, {"role": "assistant", "content": "no"}]
+    write(tmp_path, [*conversations(60), {"id": "long", "messages": long}])
+    text = tmp_path / "more" / "b.jsonl"
+    text.parent.mkdir()
+    text.write_text(json.dumps({"id": "t", "text": "plain " * 300}) + "\n")
+    made = recipe(tmp_path, f"pack.strategy={strategy}", "pack.seq_len=100")
+    assert made.pack.overflow == "turn"
+    corpus = [
+        made.corpus[0].model_dump(exclude_none=True),
+        {"name": "text", "paths": [str(text)], "id": "id"},
+    ]
+    made = parse_recipe(
+        made.model_dump_json(by_alias=True), overrides=[f"corpus={json.dumps(corpus, default=str)}"]
+    )
+    manifest = run(made)
+    dataset = open_dataset(tmp_path / "out")
+    start = dataset.vocabulary().special_id("<|im_start|>")
+    cut, plain = 0, 0
+    for row in rows_of(dataset):
+        at = 0
+        for length, offset, source in zip(row["segment_lengths"], row["offset"], row["source"], strict=True):
+            turns = row["turn"][at : at + length]
+            if source == 0:
+                assert row["input_ids"][at] == start
+                assert turns == sorted(turns)
+                assert min(turns) >= 1
+                cut += offset > 0
+            else:
+                plain += 1
+                assert set(turns) == {0}
+            at += length
+    facts = manifest.stages["pack"].facts
+    assert cut > 5
+    assert plain > 2
+    assert facts["dropped_documents"] > 0
+    assert manifest.stages["pack"].ledger.rejected == {"dropped_by_overflow": facts["dropped_documents"]}
+    round_trip(dataset, verify(dataset), sample=9)
+
+
+def test_conversations_longer_than_a_row_may_be_dropped_or_cut_anywhere(tmp_path: Path) -> None:
+    rows = conversations(40)
+    rows[0]["messages"][0]["content"] = "long " * 400
+    write(tmp_path, rows)
+    dropped = run(recipe(tmp_path, "pack.overflow=drop")).stages["pack"].facts
+    assert dropped["splits"] == 0
+    assert dropped["dropped_documents"] > 0
+    anywhere = run(recipe(tmp_path, "pack.overflow=split")).stages["pack"].facts
+    assert anywhere["splits"] > 0
+    assert anywhere["dropped_documents"] == 0
+    assert recipe(tmp_path, "pack.strategy=concat").pack.overflow == "split"
+    with pytest.raises(RecipeError, match="cuts documents anywhere"):
+        recipe(tmp_path, "pack.strategy=concat", "pack.overflow=turn")
+    with pytest.raises(RecipeError, match="predict_every_token repeats"):
+        recipe(tmp_path, "pack.predict_every_token=true")
+    with pytest.raises(RecipeError, match="no source has conversations with turns"):
+        recipe(tmp_path, "pack.overflow=turn", turns=False)

@@ -12,6 +12,7 @@ import pyarrow as pa
 from pairloom.operators.kernels.hashing import hash_bytes
 from pairloom.operators.layouts import RowStep
 from pairloom.operators.pack import STRATEGIES, PackPlan, gather_column
+from pairloom.operators.pack.turns import of_documents, turn_pieces
 from pairloom.operators.schema import (
     DOCUMENT,
     INPUT_IDS,
@@ -64,6 +65,14 @@ class RowSettings:
             del values["window"]
         steps = {name: [step.identity() for step in values.pop(name)] for name in ("steps", "rows")}
         return values | {name: some for name, some in steps.items() if some}
+
+    def plans_of(self, documents: TokenBatch) -> tuple[PackPlan, ...]:
+        """Rows for documents, cut where the recipe says."""
+        if self.overflow != "turn":
+            return self.plans(documents.length)
+        pieces = turn_pieces(documents, self.seq_len)
+        found = self.plans(pieces.length, "split")
+        return tuple(of_documents(plan, pieces, documents.length) for plan in found)
 
     def plans(self, lengths: npt.NDArray[np.int64], overflow: str | None = None) -> tuple[PackPlan, ...]:
         """Rows for documents of the given lengths: a plan for each length that rows have."""

@@ -111,7 +111,7 @@ class PackTask(UnitTask):
             documents, changed = made.batch, {"added_tokens": made.added, "removed_tokens": made.removed}
             columns = (*columns, *(column for step in self.settings.steps for column in step.columns))
         with phase("sort"):
-            plans = self.settings.plans(documents.length)
+            plans = self.settings.plans_of(documents)
         for plan in plans:
             self._write(attempt, plan, documents, columns, shared.rows)
         dropped = sum(plan.dropped_documents for plan in plans)
