@@ -9,6 +9,7 @@ from pairloom.operators.errors import RecipeError
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+    import pyarrow as pa
 
     from pairloom.operators.documents._batch import DocumentBatch
     from pairloom.operators.documents._spans import Spanned
@@ -19,19 +20,24 @@ __all__ = ["DocumentStep", "Entries", "Wanted", "apply_step"]
 class Wanted(NamedTuple):
     """A list that a step looks things up in: a path, glob or URI, and the column of files that have columns.
 
-    `value` is the column of a number for each entry, if there is to be one.
+    `value` is the column of a number for each entry, if there is to be one; with `names`, entries are wanted as they are written.
     """
 
     uri: str
     column: str
     value: str | None = None
+    names: bool = False
 
 
 class Entries(NamedTuple):
-    """What is in a list: document numbers (int64, ascending, each once) and the value of each (float64), if it has any."""
+    """What is in a list: document numbers (int64, ascending, each once), and what else is wanted.
+
+    `values` has the value of each (float64), `names` all entries as they are written, in the order of the list.
+    """
 
     numbers: "npt.NDArray[np.int64]"
     values: "npt.NDArray[np.float64] | None" = None
+    names: "pa.LargeStringArray | None" = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,7 +26,10 @@ class C4Quality(DocumentStep):
     have "lorem ipsum" (`lorem_ipsum`) or a curly bracket (`brackets`) in a line that would stay, or fewer than `min_sentences`.
 
     The words are those of the paper's code. Sentences are counted by their ends before white space, where that code asks NLTK.
-    A list of bad words belongs to a function of yours. A bound that is null is not asked for.
+    The list of bad words is `bad_words`. A bound that is null is not asked for.
+
+    >>> C4Quality(min_sentences=1)(DocumentBatch.of(["Home\nThe moor is wet.[1]\nuse cookies"])).content.to_pylist()
+    ['The moor is wet.']
     """
 
     name = "c4_quality"

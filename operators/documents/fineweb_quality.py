@@ -9,12 +9,15 @@ __all__ = ["FineWebQuality"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FineWebQuality(DocumentStep):
-    """Leaves out documents whose lines are those of lists and menus, by the rules that FineWeb adds to those of C4 and Gopher.
+    r"""Leaves out documents whose lines are those of lists and menus, by the rules that FineWeb adds to those of C4 and Gopher.
 
     Of the lines that are not blank, at least `min_ended_lines` end with one of `ends` (null: what ends sentences in Unicode), at
     most `max_short_lines` have up to `short_line` characters; of all characters but newlines, at most `max_repeated_characters`
     are in lines that stood there before (0.01 in datatrove, by which FineWeb was made; its paper says 0.1); for each word, which
     stands between white space, there are at most `max_newlines` newlines. A rule that is null is not asked for.
+
+    >>> dict(FineWebQuality()(DocumentBatch.of(["Home\nAbout\n"])).dropped)
+    {'too few lines end a sentence': 1}
     """
 
     name = "fineweb_quality"

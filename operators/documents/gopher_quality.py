@@ -14,6 +14,9 @@ class GopherQuality(DocumentStep):
     Words stand between white space. Those without a letter or digit are not counted for `min_words`, `max_words` and the mean
     length of words, as in datatrove, whose reasons these are in its order. `min_stop_words` of the `stop_words` must be there,
     as they are written. A line that begins with "-" or a bullet has one. A rule that is null is not asked for.
+
+    >>> dict(GopherQuality()(DocumentBatch.of(["too short"])).dropped)
+    {'too few words': 1}
     """
 
     name = "gopher_quality"

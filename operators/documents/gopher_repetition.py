@@ -11,13 +11,16 @@ Shares = tuple[tuple[int, float], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GopherRepetition(DocumentStep):
-    """Leaves out documents that repeat themselves by the repetition rules of Gopher.
+    r"""Leaves out documents that repeat themselves by the repetition rules of Gopher.
 
     `max_paragraphs` and `max_lines` are the largest shares of paragraphs and lines that stood there before, the other two those of
     their characters. `max_top` are numbers of words with the largest share of characters that the most frequent run of so many
     words may have, `max_repeated` those of all runs that stood there before, none of which is counted twice. Shares are of the
     characters of the document; a rule that is null is not asked for. As datatrove has them, whose words are others. What
     repeats is compared by 64 bits of a hash. Memory: some thirteen times the longest document.
+
+    >>> dict(GopherRepetition()(DocumentBatch.of(["the same\n" * 9])).dropped)
+    {'repeated lines': 1}
     """
 
     name = "gopher_repetition"

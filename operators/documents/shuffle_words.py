@@ -13,6 +13,10 @@ class ShuffleWords(DocumentStep):
 
     With `into`, the text stays, and that field gets the other: a pair for training sentence vectors. What is drawn is a function
     of `seed` and of the text alone.
+
+    >>> made = ShuffleWords()(DocumentBatch.of(["moor, heath and fen"])).content.to_pylist()
+    >>> sorted(made[0].split())
+    ['and', 'fen', 'heath', 'moor,']
     """
 
     name = "shuffle_words"

@@ -37,6 +37,7 @@ class FoundList:
     step: str
     column: str
     value: str | None = None
+    names: bool = False
     files: tuple[InputFile, ...]
 
     def identity(self) -> list[object]:
@@ -69,7 +70,11 @@ def _found(source: CorpusSource, step: DocumentStep, wanted: Wanted) -> FoundLis
     named = CorpusSource(name=source.name, paths=(wanted.uri,), text=wanted.column)
     try:
         return FoundList(
-            step=step.label, column=wanted.column, value=wanted.value, files=tuple(list_inputs(named))
+            step=step.label,
+            column=wanted.column,
+            value=wanted.value,
+            names=wanted.names,
+            files=tuple(list_inputs(named)),
         )
     except RecipeError as error:
         said = str(error).removeprefix(f"source {source.name!r}: ")
@@ -78,10 +83,12 @@ def _found(source: CorpusSource, step: DocumentStep, wanted: Wanted) -> FoundLis
 
 @lru_cache(maxsize=8)
 def _read_once(found: FoundList) -> Entries:
-    numbers, values = [np.zeros(0, np.int64)], [np.zeros(0, np.float64)]
+    numbers, values, written = [np.zeros(0, np.int64)], [np.zeros(0, np.float64)], []
     for file in found.files:
         for names, some in _entries(found, file):
             numbers.append(document_numbers(names))
+            if found.names:
+                written.append(names)
             if some is not None:
                 values.append(some)
     whole = np.concatenate(numbers)
@@ -90,7 +97,7 @@ def _read_once(found: FoundList) -> Entries:
         whole.sort()
         whole = whole[np.append(True, whole[1:] != whole[:-1])] if len(whole) else whole
         whole.setflags(write=False)
-        return Entries(whole)
+        return Entries(whole, names=pa.concat_arrays(written) if written else None)
     whole, first = np.unique(whole, return_index=True)
     return Entries(whole, np.concatenate(values)[first])
 

@@ -194,6 +194,24 @@ def test_the_command_says_what_was_looked_up(corpus: Path, pairloom: Command) ->
     assert f"document {left[0]!r} of source 'lines' is on the list" in err
 
 
+def test_a_list_of_words_is_one_of_files_too(corpus: Path) -> None:
+    (corpus / "bad.txt").write_text("document 7\nDocument 9\n")
+    recipe = of(corpus, {"bad_words": {"words": str(corpus / "bad.txt")}}, "corpus.0.id=null")
+    assert run(recipe).stages["tokenize"].ledger.filtered == {"bad_words: has a word of the list": 2}
+    table = pa.table({"word": ["document", "of", "several"], "idf": [0.5, 0.1, 0.2]})
+    pq.write_table(table, corpus / "idf.parquet")
+    recipe = of(
+        corpus, {"drop_words": {"keep": 0.6, "impact": str(corpus / "idf.parquet")}}, f"root={corpus}/dropped"
+    )
+    run(recipe)
+    dataset = open_dataset(recipe.root)
+    proof = verify(dataset)
+    round_trip(dataset, proof, sample=5)
+    assert proof.looked_up == 0
+    ids = dataset.table("train").column("input_ids").to_pylist()[0]
+    assert b" several" not in dataset.vocabulary().decode(ids)
+
+
 def test_a_byte_order_mark_is_no_part_of_an_id(corpus: Path) -> None:
     (corpus / "gone.txt").write_text("\ufeffd3\n")
     recipe = of(corpus, {"exclude_ids": {"ids": str(corpus / "gone.txt")}})

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pairloom.operators.documents import DocumentBatch, Entries, apply_step
+from pairloom.operators.documents.bad_words import BadWords
 from pairloom.operators.documents.clean_text import CleanText
 from pairloom.operators.documents.drop_words import NEGATIONS, DropWords
 from pairloom.operators.documents.fix_encoding import FixEncoding
@@ -189,6 +190,32 @@ def test_rules_are_counted_and_passes_are_bounded():
     ]
 
 
+def test_documents_with_words_of_a_list():
+    names = pa.array(["Foul", "two words", "a.b", "\u00e4rger", ""], pa.large_string())
+    texts = [
+        "so foul!",
+        "fouls",
+        "two words",
+        "two  words",
+        "a.b",
+        "axb",
+        "\u00c4RGER",
+        "x\u00e4rger",
+        "_foul",
+        "FOUL2 foul",
+        "ok",
+    ]
+    step = BadWords(words="w.txt").with_lists((Entries(document_numbers(names), names=names),))
+    assert made(step, *texts) == ["fouls", "two  words", "axb", "x\u00e4rger", "_foul", "ok"]
+    assert dict(apply_step(step, DocumentBatch.of(texts)).dropped) == {"has a word of the list": 5}
+    inside = BadWords(words="w.txt", whole=False).with_lists((Entries(document_numbers(names), names=names),))
+    assert made(inside, *texts) == ["two  words", "axb", "ok"]
+    some = BadWords(words="w.txt", keep=0.25).with_lists((Entries(document_numbers(names), names=names),))
+    assert 60 < len(made(some, *(f"foul {i}" for i in range(400)))) < 140
+    empty = BadWords(words="w.txt").with_lists((Entries(document_numbers(names[:0])),))
+    assert made(empty, "foul") == ["foul"]
+
+
 def test_cleaning():
     text = "\ufeffa\u00adb\r\nc\rd\x00\x1b\u200be\u200d\u202e\tf \t\n\n\n\ng\u00a0h\u2028i"
     assert made(CleanText(), text, "plain") == ["ab\nc\nde\u200d\tf \t\n\n\n\ng\u00a0h\ni", "plain"]
@@ -229,6 +256,8 @@ def test_a_library_that_is_missing_is_named(monkeypatch):
     ("step", "keys", "message"),
     [
         (CleanText, {"max_newlines": 0}, "max_newlines must be positive"),
+        (BadWords, {"words": ""}, "words must not be empty"),
+        (BadWords, {"words": "x", "keep": 2}, "keep is a share from 0 to 1"),
         (Shorten, {"max_words": 0}, "max_words must be positive"),
         (DropWords, {"keep": 0}, "keep is a share above 0"),
         (Typos, {"rate": 2}, "rate is a share from 0 to 1"),
