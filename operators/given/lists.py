@@ -185,11 +185,15 @@ def _integers(
             part = ~np.isfinite(found) | (found != np.floor(found))
         _tell(np.flatnonzero(part), found, lengths, faults, "not_an_integer", name)
         found = np.where(part, 0, found)
-    if found.min() < limits.min:
+    signed = found.dtype.kind != "u"
+    if signed and found.min() < limits.min:
         reason = "negative" if limits.min == 0 else "too_small"
         _tell(np.flatnonzero(found < limits.min), found, lengths, faults, reason, name)
-    if found.max() > limits.max:
+    most = limits.max if found.dtype.kind == "f" else np.iinfo(found.dtype).max
+    if (found.dtype.kind == "f" or most > limits.max) and found.max() > limits.max:
         _tell(np.flatnonzero(found > limits.max), found, lengths, faults, "too_large", name)
+    if signed and found.dtype.kind == "i" and found.dtype.itemsize == dtype.itemsize:
+        return found.view(dtype)  # none of a list without fault is negative
     with np.errstate(invalid="ignore"):
         return found.astype(dtype)
 

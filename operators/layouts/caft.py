@@ -20,6 +20,8 @@ from pairloom.operators.schema import Column
 
 __all__ = ["Caft"]
 
+LOSS_MASK = "loss_mask"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caft(RowStep):
@@ -28,7 +30,8 @@ class Caft(RowStep):
     Adds `labels_0`, the next token of each, and `labels_1` to `labels_<ahead>` for `ahead` heads more, the tokens after that;
     -100 where that is in another document or padding. They stand where they are predicted: no loss has to shift them. With
     `within`, a column of whole numbers beside tokens (as `entity_masks` takes), the further heads predict only what lies with
-    all tokens from the next one on in one run of a value that is not 0, a concept of several tokens.
+    all tokens from the next one on in one run of a value that is not 0, a concept of several tokens. Where rows have a
+    `loss_mask`, a token with 0 there is nobody's target.
     """
 
     name: ClassVar[str] = "caft"
@@ -70,4 +73,8 @@ class Caft(RowStep):
             within = matrix_of(rows, self.within).astype(np.int64)
         labels = np.full((self.ahead + 1, *given.ids.shape), IGNORED, np.int32)
         look_ahead(given, within, labels)
+        if LOSS_MASK in rows.schema.names:
+            untrained = matrix_of(rows, LOSS_MASK) == 0
+            for head in range(self.ahead + 1):
+                labels[head, :, : -1 - head][untrained[:, 1 + head :]] = IGNORED
         return with_columns(rows, self.columns, list(labels))

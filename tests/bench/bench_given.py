@@ -1,4 +1,4 @@
-"""Megabytes of given ids per processor second, from Parquet to packed rows, and to shards alone.
+"""Megabytes of given ids per processor second, from Parquet to packed rows, to shards, and read by pyarrow alone.
 
 Run it as `python tests/bench/bench_given.py [MILLION_TOKENS]`. Ids are int32 in Parquet, four bytes each, uncompressed, in
 documents of about 2,000; one process does all. Kernels are compiled, and the vocabulary is made, before the clock runs.
@@ -55,6 +55,11 @@ def main():
         write(few, 100_000)
         tokens = write(many, millions * 1_000_000)
         run(recipe(folder, "warm", few))
+        before = spent()
+        for batch in pq.ParquetFile(many).iter_batches(1024, use_threads=False):
+            batch.column(0).flatten()
+        took = spent() - before
+        print(f"{'pyarrow reads':12} {4 * tokens / took / 1e6:8.0f} MB/s of processor time, {took:.2f} s")
         for until in ("tokenize", None):
             before = spent()
             run(recipe(folder, f"root-{until}", many), **({"until": until} if until else {}))

@@ -88,6 +88,24 @@ def test_look_ahead_targets_and_slots_of_thought(tmp_path: Path) -> None:
         assert row[f"labels_{ahead}"][:length] == wanted
 
 
+def test_targets_further_ahead_leave_out_what_is_not_trained(tmp_path: Path) -> None:
+    """(N10) with a mask of the tokens that are to be predicted."""
+    pack = {"seq_len": 64, "rows": [{"caft": {"ahead": 2}}]}
+    made = given(tmp_path, [], columns=["loss_mask"], pack=pack)
+    run(made)
+    dataset = open_dataset(made.root)
+    proved(dataset)
+    for row in dataset.table("train").to_pylist():
+        start = 0
+        for length in row["segment_lengths"]:
+            ids, mask = (row[name][start : start + length] for name in ("input_ids", "loss_mask"))
+            for head in range(3):
+                wanted = [i if m else -100 for i, m in zip(ids, mask, strict=True)][1 + head :]
+                wanted += [-100] * min(1 + head, length)
+                assert row[f"labels_{head}"][start : start + length] == wanted
+            start += length
+
+
 def test_a_weight_of_a_record_is_that_of_its_tokens(tmp_path: Path) -> None:
     made = given(tmp_path, [], columns={"loss_weight": {"field": "weight"}})
     run(made)
