@@ -151,7 +151,7 @@ class FillInTheMiddle(TokenStep):
         if not aligned:
             raise ValueError(
                 "level must not be segment where rows do not cut documents at multiples of seq_len: with strategies concat and "
-                "buckets, with predict_every_token, and before another step"
+                "buckets, with predict_every_token or overflow turn, and before another step"
             )
         return replace(self, chunk_tokens=seq_len)
 

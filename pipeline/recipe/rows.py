@@ -144,8 +144,8 @@ class Pack(Section):
             )
         if self.overflow == "turn" and self.predict_every_token:
             raise ValueError(
-                "predict_every_token repeats the token before a cut, and overflow turn (as conversations have it) cuts where a turn "
-                "begins, with nothing before it: leave it out, or say overflow: split"
+                "predict_every_token repeats the token before a cut, and overflow turn (as conversations have it) cuts where a "
+                "turn begins, with nothing before it: leave it out, or say overflow: split"
             )
         if self.overflow not in (*strategy.overflows, "turn"):
             raise ValueError(
@@ -169,7 +169,8 @@ class Pack(Section):
         made = []
         for place, step in enumerate(self.steps):
             last = place == len(self.steps) - 1
-            aligned = STRATEGIES.get(self.strategy).aligned and not self.predict_every_token and last
+            elsewhere = self.predict_every_token or self.overflow == "turn"
+            aligned = STRATEGIES.get(self.strategy).aligned and not elsewhere and last
             try:
                 made.append(step.in_rows(self.seq_len, aligned=aligned))
             except ValueError as error:
