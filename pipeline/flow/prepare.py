@@ -9,7 +9,9 @@ from pairloom.operators import Pretokenizer
 from pairloom.operators.kernels.beside import Piece, compile_beside
 from pairloom.operators.kernels.cache import takes_kernels
 from pairloom.operators.kernels.warmup import kernel_places, missing_kernels, on_compiled, warm_up
+from pairloom.operators.models.bpe.joins import holds_joined
 from pairloom.operators.text.pretokenize.schemes import SCHEMES
+from pairloom.operators.vocabulary.tokens import TokenTable
 from pairloom.pipeline.execution.machine import memory, processors
 from pairloom.pipeline.notes import note
 
@@ -163,15 +165,14 @@ def _extends(plan: "Plan") -> bool:
 
 
 def _joins_words(plan: "Plan") -> bool:
-    """Whether some merges join words, or may: those of a vocabulary that is given, where a space is inside a token."""
+    """Whether some merges join words, or may: where pieces of text hold several, or tokens of a vocabulary that is given do."""
     given = plan.vocabulary if plan.vocabulary is not None else plan.base
-    if given is None:
-        return plan.cut.weaker is not None or needed_schemes(plan) == ("none",)
-    cut = given.pretokenizer
+    cut = plan.cut.last if given is None else given.pretokenizer
     return (
-        cut.pattern is not None
+        plan.cut.weaker is not None
+        or cut.pattern is not None
         or cut.scheme in ("none", "superwords")
-        or any(b" " in token[1:] for token in given.tokens)
+        or (given is not None and holds_joined(TokenTable.of(given.tokens)))
     )
 
 

@@ -31,8 +31,9 @@ from pairloom.operators.models.bpe.kernels.linear import MEMO_BYTES
 from pairloom.operators.models.bpe.kernels.word import SHORT, fill_ranks
 from pairloom.operators.models.bpe.linear import linear_bytes
 from pairloom.operators.models.bpe.word import PairTable
+from pairloom.operators.vocabulary.tokens import TokenTable
 
-__all__ = ["NO_JOINS", "JoinCutter", "JoinTable"]
+__all__ = ["JoinCutter", "JoinTable", "holds_joined"]
 
 # Early merges are worth a step of their own where they are at least this share of all.
 _LEAST_EARLY = 1 / 16
@@ -96,8 +97,17 @@ class JoinTable:
         return (*ours, self.full.products.ctypes.data, *self.full.linear.addresses)
 
 
-# The rule of a vocabulary whose words are all there is: addresses that are never read.
-NO_JOINS = (0,) * 14
+def holds_joined(tokens: TokenTable) -> bool:
+    r"""Whether some token has a space right after a letter of ASCII: only then may merges join words that are cut before spaces.
+
+    >>> holds_joined(TokenTable.of([b"in the"])), holds_joined(TokenTable.of([b"in", b" the", b"   "]))
+    (True, False)
+    """
+    letters = tokens.data[:-1] | 32
+    found = (tokens.data[1:] == 32) & (letters >= 97) & (letters <= 122)
+    inside = np.ones(len(tokens.data) + 1, np.bool_)
+    inside[tokens.offsets] = False
+    return bool((found & inside[1:-1]).any())
 
 
 class JoinCutter:

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,8 +13,9 @@ import pyarrow.compute as pc
 from pairloom.operators.encode.encoder import WordKernel
 from pairloom.operators.encode.words import WordTables
 from pairloom.operators.models import Entries, Model, Read, TokenizerFile
-from pairloom.operators.models.bpe.joins import NO_JOINS, JoinCutter, JoinTable
+from pairloom.operators.models.bpe.joins import JoinCutter, JoinTable
 from pairloom.operators.models.bpe.kernels.block import encode_block
+from pairloom.operators.models.bpe.kernels.joined import encode_joined
 from pairloom.operators.models.bpe.kernels.linear import MEMO_BYTES
 from pairloom.operators.models.bpe.kernels.word import SHORT
 from pairloom.operators.models.bpe.tokenizer_json import read_byte_level, write_byte_level
@@ -34,16 +35,23 @@ class BPETables(WordTables):
 
     def kernel(self, *, cut: bool = True) -> WordKernel:
         """See `WordTables`."""
-        joins = self.joins if cut else None
-        return WordKernel(
+        words = WordKernel(
             block=encode_block,
-            tables=(self.pairs if joins is None else joins.early).addresses,
+            tables=self.pairs.addresses,
             held=self,
             scratch_bytes=scratch_bytes,
             before=MEMO_BYTES,
             shortest=SHORT,
-            joins=NO_JOINS if joins is None else joins.addresses,
-            cut_pieces=None if joins is None else lambda: JoinCutter(joins.cuts),
+        )
+        joins = self.joins if cut else None
+        if joins is None:
+            return words
+        return replace(
+            words,
+            block=encode_joined,
+            tables=joins.early.addresses,
+            joins=joins.addresses,
+            cut_pieces=lambda: JoinCutter(joins.cuts),
         )
 
 

@@ -98,7 +98,7 @@ PARTS = {
     "tables": Part(_tables, ("linear", "trie", "word")),
     "learn": Part(_learn, ("heap", "merging", "pairs", "symbols")),
     "extend": Part(_extend, ("merging", "symbols")),
-    "superwords": Part(_superwords, ("block", "joins", "limits", "symbols")),
+    "superwords": Part(_superwords, ("joined", "joins", "limits", "symbols")),
     "sequential": Part(_sequential, ("sequential",)),
     "replay": Part(_replay, ("merging", "pairs", "symbols")),
 }

@@ -28,6 +28,7 @@ def encode_word(symbols: Sequence[int], ranks: Mapping[tuple[int, int], tuple[in
 TWINS: Mapping[str, Callable[..., object]] = {
     "encode.kernels.state:open_documents": encode_word,
     "models.bpe.kernels.block:encode_block": encode_word,
+    "models.bpe.kernels.joined:encode_joined": encode_word,
     "models.bpe.kernels.joins:cut_words": encode_word,
     "models.bpe.kernels.joins:fill_cuts": encode_word,
     "models.bpe.kernels.joins:fill_seams": encode_word,
