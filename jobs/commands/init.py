@@ -66,6 +66,14 @@ def _lines(sources: "Sequence[Proposed]", left_out: Mapping[str, str], root: str
     for source in sources:
         yield f"  - name: {json.dumps(source.name)}  # {source.files:,} files, {source.bytes / 1e6:,.1f} MB"
         yield f"    paths: [{', '.join(json.dumps(path, ensure_ascii=False) for path in source.paths)}]"
+        if source.format is not None:
+            yield f"    format: {source.format}  # not a record a line, whatever the names say"
+        if source.members:
+            yield f"    members: [{', '.join(json.dumps(one) for one in source.members)}]  # of the files in the archives"
+        if source.where is not None:
+            yield f"    where: {json.dumps(source.where)}"
+        if source.steps is not None:
+            yield f"    steps: {source.steps}  # pip install 'pairloom[trafilatura]' on every machine"
         if source.text is not None:
             yield f"    text: {json.dumps(source.text, ensure_ascii=False)}"
         if source.id is not None:

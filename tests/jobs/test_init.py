@@ -2,7 +2,11 @@
 
 import csv
 import gzip
+import io
 import json
+import lzma
+import tarfile
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 import zstandard
+from pyarrow import orc
 from typer.testing import CliRunner
 
 from pairloom.jobs.cli import app
@@ -20,6 +25,7 @@ from pairloom.pipeline import open_dataset, run
 from pairloom.pipeline.inputs.proposing import propose
 from pairloom.pipeline.recipe.reading import load_recipe
 from tests.support.corpora import documents
+from tests.support.warc import PAGE, answer, record, warc_file
 
 MADE = documents(60)
 
@@ -82,6 +88,41 @@ def mixed(folder: Path) -> None:
     (folder / "empty.jsonl.gz").write_bytes(b"")
 
 
+def nested(folder: Path) -> None:
+    made = [{"meta": {"id": name, "score": 0.5}, "data": {"content": text, "by": "x"}} for name, text in MADE]
+    (folder / "a.jsonl.xz").write_bytes(lzma.compress(lines(made)))
+
+
+def array(folder: Path) -> None:
+    (folder / "a.json").write_text(json.dumps(records(), indent=1))
+    (folder / "b.json.gz").write_bytes(gzip.compress(json.dumps(records()).encode()))
+
+
+def structs(folder: Path) -> None:
+    made = [{"doc": {"body": text}, "quality": 0.5} for _, text in MADE]
+    orc.write_table(pa.Table.from_pylist(made), folder / "a.orc")
+
+
+def zipped(folder: Path) -> None:
+    with zipfile.ZipFile(folder / "notes.zip", "w") as archive:
+        archive.writestr("notes/logo.png", b"\x89PNG\r\n\x1a\n")
+        for name, text in MADE:
+            archive.writestr(f"notes/{name}.md", text)
+
+
+def tarred(folder: Path) -> None:
+    with tarfile.open(folder / "a.tar.gz", "w:gz") as archive:
+        for name in ("x.jsonl", "y.jsonl"):
+            info = tarfile.TarInfo(name)
+            info.size = len(lines(records()))
+            archive.addfile(info, io.BytesIO(lines(records())))
+
+
+def crawled(folder: Path) -> None:
+    made = [record("conversion", text.encode(), "text/plain", number=k) for k, (_, text) in enumerate(MADE)]
+    (folder / "a.warc.wet.gz").write_bytes(warc_file(made))
+
+
 KINDS: dict[str, tuple[Callable[[Path], None], int]] = {
     "json lines": (jsonl, 60),
     "folders of compressed json lines": (compressed, 180),
@@ -91,6 +132,12 @@ KINDS: dict[str, tuple[Callable[[Path], None], int]] = {
     "texts": (texts, 60),
     "source code": (sources, 120),
     "several kinds": (mixed, 120),
+    "nested json lines, xz": (nested, 60),
+    "json arrays": (array, 120),
+    "orc with structs": (structs, 60),
+    "a zip of markdown": (zipped, 60),
+    "a tar of json lines": (tarred, 120),
+    "texts of the web": (crawled, 60),
 }
 
 
@@ -113,6 +160,33 @@ def test_the_recipe_runs_unchanged(kind: str, tmp_path: Path, monkeypatch: pytes
     if kind == "several kinds":
         assert "left out" in said.output
         assert "empty" in said.output
+
+
+@pytest.mark.parametrize(
+    ("make", "found"),
+    [
+        (nested, {"text": "data.content", "id": "meta.id", "others": ("meta.score", "data.by")}),
+        (structs, {"text": "doc.body", "id": None, "others": ("quality",)}),
+        (zipped, {"text": None, "members": ("*.md",)}),
+        (tarred, {"text": "text", "id": "id", "members": ()}),
+        (crawled, {"text": "text", "id": "id", "where": None}),
+    ],
+)
+def test_what_it_proposes_for_containers(make: Any, found: dict[str, Any], tmp_path: Path) -> None:
+    make(tmp_path)
+    ((one,), left_out) = propose([str(tmp_path)])
+    assert not left_out
+    assert {name: getattr(one, name) for name in found} == found
+
+
+def test_pages_are_proposed_with_a_step_that_extracts(tmp_path: Path) -> None:
+    (tmp_path / "a.warc.gz").write_bytes(
+        warc_file([record("response", answer(PAGE.encode(), "text/html"), "application/http")])
+    )
+    said = CliRunner().invoke(app, ["init", str(tmp_path), "--out", "-"], catch_exceptions=False)
+    source = yaml.safe_load(said.stdout)["corpus"][0]
+    assert (source["text"], source["where"]) == ("html", "html is not null")
+    assert source["steps"] == [{"extract": {"by": "trafilatura"}}]
 
 
 def test_it_finds_text_and_id_and_names_the_other_fields(tmp_path: Path) -> None:

@@ -78,6 +78,10 @@ class Reader(ABC):
         batch = next(iter(self.read(piece, fields, limits)), None)
         return First() if batch is None else First(usable=len(batch), rejected=batch.rejected)
 
+    def inside(self, file: InputFile) -> Iterator[InputFile]:
+        """Of an archive, the files in it that are read; each can be opened until the next is asked for."""
+        return iter(())
+
     def records(self, piece: Slice, fields: Fields, limits: Limits) -> "Iterator[Records]":
         """The wanted fields of the records of a slice, in order, whether they can be used or not; for shaping.
 

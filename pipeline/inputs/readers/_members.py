@@ -21,7 +21,7 @@ from pairloom.pipeline.inputs.patterns import matcher
 from pairloom.pipeline.inputs.readers import First, first, read, reader_of, readers_by_suffix
 from pairloom.pipeline.inputs.slices import FREE_BYTES, Fields, InputFile, Limits, Slice
 
-__all__ = ["Member", "chosen", "documents", "first_of"]
+__all__ = ["Member", "chosen", "documents", "first_of", "opened"]
 
 _STEP = 1 << 20
 _HIDDEN = "__MACOSX"  # where a Mac puts what it alone understands
@@ -67,7 +67,7 @@ def documents(
     """What readers make of members; `used(part)` says how many stored bytes were needed for that part of the one at hand."""
     row = told = 0
     for member in members:
-        with _opened(file, member) as inner:
+        with opened(file, member) as inner:
             seen, base, size = 0, row, max(1, inner.size)
             for batch in read(_whole(inner), fields, limits):
                 seen, row = seen + batch.bytes_read, row + batch.records
@@ -82,7 +82,7 @@ def first_of(file: InputFile, members: Iterator[Member], fields: Fields, limits:
     """The first records of the first member that has any."""
     for _, member in zip(range(_LOOKED_AT), members, strict=False):
         if member.size:
-            with _opened(file, member) as inner:
+            with opened(file, member) as inner:
                 found = first(inner, fields, limits)
             if found.usable or found.rejected:
                 return found
@@ -106,7 +106,7 @@ def _moved(batch: DocumentBatch, base: int, stored: int) -> DocumentBatch:
 
 
 @contextmanager
-def _opened(file: InputFile, member: Member) -> Iterator[InputFile]:
+def opened(file: InputFile, member: Member) -> Iterator[InputFile]:
     """A member as a file; what is not read forwards only is put aside, on disk if it is large."""
     uri, said = f"{file.uri}!/{member.name}", file.reading
     other = "unpack the archive, or choose other members with the source's members"

@@ -6,7 +6,7 @@ from typing import BinaryIO, cast
 
 from pairloom.operators.documents import DocumentBatch
 from pairloom.pipeline.inputs.readers import First, Reader
-from pairloom.pipeline.inputs.readers._members import Member, chosen, documents, first_of
+from pairloom.pipeline.inputs.readers._members import Member, chosen, documents, first_of, opened
 from pairloom.pipeline.inputs.readers._tar_headers import entries
 from pairloom.pipeline.inputs.slices import Fields, InputFile, Limits, Slice
 from pairloom.pipeline.inputs.storage import open_stream
@@ -33,6 +33,13 @@ class Tar(Reader):
         """The first records of the first member."""
         with open_stream(file) as stream:
             return first_of(file, _members(stream, file), fields, limits)
+
+    def inside(self, file: InputFile) -> Iterator[InputFile]:
+        """The members that are read."""
+        with open_stream(file) as stream:
+            for member in _members(stream, file):
+                with opened(file, member) as inner:
+                    yield inner
 
 
 def _members(stream: Stream, file: InputFile) -> Iterator[Member]:

@@ -9,7 +9,7 @@ from typing import BinaryIO, cast
 from pairloom.operators.documents import DocumentBatch
 from pairloom.operators.errors import DataError
 from pairloom.pipeline.inputs.readers import First, Reader
-from pairloom.pipeline.inputs.readers._members import Member, chosen, documents, first_of
+from pairloom.pipeline.inputs.readers._members import Member, chosen, documents, first_of, opened
 from pairloom.pipeline.inputs.slices import Fields, InputFile, Limits, Slice
 from pairloom.pipeline.inputs.storage import open_input
 
@@ -59,6 +59,14 @@ class Zip(Reader):
         with open_input(file) as handle:
             archive, infos = _index(handle, file)
             return first_of(file, (_member(archive, info, file) for info in infos), fields, limits)
+
+    def inside(self, file: InputFile) -> Iterator[InputFile]:
+        """The members that are read."""
+        with open_input(file) as handle:
+            archive, infos = _index(handle, file)
+            for info in infos:
+                with opened(file, _member(archive, info, file)) as inner:
+                    yield inner
 
 
 def _weight(info: zipfile.ZipInfo) -> int:
