@@ -55,8 +55,8 @@ class Atomic(TokenStep):
         """With the length of rows; raises ValueError where documents are not cut there."""
         if not aligned:
             raise ValueError(
-                "seq_len must be where rows cut documents: not with strategies concat and buckets, with predict_every_token or overflow "
-                "turn, or before another step"
+                "seq_len must be where rows cut documents: not with strategies concat and buckets, with predict_every_token, "
+                "with overflow turn, or before another step"
             )
         return replace(self, seq_len=seq_len)
 
