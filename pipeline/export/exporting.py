@@ -5,7 +5,7 @@ from typing import Any
 
 from pairloom.operators.errors import RecipeError, StorageError
 from pairloom.operators.room import no_room
-from pairloom.operators.schema import PAD_ID, SOURCE, SOURCES, file_facts
+from pairloom.operators.schema import PAD_ID, SOURCE, SOURCES, TURN, file_facts
 from pairloom.pipeline.dataset.dataset import Dataset
 from pairloom.pipeline.export.formats import EXPORTERS, Exporter
 from pairloom.pipeline.export.packed_rows import Rows
@@ -99,7 +99,7 @@ def _check_columns(kind: Exporter, source: Source) -> None:
     if kind.columns:
         return
     for column in source.columns:
-        if column.name != SOURCE:
+        if column.name not in (SOURCE, TURN, *kind.holds):
             holding = ", ".join(name for name, other in EXPORTERS.all().items() if other.columns)
             raise RecipeError(
                 f"format {kind.name} has no place for the column {column.name}{f' ({column.doc})' if column.doc else ''}: leave it "

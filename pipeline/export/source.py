@@ -54,13 +54,19 @@ class Batch:
             yield values[at : at + length]
             at += length
 
-    def unpadded(self) -> npt.NDArray[Any]:
-        """The tokens without padding."""
-        if int(self.used.sum()) == len(self.tokens):
-            return self.tokens
+    def unpadded(self, values: npt.NDArray[Any] | None = None) -> npt.NDArray[Any]:
+        """The tokens, or other `values` of theirs, without padding."""
+        values = self.tokens if values is None else values
+        if int(self.used.sum()) == len(values):
+            return values
         kept = np.arange(self.lengths[0]) < self.used[:, None]
-        rows: npt.NDArray[Any] = self.tokens.reshape(len(self), -1)[kept]
+        rows: npt.NDArray[Any] = values.reshape(len(self), -1)[kept]
         return rows
+
+    def beside(self, name: str) -> npt.NDArray[Any]:
+        """A column of tokens, its values one after another, as `tokens` are."""
+        values: npt.NDArray[Any] = self.table.column(name).flatten().to_numpy(zero_copy_only=False)
+        return values
 
 
 @dataclass(slots=True, kw_only=True)

@@ -5,6 +5,7 @@ import random
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from transformers import PreTrainedTokenizerFast
@@ -20,6 +21,7 @@ from pairloom.pipeline import Dataset, open_dataset, parse_recipe, run
 from pairloom.pipeline.audit.roundtrip import round_trip
 from pairloom.pipeline.audit.verify import verify
 from pairloom.pipeline.dataset.torch import TorchRows
+from pairloom.pipeline.export import export
 from tests.support.corpora import WORDS, documents, rows_of, write_jsonl
 
 SPECIAL = [
@@ -309,3 +311,52 @@ execution: {{engine: local}}
     )
     assert row["input_ids"][:length] == list(ids)
     round_trip(dataset, verify(dataset), sample=1)
+
+
+def test_exports_have_the_masks(packed: Any, theirs: Any, tmp_path: Path) -> None:
+    """Each by its consumer: Megatron's pair of files, OLMo-core's label masks, MDS, datasets."""
+    import datasets
+    from megatron.core.datasets.indexed_dataset import IndexedDataset
+    from olmo_core.data import NumpyFSLDataset
+    from streaming import StreamingDataset
+
+    shape, found, dataset = packed
+    wanted = sorted(by_transformers(theirs, "chatml", *as_messages(shape, record)) for record in found)
+    for name in ("megatron", "npy", "mds", "hf"):
+        export(dataset, name, str(tmp_path / name), unit="documents")
+    pair = [
+        IndexedDataset(str(tmp_path / "megatron" / f"train_{what}_document"))
+        for what in ("text", "loss_mask")
+    ]
+    assert sorted((ids.tolist(), mask.tolist()) for ids, mask in zip(*pair, strict=True)) == wanted
+    rows = datasets.load_from_disk(str(tmp_path / "hf"))
+    assert sorted((row["input_ids"], row["loss_mask"]) for row in rows) == wanted
+    for row in rows:
+        pairs = zip(row["input_ids"], row["loss_mask"], strict=True)
+        assert row["labels"] == [token if one else -100 for token, one in pairs]
+    export(dataset, "hf", str(tmp_path / "rows"), unit="rows")
+    labels = [batch["labels"][0].tolist() for batch in TorchRows(dataset.loader(1), columns=("labels",))]
+    assert sorted(datasets.load_from_disk(str(tmp_path / "rows"))["labels"]) == sorted(labels)
+    samples = StreamingDataset(local=str(tmp_path / "mds"), shuffle=False, batch_size=1)
+    assert sorted((one["tokens"].tolist(), one["loss_mask"].tolist()) for one in samples) == wanted
+    chunks = NumpyFSLDataset(
+        str(tmp_path / "npy" / "part-00000.npy"),
+        sequence_length=64,
+        pad_token_id=0,
+        eos_token_id=0,
+        vocab_size=len(dataset.vocabulary()),
+        dtype=np.uint16,
+        label_mask_paths=[str(tmp_path / "npy" / "label_mask-00000.npy")],
+    )
+    chunks.prepare()
+    olmo = [chunks[i] for i in range(len(chunks))]
+    ids, mask = (
+        np.concatenate([np.asarray(one[name]) for one in olmo]) for name in ("input_ids", "label_mask")
+    )
+    flat = [
+        [value for _, row in zip(range(len(rows)), rows, strict=True) for value in row[name]]
+        for name in ("input_ids", "loss_mask")
+    ]
+    assert ids.tolist() == flat[0][: len(ids)]
+    assert mask.astype(int).tolist() == flat[1][: len(mask)]
+    assert len(ids) > 64

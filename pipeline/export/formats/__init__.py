@@ -22,13 +22,15 @@ class Exporter(ABC):
 
     `unit` is what it holds unless asked otherwise: trainers that cut and shuffle by themselves get documents, those that take
     samples as they are get rows. `owned` is a pattern of the names of its files, which an interrupted export may leave and the
-    next one removes. `columns` says whether it has a place for further columns of tokens and documents.
+    next one removes. `columns` says whether it has a place for further columns of tokens and documents,
+    `holds` which columns of tokens it has a place for, where it has none for others.
     """
 
     name: ClassVar[str]
     unit: ClassVar[Literal["rows", "documents"]]
     owned: ClassVar[str]
     columns: ClassVar[bool] = False
+    holds: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def write(self, source: "Source", target: "Target") -> str:

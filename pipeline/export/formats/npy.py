@@ -2,7 +2,8 @@
 
 Parts of up to 2^29 tokens, and beside each a `.csv.gz` with a line `start,end,id` for each document in it. The name
 notwithstanding, such an `.npy` file has no header. Documents stand end to end, each with the tokens that the recipe puts around
-it; rows with their padding, so that a trainer that cuts the file every `seq_len` tokens gets the rows.
+it; rows with their padding, so that a trainer that cuts the file every `seq_len` tokens gets the rows. Where they have a loss mask,
+`label_mask-00000.npy` is that of the part with its number, a byte for each token, as OLMo-core's `label_mask_paths` are.
 """
 
 import csv
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pairloom.operators.documents import LOSS_MASK
 from pairloom.operators.schema import DOCUMENT, ID, SEGMENT_LENGTHS, is_packed
 from pairloom.pipeline.export.formats import Exporter
 from pairloom.pipeline.export.source import Batch, Source
@@ -31,7 +33,8 @@ class Npy(Exporter):
 
     name = "npy"
     unit = "documents"
-    owned = r"part-\d{5,}\.(npy|csv\.gz)"
+    owned = r"part-\d{5,}\.(npy|csv\.gz)|label_mask-\d{5,}\.npy"
+    holds = (LOSS_MASK,)
 
     def write(self, source: Source, target: Target) -> str:
         """The parts, each with the places of its documents."""
@@ -41,13 +44,16 @@ class Npy(Exporter):
 class _Part:
     """One `.npy` file and its `.csv.gz`."""
 
-    def __init__(self, target: Target, number: int) -> None:
+    def __init__(self, target: Target, number: int, *, masked: bool) -> None:
         self._stack = ExitStack()
         self._tokens: HashedSink = self._stack.enter_context(target.data(f"part-{number:05d}.npy"))
         sink = self._stack.enter_context(target.data(f"part-{number:05d}.csv.gz"))
         zipped = gzip.GzipFile(filename="", fileobj=sink, mode="wb", mtime=0, compresslevel=6)
         text = io.TextIOWrapper(self._stack.enter_context(zipped), encoding="utf-8", newline="")
         self._lines = csv.writer(self._stack.enter_context(text), lineterminator="\n")
+        self._mask: HashedSink | None = None
+        if masked:
+            self._mask = self._stack.enter_context(target.data(f"label_mask-{number:05d}.npy"))
         self.size = 0
 
     def __enter__(self) -> "_Part":
@@ -61,6 +67,9 @@ class _Part:
         ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(batch.lengths)])
         tokens = batch.tokens[ends[first] : ends[stop]]
         self._tokens.write(tokens.data)
+        if self._mask is not None:
+            mask = batch.beside(LOSS_MASK)[ends[first] : ends[stop]]
+            self._mask.write(np.ascontiguousarray(mask != 0).data)
         for start, length, name in _segments(batch, first, stop, self.size + ends - ends[first]):
             self._lines.writerow((start, start + length, name))
         self.size += len(tokens)
@@ -69,6 +78,7 @@ class _Part:
 def write_npy(source: Source, target: Target, part_tokens: int = PART_TOKENS) -> str:
     """Write parts of about `part_tokens` tokens, no row or document in two of them; returns the dtype."""
     number = 0
+    masked = any(column.name == LOSS_MASK for column in source.columns)
     with ExitStack() as stack:
         part: _Part | None = None
         for batches in source.parts():
@@ -82,7 +92,7 @@ def write_npy(source: Source, target: Target, part_tokens: int = PART_TOKENS) ->
                     if stop <= first:
                         if part is None or part.size:  # the part is full
                             stack.close()
-                            part = stack.enter_context(_Part(target, number))
+                            part = stack.enter_context(_Part(target, number, masked=masked))
                             number += 1
                             continue
                         stop = first + 1  # longer than a part
