@@ -2,8 +2,9 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from pairloom.operators import Vocabulary
@@ -16,7 +17,9 @@ from pairloom.pipeline.audit.verify import verify as verify_stored
 from pairloom.pipeline.expected import told
 from pairloom.pipeline.export import export as export_dataset
 from pairloom.pipeline.export import export_folder, export_tiktoken, roles_of, sample_texts
+from pairloom.pipeline.export.hub.publish import check_place, publish
 from pairloom.pipeline.flow.events import Event
+from pairloom.pipeline.hub.place import on_hub
 from pairloom.pipeline.recipe import Recipe
 from pairloom.pipeline.repair.repair import Repaired
 from pairloom.pipeline.repair.repair import repair as repair_stored
@@ -99,7 +102,7 @@ def repair(
 
 
 @told
-def export(
+def export(  # noqa: PLR0913  (everything that the command takes)
     source: str | os.PathLike[str] | Dataset | Vocabulary,
     out: str | os.PathLike[str],
     *,
@@ -112,6 +115,7 @@ def export(
     roles: Mapping[str, str] | None = None,
     chat_template: str | None = None,
     max_length: int | None = None,
+    license: str | None = None,  # noqa: A002
     observe: Callable[[Event], None] = lambda _: None,
 ) -> Exported:
     """Write a dataset, or its vocabulary, in the files of another trainer.
@@ -123,10 +127,18 @@ def export(
     by default what the format's trainers take; `seq_len` chooses among rows of several lengths; `without` names columns to
     leave out, as a format asks that has no place for them.
 
+    An `out` as `hf://datasets/OWNER/NAME` is a repository of the Hub: the files of a dataset are written into a temporary folder,
+    sent, and made visible by one commit, with a card and Croissant metadata; `license` is for these, as `apache-2.0`.
+    `facts["hub"]` says where that is.
+
     Raises RecipeError for a name that there is not, CapacityError for what a format cannot hold, CorruptionError where what
     is stored is not what was written.
     """
     out = os.fspath(out)
+    if on_hub(out) and format in ("tiktoken", "tokenizer"):
+        raise RecipeError(
+            f"{out}: only datasets are published; export a vocabulary into a folder, and upload that"
+        )
     if format in ("tiktoken", "tokenizer"):
         taken = _vocabulary_of(source, generation)
         if format == "tiktoken":
@@ -149,10 +161,19 @@ def export(
             f"format {format!r} is of datasets; a vocabulary is exported as tokenizer or tiktoken"
         )
     dataset = source if isinstance(source, Dataset) else open_dataset(source, generation)
-    said = export_dataset(
-        dataset, format, out, split=split, unit=unit, seq_len=seq_len, without=without, observe=observe
-    )
-    return Exported(out=out, format=format, facts=said)
+
+    def written(folder: str) -> dict[str, Any]:
+        return export_dataset(
+            dataset, format, folder, split=split, unit=unit, seq_len=seq_len, without=without, observe=observe
+        )
+
+    if not on_hub(out):
+        return Exported(out=out, format=format, facts=written(out))
+    check_place(out, license)
+    with TemporaryDirectory(prefix="pairloom-export-") as folder:
+        said = written(folder)
+        published = publish(dataset, said, Path(folder), out, licence=license, observe=observe)
+    return Exported(out=out, format=format, facts=said | {"hub": asdict(published)})
 
 
 class _Taken(NamedTuple):

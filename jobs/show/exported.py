@@ -36,6 +36,15 @@ def _of_dataset(made: "Exported", fresh: bool) -> list[tuple[str, str]]:
     ]
     if said.get("padding"):
         lines.append(("padding", f"{said['padding']:,} tokens of id {said['pad_id']}"))
+    if "hub" in said:
+        hub = said["hub"]
+        removed = f", {hub['removed']:,} of an earlier export removed" if hub["removed"] else ""
+        lines.append(
+            (
+                "published",
+                f"{hub['sent']:,} files sent, {hub['there']:,} there already{removed}: {hub['url']}, commit {hub['commit']}",
+            )
+        )
     if said.get("empty_documents"):
         lines.append(("left out", f"{said['empty_documents']:,} documents without tokens"))
     return lines

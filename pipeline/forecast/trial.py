@@ -194,7 +194,9 @@ def foretell(
     memory: int,
 ) -> Foretold:
     """What a recipe will give and take, by the generation of its trial; `memory` is what the largest task of a plan needs."""
-    ledgers, made = _ledgers(manifest, objects), _made(manifest, objects, recipe)
+    from pairloom.pipeline.stages.tokenize.by_source import ledgers_by_source
+
+    ledgers, made = ledgers_by_source(manifest, objects), _made(manifest, objects, recipe)
     packed = manifest.stages["pack"]
     records = {one.name: one for one in packed.sources}
     sources = [
@@ -298,18 +300,6 @@ def _error(
         squares += 2 * (rate * gone) ** 2 / lost
     p = float(share)
     return len(made), sqrt((1 - p) * squares) / p
-
-
-def _ledgers(manifest: "Manifest", objects: "Objects") -> "dict[str, Ledger]":
-    """What became of the documents of each source; of one without files, nothing."""
-    from pairloom.pipeline.store.receipts import Ledger, committed_receipts
-
-    tokenized = manifest.stages["tokenize"]
-    receipts = committed_receipts(objects, "tokenize", tokenized.units)
-    found: dict[str, list[Ledger]] = defaultdict(list)
-    for source, receipt in zip(tokenized.unit_sources, receipts, strict=True):
-        found[source].append(receipt.ledger)
-    return defaultdict(Ledger, {source: Ledger.sum(ledgers) for source, ledgers in found.items()})
 
 
 def _made(manifest: "Manifest", objects: "Objects", recipe: "Recipe") -> dict[str, dict[bytes, _Made]]:

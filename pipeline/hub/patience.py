@@ -32,6 +32,9 @@ def library() -> Any:
     """`huggingface_hub`; raises RecipeError where it is not installed."""
     try:
         import huggingface_hub
+        import huggingface_hub.constants
+        import huggingface_hub.errors
+        import huggingface_hub.utils
     except ImportError as error:
         raise RecipeError("hf:// needs the library of the Hub: pip install 'pairloom[hub]'") from error
     return huggingface_hub

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import huggingface_hub.constants
 import pytest
 
 LARGE = 200  # bytes from which a file is kept outside of git
@@ -92,7 +93,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
         monkeypatch.setenv("HF_ENDPOINT", hub.url)
         for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_HUB_OFFLINE"):
             monkeypatch.delenv(name, raising=False)
-        monkeypatch.setenv("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+        monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_DISABLE_XET", True)
         monkeypatch.setattr(patience, "FIRST_PAUSE", 0.001)
         yield hub
 
@@ -152,6 +153,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             if self.headers.get("Authorization"):
                 self.hub.tokens_elsewhere.append(self.path_only)
             return self.large(body)
+        if self.path_only == "/api/validate-yaml":
+            return self.json({"errors": [], "warnings": []})
         if self.path_only == "/api/repos/create":
             return self.create(json.loads(body))
         parts = self.path_only.removeprefix("/api").removeprefix("/models").strip("/").split("/")
@@ -162,7 +165,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def about(self, name: str, rest: list[str], body: bytes) -> None:
         """What is asked about a repository."""
-        repo = self.hub.repos.get(name)
+        self.name, repo = name, self.hub.repos.get(name)
         allowed = self.headers.get("Authorization") == f"Bearer {self.hub.token}"
         if repo is None or (repo.private and not allowed):
             return self.error(404 if allowed else 401, "RepoNotFound")
@@ -295,7 +298,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             if line["key"] == "deletedFile":
                 del files[value["path"]]
         name = repo.commit(files, branch)
-        return self.json({"commitUrl": f"{self.hub.url}/commit/{name}", "commitOid": name, "success": True})
+        return self.json(
+            {"commitUrl": f"{self.hub.url}/{self.name}/commit/{name}", "commitOid": name, "success": True}
+        )
 
     def _chunks(self) -> bytes:
         parts = []

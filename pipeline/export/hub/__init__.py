@@ -1,0 +1,1 @@
+"""Exports on the Hugging Face Hub: their files, a card, and metadata, visible by one commit."""
