@@ -28,6 +28,8 @@ ADVICE = {
     "requests": "raise execution.unit_bytes and pack.file_tokens: their product decides how often the store is asked; "
     "or have the store split the root's names, which are spread over 256 prefixes (--prefixes tells what that gives)",
     "one task": "it is one task: more machines do not make it faster, a faster processor does",
+    "local disk": "give the machines more memory, or take more of them with vocabulary.learn.members: what memory does not hold is "
+    "written to their disks and read again, once at least",
     "rounds": "lower vocabulary.learn.members: every round asks all of them",
     "few tasks": "lower execution.unit_bytes: there are fewer tasks than processors",
 }
@@ -84,6 +86,11 @@ def show_forecast(plan: Plan, cluster: Cluster, as_json: bool) -> None:
             console.print(
                 f"{stage.stage} is projected to need {size_text(stage.memory)}, more than a machine has: it gets one for "
                 "itself and may not fit; have one larger machine in the cluster"
+            )
+        if stage.spilled:
+            console.print(
+                f"{stage.stage} keeps {size_text(stage.spilled)} a task in files of its machine (vocabulary.learn.spill), which "
+                "memory does not hold"
             )
     for limit in dict.fromkeys(stage.limit for stage in stages if stage.limit in ADVICE):
         named = ", ".join(stage.stage for stage in stages if stage.limit == limit)

@@ -12,21 +12,26 @@ from pairloom.pipeline.forecast.requests import Requests
 from pairloom.pipeline.stages import stages
 from pairloom.pipeline.store.files import SPREAD
 
-__all__ = ["Cluster", "Forecast", "forecast"]
+__all__ = ["LOCAL_DISK", "Cluster", "Forecast", "forecast"]
 
 REQUEST_SECONDS = 0.03  # that a worker waits for a small request; object stores answer within 10 to 50 ms
+# Bytes a second of a machine's own disk, an assumption: what is kept there is written once and read once, at least.
+LOCAL_DISK = 500e6
 # What S3 states for a prefix; it splits prefixes as load grows (`Cluster.prefixes`).
 READS_A_SECOND, WRITES_A_SECOND = 5500.0, 3500.0
 
-Limit = Literal["processors", "memory", "network", "requests", "one task", "few tasks", "rounds"]
+Limit = Literal[
+    "processors", "memory", "network", "requests", "one task", "few tasks", "rounds", "local disk"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
     """What a stage is expected to take on a cluster.
 
-    `read` and `written` are bytes over the network, `memory` bytes a task, `busy` seconds of processors. `seconds` is the
-    longest of what processors, network and requests take, and `limit` says which that is.
+    `read` and `written` are bytes over the network, `memory` bytes a task, `spilled` those that it keeps on a disk of its machine,
+    `busy` seconds of processors. `seconds` is the longest of what processors, network and requests take, and what members wait
+    for the driver and for that disk; `limit` says which of all these is the longest.
     """
 
     stage: str
@@ -39,6 +44,7 @@ class Forecast:
     busy: float
     seconds: float
     limit: Limit
+    spilled: int = 0
 
 
 def forecast(plan: Plan, cluster: Cluster, *, remote: bool = False) -> list[Forecast]:
@@ -61,6 +67,11 @@ def _forecast(name: str, cost: Cost, cluster: Cluster, remote: bool) -> Forecast
         / min(cluster.prefixes, SPREAD),
     }
     longest = max(needs.values())
+    # While the driver asks, and while what is mapped is read, members do nothing else.
+    waits: dict[Limit, float] = {
+        "rounds": cost.waiting,
+        "local disk": 2 * cost.spilled * -(-at_once // cluster.machines) / LOCAL_DISK,
+    }
     return Forecast(
         stage=name,
         tasks=cost.tasks,
@@ -70,8 +81,9 @@ def _forecast(name: str, cost: Cost, cluster: Cluster, remote: bool) -> Forecast
         written=cost.written,
         requests=requests,
         busy=busy,
-        seconds=longest + cost.waiting,  # while the driver asks, members wait
-        limit="rounds" if cost.waiting > longest else max(needs, key=lambda limit: needs[limit]),
+        spilled=cost.spilled,
+        seconds=longest + sum(waits.values()),
+        limit=max({**needs, **waits}.items(), key=lambda one: one[1])[0],
     )
 
 

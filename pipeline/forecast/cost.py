@@ -38,6 +38,10 @@ class Cluster:
         """Bytes of memory that a machine has for tasks."""
         return int(self.memory * (1 - KEPT_BY_RAY))
 
+    def share(self, workers: int) -> int:
+        """Bytes of memory that each of so many workers may take: no more than a machine has, nor than its share of all machines."""
+        return min(self.room, self.room * self.machines // workers)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
@@ -47,6 +51,8 @@ class Cost:
     below the root. `work` is seconds of one processor, checks and writing included. `read` and `written` are bytes that
     cross the network, `requests` what is asked of a store, its receipts and the look of the commit at every file included;
     those of the corpus are not.
+
+    `spilled` are the bytes that a task keeps in files of its machine, because memory does not hold them.
 
     At most `at_once` tasks run at a time, as many as there are if it is None. `waiting` are seconds in which all of them
     wait for the driver.
@@ -61,3 +67,4 @@ class Cost:
     requests: Requests = field(default_factory=Requests)
     at_once: int | None = None
     waiting: float = 0.0
+    spilled: int = 0

@@ -32,6 +32,7 @@ MEMBERS = 64
 SHARDED_WORK = 2.2
 ROUNDS_OF_32K, ROUNDS_POWER = 309, 0.61
 TOLD, ASKING_SECONDS, DEALT = 120_000, 0.0004, 0.56e9
+MEMBER_BYTES = 500_000_000  # of a member, besides what grows with the words
 MERGED_SHARE = 48  # stored bytes of the corpus for each byte of merged word counts, about
 SYMBOL_BYTES = (
     17  # of memory for a symbol of a text that does not repeat: a byte, or a token of the first stage
@@ -95,9 +96,12 @@ def cost(plan: "Plan", cluster: Cluster) -> Cost:
     if choice.family != "bpe" or mode == "single" or (mode == "auto" and alone <= cluster.room):
         return found
     members = max(1, min(plan.partitions, choice.learn.members or min(MEMBERS, cluster.workers)))
+    held = (sizes.bytes + 2 * symbols) // members
+    spills = MEMBER_BYTES + held > cluster.share(members)
     return Cost(
         tasks=(2 if pieces else 1) * members + steps,
-        memory=500_000_000 + (sizes.bytes + 2 * symbols) // members,
+        memory=MEMBER_BYTES + (0 if spills else held),
+        spilled=held if spills else 0,
         work=SHARDED_WORK * found.work,
         disk=found.disk,
         read=found.read,

@@ -13,7 +13,7 @@ from pairloom.jobs.cli import main
 from pairloom.jobs.show.forecast import cluster_of
 from pairloom.operators.errors import RecipeError
 from pairloom.pipeline import Plan, make_plan, parse_recipe, run
-from pairloom.pipeline.forecast.cluster import Cluster, forecast
+from pairloom.pipeline.forecast.cluster import LOCAL_DISK, Cluster, forecast
 from pairloom.pipeline.forecast.requests import Requests
 from pairloom.pipeline.stages.count import combine
 from pairloom.pipeline.stages.count.cost import Counting
@@ -162,6 +162,23 @@ def test_learning_in_rounds_needs_less_of_each_machine_and_more_in_all(tmp_path:
     # So many members on so slow a network that asking them takes longer than their work.
     crowd = replace(small, machines=4096, network=1e5)
     assert next(f for f in forecast(plan, crowd, remote=False) if f.stage == "learn").limit == "rounds"
+
+
+def test_members_that_no_memory_holds_are_forecast_to_spill(tmp_path: Path) -> None:
+    """What a member is projected to need beyond its share lies on its machine's disk, and takes as long as that."""
+    plan = plan_of(tmp_path, 50 * TB, unit_bytes="2GB")
+    few = replace(CLUSTER, machines=25, processors=40, memory=64_000_000_000)
+    rows = [
+        next(f for f in forecast(plan, cluster, remote=False) if f.stage == "learn")
+        for cluster in (replace(few, memory=4 * TB), few, replace(few, machines=1))
+    ]
+    held, spilled, crowded = rows
+    assert (held.spilled, held.limit) == (0, "few tasks")  # 64 members on 1,000 processors
+    assert (spilled.limit, crowded.limit) == ("few tasks", "local disk")
+    assert spilled.memory < few.room < spilled.spilled
+    waited = 3 * 2 * spilled.spilled / LOCAL_DISK  # 64 members on 25 machines: three on some
+    assert spilled.seconds == pytest.approx(held.seconds + waited)
+    assert crowded.seconds > spilled.seconds
 
 
 def _learning(plan: Plan, mode: str) -> Plan:
