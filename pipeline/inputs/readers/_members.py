@@ -100,6 +100,7 @@ def _moved(batch: DocumentBatch, base: int, stored: int) -> DocumentBatch:
     return replace(
         batch,
         row=pc.add(batch.row, base),
+        refused={row + base: detail for row, detail in batch.refused.items()},
         rejected=tuple(letter._replace(row=letter.row + base) for letter in batch.rejected),
         bytes_read=stored,
     )

@@ -189,6 +189,14 @@ def test_formats_that_are_none(tmp_path, form):
         list_inputs(CorpusSource(name="s", paths=(str(tmp_path / "x"),), format=form))
 
 
+def test_columns_of_members_are_refused_by_the_row_of_the_archive(tmp_path):
+    good, bad = lines(["a", "b"]), b'{"text": "c", "n": "many"}\n'
+    (tmp_path / "x.zip").write_bytes(zipped({"a.jsonl": good, "b.jsonl": good + bad}))
+    found = batches(tmp_path / "x.zip", columns=[{"name": "n", "type": "int64"}])
+    assert [one for batch in found for one in batch.columns["n"].to_pylist()] == [0, 1, 0, 1, None]
+    assert [row for batch in found for row in batch.refused] == [4]
+
+
 @pytest.mark.parametrize("name", ["x.zip", "x.tar.gz"])
 def test_letters_name_archive_member_and_place(tmp_path, name):
     bad = lines(["a"]) + b'{"text": 7}\n' + lines(["b"])
