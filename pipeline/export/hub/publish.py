@@ -60,6 +60,7 @@ def publish(
     files of these names and no export, and one that may not be written; ConflictError where somebody else commits meanwhile.
     """
     place = check_place(to, licence)
+    library().utils.disable_progress_bars()  # `observe` is told, and shows it in its own way
     observe(Doing(step="publish", what=f"looking at {place.asked}"))
     head = _head(place)
     there = {one.path: one.hash for one in Repositories({place.asked: head}).folder(place, deep=True)[0]}

@@ -13,6 +13,7 @@ from pairloom.operators.errors import ConflictError, RecipeError, StorageError
 from pairloom.pipeline import run
 from pairloom.pipeline.export.hub.card import BEGIN, END, merged
 from pairloom.pipeline.hub import patience
+from tests.support.command import Command
 from tests.support.corpora import documents, recipe_for, write_jsonl
 from tests.support.hub import Hub, Repo
 
@@ -260,3 +261,22 @@ def test_a_published_dataset_is_read_again(allowed: Hub, root: str, tmp_path: Pa
     }
     made = pl.run(recipe, engine="local")
     assert made.manifest.stages["tokenize"].ledger.documents_out == len(pl.open(root).table("train"))
+
+
+def test_the_command(allowed: Hub, root: str, pairloom: Command) -> None:
+    asked = ("export", root, "--format", "parquet")
+    code, out, err = pairloom(*asked, "--to", TO, "--license", "mit")
+    assert code == 0
+    assert "published" in out
+    assert f"files sent, 0 there already: {allowed.url}/datasets/org/packed, commit" in out
+    assert "100%" not in err
+    code, out, _ = pairloom(*asked, "--to", TO, "--license", "mit")
+    assert (code, "0 files sent" in out) == (0, True)
+    for wrong, said in (
+        ((), "say where it goes, by one of --out and --to"),
+        (("--out", "x", "--to", TO), "say where it goes, by one of --out and --to"),
+        (("--to", "s3://b/x"), "is a repository of the Hub, as hf://datasets/OWNER/NAME"),
+    ):
+        code, _, err = pairloom(*asked, *wrong)
+        assert code == 2
+        assert said in " ".join(err.split())
