@@ -150,19 +150,30 @@ class CheckedStream(io.RawIOBase):
         """How many bytes were given."""
         return self._given
 
-    def readinto(self, buffer: Any, /) -> int:
-        """Fill a buffer as far as the message goes that is being read."""
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Bytes of the message that is being read, at most `size`; a part that is asked for whole, as a body is, is not copied."""
+        if size is None or size < 0:
+            return self.readall()
         if not self._parts and not self._ended:
             self._parts = [memoryview(part) for part in self._next() if part]
-        filled = 0
-        while self._parts and filled < len(buffer):
-            part = self._parts[0]
-            count = min(len(buffer) - filled, len(part))
-            buffer[filled : filled + count] = part[:count]
-            filled += count
-            self._parts[:1] = [part[count:]] if count < len(part) else []
-        self._given += filled
-        return filled
+        most, taken = size, list[memoryview]()
+        while self._parts and most:
+            part = self._parts.pop(0)
+            if len(part) > most:
+                self._parts.insert(0, part[most:])
+                part = part[:most]
+            taken.append(part)
+            most -= len(part)
+        self._given += sum(map(len, taken))
+        if len(taken) == 1 and isinstance(whole := taken[0].obj, bytes) and len(whole) == len(taken[0]):
+            return whole
+        return b"".join(taken)
+
+    def readinto(self, buffer: Any, /) -> int:
+        """Fill a buffer as far as the message goes that is being read."""
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
 
     def _next(self) -> tuple[bytes, ...]:
         """The next message, with what is before it, in parts; or the mark of the end."""
