@@ -22,6 +22,7 @@ from pairloom.pipeline.audit.roundtrip import round_trip
 from pairloom.pipeline.audit.verify import verify
 from pairloom.pipeline.dataset.torch import TorchRows
 from pairloom.pipeline.export import export
+from tests.support.blocks import blocks
 from tests.support.corpora import WORDS, documents, rows_of, write_jsonl
 
 SPECIAL = [
@@ -360,3 +361,18 @@ def test_exports_have_the_masks(packed: Any, theirs: Any, tmp_path: Path) -> Non
     assert ids.tolist() == flat[0][: len(ids)]
     assert mask.astype(int).tolist() == flat[1][: len(mask)]
     assert len(ids) > 64
+
+
+def test_the_page_runs_as_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From a file of messages to a step of a Trainer; the blocks that show something else alone are left out."""
+    page = "docs/guides/fine-tuning.md"
+    names: dict[str, Any] = {}
+    monkeypatch.chdir(tmp_path)
+    ran = 0
+    for block in blocks(page):
+        if block.why is None or "test_chat.py" in block.why:
+            exec(compile("\n" * block.line + block.code, page, "exec"), names)
+            ran += 1
+    assert ran == 3
+    assert names["trainer"].state.global_step == 2
+    assert names["trainer"].state.log_history[-1]["train_loss"] > 0
