@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["MOST_BYTES", "MOST_VALUES", "Attribute", "AttributeType"]
 
 AttributeType: TypeAlias = Literal[
-    "string", "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64"
+    "string", "hash", "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64"
 ]  # fmt: skip
 MOST_VALUES = 1 << 16
 """How many strings a column may have, all documents together; what has more says which document it is, not of what kind."""
@@ -52,13 +52,18 @@ class Attribute:
         return self.type == "string"
 
     @property
+    def _number(self) -> str:
+        """The type of its numbers; a hash is one of a text, never negative."""
+        return "int64" if self.type == "hash" else self.type
+
+    @property
     def arrow(self) -> "pa.DataType":
         """The type of its values in token shards, where they may be null."""
         import pyarrow as pa
 
         if self.listed:
             return pa.large_string()
-        return pa.bool_() if self.type == "bool" else pa.type_for_alias(self.type)
+        return pa.bool_() if self.type == "bool" else pa.type_for_alias(self._number)
 
     @property
     def null(self) -> int | None:
@@ -69,7 +74,7 @@ class Attribute:
             return -1
         if self.type.startswith("float"):
             return None
-        limits = np.iinfo(self.type)
+        limits = np.iinfo(self._number)
         return int(limits.min if limits.min < 0 else limits.max)
 
     def column(self, values: Sequence[str] = ()) -> "Column":
@@ -78,7 +83,7 @@ class Attribute:
 
         from pairloom.operators.schema import Column
 
-        dtype = {"string": "int32", "bool": "int8"}.get(self.type, self.type)
+        dtype = {"string": "int32", "bool": "int8"}.get(self.type, self._number)
         listed = {"string": tuple(values), "bool": ("false", "true")}.get(self.type)
         return Column(
             name=self.name,

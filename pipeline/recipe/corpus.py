@@ -61,7 +61,7 @@ class DocumentColumn(Section):
         default=None, description="where it stands, a path a.b; otherwise the field of this name"
     )
     type: AttributeType = Field(
-        default="string", description="string, bool, int8 to uint64, float32 or float64"
+        default="string", description="string, hash, bool, int8 to uint64, float32 or float64"
     )
 
     @model_validator(mode="after")
@@ -273,7 +273,7 @@ class CorpusSource(Section):
                 f"source {self.name} names keep, and epochs by {self.epochs_by.by}: say one of them"
             )
         for key, rule in (("keep", self.keep), ("epochs", self.epochs_by)):
-            numbers = [one.name for one in self.columns if one.type != "string"]
+            numbers = [one.name for one in self.columns if one.type not in ("string", "hash")]
             if rule is not None and rule.by not in numbers:
                 raise ValueError(
                     f"source {self.name}: {key}.by is {rule.by}, which is none of its columns that are numbers (there is "

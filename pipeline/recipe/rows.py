@@ -6,6 +6,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, mod
 
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.pack import STRATEGIES, widths
+from pairloom.operators.pack.strategy import PieceStrategy
 from pairloom.pipeline.recipe.section import Section
 from pairloom.pipeline.recipe.steps import MisplacedError, step_key
 
@@ -31,7 +32,7 @@ class Tokenize(Section):
     )
 
 
-_LATER = ("by", "descending", "window")
+_LATER = ("by", "then", "descending", "window")
 _OF_ORDERS = ("groups", *_LATER)
 
 
@@ -41,8 +42,8 @@ class Shuffle(Section):
     main: ClassVar[str | None] = "mode"
     mode: str = Field(
         default="document",
-        description="document (by hash, all of the corpus), block (within groups of inputs), none (as it comes), order (by a "
-        "column), or one that is installed",
+        description="document (by hash, all of the corpus), block (within groups of inputs), none (as it comes), order or "
+        "group (by a column), or one that is installed",
     )
     seed: int = Field(default=0, ge=0, lt=1 << 63, description="another seed is another order")
     groups: int | None = Field(
@@ -51,7 +52,14 @@ class Shuffle(Section):
         le=1 << 16,
         description="groups of inputs for mode block; a fixed number keeps them as the corpus grows; otherwise by size",
     )
-    by: str | None = Field(default=None, min_length=1, description="the column that mode order goes by")
+    by: str | None = Field(
+        default=None, min_length=1, description="the column that mode order or group goes by"
+    )
+    then: str | None = Field(
+        default=None,
+        min_length=1,
+        description="the column by which mode group orders the documents of a group",
+    )
     descending: bool = Field(default=False, description="whether mode order begins with the highest values")
     window: int | None = Field(
         default=None,
@@ -124,6 +132,10 @@ class Pack(Section):
     deduplicate: Literal["none", "exact"] = Field(
         default="none", description="exact: of documents with the same tokens the first is kept"
     )
+    related: bool = Field(
+        default=False,
+        description="documents of a group stay in one row as far as they fit, with shuffle group",
+    )
 
     steps: tuple[Annotated[TokenStep, *step_key("pairloom.operators.transforms:TRANSFORMS")], ...] = Field(
         default=(), description="token steps, applied to documents before rows are planned"
@@ -152,6 +164,15 @@ class Pack(Section):
                 f"strategy {self.strategy} splits documents at the end of a row: overflow must be split"
                 if strategy.overflows == ("split",)
                 else f"strategy {self.strategy} knows of overflow only {', '.join(strategy.overflows)}"
+            )
+        if self.related and self.overflow == "turn":
+            raise ValueError(
+                "related plans documents of a group as one, which has no turns: leave it out, or say overflow: split"
+            )
+        if self.related and (self.shuffle.mode != "group" or not issubclass(strategy, PieceStrategy)):
+            raise ValueError(
+                "related keeps documents of a group in one row: it needs shuffle group, and a strategy that cuts no document "
+                "that fits a row (best_fit, first_fit, padded)"
             )
         if self.predict_every_token and self.seq_len < 2:
             raise ValueError("predict_every_token repeats one token of a row: seq_len must be at least 2")
@@ -205,7 +226,7 @@ class Pack(Section):
     def _as_given(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Steps are left out where there are none: what is hashed is what it was before there were any."""
         data: dict[str, Any] = handler(self)
-        return {key: value for key, value in data.items() if key not in ("steps", "rows") or value}
+        return {key: value for key, value in data.items() if key not in ("steps", "rows", "related") or value}
 
     @property
     def stored_rows(self) -> tuple[RowStep, ...]:

@@ -218,11 +218,13 @@ class Recipe(Section):
     def _check_attributes(self) -> None:
         """A column is of one type, whatever the source, and is given by nothing else."""
         first = {one.name: one for one in self.attributes}
-        if self.pack.shuffle.by is not None and self.pack.shuffle.by not in first:
-            raise ValueError(
-                f"pack.shuffle.by is {self.pack.shuffle.by}, and no source has a column of this name (there is "
-                f"{', '.join(first) or 'none'}): add it to the columns of the sources"
-            )
+        for key in ("by", "then"):
+            name = getattr(self.pack.shuffle, key)
+            if name is not None and name not in first:
+                raise ValueError(
+                    f"pack.shuffle.{key} is {name}, and no source has a column of this name (there is "
+                    f"{', '.join(first) or 'none'}): add it to the columns of the sources"
+                )
         for source in self.corpus:
             for one in source.attributes:
                 if one.type != first[one.name].type:

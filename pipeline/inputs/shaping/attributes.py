@@ -8,6 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pairloom.operators.attributes import Attribute
+from pairloom.operators.kernels.hashing import hash_bytes, hash_text
+from pairloom.operators.text.arrays import text_of
 from pairloom.pipeline.inputs.shaping.columns import (
     Column,
     Faults,
@@ -24,6 +26,7 @@ __all__ = ["COLUMN_TYPE", "attribute_values"]
 COLUMN_TYPE = "column_type"
 """The reason for which a record is rejected that has something else in a column than the recipe says."""
 
+_SEED = hash_bytes(b"pairloom: the hash of a column")
 _WHOLE = re.compile(r"[+-]?\d+(?:\.0*)?")
 
 
@@ -36,6 +39,10 @@ def attribute_values(attribute: Attribute, column: Column, uri: str) -> tuple[pa
     if attribute.listed:
         texts, faults = as_text(column, uri, COLUMN_TYPE)
         values = texts.cast(attribute.arrow)
+    elif attribute.type == "hash":
+        texts, faults = as_text(column, uri, COLUMN_TYPE)
+        numbers = pa.array((hash_text(text_of(texts.fill_null("")), _SEED) >> np.uint64(1)).astype(np.int64))
+        values = pc.if_else(texts.is_valid(), numbers, pa.scalar(None, pa.int64()))
     elif attribute.type == "bool":
         values, faults = as_boolean(column, uri, COLUMN_TYPE, wanted=f"the column {attribute.name} is bool")
     elif attribute.null is None:

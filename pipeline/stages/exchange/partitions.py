@@ -74,7 +74,7 @@ class Splits:
 
     def identity(self, end_token: int) -> list[object]:
         """Everything that decides the partitions of documents that end before token `end_token` of the corpus."""
-        ranked = [self.by, self.descending] if self.order.ranks else []
+        ranked = [self.by, self.descending] if self.by else []
         return [*self.order.identity(self, end_token), *ranked]
 
     def __len__(self) -> int:

@@ -115,6 +115,7 @@ class SpreadTask(UnitTask):
             splits=self.splits,
             seed=self.seed,
             ranking=sharing.ranking,
+            nulls={column.name: column.null for column in sharing.carried.columns},
         )
 
     def spread(

@@ -12,6 +12,7 @@ import pyarrow as pa
 from pairloom.operators.kernels.hashing import hash_bytes
 from pairloom.operators.layouts import RowStep
 from pairloom.operators.pack import STRATEGIES, PackPlan, gather_column
+from pairloom.operators.pack.related import Bundles
 from pairloom.operators.pack.turns import of_documents, turn_pieces
 from pairloom.operators.schema import (
     DOCUMENT,
@@ -35,10 +36,14 @@ from pairloom.pipeline.flow.attempt import Attempt
 from pairloom.pipeline.identity import FORMAT_VERSION
 from pairloom.pipeline.notes import note
 from pairloom.pipeline.phases import in_phase
+from pairloom.pipeline.stages.exchange.files import Spread
 from pairloom.pipeline.stages.exchange.orders import order_of
 from pairloom.pipeline.steps import RowSteps, row_seed
 
 __all__ = ["RowSettings", "write_rows"]
+
+
+_LATER = ("window", "then", "related")  # which no unit's id has where they are not asked for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,17 +62,21 @@ class RowSettings:
     steps: tuple[TokenStep, ...] = ()
     rows: tuple[RowStep, ...] = ()  # those that are stored
     window: int = 0  # of documents that are mixed, in an order of values
+    then: str = ""  # the column that documents of a group are in the order of
+    related: bool = False  # whether they are kept in one row, as far as they fit
 
     def identity(self) -> dict[str, Any]:
         """Everything, for a unit's id; steps and a window where there are any."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
-        if not self.window:
-            del values["window"]
+        values = {name: value for name, value in values.items() if name not in _LATER or value}
         steps = {name: [step.identity() for step in values.pop(name)] for name in ("steps", "rows")}
         return values | {name: some for name, some in steps.items() if some}
 
-    def plans_of(self, documents: TokenBatch) -> tuple[PackPlan, ...]:
-        """Rows for documents, cut where the recipe says."""
+    def plans_of(self, documents: TokenBatch, keys: npt.NDArray[np.uint64]) -> tuple[PackPlan, ...]:
+        """Rows for documents, cut where the recipe says; those of one key are kept together, where that is asked for."""
+        if self.related:
+            bundles = Bundles.of(documents.length, keys, self.seq_len)
+            return tuple(bundles.apart(plan) for plan in self.plans(bundles.totals))
         if self.overflow != "turn":
             return self.plans(documents.length)
         pieces = turn_pieces(documents, self.seq_len)
@@ -84,9 +93,10 @@ class RowSettings:
             predict_every_token=self.predict_every_token,
         )
 
-    def arranged(self, documents: int, where: str) -> npt.NDArray[np.int64] | None:
-        """The places that documents are taken from before rows are planned; None as they are."""
-        return order_of(self.mode).arranged(documents, self.window, self.seed, where)
+    def arranged(self, found: Spread, where: str) -> Spread:
+        """Documents in the order of their keys, in the order in which rows are planned of them."""
+        places = order_of(self.mode).arranged(found, self.then, self.window, self.seed, where)
+        return found if places is None else found.take(places)
 
     def shuffled(self, plan: PackPlan, where: str) -> PackPlan:
         """The rows of a plan in their final order; `where` says which rows they are."""

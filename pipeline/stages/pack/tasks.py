@@ -102,8 +102,7 @@ class PackTask(UnitTask):
         found = exchanged.read(attempt.objects, self.batch)
         with phase("sort"):
             found = found.ordered()
-            places = self.settings.arranged(len(found.key), f"{self.split} {self.number}")
-            found = found if places is None else found.take(places)
+            found = self.settings.arranged(found, f"{self.split} {self.number}")
         documents, columns, changed = found.documents, found.columns, {}
         if self.settings.steps:
             with phase("encode"):
@@ -111,7 +110,7 @@ class PackTask(UnitTask):
             documents, changed = made.batch, {"added_tokens": made.added, "removed_tokens": made.removed}
             columns = (*columns, *(column for step in self.settings.steps for column in step.columns))
         with phase("sort"):
-            plans = self.settings.plans_of(documents)
+            plans = self.settings.plans_of(documents, found.key)
         for plan in plans:
             self._write(attempt, plan, documents, columns, shared.rows)
         dropped = sum(plan.dropped_documents for plan in plans)
@@ -229,7 +228,8 @@ def _task(
         width=width,
         carries=not splits.alone(part)
         and STRATEGIES.get(settings.strategy).carries
-        and not splits.order.ranks,  # what is carried comes last
+        and not splits.order.ranks  # what is carried comes last
+        and not settings.related,  # and apart
         settings=settings,
         sources=job.plan.recipe.sources[:sources],
     )
@@ -326,4 +326,6 @@ def _settings(job: Job, vocabulary: Vocabulary) -> RowSettings:
         steps=choice.steps,
         rows=choice.stored_rows,
         window=(choice.shuffle.window or WINDOW) if "window" in order_of(choice.shuffle.mode).keys else 0,
+        then=choice.shuffle.then or "",
+        related=choice.related,
     )

@@ -5,6 +5,7 @@
     block       BlockOrder     a hash of its input, 65,536 records at a time     a changed input changes one partition
     none        CorpusOrder    a range of the tokens of the corpus               a corpus that grows at its end changes the last
     order       ValueOrder     a range of the values of a column                 training goes from low to high
+    group       GroupOrder     a range of the seeded hash of a column            documents of a group stay together
 
 An order is a function of what a document is and where its input stands: nothing depends on how the corpus was cut into
 units. Another order is another class in a file of its own here, or one that an entry point of the group `pairloom.orders`
@@ -13,7 +14,8 @@ names; recipes call it by its name, and it says itself which keys of `pack.shuff
 
 import functools
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from pairloom.operators.registry import Registry
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     from pairloom.operators.selection.ranking import Ranking
     from pairloom.operators.tokens import TokenBatch
+    from pairloom.pipeline.stages.exchange.files import Spread
     from pairloom.pipeline.stages.exchange.partitions import Splits
     from pairloom.pipeline.stages.select.copies import Selection
     from pairloom.pipeline.stages.tokenize.shards import PlacedShard
@@ -53,6 +56,9 @@ class Standing:
     splits: "Splits"
     seed: int
     ranking: "Ranking | None" = None
+    nulls: "Mapping[str, int | None]" = field(
+        default_factory=dict
+    )  # what stands for a missing value, by column
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -106,8 +112,10 @@ class Order(ABC):
         """The record batches of a shard that can hold documents of some partitions for training; None if that cannot be told."""
         return None
 
-    def arranged(self, documents: int, window: int, seed: int, where: str) -> "npt.NDArray[np.int64] | None":
-        """The places that so many documents, in the order of their keys, are taken from; None as they are."""
+    def arranged(
+        self, found: "Spread", then: str, window: int, seed: int, where: str
+    ) -> "npt.NDArray[np.int64] | None":
+        """The places that documents, in the order of their keys, are taken from; None as they are."""
         return None
 
 

@@ -1,5 +1,7 @@
 """Shuffle `order`: training goes from low values of a column to high ones, or down from the highest."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import numpy.typing as npt
 
@@ -8,6 +10,9 @@ from pairloom.operators.selection.ranking import value_keys, windowed
 from pairloom.pipeline.stages.exchange.orders import Copies, Order, Standing
 from pairloom.pipeline.stages.exchange.orders._copies import hashes, of_copies
 from pairloom.pipeline.stages.exchange.orders.document import HashOrder
+
+if TYPE_CHECKING:
+    from pairloom.pipeline.stages.exchange.files import Spread
 
 __all__ = ["ValueOrder"]
 
@@ -41,6 +46,8 @@ class ValueOrder(Order):
         place = ranking.places(key, hashes(found, copies))
         return key, splits.by_place(place, of_copies(found.held_out, copies))
 
-    def arranged(self, documents: int, window: int, seed: int, where: str) -> npt.NDArray[np.int64] | None:
+    def arranged(
+        self, found: "Spread", then: str, window: int, seed: int, where: str
+    ) -> npt.NDArray[np.int64] | None:
         """A seeded bijection within each window."""
-        return windowed(documents, window, hash_bytes(f"{seed} window {where}".encode()))
+        return windowed(len(found.key), window, hash_bytes(f"{seed} window {where}".encode()))

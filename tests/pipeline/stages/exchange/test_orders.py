@@ -11,7 +11,7 @@ MODES = ("block", "document", "none")
 
 
 def test_every_order_is_a_shuffle_of_a_recipe_with_its_keys() -> None:
-    given = {"groups": 4, "by": "quality", "window": 8, "descending": True}
+    given = {"groups": 4, "by": "quality", "window": 8, "descending": True, "then": "place"}
     for name, order in ALL.items():
         assert Shuffle(mode=name, **{key: given[key] for key in order.keys}).mode == name
         for key in given.keys() - set(order.keys):
@@ -26,7 +26,7 @@ def test_every_order_is_a_shuffle_of_a_recipe_with_its_keys() -> None:
 def test_only_the_order_of_the_corpus_asks_for_places_and_for_no_seed() -> None:
     assert [name for name, order in ALL.items() if order.placed] == ["none"]
     assert [name for name, order in ALL.items() if not order.seeded] == ["none"]
-    assert [name for name, order in ALL.items() if order.scatters] == ["document", "order"]
+    assert [name for name, order in ALL.items() if order.scatters] == ["document", "group", "order"]
 
 
 def test_identities_are_those_that_units_have_always_had() -> None:

@@ -1,0 +1,159 @@
+"""Shuffle `group`, and `pack.related`: documents of a group come one after another, in one row as far as they fit."""
+
+import json
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pairloom.pipeline import Dataset, open_dataset, run
+from pairloom.pipeline.audit.roundtrip import round_trip
+from pairloom.pipeline.audit.verify import verify
+from pairloom.pipeline.recipe import Recipe
+
+SEQ_LEN = 64
+
+
+def write(folder: Path, count: int = 300) -> None:
+    (folder / "in").mkdir()
+    lines = [
+        {
+            "id": f"doc {i}",
+            "text": f"file {i} " * (1 + i % 11),
+            "repo": f"org/{i % 37}" if i % 10 else None,
+            "number": -i,
+        }
+        for i in range(count)
+    ]
+    (folder / "in" / "a.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def recipe(folder: Path, *, kind: str = "hash", unit: int = 3000, root: str = "out", **pack: Any) -> Recipe:
+    columns = [{"name": "repo", "type": kind}, {"name": "number", "type": "int32"}]
+    source = {"name": "code", "paths": [str(folder / "in" / "*")], "id": "id", "columns": columns}
+    return Recipe.model_validate(
+        {
+            "root": str(folder / root),
+            "corpus": [source | pack.pop("source", {})],
+            "vocabulary": {"size": 280},
+            "pack": {
+                "seq_len": SEQ_LEN,
+                "file_tokens": 4000,
+                "shuffle": {"mode": "group", "by": "repo", "then": "number"},
+                **pack,
+            },
+            "execution": {"engine": "local", "unit_bytes": unit},
+        }
+    )
+
+
+def documents(dataset: Dataset) -> list[tuple[Any, int, int, int]]:
+    """Of each document in the order of rows: its group, its place, its row, and its tokens."""
+    found, columns, number = {}, dataset.columns, 0
+    for batch in dataset.batches():
+        for row in batch.to_pylist():
+            for i, document in enumerate(row["document"]):
+                repo = columns["repo"].said(row["repo"][i])
+                key = (document, repo)
+                _, place, first, tokens = found.get(key, (repo, row["number"][i], number, 0))
+                found[key] = (repo, place, first, tokens + row["segment_lengths"][i])
+            number += 1
+    return list(found.values())
+
+
+@pytest.mark.parametrize("kind", ["hash", "string"])
+def test_groups_stay_together_and_in_order(tmp_path: Path, kind: str) -> None:
+    write(tmp_path)
+    run(
+        asked := recipe(
+            tmp_path,
+            kind=kind,
+            strategy="concat",
+            file_tokens=10**6,
+            shuffle={"mode": "group", "by": "repo", "then": "number"},
+        )
+    )
+    dataset = open_dataset(asked.root)
+    round_trip(dataset, verify(dataset), sample=3)
+    # Rows are permuted: whatever is in one is in order.
+    for batch in dataset.batches():
+        for row in batch.to_pylist():
+            names = [dataset.columns["repo"].said(value) for value in row["repo"]]
+            pairs = list(zip(names, row["number"], strict=True))
+            runs = [
+                (name, [place for _, place in some])
+                for name, some in groupby(pairs, key=lambda pair: pair[0])
+            ]
+            named = [name for name, _ in runs if name is not None]
+            assert len(named) == len(set(named))
+            assert all(places == sorted(places) for name, places in runs if name is not None)
+
+
+@pytest.mark.parametrize("strategy", ["best_fit", "first_fit", "padded"])
+def test_related_documents_share_rows_as_far_as_they_fit(tmp_path: Path, strategy: str) -> None:
+    write(tmp_path)
+    rows_of = {}
+    for related in (False, True):
+        run(asked := recipe(tmp_path, root=f"out{related}", strategy=strategy, related=related))
+        dataset = open_dataset(asked.root)
+        round_trip(dataset, verify(dataset), sample=3)
+        groups: dict[Any, tuple[set[int], list[tuple[int, int]]]] = {}
+        for repo, place, row, tokens in documents(dataset):
+            if repo is not None:
+                rows, members = groups.setdefault(repo, (set(), []))
+                rows.add(row)
+                members.append((place, tokens))
+        rows_of[related] = sum(len(rows) for rows, _ in groups.values())
+        if related:
+            for rows, members in groups.values():
+                bundles, filled = 0, SEQ_LEN
+                for _, tokens in sorted(members):
+                    if filled + tokens > SEQ_LEN:
+                        bundles, filled = bundles + 1, 0
+                    filled += tokens
+                assert len(rows) <= bundles
+    assert rows_of[True] < rows_of[False]
+
+
+def test_nothing_depends_on_units(tmp_path: Path) -> None:
+    write(tmp_path)
+    found = []
+    for unit in (2000, 10**6):
+        run(asked := recipe(tmp_path, root=f"out{unit}", unit=unit, related=True, validation=0.1))
+        found.append([row["document"] for row in open_dataset(asked.root).table().to_pylist()])
+    assert found[0] == found[1]
+
+
+def test_copies_are_groups_of_their_own(tmp_path: Path) -> None:
+    write(tmp_path)
+    run(asked := recipe(tmp_path, related=True, source={"epochs": 2}))
+    dataset = open_dataset(asked.root)
+    verify(dataset)
+    for batch in dataset.batches():
+        for row in batch.to_pylist():
+            assert len(set(row["document"])) == len(row["document"])
+
+
+@pytest.mark.parametrize(
+    ("pack", "message"),
+    [
+        (
+            {"related": True, "strategy": "concat"},
+            "related keeps documents of a group in one row: it needs shuffle group",
+        ),
+        ({"related": True, "shuffle": "document"}, "it needs shuffle group"),
+        ({"shuffle": {"mode": "group"}}, "mode group needs the key 'by'"),
+        (
+            {"shuffle": {"mode": "group", "by": "owner"}},
+            "pack.shuffle.by is owner, and no source has a column",
+        ),
+        (
+            {"shuffle": {"mode": "group", "by": "repo", "then": "path"}},
+            "pack.shuffle.then is path, and no source",
+        ),
+    ],
+)
+def test_groups_that_cannot_be_are_refused(tmp_path: Path, pack: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        recipe(tmp_path, **pack)
