@@ -18,6 +18,7 @@ from pairloom.pipeline.audit.roundtrip import round_trip
 from pairloom.pipeline.audit.verify import verify
 from pairloom.pipeline.generations.retokenize import retokenize
 from pairloom.pipeline.inputs import intake as reading
+from pairloom.pipeline.repair.repair import repair
 from tests.support.corpora import contents, documents
 from tests.support.warc import record, warc_file
 
@@ -156,3 +157,13 @@ def test_how_files_are_read_decides_what_is_done_again(corpus: Path) -> None:
     changed["corpus"][3]["members"] = ["notes/*1.md"]
     again, _ = retokenize(Recipe.model_validate(changed))
     assert again.stages["tokenize"].ledger.documents_in < 150
+
+
+def test_what_is_lost_is_made_again_from_containers(corpus: Path) -> None:
+    manifest = run(recipe("out", "1kB"))
+    lost = [file for file in manifest.stages["tokenize"].files if file.role == "tokens"]
+    before = {file.path: (corpus / "out" / file.path).read_bytes() for file in lost}
+    for path in before:
+        (corpus / "out" / path).unlink()
+    assert repair("out").whole
+    assert {path: (corpus / "out" / path).read_bytes() for path in before} == before

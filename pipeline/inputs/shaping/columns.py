@@ -201,8 +201,11 @@ def as_number(column: Column, uri: str, reason: str, *, wanted: str | None = Non
     if not _is_text(kind) and not pa.types.is_dictionary(kind):
         asked = wanted or "where compares it with a number"
         raise DataError(f"{uri}: column {column.name!r} is of type {kind}, and {asked}")
-    texts, bad = _strings(column.values, column.name, uri)
-    faults = bad | faults
+    if column.kinds is None:
+        texts, bad = _strings(column.values, column.name, uri)
+        faults = bad | faults
+    else:
+        texts = column.values  # checked as it was read
     try:
         if not faults:
             return texts.cast(pa.float64()), faults
