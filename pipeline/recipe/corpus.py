@@ -104,6 +104,19 @@ class EpochsBy(Section):
     buckets: tuple[tuple[float, Ratio], ...] = Field(
         min_length=1,
         description="[value, epochs], the highest value first: from it on, so many; none below the last",
+        json_schema_extra={
+            "also": [
+                {
+                    "type": "array",
+                    "items": {
+                        "type": "array",
+                        "items": {"anyOf": [{"type": "number"}, {"type": "string"}]},
+                        "minItems": 2,
+                        "maxItems": 2,
+                    },
+                }
+            ]
+        },
     )
 
     @model_validator(mode="after")
