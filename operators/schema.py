@@ -128,8 +128,9 @@ class Column:
     being told), and `meanings` are what numbers stand for that are places in this list. Raises ValueError for a name that is
     taken or no identifier, and for a dtype that not everybody reads.
 
-    >>> Column(name="loss_mask", dtype=np.dtype(np.uint8), pad=0, doc="1 where a token is to be predicted")
-    Column(name='loss_mask', dtype=dtype('uint8'), pad=0, of='token', doc='1 where a token is to be predicted')
+    >>> mask = Column(name="loss_mask", dtype=np.dtype(np.uint8), doc="1 where a token is to be predicted")
+    >>> mask.of, mask.pad
+    ('token', 0)
     """
 
     name: str

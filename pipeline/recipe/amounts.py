@@ -4,7 +4,7 @@ import re
 from fractions import Fraction
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, PlainSerializer
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from pairloom.pipeline.recipe.core_yaml import Written
 
@@ -96,7 +96,11 @@ def _fraction(value: object) -> object:
 
 Size = Annotated[int, BeforeValidator(_size), Field(gt=0)]
 TokenCount = Annotated[int, BeforeValidator(_token_count)]
-Ratio = Annotated[str, BeforeValidator(_ratio)]
+Ratio = Annotated[
+    str,
+    BeforeValidator(_ratio),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "number", "exclusiveMinimum": 0}]}),
+]
 """A positive rational number in lowest terms, as text: "3/10"; two ways to write one number are one recipe."""
 Exact = Annotated[Fraction, BeforeValidator(_fraction), PlainSerializer(str)]
 """A rational number, as it is written: 0.1 is a tenth."""

@@ -90,7 +90,7 @@ def _as_written(key: str, field: FieldInfo, said: Schema, definitions: Schema) -
     if isinstance(extra, dict) and ALSO in extra:  # what a key takes in a form that its type does not tell
         forms = [{name: value for name, value in forms[0].items() if name != ALSO}, *forms[1:]]
         forms += cast("list[Schema]", extra[ALSO])
-    if "weight" in key or key == "epochs":
+    if "weight" in key and "anyOf" not in plain:
         forms.append({"type": "number", "exclusiveMinimum": 0})
     return words | (forms[0] if len(forms) == 1 else {"anyOf": forms})
 
