@@ -16,11 +16,15 @@ from statistics import median
 from tests.bench import texts
 from tests.bench.machine import version
 
-__all__ = ["MEASURES", "Sitting", "Table"]
+__all__ = ["MEASURES", "MeasureError", "Sitting", "Table"]
 
 HERE = Path(__file__).parent
 PAIRLOOM = [sys.executable, "-c", "from pairloom.jobs.entry import main; main()"]
 PEER_BYTES = 16_000_000  # what slow peers get
+
+
+class MeasureError(Exception):
+    """Something that was to be measured has failed; what else there is to be measured goes on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +92,7 @@ class Sitting:
         done = subprocess.run(run, capture_output=True, text=True, env={**os.environ, **(environment or {})})
         seconds = time.perf_counter() - start
         if done.returncode:
-            raise SystemExit(f"pairloom {' '.join(map(str, arguments))}: {done.stderr or done.stdout}")
+            raise MeasureError(f"pairloom {' '.join(map(str, arguments))}: {done.stderr or done.stdout}")
         return seconds
 
     def one_run(self, recipe: Path, *options: str) -> dict:
@@ -114,7 +118,7 @@ def _printed(command: Sequence[object]) -> str:
         [sys.executable, *map(str, command)], capture_output=True, text=True, env=environment
     )
     if done.returncode:
-        raise SystemExit(f"{' '.join(map(str, command))}: {done.stderr[-2000:]}")
+        raise MeasureError(f"{' '.join(map(str, command))}: {done.stderr[-2000:]}")
     return done.stdout
 
 
@@ -277,10 +281,10 @@ def starts(sitting: Sitting) -> Table:
         "`make demo`": demo,
         f"{sitting.text.stat().st_size / 1e6:.0f} MB, vocabulary given": given,
     }
-    rows = [(what, f"{_median(way, sitting.repeat):.2f}") for what, way in warm.items()]
+    rows = [(what, _seconds(way, sitting.repeat)) for what, way in warm.items()]
     rows += [
-        ("1.2 MB, no kernels compiled, in this process", f"{cold('local'):.1f}"),
-        ("1.2 MB, no kernels compiled, on Ray", f"{cold('ray'):.1f}"),
+        ("1.2 MB, no kernels compiled, in this process", _seconds(lambda: cold("local"), 1)),
+        ("1.2 MB, no kernels compiled, on Ray", _seconds(lambda: cold("ray"), 1)),
     ]
     return Table(
         title="From the command to its end",
@@ -290,8 +294,13 @@ def starts(sitting: Sitting) -> Table:
     )
 
 
-def _median(way: Callable[[], float], repeat: int) -> float:
-    return median(way() for _ in range(repeat))
+def _seconds(way: Callable[[], float], repeat: int) -> str:
+    """The median of what it takes, or that it has failed."""
+    try:
+        return f"{median(way() for _ in range(repeat)):.2f}"
+    except MeasureError as error:
+        print(error, file=sys.stderr)
+        return "failed"
 
 
 def retokenize(sitting: Sitting) -> Table:
