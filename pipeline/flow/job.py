@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from pairloom.operators import Vocabulary
@@ -58,9 +59,9 @@ class Job:
             self.learned = Vocabulary.from_json(data)
         return self.learned
 
-    def prepare(self, task: Task) -> None:
-        """Run one task that leaves nothing behind: the first worker starts, and its kernels are compiled or loaded."""
-        self.observe(StepStarted(step="prepare", units=1, reused=0, bytes=0))
+    def prepare(self, rounds: Sequence[Sequence[Task]]) -> None:
+        """Run tasks that leave nothing behind, round by round: workers start, and their kernels are compiled or loaded."""
+        self.observe(StepStarted(step="prepare", units=sum(map(len, rounds)), reused=0, bytes=0))
         self.observe(
             Doing(
                 step="prepare",
@@ -68,7 +69,7 @@ class Job:
             )
         )
         with hearing(self.observe, "prepare", {}):
-            for done in self.executor.run([task]):
+            for done in chain.from_iterable(map(self.executor.run, rounds)):
                 self.observe(
                     UnitDone(step="prepare", bytes=0, ledger=Ledger(), usage=done.usage, retries=done.retries)
                 )

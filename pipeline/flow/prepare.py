@@ -1,6 +1,6 @@
 """prepare: the first step of a run, in which a worker starts and its kernels are loaded, or compiled once a machine."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from pairloom.pipeline.notes import note
 if TYPE_CHECKING:
     from pairloom.pipeline.flow.plan import Plan
 
-__all__ = ["PrepareTask", "needed_kernels", "needed_schemes"]
+__all__ = ["PrepareTask", "needed_kernels", "needed_schemes", "preparing"]
 
 PACKAGES = ("pairloom.operators", "pairloom.pipeline")
 _MANY = 12  # kernels: where fewer are missing, they are compiled before helpers have begun
@@ -40,17 +40,18 @@ SHARDED_FROM = 1_000_000_000  # stored bytes of a corpus; the words of a smaller
 class PrepareTask:
     """Run kernels once on a few words, so that no later step compiles. There is nothing to keep of it.
 
-    `places` are the folders and files `kernels` that are wanted, all of them if it is None.
+    `places` are the folders and files `kernels` that are wanted, all of them if it is None; `number` is that of the worker.
     """
 
     schemes: tuple[str, ...] = tuple(SCHEMES)
     places: tuple[str, ...] | None = None
+    number: int = 0
     step = "prepare"
 
     @property
     def unit(self) -> str:
-        """There is one."""
-        return "kernels"
+        """One for each worker."""
+        return f"kernels {self.number}" if self.number else "kernels"
 
     @property
     def label(self) -> str:
@@ -64,6 +65,19 @@ class PrepareTask:
     def run(self, shared: Any = None) -> None:
         """Run them on next to nothing."""
         _run_kernels(self.schemes, self.places)
+
+
+def preparing(first: PrepareTask, workers: int) -> tuple[list[PrepareTask], ...]:
+    """The tasks that make so many workers ready, in rounds.
+
+    Where all kernels are on disk each worker loads them, all at once. Else the first compiles them, with all processors for itself,
+    and then the others load what it has compiled.
+    """
+    others = [replace(first, number=number) for number in range(1, workers)]
+    if not others:
+        return ([first],)
+    assert first.places is not None
+    return ([first], others) if missing_kernels(first.places) else ([first, *others],)
 
 
 @cache

@@ -19,7 +19,7 @@ from pairloom.pipeline.flow.engine import Engine, choose_engine, chosen_engine
 from pairloom.pipeline.flow.events import Doing, Event
 from pairloom.pipeline.flow.job import Job
 from pairloom.pipeline.flow.plan import Plan, make_plan
-from pairloom.pipeline.flow.prepare import PrepareTask, needed_kernels, needed_schemes
+from pairloom.pipeline.flow.prepare import PrepareTask, needed_kernels, needed_schemes, preparing
 from pairloom.pipeline.recipe import Execution, Recipe
 from pairloom.pipeline.stages import leading_to, stage
 from pairloom.pipeline.store.gc import check_present
@@ -30,6 +30,7 @@ from pairloom.pipeline.store.receipts import discard_all
 __all__ = ["executor_of", "run"]
 
 
+PREPARED = 64  # workers that are made ready before the first stage; more become so as they begin
 RESTARTS = 3  # of a run whose own files are damaged while it goes on
 
 
@@ -57,15 +58,22 @@ def run(
     if last is not None and set(wanted) <= set(done):
         return last
     check_writable(objects)
+    engine = chosen_engine(plan, last)
     job = Job(
         plan=plan,
         objects=objects,
         observe=observe,
-        executor=executor or executor_of(recipe.execution, stop, observe, chosen_engine(plan, last)),
+        executor=executor or executor_of(recipe.execution, stop, observe, engine),
         last=last,
         records={name: last.stages[name] for name in done} if last else {},
     )
-    job.prepare(PrepareTask(schemes=needed_schemes(plan), places=needed_kernels(plan)))
+    workers = (
+        min(job.executor.places(), len(plan.units), PREPARED)
+        if engine.name == "ray" and executor is None
+        else 1
+    )
+    first = PrepareTask(schemes=needed_schemes(plan), places=needed_kernels(plan))
+    job.prepare(preparing(first, max(1, workers)))
     for left in reversed(range(1 + RESTARTS)):
         if _complete(job, wanted, left):
             break

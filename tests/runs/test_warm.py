@@ -67,3 +67,67 @@ def test_a_run_compiles_nothing_after_its_first_step(
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
     assert done.returncode == 0, done.stderr[-3000:]
     assert json.loads(done.stdout.splitlines()[-1]) == []
+
+
+# The same of Ray's workers, processes in which this one can change nothing: they write down what they look for, and whether they
+# prepare. What one of them looks for while it works must be what some worker has looked for, and so compiled, as it prepared.
+ON_RAY = """
+import os, sys
+from pathlib import Path
+
+import ray
+
+from pairloom.pipeline import run
+from tests.support.corpora import recipe_for
+
+folder, scheme, *settings = sys.argv[1:]
+
+def watched():
+    import os
+    from pathlib import Path
+    from pairloom.operators.kernels.cache import KernelCache
+    from pairloom.pipeline.flow.prepare import PrepareTask
+
+    preparing, load, work = [], KernelCache.load_overload, PrepareTask.run
+
+    def looked_for(self, sig, context):
+        with Path(os.environ["LOOKED_FOR"], str(os.getpid())).open("a") as file:
+            file.write(f"{len(preparing)} {self._function.__module__}.{self._function.__name__}{sig}\\n")
+        return load(self, sig, context)
+
+    def prepare(self, shared=None):
+        preparing.append(self)
+        try:
+            work(self, shared)
+        finally:
+            preparing.clear()
+
+    KernelCache.load_overload, PrepareTask.run = looked_for, prepare
+
+os.environ |= {"LOOKED_FOR": f"{folder}/looked", "RAY_raylet_start_wait_time_s": "180"}
+Path(os.environ["LOOKED_FOR"]).mkdir()
+ray.init(
+    num_cpus=2,
+    include_dashboard=False,
+    log_to_driver=False,
+    runtime_env={"worker_process_setup_hook": watched, "env_vars": {"LOOKED_FOR": os.environ["LOOKED_FOR"]}},
+)
+run(recipe_for(Path(folder), "execution.engine=ray", f"vocabulary.pretokenizer.scheme={scheme}", *settings))
+"""
+
+
+def test_workers_of_ray_compile_nothing_after_the_first_step(tmp_path: Path) -> None:
+    write_jsonl(tmp_path / "in" / "a.jsonl", documents(60))
+    write_jsonl(tmp_path / "in" / "b.jsonl", documents(60, seed=1))
+    settings = ["vocabulary.learn.mode=sharded", "vocabulary.learn.members=2", "pack.deduplicate=exact"]
+    command = [sys.executable, "-c", ON_RAY, str(tmp_path), "cl100k", *settings]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
+    assert done.returncode == 0, done.stderr[-3000:]
+    seen: dict[str, set[str]] = {"0": set(), "1": set()}
+    for file in (tmp_path / "looked").iterdir():
+        for line in file.read_text().splitlines():
+            when, _, kernel = line.partition(" ")
+            seen[when].add(kernel)
+    assert seen["1"], "nobody has prepared"
+    assert seen["0"], "nobody has worked elsewhere"
+    assert sorted(seen["0"] - seen["1"]) == []

@@ -8,6 +8,7 @@ import functools
 import logging
 import os
 import signal
+import sys
 import tempfile
 import threading
 from collections.abc import Callable
@@ -28,6 +29,10 @@ _SOCKET = 107
 _SHORT = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108  (what is made there has a name of its own and is this user's alone)
 # Where Ray says at every start that its tokens are in use; that they are not, which is a danger, it may say.
 _TOKENS = "ray._private.authentication.authentication_token_setup"
+
+
+# Set once a cluster runs whose processes the kernel ends with this one (Ray asks it to, on Linux).
+_ends_with_us = threading.Event()
 
 
 def _no_token_notice(record: logging.LogRecord) -> bool:
@@ -71,15 +76,22 @@ def connect(address: str | None, say: Callable[[str], None] = lambda _: None) ->
         raise RecipeError(
             f"cannot reach a Ray cluster at {place or 'this machine'}: {error}; {named}"
         ) from error
+    else:
+        if place in ("", "local") and main and sys.platform == "linux":  # the kernel looks at the thread
+            _ends_with_us.set()
     finally:
         if main and handler is not None:
             signal.signal(signal.SIGTERM, handler)  # Ray puts one of its own there
 
 
 def leave() -> None:
-    """Leave the cluster, if this process is in one; one that was started here ends."""
-    with suppress(Exception):
-        ray.shutdown()
+    """Leave the cluster, if this process is in one, as the process ends.
+
+    One that was started here is not waited for where the system ends it with the process that has started it.
+    """
+    if not _ends_with_us.is_set():
+        with suppress(Exception):
+            ray.shutdown()
     if _short_folder.cache_info().currsize and (folder := _short_folder()):
         with suppress(OSError):
             folder.cleanup()

@@ -10,6 +10,7 @@ from pairloom.jobs.cli import app
 from pairloom.pipeline import make_plan, run
 from pairloom.pipeline.execution.local import LocalExecutor
 from pairloom.pipeline.flow.engine import HELD, RAY_SECONDS, choose_engine, chosen_engine
+from pairloom.pipeline.flow.prepare import PrepareTask, preparing
 from pairloom.pipeline.recipe import Execution
 from tests.support.corpora import contents, documents, recipe_for, write_jsonl
 
@@ -98,3 +99,18 @@ def test_threads_give_the_same_bytes_as_one_after_another(tmp_path: Path) -> Non
             for threads in (1, 2, 7)
         ]
         assert contents(made[0]) == contents(made[1]) == contents(made[2])
+
+
+def test_workers_are_made_ready_all_at_once_where_kernels_are_on_disk(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where some are not, the first worker compiles them alone, and the others load what it has compiled."""
+    first = PrepareTask(schemes=("gpt2",), places=("pairloom.operators.counts.kernels",))
+    for missing, sizes in ((set(), [3]), ({"a:kernel"}, [1, 2])):
+        monkeypatch.setattr(
+            "pairloom.pipeline.flow.prepare.missing_kernels", lambda places, missing=missing: missing
+        )
+        rounds = preparing(first, 3)
+        assert [len(one) for one in rounds] == sizes
+        assert [task.unit for one in rounds for task in one] == ["kernels", "kernels 1", "kernels 2"]
+    assert preparing(first, 1) == ([first],)
