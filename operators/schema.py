@@ -13,6 +13,7 @@ nothing about itself: it is everywhere. What a recipe's `columns` ask of each re
 nulls and strings and all (`attributes_of`); from the exchange on it is a document column of numbers.
 """
 
+import dataclasses
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -138,8 +139,8 @@ class Column:
     pad: int | float = 0
     of: Literal["token", "document", "row"] = "token"
     doc: str = ""
-    null: int | None = None
-    meanings: tuple[str, ...] | None = None
+    null: int | None = dataclasses.field(default=None, repr=False)
+    meanings: tuple[str, ...] | None = dataclasses.field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "dtype", np.dtype(self.dtype))

@@ -4,7 +4,14 @@ from datetime import date
 from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    WithJsonSchema,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from pairloom.operators.attributes import Attribute, AttributeType
 from pairloom.operators.selection.shares import Asked
@@ -84,11 +91,16 @@ class DocumentColumn(Section):
         return self.name if self.field is None else self.field
 
 
+_Share = Annotated[
+    Ratio, WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "number", "exclusiveMinimum": 0}]})
+]
+
+
 class Keep(Section):
     """The best documents of a source, by a column of theirs."""
 
     by: Named = Field(description="the column that says how good a document is; the highest values are kept")
-    share: Ratio = Field(description="the share of its documents that is kept: 0.2, 1/3")
+    share: _Share = Field(description="the share of its documents that is kept: 0.2, 1/3")
 
     @model_validator(mode="after")
     def _a_share(self) -> "Keep":
@@ -101,7 +113,7 @@ class EpochsBy(Section):
     """How often documents are seen, by a column of theirs."""
 
     by: Named = Field(description="the column that decides it")
-    buckets: tuple[tuple[float, Ratio], ...] = Field(
+    buckets: tuple[tuple[float, _Share], ...] = Field(
         min_length=1,
         description="[value, epochs], the highest value first: from it on, so many; none below the last",
         json_schema_extra={
