@@ -4,6 +4,7 @@ They are written here, after the formats' descriptions: without the system messa
 just what a model's files have names its `tokenizer_config.json`.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -82,7 +83,7 @@ _CHATML = (
 
 {{ '' }}
 {%- endif -%}
-{{- text(message) }}{{ calls(message) }}<|im_end|>
+{{- text(message) }}{{ calls(message) if message.tool_calls }}<|im_end|>
 {%- endgeneration %}
 
 {{ '' }}
@@ -233,14 +234,21 @@ _PLAIN = (
 """
 )
 
+
+def _direct(source: str) -> str:
+    """A template that takes a message's text as it is where it is one: calling a macro costs many times what asking does."""
+    said = "(message.content if message.content is string else text(message))"
+    return re.sub(r"(?<!macro )text\(message\)", said, source)
+
+
 TEMPLATES: Mapping[str, Named] = {
-    "chatml": Named(_CHATML),
-    "gemma": Named(_GEMMA, {"bos_token": "<bos>"}),
-    "llama3": Named(_LLAMA3, {"bos_token": "<|begin_of_text|>"}),
-    "mistral": Named(_MISTRAL, {"bos_token": "<s>", "eos_token": "</s>"}),
-    "olmo": Named(_OLMO, {"bos_token": "<|endoftext|>", "eos_token": "<|endoftext|>"}),
-    "plain": Named(_PLAIN, {"eos_token": "<|endoftext|>"}),
-    "qwen": Named(_CHATML),
-    "zephyr": Named(_ZEPHYR, {"eos_token": "</s>"}),
+    "chatml": Named(_direct(_CHATML)),
+    "gemma": Named(_direct(_GEMMA), {"bos_token": "<bos>"}),
+    "llama3": Named(_direct(_LLAMA3), {"bos_token": "<|begin_of_text|>"}),
+    "mistral": Named(_direct(_MISTRAL), {"bos_token": "<s>", "eos_token": "</s>"}),
+    "olmo": Named(_direct(_OLMO), {"bos_token": "<|endoftext|>", "eos_token": "<|endoftext|>"}),
+    "plain": Named(_direct(_PLAIN), {"eos_token": "<|endoftext|>"}),
+    "qwen": Named(_direct(_CHATML)),
+    "zephyr": Named(_direct(_ZEPHYR), {"eos_token": "</s>"}),
 }
 """By their names."""

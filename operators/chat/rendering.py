@@ -3,7 +3,7 @@
 A conversation is rendered twice, as it is and marked; without its marks the second text must be the first. Marks are
 noncharacters of Unicode, which no text may have:
 
-- what spells a special token in somebody's words is written with another sign, so that only the template's own remain
+- what a special token could begin or end with is another sign in somebody's words, so that only the template's own remain
 - each message's words begin and end with marks that say which message's they are, unless the template looks at them; then
   fewer are tried, and a conversation for which none fits is refused
 - `{% generation %}` marks what it holds
@@ -24,12 +24,9 @@ Train = Literal["assistant", "all", "last"]
 
 SPECIAL = re.compile("<[^<>\\s\ufdd0-\ufdef]{1,100}>|\\[[^\\[\\]\\s\ufdd0-\ufdef]{1,100}\\]")
 """What may be a special token of a template."""
-_TYPED = re.compile(r"<(?=[^<>\s]{0,100}(?:>|\Z))|\[(?=[^\[\]\s]{0,100}(?:\]|\Z))")
-_CLOSED = re.compile(r"\A[^<>\s]{0,100}>|\A[^\[\]\s]{0,100}\]")
 _OTHER = {"<": "\ufdd0", "[": "\ufdd1", ">": "\ufdd2", "]": "\ufdd3"}
-_BACK = {ord(sign): own for own, sign in _OTHER.items()}
 _BEGIN, _END, _THOUGHT, _THOUGHT_END = "\ufdd6", "\ufdd7", "\ufdd8", "\ufdd9"
-_MARKS = re.compile("([\ufdd4\ufdd5]|[\ufdd6-\ufdd9][\ufde0-\ufdef]+)")
+_MARKS = re.compile("([\ufdd4-\ufdd9][\ufde0-\ufdef]*)")
 _FORBIDDEN = re.compile("[\ufdd0-\ufdef]")
 _DIGITS = {ord(digit): chr(0xFDE0 + i) for i, digit in enumerate("0123456789abcdef")}
 _VALUES = {0xFDE0 + i: digit for i, digit in enumerate("0123456789abcdef")}
@@ -140,9 +137,9 @@ class Renderer:
                     why = str(error)
                     continue
                 found = _taken_apart(marked)
-                if found.text.translate(_BACK) == plain:
+                if _shown(found.text) == plain:
                     return found
-                why = why or _difference(found.text.translate(_BACK), plain)
+                why = why or _difference(_shown(found.text), plain)
         raise UntraceableError(
             f"the template looks at what messages say, so that their words cannot be followed through it: {why}; use a template "
             "with {% generation %}, or leave such conversations out"
@@ -178,7 +175,7 @@ class Renderer:
         if not self._train_eot:
             spans = _without(spans, [(a, b) for a, b, token in found.special if token == self.end_of_turn])
         if self._untrained:
-            text = found.text.translate(_BACK)
+            text = _shown(found.text)
             thoughts = [m.span() for a, b in spans for m in _THINKING.finditer(text, a, b)]
             spans = _without(spans, sorted([*found.thoughts, *thoughts]))
         return [(a, b) for a, b in spans if a < b]
@@ -341,14 +338,20 @@ def _hidden(value: Any, kept: frozenset[str]) -> Any:
 
 
 def _hidden_text(text: str, kept: frozenset[str]) -> str:
-    stay = [m.span() for token in kept if token in text for m in re.finditer(re.escape(token), text)]
-    closed = _CLOSED.match(text)
-    places = [m.start() for m in _TYPED.finditer(text)] + ([closed.end() - 1] if closed else [])
-    signs = list(text)
-    for at in places:
-        if not any(a <= at < b for a, b in stay):
-            signs[at] = _OTHER[signs[at]]
-    return "".join(signs)
+    hidden = text
+    for own, sign in _OTHER.items():
+        hidden = hidden.replace(own, sign)
+    for token in kept:
+        if token in text:
+            hidden = hidden.replace(_hidden_text(token, frozenset()), token)
+    return hidden
+
+
+def _shown(text: str) -> str:
+    """What was hidden, as it was."""
+    for own, sign in _OTHER.items():
+        text = text.replace(sign, own)
+    return text
 
 
 def _taken_apart(marked: str) -> _Found:

@@ -119,7 +119,7 @@ def token_values(
     lists = ids.offsets.to_numpy().astype(np.int64)
     out = np.empty(len(values), np.float32)
     wrong = k.mark_tokens(
-        values.astype(np.uint32),
+        values,
         lists,
         np.array(tokens.offsets),
         np.diff(text_of(texts).offsets),

@@ -9,6 +9,7 @@ from pairloom.operators.kernels.jit import inner, kernel, load_u8, load_u64
 __all__ = ["ALL", "ANY", "MAJORITY", "find_bytes", "mark_tokens"]
 
 ALL, ANY, MAJORITY = 0, 1, 2
+_HIGH = np.uint64(0x8080808080808080)
 
 
 @inner
@@ -29,8 +30,13 @@ def find_bytes(data: int, offsets: Any, lists: Any, places: Any, out: Any) -> An
         seen = np.int64(0)
         for i in range(lists[document], lists[document + 1]):
             wanted = np.int64(places[i])
+            while seen + 32 <= wanted and at + 32 <= stop:
+                if (load_u64(at) | load_u64(at + 8) | load_u64(at + 16) | load_u64(at + 24)) & _HIGH:
+                    break
+                at += 32
+                seen += 32
             while seen + 8 <= wanted and at + 8 <= stop:
-                if load_u64(at) & np.uint64(0x8080808080808080):
+                if load_u64(at) & _HIGH:
                     break
                 at += 8
                 seen += 8
@@ -40,7 +46,7 @@ def find_bytes(data: int, offsets: Any, lists: Any, places: Any, out: Any) -> An
                     at += 1
                 seen += 1
                 while seen + 8 <= wanted and at + 8 <= stop:
-                    if load_u64(at) & np.uint64(0x8080808080808080):
+                    if load_u64(at) & _HIGH:
                         break
                     at += 8
                     seen += 8
@@ -115,25 +121,31 @@ def mark_tokens(
         span, last = spans[document], spans[document + 1]
         first, stop = low + around[0], high - around[1]
         place = np.int64(0)
-        kept = outside
+        # Up to the byte `edge` all have the value `here`.
+        edge = np.int64(0)
+        here = kept = outside
         for i in range(low, min(first, high)):
             out[i] = outside
         for i in range(first, stop):
             token = np.int64(values[i])
             a = place
             place += starts[token + 1] - starts[token]
-            while span < last and end[span] <= a:
-                span += 1
-            if span == last or begin[span] >= place:
-                kept = outside
-            elif begin[span] <= a and place <= end[span]:
-                kept = value[span]
-            else:
-                edge = span
-                while edge < last and begin[edge] < place:
-                    edge += 1
-                kept = _mixed(span, edge, a, place, begin, end, value, outside, rule)
-            out[i] = kept
+            if place > edge:
+                while span < last and end[span] <= a:
+                    span += 1
+                here, edge = outside, sizes[document]
+                if span < last and begin[span] <= a:
+                    here, edge = value[span], end[span]
+                elif span < last:
+                    edge = begin[span]
+                if place > edge and edge < sizes[document]:
+                    stops = span
+                    while stops < last and begin[stops] < place:
+                        stops += 1
+                    out[i] = kept = _mixed(span, stops, a, place, begin, end, value, outside, rule)
+                    edge = a
+                    continue
+            out[i] = kept = here
         for i in range(max(stop, low), high):
             out[i] = kept
         if place != sizes[document]:
