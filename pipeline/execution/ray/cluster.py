@@ -17,7 +17,7 @@ from typing import Any
 
 import ray
 
-from pairloom.operators.errors import RecipeError
+from pairloom.operators.errors import RecipeError, StorageError
 from pairloom.pipeline.execution.named import named_cluster, ray_folder
 from pairloom.pipeline.execution.ray.liveness import answers
 
@@ -45,7 +45,7 @@ def connect(address: str | None, say: Callable[[str], None] = lambda _: None) ->
     `say` is told which of these takes its time now.
 
     A cluster that is started here has no dashboard and no client server, and what Ray binds for people to look at is
-    bound to this machine. Raises RecipeError when there is no cluster at the address.
+    bound to this machine. Raises RecipeError when there is no cluster at the address, StorageError where one does not start.
     """
     if ray.is_initialized():
         return
@@ -75,6 +75,11 @@ def connect(address: str | None, say: Callable[[str], None] = lambda _: None) ->
     except (ConnectionError, ValueError, RuntimeError, OSError) as error:
         raise RecipeError(
             f"cannot reach a Ray cluster at {place or 'this machine'}: {error}; {named}"
+        ) from error
+    except Exception as error:  # which Ray raises as such where its daemons have not started in time
+        raise StorageError(
+            f"Ray did not start on this machine: {error} Try again when the machine has less to do, or run without it "
+            "(`--engine local`)"
         ) from error
     else:
         if place in ("", "local") and main and sys.platform == "linux":  # the kernel looks at the thread
