@@ -1,6 +1,10 @@
 """Conversations through whole runs: dead letters, units, what recipes may not say."""
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -195,3 +199,28 @@ def test_conversations_longer_than_a_row_may_be_dropped_or_cut_anywhere(tmp_path
         recipe(tmp_path, "pack.predict_every_token=true")
     with pytest.raises(RecipeError, match="no source has conversations with turns"):
         recipe(tmp_path, "pack.overflow=turn", turns=False)
+
+
+CODE = "import sys; from pathlib import Path; from tests.runs.test_chat import job; job(Path(sys.argv[1]))"
+
+
+def job(folder: Path) -> None:
+    run(recipe(folder, "execution.unit_bytes=4000", f"root={folder / 'killed'}"))
+
+
+def test_a_killed_run_goes_on_to_the_same_masks(tmp_path: Path) -> None:
+    write(tmp_path, conversations(120))
+    whole = run(recipe(tmp_path, "execution.unit_bytes=4000"))
+    killed, root = 0, Path(__file__).parents[2]
+    for delay in (0.05, 0.15, 0.3):
+        process = subprocess.Popen([sys.executable, "-c", CODE, str(tmp_path)], cwd=root)
+        before = len(list((tmp_path / "killed").rglob("*"))) if (tmp_path / "killed").exists() else 0
+        while process.poll() is None and len(list((tmp_path / "killed").rglob("*"))) <= before:
+            time.sleep(0.01)
+        time.sleep(delay)
+        process.send_signal(signal.SIGKILL)
+        killed += process.wait() == -signal.SIGKILL
+    assert killed > 0
+    last = run(recipe(tmp_path, "execution.unit_bytes=4000", f"root={tmp_path / 'killed'}"))
+    assert contents(last) == contents(whole)
+    assert open_dataset(tmp_path / "killed").table().equals(open_dataset(tmp_path / "out").table())
