@@ -2,18 +2,17 @@
 
 from datetime import date
 from fractions import Fraction
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     Field,
     SerializerFunctionWrapHandler,
-    WithJsonSchema,
     field_validator,
     model_serializer,
     model_validator,
 )
 
-from pairloom.operators.attributes import Attribute, AttributeType
+from pairloom.operators.attributes import Attribute
 from pairloom.operators.selection.shares import Asked
 from pairloom.pipeline.inputs.compression import ENDINGS
 from pairloom.pipeline.inputs.shaping.paths import parts_of, path_of
@@ -21,6 +20,7 @@ from pairloom.pipeline.inputs.shaping.where import condition_of
 from pairloom.pipeline.inputs.slices import EXPANSION, Reading, check_encoding
 from pairloom.pipeline.recipe.amounts import Ratio, TokenCount
 from pairloom.pipeline.recipe.chat import CHAT_KEYS, chat_of, with_template
+from pairloom.pipeline.recipe.columns import DocumentColumn, EpochsBy, Keep
 from pairloom.pipeline.recipe.given import GivenTokens, moved
 from pairloom.pipeline.recipe.section import Section
 from pairloom.pipeline.recipe.steps import DocumentStepKey, MisplacedError
@@ -28,7 +28,7 @@ from pairloom.pipeline.recipe.steps import DocumentStepKey, MisplacedError
 if TYPE_CHECKING:
     from pairloom.operators.given import Beside, Giver
 
-__all__ = ["CorpusSource", "DocumentColumn", "EpochsBy", "Keep", "Mixture"]
+__all__ = ["CorpusSource", "Mixture"]
 
 Named = Annotated[str, Field(min_length=1)]
 _SIGN = r"^[\t -~]$"
@@ -56,88 +56,6 @@ class CsvKeys(Section):
         signs = [one for one in (self.delimiter or ",", self.quote, self.escape) if one and one != "none"]
         if len(set(signs)) < len(signs):
             raise ValueError(f"delimiter, quote and escape are different characters, got {' '.join(signs)}")
-        return self
-
-
-class DocumentColumn(Section):
-    """A field of each record that goes with its document into rows."""
-
-    main: ClassVar[str | None] = "name"
-    name: Named = Field(description="what rows call it: letters, digits and _")
-    field: Named | None = Field(
-        default=None, description="where it stands, a path a.b; otherwise the field of this name"
-    )
-    type: AttributeType = Field(
-        default="string", description="string, hash, bool, int8 to uint64, float32 or float64"
-    )
-
-    @model_validator(mode="after")
-    def _possible(self) -> "DocumentColumn":
-        from pairloom.operators.schema import TAKEN
-
-        if not self.name.isidentifier():
-            last = "".join(c if c.isalnum() else "_" for c in self.name.rsplit(".", 1)[-1])
-            raise ValueError(
-                f"a column cannot be named {self.name!r}; write {{name: {last}, field: {self.field or self.name!r}}}"
-            )
-        if self.name in TAKEN:
-            raise ValueError(f"rows have a column {self.name} already; give this one another name")
-        path_of(self.path)
-        return self
-
-    @property
-    def path(self) -> str:
-        """Where the value stands in a record."""
-        return self.name if self.field is None else self.field
-
-
-_Share = Annotated[
-    Ratio, WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "number", "exclusiveMinimum": 0}]})
-]
-
-
-class Keep(Section):
-    """The best documents of a source, by a column of theirs."""
-
-    by: Named = Field(description="the column that says how good a document is; the highest values are kept")
-    share: _Share = Field(description="the share of its documents that is kept: 0.2, 1/3")
-
-    @model_validator(mode="after")
-    def _a_share(self) -> "Keep":
-        if Fraction(self.share) > 1:
-            raise ValueError(f"share is {self.share}, and all documents are 1")
-        return self
-
-
-class EpochsBy(Section):
-    """How often documents are seen, by a column of theirs."""
-
-    by: Named = Field(description="the column that decides it")
-    buckets: tuple[tuple[float, _Share], ...] = Field(
-        min_length=1,
-        description="[value, epochs], the highest value first: from it on, so many; none below the last",
-        json_schema_extra={
-            "also": [
-                {
-                    "type": "array",
-                    "items": {
-                        "type": "array",
-                        "items": {"anyOf": [{"type": "number"}, {"type": "string"}]},
-                        "minItems": 2,
-                        "maxItems": 2,
-                    },
-                }
-            ]
-        },
-    )
-
-    @model_validator(mode="after")
-    def _descending(self) -> "EpochsBy":
-        values = [value for value, _ in self.buckets]
-        if any(low >= high for high, low in zip(values, values[1:], strict=False)):
-            raise ValueError(
-                f"buckets go from the highest value down, and these are {', '.join(map(str, values))}"
-            )
         return self
 
 

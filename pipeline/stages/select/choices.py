@@ -31,7 +31,7 @@ from pairloom.pipeline.flow.attempt import Attempt, UnitTask
 from pairloom.pipeline.flow.job import Job
 from pairloom.pipeline.notes import note
 from pairloom.pipeline.recipe import CorpusSource, Recipe
-from pairloom.pipeline.recipe.corpus import EpochsBy, Keep
+from pairloom.pipeline.recipe.columns import EpochsBy, Keep
 from pairloom.pipeline.stages.select.cost import survey_memory
 from pairloom.pipeline.stages.select.duplicates import read_duplicates
 from pairloom.pipeline.stages.tokenize.carried import Carried
