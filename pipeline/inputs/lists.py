@@ -16,7 +16,6 @@ import pyarrow.compute as pc
 
 from pairloom.operators.documents import DocumentBatch, DocumentStep, Entries, Wanted
 from pairloom.operators.errors import DataError, RecipeError
-from pairloom.operators.selection.order import document_numbers
 from pairloom.pipeline.inputs.content import HEAD_BYTES, content_of, holds_json_lines
 from pairloom.pipeline.inputs.listing import list_inputs
 from pairloom.pipeline.inputs.readers import read
@@ -83,6 +82,10 @@ def _found(source: CorpusSource, step: DocumentStep, wanted: Wanted) -> FoundLis
 
 @lru_cache(maxsize=8)
 def _read_once(found: FoundList) -> Entries:
+    from pairloom.operators.selection.order import (
+        document_numbers,
+    )  # a plan finds lists, and needs no kernels for it
+
     numbers, values, written = [np.zeros(0, np.int64)], [np.zeros(0, np.float64)], []
     for file in found.files:
         for names, some in _entries(found, file):

@@ -8,7 +8,8 @@
     group       GroupOrder     a range of the seeded hash of a column            documents of a group stay together
 
 An order is a function of what a document is and where its input stands: nothing depends on how the corpus was cut into
-units. Another order is another class in a file of its own here, or one that an entry point of the group `pairloom.orders`
+units. A recipe is checked by these classes, so they import nothing heavy: what they need to work is imported by the
+methods. Another order is another class in a file of its own here, or one that an entry point of the group `pairloom.orders`
 names; recipes call it by its name, and it says itself which keys of `pack.shuffle` it takes.
 """
 

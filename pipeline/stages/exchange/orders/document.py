@@ -1,13 +1,15 @@
 """Shuffle `document`: everything mixes with everything."""
 
 import math
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING
 
 from pairloom.pipeline.stages.exchange import orders
 from pairloom.pipeline.stages.exchange.orders import Copies, Order, Standing
 from pairloom.pipeline.stages.exchange.orders._copies import hashes, of_copies
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 __all__ = ["HashOrder"]
 
@@ -24,7 +26,7 @@ class HashOrder(Order):
 
     def spread(
         self, found: Standing, copies: Copies | None
-    ) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
+    ) -> "tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]":
         """By the hash, its range first."""
         key = hashes(found, copies)
         return key, found.splits.by_hash(key, of_copies(found.held_out, copies))

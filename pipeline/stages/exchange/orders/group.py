@@ -2,16 +2,14 @@
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-
-from pairloom.operators.kernels.hashing import GOLDEN, mixed
-from pairloom.operators.selection.ranking import value_keys
 from pairloom.pipeline.stages.exchange.orders import Copies, Order, Standing
 from pairloom.pipeline.stages.exchange.orders._copies import hashes, of_copies
 from pairloom.pipeline.stages.exchange.orders.document import HashOrder
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from pairloom.pipeline.stages.exchange.files import Spread
 
 __all__ = ["GroupOrder"]
@@ -34,8 +32,13 @@ class GroupOrder(Order):
 
     def spread(
         self, found: Standing, copies: Copies | None
-    ) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
+    ) -> "tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]":
         """By the hash of the group, its range first; copies of a group are a group of their own."""
+        import numpy as np
+
+        from pairloom.operators.kernels.hashing import GOLDEN, mixed
+        from pairloom.operators.selection.ranking import value_keys
+
         splits = found.splits
         values = of_copies(found.documents.documents[splits.by], copies)
         ranks = value_keys(values, found.nulls[splits.by])
@@ -49,9 +52,13 @@ class GroupOrder(Order):
 
     def arranged(
         self, found: "Spread", then: str, window: int, seed: int, where: str
-    ) -> npt.NDArray[np.int64] | None:
+    ) -> "npt.NDArray[np.int64] | None":
         """Within each group by the column `then`, if one is named."""
         if not then:
             return None
+        import numpy as np
+
+        from pairloom.operators.selection.ranking import value_keys
+
         null = next(column.null for column in found.columns if column.name == then)
         return np.lexsort((value_keys(found.documents.documents[then], null), found.key))

@@ -2,13 +2,13 @@
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-
 from pairloom.pipeline.stages.exchange.orders import Copies, Order, Standing
 from pairloom.pipeline.stages.exchange.orders._copies import of_copies
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from pairloom.pipeline.stages.exchange.partitions import Splits
 
 __all__ = ["CorpusOrder"]
@@ -28,7 +28,7 @@ class CorpusOrder(Order):
 
     def spread(
         self, found: Standing, copies: Copies | None
-    ) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
+    ) -> "tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]":
         """The place in the corpus, or in the mixture."""
         ordinal, place = of_copies(found.ordinal, copies), of_copies(found.place, copies)
         held_out = of_copies(found.held_out, copies)

@@ -2,16 +2,14 @@
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-
-from pairloom.operators.kernels.hashing import hash_bytes
-from pairloom.operators.selection.ranking import value_keys, windowed
 from pairloom.pipeline.stages.exchange.orders import Copies, Order, Standing
 from pairloom.pipeline.stages.exchange.orders._copies import hashes, of_copies
 from pairloom.pipeline.stages.exchange.orders.document import HashOrder
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from pairloom.pipeline.stages.exchange.files import Spread
 
 __all__ = ["ValueOrder"]
@@ -37,8 +35,10 @@ class ValueOrder(Order):
 
     def spread(
         self, found: Standing, copies: Copies | None
-    ) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
+    ) -> "tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]":
         """By the value; its partition by the tokens that have lower ones."""
+        from pairloom.operators.selection.ranking import value_keys
+
         splits, ranking = found.splits, found.ranking
         assert ranking is not None
         values = of_copies(found.documents.documents[splits.by], copies)
@@ -48,6 +48,9 @@ class ValueOrder(Order):
 
     def arranged(
         self, found: "Spread", then: str, window: int, seed: int, where: str
-    ) -> npt.NDArray[np.int64] | None:
+    ) -> "npt.NDArray[np.int64] | None":
         """A seeded bijection within each window."""
+        from pairloom.operators.kernels.hashing import hash_bytes
+        from pairloom.operators.selection.ranking import windowed
+
         return windowed(len(found.key), window, hash_bytes(f"{seed} window {where}".encode()))
