@@ -8,8 +8,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pairloom.operators.attributes import Attribute
-from pairloom.operators.kernels.hashing import hash_bytes, hash_text
-from pairloom.operators.text.arrays import text_of
 from pairloom.pipeline.inputs.shaping.columns import (
     Column,
     Faults,
@@ -26,7 +24,6 @@ __all__ = ["COLUMN_TYPE", "attribute_values"]
 COLUMN_TYPE = "column_type"
 """The reason for which a record is rejected that has something else in a column than the recipe says."""
 
-_SEED = hash_bytes(b"pairloom: the hash of a column")
 _WHOLE = re.compile(r"[+-]?\d+(?:\.0*)?")
 
 
@@ -41,8 +38,7 @@ def attribute_values(attribute: Attribute, column: Column, uri: str) -> tuple[pa
         values = texts.cast(attribute.arrow)
     elif attribute.type == "hash":
         texts, faults = as_text(column, uri, COLUMN_TYPE)
-        numbers = pa.array((hash_text(text_of(texts.fill_null("")), _SEED) >> np.uint64(1)).astype(np.int64))
-        values = pc.if_else(texts.is_valid(), numbers, pa.scalar(None, pa.int64()))
+        values = pc.if_else(texts.is_valid(), _hashes(texts.fill_null("")), pa.scalar(None, pa.int64()))
     elif attribute.type == "bool":
         values, faults = as_boolean(column, uri, COLUMN_TYPE, wanted=f"the column {attribute.name} is bool")
     elif attribute.null is None:
@@ -53,6 +49,15 @@ def attribute_values(attribute: Attribute, column: Column, uri: str) -> tuple[pa
         bad = pa.array(mask_of(faults, len(values)))
         values = pc.if_else(bad, pa.scalar(None, values.type), values)
     return values, {i: (COLUMN_TYPE, detail) for i, (_, detail) in faults.items()}
+
+
+def _hashes(texts: pa.Array) -> pa.Array:
+    """63 bits of a hash of each text."""
+    from pairloom.operators.kernels.hashing import hash_bytes, hash_text  # kernels, which a plan does not load
+    from pairloom.operators.text.arrays import text_of
+
+    seed = hash_bytes(b"pairloom: the hash of a column")
+    return pa.array((hash_text(text_of(texts), seed) >> np.uint64(1)).astype(np.int64))
 
 
 def _floats(attribute: Attribute, column: Column, uri: str) -> tuple[pa.Array, Faults]:
