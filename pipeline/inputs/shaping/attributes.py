@@ -53,7 +53,10 @@ def attribute_values(attribute: Attribute, column: Column, uri: str) -> tuple[pa
 
 def _hashes(texts: pa.Array) -> pa.Array:
     """63 bits of a hash of each text."""
-    from pairloom.operators.kernels.hashing import hash_bytes, hash_text  # kernels, which a plan does not load
+    from pairloom.operators.kernels.hashing import (  # kernels, which a plan does not load
+        hash_bytes,
+        hash_text,
+    )
     from pairloom.operators.text.arrays import text_of
 
     seed = hash_bytes(b"pairloom: the hash of a column")

@@ -30,6 +30,8 @@ class CorpusOrder(Order):
         self, found: Standing, copies: Copies | None
     ) -> "tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]":
         """The place in the corpus, or in the mixture."""
+        import numpy as np
+
         ordinal, place = of_copies(found.ordinal, copies), of_copies(found.place, copies)
         held_out = of_copies(found.held_out, copies)
         if copies is None:
