@@ -155,6 +155,9 @@ def test_exports_hold_every_column(dataset: Dataset, tmp_path: Path) -> None:
         found = [{"tokens": row.get("tokens", row.get("input_ids"))} | row for row in read(tmp_path / name)]
         for row in found:
             row.pop("input_ids", None)
+            if name == "hf":
+                told = zip(row.pop("labels"), row["tokens"], row["loss_mask"], strict=True)
+                assert all(label in ((token, -100) if mask else (-100,)) for label, token, mask in told)
         left_out = {"document", "offset"} if name == "mds" else set()
         assert found == [{k: v for k, v in row.items() if k not in left_out} for row in wanted]
 
