@@ -105,8 +105,8 @@ def main(folder: Path) -> None:
     write_lines(
         folder / "audio" / "codes.jsonl",
         [
-            {"id": f"clip-{i}", "codes": [rng.randrange(1024) for _ in range(4 * rng.randrange(50, 400))]}
-            for i in range(200)
+            {"id": f"clip-{i}", "codes": [rng.choices(range(1024), k=steps) for _ in range(4)]}
+            for i, steps in enumerate(rng.choices(range(50, 400), k=200))
         ],
     )
 
