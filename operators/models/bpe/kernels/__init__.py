@@ -78,8 +78,9 @@ def _tables(_: tuple[str, ...]) -> None:
     from pairloom.operators.models.bpe import ByteLevelBPE
     from pairloom.operators.vocabulary import Vocabulary
 
-    model = ByteLevelBPE(merges=np.array([[97, 98]], np.int32))
-    model.compiled(Vocabulary(tokens=[*(bytes([byte]) for byte in range(256)), b"ab"], model=model))
+    for whole_words in (False, True):
+        model = ByteLevelBPE(merges=np.array([[97, 98]], np.int32), ignore_merges=whole_words)
+        model.compiled(Vocabulary(tokens=[*(bytes([byte]) for byte in range(256)), b"ab"], model=model))
 
 
 def _counted() -> "WordCounts":
