@@ -40,16 +40,20 @@ def _extend(_: tuple[str, ...]) -> None:
 
 def _superwords(_: tuple[str, ...]) -> None:
     """Learn from tokens, and encode by merges that join words."""
+    import numpy as np
     import pyarrow as pa
 
     from pairloom.operators.counts import count_words
     from pairloom.operators.models.bpe import learn_bpe, learn_superwords, segment_words
+    from pairloom.operators.models.bpe.kernels.limits import mark_rejected
+    from pairloom.operators.models.bpe.limits import NO_LIMITS
     from pairloom.operators.text.pretokenize import Pretokenizer
 
     whole = Pretokenizer(scheme="none")
     vocabulary = learn_bpe(_counted(), 270)
     part = segment_words(vocabulary, count_words(pa.array(SAMPLE), whole))
     learn_superwords(vocabulary, [part], len(vocabulary) + 8, pretokenizer=whole)
+    mark_rejected(NO_LIMITS, np.zeros((1, 2), np.int32), np.zeros(1, np.bool_))
 
 
 def _sequential(_: tuple[str, ...]) -> None:
