@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from pairloom.operators.documents import DocumentBatch, DocumentStep, Entries, Wanted
+from pairloom.operators.documents._by_ids import ByIds
 
 __all__ = ["ExcludeIds"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExcludeIds(DocumentStep):
+class ExcludeIds(ByIds):
     """Leaves out the documents whose ids are on a list: opt-outs, what a licence forbids, decisions of another tool.
 
     `ids` is a path, a glob or a URI: the `column` of Parquet, Arrow, JSON Lines or CSV, or plain text with an id to a line.
@@ -17,37 +17,4 @@ class ExcludeIds(DocumentStep):
     """
 
     name = "exclude_ids"
-
-    ids: str
-    column: str = "id"
-    field: str | None = None
-
-    def __post_init__(self) -> None:
-        for key in ("ids", "column", "field"):
-            if getattr(self, key) == "":
-                raise ValueError(f"{key} must not be empty")
-
-    @property
-    def needs(self) -> tuple[str, ...]:
-        """The field, if it is not the id."""
-        return () if self.field is None else (self.field,)
-
-    @property
-    def reads_ids(self) -> bool:
-        """Unless a field is looked up."""
-        return self.field is None
-
-    @property
-    def lists(self) -> tuple[Wanted, ...]:
-        """The one list."""
-        return (Wanted(self.ids, self.column),)
-
-    def with_lists(self, lists: tuple[Entries, ...]) -> DocumentStep:
-        """The step that knows its list."""
-        from pairloom.operators.documents._listed import Listed
-
-        return Listed(step=self, field=self.field, numbers=lists[0].numbers, keep=False)
-
-    def __call__(self, batch: DocumentBatch) -> DocumentBatch:
-        """Nothing is done without the list: see `with_lists`."""
-        raise TypeError(f"{self.name} was called without its list: this is a bug")
+    keeps = False
