@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pairloom.operators.documents._batch import DocumentBatch
-from pairloom.operators.documents._step import DocumentStep, Entries
+from pairloom.operators.documents._step import Entries
+from pairloom.operators.documents._with_lists import StepWithLists
 from pairloom.operators.documents._words import draws
 from pairloom.operators.documents.bad_words import BadWords
 from pairloom.operators.errors import RecipeError
@@ -20,7 +21,7 @@ _SPECIAL = re.compile(r"([\\.+*?()|\[\]{}^$])")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FoundWords(DocumentStep):
+class FoundWords(StepWithLists):
     """The step `bad_words`, and the expression of its words."""
 
     name = "found_words"
@@ -45,15 +46,6 @@ class FoundWords(DocumentStep):
                 f"({str(error).splitlines()[0][:200]}); use a shorter list"
             ) from error
         return FoundWords(step=step, pattern=pattern if words else "")
-
-    @property
-    def label(self) -> str:
-        """That of the step."""
-        return self.step.label
-
-    def identity(self) -> object:
-        """That of the step."""
-        return self.step.identity()
 
     def __call__(self, batch: DocumentBatch) -> DocumentBatch:
         """The documents without such words, and the share of the others that stays."""

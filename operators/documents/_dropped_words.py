@@ -10,7 +10,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pairloom.operators.documents._batch import DocumentBatch
-from pairloom.operators.documents._step import DocumentStep, Entries
+from pairloom.operators.documents._step import Entries
+from pairloom.operators.documents._with_lists import StepWithLists
 from pairloom.operators.documents._words import plain, rejoined, words_in
 from pairloom.operators.documents.drop_words import DropWords
 from pairloom.operators.selection.order import document_numbers
@@ -21,22 +22,13 @@ _NUMBER = re.compile(r"\d")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class DroppedWords(DocumentStep):
+class DroppedWords(StepWithLists):
     """The step `drop_words`, and the impact of words if there is a table of it."""
 
     name = "dropped_words"
 
     step: DropWords
     impact: Entries | None
-
-    @property
-    def label(self) -> str:
-        """That of the step."""
-        return self.step.label
-
-    def identity(self) -> object:
-        """That of the step."""
-        return self.step.identity()
 
     def __call__(self, batch: DocumentBatch) -> DocumentBatch:
         """The documents without some of their words."""

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pairloom.operators.documents._batch import DocumentBatch
-from pairloom.operators.documents._step import DocumentStep
+from pairloom.operators.documents._with_lists import StepWithLists
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.selection.order import document_numbers
 
@@ -17,24 +17,14 @@ __all__ = ["Listed", "in_list"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Listed(DocumentStep):
+class Listed(StepWithLists):
     """A step and the entries of its list, as numbers: those documents go that are on it, or those that are not."""
 
     name = "listed"
 
-    step: DocumentStep
     field: str | None
     numbers: npt.NDArray[np.int64]
     keep: bool
-
-    @property
-    def label(self) -> str:
-        """That of the step."""
-        return self.step.label
-
-    def identity(self) -> object:
-        """That of the step."""
-        return self.step.identity()
 
     def __call__(self, batch: DocumentBatch) -> DocumentBatch:
         """The documents that are left."""

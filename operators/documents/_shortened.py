@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from pairloom.operators.documents._batch import DocumentBatch
 from pairloom.operators.documents._listed import in_list
-from pairloom.operators.documents._step import DocumentStep
+from pairloom.operators.documents._with_lists import StepWithLists
 from pairloom.operators.documents._words import plain, punctuation, rejoined, words_in
 from pairloom.operators.documents.shorten import Shorten
 
@@ -16,22 +16,13 @@ __all__ = ["Shortened"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Shortened(DocumentStep):
+class Shortened(StepWithLists):
     """The step `shorten`, and the numbers of frequent words if there is a list of them."""
 
     name = "shortened"
 
     step: Shorten
     frequent: npt.NDArray[np.int64] | None
-
-    @property
-    def label(self) -> str:
-        """That of the step."""
-        return self.step.label
-
-    def identity(self) -> object:
-        """That of the step."""
-        return self.step.identity()
 
     def __call__(self, batch: DocumentBatch) -> DocumentBatch:
         """The documents, shortened."""
