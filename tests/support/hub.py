@@ -20,6 +20,8 @@ from typing import Any
 import huggingface_hub.constants
 import pytest
 
+from tests.support.loopback import listening
+
 LARGE = 200  # bytes from which a file is kept outside of git
 PAGE = 3  # entries of a listing
 
@@ -114,21 +116,8 @@ def _server(hub: Hub, *, elsewhere: bool) -> Iterator[str]:
 
     Handler.hub, Handler.elsewhere = hub, elsewhere
 
-    class Server(http.server.ThreadingHTTPServer):
-        daemon_threads = True
-
-        def handle_error(self, request: Any, client_address: Any) -> None:
-            pass
-
-    server = Server(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with listening(Handler) as url:
+        yield url
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):

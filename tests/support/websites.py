@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from tests.support.loopback import listening
+
 __all__ = ["WAYS", "website"]
 
 WAYS = {
@@ -104,19 +106,8 @@ def website(body: bytes, hang: float = 30.0) -> Iterator[str]:
         def hang_up(self) -> None:
             self.close_connection = True
 
-    class Server(http.server.ThreadingHTTPServer):
-        daemon_threads = True
-
-        def handle_error(self, request: Any, client_address: Any) -> None:
-            pass
-
-    server = Server(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        ended.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with listening(Handler) as url:
+        try:
+            yield url
+        finally:
+            ended.set()

@@ -1,9 +1,8 @@
 """Lineage as catalogues take it: one event a generation, sent over HTTP to a server that keeps what it gets."""
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from pairloom.jobs.cli import app
 from pairloom.operators.errors import RecipeError, StorageError
 from pairloom.pipeline import open_dataset, run
 from tests.support.corpora import documents, recipe_for, write_jsonl
+from tests.support.loopback import listening
 
 
 @pytest.fixture(scope="module")
@@ -39,10 +39,8 @@ def server() -> Iterator[tuple[str, list[Any]]]:
         def log_message(self, format: str, *words: object) -> None:
             pass
 
-    with HTTPServer(("127.0.0.1", 0), Catalogue) as httpd:
-        threading.Thread(target=httpd.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{httpd.server_port}", got
-        httpd.shutdown()
+    with listening(Catalogue) as address:
+        yield address, got
 
 
 def event_of(root: Path, *words: str) -> Any:
