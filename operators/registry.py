@@ -16,12 +16,13 @@ import pkgutil
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from pairloom.operators.errors import RecipeError
 
-__all__ = ["Registry"]
+__all__ = ["Registry", "listed", "offered"]
 
 T = TypeVar("T")
 
@@ -95,8 +96,7 @@ class Registry(Generic[T]):
     @functools.cached_property
     def _modules(self) -> frozenset[str]:
         path = list(import_module(self.package).__path__)
-        found = (info.name for info in pkgutil.iter_modules(path))
-        names = frozenset(name for name in found if not name.startswith("_") and name != "kernels")
+        names = _things(path)
         if self.module is None:
             return names
         file = f"{self.module}.py"
@@ -152,6 +152,27 @@ class Registry(Generic[T]):
         module, _, name = self.base.partition(":")
         base: type[T] = getattr(import_module(module), name)
         return base
+
+
+def listed(package: str) -> frozenset[str]:
+    """The names that a folder gives to a registry, without importing it.
+
+    >>> "fim" in listed("pairloom.operators.transforms")
+    True
+    """
+    spec = find_spec(package)
+    return _things(list(spec.submodule_search_locations or ()) if spec is not None else [])
+
+
+def offered(group: str) -> tuple[str, ...]:
+    """The names that other distributions give to a group, without loading them."""
+    return tuple(sorted(point.name for point in entry_points(group=group)))
+
+
+def _things(path: list[str]) -> frozenset[str]:
+    """The modules of a folder that are things of its kind."""
+    found = (info.name for info in pkgutil.iter_modules(path))
+    return frozenset(name for name in found if not name.startswith("_") and name != "kernels")
 
 
 def _owner(point: EntryPoint) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pairloom.jobs.commands.completion import recipes
 from pairloom.jobs.commands.options import AsJson
 
 if TYPE_CHECKING:
@@ -18,7 +19,10 @@ __all__ = ["doctor_command"]
 
 def doctor_command(
     recipe: Annotated[
-        str | None, typer.Argument(metavar="[RECIPE]", help="look at its root and its sources too")
+        str | None,
+        typer.Argument(
+            metavar="[RECIPE]", help="look at its root and its sources too", autocompletion=recipes
+        ),
     ] = None,
     ray: Annotated[bool, typer.Option(help="start Ray once, to see whether it does")] = True,
     as_json: AsJson = False,

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from pairloom.jobs.commands.completion import export_formats, export_units
 from pairloom.jobs.commands.options import AsJson, Generation, Split, known, read_text, spread
 from pairloom.pipeline.export.formats import EXPORTERS
 
@@ -23,7 +24,9 @@ class ExportOptions:
     form: Annotated[
         str,
         typer.Option(
-            "--format", help=f"{', '.join(EXPORTERS.names())}; of a vocabulary: tokenizer, tiktoken"
+            "--format",
+            help=f"{', '.join(EXPORTERS.names())}; of a vocabulary: tokenizer, tiktoken",
+            autocompletion=export_formats,
         ),
     ]
     out: Annotated[
@@ -37,7 +40,10 @@ class ExportOptions:
         str | None, typer.Option(metavar="ID", help="with --to: that of the dataset, as apache-2.0")
     ] = None
     split: Split = "train"
-    unit: Annotated[str | None, typer.Option(help="rows or documents, instead of the format's own")] = None
+    unit: Annotated[
+        str | None,
+        typer.Option(help="rows or documents, instead of the format's own", autocompletion=export_units),
+    ] = None
     seq_len: Annotated[
         int | None, typer.Option(min=1, help="which rows, where they have several lengths")
     ] = None

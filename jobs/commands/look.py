@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from pairloom.jobs.commands.completion import document_steps, splits, stage_names
 from pairloom.jobs.commands.options import AsJson, Generation, RootArgument, Split, known
 from pairloom.pipeline.stages import stages
 
@@ -20,7 +21,11 @@ def inspect_command(
     width: Annotated[int, typer.Option(min=8, help="characters of each document")] = 160,
     dropped: Annotated[
         str | None,
-        typer.Option(metavar="STEP", help="documents that this step left out instead, --rows of them"),
+        typer.Option(
+            metavar="STEP",
+            help="documents that this step left out instead, --rows of them",
+            autocompletion=document_steps,
+        ),
     ] = None,
     generation: Generation = None,
     as_json: AsJson = False,
@@ -52,8 +57,10 @@ def inspect_command(
 
 def files_command(
     root: RootArgument,
-    stage: Annotated[str, typer.Option(help=", ".join(stage.name for stage in stages()))] = "pack",
-    split: Annotated[str | None, typer.Option(help="train or validation")] = None,
+    stage: Annotated[
+        str, typer.Option(help=", ".join(stage.name for stage in stages()), autocompletion=stage_names)
+    ] = "pack",
+    split: Annotated[str | None, typer.Option(help="train or validation", autocompletion=splits)] = None,
     seq_len: Annotated[int | None, typer.Option(help="rows of this length, of several")] = None,
     generation: Generation = None,
     as_json: AsJson = False,

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
+from pairloom.jobs.commands.completion import engines, recipe_keys, recipes, splits
+
 if TYPE_CHECKING:
     from pairloom.pipeline.recipe import Recipe
 
@@ -26,11 +28,13 @@ __all__ = [
     "spread",
 ]
 
-Engine = Annotated[str | None, typer.Option(help="auto, ray or local, instead of the recipe's")]
+Engine = Annotated[
+    str | None, typer.Option(help="auto, ray or local, instead of the recipe's", autocompletion=engines)
+]
 AsJson = Annotated[bool, typer.Option("--json", help="print the result as JSON")]
 RootArgument = Annotated[str, typer.Argument(metavar="ROOT", help="the root of a run")]
 Generation = Annotated[int | None, typer.Option(help="instead of the newest")]
-Split = Annotated[str, typer.Option(help="train or validation")]
+Split = Annotated[str, typer.Option(help="train or validation", autocompletion=splits)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,11 +44,14 @@ class RecipeOptions:
     recipe: Annotated[
         str,
         typer.Argument(
-            metavar="RECIPE", help="a YAML file, - for standard input, or a shipped recipe's name"
+            metavar="RECIPE",
+            help="a YAML file, - for standard input, or a shipped recipe's name",
+            autocompletion=recipes,
         ),
     ]
     overrides: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="as pack.seq_len=512")
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="as pack.seq_len=512", autocompletion=recipe_keys),
     ] = None
     engine: Engine = None
 
