@@ -60,11 +60,12 @@ def _section(path: str, section: Schema, schema: Schema) -> Iterator[str]:
         yield ""
     needed = section.get("required", ())
     yield from table(
-        ("key", "default", "values", "what it is"),
+        ("key", "default", "for example", "values", "what it is"),
         (
             (
                 f"`{key}`",
                 _default(said, key in needed),
+                _example(key, said),
                 _values(said, schema),
                 said.get("description", "").replace("<", "&lt;"),
             )
@@ -109,6 +110,17 @@ def _default(said: Schema, needed: bool) -> str:
         return "required"
     value = said.get("default")
     return "none" if value in (None, [], {}, ()) else f"`{json.dumps(value, ensure_ascii=False)}`"
+
+
+def _example(key: str, said: Schema) -> str:
+    """How the key may be written; every key has such an example, which a test reads as a recipe."""
+    (value,) = said["examples"]
+    return f"`{key}: {value if _plain(value) else json.dumps(value, ensure_ascii=False)}`"
+
+
+def _plain(value: object) -> bool:
+    """Whether a text needs no quotes in YAML."""
+    return isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9_./-]+", value) is not None
 
 
 def _values(said: Schema, schema: Schema) -> str:

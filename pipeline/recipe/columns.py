@@ -19,12 +19,16 @@ class DocumentColumn(Section):
     """A field of each record that goes with its document into rows."""
 
     main: ClassVar[str | None] = "name"
-    name: Named = Field(description="what rows call it: letters, digits and _")
+    name: Named = Field(description="what rows call it: letters, digits and _", examples=["quality"])
     field: Named | None = Field(
-        default=None, description="where it stands, a path a.b; otherwise the field of this name"
+        default=None,
+        description="where it stands, a path a.b; otherwise the field of this name",
+        examples=["meta.quality"],
     )
     type: AttributeType = Field(
-        default="string", description="string, hash, bool, int8 to uint64, float32 or float64"
+        default="string",
+        description="string, hash, bool, int8 to uint64, float32 or float64",
+        examples=["float32"],
     )
 
     @model_validator(mode="after")
@@ -55,8 +59,11 @@ _Share = Annotated[
 class Keep(Section):
     """The best documents of a source, by a column of theirs."""
 
-    by: Named = Field(description="the column that says how good a document is; the highest values are kept")
-    share: _Share = Field(description="the share of its documents that is kept: 0.2, 1/3")
+    by: Named = Field(
+        description="the column that says how good a document is; the highest values are kept",
+        examples=["quality"],
+    )
+    share: _Share = Field(description="the share of its documents that is kept: 0.2, 1/3", examples=["0.2"])
 
     @model_validator(mode="after")
     def _a_share(self) -> "Keep":
@@ -68,7 +75,7 @@ class Keep(Section):
 class EpochsBy(Section):
     """How often documents are seen, by a column of theirs."""
 
-    by: Named = Field(description="the column that decides it")
+    by: Named = Field(description="the column that decides it", examples=["quality"])
     buckets: tuple[tuple[float, _Share], ...] = Field(
         min_length=1,
         description="[value, epochs], the highest value first: from it on, so many; none below the last",
@@ -85,6 +92,7 @@ class EpochsBy(Section):
                 }
             ]
         },
+        examples=[[[0.9, 4], [0.5, 1]]],
     )
 
     @model_validator(mode="after")

@@ -39,16 +39,18 @@ class CsvKeys(Section):
     """How the cells of CSV are kept apart, where it is not by commas (or tabs, in .tsv), with double quotes."""
 
     delimiter: Annotated[str, Field(pattern=_SIGN)] | None = Field(
-        default=None, description="what stands between cells: one character of ASCII"
+        default=None, description="what stands between cells: one character of ASCII", examples=[";"]
     )
     quote: Annotated[str, Field(pattern=_SIGN)] | Literal["none"] = Field(
-        default='"', description="what stands around a cell, doubled within; or none"
+        default='"', description="what stands around a cell, doubled within; or none", examples=["'"]
     )
     escape: Annotated[str, Field(pattern=_SIGN)] | None = Field(
-        default=None, description="what stands before a sign that is meant as it is"
+        default=None, description="what stands before a sign that is meant as it is", examples=["\\"]
     )
     header: tuple[Named, ...] = Field(
-        default=(), description="names of the columns, where no row of the file says them"
+        default=(),
+        description="names of the columns, where no row of the file says them",
+        examples=[["id", "text"]],
     )
 
     @model_validator(mode="after")
@@ -66,26 +68,35 @@ class CorpusSource(Section):
     `exclude` are globs for whole paths; one that starts with neither "/", "~", "**" nor a scheme matches any end of a path.
     """
 
-    name: str = Field(pattern=r"^[A-Za-z0-9._-]+$", description="a name for this source")
+    name: str = Field(pattern=r"^[A-Za-z0-9._-]+$", description="a name for this source", examples=["web"])
     paths: tuple[Named, ...] = Field(
         min_length=1,
         description="paths, globs or fsspec URIs; {stdlib} is the running Python's library folder",
+        examples=[["data/web/**/*.jsonl.gz"]],
     )
-    exclude: tuple[Named, ...] = Field(default=(), description="globs of paths to leave out")
+    exclude: tuple[Named, ...] = Field(
+        default=(), description="globs of paths to leave out", examples=[["**/draft-*"]]
+    )
     format: Annotated[str, Field(pattern=_FORMAT)] | None = Field(
-        default=None, description="what the files are, whatever their names: jsonl, text, csv.gz, ..."
+        default=None,
+        description="what the files are, whatever their names: jsonl, text, csv.gz, ...",
+        examples=["jsonl"],
     )
     encoding: Named | None = Field(
-        default=None, description="of text, CSV and JSON that is not UTF-8: latin-1, utf-16, cp1252, ..."
+        default=None,
+        description="of text, CSV and JSON that is not UTF-8: latin-1, utf-16, cp1252, ...",
+        examples=["latin-1"],
     )
     csv: CsvKeys = Field(default=CsvKeys(), description="how the cells of CSV are kept apart")
     members: tuple[Named, ...] = Field(
         default=(),
         description="globs of the files to read in zip and tar archives; otherwise all that are not hidden",
+        examples=[["*.txt"]],
     )
     text: Named = Field(
         default="text",
         description="field with the text, a path a.b into it, or a template of fields; ignored for plain text files",
+        examples=["{title}\n\n{body}"],
     )
     given: GivenTokens | None = Field(
         default=None, description="tokens that records bring, instead of a text; `tokens: FIELD` for short"
@@ -93,58 +104,85 @@ class CorpusSource(Section):
     messages: Named | dict[str, Named | tuple[Named, ...]] | None = Field(
         default=None,
         description="field with the messages of a conversation, instead of a text; or for each role the field of what it says",
+        examples=["messages"],
     )
     template: Named | None = Field(
         default=None,
         description="how messages are written: chatml, gemma, llama3, mistral, olmo, plain, qwen, zephyr, or Jinja: its "
         "file, a tokenizer_config.json, or itself",
+        examples=["chatml"],
     )
-    tools: Named | None = Field(default=None, description="field with the tools that a conversation may call")
+    tools: Named | None = Field(
+        default=None, description="field with the tools that a conversation may call", examples=["tools"]
+    )
     train: tuple[Named, ...] = Field(
         default=("assistant",),
         min_length=1,
         description="whose messages are to be predicted: assistant, last (the assistant's last), all, or roles",
+        examples=["last"],
     )
     train_eot: bool = Field(
-        default=True, description="whether the token that ends a turn is to be predicted with it"
+        default=True,
+        description="whether the token that ends a turn is to be predicted with it",
+        examples=[False],
     )
     reasoning: Literal["keep", "drop", "untrained"] = Field(
         default="keep",
         description="what an assistant thought before: kept, left out, or there and not to be predicted",
+        examples=["untrained"],
     )
     keep_untrained: bool = Field(
         default=False,
         description="whether a conversation of which nothing is to be predicted is kept, not a dead letter",
+        examples=[True],
     )
     turns: bool = Field(
         default=True,
         description="whether there is a column `turn`, by which conversations are cut between turns",
+        examples=[False],
     )
     template_variables: dict[str, Any] = Field(
         default={},
         description="what the template is told besides: bos_token, eos_token, enable_thinking, ...",
+        examples=[{"enable_thinking": False}],
     )
-    template_date: date | None = Field(default=None, description="the date that the template may ask for")
-    id: Named | None = Field(default=None, description='field or column with the id; otherwise "<uri>#<row>"')
+    template_date: date | None = Field(
+        default=None, description="the date that the template may ask for", examples=["2026-01-31"]
+    )
+    id: Named | None = Field(
+        default=None, description='field or column with the id; otherwise "<uri>#<row>"', examples=["url"]
+    )
     where: Named | None = Field(
         default=None,
         description="a condition on the fields of a record, as lang == 'de' and meta.score > 0.7; others are left out, and counted",
+        examples=["lang == 'de' and meta.score > 0.7"],
     )
     list_separator: str | None = Field(
-        default=None, description="what stands between the texts of a list that text leads to"
+        default=None,
+        description="what stands between the texts of a list that text leads to",
+        examples=["\n\n"],
     )
     columns: tuple[DocumentColumn, ...] = Field(
         default=(), description="fields that go with each document into rows: names, or name, field and type"
     )
     steps: tuple[DocumentStepKey, ...] = Field(
-        default=(), description="what is done to its documents before anything else, in order"
+        default=(),
+        description="what is done to its documents before anything else, in order",
+        examples=[[{"min_bytes": {"bytes": 200}}]],
     )
     max_expansion: int = Field(
-        default=EXPANSION, ge=1, description="a file may hold so many times its stored bytes, or 64 MiB"
+        default=EXPANSION,
+        ge=1,
+        description="a file may hold so many times its stored bytes, or 64 MiB",
+        examples=[1000],
     )
-    allow_empty: bool = Field(default=False, description="whether the source may have no text at all")
+    allow_empty: bool = Field(
+        default=False, description="whether the source may have no text at all", examples=[True]
+    )
     weight: Ratio | None = Field(
-        default=None, description="its share of the tokens of the mixture, where every source says one"
+        default=None,
+        description="its share of the tokens of the mixture, where every source says one",
+        examples=["0.7"],
     )
     epochs: Ratio | EpochsBy | None = Field(
         default=None,
@@ -155,6 +193,7 @@ class CorpusSource(Section):
         default=None,
         description="how many of its tokens are seen; or the field with the ids, as `given` for short",
         json_schema_extra={"also": [{"type": "string"}]},
+        examples=["60M"],
     )
 
     @model_validator(mode="before")
@@ -324,11 +363,14 @@ class Mixture(Section):
     """How much of the sources is taken together, where they have weights."""
 
     tokens: TokenCount | None = Field(
-        default=None, description="tokens in all, as 10B; otherwise the most at which no source is seen twice"
+        default=None,
+        description="tokens in all, as 10B; otherwise the most at which no source is seen twice",
+        examples=["60M"],
     )
     seed: int = Field(
         default=0,
         ge=0,
         lt=1 << 63,
         description="another seed takes other documents where epochs are fractions",
+        examples=[7],
     )

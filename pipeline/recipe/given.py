@@ -82,20 +82,24 @@ class GivenColumn(Section):
 class CodebookLayout(Section):
     """How the codes of several codebooks become sequences."""
 
-    codebooks: int = Field(ge=2, le=64, description="codes of a step")
+    codebooks: int = Field(ge=2, le=64, description="codes of a step", examples=[4])
     pattern: Literal["flatten", "delay", "parallel"] = Field(
         default="flatten",
         description="one sequence, or one for each codebook, of which each may be a step behind the one before",
+        examples=["delay"],
     )
     size: int | None = Field(
         default=None,
         ge=1,
         description="codes of a codebook; flatten moves those of each behind those of the one before",
+        examples=[1024],
     )
     lists: Literal["codebook", "step"] = Field(
-        default="codebook", description="what each list of a record is of"
+        default="codebook", description="what each list of a record is of", examples=["step"]
     )
-    fill: Named | None = Field(default=None, description="the special token where a delay has no code")
+    fill: Named | None = Field(
+        default=None, description="the special token where a delay has no code", examples=["<|fill|>"]
+    )
 
     @model_validator(mode="after")
     def _fitting(self) -> "CodebookLayout":
@@ -111,17 +115,24 @@ class GivenModality(Section):
 
     main: ClassVar[str | None] = "name"
     name: str = Field(
-        pattern=r"^[A-Za-z0-9_-]+$", description="a name of vocabulary.modalities, or any name for a range"
+        pattern=r"^[A-Za-z0-9_-]+$",
+        description="a name of vocabulary.modalities, or any name for a range",
+        examples=["audio"],
     )
-    first: int | None = Field(default=None, ge=0, description="the first id of a range")
-    size: int | None = Field(default=None, ge=1, description="how many ids the range has")
-    begin: Named | None = Field(default=None, description="special token before its codes, of a range")
-    end: Named | None = Field(default=None, description="special token behind its codes, of a range")
+    first: int | None = Field(default=None, ge=0, description="the first id of a range", examples=[256])
+    size: int | None = Field(default=None, ge=1, description="how many ids the range has", examples=[1024])
+    begin: Named | None = Field(
+        default=None, description="special token before its codes, of a range", examples=["<|begin_audio|>"]
+    )
+    end: Named | None = Field(
+        default=None, description="special token behind its codes, of a range", examples=["<|end_audio|>"]
+    )
     number: int | None = Field(
         default=None,
         ge=1,
         le=255,
         description="what column modality says; otherwise its place in vocabulary.modalities",
+        examples=[1],
     )
 
     @model_validator(mode="after")
@@ -148,12 +159,15 @@ class GivenTokens(Section):
 
     main: ClassVar[str | None] = "tokens"
     tokens: tuple[Named, ...] = Field(
-        default=(), description="field with the list of ids of a record; or a field for each codebook"
+        default=(),
+        description="field with the list of ids of a record; or a field for each codebook",
+        examples=["input_ids"],
     )
     columns: dict[str, GivenColumn] = Field(
         default={},
         description="other lists of a record, with a value for each token: their names and dtypes",
         json_schema_extra={"also": [_NAMES, _DTYPES, {"type": "string"}]},
+        examples=[{"score": "float32"}],
     )
     layout: CodebookLayout | None = Field(
         default=None, description="how codes of several codebooks are laid out"
@@ -164,14 +178,21 @@ class GivenTokens(Section):
     parts: Named | None = Field(
         default=None,
         description="instead of tokens: field with a list of parts, texts and ids of modalities by turns",
+        examples=["parts"],
     )
     modalities: tuple[GivenModality, ...] = Field(
         default=(), description="the modalities of parts; a name alone is one of vocabulary.modalities"
     )
-    part_type: Named = Field(default="type", description="field of a part: text, or its modality")
-    part_text: Named = Field(default="text", description="field of a part with its text")
-    part_tokens: Named = Field(default="tokens", description="field of a part with its ids")
-    untrained: tuple[Named, ...] = Field(default=(), description="modalities of parts with 0 in loss_mask")
+    part_type: Named = Field(
+        default="type", description="field of a part: text, or its modality", examples=["kind"]
+    )
+    part_text: Named = Field(default="text", description="field of a part with its text", examples=["value"])
+    part_tokens: Named = Field(
+        default="tokens", description="field of a part with its ids", examples=["codes"]
+    )
+    untrained: tuple[Named, ...] = Field(
+        default=(), description="modalities of parts with 0 in loss_mask", examples=[["audio"]]
+    )
 
     @field_validator("columns", mode="before")
     @classmethod

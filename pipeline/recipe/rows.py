@@ -23,12 +23,18 @@ __all__ = ["Pack", "Shuffle", "Tokenize"]
 class Tokenize(Section):
     """What surrounds the tokens of a document."""
 
-    prepend: tuple[str, ...] = Field(default=(), description="special tokens before each document")
+    prepend: tuple[str, ...] = Field(
+        default=(), description="special tokens before each document", examples=[["<|bos|>"]]
+    )
     append: tuple[str, ...] = Field(
-        default=("<|endoftext|>",), description="special tokens after each document"
+        default=("<|endoftext|>",),
+        description="special tokens after each document",
+        examples=[["<|endoftext|>"]],
     )
     special_tokens_in_text: Literal["text", "parse", "error"] = Field(
-        default="text", description="text that spells a special token: ordinary text, the token, or rejected"
+        default="text",
+        description="text that spells a special token: ordinary text, the token, or rejected",
+        examples=["parse"],
     )
 
 
@@ -44,28 +50,37 @@ class Shuffle(Section):
         default="document",
         description="document (by hash, all of the corpus), block (within groups of inputs), none (as it comes), order or "
         "group (by a column), or one that is installed",
+        examples=["block"],
     )
-    seed: int = Field(default=0, ge=0, lt=1 << 63, description="another seed is another order")
+    seed: int = Field(default=0, ge=0, lt=1 << 63, description="another seed is another order", examples=[7])
     groups: int | None = Field(
         default=None,
         ge=1,
         le=1 << 16,
         description="groups of inputs for mode block; a fixed number keeps them as the corpus grows; otherwise by size",
+        examples=[16],
     )
     by: str | None = Field(
-        default=None, min_length=1, description="the column that mode order or group goes by"
+        default=None,
+        min_length=1,
+        description="the column that mode order or group goes by",
+        examples=["repo"],
     )
     then: str | None = Field(
         default=None,
         min_length=1,
         description="the column by which mode group orders the documents of a group",
+        examples=["number"],
     )
-    descending: bool = Field(default=False, description="whether mode order begins with the highest values")
+    descending: bool = Field(
+        default=False, description="whether mode order begins with the highest values", examples=[True]
+    )
     window: int | None = Field(
         default=None,
         ge=1,
         le=1 << 32,
         description="documents that mode order mixes with their neighbours; otherwise 65,536",
+        examples=[1024],
     )
 
     @model_validator(mode="after")
@@ -97,22 +112,30 @@ class Shuffle(Section):
 class Pack(Section):
     """Rows of equal length."""
 
-    seq_len: int = Field(default=2048, ge=1, le=1 << 24, description="tokens in a row, any number")
+    seq_len: int = Field(
+        default=2048, ge=1, le=1 << 24, description="tokens in a row, any number", examples=[8192]
+    )
     strategy: str = Field(
         default="best_fit",
         description="how rows are filled: best_fit, buckets, concat, first_fit, padded, or one that is installed",
+        examples=["concat"],
     )
     min_bucket: int | None = Field(
-        default=None, ge=1, description="tokens in the shortest rows of strategy buckets; otherwise 64"
+        default=None,
+        ge=1,
+        description="tokens in the shortest rows of strategy buckets; otherwise 64",
+        examples=[256],
     )
     overflow: Literal["split", "truncate", "drop", "turn"] = Field(
         default="split",
         description="what becomes of a document longer than a row; what is left out is counted. turn, which conversations have "
         "unless it is said: cut where a turn begins",
+        examples=["truncate"],
     )
     predict_every_token: bool = Field(
         default=False,
         description="where a document goes on in another row, one token is repeated, so that no label is lost at the cut",
+        examples=[True],
     )
     shuffle: Shuffle = Shuffle()
     validation: float = Field(
@@ -120,28 +143,39 @@ class Pack(Section):
         ge=0.0,
         lt=1.0,
         description="share of documents held out, by a hash of the id: growing the corpus moves none",
+        examples=[0.001],
     )
     pad: str | None = Field(
-        default=None, description="the token on padding; otherwise the last appended one, or id 0"
+        default=None,
+        description="the token on padding; otherwise the last appended one, or id 0",
+        examples=["<|pad|>"],
     )
     file_tokens: int = Field(
         default=1 << 24,
         ge=1,
         description="tokens in a packed file, about; more where that would make more than 65,536 files",
+        examples=["512M"],
     )
     deduplicate: Literal["none", "exact"] = Field(
-        default="none", description="exact: of documents with the same tokens the first is kept"
+        default="none",
+        description="exact: of documents with the same tokens the first is kept",
+        examples=["exact"],
     )
     related: bool = Field(
         default=False,
         description="documents of a group stay in one row as far as they fit, with shuffle group",
+        examples=[True],
     )
 
     steps: tuple[Annotated[TokenStep, *step_key("pairloom.operators.transforms:TRANSFORMS")], ...] = Field(
-        default=(), description="token steps, applied to documents before rows are planned"
+        default=(),
+        description="token steps, applied to documents before rows are planned",
+        examples=[[{"fim": {"rate": 0.5}}]],
     )
     rows: tuple[Annotated[RowStep, *step_key("pairloom.operators.layouts:LAYOUTS")], ...] = Field(
-        default=(), description="row steps, stored (when: pack) or applied by the loader (when: load)"
+        default=(),
+        description="row steps, stored (when: pack) or applied by the loader (when: load)",
+        examples=[[{"masked_lm": {"rate": 0.15}}]],
     )
 
     @model_validator(mode="after")

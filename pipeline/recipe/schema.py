@@ -68,7 +68,7 @@ def _sections(model: type[Section]) -> list[type[Section]]:
 
 def _as_written(key: str, field: FieldInfo, said: Schema, definitions: Schema) -> Schema:
     """The schema of a key, with every form in which people may write its value."""
-    words = {name: said[name] for name in ("description", "default") if name in said}
+    words = {name: said[name] for name in ("description", "default", "examples") if name in said}
     plain = {name: value for name, value in said.items() if name not in (*words, "title")}
     registry = plain.get("items", {}).get(REGISTRY) if plain.get("type") == "array" else None
     if registry is not None:

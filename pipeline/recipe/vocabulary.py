@@ -23,15 +23,19 @@ class PretokenizerChoice(Section):
     scheme: str = Field(
         default="gpt2",
         description="gpt2, cl100k, cl100k_2023, o200k, llama3, qwen2, qwen35, deepseek_v3, superbpe, superwords, whitespace, none",
+        examples=["o200k"],
     )
     digits: Literal["keep", "single", "l2r3", "r2l3"] = Field(
         default="keep",
         description="how numbers are cut: as the scheme does, each digit, threes from the left (123·456·7) or right (1·234·567)",
+        examples=["r2l3"],
     )
     pattern: str | None = Field(
-        default=None, description="a regular expression of Oniguruma instead of a scheme (slower)"
+        default=None,
+        description="a regular expression of Oniguruma instead of a scheme (slower)",
+        examples=["\\p{L}+|[^\\p{L}]+"],
     )
-    lines: bool = Field(default=False, description="each line is cut as a text of its own")
+    lines: bool = Field(default=False, description="each line is cut as a text of its own", examples=[True])
 
     @model_validator(mode="after")
     def _known(self) -> "PretokenizerChoice":
@@ -51,25 +55,33 @@ class Superwords(Section):
         gt=0,
         le=1,
         description="share of the size, special tokens and bytes included, at which it begins",
+        examples=["0.9"],
     )
     max_words: int | None = Field(
-        default=4, ge=1, description="words in a token that it makes, at most; null for any number"
+        default=4,
+        ge=1,
+        description="words in a token that it makes, at most; null for any number",
+        examples=[3],
     )
     forbid: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
-        default=(": ",), description="strings that no token that it makes contains"
+        default=(": ",), description="strings that no token that it makes contains", examples=[[": ", "\n"]]
     )
-    lines: bool = Field(default=True, description="no token of either stage goes on after a newline")
+    lines: bool = Field(
+        default=True, description="no token of either stage goes on after a newline", examples=[False]
+    )
     digits: Literal["keep", "single", "l2r3", "r2l3"] = Field(
-        default="keep", description="how its pretokenizer cuts numbers"
+        default="keep", description="how its pretokenizer cuts numbers", examples=["single"]
     )
 
 
 class Supertokens(Section):
     """Learning from chunks of random lengths; encoding without a pretokenizer."""
 
-    seed: int = Field(default=0, ge=0, lt=1 << 63, description="another seed is other chunks")
+    seed: int = Field(default=0, ge=0, lt=1 << 63, description="another seed is other chunks", examples=[3])
     lengths: tuple[tuple[int, int, float], ...] = Field(
-        default=BELL, description="(least, most characters, share) of each range"
+        default=BELL,
+        description="(least, most characters, share) of each range",
+        examples=[[[4, 7, 0.5], [8, 15, 0.5]]],
     )
 
     @model_validator(mode="after")
@@ -114,16 +126,24 @@ class Learn(Section):
     mode: Literal["auto", "single", "sharded"] = Field(
         default="auto",
         description="one task for all words, members that share them, or what the memory of the machines allows",
+        examples=["sharded"],
     )
     members: int | None = Field(
-        default=None, ge=1, description="members that share the words; otherwise one a processor, up to 64"
+        default=None,
+        ge=1,
+        description="members that share the words; otherwise one a processor, up to 64",
+        examples=[16],
     )
     checkpoint_seconds: float = Field(
-        default=30.0, ge=0.0, description="between two times that a sharded learner stores its merges"
+        default=30.0,
+        ge=0.0,
+        description="between two times that a sharded learner stores its merges",
+        examples=[120.0],
     )
     spill: str | None = Field(
         default=None,
         description="folder of each machine for the words of members that its memory does not hold; otherwise TMPDIR",
+        examples=["/scratch"],
     )
 
 
@@ -134,29 +154,37 @@ class VocabularyChoice(Section):
         default="bpe",
         description="byte-pair merges; LZW's dictionary; merges each of which is found in words that no other has seen; or, "
         "where all sources bring tokens, no more than ids",
+        examples=["lzw"],
     )
     size: int = Field(
         default=32_768,
         ge=1,
         le=1 << 31,
         description="tokens, special tokens and the 256 bytes included; of ids, those that may be given, without special tokens",
+        examples=["64k"],
     )
     pretokenizer: PretokenizerChoice = PretokenizerChoice()
     normalizer: Literal["none", "nfc", "nfd", "nfkc", "nfkd"] = Field(
-        default="none", description="Unicode normalization, by the tables of Unicode 9.0 as in `tokenizers`"
+        default="none",
+        description="Unicode normalization, by the tables of Unicode 9.0 as in `tokenizers`",
+        examples=["nfc"],
     )
     special_tokens: tuple[str, ...] = Field(
-        default=("<|endoftext|>",), description="tokens that text cannot produce; they get the first ids"
+        default=("<|endoftext|>",),
+        description="tokens that text cannot produce; they get the first ids",
+        examples=[["<|endoftext|>", "<|pad|>"]],
     )
     modalities: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")], Annotated[int, Field(ge=1)]] = Field(
         default={},
         max_length=255,
         description="ids that are reserved for what is no text: how many codes each modality has, by its name",
+        examples=[{"audio": 1024}],
     )
     min_count: int = Field(
         default=1,
         ge=1,
         description="a pair seen less often is not merged; where sources have weights, the lightest counts 1",
+        examples=[2],
     )
     learn: Learn = Learn()
     superwords: Superwords | None = Field(default=None, description="a second stage that joins words")
@@ -164,16 +192,23 @@ class VocabularyChoice(Section):
     weights: dict[str, Exact] = Field(
         default={},
         description="how much a source counts when the vocabulary is learned, by its name, as a fraction or a decimal; otherwise 1",
+        examples=[{"web": "1.5"}],
     )
     extend: str | None = Field(
-        default=None, description="a tokenizer.json to go on learning from: its ids never move"
+        default=None,
+        description="a tokenizer.json to go on learning from: its ids never move",
+        examples=["base/tokenizer.json"],
     )
     from_: str | None = Field(
-        default=None, alias="from", description="a tokenizer.json; count and learn are skipped"
+        default=None,
+        alias="from",
+        description="a tokenizer.json; count and learn are skipped",
+        examples=["tokenizer.json"],
     )
     append: str | None = Field(
         default=None,
         description="with `from`: a tokenizer.json whose tokens are appended, up to `size` where that is given",
+        examples=["portuguese.json"],
     )
 
     @model_validator(mode="after")

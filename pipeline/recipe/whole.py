@@ -35,16 +35,21 @@ class Execution(Section):
     """Where the work runs. Nothing here changes a byte of the result."""
 
     engine: Literal["auto", "ray", "local"] = Field(
-        default="auto", description="Ray, or this process alone; otherwise the quicker of them"
+        default="auto",
+        description="Ray, or this process alone; otherwise the quicker of them",
+        examples=["local"],
     )
-    address: str | None = Field(default=None, description="a Ray cluster; otherwise one is started here")
+    address: str | None = Field(
+        default=None, description="a Ray cluster; otherwise one is started here", examples=["auto"]
+    )
     unit_bytes: Size | None = Field(
         default=None,
         description="stored bytes of input in a task, at most; otherwise 128 MB, and less where a source has less than 4 GB, "
         "down to 8 MB; an input that cannot be cut may have more",
+        examples=["64MB"],
     )
     max_in_flight: int | None = Field(
-        default=None, ge=1, description="tasks at a time; otherwise twice the processors"
+        default=None, ge=1, description="tasks at a time; otherwise twice the processors", examples=[64]
     )
 
 
@@ -55,6 +60,7 @@ class Recipe(Section):
         default="./out",
         min_length=1,
         description="where everything is written: a folder of a local or shared file system, or s3://, gs://, az://",
+        examples=["s3://bucket/out"],
     )
     corpus: tuple[CorpusSource, ...] = Field(min_length=1, max_length=1 << 16)
     mixture: Mixture = Mixture()
@@ -62,15 +68,21 @@ class Recipe(Section):
     tokenize: Tokenize = Tokenize()
     pack: Pack = Pack()
     statistics: tuple[StatisticKey, ...] = Field(
-        default=(), description="tables about the tokens of the corpus"
+        default=(),
+        description="tables about the tokens of the corpus",
+        examples=[[{"ngrams": {"n": [2, 3]}}]],
     )
-    stages: tuple[StageKey, ...] = Field(default=(), description="stages that other distributions bring")
+    stages: tuple[StageKey, ...] = Field(
+        default=(), description="stages that other distributions bring", examples=[[{"my_stage": {}}]]
+    )
     execution: Execution = Execution()
     retokenize: Retokenize = Retokenize()
     max_rejected: float = Field(
-        default=0.0, ge=0.0, le=1.0, description="share of records that may be rejected"
+        default=0.0, ge=0.0, le=1.0, description="share of records that may be rejected", examples=[0.001]
     )
-    max_record_bytes: Size = Field(default=1 << 30, description="a longer record fails the run")
+    max_record_bytes: Size = Field(
+        default=1 << 30, description="a longer record fails the run", examples=["4GB"]
+    )
 
     @model_validator(mode="before")
     @classmethod
