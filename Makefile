@@ -94,8 +94,9 @@ types: .venv/ready-dev tree
 imports: .venv/ready-dev tree
 	PYTHONPATH=build/types $(BIN)/lint-imports --no-cache
 
-bench: .venv/ready-dev ## docs/benchmarks.md anew, beside the peers that are installed: pip install -r tests/bench/requirements.txt
+bench: .venv/ready-dev ## docs/benchmarks.md anew, and what the first page says of it, beside the peers that are installed: pip install -r tests/bench/requirements.txt
 	$(BIN)/python tests/bench/page.py
+	$(BIN)/python infra/make_reference.py
 
 bench-parts: .venv/ready-dev ## figures of single parts, printed
 	$(BIN)/python tests/bench/stdlib_text.py build/bench.txt

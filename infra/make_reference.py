@@ -14,6 +14,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import headlines
+
 import pairloom
 from pairloom.jobs.show.steps import described_steps
 from pairloom.operators import errors
@@ -263,6 +265,7 @@ MADE: Mapping[str, Callable[..., Iterator[str]]] = {
     "errors": failures,
     "api": api,
     "code": code,
+    "headlines": headlines.headlines,
 }
 
 
@@ -279,7 +282,7 @@ def made(text: str) -> str:
 def main() -> None:
     """Make every page anew, or say which would change."""
     old = []
-    for page in sorted((ROOT / "docs").rglob("*.md")):
+    for page in [*ROOT.glob("README.md"), *sorted((ROOT / "docs").rglob("*.md"))]:
         text = page.read_text(encoding="utf-8")
         if (new := made(text)) != text:
             old.append(page.relative_to(ROOT).as_posix())

@@ -1,5 +1,6 @@
 """The page of benchmarks is what its program writes, and has every measure."""
 
+import re
 from pathlib import Path
 
 from tests.bench.machine import PEERS
@@ -32,3 +33,16 @@ def test_the_page_that_is_here_has_every_measure_and_says_of_every_peer_what_it_
     assert all(peer in written for peer in PEERS)
     for about in ("processors", "memory", "disk", "system", "libraries", "peers", "load before it began"):
         assert f"| {about} | " in written
+
+
+def test_the_first_page_takes_its_figures_from_the_page_that_is_here() -> None:
+    """That it is up to date is held by tests/docs/test_reference.py; here, that nothing in its table is from elsewhere."""
+    readme = (PAGE.parents[1] / "README.md").read_text(encoding="utf-8")
+    part = readme.partition("<!-- made: headlines -->")[2].partition("<!-- end -->")[0]
+    rows = [line.strip("|").split("|") for line in part.splitlines() if line.startswith("| ")][1:]
+    written = PAGE.read_text(encoding="utf-8")
+    assert len(rows) >= 4
+    for _, ours, beside in rows:
+        figures = re.findall(r"\d+\.?\d*", f"{ours} {beside}")
+        assert figures
+        assert all(figure in written for figure in figures), figures

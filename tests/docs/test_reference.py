@@ -1,5 +1,6 @@
 """The reference is what the code says."""
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -31,7 +32,8 @@ def test_pages_are_as_they_are_made() -> None:
 def test_a_page_that_is_not_is_named(tmp_path: Path) -> None:
     copy = tmp_path / "infra" / "make_reference.py"
     copy.parent.mkdir()
-    copy.write_text((ROOT / "infra" / "make_reference.py").read_text(encoding="utf-8"), encoding="utf-8")
+    for name in ("make_reference.py", "headlines.py"):
+        shutil.copy(ROOT / "infra" / name, copy.parent)
     page = tmp_path / "docs" / "errors.md"
     page.parent.mkdir()
     page.write_text("# Errors\n\n<!-- made: errors -->\n<!-- end -->\n", encoding="utf-8")
