@@ -10,11 +10,15 @@ from jinja2 import TemplateError, nodes
 from jinja2.ext import Extension, loopcontrols
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-__all__ = ["GENERATED", "Template", "TemplateFailedError"]
+__all__ = ["GENERATED", "SIGN", "Template", "TemplateFailedError"]
 
-GENERATED = ("\ufdd4", "\ufdd5")
-"""What stands around a generation in a rendering that is marked: noncharacters of Unicode, which no text has."""
+SIGN = "\ufdd4"
+"""What a mark in a rendering begins with: a noncharacter of Unicode, which no text has."""
+GENERATED = (f"{SIGN}\ufdd5", f"{SIGN}\ufdd6")
+"""What stands around a generation in a rendering that is marked."""
 
+_NAMES = ("generated", "generated_end")
+_OF_DICTS = frozenset(dir(dict))
 _READERS = (
     "split",
     "rsplit",
@@ -34,26 +38,51 @@ class TemplateFailedError(Exception):
     """A template cannot be read, or refuses a conversation; the message says why."""
 
 
+class _Sandbox(ImmutableSandboxedEnvironment):
+    """Jinja's sandbox, which asks a message for its keys first where no attribute can have their names: this costs a tenth."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """See `ImmutableSandboxedEnvironment`: the same of everything."""
+        if type(obj) is dict and attribute not in _OF_DICTS:
+            found = obj.get(attribute, _Sandbox)
+            return self.undefined(obj=obj, name=attribute) if found is _Sandbox else found
+        return super().getattr(obj, attribute)
+
+
+class _Mark:
+    """A character that is there in the renderings of threads that are marking."""
+
+    def __init__(self, sign: str, here: threading.local) -> None:
+        self._sign, self._here = sign, here
+
+    def __str__(self) -> str:
+        return self._sign if self._here.marking else ""
+
+
 class _Generation(Extension):
-    """`{% generation %}`: what it holds is what a model generates."""
+    """`{% generation %}`: what it holds is what a model generates. What is set there is not known behind it."""
 
     tags = {"generation"}  # noqa: RUF012 - as Jinja names it
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
         self.here = threading.local()  # whether this thread is marking
+        environment.generated, environment.generated_end = (_Mark(sign, self.here) for sign in GENERATED)
 
     def parse(self, parser: Any) -> Any:
         line = next(parser.stream).lineno
         body = parser.parse_statements(("name:endgeneration",), drop_needle=True)
-        return nodes.CallBlock(self.call_method("_marked"), [], [], body).set_lineno(line)
+        if any(map(_leaves, body)):
+            parser.fail("a loop cannot be left from within {% generation %}", line)
+        first, last = (nodes.Output([nodes.EnvironmentAttribute(name)]) for name in _NAMES)
+        return [one.set_lineno(line) for one in (first, nodes.Scope(body), last)]
 
-    def _marked(self, caller: Any) -> str:
-        return (
-            f"{GENERATED[0]}{caller()}{GENERATED[1]}"
-            if getattr(self.here, "marking", False)
-            else str(caller())
-        )
+
+def _leaves(node: nodes.Node) -> bool:
+    """Whether a loop around a node is left in it."""
+    if isinstance(node, nodes.Break | nodes.Continue):
+        return True
+    return not isinstance(node, nodes.For) and any(map(_leaves, node.iter_child_nodes()))
 
 
 class Template:
@@ -68,9 +97,7 @@ class Template:
     def __init__(
         self, source: str, variables: Mapping[str, Any] | None = None, day: date | None = None
     ) -> None:
-        environment = ImmutableSandboxedEnvironment(
-            trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, loopcontrols]
-        )
+        environment = _Sandbox(trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, loopcontrols])
         environment.filters["tojson"] = _tojson
         environment.globals["raise_exception"] = _refuse
         environment.globals["strftime_now"] = self._now
@@ -83,10 +110,7 @@ class Template:
             raise TemplateFailedError(f"{error.message}" + (f" (line {line})" if line else "")) from error
         (self._extension,) = (one for one in environment.extensions.values() if isinstance(one, _Generation))
         calls = list(tree.find_all(nodes.Call))
-        self.generates = any(
-            isinstance(one.node, nodes.ExtensionAttribute) and one.node.identifier == _Generation.identifier
-            for one in calls
-        )
+        self.generates = any(one.name in _NAMES for one in tree.find_all(nodes.EnvironmentAttribute))
         self.dated = any(one.name == "strftime_now" for one in tree.find_all(nodes.Name))
         self.reads = frozenset(_read_by(tree, calls))
 

@@ -189,3 +189,65 @@ def test_files_with_types_give_the_same() -> None:
     other = chat.read(DocumentBatch.of(["", ""], fields={"messages": [json.dumps(m) for m in messages]}))
     assert one.content.equals(other.content)
     assert one.spans["loss_mask"].equals(other.spans["loss_mask"])
+
+
+@pytest.mark.parametrize(
+    ("source", "answer"),
+    [
+        ("{{ m.content[0] }}{{ m.content[1:] }}", "so"),
+        ("{{ m.content | trim }}", "so"),
+        ("{{ m.content[:1] | upper }}{{ m.content[1:] }}", None),  # where it begins, nothing says
+        ("{{ m.content[:-1] }}{{ m.content[-1:] | upper }}", "sO"),  # and where it ends, the token behind it
+    ],
+)
+@pytest.mark.parametrize("train", [("assistant",), ("user",)])
+@pytest.mark.parametrize("eot", [True, False])
+def test_marks_that_a_template_cuts_through_mislead_nobody(
+    source: str, answer: str | None, train: tuple[str, ...], eot: bool
+) -> None:
+    """Who takes the first character takes a part of a mark: the words are found by the other, or the conversation is refused."""
+    template = Template("{% for m in messages %}<|{{ m.role }}|>" + source + "</s>{% endfor %}")
+    messages = [{"role": role, "content": "so"} for role in ("user", "assistant")]
+    made = Renderer(template, train=train, train_eot=eot)
+    if answer is None:
+        with pytest.raises(UntraceableError, match=r"where message . begins cannot be told"):
+            made(messages)
+    else:
+        assert trained(made(messages)) == [answer + "</s>" * eot]
+
+
+@pytest.mark.parametrize("name", [*sorted(TEMPLATES)])
+def test_blanks_around_words_change_no_way(name: str) -> None:
+    """Of a template that leaves them out and of one that keeps them: the whole text is rendered, and each answer is trained."""
+    for words in (" so", "so ", "\n so \n", "so"):
+        messages = [{"role": "user", "content": f"{words}?"}, {"role": "assistant", "content": words}] * 2
+        made = renderer(name)(messages)
+        assert made.text == Template(TEMPLATES[name].source, TEMPLATES[name].variables).render(messages)
+        assert [one.replace(" ", "").replace("\n", "")[:2] for one in trained(made)] == ["so", "so"]
+
+
+def test_many_messages_are_numbered() -> None:
+    messages = [{"role": ("user", "assistant")[i % 2], "content": f"w{i}"} for i in range(600)]
+    assert trained(renderer()(messages)) == [f"w{i}<|im_end|>" for i in range(1, 600, 2)]
+
+
+@pytest.mark.parametrize("kept", ["key", "items", "keys", "get", "__class__"])
+def test_what_a_template_asks_of_an_object_is_what_jinja_finds(kept: str) -> None:
+    """A key of a message, unless what an object can do has its name; nothing that the sandbox hides."""
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    source = (
+        "{{ messages[0]."
+        + kept
+        + " is defined }}{{ messages[0]."
+        + kept
+        + " is string }}{{ messages[0].other }}"
+    )
+    messages = [{"role": "user", "content": "", kept: "said"}]
+    theirs = ImmutableSandboxedEnvironment().from_string(source).render(messages=messages)
+    assert Template(source).render(messages) == theirs
+
+
+def test_what_is_set_in_a_generation_is_not_known_behind_it() -> None:
+    source = "{% set x = 1 %}{% generation %}{% set x = 2 %}{{ x }}{% endgeneration %}{{ x }}"
+    assert Template(source).render([]) == "21"
