@@ -15,12 +15,14 @@ STEPS = {
     "bpe_dropout": ("{rate: 0.2}", ()),
     "extensible": ("{context: 16, window: 4}", ()),
     "fim": ("{rate: 0.5}", ("<fim_prefix>", "<fim_suffix>", "<fim_middle>")),
+    "hat": ("{max_bytes: 12}", ()),
     "identifiers": ("{}", ()),
     "landmark": ("{every: 7}", ("<landmark>",)),
     "lexinvariant": ("{rate: 0.5}", ()),
     "stochastok": ("{rate: 0.2}", ()),
     "thought": ("{every: 16, slots: 4}", ("<|startthought|>", "<|endthought|>")),
 }
+SETTINGS = {"hat": ["vocabulary.size=257"]}  # bytes, and the token that ends documents
 # Those of tokens that records bring, with columns beside them, run in test_given_steps.py and test_given_layouts.py.
 OF_GIVEN_TOKENS = {"atomic", "prefix", "reorder", "select_tokens"}
 
@@ -50,6 +52,7 @@ def test_a_recipe_with_it_runs_is_proved_and_is_the_same_in_other_units(corpus: 
             f"vocabulary.special_tokens={['<|endoftext|>', *special]!r}",
             f"pack.steps=[{{{name}: {keys}}}]",
             f"execution.unit_bytes={unit}",
+            *SETTINGS.get(name, ()),
             root=corpus / unit,
         )
         manifest = run(recipe)
