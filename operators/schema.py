@@ -30,6 +30,8 @@ __all__ = [
     "DOCUMENT_DTYPES",
     "ID",
     "INPUT_IDS",
+    "JOINED",
+    "JOINED_COLUMN",
     "KEY",
     "METADATA",
     "OFFSET",
@@ -93,6 +95,9 @@ OFFSET = "offset"
 
 TURN = "turn"
 """The turn of a conversation that a token is of, from 1 on; 0 in other documents."""
+
+JOINED = "joined"
+"""Whether a segment of a row goes on from the one before it, where documents of a group are joined."""
 
 PAD_ID = "pad_id"
 """In the metadata of rows: the id that pads them."""
@@ -196,6 +201,13 @@ SOURCE_COLUMN = Column(
     dtype=np.dtype(np.uint16),
     of="document",
     doc="which source of the recipe a document is of; the schema's metadata has their names",
+)
+
+JOINED_COLUMN = Column(
+    name=JOINED,
+    dtype=np.dtype(np.uint8),
+    of="document",
+    doc="1: the segment goes on from the one before it, as one document; 2: joining has added it; 3: both; 0: neither",
 )
 
 

@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from pairloom.operators.layouts import row_streams
 from pairloom.operators.layouts.kernels.draws import IGNORED, Rows
-from pairloom.operators.schema import INPUT_IDS, SEGMENT_LENGTHS, Column, row_field
+from pairloom.operators.pack.joined import joined_lengths
+from pairloom.operators.schema import INPUT_IDS, Column, row_field
 
 __all__ = [
     "LABELS",
@@ -45,7 +46,7 @@ def ids_of(rows: pa.RecordBatch) -> npt.NDArray[Any]:
 
 def segment_edges(rows: pa.RecordBatch) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """The lengths of all segments, and from which to which of them those of each row are."""
-    lengths = rows.column(SEGMENT_LENGTHS)
+    lengths = joined_lengths(rows)
     edges = np.zeros(len(rows) + 1, np.int64)
     np.cumsum(lengths.value_lengths().to_numpy(zero_copy_only=False), out=edges[1:])
     return edges, lengths.flatten().to_numpy().astype(np.int64)

@@ -19,7 +19,8 @@ from pairloom.operators.layouts._rows import LABELS, given_rows, matrix_of, with
 from pairloom.operators.layouts.kernels.any_subset import Rates, order_tokens, see_earlier
 from pairloom.operators.layouts.kernels.draws import IGNORED
 from pairloom.operators.pack.derive import segment_ids
-from pairloom.operators.schema import SEGMENT_LENGTHS, Column
+from pairloom.operators.pack.joined import joined_lengths
+from pairloom.operators.schema import Column
 
 __all__ = ["AnySubset"]
 
@@ -92,5 +93,5 @@ class AnySubset(RowStep):
         """`attention`: bool[b, seq_len, seq_len], true where the first place sees the second."""
         prompt, rank = (matrix_of(rows, column.name).copy() for column in (PROMPT, RANK))
         out = np.zeros((*rank.shape, rank.shape[1]), np.bool_)
-        see_earlier(prompt, rank, segment_ids(rows.column(SEGMENT_LENGTHS), rank.shape[1]), out)
+        see_earlier(prompt, rank, segment_ids(joined_lengths(rows), rank.shape[1]), out)
         return out

@@ -30,7 +30,8 @@ from pairloom.operators.layouts.kernels.draws import IGNORED
 from pairloom.operators.layouts.kernels.dupmae import mark_words, see_words
 from pairloom.operators.layouts.kernels.masked_lm import SPECIAL, Drawing, Words, mask_words
 from pairloom.operators.pack.derive import segment_ids
-from pairloom.operators.schema import SEGMENT_LENGTHS, Column
+from pairloom.operators.pack.joined import joined_lengths
+from pairloom.operators.schema import Column
 from pairloom.operators.steps import in_53rds
 
 __all__ = ["DupMAE", "Tables"]
@@ -117,7 +118,7 @@ class DupMAE(RowStep):
         mask_words(given, Words(tables.bits, tables.ordinary, tables.mask), drawing, out, labels)
         words = np.zeros(given.ids.shape, np.uint8)
         mark_words(given, tables.bits, words)
-        segments = segment_ids(rows.column(SEGMENT_LENGTHS), given.ids.shape[1])
+        segments = segment_ids(joined_lengths(rows), given.ids.shape[1])
         inner = (segments >= 0) & _beside(segments, -1) & _beside(segments, 1)
         decoder_labels = np.where(inner, given.ids, IGNORED).astype(np.int32)
         made = (labels, decoder_labels, words, given.streams.reshape(-1, 1))
@@ -132,7 +133,7 @@ class DupMAE(RowStep):
         if name == "bag_of_words":
             return self._bag(rows, tables)
         words, seeds = (matrix_of(rows, column.name).copy() for column in (WORDS, SEED))
-        segments = segment_ids(rows.column(SEGMENT_LENGTHS), words.shape[1])
+        segments = segment_ids(joined_lengths(rows), words.shape[1])
         out = np.zeros((*words.shape, words.shape[1]), np.bool_)
         see_words(words, segments, seeds.reshape(-1), in_53rds(self.decoder_rate), self.masks, out)
         return out
@@ -140,7 +141,7 @@ class DupMAE(RowStep):
     def _bag(self, rows: pa.RecordBatch, tables: Tables) -> npt.NDArray[np.float32]:
         labels = matrix_of(rows, LABELS.name)
         ids = np.where(labels != IGNORED, labels, ids_of(rows)).astype(np.int64)
-        segments = segment_ids(rows.column(SEGMENT_LENGTHS), ids.shape[1])
+        segments = segment_ids(joined_lengths(rows), ids.shape[1])
         edges, lengths = segment_edges(rows)
         kept = (segments >= 0) & (tables.bits[ids] & SPECIAL == 0)
         segment = (segments + edges[:-1, None])[kept]

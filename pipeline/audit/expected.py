@@ -9,12 +9,14 @@ import pyarrow as pa
 
 from pairloom.operators.errors import CorruptionError
 from pairloom.operators.pack import kept_of
-from pairloom.operators.schema import DOCUMENT, INPUT_IDS, OFFSET, SEGMENT_LENGTHS, SOURCE, seq_len_of
+from pairloom.operators.pack.joined import ADDED, Joining
+from pairloom.operators.schema import DOCUMENT, INPUT_IDS, JOINED, OFFSET, SEGMENT_LENGTHS, SOURCE, seq_len_of
 from pairloom.operators.selection.mixture import expanded
 from pairloom.operators.selection.order import in_validation
 from pairloom.operators.tokens import TokenBatch
 from pairloom.pipeline.dataset.dataset import Dataset
 from pairloom.pipeline.recipe import Recipe
+from pairloom.pipeline.stages.pack.joining import joining_of
 from pairloom.pipeline.stages.select.copies import taken_counts
 from pairloom.pipeline.stages.select.duplicates import read_duplicates
 from pairloom.pipeline.stages.select.mixed import selections
@@ -30,6 +32,7 @@ __all__ = [
     "Segments",
     "Taken",
     "flat",
+    "own_segments",
     "receipt_of",
     "segments",
     "shard_segments",
@@ -84,6 +87,9 @@ class Taken:
         self.carried = carried_columns(recipe, committed_receipts(dataset.objects, "tokenize", units))
         selected = dataset.manifest.stages.get("select")
         self.mixed = None if selected is None else selections(recipe, selected)
+        self.joining: Joining | None = None
+        if self.choice.join is not None:
+            self.joining = joining_of(recipe, dataset.vocabulary())
         steps, rows = self.choice.steps, self.choice.stored_rows
         if steps or rows:
             vocabulary, seed = dataset.vocabulary(), self.choice.shuffle.seed
@@ -145,6 +151,14 @@ def segments(batch: pa.RecordBatch) -> tuple[npt.NDArray[np.int64], Segments]:
     start = row * seq_len_of(batch.schema) + (ends - length) - before[row]
     document, offset = (batch.column(name).flatten().to_numpy() for name in (DOCUMENT, OFFSET))
     return row, Segments(start, length, document, offset, np.arange(len(row)))
+
+
+def own_segments(batch: pa.RecordBatch, found: Segments) -> Segments:
+    """The segments of a batch that are of documents: without what joining has added."""
+    if JOINED not in batch.schema.names:
+        return found
+    own = batch.column(JOINED).flatten().to_numpy()[found.which] & ADDED == 0
+    return Segments(*(part[own] for part in found))
 
 
 def shard_segments(dataset: Dataset, taken: Taken) -> Iterator[Expected]:

@@ -23,7 +23,7 @@ from pairloom.operators.pack import STRATEGIES, kept_of
 from pairloom.operators.schema import INPUT_IDS, ROW, SLICE
 from pairloom.operators.text.normalize import normalize
 from pairloom.operators.tokens import TokenBatch
-from pairloom.pipeline.audit.expected import Taken, flat, segments, shards
+from pairloom.pipeline.audit.expected import Taken, flat, own_segments, segments, shards
 from pairloom.pipeline.audit.rows import plain_rows
 from pairloom.pipeline.audit.sources import tasks_again
 from pairloom.pipeline.audit.verify import STAGE, Proof
@@ -325,7 +325,9 @@ class _Unit:
     ]:
         """The segments of the wanted documents, batch by batch of the packed files."""
         for stored, first, batch in plain_rows(self._dataset, self._taken.row_steps):
-            row, (start, length, document, offset, _) = segments(batch)
+            row, found = segments(batch)
+            start, length, document, offset, which = own_segments(batch, found)
+            row = row[which]
             hits = np.flatnonzero(np.isin(document, wanted))
             if len(hits):
                 values = batch.column(INPUT_IDS).flatten().to_numpy()

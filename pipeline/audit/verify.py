@@ -42,11 +42,13 @@ from pairloom.pipeline.audit.expected import (
     Expected,
     Segments,
     Taken,
+    own_segments,
     receipt_of,
     segments,
     shard_segments,
     without_repeats,
 )
+from pairloom.pipeline.audit.joined import check_joined
 from pairloom.pipeline.audit.lists import check_lists
 from pairloom.pipeline.audit.rows import plain_rows
 from pairloom.pipeline.dataset.dataset import Dataset
@@ -247,6 +249,8 @@ class _Tokens:
             _check_rows(self.dataset, stored, batch, first)
             if not first:
                 self._check_meanings(stored, batch.schema)
+            if self.taken.joining is not None:
+                added += check_joined(self.dataset, stored, first, batch, self.taken)
             once, again = self._once(batch)
             self._tally_rows(found[_side(stored)], batch, once)
             done += int(once.length.sum())
@@ -264,8 +268,8 @@ class _Tokens:
         counted = [record.facts.get(name, 0) for name in ("added_tokens", "removed_tokens")]
         if [added, removed] != counted:
             raise CorruptionError(
-                f"steps add {added} tokens and remove {removed}, but {counted[0]} were counted as added and {counted[1]} as "
-                "removed"
+                f"steps and joining add {added} tokens and remove {removed}, but {counted[0]} were counted as added and "
+                f"{counted[1]} as removed"
             )
         proof.left_out_tokens = left_out
         proof.added_tokens, proof.removed_tokens = added, removed
@@ -299,7 +303,7 @@ class _Tokens:
                     )
 
     def _once(self, batch: pa.RecordBatch) -> tuple[Segments, int]:
-        _, found = segments(batch)
+        found = own_segments(batch, segments(batch)[1])
         if not self.taken.choice.predict_every_token:
             return found, 0
         return without_repeats(found, np.concatenate(self.singles))

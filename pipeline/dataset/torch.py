@@ -28,6 +28,7 @@ from pairloom.operators import schema
 from pairloom.operators.documents import LOSS_MASK, LOSS_WEIGHT
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.pack import derive as segments
+from pairloom.operators.pack.joined import joined_lengths
 from pairloom.operators.pack.views import ContextOrder, ContextSlice, PaddingFree, context_slice, padding_free
 from pairloom.operators.schema import (
     DOCUMENT,
@@ -214,9 +215,10 @@ class TorchRows(IterableDataset):  # type: ignore[misc]
 
     def _batch(self, rows: pa.RecordBatch, after: int) -> dict[str, Any]:
         lengths, width = rows.column(SEGMENT_LENGTHS), seq_len_of(rows.schema)
+        whole = joined_lengths(rows)  # what attention goes by
         ids = rows.column(INPUT_IDS).flatten().to_numpy().reshape(-1, width).astype(np.int64)
         further = {column.name: column for column in columns_of(rows.schema)}
-        seen = self._seen(lengths, width)
+        seen = self._seen(whole, width)
         batch: dict[str, Any] = {}
         for name in self._columns:
             match name:
@@ -226,9 +228,9 @@ class TorchRows(IterableDataset):  # type: ignore[misc]
                     targets = self._labels if name == "labels" else self._weights
                     batch[name] = self._shown(targets(ids, rows), further.get("labels"), seen)
                 case "position_ids":
-                    batch[name] = seen.tensor(segments.position_ids(lengths, width))
+                    batch[name] = seen.tensor(segments.position_ids(whole, width))
                 case "segment_ids":
-                    batch[name] = seen.tensor(segments.segment_ids(lengths, width))
+                    batch[name] = seen.tensor(segments.segment_ids(whole, width))
                 case "cu_seqlens":
                     batch[name] = torch.from_numpy(seen.cu_seqlens())
                 case "max_seqlen":
@@ -258,8 +260,9 @@ class TorchRows(IterableDataset):  # type: ignore[misc]
         """The labels that rows have; else those that follow from the tokens, and from their mask if they have one."""
         if "labels" in rows.schema.names:
             return self._stored_labels(rows)
-        lengths = rows.column(SEGMENT_LENGTHS)
-        found = segments.labels(ids, lengths, shifted=self._shifted, across_documents=self._across)
+        found = segments.labels(
+            ids, joined_lengths(rows), shifted=self._shifted, across_documents=self._across
+        )
         if LOSS_MASK in rows.schema.names:
             found[self._of_labels(rows, LOSS_MASK) == 0] = segments.IGNORED
         return found

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from pairloom.operators.schema import DOCUMENT, OFFSET, SEGMENT_LENGTHS
+from pairloom.operators.pack.joined import ADDED
+from pairloom.operators.schema import DOCUMENT, JOINED, OFFSET, SEGMENT_LENGTHS
 from pairloom.operators.selection.epochs import epoch_order
 from pairloom.pipeline.dataset.dataset import Dataset
 from pairloom.pipeline.dataset.loader import Loader
@@ -67,7 +68,10 @@ def rows_with(
         lists = batch.column(DOCUMENT)
         flat, edges = lists.flatten().to_numpy(), lists.offsets.to_numpy() - lists.offsets[0].as_py()
         offsets, lengths = (batch.column(name).flatten().to_numpy() for name in (OFFSET, SEGMENT_LENGTHS))
-        for segment in np.flatnonzero(flat == document).tolist():
+        own = flat == document
+        if JOINED in batch.schema.names:  # what joining has added is of no document
+            own &= batch.column(JOINED).flatten().to_numpy() & ADDED == 0
+        for segment in np.flatnonzero(own).tolist():
             row = int(np.searchsorted(edges, segment, side="right")) - 1
             found.append((at + row, int(offsets[segment]), int(lengths[segment])))
         at += batch.num_rows

@@ -1,5 +1,6 @@
 """What surrounds the tokens of a document, in which order documents come, and how rows are filled with them."""
 
+import re
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
@@ -17,7 +18,7 @@ else:
     # Importing the classes would load kernels; who reads a step makes sure that it is one.
     RowStep = TokenStep = Any
 
-__all__ = ["Pack", "Shuffle", "Tokenize"]
+__all__ = ["Join", "Pack", "Shuffle", "Tokenize"]
 
 
 class Tokenize(Section):
@@ -38,6 +39,7 @@ class Tokenize(Section):
     )
 
 
+_SPECIAL = re.compile(r"<\|?[^<>|\s]+\|?>")  # what names a special token and is no text
 _LATER = ("by", "then", "descending", "window")
 _OF_ORDERS = ("groups", *_LATER)
 
@@ -109,6 +111,34 @@ class Shuffle(Section):
         return {key: value for key, value in data.items() if key not in _LATER or value}
 
 
+class Join(Section):
+    """Documents of a group, put together into one."""
+
+    main: ClassVar[str | None] = "separator"
+    separator: tuple[str, ...] = Field(
+        default=(),
+        description="what stands between two documents: a special token by its name, or a text; otherwise what tokenize puts "
+        "around each document",
+        examples=["\n\n"],
+    )
+    append: tuple[str, ...] = Field(
+        default=(),
+        description="special tokens after each joined document, beside what tokenize puts around",
+        examples=[["<|endoftext|>"]],
+    )
+    max_tokens: int | None = Field(
+        default=None,
+        ge=1,
+        description="tokens that documents are joined up to; otherwise pack.seq_len",
+        examples=[32_768],
+    )
+
+    @property
+    def special_tokens(self) -> tuple[str, ...]:
+        """The special tokens that are named."""
+        return (*(one for one in self.separator if _SPECIAL.fullmatch(one)), *self.append)
+
+
 class Pack(Section):
     """Rows of equal length."""
 
@@ -167,6 +197,11 @@ class Pack(Section):
         examples=[True],
     )
 
+    join: Join | None = Field(
+        default=None,
+        description="documents of a group are one document, with shuffle group; a text is what stands between them",
+    )
+
     steps: tuple[Annotated[TokenStep, *step_key("pairloom.operators.transforms:TRANSFORMS")], ...] = Field(
         default=(),
         description="token steps, applied to documents before rows are planned",
@@ -208,6 +243,8 @@ class Pack(Section):
                 "related keeps documents of a group in one row: it needs shuffle group, and a strategy that cuts no document "
                 "that fits a row (best_fit, first_fit, padded)"
             )
+        if self.join is not None:
+            self._check_join()
         if self.predict_every_token and self.seq_len < 2:
             raise ValueError("predict_every_token repeats one token of a row: seq_len must be at least 2")
         if strategy.bucketed:
@@ -219,12 +256,29 @@ class Pack(Section):
         self._fit_steps()
         return self
 
+    def _check_join(self) -> None:
+        """Documents can be joined."""
+        if self.shuffle.mode != "group":
+            raise ValueError(
+                "join puts documents of a group together: say which, by shuffle: {mode: group, by: COLUMN}"
+            )
+        if self.overflow != "split":
+            raise ValueError(
+                f"join makes one document of many, and overflow {self.overflow} is about each: say overflow: split"
+            )
+        if self.predict_every_token:
+            raise ValueError(
+                "predict_every_token repeats tokens of one document, and join makes one of many: keep one of them"
+            )
+        if self.related:
+            raise ValueError("join puts documents of a group together already: leave related out")
+
     def _fit_steps(self) -> None:
         """Token steps are told of the rows that there will be."""
         made = []
         for place, step in enumerate(self.steps):
             last = place == len(self.steps) - 1
-            elsewhere = self.predict_every_token or self.overflow == "turn"
+            elsewhere = self.predict_every_token or self.overflow == "turn" or self.join is not None
             aligned = STRATEGIES.get(self.strategy).aligned and not elsewhere and last
             try:
                 made.append(step.in_rows(self.seq_len, aligned=aligned))
@@ -246,7 +300,7 @@ class Pack(Section):
 
     def _check_columns(self) -> None:
         """Two steps cannot give one column."""
-        giver: dict[str, str] = {}
+        giver: dict[str, str] = {} if self.join is None else {"joined": "join"}
         steps: tuple[TokenStep | RowStep, ...] = (*self.steps, *self.rows)
         for step in steps:
             for column in step.columns:
@@ -260,7 +314,11 @@ class Pack(Section):
     def _as_given(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Steps are left out where there are none: what is hashed is what it was before there were any."""
         data: dict[str, Any] = handler(self)
-        return {key: value for key, value in data.items() if key not in ("steps", "rows", "related") or value}
+        return {
+            key: value
+            for key, value in data.items()
+            if key not in ("steps", "rows", "related", "join") or value
+        }
 
     @property
     def stored_rows(self) -> tuple[RowStep, ...]:

@@ -237,6 +237,8 @@ class Recipe(Section):
                     f"pack.shuffle.{key} is {name}, and no source has a column of this name (there is "
                     f"{', '.join(first) or 'none'}): add it to the columns of the sources"
                 )
+        if self.pack.join is not None:
+            self._check_join({*first, *(beside.column.name for beside in self.given_columns)})
         for source in self.corpus:
             for one in source.attributes:
                 if one.type != first[one.name].type:
@@ -262,6 +264,21 @@ class Recipe(Section):
                         f"{step.name} gives the column {column.name}, and a source asks for one of this name: give that another "
                         "name"
                     )
+
+    def _check_join(self, columns: set[str]) -> None:
+        if "joined" in columns:
+            raise ValueError(
+                "pack.join gives the column joined, and a source has one of this name: give that another name"
+            )
+        join = self.pack.join
+        if (
+            self.vocabulary.family == "ids"
+            and join is not None
+            and set(join.separator) - set(join.special_tokens)
+        ):
+            raise ValueError(
+                "vocabulary.family ids has no words, and pack.join.separator is a text: name a special token"
+            )
 
     def _check_weights(self) -> None:
         without = [source.name for source in self.corpus if source.weight is None]

@@ -16,7 +16,7 @@ from torchdata.stateful_dataloader import StatefulDataLoader
 
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.pack import derive as segments
-from pairloom.pipeline import Dataset, open_dataset, run
+from pairloom.pipeline import Dataset, Recipe, open_dataset, run
 from pairloom.pipeline.dataset.torch import COLUMNS, TorchRows, mask_mod, stream_state
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.objects import LocalObjects
@@ -434,3 +434,42 @@ def test_columns_of_a_recipe_have_a_value_for_every_token(tmp_path: Path) -> Non
             assert torch.allclose(here.double(), each.double(), equal_nan=True)
         seen.update(tokens["lang"].flatten().tolist())
     assert {dataset.columns["lang"].said(value) for value in seen} == {"de", "en", None}
+
+
+def test_joined_documents_are_seen_as_one(tmp_path: Path) -> None:
+    """Positions, labels and attention cross what is joined; what documents have stays with each."""
+    lines = [{"text": f"file {i} " * (1 + i % 5), "repo": i % 7, "number": i} for i in range(80)]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    columns = [{"name": name, "type": "int32"} for name in ("repo", "number")]
+    asked = Recipe.model_validate(
+        {
+            "root": str(tmp_path / "out"),
+            "corpus": [{"name": "code", "paths": [str(tmp_path / "*.jsonl")], "columns": columns}],
+            "vocabulary": {"size": 280},
+            "pack": {
+                "seq_len": 64,
+                "shuffle": {"mode": "group", "by": "repo", "then": "number"},
+                "join": {"separator": "\n"},
+            },
+            "execution": {"engine": "local"},
+        }
+    )
+    run(asked)
+    wanted = ("input_ids", "labels", "position_ids", "segment_ids", "cu_seqlens", "repo", "number", "joined")
+    rows = TorchRows(open_dataset(asked.root).loader(4), columns=(*wanted, "segment_lengths"), shifted=True)
+    many = 0
+    for batch in rows:
+        flags, lengths = batch["joined"].numpy(), batch["segment_lengths"].numpy()
+        whole = np.split(lengths, np.flatnonzero(flags & 1 == 0))[1:]
+        assert set(np.diff(batch["cu_seqlens"].numpy())) >= {one.sum() for one in whole}
+        assert batch["segment_ids"].max() < len(whole)
+        seen_ids = batch["segment_ids"].numpy()
+        inside = (seen_ids[:, 1:] == seen_ids[:, :-1]) & (seen_ids[:, 1:] >= 0)
+        assert (np.diff(batch["position_ids"].numpy(), axis=1)[inside] == 1).all()
+        ids, labels = batch["input_ids"].numpy(), batch["labels"].numpy()
+        assert (labels[:, :-1][inside] == ids[:, 1:][inside]).all()
+        assert len(batch["number"]) == len(flags)
+        many += int((flags & 1).sum())
+    assert many > 20
+    per_token = TorchRows(open_dataset(asked.root).loader(4), columns=("number",), per_token=True)
+    assert next(iter(per_token))["number"].shape == (4, 64)

@@ -99,6 +99,7 @@ BESIDES: dict[str, dict[str, Any]] = {
     "pack.shuffle.by": GROUP,
     "pack.shuffle.then": GROUP,
     "pack.related": GROUP,
+    "pack.join.": GROUP,
     "pack.shuffle.descending": ORDER,
     "pack.shuffle.window": ORDER,
     "pack.pad": MARKED,

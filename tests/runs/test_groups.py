@@ -5,9 +5,15 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
+from pairloom.operators.errors import CorruptionError
+from pairloom.operators.pack.derive import cu_seqlens
+from pairloom.operators.pack.joined import joined_lengths
 from pairloom.pipeline import Dataset, open_dataset, run
+from pairloom.pipeline.audit.expected import Taken
+from pairloom.pipeline.audit.joined import check_joined
 from pairloom.pipeline.audit.roundtrip import round_trip
 from pairloom.pipeline.audit.verify import verify
 from pairloom.pipeline.recipe import Recipe
@@ -36,7 +42,8 @@ def recipe(folder: Path, *, kind: str = "hash", unit: int = 3000, root: str = "o
         {
             "root": str(folder / root),
             "corpus": [source | pack.pop("source", {})],
-            "vocabulary": {"size": 280},
+            "vocabulary": {"size": 280, **pack.pop("vocabulary", {})},
+            "tokenize": pack.pop("tokenize", {}),
             "pack": {
                 "seq_len": SEQ_LEN,
                 "file_tokens": 4000,
@@ -144,6 +151,11 @@ def test_copies_are_groups_of_their_own(tmp_path: Path) -> None:
         ),
         ({"related": True, "shuffle": "document"}, "it needs shuffle group"),
         ({"shuffle": {"mode": "group"}}, "mode group needs the key 'by'"),
+        ({"join": {}, "shuffle": "document"}, "join puts documents of a group together: say which"),
+        ({"join": {}, "overflow": "drop"}, "overflow drop is about each: say overflow: split"),
+        ({"join": {}, "related": True}, "leave related out"),
+        ({"join": {}, "predict_every_token": True}, "keep one of them"),
+        ({"join": "<|file|>"}, r"<\|file\|> is used in pack.join but is not in vocabulary.special_tokens"),
         (
             {"shuffle": {"mode": "group", "by": "owner"}},
             "pack.shuffle.by is owner, and no source has a column",
@@ -157,3 +169,106 @@ def test_copies_are_groups_of_their_own(tmp_path: Path) -> None:
 def test_groups_that_cannot_be_are_refused(tmp_path: Path, pack: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         recipe(tmp_path, **pack)
+
+
+def joined(dataset: Dataset) -> list[list[tuple[Any, str, bool]]]:
+    """The joined documents of all rows, as far as each row has them: of each segment its group, its text, and whether it was added."""
+    found: list[list[tuple[Any, str, bool]]] = []
+    words, columns = dataset.vocabulary(), dataset.columns
+    for batch in dataset.batches():
+        for row in batch.to_pylist():
+            at = 0
+            for flag, length, repo in zip(row["joined"], row["segment_lengths"], row["repo"], strict=True):
+                text = words.decode(row["input_ids"][at : at + length]).decode("utf-8", "replace")
+                at += length
+                if not flag & 1:
+                    found.append([])
+                found[-1].append((columns["repo"].said(repo), text, bool(flag & 2)))
+    return found
+
+
+@pytest.mark.parametrize("strategy", ["best_fit", "first_fit", "padded", "concat", "buckets"])
+@pytest.mark.parametrize("most", [40, 64, 200])
+def test_documents_of_a_group_are_joined(tmp_path: Path, strategy: str, most: int) -> None:
+    write(tmp_path)
+    join = {"separator": "\n--\n", "append": "<|endoftext|>", "max_tokens": most}
+    run(asked := recipe(tmp_path, strategy=strategy, join=join, validation=0.1, tokenize={"append": []}))
+    dataset = open_dataset(asked.root)
+    round_trip(dataset, proof := verify(dataset), sample=3)
+    assert proof.added_tokens > 0
+    assert proof.row_documents > 0
+    stitched = joined(dataset)
+    assert any(sum(not added for *_, added in one) > 2 for one in stitched)
+    for one in stitched:
+        assert len({repo for repo, *_ in one}) == 1
+        assert all(
+            "--".startswith(text.strip("\n")) or text == "<|endoftext|>" or not added
+            for _, text, added in one
+        )
+    whole = [one for one in stitched if one[-1][1] == "<|endoftext|>" and one[0][1].startswith("file")]
+    for one in whole if most <= SEQ_LEN and strategy != "buckets" else ():
+        assert [added for *_, added in one] == [bool(i % 2) for i in range(len(one))]
+        assert {text for _, text, _ in one[1:-1:2]} <= {"\n--\n"}
+        numbers = [int(text.split()[1]) for _, text, added in one if not added]
+        assert numbers == sorted(numbers, reverse=True)  # `then` is -number
+
+
+def test_joined_documents_are_one_to_a_trainer(tmp_path: Path) -> None:
+    write(tmp_path)
+    run(asked := recipe(tmp_path, join={}))
+    dataset = open_dataset(asked.root)
+    round_trip(dataset, verify(dataset), sample=3)
+    for rows in dataset.batches():
+        one = rows.slice(0, 3)  # also of a part of a batch
+        merged = joined_lengths(one).to_pylist()
+        for row, lengths in zip(one.to_pylist(), merged, strict=True):
+            assert sum(lengths) == sum(row["segment_lengths"])
+            assert len(lengths) == sum(not flag & 1 for flag in row["joined"])
+        assert len(cu_seqlens(joined_lengths(one), SEQ_LEN)) <= len(
+            cu_seqlens(one["segment_lengths"], SEQ_LEN)
+        )
+
+
+def test_joining_depends_on_no_units_and_takes_copies(tmp_path: Path) -> None:
+    write(tmp_path)
+    found = []
+    for unit in (2000, 10**6):
+        tokens = ["<|endoftext|>", "<fim_prefix>", "<fim_suffix>", "<fim_middle>"]
+        asked = recipe(
+            tmp_path,
+            root=f"out{unit}",
+            unit=unit,
+            source={"epochs": 2},
+            vocabulary={"special_tokens": tokens},
+            join="\n",
+            steps=[{"fim": {"rate": 0.5}}],
+        )
+        run(asked)
+        dataset = open_dataset(asked.root)
+        round_trip(dataset, verify(dataset), sample=3)
+        found.append(dataset.table().to_pylist())
+    assert found[0] == found[1]
+
+
+def test_verify_finds_what_was_joined_wrongly(tmp_path: Path) -> None:
+    write(tmp_path)
+    run(asked := recipe(tmp_path, join="\n", file_tokens=10**6))
+    dataset = open_dataset(asked.root)
+    (stored,) = dataset.manifest.stage("pack").files
+    batch = next(iter(dataset.batches()))
+    taken = Taken(dataset)
+    assert check_joined(dataset, stored, 0, batch, taken) > 0
+    place = batch.schema.get_field_index("joined")
+    lists = batch.column(place)
+    flags = lists.flatten().to_numpy().copy()
+    for at, wrong, message in (
+        (0, 1, "goes on from one that is not of its repo, or from nothing"),
+        (0, 2, "stands for what joining adds"),
+    ):
+        other = flags.copy()
+        other[at] = wrong
+        made = pa.ListArray.from_arrays(lists.offsets, pa.array(other)).cast(batch.schema.field(place).type)
+        with pytest.raises(CorruptionError, match=message):
+            check_joined(dataset, stored, 0, batch.set_column(place, batch.schema.field(place), made), taken)
+    with pytest.raises(CorruptionError, match="row 0: has no column joined"):
+        check_joined(dataset, stored, 0, batch.drop_columns(["joined"]), taken)

@@ -12,7 +12,8 @@ import pyarrow as pa
 
 from pairloom.operators.documents import LOSS_MASK
 from pairloom.operators.pack import derive
-from pairloom.operators.schema import INPUT_IDS, SEGMENT_LENGTHS, is_packed
+from pairloom.operators.pack.joined import joined_lengths
+from pairloom.operators.schema import INPUT_IDS, is_packed
 from pairloom.pipeline.export.formats import Exporter
 from pairloom.pipeline.export.formats._tables import cast, portable
 from pairloom.pipeline.export.source import Batch, Source
@@ -76,7 +77,7 @@ def _labels(batch: Batch, kind: pa.DataType) -> pa.Array:
     ids, mask = batch.tokens.astype(np.int64), batch.beside(LOSS_MASK)
     if is_packed(batch.table.schema):
         rows = ids.reshape(len(batch), -1)
-        ids = derive.labels(rows, batch.table.column(SEGMENT_LENGTHS), shifted=False).reshape(-1)
+        ids = derive.labels(rows, joined_lengths(batch.table), shifted=False).reshape(-1)
     values = pa.array(np.where(mask == 0, derive.IGNORED, ids).astype(np.int32))
     if pa.types.is_fixed_size_list(kind):
         return pa.FixedSizeListArray.from_arrays(values, kind.list_size)

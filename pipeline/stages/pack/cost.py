@@ -70,7 +70,12 @@ class Packing:
         files = len(splits)
         ordered = not splits.order.scatters  # then a slice of an input is in few packed files, mostly in one
         slices = sum(len(unit.slices) for unit in plan.units)
-        carries = STRATEGIES.get(choice.strategy).carries and not splits.order.ranks and not choice.related
+        carries = (
+            STRATEGIES.get(choice.strategy).carries
+            and not splits.order.ranks
+            and not choice.related
+            and not choice.join
+        )
         return Packing(
             units=sizes.units,
             files=files,

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,14 @@ import pyarrow as pa
 from pairloom.operators.kernels.hashing import hash_bytes
 from pairloom.operators.layouts import RowStep
 from pairloom.operators.pack import STRATEGIES, PackPlan, gather_column
+from pairloom.operators.pack.joined import Joining, Stitched
 from pairloom.operators.pack.related import Bundles
 from pairloom.operators.pack.turns import of_documents, turn_pieces
 from pairloom.operators.schema import (
     DOCUMENT,
     INPUT_IDS,
+    JOINED,
+    JOINED_COLUMN,
     METADATA,
     OFFSET,
     PAD_ID,
@@ -43,7 +46,7 @@ from pairloom.pipeline.steps import RowSteps, row_seed
 __all__ = ["RowSettings", "write_rows"]
 
 
-_LATER = ("window", "then", "related")  # which no unit's id has where they are not asked for
+_LATER = ("window", "then", "related", "join")  # which no unit's id has where they are not asked for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,10 +68,14 @@ class RowSettings:
     then: str = ""  # the column that documents of a group are in the order of
     related: bool = False  # whether they are kept in one row, as far as they fit
 
+    join: Joining | None = None  # how they are made one document
+
     def identity(self) -> dict[str, Any]:
         """Everything, for a unit's id; steps and a window where there are any."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         values = {name: value for name, value in values.items() if name not in _LATER or value}
+        if self.join is not None:
+            values["join"] = asdict(self.join)
         steps = {name: [step.identity() for step in values.pop(name)] for name in ("steps", "rows")}
         return values | {name: some for name, some in steps.items() if some}
 
@@ -140,15 +147,18 @@ def write_rows(
     where: str,
     *,
     first: npt.NDArray[np.int64] | None = None,
+    joined: Stitched | None = None,
 ) -> None:
     """Write the rows of a plan, shuffled, with these columns of the documents and what row steps make of them.
 
     `sources` are the names of the recipe's sources up to the last that may be in them; `where` says which rows these are;
-    `first` says from which token of theirs on we have the documents, if not the first.
+    `first` says from which token of theirs on we have the documents, if not the first; `joined` which go on from each other.
     """
     plan = settings.shuffled(plan, where)
+    if joined is not None:
+        columns = (*columns, JOINED_COLUMN)
     schema = settings.schema(columns, plan.seq_len, split, sources)
-    batches = _batches(plan, documents, first, schema)
+    batches = _batches(plan, documents, first, schema, joined)
     if steps.steps:
         seed = row_seed(settings.seed, plan.seq_len, where)
         schema, batches = _with_steps(schema, batches, steps, seed)
@@ -158,9 +168,8 @@ def write_rows(
             writer.write(rows)
             written += len(rows)
             note(written, len(plan))
-        writer.facts.update(
-            seq_len=plan.seq_len, tokens=plan.tokens, padding=plan.padding, segments=len(plan.length)
-        )
+        segments = len(plan.length) if joined is None else int(np.count_nonzero(plan.document < joined.own))
+        writer.facts.update(seq_len=plan.seq_len, tokens=plan.tokens, padding=plan.padding, segments=segments)
 
 
 def _with_steps(
@@ -181,7 +190,11 @@ def _with_steps(
 
 
 def _batches(
-    plan: PackPlan, documents: TokenBatch, first: npt.NDArray[np.int64] | None, schema: pa.Schema
+    plan: PackPlan,
+    documents: TokenBatch,
+    first: npt.NDArray[np.int64] | None,
+    schema: pa.Schema,
+    joined: Stitched | None,
 ) -> Iterator[pa.RecordBatch]:
     columns = columns_of(schema)
     step = rows_a_block(plan.seq_len)
@@ -189,8 +202,15 @@ def _batches(
         part = plan.part(start, min(start + step, len(plan)))
         edges = pa.array(part.rows.astype(np.int32))
         offset = part.offset if first is None else part.offset + first[part.document]
-        lists = {SEGMENT_LENGTHS: part.length, DOCUMENT: documents.number[part.document], OFFSET: offset}
+        lists: dict[str, npt.NDArray[Any]] = {
+            SEGMENT_LENGTHS: part.length,
+            DOCUMENT: documents.number[part.document],
+            OFFSET: offset,
+        }
+        if joined is not None:
+            lists[JOINED] = joined.flags(part)
         arrays = {name: pa.ListArray.from_arrays(edges, pa.array(values)) for name, values in lists.items()}
-        arrays |= {column.name: gather_column(part, documents, column) for column in columns}
+        further = [column for column in columns if column.name not in arrays]
+        arrays |= {column.name: gather_column(part, documents, column) for column in further}
         cast = [arrays[field.name].cast(field.type) for field in schema]
         yield pa.RecordBatch.from_arrays(cast, schema=schema)

@@ -17,6 +17,7 @@ import numpy as np
 from pairloom.operators import Vocabulary
 from pairloom.operators.errors import CorruptionError
 from pairloom.operators.pack import STRATEGIES, PackPlan
+from pairloom.operators.pack.joined import Stitched
 from pairloom.operators.schema import Column
 from pairloom.operators.tokens import TokenBatch
 from pairloom.pipeline.flow.attempt import Attempt, UnitTask
@@ -28,6 +29,7 @@ from pairloom.pipeline.stages.exchange.orders import order_of
 from pairloom.pipeline.stages.exchange.partitions import Splits
 from pairloom.pipeline.stages.pack.carry import carry_tasks, write_leftover
 from pairloom.pipeline.stages.pack.cost import pack_memory
+from pairloom.pipeline.stages.pack.joining import joining_of
 from pairloom.pipeline.stages.pack.rows import RowSettings, write_rows
 from pairloom.pipeline.stages.select.mixed import selections, taken
 from pairloom.pipeline.stages.tokenize.carried import carried_columns
@@ -109,12 +111,19 @@ class PackTask(UnitTask):
                 made = shared.documents.apply(documents)
             documents, changed = made.batch, {"added_tokens": made.added, "removed_tokens": made.removed}
             columns = (*columns, *(column for step in self.settings.steps for column in step.columns))
+        joined, whole = None, documents
         with phase("sort"):
-            plans = self.settings.plans_of(documents, found.key)
+            if self.settings.join is None:
+                plans = self.settings.plans_of(documents, found.key)
+            else:
+                joined = Stitched.of(documents, found.key, columns, self.settings.join)
+                plans, whole = joined.plans(self.settings.plans), joined.documents
+                added, removed = (changed.get(name, 0) for name in CHANGED)
+                changed = {"added_tokens": added + joined.added, "removed_tokens": removed}
         for plan in plans:
-            self._write(attempt, plan, documents, columns, shared.rows)
+            self._write(attempt, plan, whole, columns, shared.rows, joined)
         dropped = sum(plan.dropped_documents for plan in plans)
-        segments, begun = sum(len(plan.length) for plan in plans), np.zeros(len(documents), np.bool_)
+        segments, begun = sum(len(plan.length) for plan in plans), np.zeros(len(whole), np.bool_)
         for plan in plans:
             begun[plan.document] = True
         names = ("truncated_tokens", "dropped_tokens", "dropped_documents", "repeated_tokens")
@@ -134,12 +143,18 @@ class PackTask(UnitTask):
         documents: TokenBatch,
         columns: Sequence[Column],
         steps: RowSteps,
+        joined: Stitched | None,
     ) -> None:
         settings, where = self.settings, f"{self.split} {self.number}"
         strategy = STRATEGIES.get(settings.strategy)()
         full, rest = strategy.parted(plan) if self.carries else (plan, None)
+        first = None if joined is None else joined.first
         if len(full):
-            write_rows(attempt, full, documents, columns, settings, self.split, self.sources, steps, where)
+            write_rows(
+                *(attempt, full, documents, columns, settings, self.split, self.sources, steps, where),
+                first=first,
+                joined=joined,
+            )
         if rest is not None and len(rest):
             write_leftover(attempt, rest, documents, columns, self.sources)
 
@@ -229,7 +244,8 @@ def _task(
         carries=not splits.alone(part)
         and STRATEGIES.get(settings.strategy).carries
         and not splits.order.ranks  # what is carried comes last
-        and not settings.related,  # and apart
+        and not settings.related  # and apart
+        and settings.join is None,
         settings=settings,
         sources=job.plan.recipe.sources[:sources],
     )
@@ -271,7 +287,7 @@ def _record(
 
     Tokens in, and those that steps have added, less those that they have removed, are the tokens in rows and those left out.
     """
-    names = COUNTED + (CHANGED if settings.steps else ())
+    names = COUNTED + (CHANGED if settings.steps or settings.join is not None else ())
     facts = {split: _facts(split, receipts, names) for split, receipts in made.items()}
     total = {name: sum(fact[name] for fact in facts.values()) for name in facts["train"]}
     receipts = [receipt for some in made.values() for receipt in some]
@@ -328,4 +344,5 @@ def _settings(job: Job, vocabulary: Vocabulary) -> RowSettings:
         window=(choice.shuffle.window or WINDOW) if "window" in order_of(choice.shuffle.mode).keys else 0,
         then=choice.shuffle.then or "",
         related=choice.related,
+        join=joining_of(recipe, vocabulary),
     )
