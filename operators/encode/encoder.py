@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,10 +16,9 @@ from pairloom.operators.encode.table import allocate
 from pairloom.operators.errors import DataError
 from pairloom.operators.text.arrays import Text, text_of
 from pairloom.operators.text.normalize import normalize
-from pairloom.operators.text.pretokenize import Pretokenizer
 from pairloom.operators.vocabulary.tokens import TokenTable
 
-__all__ = ["TABLE_BYTES", "Encoder", "WordKernel"]
+__all__ = ["TABLE_BYTES", "Cuts", "Encoder", "WordKernel"]
 
 TABLE_BYTES = 128 << 20
 # Entries may fill this share of the short table.
@@ -78,6 +77,13 @@ class WordKernel:
     cut_pieces: Callable[[], CutPieces] | None = None
 
 
+class Cuts(Protocol):
+    """What cuts text into pieces that tile it, a block at a time; a Pretokenizer is one, and says more of `blocks`."""
+
+    def blocks(self, text: Text) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
+        """(start, ends) of consecutive pieces."""
+
+
 class Encoder:
     """Encodes documents with one vocabulary; not to be shared between threads at the same time.
 
@@ -91,7 +97,7 @@ class Encoder:
         self,
         words: WordKernel,
         *,
-        pretokenizer: Pretokenizer,
+        pretokenizer: Cuts,
         dtype: np.dtype[Any],
         normalizer: str = "none",
         added: AddedFinder | None = None,

@@ -18,7 +18,7 @@ from pairloom.operators.models import Entries
 from pairloom.operators.text.arrays import Text, text_of
 from pairloom.operators.text.normalize import normalize
 
-__all__ = ["AddedFinder", "kinds_of"]
+__all__ = ["AddedFinder", "Strings", "kinds_of"]
 
 
 class AddedFinder:
@@ -35,9 +35,9 @@ class AddedFinder:
         self._always = bool(plain)
         self._special = frozenset(entries.special_tokens) - plain
         self._ids = dict(added)
-        self._first = _Strings([(token, i, token) for token, i in added if token not in late])
+        self._first = Strings([(token, i, token) for token, i in added if token not in late])
         # What they are looked for by is normalized as the text is.
-        self._late = _Strings([(self._normalized(token), i, token) for token, i in added if token in late])
+        self._late = Strings([(self._normalized(token), i, token) for token, i in added if token in late])
 
     def segments(
         self, texts: pa.Array, kinds: npt.NDArray[np.int32], wanted: Collection[str]
@@ -74,7 +74,7 @@ class AddedFinder:
         return found
 
 
-class _Strings:
+class Strings:
     """Strings to be found, each with the id and the name of its token; of two that are one, the first counts."""
 
     def __init__(self, items: Sequence[tuple[str, int, str]]) -> None:
@@ -104,6 +104,12 @@ class _Strings:
             np.array(text.offsets), before, found[0], found[1], found[2], found[3], offsets, made
         )
         return Text(data=text.data, offsets=offsets[: used + 1]), made[:used]
+
+    def found_in(self, text: Text, kinds: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
+        """The segments, each once, that have one of the strings; `kinds` are those of all segments."""
+        if not self:
+            return np.zeros(0, np.int64)
+        return np.unique(self._find(text, kinds, np.zeros(len(self._names), np.uint8))[0])
 
     def _find(
         self, text: Text, kinds: npt.NDArray[np.int32], left: npt.NDArray[np.uint8]

@@ -10,10 +10,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pairloom.operators.errors import DataError, RecipeError
-from pairloom.operators.models import Entries, Model, Read, TokenizerFile
+from pairloom.operators.models import Compiled, Entries, Model, Read, TokenizerFile
 from pairloom.operators.vocabulary.tokens import TokenTable, check_distinct, check_ids, to_alphabet
 
-__all__ = ["Foreign", "ForeignTables"]
+__all__ = ["Foreign", "ForeignTables", "read_fields"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -38,7 +38,7 @@ class Foreign(Model):
         return {"ignore_merges": False, "ties_share_rank": False, "merges": 0}
 
     @property
-    def slow(self) -> str:
+    def slow(self) -> str | None:
         """By whom it is run, and why."""
         return f"run by the `tokenizers` library, because {self.reason}"
 
@@ -48,36 +48,13 @@ class Foreign(Model):
 
         Tokens are spelled in UTF-8 as the file spells them; ids that are missing are empty tokens.
         """
-        _check_unknown(file.document["model"])
-        tokenizer = open_tokenizer(file.data, file.why)
-        words = tokenizer.get_vocab(with_added_tokens=True)
-        items = dict(sorted(tokenizer.get_added_tokens_decoder().items()))
-        if tokenizer.normalizer is not None:
-            alike = [item.content for item in items.values() if item.normalized]
-            check_distinct({content: tokenizer.normalizer.normalize_str(content) for content in alike})
-        size = max([*words.values(), *items], default=-1) + 1
-        check_ids(size, len(words))
-        tokens = [b""] * size
-        for word, token in words.items():
-            tokens[token] = word.encode()
-        added = {token: item.content for token, item in items.items()}
-        for token, content in added.items():
-            tokens[token] = content.encode()
-        return Read(
-            {
-                "tokens": TokenTable.of(tokens),
-                "special_tokens": tuple(added.values()),
-                "special_ids": tuple(added),
-                "plain_tokens": tuple(item.content for item in items.values() if not item.special),
-                "model": cls(data=file.data, reason=file.why),
-            }
-        )
+        return Read(read_fields(file) | {"model": cls(data=file.data, reason=file.why)})
 
     def write(self, entries: Entries, golden: Callable[[], list[list[Any]]]) -> bytes:
         """The file, as it was read."""
         return self.data
 
-    def compiled(self, entries: Entries) -> "ForeignTables":
+    def compiled(self, entries: Entries) -> Compiled:
         """The library's tokenizer; raises RecipeError where the library is not installed."""
         return ForeignTables(self, entries.dtype)
 
@@ -88,12 +65,39 @@ class ForeignTables:
     def __init__(self, model: Foreign, dtype: np.dtype[Any]) -> None:
         self._model, self._dtype = model, dtype
         self._tokenizer = open_tokenizer(model.data, model.reason)
-        self._special = {
-            item.content for item in self._tokenizer.get_added_tokens_decoder().values() if item.special
-        }
+        self._special = {item.content for item in self.added.values() if item.special}
 
     def __reduce__(self) -> tuple[Any, ...]:
         return ForeignTables, (self._model, self._dtype)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of an id."""
+        return self._dtype
+
+    @property
+    def added(self) -> dict[int, Any]:
+        """The library's added tokens, by id."""
+        return dict(self._tokenizer.get_added_tokens_decoder())
+
+    @property
+    def normalizer(self) -> Any:
+        """The library's normalizer, or None."""
+        return self._tokenizer.normalizer
+
+    @property
+    def pretokenizer(self) -> Any:
+        """The library's pretokenizer, or None."""
+        return self._tokenizer.pre_tokenizer
+
+    @staticmethod
+    def build_normalizer(data: bytes) -> Any:
+        """A normalizer of the library from its JSON."""
+        from tokenizers.normalizers import Sequence as Normalizers
+
+        found = Normalizers([])
+        found.__setstate__(data)
+        return found
 
     def encoder(self, *, memo: Any = None, table_bytes: int = 0) -> "ForeignTables":
         """Itself: the library's tokenizer remembers what it will, and serves all threads."""
@@ -143,6 +147,31 @@ class ForeignTables:
         bounds = itertools.pairwise(offsets.tolist())
         texts = [self._tokenizer.decode(values[a:b].tolist(), skip_special_tokens=False) for a, b in bounds]
         return pa.array([text.encode() for text in texts], pa.large_binary())
+
+
+def read_fields(file: TokenizerFile) -> dict[str, Any]:
+    """The fields of a Vocabulary of any file that the library reads, but for the model; see `Foreign.read`."""
+    _check_unknown(file.document["model"])
+    tokenizer = open_tokenizer(file.data, file.why)
+    words = tokenizer.get_vocab(with_added_tokens=True)
+    items = dict(sorted(tokenizer.get_added_tokens_decoder().items()))
+    if tokenizer.normalizer is not None:
+        alike = [item.content for item in items.values() if item.normalized]
+        check_distinct({content: tokenizer.normalizer.normalize_str(content) for content in alike})
+    size = max([*words.values(), *items], default=-1) + 1
+    check_ids(size, len(words))
+    tokens = [b""] * size
+    for word, token in words.items():
+        tokens[token] = word.encode()
+    added = {token: item.content for token, item in items.items()}
+    for token, content in added.items():
+        tokens[token] = content.encode()
+    return {
+        "tokens": TokenTable.of(tokens),
+        "special_tokens": tuple(added.values()),
+        "special_ids": tuple(added),
+        "plain_tokens": tuple(item.content for item in items.values() if not item.special),
+    }
 
 
 def _check_unknown(model: Mapping[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """prepare: the first step of a run, in which a worker starts and its kernels are loaded, or compiled once a machine."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
@@ -170,6 +171,11 @@ def _other_family(plan: "Plan") -> bool:
     return plan.recipe.vocabulary.family != "bpe"
 
 
+def _is(*names: str) -> Callable[["Plan"], bool]:
+    """Whether the vocabulary that a plan is given has one of these models."""
+    return lambda plan: plan.vocabulary is not None and plan.vocabulary.model.name in names
+
+
 def _learns(plan: "Plan") -> bool:
     return plan.vocabulary is None
 
@@ -199,6 +205,8 @@ _NEEDED_WHERE = {
     "pairloom.operators.text.normalize.kernels": _normalizes,
     "pairloom.operators.models.bpe.sharded.kernels": _shards,
     "pairloom.operators.models.lzw.kernels": _other_family,
+    "pairloom.operators.models.wordpiece.kernels": _is("wordpiece"),
+    "pairloom.operators.text.front.kernels": _is("wordpiece"),
     "pairloom.operators.models.bpe.kernels:learn": _learns,
     "pairloom.operators.models.bpe.kernels:extend": _extends,
     "pairloom.operators.models.bpe.kernels:superwords": _joins_words,

@@ -1,0 +1,84 @@
+"""WordPiece as a model: files of BERT and what is like it, encoded by kernels with the ids of the `tokenizers` library."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from pairloom.operators.encode.encoder import WordKernel
+from pairloom.operators.encode.fronted import FrontedTables
+from pairloom.operators.encode.fronted_model import Fronted
+from pairloom.operators.models import Entries
+from pairloom.operators.models.wordpiece.tables import WordPieceTable
+from pairloom.operators.text.front import Front
+from pairloom.operators.text.front.pieces import Pieces, apart_by
+
+__all__ = ["WordPiece", "WordPieceTables"]
+
+# Classes of characters, and which neighbours are parted: what is after a space is put to it.
+_OTHER, _SPACE, _SYMBOL = range(3)
+_APART = {
+    "space": {(a, _SPACE): True for a in range(3)},
+    "bert": {(a, b): b != _OTHER or a == _SYMBOL for a in range(3) for b in range(3)}
+    | {(_SPACE, _SYMBOL): False},
+    "whitespace": {(a, b): b == _SPACE or a not in (_SPACE, b) for a in range(3) for b in range(3)},
+}
+_CUTS = {cut: apart_by(pairs) for cut, pairs in _APART.items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class WordPiece(Fronted):
+    """The longest piece at each place of a word, as BERT has it; a word that has none somewhere is unknown."""
+
+    name: ClassVar[str] = "wordpiece"
+    types: ClassVar[tuple[str, ...]] = ("WordPiece",)
+
+    @classmethod
+    def refuses(cls, model: Mapping[str, Any], front: Front) -> str | None:
+        """What has no pretokenizer that parts words by white space, or no token for what is unknown."""
+        if model.get("unk_token", "[UNK]") not in model["vocab"]:
+            return "its unk_token is no token"
+        return None if front.cut in _CUTS else "its words are not parted by white space"
+
+    def compiled(self, entries: Entries) -> "WordPieceTables":
+        """Time and room are linear in the bytes of the pieces."""
+        return WordPieceTables(self, entries.dtype)
+
+
+class WordPieceTables(FrontedTables):
+    """The pieces of a file laid out; pickled, it is the file that travels."""
+
+    def __init__(self, model: WordPiece, dtype: "np.dtype[Any]") -> None:
+        super().__init__(model.library(dtype), model.front)
+        self._model, self._dtype = model, dtype
+        found: Mapping[str, Any] = json.loads(model.data)["model"]
+        words: dict[str, int] = found["vocab"]
+        pieces = [b""] * (max(words.values()) + 1)
+        for word, i in words.items():
+            pieces[i] = word.encode()
+        self._table = WordPieceTable.of(
+            pieces,
+            unknown=words[found.get("unk_token", "[UNK]")],
+            prefix=found.get("continuing_subword_prefix", "##"),
+            longest=found.get("max_input_chars_per_word", 100),
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return WordPieceTables, (self._model, self._dtype)
+
+    def kernel(self) -> WordKernel:
+        """See `FrontedTables`."""
+        return self._table.kernel()
+
+    def pieces(self) -> tuple[Pieces, Callable[[str], None]]:
+        """Cuts by classes that the library is asked for, a character at a time."""
+        classes = np.zeros(0x110000, np.uint8)
+        split = self.library.pretokenizer.pre_tokenize_str
+
+        def seen(char: str) -> None:
+            parts = [part for part, _ in split(f"a{char}a")]
+            classes[ord(char)] = _SPACE if char == " " else _OTHER if len(parts) == 1 else _SYMBOL
+
+        return Pieces(classes, _CUTS[self.front.cut]), seen

@@ -1,0 +1,98 @@
+"""Families of tokenizers against their owner: python tests/bench/bench_families.py [FILE …] [--text FILE] [--megabytes N].
+
+FILE is a tokenizer.json; without one, the `tokenizers` library learns small ones of each family from half of the text, and the other
+half is encoded. TEXT is as of `bench_encode.py`. One thread; the two take turns, `--repeat` times; figures are medians of processor
+time in MB/s. First pass: a new encoder. Later passes: the same encoder, same text.
+"""
+
+import argparse
+import os
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+os.environ["RAYON_NUM_THREADS"] = "1"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+import pyarrow as pa
+import tokenizers as owner
+
+from pairloom.operators import Vocabulary
+from pairloom.operators.encode import Tokenizer
+from tests.bench.bench_encode import documents
+
+_SPECIAL = ["<unk>", "<s>", "</s>"]
+_LEAST_BYTES = 2_000_000  # of the library's turn: it takes a second
+
+
+def wordpiece(texts: list[str]) -> Any:
+    """A file like BERT's."""
+    made = owner.Tokenizer(owner.models.WordPiece(unk_token="<unk>"))
+    made.normalizer, made.pre_tokenizer = (
+        owner.normalizers.BertNormalizer(),
+        owner.pre_tokenizers.BertPreTokenizer(),
+    )
+    made.train_from_iterator(
+        texts,
+        owner.trainers.WordPieceTrainer(vocab_size=30_000, special_tokens=_SPECIAL, show_progress=False),
+    )
+    return made
+
+
+FAMILIES: dict[str, Callable[[list[str]], Any]] = {"WordPiece": wordpiece}
+
+
+def seconds(call: Callable[[], Any]) -> float:
+    """Processor time of one call."""
+    start = time.process_time()
+    call()
+    return time.process_time() - start
+
+
+def compare(name: str, theirs: Any, texts: list[str], repeat: int) -> None:
+    """Print a line of the table."""
+    vocabulary = Vocabulary.from_json(theirs.to_str().encode())
+    tokenizer, column = Tokenizer(vocabulary), pa.array(texts, pa.large_string())
+    size = sum(len(text.encode()) for text in texts)
+    few, taken = 0, 0
+    while few < len(texts) and taken < _LEAST_BYTES:
+        taken += len(texts[few].encode())
+        few += 1
+    theirs.encode_special_tokens = True
+    encoder = tokenizer.encoder()
+    tokenizer.encode_column(column.slice(0, 1), encoder=encoder)
+    first, later, library = [], [], []
+    for _ in range(repeat):
+        encoder = tokenizer.encoder()
+        first.append(size / seconds(lambda: tokenizer.encode_column(column, encoder=encoder)) / 1e6)  # noqa: B023
+        library.append(
+            taken / seconds(lambda: theirs.encode_batch_fast(texts[:few], add_special_tokens=False)) / 1e6
+        )
+        later.append(size / seconds(lambda: tokenizer.encode_column(column, encoder=encoder)) / 1e6)  # noqa: B023
+    figures = [statistics.median(one) for one in (library, first, later)]
+    path = vocabulary.slow_path or f"kernels ({vocabulary.model.name})"
+    print(
+        f"{name:28} {figures[0]:9.1f} {figures[1]:9.1f} {figures[2]:9.1f} {figures[2] / figures[0]:7.1f} x  {path}"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("files", nargs="*", type=Path)
+    parser.add_argument("--text", type=Path)
+    parser.add_argument("--megabytes", type=float, default=8.0)
+    parser.add_argument("--repeat", type=int, default=3)
+    options = parser.parse_args()
+    texts = documents(options.text, int(options.megabytes * 2e6))
+    half = len(texts) // 2
+    print(f"{'':28} {'owner':>9} {'first':>9} {'later':>9}")
+    for file in options.files:
+        compare(file.parent.name, owner.Tokenizer.from_file(str(file)), texts[half:], options.repeat)
+    for name, learn in FAMILIES.items() if not options.files else ():
+        compare(name, learn(texts[:half]), texts[half:], options.repeat)
+
+
+if __name__ == "__main__":
+    main()
