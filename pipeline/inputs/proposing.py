@@ -60,6 +60,12 @@ def propose(paths: Sequence[str]) -> tuple[list[Proposed], dict[str, str]]:
     found: list[Proposed] = []
     left_out: dict[str, str] = {}
     for place, files in _places(paths):
+        if files is None:
+            try:
+                found.append(_of_saved(place, found))
+            except PairloomError as error:
+                left_out[str(place)] = str(error)
+            continue
         groups: dict[Looked, list[tuple[str, InputFile]]] = {}
         for ending, those in _by_ending(files).items():
             try:
@@ -94,22 +100,49 @@ def vocabulary_size(text_bytes: int) -> int:
     return max(size for least, size in _SIZES if text_bytes >= least)
 
 
-def _places(paths: Sequence[str]) -> Iterator[tuple[Path, list[Path]]]:
-    """Each folder that is to be a source of its own, with its files; a file that is named is one by itself."""
+def _of_saved(folder: Path, before: Sequence[Proposed]) -> Proposed:
+    """A folder that `datasets` has saved; raises PairloomError for one that is not whole, and where it has no text."""
+    files = list_source(CorpusSource(name="source", paths=(str(folder),))).files
+    return Proposed(
+        name=_name(folder, before),
+        paths=(str(folder),),
+        files=len(files),
+        bytes=sum(file.size for file in files),
+        **look(next((file for file in files if file.size), files[0]))._asdict(),
+    )
+
+
+def _places(paths: Sequence[str]) -> Iterator[tuple[Path, list[Path] | None]]:
+    """Each folder that is to be a source of its own, with its files; a file that is named is one by itself.
+
+    None stands for the files of a dataset that was saved, which says itself what they are; each of its splits is a source.
+    """
     for name in paths:
         path = Path(name)
         if path.is_file():
             yield path, [path]
+        elif path.is_dir() and (saved := _saved(path)):
+            yield from ((folder, None) for folder in saved)
         elif path.is_dir():
             here = [one for one in sorted(path.iterdir()) if one.is_file() and not one.name.startswith(".")]
             if here:
                 yield path, here
             for folder in sorted(path.iterdir()):
+                if folder.is_dir() and (saved := _saved(folder)):
+                    yield from ((one, None) for one in saved)
+                    continue
                 below = _below(folder) if folder.is_dir() and not folder.name.startswith((".", "__")) else []
                 if below:
                     yield folder, below
         else:
             raise RecipeError(f"there is no file or folder {name}")
+
+
+def _saved(folder: Path) -> list[Path]:
+    """The datasets that a folder is, one for each split, if `datasets` has saved it; otherwise none."""
+    if (folder / "dataset_dict.json").is_file():
+        return sorted(one.parent for one in folder.glob("*/state.json")) or [folder]
+    return [folder] if (folder / "state.json").is_file() and (folder / "dataset_info.json").is_file() else []
 
 
 def _below(folder: Path) -> list[Path]:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import datasets
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -227,3 +228,36 @@ def test_where_nothing_can_be_read_it_says_why(make: Any, why: str, tmp_path: Pa
         propose([str(tmp_path)])
     with pytest.raises(RecipeError, match="there is no file or folder"):
         propose([str(tmp_path / "none")])
+
+
+def test_a_saved_dataset_is_proposed_as_what_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A source for each split, whose files are those that it names; caches beside them are none."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my [data]").mkdir()
+    table = {"uid": [name for name, _ in MADE], "article": [text for _, text in MADE], "n": [1] * len(MADE)}
+    splits = {name: datasets.Dataset.from_dict(table) for name in ("train", "test")}
+    datasets.DatasetDict(splits).save_to_disk("my [data]/saved")
+    datasets.Dataset.from_dict(table).save_to_disk("my [data]/alone")
+    (tmp_path / "my [data]" / "alone" / "cache-1234.arrow").write_bytes(b"not of the dataset")
+    jsonl(tmp_path / "my [data]")
+    found, left_out = propose(["my [data]"])
+    assert not left_out
+    assert [(one.name, one.paths, one.text, one.id, one.others) for one in found] == [
+        ("my-data", ("my [[]data]/*.jsonl",), "text", "id", ("lang", "n")),
+        ("alone", ("my [data]/alone",), "article", "uid", ("n",)),
+        ("test", ("my [data]/saved/test",), "article", "uid", ("n",)),
+        ("train", ("my [data]/saved/train",), "article", "uid", ("n",)),
+    ]
+    assert propose(["my [data]/saved/train"])[0][0].paths == ("my [data]/saved/train",)
+    assert CliRunner().invoke(app, ["init", "my [data]"]).exit_code == 0
+    manifest = run(load_recipe("recipe.yaml"))
+    assert manifest.stages["tokenize"].ledger.documents_out == 4 * sum(bool(text) for _, text in MADE)
+
+
+def test_a_saved_dataset_that_is_not_whole_is_left_out_and_said(tmp_path: Path) -> None:
+    jsonl(tmp_path)
+    datasets.Dataset.from_dict({"text": ["a"]}).save_to_disk(tmp_path / "saved")
+    next((tmp_path / "saved").glob("*.arrow")).unlink()
+    found, left_out = propose([str(tmp_path)])
+    assert [one.text for one in found] == ["text"]
+    assert "save it again" in left_out[str(tmp_path / "saved")]
