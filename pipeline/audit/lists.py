@@ -12,6 +12,7 @@ from pairloom.operators.errors import CorruptionError
 from pairloom.pipeline.audit.expected import shards
 from pairloom.pipeline.dataset.dataset import Dataset
 from pairloom.pipeline.flow.events import Doing, Event
+from pairloom.pipeline.hub.repository import Repositories
 from pairloom.pipeline.inputs.lists import FoundList, entries_of, find_lists
 from pairloom.pipeline.recipe import Recipe
 from pairloom.pipeline.store.files import read_batches
@@ -22,13 +23,16 @@ __all__ = ["check_lists"]
 def check_lists(dataset: Dataset, stage: str, observe: Callable[[Event], None]) -> int:
     """Look up each document of the token shards, which rows are made of, in the lists as they are now; how many were.
 
+    Lists on the Hub are as they were at the commits that the generation was made of.
+
     Raises CorruptionError for a document that should have been left out, RecipeError for a list that is not there. A list that
     is compared with a field is not looked at: fields are read in the round trip.
     """
+    hub = Repositories(dataset.manifest.revisions)
     promised = {
         source.name: [
             (step, one)
-            for step, lists in zip(source.steps, find_lists(source), strict=True)
+            for step, lists in zip(source.steps, find_lists(source, hub), strict=True)
             for one in lists
             if step.reads_ids
         ]

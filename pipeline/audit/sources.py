@@ -23,7 +23,8 @@ def tasks_again(
     tasks: dict[str, TokenizeTask] = {}
     hub = Repositories(dataset.manifest.revisions)
     for source in recipe.corpus:
-        for unit in plan_units(source, list_inputs(source, recipe.root, hub), recipe.execution.unit_bytes):
+        files = list_inputs(source, recipe.root, hub)
+        for unit in plan_units(source, files, recipe.execution.unit_bytes, hub):
             task = tokenize_task(recipe, unit, vocabulary)
             tasks[task.unit] = task
     if missing := [unit for unit in wanted if unit not in tasks]:

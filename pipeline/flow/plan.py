@@ -16,6 +16,7 @@ from pairloom.pipeline.hub.repository import Repositories
 from pairloom.pipeline.inputs.asking import asking
 from pairloom.pipeline.inputs.checking import check_sources
 from pairloom.pipeline.inputs.listing import list_source
+from pairloom.pipeline.inputs.lists import find_lists
 from pairloom.pipeline.inputs.slices import InputFile
 from pairloom.pipeline.inputs.storage import resolve
 from pairloom.pipeline.inputs.units import Unit, plan_units, shaping_of
@@ -47,13 +48,14 @@ class Asked:
     vocabulary: "Vocabulary | None" = None
     base: "Vocabulary | None" = None
     kept: Manifest | None = None
+    hub: Repositories = field(default_factory=Repositories)  # which has said what there is
 
     @property
     def inputs(self) -> dict[str, object]:
         """Everything about the corpus that decides its documents, for hashes."""
         return {
             "files": [[f.source, *f.identity()] for f in self.files],
-            "fields": [_fields(source) for source in self.recipe.corpus],
+            "fields": [_fields(source, self.hub) for source in self.recipe.corpus],
         }
 
 
@@ -152,7 +154,7 @@ def make_plan(
             many = f"{len(one.files):,} file{'' if len(one.files) == 1 else 's'}"
             observe(Doing(step="plan", what=f"cutting {many} of {source.name} into units"))
         inputs += one.files
-        units += plan_units(source, one.files, recipe.execution.unit_bytes) if cut else []
+        units += plan_units(source, one.files, recipe.execution.unit_bytes, hub) if cut else []
     if recipe.vocabulary.from_ or recipe.vocabulary.extend:
         observe(Doing(step="plan", what="reading the vocabulary that the recipe brings"))
     vocabulary, vocabulary_json = brought_vocabulary(recipe, hub)
@@ -163,7 +165,7 @@ def make_plan(
     kept = keep if vocabulary is None else None
     if kept is not None:
         _check_kept(recipe, kept)
-    asked = Asked(recipe=recipe, files=inputs, vocabulary=vocabulary, base=base, kept=kept)
+    asked = Asked(recipe=recipe, files=inputs, vocabulary=vocabulary, base=base, kept=kept, hub=hub)
     return Plan(
         recipe=recipe,
         inputs=tuple(inputs),
@@ -289,9 +291,9 @@ def _keys(asked: Asked) -> dict[str, str]:
     return keys
 
 
-def _fields(source: CorpusSource) -> list[object]:
+def _fields(source: CorpusSource, hub: Repositories) -> list[object]:
     """What is read of the records of a source, and the steps that its documents go through, if there are any."""
-    shaping = shaping_of(source)
+    shaping = shaping_of(source, find_lists(source, hub))
     chosen = [] if source.where is None else [{"where": source.where}]
     joined = [] if source.list_separator is None else [{"list_separator": source.list_separator}]
     given = [] if source.giver is None else [{"given": source.giver.identity()}]

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from pairloom.operators.documents import DocumentBatch, DocumentStep, Entries, Wanted
 from pairloom.operators.errors import DataError, RecipeError
+from pairloom.pipeline.hub.repository import Repositories
 from pairloom.pipeline.inputs.content import HEAD_BYTES, content_of, holds_json_lines
 from pairloom.pipeline.inputs.listing import list_inputs
 from pairloom.pipeline.inputs.readers import read
@@ -49,9 +50,13 @@ class FoundList:
         return sum(file.size for file in self.files)
 
 
-def find_lists(source: CorpusSource) -> tuple[tuple[FoundList, ...], ...]:
-    """The lists of each step of a source. Raises RecipeError for one that is not there."""
-    return tuple(tuple(_found(source, step, wanted) for wanted in step.lists) for step in source.steps)
+def find_lists(source: CorpusSource, hub: Repositories | None = None) -> tuple[tuple[FoundList, ...], ...]:
+    """The lists of each step of a source. Raises RecipeError for one that is not there.
+
+    `hub` is what the Hub has said already to whoever lists the sources of a recipe: lists there are at the commits that it has.
+    """
+    hub = hub or Repositories()
+    return tuple(tuple(_found(source, step, wanted, hub) for wanted in step.lists) for step in source.steps)
 
 
 def bound(step: DocumentStep, lists: tuple[FoundList, ...]) -> DocumentStep:
@@ -65,7 +70,7 @@ def entries_of(found: FoundList) -> Entries:
         return _read_once(found)
 
 
-def _found(source: CorpusSource, step: DocumentStep, wanted: Wanted) -> FoundList:
+def _found(source: CorpusSource, step: DocumentStep, wanted: Wanted, hub: Repositories) -> FoundList:
     named = CorpusSource(name=source.name, paths=(wanted.uri,), text=wanted.column)
     try:
         return FoundList(
@@ -73,7 +78,7 @@ def _found(source: CorpusSource, step: DocumentStep, wanted: Wanted) -> FoundLis
             column=wanted.column,
             value=wanted.value,
             names=wanted.names,
-            files=tuple(list_inputs(named)),
+            files=tuple(list_inputs(named, hub=hub)),
         )
     except RecipeError as error:
         said = str(error).removeprefix(f"source {source.name!r}: ")

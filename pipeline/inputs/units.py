@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pairloom.operators.documents import DocumentStep
 from pairloom.operators.errors import RecipeError
+from pairloom.pipeline.hub.repository import Repositories
 from pairloom.pipeline.inputs.lists import FoundList, find_lists
 from pairloom.pipeline.inputs.readers import READERS, Reader
 from pairloom.pipeline.inputs.slices import Fields, InputFile, Slice
@@ -100,8 +101,15 @@ def usual_bytes(size: int) -> int:
     return min(_MOST, max(_LEAST, 1 << max(0, (size // _UNITS).bit_length() - 1)))
 
 
-def plan_units(source: CorpusSource, files: Sequence[InputFile], unit_bytes: int | None) -> list[Unit]:
+def plan_units(
+    source: CorpusSource,
+    files: Sequence[InputFile],
+    unit_bytes: int | None,
+    hub: Repositories | None = None,
+) -> list[Unit]:
     """Cut files into slices and group them, in order, into units of at most `unit_bytes` stored bytes, half that on average.
+
+    `hub` is what the Hub has said already, of lists that steps look things up in.
 
     Without `unit_bytes`, the files and the source have what is usual for their sizes (`usual_bytes`).
     What may be cut anywhere (plain `.jsonl`) is cut at multiples of `unit_bytes`, what has blocks between these (Parquet,
@@ -115,7 +123,7 @@ def plan_units(source: CorpusSource, files: Sequence[InputFile], unit_bytes: int
     with ThreadPoolExecutor(_FOOTERS_AT_ONCE) as pool:
         weights = pool.map(lambda file: readers[file.format].blocks(file), asked)
         blocks = dict(zip((file.uri for file in asked), weights, strict=True))
-    lists = find_lists(source)
+    lists = find_lists(source, hub)
     shaping = shaping_of(source, lists)
     cut = [
         _slices(file, readers[file.format], unit_bytes or usual_bytes(file.size), blocks.get(file.uri))
@@ -151,16 +159,13 @@ def _edges(pieces: Sequence[Slice], unit_bytes: int) -> list[int]:
     ]
 
 
-def shaping_of(
-    source: CorpusSource, lists: tuple[tuple[FoundList, ...], ...] | None = None
-) -> tuple[Any, ...]:
+def shaping_of(source: CorpusSource, lists: tuple[tuple[FoundList, ...], ...]) -> tuple[Any, ...]:
     """The identities of a source's steps and of their lists.
 
-    Raises RecipeError for a step whose code is not on this machine, and for a list that is not there.
+    Raises RecipeError for a step whose code is not on this machine.
     """
-    found = find_lists(source) if lists is None else lists
     try:
-        return tuple(step_shaping(step, some) for step, some in zip(source.steps, found, strict=True))
+        return tuple(step_shaping(step, some) for step, some in zip(source.steps, lists, strict=True))
     except RecipeError as error:
         raise RecipeError(f"source {source.name!r}: {error}") from error
 

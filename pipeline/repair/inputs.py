@@ -66,9 +66,8 @@ def list_units(recipe: Recipe, revisions: Mapping[str, str]) -> Inputs:
     missing = []
     for source in recipe.corpus:
         try:
-            units += plan_units(
-                source, list_source(source, recipe.root, hub).files, recipe.execution.unit_bytes
-            )
+            files = list_source(source, recipe.root, hub).files
+            units += plan_units(source, files, recipe.execution.unit_bytes, hub)
         except (PairloomError, OSError) as error:
             missing.append(f"source {source.name}: {error}")
     return Inputs(units=tuple(units), missing=tuple(missing))

@@ -176,7 +176,7 @@ def _check_words(vocabulary: Vocabulary) -> None:
 def _units(recipe: Recipe, dataset: Dataset) -> Iterator[Unit]:
     hub = Repositories(dataset.manifest.revisions)
     for source in recipe.corpus:
-        yield from plan_units(source, list_inputs(source, recipe.root, hub), UNIT_BYTES)
+        yield from plan_units(source, list_inputs(source, recipe.root, hub), UNIT_BYTES, hub)
 
 
 def _premiums(

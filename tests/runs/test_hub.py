@@ -11,6 +11,7 @@ from pairloom.pipeline import Recipe, open_dataset, run
 from pairloom.pipeline.audit.roundtrip import round_trip
 from pairloom.pipeline.audit.verify import verify
 from pairloom.pipeline.generations.retokenize import Amount, plan_again, retokenize
+from pairloom.pipeline.inputs import lists
 from tests.support.corpora import documents, recipe_for, texts_of
 from tests.support.hub import Hub
 
@@ -139,3 +140,64 @@ def test_a_saved_dataset_is_run_proved_and_brought_up_to_date(tmp_path: Path) ->
     assert (difference.changed.inputs, difference.same.inputs) == (1, 2)
     prove(asked.root)
     assert second.generation == 2
+
+
+def test_a_list_of_ids_on_the_hub_is_at_one_commit(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The manifest has the commit; what is committed meanwhile is noticed by the next run, and by nothing else."""
+    texts = [(name, text) for name, text in documents(MANY) if text]
+    lines = [json.dumps({"id": name, "text": text}) for name, text in texts]
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.jsonl").write_text("\n".join(lines))
+    repo = hub.repo("datasets/org/optouts", {"ids.txt": texts[0][0].encode(), "README.md": b"who asked"})
+    steps = [{"exclude_ids": {"ids": "hf://datasets/org/optouts/ids.txt"}}]
+    asked = recipe(tmp_path, str(tmp_path / "in" / "*.jsonl"), f"corpus.0.steps={json.dumps(steps)}")
+    first = run(asked)
+    old = repo.branches["main"]
+    assert first.revisions == {"hf://datasets/org/optouts@main": old}
+    assert sum(first.stages["tokenize"].ledger.filtered.values()) == 1
+
+    repo.commit({"ids.txt": b"\n".join(name.encode() for name, _ in texts[:3])})
+    asked_before = len(hub.asked)
+    assert prove(asked.root) == len(texts) - 1  # by the list as it was
+    assert not any("main" in one for one in hub.asked[asked_before:])
+
+    second, difference = retokenize(asked)
+    assert second.revisions == {"hf://datasets/org/optouts@main": repo.branches["main"]}
+    assert sum(second.stages["tokenize"].ledger.filtered.values()) == 3
+    assert difference.changed.inputs == 1
+    assert prove(asked.root) == len(texts) - 3
+
+    repo.commit(repo.commits[repo.branches["main"]] | {"README.md": b"how to ask"})  # the list is what it was
+    assert retokenize(asked)[1].added == Amount()
+    plan = plan_again(asked)
+    assert set(plan.stages) <= set(plan.done(second))
+
+
+def test_the_branch_may_move_while_a_run_is_planned(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two sources with a list of one repository read it at the commit that was first asked for."""
+    lines = "".join(json.dumps({"id": f"d{i}", "text": f"text {i}"}) + "\n" for i in range(9))
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.jsonl").write_text(lines)
+    repo = hub.repo("datasets/org/optouts", {"ids.txt": b"d1"})
+    step = {"keep_ids": {"ids": "hf://datasets/org/optouts/ids.txt"}}
+    sources = [
+        {"name": name, "paths": [str(tmp_path / f"{name}.jsonl")], "id": "id", "steps": [step]}
+        for name in ("a", "b")
+    ]
+    listed = lists.list_inputs
+
+    def moving(*args: object, **keys: object) -> object:
+        found = listed(*args, **keys)  # type: ignore[arg-type]
+        repo.commit({"ids.txt": f"d{len(repo.commits)}".encode()})
+        return found
+
+    monkeypatch.setattr(lists, "list_inputs", moving)
+    old = repo.branches["main"]
+    made = run(recipe_for(tmp_path, f"corpus={json.dumps(sources)}", "vocabulary.size=258"))
+    assert made.revisions == {"hf://datasets/org/optouts@main": old}
+    assert made.stages["tokenize"].ledger.documents_out == 2
+    assert len(repo.commits) > 2
