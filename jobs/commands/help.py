@@ -25,6 +25,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "retokenize",
         "export",
         "vocabulary",
+        "transplant",
         "items",
     ),
     "Look": (

@@ -1,7 +1,9 @@
 """The folder in which people type what the documents say: a corpus, a recipe, what it makes, and vocabularies in files."""
 
+import json
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 from typer.testing import CliRunner
 
@@ -29,8 +31,18 @@ execution: {engine: local}
 BOOK = "".join(f"{'b' * length}{letter}\n" for length in range(3, 10) for letter in "acdefgh")
 
 
+def write_model(folder: Path, rows: int) -> None:
+    """A model of which there is an embedding and nothing else."""
+    folder.mkdir()
+    weights = np.random.default_rng(0).normal(size=(rows, 8)).astype(np.float32)
+    said = {"dtype": "F32", "shape": list(weights.shape), "data_offsets": [0, weights.nbytes]}
+    head = json.dumps({"model.embed_tokens.weight": said}).encode()
+    (folder / "model.safetensors").write_bytes(len(head).to_bytes(8, "little") + head + weights.tobytes())
+    (folder / "config.json").write_text(json.dumps({"vocab_size": rows, "eos_token_id": 0}))
+
+
 def prepare() -> None:
-    """Fill the current folder: `in/`, `recipe.yaml`, its root `out`, `book.txt`, and vocabularies by their usual names."""
+    """Fill the current folder: `in/`, `recipe.yaml`, its root `out`, `book.txt`, vocabularies by their usual names, a `model/`."""
     write_jsonl(Path("in/a.jsonl"), documents(200))
     Path("recipe.yaml").write_text(RECIPE)
     Path("book.txt").write_text("\n".join(text for _, text in documents(200)) + BOOK)
@@ -42,3 +54,4 @@ def prepare() -> None:
     export_tiktoken(learned, "words.tiktoken")
     other = count_words(pa.array([text for _, text in documents(200, 9)]), Pretokenizer())
     learn_bpe(other, 500, pretokenizer=Pretokenizer()).save("portuguese.json")
+    write_model(Path("model"), len(learned))

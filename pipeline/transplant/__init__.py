@@ -1,0 +1,5 @@
+"""A model's embeddings for another vocabulary, as files: shards of safetensors, read and written one at a time."""
+
+from pairloom.pipeline.transplant.transplanting import transplant
+
+__all__ = ["transplant"]

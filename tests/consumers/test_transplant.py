@@ -1,0 +1,99 @@
+"""A small model of transformers, trained here, learns on with another vocabulary from rows that followed it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import torch
+import transformers
+
+from pairloom.operators import Pretokenizer, Vocabulary, count_words, learn_bpe
+from pairloom.pipeline.transplant import transplant
+from tests.support.corpora import documents
+
+TEXTS = [text for _, text in documents(120, seed=3)]
+
+
+def learned(size: int, texts: list[str], special: str) -> Vocabulary:
+    return learn_bpe(count_words(pa.array(texts), Pretokenizer()), size, special_tokens=(special,))
+
+
+def batch(vocabulary: Vocabulary) -> Any:
+    ids = vocabulary.encode(pa.array(TEXTS, pa.large_string())).flatten().to_numpy().astype("int64")
+    return torch.tensor(ids[: len(ids) // 64 * 64]).view(-1, 64)
+
+
+def loss_per_byte(model: Any, ids: Any, vocabulary: Vocabulary) -> float:
+    """In nats a byte of text, so that vocabularies can be compared."""
+    with torch.no_grad():
+        loss = model(input_ids=ids, labels=ids).loss.item() * ids[:, 1:].numel()
+    return float(loss / sum(len(vocabulary.tokens[i]) for i in ids.flatten().tolist()))
+
+
+def model_of(tokens: int, *, tied: bool) -> Any:
+    torch.manual_seed(0)
+    config = transformers.LlamaConfig(
+        vocab_size=tokens,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+        max_position_embeddings=64,
+        tie_word_embeddings=tied,
+        bos_token_id=None,
+        eos_token_id=0,
+    )
+    return transformers.LlamaForCausalLM(config)
+
+
+def starts_better(folder: Path, *, tied: bool) -> None:
+    old, new = learned(320, TEXTS, "<|endoftext|>"), learned(420, TEXTS, "</s>")
+    ids = batch(old)
+    model = model_of(len(old), tied=tied)
+    steps = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    for step in range(150):
+        part = ids[torch.arange(step * 8, step * 8 + 8) % len(ids)]
+        loss = model(input_ids=part, labels=part).loss
+        loss.backward()
+        steps.step()
+        steps.zero_grad()
+    model.eval()
+    model.save_pretrained(folder / "old", max_shard_size="20KB")
+    told = transplant(old, new, str(folder / "old"), str(folder / "new"))
+    followed = transformers.AutoModelForCausalLM.from_pretrained(folder / "new").eval()
+    assert followed.get_input_embeddings().weight.shape == (len(new), 32)
+    assert {one["name"] for one in told["tensors"]} == {"model.embed_tokens.weight"} | (
+        set() if tied else {"lm_head.weight"}
+    )
+    assert followed.config.eos_token_id == 0
+    cut = batch(new)
+    started = loss_per_byte(followed, cut, new)
+
+    def with_rows(fill: Any) -> float:
+        """The same model, in which the rows that were made are something else."""
+        other = transformers.AutoModelForCausalLM.from_pretrained(folder / "new").eval()
+        origins = pa.ipc.open_file(folder / "new" / "transplant.rows.arrow").read_all()["origin"].to_pylist()
+        made = torch.tensor([origin == "pieces" for origin in origins])
+        with torch.no_grad():
+            for weight in {other.get_input_embeddings().weight, other.get_output_embeddings().weight}:
+                weight[made] = fill(weight[~made], int(made.sum()))
+        return loss_per_byte(other, cut, new)
+
+    torch.manual_seed(1)
+    drawn = with_rows(lambda known, n: torch.randn(n, known.shape[1]) * known.std())
+    assert started < drawn
+    # The rows that both share are the very same.
+    names = json.loads((folder / "new" / "transplant.json").read_text())["origins"]
+    assert names["same"] >= len(old) - 1
+
+
+def test_a_model_with_a_head_of_its_own_starts_better_than_from_drawn_rows(tmp_path: Path) -> None:
+    """(C17)"""
+    starts_better(tmp_path, tied=False)
+
+
+def test_a_model_whose_head_is_its_embedding_does_too(tmp_path: Path) -> None:
+    """(C17)"""
+    starts_better(tmp_path, tied=True)
