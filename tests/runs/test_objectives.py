@@ -37,6 +37,7 @@ STEPS = {
     "ponet": "{length: 24}",
     "any_subset": "{rate: [0.6, 0.75]}",
     "entity_masks": "{column: lexeme}",
+    "byte2word": "{max_bytes: 40}",
     "caft": "{ahead: 3}",
     "caft:within": "{ahead: 3, within: lexeme}",
     "ernie_gram": "{lexicon: LEXICON}",
@@ -44,8 +45,8 @@ STEPS = {
     "ernie_gram:comprehensive": "{lexicon: LEXICON, mode: comprehensive}",
 }
 # Steps that draw nothing, and those that need no special token.
-SAME = frozenset({"caft", "caft:within"})
-WITHOUT = frozenset({"caft", "caft:within", "any_subset"})
+SAME = frozenset({"byte2word", "caft", "caft:within"})
+WITHOUT = frozenset({"byte2word", "caft", "caft:within", "any_subset"})
 CODE = "import sys; from pathlib import Path; from tests.runs.test_objectives import job; job(Path(sys.argv[1]), sys.argv[2])"
 
 
