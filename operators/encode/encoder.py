@@ -25,6 +25,7 @@ TABLE_BYTES = 128 << 20
 _LOAD = 0.62
 _GROWN = 8  # marks the entries of words that a table did not begin with
 _NO_KINDS = np.zeros(0, np.int32)
+_NO_COUNTS = np.zeros((0, 2), np.int64)
 # Buckets and slots of an empty table.
 _SHORT_START = 1 << 10
 _LONG_START = 1 << 12
@@ -122,6 +123,7 @@ class Encoder:
         self._state = np.zeros(k.STATE, np.int64)
         self._short = self._slots = np.zeros(0, np.uint64)
         self._generations = 0
+        self._seen = _NO_COUNTS
         state = self._state
         state[k.WIDTH] = dtype.itemsize // 2
         state[k.PLAN_AT] = self._plan.ctypes.data
@@ -149,6 +151,11 @@ class Encoder:
             "generations": self._generations,
         }
 
+    @property
+    def seen(self) -> npt.NDArray[np.int64]:
+        """Of the last texts that `encode_texts` was given, `lookups` and `unknown` before each, int64[texts + 1, 2]."""
+        return self._seen
+
     def encode_texts(
         self,
         texts: pa.Array,
@@ -170,6 +177,8 @@ class Encoder:
             text, kinds = self._added.segments(texts, kinds, wanted)
         else:
             text = text_of(normalize(texts, self._normalizer))
+        assert documents is not None
+        self._seen = np.zeros((documents + 1, 2), np.int64)
         return self.encode(
             text,
             kinds=kinds,
@@ -177,6 +186,7 @@ class Encoder:
             prepend=prepend,
             append=append,
             missing_bytes=missing_bytes,
+            seen=self._seen,
         )
 
     def encode(
@@ -188,12 +198,14 @@ class Encoder:
         prepend: npt.NDArray[np.uint32],
         append: npt.NDArray[np.uint32],
         missing_bytes: str = "error",
+        seen: npt.NDArray[np.int64] = _NO_COUNTS,
     ) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
         """The ids of all documents one after another, and where each begins (int64, one more than documents).
 
         Every document of `text` is one document, unless `kinds` says that it is a segment of one (see
         `open_documents`); then `documents` says how many there are. Raises DataError for a byte without a token,
-        unless `missing_bytes` is "drop", which leaves it out as `tokenizers` does.
+        unless `missing_bytes` is "drop", which leaves it out as `tokenizers` does. `seen`, int64[documents + 1, 2], receives
+        what the property says.
         """
         state = self._state
         count = len(text) if documents is None else documents
@@ -203,7 +215,7 @@ class Encoder:
         out = np.empty(text.bytes // 3 + len(cuts) * around + 4096, self._dtype)
         state[[k.CUT, k.DOCUMENT, k.SKIP, k.MISSING, k.LOOKUPS, k.MISSES, k.UNKNOWN]] = 0
         state[k.BASE] = state[k.OUT] = out.ctypes.data
-        self._read(cuts, kinds, prepend, append, lists)
+        self._read(cuts, kinds, prepend, append, lists, seen)
         out = self._room(out, len(cuts) * around)
         k.open_documents(state, int(text.offsets[0]), True)
         self._expect(text.bytes)
@@ -250,6 +262,7 @@ class Encoder:
         prepend: npt.NDArray[np.uint32],
         append: npt.NDArray[np.uint32],
         lists: npt.NDArray[np.int64],
+        seen: npt.NDArray[np.int64],
     ) -> None:
         # The kernel holds addresses only: whoever calls keeps the arrays alive until it has run.
         state = self._state
@@ -258,6 +271,7 @@ class Encoder:
         state[k.PREPEND_AT], state[k.PREPENDS] = prepend.ctypes.data, len(prepend)
         state[k.APPEND_AT], state[k.APPENDS] = append.ctypes.data, len(append)
         state[k.LISTS_AT] = lists.ctypes.data
+        state[k.SEEN_AT] = seen.ctypes.data if len(seen) else 0
 
     def _run_pieces(
         self, at: int, size: int, low: int, ends: npt.NDArray[np.int64], *, refill: bool = True

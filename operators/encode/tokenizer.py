@@ -34,13 +34,15 @@ class Encoded(NamedTuple):
     """A column as ids (LargeList<uint16 | uint32>) and, where they were asked for, the ends of its tokens.
 
     `words` are the pretokens of its text, `unknown_words` those that are none of the words of the encoder's memo. Both
-    are 0 where the model does not encode by words.
+    are 0 where the model does not encode by words. `seen`, int64[documents + 1, 2], has how many of both there are before each
+    document; None where the model's encoder does not know.
     """
 
     ids: pa.LargeListArray
     ends: pa.LargeListArray | None
     words: int
     unknown_words: int
+    seen: npt.NDArray[np.int64] | None = None
 
 
 class Tokenizer:
@@ -81,6 +83,11 @@ class Tokenizer:
             tokens = (t for i, t in enumerate(self._vocabulary.tokens) if t and i not in special)
             self._memo = self.tables.memorized(TokenTable.of(tokens))
         return self._memo
+
+    @property
+    def counts_each(self) -> bool:
+        """Whether it counts the words of each document, so that of several that are encoded at once all is known of each."""
+        return isinstance(self.tables, WordTables)
 
     @property
     def tables(self) -> Compiled:
@@ -176,6 +183,7 @@ class Tokenizer:
         except IndexError:
             used = self.encoder()
         rows, ends = [], []
+        counts: list[npt.NDArray[np.int64] | None] = []
         words = unknown = 0
         try:
             for array in arrays:
@@ -194,6 +202,7 @@ class Tokenizer:
                 )
                 rows.append(list_array(values, lists, valid))
                 seen = used.statistics
+                counts.append(used.seen if isinstance(used, Encoder) else None)
                 words, unknown = words + seen["lookups"], unknown + seen["unknown"]
                 if offsets:
                     tokens = TokenTable.of(self._vocabulary.tokens)
@@ -204,7 +213,9 @@ class Tokenizer:
         finally:
             if encoder is None:
                 self._encoders.append(used)
-        return Encoded(join_arrays(rows), join_arrays(ends) if offsets else None, words, unknown)
+        return Encoded(
+            join_arrays(rows), join_arrays(ends) if offsets else None, words, unknown, _joined(counts)
+        )
 
     def encode_one(
         self, text: str, *, special_tokens_in_text: str = "text", allowed_special: Collection[str] = ()
@@ -303,6 +314,17 @@ class Tokenizer:
             if not 0 <= int(i) < size:
                 raise ValueError(f"id {i} is outside a vocabulary of {size} tokens")
         return np.array(ids, dtype=np.uint32)
+
+
+def _joined(counts: Sequence[npt.NDArray[np.int64] | None]) -> npt.NDArray[np.int64] | None:
+    """`Encoded.seen` of columns one after another."""
+    known = [one for one in counts if one is not None]
+    if len(known) < len(counts):
+        return None
+    if len(known) == 1:
+        return known[0]
+    each = np.concatenate([np.diff(one, axis=0) for one in known])
+    return np.concatenate([np.zeros((1, 2), np.int64), np.cumsum(each, axis=0)])
 
 
 def _rebuild(vocabulary: Vocabulary, memo: Memo | None, tables: Compiled | None) -> Tokenizer:

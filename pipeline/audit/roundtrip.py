@@ -114,7 +114,7 @@ class _Unit:
             self._check_attributes(read, part, done)
             proof.source_documents += len(read)
             if read.given:
-                found = self._task.tokens(read, tokenizer_of(self._vocabulary), [])
+                found = self._task.given_tokens(read, tokenizer_of(self._vocabulary))
                 proof.source_bytes += self._compare_given(found, part, done)
             else:
                 texts = normalize(read.content, self._vocabulary.normalizer)

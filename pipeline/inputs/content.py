@@ -74,6 +74,7 @@ _MAGIC: tuple[tuple[bytes, Content], ...] = (
     (b"\xff\xfe", Content("UTF-16", _RECODE)),
     (b"\xfe\xff", Content("UTF-16", _RECODE)),
 )
+_BEGINNINGS = tuple(magic for magic, _ in _MAGIC)
 _ARRAY = re.compile(rb'\[\s*\{\s*"[^"\\]*"\s*:')
 _OPEN = re.compile(rb'\{\s*|\{\s*"[^"\\]*"\s*:.*[,\[{]\s*')  # how a line of an object ends that goes on
 _HTML = (b"<!doctype html", b"<html")
@@ -85,7 +86,7 @@ def content_of(head: bytes) -> Content | None:
     >>> content_of(b"PAR1\x15\x04").format, content_of(b"Once upon a time")
     ('parquet', None)
     """
-    for magic, content in _MAGIC:
+    for magic, content in _MAGIC if head.startswith(_BEGINNINGS) else ():
         if head.startswith(magic) and not _is_text_after_all(magic, head):
             return content
     if head[_TAR_MARK : _TAR_MARK + 5] == b"ustar":

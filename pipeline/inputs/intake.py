@@ -56,7 +56,9 @@ class _Tally:
             self.amounts[name] += amount
 
     def ledger(self) -> Ledger:
-        rejected, filtered = (dict(sorted((+one).items())) for one in (self.rejected, self.filtered))
+        rejected, filtered = (
+            dict(sorted((+one).items())) if one else {} for one in (self.rejected, self.filtered)
+        )
         return Ledger(
             **self.amounts, rejected=rejected, filtered=filtered, sampled=dict(sorted(self.sampled.items()))
         )
@@ -101,12 +103,14 @@ class Intake:
     max_record_bytes: int
     rejected: list[DeadLetter] = field(default_factory=list)
     packed: list[pa.RecordBatch] = field(default_factory=list)
-    ledgers: list[Ledger] = field(default_factory=list)
     read: list[str] = field(default_factory=list)
     steps: tuple[DocumentStep, ...] | None = None  # those of the unit, with their lists, once they are needed
     strict: bool = False  # no record may be rejected, so that it is enough to know of some that are
     taken: int = 0  # stored bytes of the batches that whoever reads is done with
-    tally: _Tally = field(default_factory=_Tally)  # of the slice that is being read
+    tallies: list[_Tally | Ledger] = field(
+        default_factory=list
+    )  # of the slices up to the one that is being read
+    complete: list[Ledger] = field(default_factory=list)  # those of which all is known
     bytes: int = 0  # stored bytes of the unit: a sum over its slices, of which there may be thousands
 
     def __post_init__(self) -> None:
@@ -122,8 +126,9 @@ class Intake:
 
         Its ledger takes them for kept, with no tokens: `lose` and `add_tokens` say what else became of them.
         """
-        assert number == len(self.ledgers)
-        self.tally = tally = _Tally()
+        assert number == len(self.tallies)
+        tally = _Tally()
+        self.tallies.append(tally)
         self._steps()
         limits, summed = Limits(max_record_bytes=self.max_record_bytes), _Text()
         for read_batch in in_phase("parse", self._read(self.unit.slices[number], limits)):
@@ -156,7 +161,6 @@ class Intake:
             if len(batch):
                 yield batch
             self._note(read_batch.bytes_read)
-        self.ledgers.append(tally.ledger())
         self.read.append(str(summed))
 
     def steps_taken(self) -> Iterator[tuple[DocumentStep, DocumentBatch, DocumentBatch]]:
@@ -235,20 +239,34 @@ class Intake:
 
     def take(self, ledger: Ledger, read: str) -> None:
         """The next slice need not be read: what becomes of it is known, and the sum of what was read of it, or ""."""
-        self.ledgers.append(ledger)
+        self.tallies.append(ledger)
         self.read.append(read)
         self._note(ledger.bytes_in)
 
-    def add_tokens(self, tokens: int, trained: int = 0) -> None:
-        """Tokens were made of documents of the slice that is being read, so many of them to be predicted."""
-        self.tally.add(tokens=tokens, trained=trained)
+    def add_tokens(self, number: int, tokens: int, trained: int = 0) -> None:
+        """Tokens were made of documents of a slice that was read, so many of them to be predicted."""
+        self._tally(number).add(tokens=tokens, trained=trained)
 
     def lose(self, batch: DocumentBatch) -> DocumentBatch:
-        """A batch of this intake, some of whose documents were rejected since: the same without its dead letters."""
+        """A batch of the slice that is being read, some of whose documents were rejected since: the same without dead letters."""
         self.rejected += batch.rejected
-        self.tally.add(documents_out=-len(batch.rejected))
-        self.tally.rejected.update(letter.reason for letter in batch.rejected)
+        tally = self._tally(len(self.tallies) - 1)
+        tally.add(documents_out=-len(batch.rejected))
+        tally.rejected.update(letter.reason for letter in batch.rejected)
         return replace(batch, rejected=())
+
+    def _tally(self, number: int) -> _Tally:
+        tally = self.tallies[number]
+        assert isinstance(tally, _Tally)
+        assert number >= len(self.complete), "its ledger was asked for already"
+        return tally
+
+    @property
+    def ledgers(self) -> list[Ledger]:
+        """The ledger of each slice, to be asked for when all is known of them."""
+        for tally in self.tallies[len(self.complete) :]:
+            self.complete.append(tally if isinstance(tally, Ledger) else tally.ledger())
+        return self.complete
 
     def ledger(self) -> Ledger:
         """What became of every record."""

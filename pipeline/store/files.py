@@ -51,6 +51,7 @@ __all__ = [
 ]
 
 BLOCK = 1 << 20
+GATHERED = 1 << 16  # bytes that are written at once, where they are no more
 UNREADABLE = (ValueError, OSError, struct.error)  # what is raised for bytes that are no Arrow
 NOT_THERE = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
@@ -99,7 +100,9 @@ class ArrowWriter:
 
     def __init__(self, sink: HashedSink, schema: pa.Schema) -> None:
         self._sink = sink
-        self._writer = pa.ipc.new_file(sink, schema)
+        # Arrow writes a batch in a dozen pieces, however small, each of which takes microseconds on its way through Python.
+        self._gathered = pa.BufferedOutputStream(pa.PythonFile(sink, mode="w"), GATHERED)
+        self._writer = pa.ipc.new_file(self._gathered, schema)
         self.schema = schema
         self.rows = 0
         self.facts: dict[str, int] = {}
@@ -109,12 +112,14 @@ class ArrowWriter:
         """Append one record batch."""
         with phase("write"):
             self._writer.write_batch(batch)
+            self._gathered.flush()
         self._sink.sums.cut()
         self.rows += batch.num_rows
 
     def close(self) -> None:
         """Write the footer."""
         self._writer.close()
+        self._gathered.flush()
         self._sink.sums.cut()
 
 
@@ -142,8 +147,12 @@ def write_arrow(
     with leaving("write", objects.create(path, durable=not scratch)) as file:
         sink = HashedSink(file, scratch=scratch)
         writer = ArrowWriter(sink, schema)
-        yield writer
-        writer.close()
+        try:
+            yield writer
+            writer.close()
+        except BaseException:
+            sink.abandon()
+            raise
     stored = StoredFile(
         role=role,
         path=path,

@@ -21,6 +21,7 @@ class HashedSink:
         self._hash = None if scratch else hashlib.sha256()
         self.sums = Summing()
         self.bytes = 0
+        self._abandoned = False
 
     @property
     def sha256(self) -> str:
@@ -32,6 +33,8 @@ class HashedSink:
         view = memoryview(data)
         if not view.nbytes:  # which no view can be made of
             return 0
+        if self._abandoned:
+            return view.nbytes
         self._file.write(view)
         if self._hash is not None:
             self._hash.update(view)
@@ -40,8 +43,11 @@ class HashedSink:
         return view.nbytes
 
     def flush(self) -> None:
-        """Pass it on."""
-        self._file.flush()
+        """Nothing: what was handed on is hashed and counted, and the file is complete when it is closed."""
+
+    def abandon(self) -> None:
+        """Ignore whatever is written from now on: Arrow writes what it holds yet when it is forgotten."""
+        self._abandoned = True
 
     def close(self) -> None:
         """Nothing: whoever opened the file closes it."""

@@ -3,7 +3,8 @@
 The words of a batch of `BATCH` pretokens are packed, and those emitted that the table holds as most are held (`batch.py`); one
 that is not, or with which a piece or a document ends, is taken by itself here. A word that the table does not hold is
 encoded and put there, marked as one that the table did not begin with: words that the memo does not know are counted,
-however often they have come by then. Between documents, `append` and `prepend` are written and the list's offset is noted.
+however often they have come by then. Between documents, `append` and `prepend` are written, and the list's offset and the
+counts of words so far are noted.
 
 A family binds the loop to its words in a module of five lines, whose kernel is what is called, and what is kept on disk:
 
@@ -120,7 +121,7 @@ def block_by(encode_word: Any, join_tokens: Any = keep_tokens) -> Any:
             batch = min(np.int64(BATCH), total - piece)
             ends = at + (piece << 3)
             plan_words(state, data, limit, position, ends, batch)
-            done = skipped = unknown = np.int64(0)
+            done = noted = skipped = unknown = np.int64(0)
             stop = np.int64(0)
             while done < batch and status == DONE:
                 if stop <= done:
@@ -172,6 +173,10 @@ def block_by(encode_word: Any, join_tokens: Any = keep_tokens) -> Any:
                     out = join_tokens(held, out, width, joins, scratch, data + start, position - start, whole)
                     state[JOINED], state[JOINED_FROM] = out, position
                 if position >= cut:
+                    state[LOOKUPS] += done - noted - skipped
+                    state[UNKNOWN] += unknown
+                    noted = done
+                    skipped = unknown = np.int64(0)
                     state[OUT] = out
                     open_documents(state, position, False)
                     out = state[OUT]
@@ -179,7 +184,7 @@ def block_by(encode_word: Any, join_tokens: Any = keep_tokens) -> Any:
                     cut = open_cut(state)
                     state[JOINED] = out
             piece += done
-            state[LOOKUPS] += done - skipped
+            state[LOOKUPS] += done - noted - skipped
             state[UNKNOWN] += unknown
         state[PIECE] = piece
         state[POSITION] = position

@@ -87,12 +87,13 @@ DONE, GROW_SHORT, GROW_LONG, NEED_SCRATCH = 0, 1, 2, 3
     APPEND_AT,  # uint32: ids after each document
     APPENDS,
     LISTS_AT,  # int64: receives how many ids there are before each document
+    SEEN_AT,  # int64[2] a document: receives LOOKUPS and UNKNOWN before each, as LISTS_AT does; or 0
     GOES_ON_AT,  # uint8: whether a piece of text goes on after each pretoken, or 0 where none ever does; see `joins.py`
     JOINED,  # address of the first id of the piece that is open
     JOINED_FROM,  # where that piece starts
     WHOLE_AT,  # scratch for the longest piece
     STATE,
-) = range(41)
+) = range(42)
 
 TEXT, TEXT_ENDS, NULL = -1, -2, -3
 
@@ -141,6 +142,9 @@ def open_documents(state: Any, position: int | np.int64, begin: bool) -> None:
                     out = _emit(out, width, state[APPEND_AT], state[APPENDS])
                 document += 1
                 store_u64(state[LISTS_AT] + (document << 3), np.uint64((out - state[BASE]) >> width))
+                if state[SEEN_AT]:
+                    store_u64(state[SEEN_AT] + (document << 4), np.uint64(state[LOOKUPS]))
+                    store_u64(state[SEEN_AT] + (document << 4) + 8, np.uint64(state[UNKNOWN]))
             segment += 1
         if segment >= state[CUTS]:
             break

@@ -51,7 +51,7 @@ class Tokenize(Stage):
 
     def run(self, job: "Job") -> "StageRecord":
         """Tokenize every unit."""
-        from pairloom.pipeline.stages.tokenize.task import tokenize
+        from pairloom.pipeline.stages.tokenize.units import tokenize
 
         return tokenize(job)
 

@@ -255,7 +255,8 @@ def test_words_that_the_memo_does_not_know_are_counted_however_often_they_came_b
             encoder=encoder,
             special_tokens_in_text="parse" if parse else "text",
         )
-        words = []
+        words: list[bytes] = []
+        seen = [(0, 0)]
         for text in column:
             at = 0
             for start, token in [*(find_special(text, SPECIAL) if parse else []), (len(text), "")]:
@@ -263,5 +264,8 @@ def test_words_that_the_memo_does_not_know_are_counted_however_often_they_came_b
                     word.encode() for word in tokenizer.vocabulary.pretokenizer.split_text(text[at:start])
                 ]
                 at = start + len(token)
+            seen.append((len(words), unknown_words(words, known)))
+        assert encoded.seen is not None
+        assert encoded.seen.tolist() == [list(both) for both in seen]
         assert (encoded.words, encoded.unknown_words) == (len(words), unknown_words(words, known))
     assert encoder.statistics["generations"] > 0 or crowd < 6000 or limit > 10 or scheme == "superwords"

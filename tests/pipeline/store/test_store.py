@@ -1,5 +1,6 @@
 """The store keeps its promises: absent means absent, what is published is whole, damage is seen."""
 
+import gc
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -65,6 +66,22 @@ def test_a_failed_write_leaves_nothing(objects: LocalObjects) -> None:
 def test_no_path_leads_out_of_the_root(objects: LocalObjects, path: str) -> None:
     with pytest.raises(ValueError, match="no path below the root"):
         objects.read(path)
+
+
+def test_arrow_says_nothing_of_a_file_that_was_left(
+    objects: LocalObjects, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """What Arrow holds of a file that nobody wants is thrown away in silence, whenever it is."""
+
+    def fail() -> None:
+        with write_arrow(objects, "data/x", SCHEMA, role="data"):
+            raise RuntimeError("no batch")
+
+    with pytest.raises(RuntimeError, match="no batch"):
+        fail()
+    gc.collect()
+    assert capfd.readouterr() == ("", "")
+    assert objects.list("") == []
 
 
 def test_arrow_files_are_read_again(objects: LocalObjects) -> None:
