@@ -42,22 +42,26 @@ class Fronted(Foreign):
                 _canonical(file.document.get("pre_tokenizer"), pre_tokenizers.Sequence([])),
             )
         except UnknownFrontError as error:
-            raise OtherModelError(str(error)) from error
+            raise OtherModelError(file.why if _is_byte_level(file.document) else str(error)) from error
         for one in file.document.get("added_tokens") or ():
             if one["normalized"] and not WHITE_SPACE.sub("", one["content"].replace(MARKER, "")):
                 raise OtherModelError(f"its added token {one['content']!r} is looked for in normalized text")
-        if (why := cls.refuses(file.document["model"], front)) is not None:
+        if (why := cls.refuses(file, front)) is not None:
             raise OtherModelError(why)
         return Read(fields | {"model": cls(data=file.data, reason=file.why, front=front)})
 
     @classmethod
     @abstractmethod
-    def refuses(cls, model: Mapping[str, Any], front: Front) -> str | None:
+    def refuses(cls, file: TokenizerFile, front: Front) -> str | None:
         """Why the model of a file, behind this front, is not encoded here, as "its …"; None where it is."""
 
     def library(self, dtype: "np.dtype[Any]") -> ForeignTables:
         """The library's tokenizer."""
         return ForeignTables(Foreign(data=self.data, reason=self.reason), dtype)
+
+
+def _is_byte_level(document: Mapping[str, Any]) -> bool:
+    return "ByteLevel" in json.dumps(document.get("pre_tokenizer"))
 
 
 def _canonical(node: Any, empty: Any) -> Any:

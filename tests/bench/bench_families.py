@@ -41,7 +41,28 @@ def wordpiece(texts: list[str]) -> Any:
     return made
 
 
-FAMILIES: dict[str, Callable[[list[str]], Any]] = {"WordPiece": wordpiece}
+def character_bpe(texts: list[str]) -> Any:
+    """A file like Llama 2's."""
+    made = owner.Tokenizer(owner.models.BPE(unk_token="<unk>", byte_fallback=True, fuse_unk=True))
+    made.pre_tokenizer = owner.pre_tokenizers.Metaspace()
+    special = [*_SPECIAL, *(f"<0x{byte:02X}>" for byte in range(256))]
+    made.train_from_iterator(
+        texts,
+        owner.trainers.BpeTrainer(
+            vocab_size=32_000, special_tokens=special, limit_alphabet=1000, show_progress=False
+        ),
+    )
+    made.pre_tokenizer = owner.pre_tokenizers.Sequence([])
+    made.normalizer = owner.normalizers.Sequence(
+        [owner.normalizers.Prepend("\u2581"), owner.normalizers.Replace(" ", "\u2581")]
+    )
+    return made
+
+
+FAMILIES: dict[str, Callable[[list[str]], Any]] = {
+    "WordPiece": wordpiece,
+    "SentencePiece BPE": character_bpe,
+}
 
 
 def seconds(call: Callable[[], Any]) -> float:

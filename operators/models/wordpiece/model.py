@@ -10,7 +10,7 @@ import numpy as np
 from pairloom.operators.encode.encoder import WordKernel
 from pairloom.operators.encode.fronted import FrontedTables
 from pairloom.operators.encode.fronted_model import Fronted
-from pairloom.operators.models import Entries
+from pairloom.operators.models import Entries, TokenizerFile
 from pairloom.operators.models.wordpiece.tables import WordPieceTable
 from pairloom.operators.text.front import Front
 from pairloom.operators.text.front.pieces import Pieces, apart_by
@@ -36,8 +36,9 @@ class WordPiece(Fronted):
     types: ClassVar[tuple[str, ...]] = ("WordPiece",)
 
     @classmethod
-    def refuses(cls, model: Mapping[str, Any], front: Front) -> str | None:
+    def refuses(cls, file: TokenizerFile, front: Front) -> str | None:
         """What has no pretokenizer that parts words by white space, or no token for what is unknown."""
+        model = file.document["model"]
         if model.get("unk_token", "[UNK]") not in model["vocab"]:
             return "its unk_token is no token"
         return None if front.cut in _CUTS else "its words are not parted by white space"

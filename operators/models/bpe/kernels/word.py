@@ -20,7 +20,16 @@ from pairloom.operators.kernels.jit import (
 )
 from pairloom.operators.models.bpe.kernels.linear import encode_linear
 
-__all__ = ["NO_RANK", "SHORT", "encode_word", "fill_grid", "fill_ranks", "fill_whole", "pair_rank"]
+__all__ = [
+    "NO_RANK",
+    "SHORT",
+    "encode_word",
+    "fill_grid",
+    "fill_ranks",
+    "fill_whole",
+    "merge_symbols",
+    "pair_rank",
+]
 
 Int = int | np.int64
 
@@ -248,6 +257,24 @@ def _sift(heap: Int, size: Int, place: Int, entry: Any) -> None:
 def _merge_long(
     word: Int, length: Int, byte_ids: Int, slots: Int, products: Int, mask: Int, shift: Int, scratch: Int
 ) -> Any:
+    none = np.uint32(NO_RANK)
+    count = np.int64(0)
+    for i in range(length):
+        symbol = load_u32(byte_ids + (np.int64(load_u8(word + i)) << 2))
+        if symbol != none:
+            store_u32(scratch + (count << 2), symbol)
+            count += 1
+    return merge_symbols(count, length, slots, products, mask, shift, scratch)
+
+
+@inner
+def merge_symbols(
+    count: Int, length: Int, slots: Int, products: Int, mask: Int, shift: Int, scratch: Int
+) -> Any:
+    """Merge the `count` symbols (uint32) from `scratch` on, at most `length` of them, in O(n log n); how many are left.
+
+    `scratch` has 64 + 40 * (length + 1) bytes, 8-byte aligned.
+    """
     # Layout: symbols, ranks, next, previous (uint32 each), then the heap of at most 3n entries of (rank, position):
     # n - 1 pairs at first, and each of at most n - 1 merges takes one entry out and puts two in.
     ranks = scratch + 4 * (length + 1)
@@ -255,12 +282,6 @@ def _merge_long(
     before = after + 4 * (length + 1)
     heap = (before + 4 * (length + 1) + 7) & ~7
     none = np.uint32(NO_RANK)
-    count = 0
-    for i in range(length):
-        symbol = load_u32(byte_ids + (np.int64(load_u8(word + i)) << 2))
-        if symbol != none:
-            store_u32(scratch + (count << 2), symbol)
-            count += 1
     size = 0
     for i in range(count):
         rank = none

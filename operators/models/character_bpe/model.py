@@ -1,0 +1,101 @@
+"""BPE over characters as a model: files of Llama 2, Mistral, Gemma, Phi-3 by kernels with the library's ids."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from pairloom.operators.encode.encoder import WordKernel
+from pairloom.operators.encode.fronted import FrontedTables
+from pairloom.operators.encode.fronted_model import Fronted
+from pairloom.operators.models import Entries, TokenizerFile
+from pairloom.operators.models.bpe.word import MOST_IDS
+from pairloom.operators.models.character_bpe.tables import CharacterTable, byte_tokens
+from pairloom.operators.text.front import Front
+from pairloom.operators.text.front.pieces import Pieces
+from pairloom.operators.text.front.reading import MARKER
+from pairloom.operators.vocabulary.file_merges import NO_MERGES, FileMerges
+from pairloom.operators.vocabulary.shape import parse_tokenizer_json
+
+__all__ = ["CharacterBPE", "CharacterTables"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CharacterBPE(Fronted):
+    """Merges of pairs of tokens, from the characters of a text on, with U+2581 for spaces."""
+
+    name: ClassVar[str] = "character_bpe"
+    types: ClassVar[tuple[str, ...]] = ("BPE",)
+
+    @classmethod
+    def refuses(cls, file: TokenizerFile, front: Front) -> str | None:
+        """What is BPE over bytes, and options by which a text may not be cut where no merge reaches."""
+        model = file.document["model"]
+        words: Mapping[str, int] = model["vocab"]
+        if front.parted:
+            return file.why
+        for key in ("continuing_subword_prefix", "end_of_word_suffix", "ignore_merges"):
+            if model.get(key):
+                return f"its model has {key}={model[key]!r}"
+        spelled = byte_tokens(words) if model.get("byte_fallback") else []
+        if len(spelled) not in (0, 256):
+            return f"its model has byte_fallback, and tokens for {len(spelled)} of 256 bytes"
+        if front.marker and MARKER not in words:
+            return f"its spaces become {MARKER!r}, which is no token"
+        if not spelled and model.get("unk_token") is None:
+            return "its model leaves out what it has no token for"
+        if max(words.values()) >= MOST_IDS:
+            return f"it has ids past {MOST_IDS}"
+        merges = model.get("merges") or NO_MERGES
+        if not isinstance(merges, FileMerges):
+            return "its merges are not pairs of tokens"
+        special = {*spelled, words[model["unk_token"]]} if model.get("unk_token") else set(spelled)
+        ids = np.fromiter(words.values(), np.int64, len(words))
+        if np.isin(ids[merges.sides], list(special)).any():
+            return "it has merges of tokens of bytes, or of the unknown token"
+        return None
+
+    def compiled(self, entries: Entries) -> "CharacterTables":
+        """Takes some seconds for half a million merges."""
+        return CharacterTables(self, entries.dtype)
+
+
+class CharacterTables(FrontedTables):
+    """The merges of a file laid out; pickled, it is the file that travels."""
+
+    def __init__(self, model: CharacterBPE, dtype: "np.dtype[Any]") -> None:
+        super().__init__(model.library(dtype), model.front)
+        self._model, self._dtype = model, dtype
+        found = parse_tokenizer_json(model.data)["model"]
+        words: dict[str, int] = found["vocab"]
+        spelled = list(words)
+        if model.front.marker:
+            # A space stands for the mark, and no text has a space.
+            words = {word.replace(MARKER, " "): i for word, i in words.items() if " " not in word}
+            words[MARKER] = words[" "]
+            spelled = [word.replace(MARKER, " ") for word in spelled]
+        sides = (found.get("merges") or NO_MERGES).sides
+        self._table = CharacterTable.of(
+            words,
+            [
+                (spelled[left], spelled[right])
+                for left, right in sides.tolist()
+                if spelled[left] in words and spelled[right] in words
+            ],
+            unknown=words.get(found.get("unk_token") or "", 0),
+            fuses=bool(found.get("fuse_unk")),
+            falls_back=bool(found.get("byte_fallback")) and len(byte_tokens(words)) == 256,
+            parted=model.front.cut == "marker",
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return CharacterTables, (self._model, self._dtype)
+
+    def kernel(self) -> WordKernel:
+        """See `FrontedTables`."""
+        return self._table.kernel()
+
+    def pieces(self) -> tuple[Pieces, Callable[[str], None]]:
+        """Cuts where no merge reaches."""
+        return Pieces(self._table.classes, self._table.apart), lambda _: None
