@@ -28,11 +28,13 @@ __all__ = [
     "COPY",
     "DOCUMENT",
     "DOCUMENT_DTYPES",
+    "GROUP",
     "ID",
     "INPUT_IDS",
     "JOINED",
     "JOINED_COLUMN",
     "KEY",
+    "MEMBER",
     "METADATA",
     "OFFSET",
     "PAD_ID",
@@ -98,6 +100,11 @@ TURN = "turn"
 
 JOINED = "joined"
 """Whether a segment of a row goes on from the one before it, where documents of a group are joined."""
+
+GROUP = "group"
+"""Of which prompt's completions a document is; all of them have the same number."""
+MEMBER = "member"
+"""Which of these it is, from 0 on."""
 
 PAD_ID = "pad_id"
 """In the metadata of rows: the id that pads them."""

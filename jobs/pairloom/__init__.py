@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from pairloom.operators.lazy import lazily
 
 if TYPE_CHECKING:
-    from pairloom._datasets import Exported, export, open, repair, verify  # noqa: A004
+    from pairloom._datasets import Exported, export, groups, open, repair, verify  # noqa: A004
     from pairloom._reports import Report, report
     from pairloom._runs import plan, run
     from pairloom._words import count, learn
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from pairloom.operators.vocabulary import Vocabulary
     from pairloom.pipeline.audit.verify import Proof
     from pairloom.pipeline.dataset.dataset import Dataset
+    from pairloom.pipeline.export.groups import Group
     from pairloom.pipeline.flow.plan import Plan
     from pairloom.pipeline.recipe import Recipe
     from pairloom.pipeline.repair.repair import Repaired
@@ -52,6 +53,7 @@ __all__ = [
     "DataError",
     "Dataset",
     "Exported",
+    "Group",
     "PairloomError",
     "Plan",
     "PreemptedError",
@@ -68,6 +70,7 @@ __all__ = [
     "__version__",
     "count",
     "export",
+    "groups",
     "learn",
     "open",
     "plan",
@@ -80,7 +83,7 @@ __all__ = [
 _found, _names = lazily(
     __name__,
     {
-        "pairloom._datasets": ("Exported", "export", "open", "repair", "verify"),
+        "pairloom._datasets": ("Exported", "export", "groups", "open", "repair", "verify"),
         "pairloom._reports": ("Report", "report"),
         "pairloom._runs": ("plan", "run"),
         "pairloom._words": ("count", "learn"),
@@ -100,6 +103,7 @@ _found, _names = lazily(
         "pairloom.operators.vocabulary": ("Vocabulary",),
         "pairloom.pipeline.audit.verify": ("Proof",),
         "pairloom.pipeline.dataset.dataset": ("Dataset",),
+        "pairloom.pipeline.export.groups": ("Group",),
         "pairloom.pipeline.flow.plan": ("Plan",),
         "pairloom.pipeline.recipe": ("Recipe",),
         "pairloom.pipeline.repair.repair": ("Repaired",),

@@ -1,7 +1,7 @@
 """`pairloom.open`, `pairloom.verify` and `pairloom.export`: what is done with a root."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,6 +17,8 @@ from pairloom.pipeline.audit.verify import verify as verify_stored
 from pairloom.pipeline.expected import told
 from pairloom.pipeline.export import export as export_dataset
 from pairloom.pipeline.export import export_folder, export_tiktoken, roles_of, sample_texts
+from pairloom.pipeline.export.groups import Group
+from pairloom.pipeline.export.groups import groups as stored_groups
 from pairloom.pipeline.export.hub.publish import check_place, publish
 from pairloom.pipeline.flow.events import Event
 from pairloom.pipeline.hub.place import on_hub
@@ -24,7 +26,7 @@ from pairloom.pipeline.recipe import Recipe
 from pairloom.pipeline.repair.repair import Repaired
 from pairloom.pipeline.repair.repair import repair as repair_stored
 
-__all__ = ["Exported", "export", "open", "repair", "verify"]
+__all__ = ["Exported", "export", "groups", "open", "repair", "verify"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -99,6 +101,21 @@ def repair(
     return repair_stored(
         os.fspath(root), generation=generation, dry_run=dry_run, engine=engine, observe=observe
     )
+
+
+@told
+def groups(
+    root: str | os.PathLike[str] | Dataset, split: str = "train", *, generation: int | None = None
+) -> Iterator[Group]:
+    """The completions of each prompt, together, in the order of the corpus: what trains on preferences or on rewards takes these.
+
+    A `Group` has `completions`, each with its `ids`, `mask`, `columns` and `values` (as its reward), and `prompt_ids`, the tokens
+    that they share. Its `pair` is {"prompt_ids", "chosen_ids", "rejected_ids"}.
+
+    Raises RecipeError where no source brings completions, CorruptionError where what is stored is not what was written.
+    """
+    dataset = root if isinstance(root, Dataset) else open_dataset(root, generation)
+    return stored_groups(dataset, split)
 
 
 @told

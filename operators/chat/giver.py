@@ -30,7 +30,7 @@ from pairloom.operators.schema import TURN, Column
 if TYPE_CHECKING:
     from pairloom.operators.encode import Tokenizer
 
-__all__ = ["Chat"]
+__all__ = ["Chat", "parsed"]
 
 VERSION = 1
 _MOST_TURNS = (1 << 16) - 1  # from there on they are counted from 1 again
@@ -171,7 +171,7 @@ class Chat(Giver):
         messages = self._messages(record)
         if self.reasoning == "drop":
             messages = [without_reasoning(one) for one in messages]
-        tools = None if self.tools is None else _parsed(record[self.tools], self.tools)
+        tools = None if self.tools is None else parsed(record[self.tools], self.tools)
         if tools is not None and not isinstance(tools, list):
             raise InvalidError(f"field {self.tools!r} is no list of tools")
         return renderer(messages, tools or None)
@@ -179,7 +179,7 @@ class Chat(Giver):
     def _messages(self, record: Mapping[str, Any]) -> list[dict[str, Any]]:
         if self.messages is not None:
             try:
-                return conversation(_parsed(record[self.messages], self.messages))
+                return conversation(parsed(record[self.messages], self.messages))
             except InvalidError as error:
                 raise InvalidError(f"field {self.messages!r}: {error}") from error
         out = []
@@ -197,7 +197,7 @@ class Chat(Giver):
         return out
 
 
-def _parsed(value: Any, name: str) -> Any:
+def parsed(value: Any, name: str) -> Any:
     """A field of a record: what files with types hold, or JSON."""
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")

@@ -14,6 +14,7 @@ from pairloom.operators.registry import Registry
 
 if TYPE_CHECKING:
     from pairloom.operators.documents._batch import DocumentBatch
+    from pairloom.operators.documents._groups import groups_of, incomplete, named, numbered
     from pairloom.operators.documents._letters import DeadLetter, excerpt_of
     from pairloom.operators.documents._spans import (
         LOSS_MASK,
@@ -37,6 +38,10 @@ __all__ = [
     "Wanted",
     "apply_step",
     "excerpt_of",
+    "groups_of",
+    "incomplete",
+    "named",
+    "numbered",
     "spans_of",
     "special_spans_of",
 ]
@@ -55,6 +60,7 @@ if not TYPE_CHECKING:  # to type checkers, what is not imported above does not e
         "pairloom.operators.documents",
         {
             "pairloom.operators.documents._batch": ("DocumentBatch",),
+            "pairloom.operators.documents._groups": ("groups_of", "incomplete", "named", "numbered"),
             "pairloom.operators.documents._letters": ("DeadLetter", "excerpt_of"),
             "pairloom.operators.documents._spans": (
                 "LOSS_MASK",

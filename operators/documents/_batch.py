@@ -36,6 +36,8 @@ class DocumentBatch:
     documents into rows. `refused` says of the rows of records that have something else there what is wrong; whoever makes
     tokens rejects them.
 
+    `groups` says which documents are of one record, where a record gives several (`_groups.py`).
+
     `spans` say something about characters of each text (`_spans.py`): by the name of a column of tokens, the values that it has
     there; under `special`, the special tokens that stand there.
 
@@ -58,6 +60,7 @@ class DocumentBatch:
     given: Mapping[str, pa.Array] = field(default_factory=dict)
     spans: Mapping[str, pa.LargeListArray] = field(default_factory=dict)
     columns: Mapping[str, pa.Array] = field(default_factory=dict)
+    groups: pa.StructArray | None = None
     refused: Mapping[int, str] = field(default_factory=dict)
     rejected: tuple[DeadLetter, ...] = ()
     dropped: Mapping[str, int] = field(default_factory=dict)
@@ -185,7 +188,7 @@ class DocumentBatch:
         letters = tuple(
             DeadLetter(
                 uri=self.uri,
-                position=f"row {self.row[i].as_py()}",
+                position=self._position(i),
                 row=self.row[i].as_py(),
                 reason=reason,
                 detail=said,
@@ -194,6 +197,13 @@ class DocumentBatch:
             for i, said in zip(map(int, places), details, strict=True)
         )
         return replace(self.filter(~lost), rejected=(*self.rejected, *letters))
+
+    def _position(self, index: int) -> str:
+        """Where the record of a document is."""
+        if self.groups is None:
+            return f"row {self.row[index].as_py()}"
+        group = self.groups[index].as_py()
+        return f"row {group['record']}, {group['member'] + 1} of its {group['size']} completions"
 
     def _said(self, index: int) -> str:
         """What a document begins with: its text, or what it brings instead."""
@@ -245,6 +255,7 @@ class DocumentBatch:
             columns={
                 name: pa.concat_arrays([part.columns[name] for part in parts]) for name in first.columns
             },
+            groups=None if first.groups is None else pa.concat_arrays([part.groups for part in parts]),
             refused={row: why for part in parts for row, why in part.refused.items()},
             rejected=tuple(letter for part in parts for letter in part.rejected),
             dropped=dropped,
@@ -261,6 +272,7 @@ class DocumentBatch:
             given={name: change(array) for name, array in self.given.items()},
             spans={name: change(array) for name, array in self.spans.items()},
             columns={name: change(array) for name, array in self.columns.items()},
+            groups=None if self.groups is None else change(self.groups),
         )
 
     def mask(self, mask: Any) -> npt.NDArray[np.bool_]:

@@ -54,6 +54,11 @@ def _hashes(batch: DocumentBatch, seed: int) -> "npt.NDArray[np.uint64]":
     from pairloom.operators.kernels.hashing import hash_text
     from pairloom.operators.text.arrays import Text, text_of
 
+    if batch.groups is not None:  # kept or left out together, by the first of them
+        from pairloom.operators.documents._groups import leads
+
+        hashes: npt.NDArray[np.uint64] = hash_text(text_of(batch.content), seed)
+        return hashes[leads(batch.groups)]
     if not batch.given:
         return hash_text(text_of(batch.content), seed)
     lists = next(iter(batch.given.values()))

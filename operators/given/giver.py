@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from pairloom.operators.attributes import Attribute
 from pairloom.operators.documents import DocumentBatch, Spanned
 from pairloom.operators.given.columns import Beside
 from pairloom.operators.given.lists import Faults
@@ -46,6 +47,11 @@ class Giver(ABC):
         return ()
 
     @property
+    def attributes(self) -> tuple[Attribute, ...]:
+        """The columns of documents that it gives, besides those that the recipe asks for."""
+        return ()
+
+    @property
     def of_any_id(self) -> bool:
         """Whether its ids may be any of the vocabulary, special tokens among them."""
         return False
@@ -61,7 +67,10 @@ class Giver(ABC):
 
     @abstractmethod
     def read(self, batch: DocumentBatch) -> DocumentBatch:
-        """The documents with what they bring in `given`; those that bring nothing usable are rejected."""
+        """The documents with what they bring in `given`; those that bring nothing usable are rejected.
+
+        Where a record gives several documents, all have its row and its id, and `groups` says which are together.
+        """
 
     @property
     def special_tokens(self) -> tuple[str, ...]:

@@ -113,6 +113,7 @@ class Taken:
     ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
         """Of each document of a batch of a shard: whether it is held out, whether a duplicate, how often it is taken."""
         ids, ordinal = shard.documents(batch)
+        ids = shard.choosing(batch, ids)
         held_out = in_validation(ids, self.choice.validation)
         duplicate = np.isin(ordinal, duplicates)
         if self.mixed is None:

@@ -9,7 +9,15 @@ import numpy as np
 import pyarrow as pa
 import xxhash
 
-from pairloom.operators.documents import DeadLetter, DocumentBatch, DocumentStep, apply_step
+from pairloom.operators.documents import (
+    DeadLetter,
+    DocumentBatch,
+    DocumentStep,
+    apply_step,
+    incomplete,
+    named,
+    numbered,
+)
 from pairloom.operators.errors import DataError, RecipeError
 from pairloom.operators.text.arrays import Text, text_of
 from pairloom.pipeline.flow.attempt import Attempt
@@ -21,7 +29,7 @@ from pairloom.pipeline.notes import note
 from pairloom.pipeline.phases import in_phase, phase
 from pairloom.pipeline.store.receipts import Ledger
 
-__all__ = ["DEAD_LETTERS", "Intake", "slice_identity"]
+__all__ = ["DEAD_LETTERS", "INCOMPLETE_GROUP", "Intake", "slice_identity"]
 
 DEAD_LETTERS = pa.schema(
     [
@@ -34,6 +42,8 @@ DEAD_LETTERS = pa.schema(
     ]
 )
 
+INCOMPLETE_GROUP = "incomplete_group"
+"""The reason for a document that is left out because another completion of its prompt is."""
 
 _ENOUGH = 10_000
 _SHOWN = 3
@@ -141,10 +151,14 @@ class Intake:
             before = _filled(before, text)
             after, filtered, rejected, sampled = self._shaped(before)
             batch = after if after is before else _filled(after)
+            empty = len(read_batch) - len(before) + len(after) - len(batch)
+            if (lost := incomplete(batch)).any():
+                filtered[INCOMPLETE_GROUP] += int(np.count_nonzero(lost))
+                batch = batch.filter(~lost)
             tally.add(
                 documents_in=read_batch.records,
                 documents_out=len(batch),
-                empty=len(read_batch) - len(before) + len(after) - len(batch),
+                empty=empty,
                 bytes_in=read_batch.bytes_read,
                 text_bytes=text.bytes if batch.content is read_batch.content else batch.bytes,
             )
@@ -159,7 +173,7 @@ class Intake:
                 self.packed.append(_packed(self.rejected))
                 self.rejected = []
             if len(batch):
-                yield batch
+                yield named(batch)
             self._note(read_batch.bytes_read)
         self.read.append(str(summed))
 
@@ -190,9 +204,14 @@ class Intake:
 
     def _read(self, piece: Slice, limits: Limits) -> Iterator[DocumentBatch]:
         """The records of a slice; an error about them says of which source they are."""
+        extra = 0  # documents of the slice beyond one for each record
         try:
             for batch in read(piece, self.unit.fields, limits):
-                yield batch if self.unit.giver is None else self.unit.giver.read(batch)
+                if self.unit.giver is None:
+                    yield batch
+                    continue
+                given, extra = numbered(self.unit.giver.read(batch), extra)
+                yield given
         except DataError as error:
             raise DataError(f"source {self.unit.source!r}: {error}") from error
 
@@ -248,7 +267,13 @@ class Intake:
         self._tally(number).add(tokens=tokens, trained=trained)
 
     def lose(self, batch: DocumentBatch) -> DocumentBatch:
-        """A batch of the slice that is being read, some of whose documents were rejected since: the same without dead letters."""
+        """A batch of the slice that is being read, some of whose documents were rejected since: the same without dead letters.
+
+        Others of their groups are rejected with them.
+        """
+        batch = batch.reject(
+            incomplete(batch), INCOMPLETE_GROUP, "another completion of its prompt cannot be used"
+        )
         self.rejected += batch.rejected
         tally = self._tally(len(self.tallies) - 1)
         tally.add(documents_out=-len(batch.rejected))

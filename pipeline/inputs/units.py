@@ -20,6 +20,7 @@ from pairloom.pipeline.inputs.slices import Fields, InputFile, Slice
 from pairloom.pipeline.recipe import CorpusSource
 
 if TYPE_CHECKING:
+    from pairloom.operators.attributes import Attribute
     from pairloom.operators.documents import Spanned
     from pairloom.operators.given import Giver
 
@@ -66,6 +67,11 @@ class Unit:
         """The columns of tokens that spans of the documents become."""
         giver = () if self.giver is None else self.giver.spanned
         return (*giver, *(one for step in self.steps for one in step.spanned))
+
+    @property
+    def attributes(self) -> "tuple[Attribute, ...]":
+        """The columns of the documents: those that the recipe asks for, and those that come with what a record brings."""
+        return (*self.fields.attributes, *(() if self.giver is None else self.giver.attributes))
 
     def also(self, *names: str) -> "Unit":
         """The same unit with more fields read of each record, but for names of columns, which it has anyway."""

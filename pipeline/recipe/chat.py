@@ -48,7 +48,7 @@ def with_template(value: Any) -> Any:
 
 def chat_of(source: "CorpusSource") -> "Chat | None":
     """The operator that a source's keys name, if it brings messages; raises ValueError for a template that cannot be used."""
-    if source.messages is None or source.template is None:
+    if (source.messages is None and source.preferences is None) or source.template is None:
         return None
     from pairloom.operators.chat import TEMPLATES, Chat
 
@@ -63,7 +63,7 @@ def chat_of(source: "CorpusSource") -> "Chat | None":
         tools=source.tools,
         template=named.source if named is not None else source.template,
         variables=tuple(sorted(variables.items())),
-        train=source.train,
+        train=("assistant",) if source.preferences is not None else source.train,
         train_eot=source.train_eot,
         reasoning=source.reasoning,
         keep_untrained=source.keep_untrained,

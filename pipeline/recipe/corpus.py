@@ -22,6 +22,7 @@ from pairloom.pipeline.recipe.amounts import Ratio, TokenCount
 from pairloom.pipeline.recipe.chat import CHAT_KEYS, chat_of, with_template
 from pairloom.pipeline.recipe.columns import DocumentColumn, EpochsBy, Keep
 from pairloom.pipeline.recipe.given import GivenTokens, moved
+from pairloom.pipeline.recipe.preferences import PREFERENCE_KEYS, PreferenceKeys, preferences_of
 from pairloom.pipeline.recipe.section import Section
 from pairloom.pipeline.recipe.steps import DocumentStepKey, MisplacedError
 
@@ -105,6 +106,12 @@ class CorpusSource(Section):
         default=None,
         description="field with the messages of a conversation, instead of a text; or for each role the field of what it says",
         examples=["messages"],
+    )
+    preferences: PreferenceKeys | None = Field(
+        default=None,
+        description="where completions of a prompt are, a document each: pairs of which one is preferred, or several with "
+        "rewards; instead of a text",
+        examples=["prompt"],
     )
     template: Named | None = Field(
         default=None,
@@ -283,11 +290,20 @@ class CorpusSource(Section):
         """What is said of messages is said where there are some, and their template can be used."""
         if self.messages is None:
             fields = type(self).model_fields
-            if said := [key for key in CHAT_KEYS if getattr(self, key) != fields[key].default]:
+            known = () if self.preferences is None else PREFERENCE_KEYS
+            said = [
+                key for key in CHAT_KEYS if getattr(self, key) != fields[key].default and key not in known
+            ]
+            if said:
                 raise ValueError(
                     f"source {self.name} has no messages, and {said[0]} is about them: say with messages which field has them"
                 )
+            if self.preferences is not None:
+                self._check_preferences()
+            self._check_template()
             return self
+        if self.preferences is not None:
+            raise ValueError(f"source {self.name} names messages and preferences: keep one of them")
         if self.template is None:
             raise ValueError(f"source {self.name} brings messages: say with template how they are written")
         if self.given is not None or self.text != "text" or self.list_separator is not None:
@@ -296,17 +312,41 @@ class CorpusSource(Section):
             )
         for name in self.giver.fields if self.giver is not None else ():
             path_of(name)
+        self._check_template()
+        return self
+
+    def _check_template(self) -> None:
         chat = chat_of(self)
-        assert chat is not None
         try:
-            chat.check()
+            if chat is not None:
+                chat.check()
         except ValueError as error:
             raise MisplacedError(str(error), "template") from error
-        return self
+
+    def _check_preferences(self) -> None:
+        """Raise ValueError where completions could not be read, or not stay together."""
+        if self.given is not None or self.text != "text" or self.list_separator is not None:
+            raise ValueError(
+                f"source {self.name} brings completions: remove text, list_separator and given tokens"
+            )
+        if self.keep is not None:
+            raise ValueError(
+                f"source {self.name} brings completions, of which keep would take some without the others: choose records by "
+                "where, or by epochs"
+            )
+        if self.template is None and self.tools is not None:
+            raise ValueError(f"source {self.name} names tools, which a template writes: name one")
+        taken = {one.name for one in self.giver.attributes} if self.giver is not None else set()
+        if twice := sorted(taken & {one.name for one in self.columns}):
+            raise ValueError(
+                f"source {self.name} brings completions, which have a column {twice[0]}: give that of columns another name"
+            )
 
     @property
     def giver(self) -> "Giver | None":
         """What reads the tokens or the conversations that its records bring, if they do."""
+        if self.preferences is not None:
+            return preferences_of(self)
         return chat_of(self) if self.given is None else self.given.giver()
 
     @property
@@ -325,7 +365,11 @@ class CorpusSource(Section):
     def _as_given(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Columns, and what is said of messages, are left out where there are none, as before there were any."""
         data: dict[str, Any] = handler(self)
-        without = () if self.messages is not None else ("messages", *CHAT_KEYS)
+        without: tuple[str, ...] = () if self.messages is not None else ("messages", *CHAT_KEYS)
+        if self.preferences is None:
+            without = (*without, "preferences")
+        else:
+            without = tuple(key for key in without if key not in PREFERENCE_KEYS)
         return {
             key: one
             for key, one in data.items()
@@ -341,6 +385,11 @@ class CorpusSource(Section):
     def attributes(self) -> tuple[Attribute, ...]:
         """The columns as they are read."""
         return tuple(Attribute(name=one.name, field=one.path, type=one.type) for one in self.columns)
+
+    @property
+    def document_columns(self) -> tuple[Attribute, ...]:
+        """These, and the columns that come with what a record brings."""
+        return (*self.attributes, *(() if self.giver is None else self.giver.attributes))
 
     @property
     def beside(self) -> "tuple[Beside, ...]":

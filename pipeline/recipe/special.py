@@ -21,7 +21,7 @@ def special_tokens_used(recipe: "Recipe") -> Mapping[str, str]:
     for token in recipe.pack.join.special_tokens if recipe.pack.join is not None else ():
         used.setdefault(token, "pack.join")
     for source in recipe.corpus:
-        where = "template" if source.messages is not None else "given"
+        where = "given" if source.given is not None else "template"
         for token in source.giver.special_tokens if source.giver is not None else ():
             used.setdefault(token, f"{where} of source {source.name}")
     steps: tuple[TokenStep | RowStep, ...] = (*recipe.pack.steps, *recipe.pack.rows)

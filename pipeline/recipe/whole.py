@@ -13,6 +13,7 @@ from pairloom.pipeline.recipe.amounts import Size
 from pairloom.pipeline.recipe.corpus import CorpusSource, Mixture
 from pairloom.pipeline.recipe.drift import Retokenize
 from pairloom.pipeline.recipe.given import brings_ids
+from pairloom.pipeline.recipe.preferences import with_groups
 from pairloom.pipeline.recipe.rows import Pack, Tokenize
 from pairloom.pipeline.recipe.section import Section
 from pairloom.pipeline.recipe.special import missing_special_tokens
@@ -102,14 +103,22 @@ class Recipe(Section):
     @model_validator(mode="before")
     @classmethod
     def _of_turns(cls, value: Any) -> Any:
-        """Where sources bring conversations, documents are cut between turns, unless the recipe says what becomes of them."""
+        """Where sources bring conversations, documents are cut between turns, and completions of a prompt come together.
+
+        Unless the recipe says what becomes of them.
+        """
         pack = value.get("pack", {}) if isinstance(value, dict) else None
-        if not isinstance(pack, dict) or "overflow" in pack or not _keeps_pieces(pack):
+        if not isinstance(pack, dict):
             return value
         sources = value["corpus"] if isinstance(value.get("corpus"), list | tuple) else [value.get("corpus")]
-        if any(isinstance(one, dict) and one.get("messages") and one.get("turns", True) for one in sources):
-            return {**value, "pack": {**pack, "overflow": "turn"}}
-        return value
+        written = [one for one in sources if isinstance(one, dict)]
+        pieces = _keeps_pieces(pack)
+        turns = any(one.get("messages") and one.get("turns", True) for one in written)
+        if turns and pieces and "overflow" not in pack:
+            pack = {**pack, "overflow": "turn"}
+        if any(one.get("preferences") is not None for one in written):
+            pack = with_groups(pack, pieces=pieces)
+        return {**value, "pack": pack} if pack else value
 
     @model_validator(mode="after")
     def _consistent(self) -> "Recipe":
@@ -132,6 +141,17 @@ class Recipe(Section):
                 "pack.overflow is turn, and no source has conversations with turns: say split, truncate or drop"
             )
         self._check_attributes()
+        grouped = [source.name for source in self.corpus if source.preferences is not None]
+        if grouped and self.pack.deduplicate != "none":
+            raise ValueError(
+                f"source {grouped[0]} brings completions of prompts, of which deduplicate would take some without the others: "
+                "leave it out"
+            )
+        if grouped and self.pack.overflow == "drop":
+            raise ValueError(
+                f"source {grouped[0]} brings completions of prompts, of which overflow drop would leave some without the others: "
+                "say split or truncate, and leave records out by the step max_bytes, which takes all completions of a prompt"
+            )
         if unknown := sorted(set(self.vocabulary.weights) - set(names)):
             raise ValueError(
                 f"vocabulary.weights names {', '.join(unknown)}, but the sources are {', '.join(names)}"
@@ -179,7 +199,7 @@ class Recipe(Section):
                 f"the step {blind[0].name} encodes text anew, and {', '.join(giver)} would stand beside other tokens: cut between "
                 "tokens (split: token), or leave it out"
             )
-        there = {*giver, "source", *(one.name for source in self.corpus for one in source.columns)}
+        there = {*giver, "source", *(one.name for source in self.corpus for one in source.document_columns)}
         for reader in self.pack.steps:
             if missing := [name for name in reader.reads if name not in there]:
                 raise ValueError(
@@ -223,7 +243,7 @@ class Recipe(Section):
         """The columns of documents that any source asks for, in the order in which they are named first."""
         found: dict[str, Attribute] = {}
         for source in self.corpus:
-            for one in source.attributes:
+            for one in source.document_columns:
                 found.setdefault(one.name, one)
         return tuple(found.values())
 
@@ -240,7 +260,7 @@ class Recipe(Section):
         if self.pack.join is not None:
             self._check_join({*first, *(beside.column.name for beside in self.given_columns)})
         for source in self.corpus:
-            for one in source.attributes:
+            for one in source.document_columns:
                 if one.type != first[one.name].type:
                     raise ValueError(
                         f"the column {one.name} is {one.type} in source {source.name} and {first[one.name].type} in another: "

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from pairloom.operators.errors import CorruptionError, DataError
+from pairloom.pipeline.inputs.intake import INCOMPLETE_GROUP
 from pairloom.pipeline.inputs.shaping.attributes import COLUMN_TYPE
 from pairloom.pipeline.store.files import StoredFile
 from pairloom.pipeline.store.manifest import SourceRecord, StageRecord
@@ -33,7 +34,9 @@ __all__ = [
 
 SPECIAL_TOKEN_IN_TEXT = "special_token_in_text"  # noqa: S105
 NOTHING_TRAINED = "nothing_trained"
-ONLY_TOKENIZE = frozenset({SPECIAL_TOKEN_IN_TEXT, NOTHING_TRAINED, "id_out_of_range", COLUMN_TYPE})
+ONLY_TOKENIZE = frozenset(
+    {SPECIAL_TOKEN_IN_TEXT, NOTHING_TRAINED, "id_out_of_range", COLUMN_TYPE, INCOMPLETE_GROUP}
+)
 """The reasons that only tokenize rejects for: they depend on the vocabulary, or on what count does not read."""
 
 

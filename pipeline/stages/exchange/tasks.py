@@ -103,6 +103,7 @@ class SpreadTask(UnitTask):
     def standing(self, shard: pa.Table, sharing: "Sharing") -> Standing:
         """Where the documents of (a part of) the shard stand."""
         ids, ordinal = self.shard.documents(shard)
+        chosen_by = self.shard.choosing(shard, ids)
         documents = sharing.carried.beside(TokenBatch.of_table(shard, document_numbers(ids)), shard)
         return Standing(
             shard=self.shard,
@@ -111,7 +112,8 @@ class SpreadTask(UnitTask):
             ids=ids,
             ordinal=ordinal,
             place=self.shard.first_token + np.cumsum(documents.length) - documents.length,
-            held_out=in_validation(ids, self.splits.share),
+            held_out=in_validation(chosen_by, self.splits.share),
+            chosen_by=chosen_by,
             splits=self.splits,
             seed=self.seed,
             ranking=sharing.ranking,
@@ -187,7 +189,7 @@ class DeliverTask(SpreadTask):
                 found = self.standing(shard, shared)
                 duplicate = np.isin(found.ordinal, duplicates)
                 copies = self.selection.copies(
-                    found.ids, found.held_out, duplicate, found.documents.documents
+                    found.chosen_by, found.held_out, duplicate, found.documents.documents
                 )
                 index, copy = expanded(copies)
                 spread = self.spread(found, shared, Copies(selection=self.selection, index=index, copy=copy))

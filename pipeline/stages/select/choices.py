@@ -87,6 +87,7 @@ class ChooseTask(UnitTask):
                 note(i, reader.num_record_batches)
                 batch = reader.get_batch(i)
                 ids, ordinal = self.shard.documents(batch)
+                ids = self.shard.choosing(batch, ids)
                 there = ~(in_validation(ids, self.share) | np.isin(ordinal, left_out))
                 tokens = np.diff(batch.column(INPUT_IDS).offsets.to_numpy())[there]
                 values = carried.of(batch)[self.by][there]

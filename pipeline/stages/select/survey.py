@@ -86,7 +86,7 @@ class SurveyTask(UnitTask):
                 tokens = batch.column(INPUT_IDS)
                 ordinals.append(ordinal)
                 lengths.append(np.diff(tokens.offsets.to_numpy()))
-                splits.append(in_validation(ids, self.share))
+                splits.append(in_validation(self.shard.choosing(batch, ids), self.share))
                 if self.parts:
                     hashed.append(digests(tokens))
         length = np.concatenate([np.zeros(0, np.int64), *lengths])

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pairloom.operators.schema import ID, ROW, SLICE
+from pairloom.operators.schema import ID, MEMBER, ROW, SLICE, attributes_of
 from pairloom.operators.selection.order import BLOCK_BITS, document_ids, document_numbers, input_blocks
 from pairloom.pipeline.store.files import StoredFile, one_array
 from pairloom.pipeline.store.manifest import StageRecord
@@ -53,6 +53,17 @@ class PlacedShard:
         if placed:
             identity["place"] = [self.first_token, [piece.first_record for piece in self.slices]]
         return identity
+
+    def choosing(self, shard: pa.Table | pa.RecordBatch, ids: pa.Array) -> pa.Array:
+        """The ids by which the documents with `ids` are taken and held out: of a group, that of its first.
+
+        Groups are whole, one document after another, in every batch of a shard.
+        """
+        given = any(one.name == MEMBER and not one.field for one in attributes_of(shard.schema))
+        if not given:
+            return ids
+        member = _one(shard.column(MEMBER)).to_numpy(zero_copy_only=False)
+        return ids.take(pa.array(np.arange(len(ids)) - member))
 
     def numbers(self, batch: pa.RecordBatch) -> npt.NDArray[np.int64]:
         """The document numbers of a record batch of the shard."""

@@ -77,7 +77,7 @@ class TokenizeTask(UnitTask):
         """Read, encode, write."""
         intake = Intake(self.input, self.max_record_bytes, strict=self.strict)
         made = [_Made(identity=identity) for identity in self.identities()]
-        beside, attributes = [one.column for one in self.columns], self.input.fields.attributes
+        beside, attributes = [one.column for one in self.columns], self.input.attributes
         schema = shard_schema(
             shared.vocabulary.dtype, shared.vocabulary.fingerprint, beside, attributes=attributes
         )
@@ -178,7 +178,7 @@ class TokenizeTask(UnitTask):
                     ids,
                     *(_typed(found[name], schema.field(name)) for name in named),
                 ]
-                columns += [batch.columns[attribute.name] for attribute in self.input.fields.attributes]
+                columns += [batch.columns[attribute.name] for attribute in self.input.attributes]
                 yield pa.RecordBatch.from_arrays(columns, schema=schema)
             since, before = elapsed(), since
             for batch, _, _ in group:
@@ -340,7 +340,10 @@ def _taught(intake: Intake, one: _Encoded, needed: Sequence[str]) -> _Encoded:
     if not lost.any():
         return one
     kept = intake.lose(one.batch.reject(lost, NOTHING_TRAINED, "none of its tokens is to be predicted"))
-    found = {name: column.filter(pa.array(~lost)) for name, column in one.found.items()}
+    left = pa.array(
+        np.isin(one.batch.row.to_numpy(), kept.row.to_numpy())
+    )  # without others of a group that was lost
+    found = {name: column.filter(left) for name, column in one.found.items()}
     return _Encoded(kept, found, one.met)
 
 

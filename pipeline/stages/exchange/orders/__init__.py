@@ -44,6 +44,7 @@ class Standing:
     """Where the documents of a shard stand: their ids, their places among the records and the tokens of the corpus.
 
     `ordinal` and `place` are int64, `held_out` says which `documents` are for validation, `table` is what was read.
+    `chosen_by` are the ids by which documents are taken and held out.
     `ranking` is there for orders that rank: how many tokens have which values.
     """
 
@@ -51,6 +52,7 @@ class Standing:
     table: "pa.Table"
     documents: "TokenBatch"
     ids: "pa.Array"
+    chosen_by: "pa.Array"
     ordinal: "npt.NDArray[np.int64]"
     place: "npt.NDArray[np.int64]"
     held_out: "npt.NDArray[np.bool_]"
