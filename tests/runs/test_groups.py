@@ -272,3 +272,15 @@ def test_verify_finds_what_was_joined_wrongly(tmp_path: Path) -> None:
             check_joined(dataset, stored, 0, batch.set_column(place, batch.schema.field(place), made), taken)
     with pytest.raises(CorruptionError, match="row 0: has no column joined"):
         check_joined(dataset, stored, 0, batch.drop_columns(["joined"]), taken)
+
+
+@pytest.mark.parametrize("pack", [{}, {"related": True}, {"join": {}}])
+def test_partitions_may_have_no_group(tmp_path: Path, pack: dict[str, Any]) -> None:
+    """Two groups in many files, most of which stay without a row, and a split that holds nothing out."""
+    write(tmp_path)
+    lines = (tmp_path / "in" / "a.jsonl").read_text().splitlines()[1:100:37]
+    (tmp_path / "in" / "a.jsonl").write_text("\n".join(lines))
+    run(asked := recipe(tmp_path, file_tokens=20, validation=0.001, **pack))
+    dataset = open_dataset(asked.root)
+    round_trip(dataset, verify(dataset), sample=3)
+    assert len(documents(dataset)) == len(lines)

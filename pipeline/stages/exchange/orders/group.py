@@ -54,7 +54,7 @@ class GroupOrder(Order):
         self, found: "Spread", then: str, window: int, seed: int, where: str
     ) -> "npt.NDArray[np.int64] | None":
         """Within each group by the column `then`, if one is named."""
-        if not then:
+        if not then or not len(found.key):  # a partition without documents has no columns
             return None
         import numpy as np
 
