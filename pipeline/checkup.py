@@ -15,13 +15,16 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from uuid import uuid4
 
 from pairloom.operators.errors import PairloomError
 from pairloom.operators.shown import size_text
 from pairloom.pipeline.execution.machine import memory, processors
 from pairloom.pipeline.recipe import Recipe
+
+if TYPE_CHECKING:
+    from pairloom.pipeline.flow.plan import Plan
 
 __all__ = ["Finding", "examine", "examine_recipe"]
 
@@ -73,7 +76,7 @@ def examine(*, ray: bool = True) -> Iterator[Finding]:
 def examine_recipe(recipe: Recipe) -> Iterator[Finding]:
     """Look at what a recipe names: that its root can be written to, and how fast; that its sources can be read."""
     yield from _root(recipe.root)
-    yield _sources(recipe)
+    yield from _sources(recipe)
 
 
 def _python(version: tuple[int, ...]) -> Finding:
@@ -280,17 +283,38 @@ def _disk(folder: Path) -> Finding:
     return _ok("disk", said)
 
 
-def _sources(recipe: Recipe) -> Finding:
+def _sources(recipe: Recipe) -> Iterator[Finding]:
     from pairloom.pipeline.flow.plan import make_plan
 
     try:
         plan = make_plan(recipe)
     except PairloomError as error:
-        return _wrong("sources", str(error), "correct the recipe's corpus, or what lets this machine in")
-    return _ok(
+        yield _wrong("sources", str(error), "correct the recipe's corpus, or what lets this machine in")
+        return
+    yield _ok(
         "sources",
         f"{len(plan.inputs):,} files, {size_text(plan.bytes)}; the first of each source can be read",
     )
+    if any(source.messages is not None for source in recipe.corpus):
+        yield from _conversations(plan)
+
+
+def _conversations(plan: "Plan") -> Iterator[Finding]:
+    """Try a few of each source, with the vocabulary, if that is there."""
+    from pairloom.operators.encode import tokenizer_of
+    from pairloom.pipeline.stages.tokenize.task import tokenize_task
+    from pairloom.pipeline.stages.tokenize.trial import try_sources
+
+    vocabulary = plan.vocabulary
+    if vocabulary is None:
+        yield _ok("conversations", "the run tries a few as soon as the vocabulary is learned")
+        return
+    tasks = [tokenize_task(plan.recipe, unit, vocabulary) for unit in plan.units]
+    try:
+        for line in try_sources(plan.recipe, tasks, tokenizer_of(vocabulary)):
+            yield _ok("conversations", line)
+    except PairloomError as error:
+        yield _wrong("conversations", str(error), "correct the source's template")
 
 
 def _writable(folder: Path) -> bool:

@@ -145,7 +145,7 @@ class Chat(Giver):
         texts, trained, special, turns = [], [], [], []
         for row in range(len(batch)):
             try:
-                made = self._rendered(renderer, {name: values[row] for name, values in columns.items()})
+                made = renderer(*self.told({name: values[row] for name, values in columns.items()}))
             except (InvalidError, TemplateFailedError, UntraceableError) as error:
                 faults[row] = (_REASONS[type(error)], str(error))
                 made = Rendered("", [], [], [])
@@ -167,14 +167,15 @@ class Chat(Giver):
         """See `Giver`: these are texts."""
         return batch
 
-    def _rendered(self, renderer: Renderer, record: Mapping[str, Any]) -> Rendered:
+    def told(self, record: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[Any] | None]:
+        """The messages of a record as the template gets them, and its tools; raises InvalidError."""
         messages = self._messages(record)
         if self.reasoning == "drop":
             messages = [without_reasoning(one) for one in messages]
         tools = None if self.tools is None else parsed(record[self.tools], self.tools)
         if tools is not None and not isinstance(tools, list):
             raise InvalidError(f"field {self.tools!r} is no list of tools")
-        return renderer(messages, tools or None)
+        return messages, tools or None
 
     def _messages(self, record: Mapping[str, Any]) -> list[dict[str, Any]]:
         if self.messages is not None:

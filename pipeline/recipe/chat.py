@@ -20,6 +20,7 @@ CHAT_KEYS = (
     "reasoning",
     "keep_untrained",
     "turns",
+    "compared",
     "template_variables",
     "template_date",
 )

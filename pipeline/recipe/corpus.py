@@ -148,6 +148,12 @@ class CorpusSource(Section):
         description="whether there is a column `turn`, by which conversations are cut between turns",
         examples=[False],
     )
+    compared: bool = Field(
+        default=True,
+        description="whether a few conversations are compared with what `transformers` makes of them, where it is installed, "
+        "before any is tokenized",
+        examples=[False],
+    )
     template_variables: dict[str, Any] = Field(
         default={},
         description="what the template is told besides: bos_token, eos_token, enable_thinking, ...",

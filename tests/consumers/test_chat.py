@@ -11,8 +11,10 @@ import pytest
 from transformers import PreTrainedTokenizerFast
 from transformers.utils.chat_template_utils import render_jinja_template
 
-from pairloom.operators.chat import TEMPLATES, Renderer, Template
-from pairloom.operators.documents import spans_of, special_spans_of
+from pairloom.operators.chat import TEMPLATES, Chat, Renderer, Template
+from pairloom.operators.chat.trial import try_conversations
+from pairloom.operators.documents import LOSS_MASK, DocumentBatch, spans_of, special_spans_of
+from pairloom.operators.documents import SPECIAL as SPANS_SPECIAL
 from pairloom.operators.encode import tokenizer_of
 from pairloom.operators.encode.spans import token_values
 from pairloom.operators.vocabulary import Vocabulary
@@ -180,6 +182,38 @@ def test_templates_that_mark_nothing_are_followed(name: str) -> None:
         if name == "trimming":
             answers = [one.strip() for one in answers]
         assert [made.text[a:b] for a, b in made.trained] == [one + str(end) for one in answers], i
+
+
+@pytest.mark.parametrize("name", sorted([*TEMPLATES, *UNMARKED]))
+def test_conversations_are_tried_before_a_run(folder: Path, name: str) -> None:
+    """Of each template, ids are compared, and masks where the template says what is generated."""
+    vocabulary = Vocabulary.load(folder / "tokenizer.json")
+    named = TEMPLATES.get(name)
+    variables = {"bos_token": "<s>", "eos_token": "</s>"} if named is None else named.variables
+    source = UNMARKED[name] if named is None else named.source
+    chat = Chat(template=source, variables=tuple(sorted(variables.items())), train_eot=True)
+    records = DocumentBatch.of(
+        [""] * 20, fields={"messages": pa.array([json.dumps(one) for one in conversations(20, seed=9)])}
+    )
+    tokenizer = tokenizer_of(vocabulary)
+
+    def tokens(batch: DocumentBatch) -> dict[str, pa.LargeListArray]:
+        ids = tokenizer.encode_column(batch.content, special=batch.spans[SPANS_SPECIAL]).ids
+        values = token_values(
+            ids,
+            TokenTable.of(vocabulary.tokens),
+            batch.content,
+            batch.spans[LOSS_MASK],
+            outside=0.0,
+            rule="all",
+            normalizer=vocabulary.normalizer,
+            special=batch.spans[SPANS_SPECIAL],
+        )
+        masks = pa.LargeListArray.from_arrays(ids.offsets, pa.array(values.astype(np.uint8)))
+        return {"input_ids": ids, "loss_mask": masks}
+
+    tried = try_conversations(chat, records, tokens, tokenizer)
+    assert (tried.conversations, tried.compared, tried.masks) == (20, 20, 20 if named is not None else 0)
 
 
 def test_what_users_type_stays_text(folder: Path, theirs: Any) -> None:

@@ -87,6 +87,7 @@ BESIDES: dict[str, dict[str, Any]] = {
     "corpus.train": CHAT,
     "corpus.reasoning": CHAT,
     "corpus.keep_untrained": CHAT,
+    "corpus.compared": CHAT,
     "corpus.turns": CHAT,
     "corpus.preferences.text": {"corpus.preferences.completions": "answers"},
     "corpus.preferences.reward": {"corpus.preferences.completions": "answers"},

@@ -245,6 +245,11 @@ class TokenizeTask(UnitTask):
             for batch, columns, coverage in zip(group, parts, met, strict=True)
         ]
 
+    def tokens(self, batch: DocumentBatch, tokenizer: Tokenizer) -> Mapping[str, pa.LargeListArray]:
+        """The ids of documents and what stands beside them."""
+        (made,) = self._tokens([batch], tokenizer)
+        return made.found
+
     def given_tokens(self, batch: DocumentBatch, tokenizer: Tokenizer) -> dict[str, pa.LargeListArray]:
         """The ids that documents bring, and what stands beside them."""
         dtype = tokenizer.vocabulary.dtype

@@ -6,12 +6,14 @@ from dataclasses import replace
 from pairloom.operators import Vocabulary
 from pairloom.operators.encode import tokenizer_of
 from pairloom.operators.errors import DataError, RecipeError
+from pairloom.pipeline.flow.events import Notice
 from pairloom.pipeline.flow.job import Job, dead_letters
 from pairloom.pipeline.inputs.units import Unit
 from pairloom.pipeline.stages.agreement import check_tokenized
 from pairloom.pipeline.stages.learn.files import read_memo
 from pairloom.pipeline.stages.tokenize.reuse import Known, known_slices
 from pairloom.pipeline.stages.tokenize.task import TokenizeTask, tokenize_task
+from pairloom.pipeline.stages.tokenize.trial import try_sources
 from pairloom.pipeline.store.coverage import Coverage
 from pairloom.pipeline.store.manifest import StageRecord
 from pairloom.pipeline.store.receipts import Ledger, Receipt, committed_receipts
@@ -35,6 +37,8 @@ def tokenize(job: Job) -> StageRecord:
     tokenizer = tokenizer_of(vocabulary)
     if memo is not None:
         tokenizer = tokenizer.with_memo(read_memo(job.objects, memo))
+    for line in try_sources(job.plan.recipe, tasks, tokenizer, job.tokenized):
+        job.observe(Notice(text=line))
     receipts = job.step(
         "tokenize",
         tasks,
