@@ -1,7 +1,7 @@
 """Write the data that the recipes beside it read: python examples/make_data.py [FOLDER], by default `data`.
 
 Text is that of the running Python: its sources are the code, their docstrings the prose. The languages are made of a few common
-words each. It takes a second or two and some 20 MB, and is the same each time for one version of Python.
+words each, and say the same. It takes a second or two and some 20 MB, and is the same each time for one version of Python.
 """
 
 import ast
@@ -15,19 +15,41 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+# Twenty-four words, in the same order in every language: what has the same `meaning` says the same everywhere.
 WORDS = {
-    "en": "the of and to in is that for it was on are as with be at one have this from or had by but some",
-    "de": "der die und in den von zu das mit sich des auf für ist im dem nicht ein eine als auch es an werden",
-    "fr": "de la le et les des en un du une que est pour qui dans par sur pas plus au avec il sont cette",
-    "es": "de la que el en y a los se del las un por con no una su para es al lo como más pero sus",
-    "tr": "bir ve bu da için çok ben ne var mı gibi daha kadar sonra olan ama ile ev evler evlerin evde",
-    "fi": "ja on ei se että hän oli mutta niin kuin joka olla mitä minä talo talossa talosta taloon",
-    "ru": "и в не на я что он с как это по но они к у же вы за бы так дом дома домов",
-    "el": "και το να του η της με που την για είναι από τα ένα θα στο των μια ο οι στην",
-    "hi": "के में है की से को का और यह पर ने एक कि भी हैं इस था हो वह लिए",
-    "ar": "في من على أن إلى التي عن هذا ما مع كان بعد هو ذلك كل بين قد لا بيت",
-    "zh": "的 一 是 在 不 了 有 和 人 这 中 大 为 上 个 国 我 以 要 他 时 来 用 们",
-    "ja": "の に は を た が で て と し れ さ ある いる も する から な こと として",
+    "en": "I you water fire house night day sun moon tree stone hand eye "
+    "mother father name bread fish dog new old good and not",
+    "de": "ich du Wasser Feuer Haus Nacht Tag Sonne Mond Baum Stein Hand Auge "
+    "Mutter Vater Name Brot Fisch Hund neu alt gut und nicht",
+    "fr": "je tu eau feu maison nuit jour soleil lune arbre pierre main œil "
+    "mère père nom pain poisson chien nouveau vieux bon et pas",
+    "es": "yo tú agua fuego casa noche día sol luna árbol piedra mano ojo "
+    "madre padre nombre pan pez perro nuevo viejo bueno y no",
+    "pt": "eu tu água fogo casa noite dia sol lua árvore pedra mão olho "
+    "mãe pai nome pão peixe cão novo velho bom e não",
+    "it": "io tu acqua fuoco casa notte giorno sole luna albero pietra mano occhio "
+    "madre padre nome pane pesce cane nuovo vecchio buono e non",
+    "nl": "ik jij water vuur huis nacht dag zon maan boom steen hand oog "
+    "moeder vader naam brood vis hond nieuw oud goed en niet",
+    "pl": "ja ty woda ogień dom noc dzień słońce księżyc drzewo kamień ręka oko "
+    "matka ojciec imię chleb ryba pies nowy stary dobry i nie",
+    "cs": "já ty voda oheň dům noc den slunce měsíc strom kámen ruka oko "
+    "matka otec jméno chléb ryba pes nový starý dobrý a ne",
+    "fi": "minä sinä vesi tuli talo yö päivä aurinko kuu puu kivi käsi silmä "
+    "äiti isä nimi leipä kala koira uusi vanha hyvä ja ei",
+    "tr": "ben sen su ateş ev gece gün güneş ay ağaç taş el göz "
+    "anne baba isim ekmek balık köpek yeni eski iyi ve değil",
+    "vi": "tôi bạn nước lửa nhà đêm ngày mặt_trời mặt_trăng cây đá tay mắt "
+    "mẹ cha tên bánh_mì cá chó mới cũ tốt và không",
+    "ru": "я ты вода огонь дом ночь день солнце луна дерево камень рука глаз "
+    "мать отец имя хлеб рыба собака новый старый хороший и не",
+    "el": "εγώ εσύ νερό φωτιά σπίτι νύχτα μέρα ήλιος φεγγάρι δέντρο πέτρα χέρι μάτι "
+    "μητέρα πατέρας όνομα ψωμί ψάρι σκύλος νέος παλιός καλός και δεν",
+    "ar": "أنا أنت ماء نار بيت ليل يوم شمس قمر شجرة حجر يد عين أم أب اسم خبز سمك كلب جديد قديم جيد و لا",
+    "he": "אני אתה מים אש בית לילה יום שמש ירח עץ אבן יד עין אמא אבא שם לחם דג כלב חדש ישן טוב ו לא",
+    "hi": "मैं तुम पानी आग घर रात दिन सूरज चाँद पेड़ पत्थर हाथ आँख माँ पिता नाम रोटी मछली कुत्ता नया पुराना अच्छा और नहीं",
+    "ja": "私 あなた 水 火 家 夜 日 太陽 月 木 石 手 目 母 父 名前 パン 魚 犬 新しい 古い 良い と ない",
+    "zh": "我 你 水 火 房子 夜 天 太阳 月亮 树 石头 手 眼睛 母亲 父亲 名字 面包 鱼 狗 新 旧 好 和 不",
 }
 
 
@@ -77,14 +99,20 @@ def main(folder: Path) -> None:
         )
     table = pa.table({"path": [name for name, _ in code], "content": [text for _, text in code]})
     pq.write_table(table, folder / "code" / "stdlib.parquet", row_group_size=100)
+    meanings = [rng.choices(range(24), k=60) for _ in range(400)]
     for language, words in WORDS.items():
-        known = words.split()
+        known = [word.replace("_", " ") for word in words.split()]
         glue = "" if language in ("zh", "ja") else " "
         write_lines(
             folder / "languages" / f"{language}.jsonl",
             [
-                {"id": f"{language}-{i}", "lang": language, "text": glue.join(rng.choices(known, k=60))}
-                for i in range(400)
+                {
+                    "id": f"{language}-{i}",
+                    "meaning": i,
+                    "lang": language,
+                    "text": glue.join(known[word] for word in said),
+                }
+                for i, said in enumerate(meanings)
             ],
         )
     write_lines(

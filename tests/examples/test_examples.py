@@ -45,6 +45,20 @@ def test_a_recipe_runs_and_verifies(
     assert proof.rows > 0
 
 
+def test_weights_bring_languages_nearer_to_parity(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What each costs for the same text, as the report of the example says, with its weights and without."""
+    monkeypatch.chdir(data)
+    spread = {}
+    for name, settings in (("weighed", []), ("equal", ["vocabulary.weights={}"])):
+        root = f"root=out/languages-{name}"
+        run(load_recipe("languages.yaml", ["execution.engine=local", root, *settings]), until="tokenize")
+        report = pairloom.report(f"out/languages-{name}", by="lang", parallel="meaning", engine="local")
+        premiums = [row["premium"] for row in report.figures["premiums"]["rows"]]
+        assert len(premiums) == 19
+        spread[name] = max(premiums) / min(premiums)
+    assert spread["weighed"] < 0.9 * spread["equal"]
+
+
 def test_the_table_names_all_of_them() -> None:
     text = (EXAMPLES / "README.md").read_text(encoding="utf-8")
     there = RECIPES + [f"notebooks/{path.name}" for path in EXAMPLES.glob("notebooks/*.ipynb")]
