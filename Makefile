@@ -106,6 +106,7 @@ bench-parts: .venv/ready-dev ## figures of single parts, printed
 	$(BIN)/python tests/bench/bench_encode.py
 	$(BIN)/python tests/bench/bench_loader.py
 	$(BIN)/python tests/bench/bench_readers.py build/bench.jsonl
+	$(BIN)/python tests/bench/bench_fields.py
 	$(BIN)/python tests/bench/bench_filters.py
 	$(BIN)/python tests/bench/bench_pack.py
 	$(BIN)/python tests/bench/bench_report.py build/bench.jsonl --vocabulary 32768

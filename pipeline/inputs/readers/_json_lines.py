@@ -1,6 +1,7 @@
 """JSON lines: the compiled reader takes what it can prove, the standard library explains the rest."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
 from typing import TypeAlias, TypeVar
 
 import numpy as np
@@ -9,12 +10,16 @@ import pyarrow as pa
 
 from pairloom.operators.documents import DeadLetter, DocumentBatch, excerpt_of
 from pairloom.operators.text.arrays import frozen
+from pairloom.pipeline.inputs.readers._buffers import Buffer, Buffers
 from pairloom.pipeline.inputs.readers._json_line import Refused, letter_of, read_line
 from pairloom.pipeline.inputs.readers._json_records import Explain, Value, json_columns, records_of, values_at
 from pairloom.pipeline.inputs.readers._json_tree import scratch_for, tree_of
+from pairloom.pipeline.inputs.readers._json_where import asked_of
 from pairloom.pipeline.inputs.readers._text_lines import PADDING, Block, line_blocks, too_long
 from pairloom.pipeline.inputs.readers.kernels.json_lines import (
     DONE,
+    LEFT_OUT,
+    OPEN,
     POSITION,
     SEEN,
     TAKEN,
@@ -23,9 +28,11 @@ from pairloom.pipeline.inputs.readers.kernels.json_lines import (
     Wanted,
     scan_lines,
 )
+from pairloom.pipeline.inputs.readers.kernels.json_where import Asked
 from pairloom.pipeline.inputs.shaping.kinds import NOTHING, NULL, STEPS, STRING
 from pairloom.pipeline.inputs.shaping.paths import Path
 from pairloom.pipeline.inputs.shaping.records import Records, wanted_paths
+from pairloom.pipeline.inputs.shaping.where import condition_of
 from pairloom.pipeline.inputs.slices import Fields, InputFile, Limits, Slice
 from pairloom.pipeline.inputs.streams import Stream
 
@@ -33,11 +40,10 @@ __all__ = ["read_lines", "read_records"]
 
 T = TypeVar("T")
 Through: TypeAlias = Callable[[Stream], Stream] | None
-Buffer: TypeAlias = npt.NDArray[np.uint8]
 
 _LETTERS = 1 << 14  # in a batch
 _FEW = 8  # less than one part in so many of a buffer is copied out of it
-_KEPT = 64 << 20  # a larger buffer is for one record
+_AT_ONCE = 1 << 16  # bytes that are looked through for lines, and are near then
 _TOGETHER = 1 << 16  # bytes of bad lines
 _SHORT, _KNOWN = 64, 1 << 10  # lines that may be met again, and how many of them are remembered
 
@@ -62,26 +68,30 @@ def read_lines(
     def make(lines: _Lines, stored: int) -> DocumentBatch:
         return lines.batch(fields, place, stored)
 
-    return _scanned(piece, [(name,) for name in names], must, explain, limits, make, through, again=False)
+    wanted = tree_of([(name,) for name in names], must)
+    return _scanned(piece, wanted, asked_of(None, ()), explain, limits, make, through, again=False)
 
 
 def read_records(piece: Slice, fields: Fields, limits: Limits, through: Through = None) -> Iterator[Records]:
     """The wanted fields of the lines that start in the slice, for shaping."""
     paths = wanted_paths(fields)
+    others = set(wanted_paths(replace(fields, where=None)))
+    asked = asked_of(None if fields.where is None else condition_of(fields.where), paths)
 
     def explain(line: bytes) -> list[Value] | Refused:
         return values_at(line, paths)
 
     def make(lines: _Lines, stored: int) -> Records:
-        return lines.records(paths, fields.list_separator, stored)
+        return lines.records(paths, others, fields.list_separator, stored)
 
-    return _scanned(piece, paths, [0] * len(paths), explain, limits, make, through, again=True)
+    wanted = tree_of(paths, [0] * len(paths))
+    return _scanned(piece, wanted, asked, explain, limits, make, through, again=True)
 
 
 def _scanned(
     piece: Slice,
-    paths: list[Path],
-    must: list[int],
+    wanted: Wanted,
+    asked: Asked,
     explain: Explain,
     limits: Limits,
     make: "Callable[[_Lines, int], T]",
@@ -93,13 +103,12 @@ def _scanned(
 
     The lines themselves are still there while it is used only if they are looked at `again`.
     """
-    row, wanted = 0, tree_of(paths, must)
-    spare: list[Buffer | None] = [None] * len(paths)
+    row, buffers = 0, [Buffers() for _ in wanted.must]
     for block in line_blocks(piece, limits.batch_bytes, limits.max_record_bytes, through):
         stored, start = block.consumed, -1
         while start < block.stop:
             part = block if start < 0 else block._replace(start=start)
-            lines = _Lines(piece.file, part, wanted, explain, spare)
+            lines = _Lines(piece.file, part, wanted, asked, explain, buffers)
             row, start = lines.scan(row, limits.max_record_bytes)
             made = make(lines, stored)
             if start >= block.stop and not again:
@@ -113,29 +122,29 @@ def _scanned(
 class _Lines:
     """One block on its way through the kernel, and the buffers that the values end up in, one for each field.
 
-    What takes little of its buffer is copied out of it, and the buffer is `spare`, since the allocator gives back what is
-    large, and every block would pay for its pages.
+    What takes little of its buffer is copied out of it.
     """
 
     def __init__(
-        self, file: InputFile, block: Block, wanted: Wanted, explain: Explain, spare: list[Buffer | None]
+        self,
+        file: InputFile,
+        block: Block,
+        wanted: Wanted,
+        asked: Asked,
+        explain: Explain,
+        buffers: list[Buffers],
     ) -> None:
         self._file, self._block, self._wanted, self._explained = file, block, wanted, explain
+        self._asked = asked
         each = len(wanted.must)
-        # (`bytearray.count` takes longer than reading the lines.)
-        count = int(np.count_nonzero(_bytes(block.data)[block.start : block.stop] == ord("\n"))) + 2
-        self._spare = spare
-        self._values = [self._buffer(k, block.stop + PADDING) for k in range(each)]
+        count = _lines_in(_bytes(block.data)[block.start : block.stop]) + 2
+        self._buffers = buffers
+        self._values: list[Buffer] = [one.take(block.stop + PADDING) for one in buffers]
         self._offsets = np.zeros((each, count), np.int64)
         self._kinds = np.empty((each, count), np.uint16)
         self._rows, self._starts = np.empty(count, np.int64), np.empty(count, np.int64)
-        self._taken = 0
+        self._taken = self._left_out = self._open = 0
         self._rejected: list[DeadLetter] = []
-
-    def _buffer(self, k: int, size: int) -> Buffer:
-        """Room for a field, most of which is never touched."""
-        spare, self._spare[k] = self._spare[k], None
-        return np.empty(size, np.uint8) if spare is None or len(spare) < size else spare
 
     def scan(self, row: int, longest: int) -> tuple[int, int]:
         """Read lines, the first being record `row` of the slice; (the number of the record after, where it begins).
@@ -145,12 +154,13 @@ class _Lines:
         values = np.array([one.ctypes.data for one in self._values], np.int64)
         taken = Taken(values, self._offsets, self._kinds, self._rows, self._starts)
         stop, position = self._block.stop, self._block.position
-        state = np.array([self._block.start, row, 0], np.int64)
+        state = np.array([self._block.start, row, 0, 0, 0], np.int64)
         padded, scratch = frozen(_bytes(self._block.data)), scratch_for(self._wanted)
         while True:
-            status = scan_lines(padded, stop, longest, self._wanted, taken, state, scratch)
+            status = scan_lines(padded, stop, longest, self._wanted, self._asked, taken, state, scratch)
             start, row = int(state[POSITION]), int(state[SEEN])
-            self._taken = int(state[TAKEN])
+            self._taken, self._left_out = int(state[TAKEN]), int(state[LEFT_OUT])
+            self._open += int(state[OPEN])
             if status == DONE:
                 return row, stop
             if status == TOO_LONG:
@@ -158,7 +168,7 @@ class _Lines:
             start, row = self._explain(start, row, longest)
             if start >= stop or len(self._rejected) >= _LETTERS:
                 return row, start
-            state[:] = (start, row, self._taken)
+            state[:] = (start, row, self._taken, self._left_out, 0)
 
     def _explain(self, start: int, row: int, longest: int) -> tuple[int, int]:
         """Read lines from record `row` on, up to and with the first that is good; (where the next begins, its number).
@@ -205,6 +215,7 @@ class _Lines:
             self._kinds[k, self._taken] = kind
         self._rows[self._taken], self._starts[self._taken] = row, start
         self._taken += 1
+        self._open += 1
 
     def batch(self, fields: Fields, place: list[int], stored: int) -> DocumentBatch:
         """What was read, which took so many stored bytes; field `k` of `fields.names` is value `place[k]` here."""
@@ -221,11 +232,22 @@ class _Lines:
             bytes_read=stored,
         )
 
-    def records(self, paths: list[Path], separator: str | None, stored: int) -> Records:
-        """The same as records to be shaped."""
-        known = [self._column(k) for k in range(len(paths))]
+    def records(
+        self, paths: list[Path], others: Collection[Path], separator: str | None, stored: int
+    ) -> Records:
+        """The same as records to be shaped; where all that was asked is known, no more than the `others` of the fields."""
+        decided = len(self._asked.ops) > 0 and not self._open
+        used = [k for k, path in enumerate(paths) if not decided or path in others]
+        known = {k: self._column(k) for k in used}
+        columns = json_columns(
+            [paths[k] for k in used], list(known.values()), self._kinds[used, : self._taken], separator
+        )
+        for k in set(range(len(paths))).difference(used):
+            self._buffers[k].give_back(self._values[k])
         return records_of(
-            columns=json_columns(paths, known, self._kinds[:, : self._taken], separator),
+            columns=columns,
+            left_out=self._left_out,
+            decided=decided,
             rows=self._rows[: self._taken],
             position=lambda i: self._block.position + int(self._starts[i]),
             line=self._line,
@@ -243,15 +265,23 @@ class _Lines:
         kinds = self._kinds[k, : self._taken] % STEPS
         there = (kinds != NOTHING) & (kinds != NULL)
         valid = None if there.all() else pa.py_buffer(np.packbits(there, bitorder="little"))
-        used = self._values[k][: offsets[-1]]
-        if _FEW * len(used) < len(self._values[k]) <= _KEPT:
-            self._spare[k], used = self._values[k], used.copy()
-        buffers = (pa.py_buffer(offsets), pa.py_buffer(used))
-        return pa.LargeStringArray.from_buffers(self._taken, *buffers, valid)
+        buffer, size = self._values[k], int(offsets[-1])
+        if _FEW * size < len(buffer):
+            values = pa.py_buffer(buffer[:size].copy())
+            self._buffers[k].give_back(buffer)
+        else:
+            values = self._buffers[k].lend(buffer, size)
+        return pa.LargeStringArray.from_buffers(self._taken, pa.py_buffer(offsets), values, valid)
 
 
 def _bytes(value: bytes | bytearray) -> npt.NDArray[np.uint8]:
     return np.frombuffer(value, dtype=np.uint8)
+
+
+def _lines_in(data: Buffer) -> int:
+    """How many lines end in some bytes; `bytearray.count` takes longer than reading them."""
+    parts = (data[at : at + _AT_ONCE] for at in range(0, len(data), _AT_ONCE))
+    return sum(int(np.count_nonzero(part == ord("\n"))) for part in parts)
 
 
 def _must(name: str, fields: Fields) -> int:

@@ -182,6 +182,8 @@ def records_of(
     line: Callable[[int], bytes],
     rejected: tuple[DeadLetter, ...],
     stored: int,
+    left_out: int = 0,
+    decided: bool = False,
 ) -> Records:
     """Records of lines, which are looked at again only where something is to be said of one."""
     return Records(
@@ -192,6 +194,8 @@ def records_of(
         paths=lambda i: paths_in(line(i)),
         rejected=rejected,
         stored=stored,
+        left_out=left_out,
+        decided=decided,
     )
 
 

@@ -66,7 +66,8 @@ class Records:
 
     `rows` are their numbers in the slice, `rejected` what could not be read between them, `stored` the bytes that all took.
     `place(i)` says where record `i` is, `excerpt(i)` shows it, `paths(i)` are the fields that it has,
-    where records differ in that.
+    where records differ in that. A reader may know of some that the condition leaves out: there were `left_out` of them,
+    which are not here, and where all is `decided`, those that are here are wanted.
     """
 
     columns: dict[Path, Column]
@@ -76,6 +77,8 @@ class Records:
     paths: Callable[[int], Sequence[Path]] | None = None
     rejected: tuple[DeadLetter, ...] = ()
     stored: int = 0
+    left_out: int = 0
+    decided: bool = False
 
 
 def shown(columns: Mapping[str, pa.Array], row: int) -> str:
@@ -122,11 +125,11 @@ class _Shape:
     def documents(self, records: Records) -> DocumentBatch:
         count = len(records.rows)
         keep, faults = np.ones(count, np.bool_), Faults()
-        if self._condition is not None and count:
+        if self._condition is not None and count and not records.decided:
             mask, faults = _Asked(records, self._file.uri).mask(self._condition)
             keep = mask.fill_null(False).to_numpy(zero_copy_only=False)
         bad = mask_of(faults, count)
-        left_out = int(np.count_nonzero(~keep & ~bad))
+        left_out = records.left_out + int(np.count_nonzero(~keep & ~bad))
         text, text_faults = self._text(records)
         wanted = keep & ~bad
         faults = faults | {i: fault for i, fault in text_faults.items() if wanted[i]}

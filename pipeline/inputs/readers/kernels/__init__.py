@@ -9,6 +9,7 @@ def warm_up(schemes: tuple[str, ...]) -> None:
 
     from pairloom.operators.text.arrays import frozen
     from pairloom.pipeline.inputs.readers._json_tree import scratch_for, tree_of
+    from pairloom.pipeline.inputs.readers._json_where import asked_of
     from pairloom.pipeline.inputs.readers.kernels.json_layout import put_in_lines
     from pairloom.pipeline.inputs.readers.kernels.json_lines import PADDING, Taken, scan_lines
 
@@ -21,6 +22,6 @@ def warm_up(schemes: tuple[str, ...]) -> None:
         rows=nothing,
         starts=nothing,
     )
-    data, state = frozen(np.zeros(PADDING, np.uint8)), np.zeros(3, np.int64)
-    scan_lines(data, 0, 1, wanted, taken, state, scratch_for(wanted))
+    data, state = frozen(np.zeros(PADDING, np.uint8)), np.zeros(5, np.int64)
+    scan_lines(data, 0, 1, wanted, asked_of(None, ()), taken, state, scratch_for(wanted))
     put_in_lines(np.zeros(1, np.uint8), np.zeros(5, np.int64), 0)

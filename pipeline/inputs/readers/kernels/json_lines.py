@@ -22,6 +22,7 @@ from pairloom.pipeline.inputs.readers.kernels.json_values import (
     skip_literal,
     skip_number,
 )
+from pairloom.pipeline.inputs.readers.kernels.json_where import NOT, UNSURE, YES, Asked, joined, tested
 from pairloom.pipeline.inputs.shaping.kinds import (
     ARRAY,
     BLOCKED,
@@ -38,6 +39,8 @@ from pairloom.pipeline.inputs.shaping.kinds import (
 __all__ = [
     "DONE",
     "EXPLAIN",
+    "LEFT_OUT",
+    "OPEN",
     "PADDING",
     "POSITION",
     "SEEN",
@@ -51,8 +54,9 @@ __all__ = [
 
 # How `scan_lines` ends.
 DONE, EXPLAIN, TOO_LONG = 0, 1, 2
-# What `state` holds: the position in the data, records seen, records taken.
-POSITION, SEEN, TAKEN = 0, 1, 2
+# What `state` holds: the position in the data, records seen, records taken, those that are left out because of what is asked, and
+# those among the taken of which it is not known.
+POSITION, SEEN, TAKEN, LEFT_OUT, OPEN = 0, 1, 2, 3, 4
 PADDING = 2 * WINDOW
 """So many newlines must follow the text."""
 
@@ -113,13 +117,15 @@ def scan_lines(
     stop: int,
     longest: int,
     wanted: Wanted,
+    asked: Asked,
     taken_to: Taken,
     state: npt.NDArray[np.int64],
     scratch: Scratch,
 ) -> int:
     """Read the lines of `data[state[POSITION]:stop]`; at least `PADDING` newlines follow in `data`.
 
-    `state` is int64[3] and is moved on. A string is unescaped, any other value is copied as it is written.
+    `state` is int64[5] and is moved on. A string is unescaped, any other value is copied as it is written. A record for which
+    what is `asked` is not true is not taken: its place is that of the next one.
 
     Returns DONE at `stop`; EXPLAIN at a line (which begins at the position) that is not taken; TOO_LONG at one of more than
     `longest` bytes.
@@ -131,7 +137,9 @@ def scan_lines(
     found, entered, stack = scratch.found, scratch.entered, address(scratch.brackets)
     base, fields = address(data), len(must)
     line = base + state[POSITION]
-    seen, taken = state[SEEN], state[TAKEN]
+    seen, taken, left_out, unsure = state[SEEN], state[TAKEN], state[LEFT_OUT], state[OPEN]
+    ops, asked_of, numbers = asked.ops, asked.fields, asked.numbers
+    texts, text_ends, tests = address(asked.texts), asked.ends, len(asked.ops)
     status = DONE
     while line < base + stop:
         p = after_blanks(line)
@@ -249,15 +257,31 @@ def scan_lines(
         if p - line > longest:
             status = TOO_LONG
             break
+        status = DONE
+        rows[taken], starts[taken] = seen, line - base
+        seen += 1
+        line = p + 1
+        answers = YES
+        for t in range(tests):
+            if ops[t] >= NOT:
+                answers = joined(ops[t], answers)
+                continue
+            k, size = asked_of[t], text_ends[t + 1] - text_ends[t]
+            at, end, kind = values[k] + offsets[k, taken], found[k, 1], found[k, 0] % STEPS
+            answer = tested(ops[t], kind, at, end, numbers[t], texts + text_ends[t], size)
+            if answer == UNSURE:
+                answers = UNSURE
+                break
+            answers = (answers << 2) | answer
+        if answers & 3 < YES:
+            left_out += 1
+            continue
+        unsure += answers & 3 == UNSURE
         for k in range(fields):
             kinds[k, taken] = found[k, 0]
             offsets[k, taken + 1] = found[k, 1] - values[k]
-        rows[taken], starts[taken] = seen, line - base
-        seen += 1
         taken += 1
-        line = p + 1
-        status = DONE
     state[POSITION] = line - base
     state[SEEN] = seen
-    state[TAKEN] = taken
+    state[TAKEN], state[LEFT_OUT], state[OPEN] = taken, left_out, unsure
     return status
