@@ -77,6 +77,16 @@ class Giver(ABC):
         """The special tokens that the vocabulary must have."""
         return ()
 
+    def valued(
+        self, batch: DocumentBatch, ids: pa.LargeListArray, spanned: Mapping[str, pa.LargeListArray]
+    ) -> dict[str, pa.LargeListArray]:
+        """Columns of texts that were encoded to `ids`, which are known by their tokens alone; `spanned` are those of spans."""
+        return {}
+
+    def unusable(self, batch: DocumentBatch, found: Mapping[str, pa.LargeListArray]) -> Faults:
+        """The documents that cannot be used, now that their columns are `found`."""
+        return Faults()
+
     @abstractmethod
     def placed(self, batch: DocumentBatch, tokenizer: "Tokenizer", policy: str) -> DocumentBatch:
         """The documents with `input_ids` and its columns in `given`, in the vocabulary's ids.

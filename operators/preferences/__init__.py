@@ -7,7 +7,8 @@ The prompt of each document is not to be predicted. Documents of a record have o
 and no mixture takes one without the others.
 """
 
+from pairloom.operators.preferences.columns import Segments, TokenValues
 from pairloom.operators.preferences.giver import Preferences
 from pairloom.operators.preferences.sides import GroupError, Sides, sides_of
 
-__all__ = ["GroupError", "Preferences", "Sides", "sides_of"]
+__all__ = ["GroupError", "Preferences", "Segments", "Sides", "TokenValues", "sides_of"]

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -27,7 +27,16 @@ from pairloom.operators.documents.spans import mask_column
 from pairloom.operators.given import Beside, Giver
 from pairloom.operators.given.giver import rejected
 from pairloom.operators.given.lists import Faults
-from pairloom.operators.preferences.sides import Form, GroupError, Messages, Sides, rewards_of, sides_of
+from pairloom.operators.preferences.columns import NO_VALUES, PROBABILITIES, TokenValues
+from pairloom.operators.preferences.sides import (
+    Form,
+    GroupError,
+    Messages,
+    Sides,
+    probabilities_of,
+    rewards_of,
+    sides_of,
+)
 from pairloom.operators.schema import GROUP, MEMBER
 
 if TYPE_CHECKING:
@@ -44,6 +53,7 @@ class _Made(NamedTuple):
 
     texts: list[Rendered]
     rewards: list[float]
+    probabilities: list[list[float]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +63,8 @@ class Preferences(Giver):
     Without `prompt` it is what all of them begin with. Messages are rendered by `chat`, and so are texts where there is one, as
     what a user asks and an assistant answers; otherwise a text stands behind its prompt. `rewards` are fields with the reward
     of each side, or the one with those of all completions; `text` and `reward` are where these stand in a completion that is an
-    object.
+    object. `probabilities` are as `rewards`, a list for each completion with a number for each token that is to be predicted of it,
+    and `values` what is made of these and of rewards.
     """
 
     prompt: str | None = None
@@ -67,12 +78,14 @@ class Preferences(Giver):
     prompt_ends: str | None = None
     tools: str | None = None
     chat: Chat | None = None
+    probabilities: tuple[str, ...] = ()
+    values: TokenValues = NO_VALUES
 
     @property
     def fields(self) -> tuple[str, ...]:
         """The prompt, the completions, the rewards and the tools."""
         of_completions = self.sides if self.completions is None else (self.completions,)
-        names = (self.prompt, *of_completions, *self.rewards, self.tools)
+        names = (self.prompt, *of_completions, *self.rewards, *self.probabilities, self.tools)
         return tuple(dict.fromkeys(name for name in names if name is not None))
 
     @property
@@ -82,8 +95,8 @@ class Preferences(Giver):
 
     @property
     def beside(self) -> tuple[Beside, ...]:
-        """The same."""
-        return tuple(one.beside for one in self.spanned)
+        """That, and the values of tokens."""
+        return (*(one.beside for one in self.spanned), *self.values.beside)
 
     @property
     def attributes(self) -> tuple[Attribute, ...]:
@@ -117,6 +130,8 @@ class Preferences(Giver):
             "prompt_ends": self.prompt_ends,
             "tools": self.tools,
             "chat": None if self.chat is None else self.chat.identity(),
+            "probabilities": list(self.probabilities),
+            "values": asdict(self.values),
         }
 
     @property
@@ -156,6 +171,16 @@ class Preferences(Giver):
         """See `Giver`: these are texts."""
         return batch
 
+    def valued(
+        self, batch: DocumentBatch, ids: pa.LargeListArray, spanned: Mapping[str, pa.LargeListArray]
+    ) -> dict[str, pa.LargeListArray]:
+        """See `Giver`: the values of tokens."""
+        return self.values.of(batch, ids, spanned[LOSS_MASK])
+
+    def unusable(self, batch: DocumentBatch, found: Mapping[str, pa.LargeListArray]) -> Faults:
+        """See `Giver`: documents whose probabilities are not of their tokens."""
+        return self.values.faults(batch, found)
+
     def _documents(self, records: DocumentBatch, made: list[_Made]) -> DocumentBatch:
         """Documents of the records, each of which gives what was `made` of it."""
         sizes = np.array([len(one.texts) for one in made], np.int64)
@@ -175,6 +200,9 @@ class Preferences(Giver):
         if self.chat is not None:
             spans[SPECIAL] = special_spans_of([one.special for one in each])
         texts = pa.array([one.text for one in each], pa.large_string())
+        if self.probabilities:
+            lists = [one for record in made for one in record.probabilities]
+            batch = batch.with_fields(**{PROBABILITIES: pa.array(lists, pa.large_list(pa.float64()))})
         return replace(batch.with_content(texts, spans), columns={**batch.columns, **columns})
 
     def _made(self, record: Mapping[str, Any]) -> _Made:
@@ -189,7 +217,13 @@ class Preferences(Giver):
             ends=self.prompt_ends,
             distinct=self.completions is None,
         )
-        return _Made(list(self._rendered(sides, names, record)), rewards)
+        probabilities = self._probabilities(record, len(names)) if self.probabilities else []
+        return _Made(list(self._rendered(sides, names, record)), rewards, probabilities)
+
+    def _probabilities(self, record: Mapping[str, Any], count: int) -> list[list[float]]:
+        given = [parsed(record[name], name) for name in self.probabilities]
+        what = " and ".join(self.probabilities)
+        return probabilities_of(given if self.completions is None else given[0], count, what)
 
     def _listed(self, record: Mapping[str, Any]) -> tuple[list[Any], list[str], list[float]]:
         """The completions of a record, what they are called, and their rewards."""

@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 from pairloom.operators.chat import InvalidError, conversation
 from pairloom.operators.chat.messages import without_nothing
 
-__all__ = ["Form", "GroupError", "Messages", "Sides", "rewards_of", "sides_of"]
+__all__ = ["Form", "GroupError", "Messages", "Sides", "probabilities_of", "rewards_of", "sides_of"]
 
 Form = Literal["auto", "text", "messages"]
 Messages = list[dict[str, Any]]
@@ -97,6 +97,23 @@ def rewards_of(values: Any, count: int, name: str) -> list[float]:
             )
         out.append(number)
     return out
+
+
+def probabilities_of(values: Any, count: int, name: str) -> list[list[float]]:
+    """A list of probabilities for each of so many completions; raises GroupError."""
+    if not isinstance(values, list) or len(values) != count:
+        raise GroupError("probability_invalid", f"field {name!r} has no list for each of {count} completions")
+    for place, one in enumerate(values):
+        if not isinstance(one, list):
+            raise GroupError("probability_invalid", f"what {name} has of completion {place} is no list")
+        for at, value in enumerate(one):
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not number or not 0 <= value <= 1:
+                raise GroupError(
+                    "probability_invalid",
+                    f"value {at} of completion {place} of {name} is {str(value)[:40]}, which is no probability",
+                )
+    return [[float(value) for value in one] for one in values]
 
 
 def _read(value: Any, name: str, form: Form) -> str | Messages:

@@ -10,6 +10,7 @@ from pairloom.pipeline.recipe.section import Section
 
 if TYPE_CHECKING:
     from pairloom.operators.given import Giver
+    from pairloom.operators.preferences import TokenValues
     from pairloom.pipeline.recipe.corpus import CorpusSource
 
 __all__ = ["PREFERENCE_KEYS", "PreferenceKeys", "preferences_of", "with_groups"]
@@ -18,6 +19,23 @@ Named = Annotated[str, Field(min_length=1)]
 
 PREFERENCE_KEYS = ("template", "tools", "train_eot", "reasoning", "template_variables", "template_date")
 """The keys that say how messages are written, which completions may be."""
+
+
+class SegmentKeys(Section):
+    """Where segments of a completion begin: before tokens of which a model was unsure."""
+
+    main: ClassVar[str | None] = "threshold"
+    threshold: float = Field(
+        default=0.9, gt=0, description="a token with a lower probability begins a segment", examples=[0.8]
+    )
+    interval: int = Field(
+        default=1, ge=1, description="every so many of these tokens begins one", examples=[2]
+    )
+    mask: bool = Field(
+        default=True,
+        description="whether tokens with a higher probability are not to be predicted",
+        examples=[False],
+    )
 
 
 class PreferenceKeys(Section):
@@ -69,6 +87,33 @@ class PreferenceKeys(Section):
         examples=["Assistant:"],
     )
 
+    values: tuple[Literal["value", "advantage"], ...] = Field(
+        default=(),
+        description="columns of tokens by the rewards: the mean of all completions that begin so (value), how much a token "
+        "makes it better (advantage)",
+        examples=[["value", "advantage"]],
+    )
+    scale_rewards: bool = Field(
+        default=True,
+        description="whether advantages are in deviations of the rewards of a prompt",
+        examples=[False],
+    )
+    probabilities: tuple[Named, ...] = Field(
+        default=(),
+        description="as rewards: fields with a probability for each token that is to be predicted of a completion",
+        examples=[["probabilities"]],
+    )
+    critical: bool = Field(
+        default=False,
+        description="whether the loss at tokens of chosen is weighed by these, and of rejected by 1 minus them",
+        examples=[True],
+    )
+    segments: SegmentKeys | None = Field(
+        default=None,
+        description="column `segment`: parts of a completion that begin where probabilities are low",
+        examples=[0.8],
+    )
+
     @model_validator(mode="after")
     def _possible(self) -> "PreferenceKeys":
         many = self.completions is not None
@@ -95,10 +140,44 @@ class PreferenceKeys(Section):
             raise ValueError("prompt_ends finds the end of a prompt that no field has, and prompt names one")
         if self.prompt is None and self.whole_texts:
             raise ValueError("whole_texts is about completions that begin with the prompt: name its field")
-        for name in (self.prompt, self.chosen, self.rejected, self.completions, *self.rewards):
+        self._check_values()
+        for name in (
+            *(self.prompt, self.chosen, self.rejected, self.completions),
+            *(*self.rewards, *self.probabilities),
+        ):
             if name is not None:
                 path_of(name)
         return self
+
+    def _check_values(self) -> None:
+        many = self.completions is not None
+        if self.values and not self.rewards and self.reward is None:
+            raise ValueError("values are of rewards: name their fields")
+        if self.values and len(set(self.values)) < len(self.values):
+            raise ValueError("values names one twice")
+        if self.probabilities and len(self.probabilities) != (1 if many else 2):
+            raise ValueError(
+                f"probabilities names {len(self.probabilities)} fields: pairs have two, completions one with lists"
+            )
+        if (self.critical or self.segments is not None) and not self.probabilities:
+            raise ValueError(
+                f"{'critical' if self.critical else 'segments'} is about probabilities: name their fields"
+            )
+        if self.critical and many:
+            raise ValueError("critical is about chosen and rejected, and these are completions: leave it out")
+
+
+def _token_values(keys: PreferenceKeys) -> "TokenValues":
+    from pairloom.operators.preferences import Segments, TokenValues
+
+    segments = None if keys.segments is None else Segments(**keys.segments.model_dump())
+    return TokenValues(
+        wanted=keys.values,
+        scale=keys.scale_rewards,
+        probabilities=bool(keys.probabilities),
+        critical=keys.critical,
+        segments=segments,
+    )
 
 
 def preferences_of(source: "CorpusSource") -> "Giver | None":
@@ -120,6 +199,8 @@ def preferences_of(source: "CorpusSource") -> "Giver | None":
         prompt_ends=keys.prompt_ends,
         tools=source.tools,
         chat=chat_of(source),
+        probabilities=keys.probabilities,
+        values=_token_values(keys),
     )
 
 

@@ -35,7 +35,14 @@ __all__ = [
 SPECIAL_TOKEN_IN_TEXT = "special_token_in_text"  # noqa: S105
 NOTHING_TRAINED = "nothing_trained"
 ONLY_TOKENIZE = frozenset(
-    {SPECIAL_TOKEN_IN_TEXT, NOTHING_TRAINED, "id_out_of_range", COLUMN_TYPE, INCOMPLETE_GROUP}
+    {
+        SPECIAL_TOKEN_IN_TEXT,
+        NOTHING_TRAINED,
+        "id_out_of_range",
+        "probabilities_not_aligned",
+        COLUMN_TYPE,
+        INCOMPLETE_GROUP,
+    }
 )
 """The reasons that only tokenize rejects for: they depend on the vocabulary, or on what count does not read."""
 

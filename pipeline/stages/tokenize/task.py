@@ -20,6 +20,7 @@ from pairloom.operators.encode import Encoded, Tokenizer
 from pairloom.operators.encode.spans import token_values
 from pairloom.operators.errors import CorruptionError, DataError
 from pairloom.operators.given import Beside, filled, surrounded
+from pairloom.operators.given.giver import rejected
 from pairloom.operators.schema import INPUT_IDS, columns_of, shard_schema
 from pairloom.operators.text.arrays import text_of
 from pairloom.operators.vocabulary.tokens import TokenTable
@@ -200,7 +201,15 @@ class TokenizeTask(UnitTask):
         for group in gathered(self._read(intake, numbers, tokenizer), self._fits(tokenizer)):
             with phase("encode"):
                 encoded = self._tokens(group, tokenizer)
-            yield [_taught(intake, one, needed) for one in encoded] if needed else encoded
+            yield (
+                [_taught(intake, self._usable(intake, one), needed) for one in encoded] if needed else encoded
+            )
+
+    def _usable(self, intake: Intake, one: "_Encoded") -> "_Encoded":
+        """The documents that can be used now that their tokens are known; the others are rejected."""
+        giver = self.input.giver
+        faults = None if giver is None else giver.unusable(one.batch, one.found)
+        return one if not faults else _left(intake, one, rejected(one.batch, faults))
 
     def _read(self, intake: Intake, numbers: Sequence[int], tokenizer: Tokenizer) -> Iterator[DocumentBatch]:
         for number in numbers:
@@ -274,7 +283,8 @@ class TokenizeTask(UnitTask):
             )
             column = pa.array(values.astype(one.column.dtype))
             found[one.column.name] = pa.LargeListArray.from_arrays(ids.offsets, column)
-        return found
+        giver = self.input.giver
+        return found if giver is None else found | giver.valued(batch, ids, found)
 
     def _encode(
         self, texts: pa.LargeStringArray, special: pa.LargeListArray | None, tokenizer: Tokenizer
@@ -344,7 +354,14 @@ def _taught(intake: Intake, one: _Encoded, needed: Sequence[str]) -> _Encoded:
         lost |= np.diff(np.concatenate([[0], np.cumsum(values != 0)])[offsets]) == 0
     if not lost.any():
         return one
-    kept = intake.lose(one.batch.reject(lost, NOTHING_TRAINED, "none of its tokens is to be predicted"))
+    return _left(
+        intake, one, one.batch.reject(lost, NOTHING_TRAINED, "none of its tokens is to be predicted")
+    )
+
+
+def _left(intake: Intake, one: _Encoded, batch: DocumentBatch) -> _Encoded:
+    """What is left where documents of it were rejected, which is what `batch` says."""
+    kept = intake.lose(batch)
     left = pa.array(
         np.isin(one.batch.row.to_numpy(), kept.row.to_numpy())
     )  # without others of a group that was lost
