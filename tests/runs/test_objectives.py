@@ -40,13 +40,14 @@ STEPS = {
     "byte2word": "{max_bytes: 40}",
     "caft": "{ahead: 3}",
     "caft:within": "{ahead: 3, within: lexeme}",
+    "hashed_features": "{size: 1000}",
     "ernie_gram": "{lexicon: LEXICON}",
     "ernie_gram:contiguous": "{lexicon: LEXICON, mode: contiguous}",
     "ernie_gram:comprehensive": "{lexicon: LEXICON, mode: comprehensive}",
 }
 # Steps that draw nothing, and those that need no special token.
-SAME = frozenset({"byte2word", "caft", "caft:within"})
-WITHOUT = frozenset({"byte2word", "caft", "caft:within", "any_subset"})
+SAME = frozenset({"byte2word", "hashed_features", "caft", "caft:within"})
+WITHOUT = frozenset({"byte2word", "hashed_features", "caft", "caft:within", "any_subset"})
 CODE = "import sys; from pathlib import Path; from tests.runs.test_objectives import job; job(Path(sys.argv[1]), sys.argv[2])"
 
 
