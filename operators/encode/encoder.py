@@ -118,7 +118,7 @@ class Encoder:
         self._most_buckets = 1 << ((table_bytes // 2 // 64).bit_length() - 1) if table_bytes >= 1 << 14 else 0
         self._most_slots = 1 << ((table_bytes // 8 // 16).bit_length() - 1) if table_bytes >= 1 << 14 else 0
         self._arena = allocate(table_bytes // 4 + 64)
-        self._plan = np.zeros(4 * k.BATCH, np.uint64)
+        self._plan = np.zeros(5 * k.BATCH + 1, np.uint64)
         self._scratch = np.zeros((words.before + words.scratch_bytes(words.shortest)) // 8 + 1, np.uint64)
         self._state = np.zeros(k.STATE, np.int64)
         self._short = self._slots = np.zeros(0, np.uint64)

@@ -20,6 +20,7 @@ __all__ = [
     "leading_zeros",
     "masked_loads",
     "population",
+    "store_chosen",
     "store_positions",
 ]
 
@@ -150,6 +151,29 @@ def population(typingctx: Any, value: Any) -> Any:
 
 
 @intrinsic
+def store_chosen(typingctx: Any, mask: Any, flags: Any, pointer: Any) -> Any:
+    """Store a byte for each set bit of a mask, in order: 1 where `flags` has that bit, else 0.
+
+    There must be room for 64 bytes at `pointer`, since more may be written than there are bits.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        features = context.codegen().magic_tuple()[2]
+        # Where `store_positions` takes no branch a bit, bits are extracted quickly too.
+        if "+avx512vbmi2" in features and "+bmi2" in features:
+            shape = ir.FunctionType(_I64, [_I64, _I64])
+            extract = cgutils.get_or_insert_function(builder.module, shape, "llvm.x86.bmi.pext.64")
+            bits = builder.bitcast(builder.call(extract, [args[1], args[0]]), _vector(_I1, 64))
+            place = builder.inttoptr(args[2], _vector(_I8, 64).as_pointer())
+            builder.store(builder.zext(bits, _vector(_I8, 64)), place).align = 1
+        else:
+            _flag_out(builder, args[0], args[1], args[2])
+        return context.get_dummy_value()
+
+    return types.void(types.uint64, types.uint64, types.int64), codegen
+
+
+@intrinsic
 def store_positions(typingctx: Any, mask: Any, base: Any, pointer: Any) -> Any:
     """Store base + i, as int64, for each set bit `i` of a mask, in order; returns how many.
 
@@ -193,18 +217,34 @@ def _press(builder: Any, mask: Any, base: Any, pointer: Any, count: Any) -> None
             store(3)
 
 
-def _count_out(builder: Any, mask: Any, base: Any, pointer: Any) -> None:
-    left, place = (cgutils.alloca_once_value(builder, value) for value in (mask, pointer))
+def _bit_by_bit(builder: Any, mask: Any, store: Any) -> None:
+    """Call `store(place, bit)` for each set bit of a mask, where `place` says how many were set below it."""
+    left, count = (cgutils.alloca_once_value(builder, value) for value in (mask, _I64(0)))
     test, body, done = (builder.append_basic_block(name) for name in ("bits", "bit", "no.bits"))
     builder.branch(test)
     builder.position_at_end(test)
     some = builder.load(left)
     builder.cbranch(builder.icmp_unsigned("!=", some, _I64(0)), body, done)
     builder.position_at_end(body)
-    at = builder.load(place)
-    position = builder.add(base, builder.cttz(some, _I1(1)))
-    builder.store(position, builder.inttoptr(at, _I64.as_pointer())).align = 1
+    place = builder.load(count)
+    store(place, builder.cttz(some, _I1(1)))
     builder.store(builder.and_(some, builder.sub(some, _I64(1))), left)
-    builder.store(builder.add(at, _I64(8)), place)
+    builder.store(builder.add(place, _I64(1)), count)
     builder.branch(test)
     builder.position_at_end(done)
+
+
+def _count_out(builder: Any, mask: Any, base: Any, pointer: Any) -> None:
+    def store(place: Any, bit: Any) -> None:
+        at = builder.add(pointer, builder.shl(place, _I64(3)))
+        builder.store(builder.add(base, bit), builder.inttoptr(at, _I64.as_pointer())).align = 1
+
+    _bit_by_bit(builder, mask, store)
+
+
+def _flag_out(builder: Any, mask: Any, flags: Any, pointer: Any) -> None:
+    def store(place: Any, bit: Any) -> None:
+        flag = builder.trunc(builder.and_(builder.lshr(flags, bit), _I64(1)), _I8)
+        builder.store(flag, builder.inttoptr(builder.add(pointer, place), _I8.as_pointer()))
+
+    _bit_by_bit(builder, mask, store)

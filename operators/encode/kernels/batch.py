@@ -24,7 +24,7 @@ from pairloom.operators.encode.kernels.table import bucket_hash, hash_long, high
 from pairloom.operators.kernels.jit import copy_16, inner, load_u8, load_u64, opaque, prefetch, store_u64
 from pairloom.operators.kernels.simd import first_bytes, halves_equal, masked_loads
 
-__all__ = ["emit_known", "next_stop", "plan_words"]
+__all__ = ["emit_by", "next_stop", "plan_words"]
 
 
 @inner
@@ -78,42 +78,52 @@ def plan_words(state: Any, data: int, limit: int, position: int, ends: int, coun
 
 
 @inner
-def next_stop(ends: int, goes_on: int, pieces: bool, done: int, count: int, cut: int) -> Any:
-    """The word after the first one from `done` on with which a piece ends (where there are `pieces`) or a segment.
+def next_stop(ends: int, done: int, count: int, cut: int) -> Any:
+    """The word after the first one from `done` on with which a segment ends; `count` where none of the batch does.
 
-    `count` where none of the batch does. `goes_on` is the address of what the words' pieces do, `ends` that of their ends, and
-    `cut` where the segment ends.
+    `ends` is the address of the words' ends, and `cut` where the segment ends.
     """
-    if pieces:
-        while done < count and load_u8(goes_on + done) != np.uint8(0):
-            done += 1
-    elif np.int64(load_u64(ends + (count << 3) - 8)) < cut:
+    if np.int64(load_u64(ends + (count << 3) - 8)) < cut:
         return count
-    else:
-        while np.int64(load_u64(ends + (done << 3))) < cut:
-            done += 1
+    while np.int64(load_u64(ends + (done << 3))) < cut:
+        done += 1
     return min(done + 1, count)
 
 
-@inner
-def emit_known(plan: int, done: int, stop: int, table: int, width: int, out: int) -> Any:
-    """Write the ids of the planned words from `done` up to `stop`, or the first that its bucket does not hold with its ids.
+def emit_by(pieces: bool) -> Any:
+    """`emit_known`, where pieces of text are cut into words and where they are not."""
 
-    Returns (which word that is, the new end of the output, how many of the words are marked).
-    """
-    step = plan + 24 * done
-    last = plan + 24 * stop
-    marked = np.int64(0)
-    while step < last:
-        entry = table + np.int64(load_u64(step + 16))
-        same = halves_equal(entry, step)
-        entry += opaque(np.int64(same & np.int64(15) != np.int64(15)) << 5)
-        tag = load_u64(entry + 8)
-        count = np.int64(tag >> np.uint64(60)) & 7
-        if (same & 15 != 15) & (same & 240 != 240) | (count == 0):
-            break
-        copy_16(entry + 16, out)
-        out += count << width
-        marked += np.int64(tag >> np.uint64(63))
-        step += 24
-    return (step - plan) // 24, out, marked
+    @inner
+    def emit_known(
+        plan: int, done: int, stop: int, table: int, width: int, out: int, goes_on: int, piece_ends: int
+    ) -> Any:
+        """Write the ids of the planned words from `done` up to `stop`, or the first that its bucket does not hold with its ids.
+
+        Returns (which word that is, the new end of the output, how many of the words are marked, the new end of `piece_ends`).
+        There the addresses are added at which the ids of pieces end; `goes_on` is the address of whether pieces go on after
+        each word of the batch.
+        """
+        step = plan + 24 * done
+        last = plan + 24 * stop
+        marked = np.int64(0)
+        goes_on += done
+        while step < last:
+            entry = table + np.int64(load_u64(step + 16))
+            same = halves_equal(entry, step)
+            entry += opaque(np.int64(same & np.int64(15) != np.int64(15)) << 5)
+            tag = load_u64(entry + 8)
+            count = np.int64(tag >> np.uint64(60)) & 7
+            if (same & 15 != 15) & (same & 240 != 240) | (count == 0):
+                break
+            copy_16(entry + 16, out)
+            out += count << width
+            if pieces:
+                # Where pieces end cannot be guessed: each word is taken for one, and counted where it is.
+                store_u64(piece_ends, np.uint64(out))
+                piece_ends += (1 - np.int64(load_u8(goes_on))) << 3
+                goes_on += 1
+            marked += np.int64(tag >> np.uint64(63))
+            step += 24
+        return (step - plan) // 24, out, marked, piece_ends
+
+    return emit_known

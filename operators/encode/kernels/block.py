@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from pairloom.operators.encode.kernels.batch import emit_known, next_stop, plan_words
+from pairloom.operators.encode.kernels.batch import emit_by, next_stop, plan_words
 from pairloom.operators.encode.kernels.state import (
     ARENA_AT,
     ARENA_SIZE,
@@ -33,7 +33,8 @@ from pairloom.operators.encode.kernels.state import (
     GROW_LONG,
     GROW_SHORT,
     JOINED,
-    JOINED_FROM,
+    JOINED_SEEN,
+    JOINED_TEXT_AT,
     LONG_LIMIT,
     LONG_USED,
     LOOKUPS,
@@ -61,17 +62,26 @@ from pairloom.operators.encode.kernels.state import (
     open_documents,
 )
 from pairloom.operators.encode.kernels.table import find_short
-from pairloom.operators.kernels.jit import copy_16, inner, load_u8, load_u64
+from pairloom.operators.kernels.jit import copy_16, inner, load_u8, load_u64, store_u64
 
 __all__ = ["block_by", "keep_tokens"]
 
 
 @inner
 def keep_tokens(
-    _first: int, out: int, _width: int, _joins: Any, _scratch: int, _word: int, _length: int, _whole: int
+    _held: int,
+    out: int,
+    _seen: int,
+    _width: int,
+    _joins: Any,
+    _scratch: int,
+    _ends: int,
+    _last: int,
+    _text: int,
+    _whole: int,
 ) -> Any:
     """The `join_tokens` of a family whose tokens stay inside words: nothing is put together."""
-    return out
+    return out, out, np.int64(0)
 
 
 def block_by(encode_word: Any, join_tokens: Any = keep_tokens) -> Any:
@@ -81,10 +91,14 @@ def block_by(encode_word: Any, join_tokens: Any = keep_tokens) -> Any:
     from the address `scratch` on, and returns (how many ids, how many bytes had no token and were left out). `tables` are the
     numbers of `WordKernel`.
 
-    Where pieces of text are cut into words (`GOES_ON_AT`), `join_tokens(first, out, width, joins, scratch, word, length, whole)`
-    is called at the end of each piece, which is the `length` bytes at the address `word`: its ids, `2^width` bytes each, are
-    those from the address `first` up to `out`; it returns where they end then.
+    With a `join_tokens`, pieces of text are cut into words (`GOES_ON_AT`). After each batch,
+    `join_tokens(held, out, seen, width, joins, scratch, ends, last, text, whole)` is called, with ids, `2^width` bytes each, from
+    the address `held` up to `out`; pieces end at the addresses held from `ends` up to `last`. It returns where those begin
+    that it wants to be given again with what follows, where all end then, and a number that it is given with them; a piece
+    that ends leaves nothing.
     """
+    pieces = join_tokens is not keep_tokens
+    emit_known = emit_by(pieces)
 
     @inner
     def miss_short(state: Any, low: Any, high: Any, start: int, length: int, out: int, tables: Any) -> Any:
@@ -115,20 +129,24 @@ def block_by(encode_word: Any, join_tokens: Any = keep_tokens) -> Any:
         out = state[OUT]
         cut = open_cut(state)
         skip = state[SKIP]
-        goes_on = state[GOES_ON_AT]
+        held, seen = state[JOINED], state[JOINED_SEEN]
+        # Room for a batch of addresses, behind the plan.
+        piece_ends = plan + 32 * BATCH
         status = DONE
         while piece < total and status == DONE:
             batch = min(np.int64(BATCH), total - piece)
             ends = at + (piece << 3)
+            goes_on = state[GOES_ON_AT] + piece
             plan_words(state, data, limit, position, ends, batch)
             done = noted = skipped = unknown = np.int64(0)
             stop = np.int64(0)
+            last = piece_ends
             while done < batch and status == DONE:
                 if stop <= done:
-                    stop = next_stop(ends, goes_on + piece, goes_on != 0, done, batch, cut)
+                    stop = next_stop(ends, done, batch, cut)
                 start = done
                 if skip == 0:
-                    done, out, new = emit_known(plan, done, stop, table, width, out)
+                    done, out, new, last = emit_known(plan, done, stop, table, width, out, goes_on, last)
                     unknown += new
                     if done > start:
                         position = np.int64(load_u64(ends + (done << 3) - 8))
@@ -137,42 +155,49 @@ def block_by(encode_word: Any, join_tokens: Any = keep_tokens) -> Any:
                     end = np.int64(load_u64(ends + (done << 3)))
                     low = load_u64(step)
                     high = load_u64(step + 8)
-                    if skip:
-                        skipped += 1
-                    elif high != np.uint64(0):
-                        entry = find_short(table, np.int64(load_u64(step + 16)), mask, low, high)
-                        if entry == 0:
-                            out = miss_short(state, low, high, data + position, end - position, out, tables)
-                            if state[SHORT_USED] >= state[SHORT_LIMIT] and state[SHORT_LIMIT]:
-                                status = GROW_SHORT
-                        else:
-                            tag = load_u64(entry + 8)
-                            count = np.int64(tag >> np.uint64(60)) & MOST_INLINE
-                            unknown += np.int64(tag >> np.uint64(63))
-                            if count == 0:
-                                out = emit_spilled(arena, width, entry, out)
-                            else:
-                                copy_16(entry + 16, out)
-                                out += count << width
+                    if skip == 0 and high == np.uint64(0) and end - position > state[SCRATCH_LONGEST]:
+                        status = NEED_SCRATCH
+                        state[SCRATCH_LONGEST] = end - position
                     else:
-                        if end - position > state[SCRATCH_LONGEST]:
-                            status = NEED_SCRATCH
-                            state[SCRATCH_LONGEST] = end - position
-                            break
-                        out = long_word(state, low, data + position, end - position, out, tables)
-                        if state[LONG_LIMIT] and (
-                            state[LONG_USED] >= state[LONG_LIMIT]
-                            or state[ARENA_USED] > state[ARENA_SIZE] - 4096
-                        ):
-                            status = GROW_LONG
-                    position = end
-                    done += 1
-                if goes_on and load_u8(goes_on + piece + done - 1) == np.uint8(0):
-                    start, held = state[JOINED_FROM], state[JOINED]
-                    scratch, whole = state[SCRATCH_AT], state[WHOLE_AT]
-                    out = join_tokens(held, out, width, joins, scratch, data + start, position - start, whole)
-                    state[JOINED], state[JOINED_FROM] = out, position
-                if position >= cut:
+                        if skip:
+                            skipped += 1
+                        elif high != np.uint64(0):
+                            entry = find_short(table, np.int64(load_u64(step + 16)), mask, low, high)
+                            if entry == 0:
+                                out = miss_short(
+                                    state, low, high, data + position, end - position, out, tables
+                                )
+                                if state[SHORT_USED] >= state[SHORT_LIMIT] and state[SHORT_LIMIT]:
+                                    status = GROW_SHORT
+                            else:
+                                tag = load_u64(entry + 8)
+                                count = np.int64(tag >> np.uint64(60)) & MOST_INLINE
+                                unknown += np.int64(tag >> np.uint64(63))
+                                if count == 0:
+                                    out = emit_spilled(arena, width, entry, out)
+                                else:
+                                    copy_16(entry + 16, out)
+                                    out += count << width
+                        else:
+                            out = long_word(state, low, data + position, end - position, out, tables)
+                            if state[LONG_LIMIT] and (
+                                state[LONG_USED] >= state[LONG_LIMIT]
+                                or state[ARENA_USED] > state[ARENA_SIZE] - 4096
+                            ):
+                                status = GROW_LONG
+                        if pieces and skip == 0:
+                            store_u64(last, np.uint64(out))
+                            last += (1 - np.int64(load_u8(goes_on + done))) << 3
+                        position = end
+                        done += 1
+                ended = position >= cut
+                if pieces and (ended or done == batch or status != DONE):
+                    scratch, text, whole = state[SCRATCH_AT], state[JOINED_TEXT_AT], state[WHOLE_AT]
+                    held, out, seen = join_tokens(
+                        held, out, seen, width, joins, scratch, piece_ends, last, text, whole
+                    )
+                    last = piece_ends
+                if ended:
                     state[LOOKUPS] += done - noted - skipped
                     state[UNKNOWN] += unknown
                     noted = done
@@ -182,13 +207,14 @@ def block_by(encode_word: Any, join_tokens: Any = keep_tokens) -> Any:
                     out = state[OUT]
                     skip = state[SKIP]
                     cut = open_cut(state)
-                    state[JOINED] = out
+                    held = out
             piece += done
             state[LOOKUPS] += done - noted - skipped
             state[UNKNOWN] += unknown
         state[PIECE] = piece
         state[POSITION] = position
         state[OUT] = out
+        state[JOINED], state[JOINED_SEEN] = held, seen
         return status
 
     return encode_block

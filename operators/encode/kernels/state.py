@@ -88,12 +88,13 @@ DONE, GROW_SHORT, GROW_LONG, NEED_SCRATCH = 0, 1, 2, 3
     APPENDS,
     LISTS_AT,  # int64: receives how many ids there are before each document
     SEEN_AT,  # int64[2] a document: receives LOOKUPS and UNKNOWN before each, as LISTS_AT does; or 0
-    GOES_ON_AT,  # uint8: whether a piece of text goes on after each pretoken, or 0 where none ever does; see `joins.py`
-    JOINED,  # address of the first id of the piece that is open
-    JOINED_FROM,  # where that piece starts
-    WHOLE_AT,  # scratch for the longest piece
+    GOES_ON_AT,  # uint8: whether a piece of text goes on after each pretoken, where pieces are cut into words; see `joins.py`
+    JOINED,  # address of the first id that later ones may be joined to
+    JOINED_SEEN,  # address of an id up to which they are known to be one run
+    JOINED_TEXT_AT,  # room for the longest piece
+    WHOLE_AT,  # scratch for it
     STATE,
-) = range(42)
+) = range(43)
 
 TEXT, TEXT_ENDS, NULL = -1, -2, -3
 

@@ -7,10 +7,12 @@ early merges are over before the first late one is made, so that
 1. the piece is cut between two bytes that stand side by side in no early token: no early merge crosses there. What is
    between two cuts is about a word; the table of words knows it, or learns it, as with any vocabulary;
 2. the late merges are made in the tokens of the piece. Two tokens between which no late token has a seam stay apart
-   (a filter says so at once of most), and the short runs between such places are merged pair by pair, lowest rank first.
+   (a filter says so at once of most), and the short runs between such places are merged, lowest rank first: sixty-four
+   tokens at a time, whatever pieces they are of (`kernels/runs.py`).
 
-A run of more than `MOST_RUN` tokens is left to `encode_linear`, which takes the piece as a whole. Early merges are those before
-the first one whose token has a space right after a letter of ASCII; nothing but speed depends on where that is.
+No merge crosses the ends of a run. So what a run of more than `MOST_RUN` tokens spells is left to `encode_linear`, and a run
+that is not over yet waits for the tokens that follow. Early merges are those before the first one whose token has a space
+right after a letter of ASCII: the two are cut apart without a look, and where that is decides about nothing but speed.
 """
 
 from collections.abc import Iterator
@@ -19,8 +21,17 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pairloom.operators.encode.kernels.state import GOES_ON_AT, JOINED, JOINED_FROM, OUT, WHOLE_AT
+from pairloom.operators.encode.kernels.state import (
+    GOES_ON_AT,
+    JOINED,
+    JOINED_SEEN,
+    JOINED_TEXT_AT,
+    OUT,
+    WHOLE_AT,
+)
 from pairloom.operators.models.bpe.kernels.joins import (
+    LONGEST,
+    PLACE,
     ROOM,
     cut_words,
     fill_cuts,
@@ -83,8 +94,9 @@ class JoinTable:
 
     @property
     def addresses(self) -> tuple[int, ...]:
-        """What kernels read: `seams` and its hash shift, `slots`, their mask and hash shift, the products, then `full.linear`."""
+        """What kernels read: `seams`, its hash shift, `slots`, their mask and hash shift, products, tokens, `full.linear`."""
         assert self.full.linear is not None
+        tokens = self.full.tokens
         bits = (64 * len(self.seams)).bit_length() - 1
         slot_bits = len(self.slots).bit_length() - 1
         ours = (
@@ -94,7 +106,8 @@ class JoinTable:
             len(self.slots) - 1,
             64 - slot_bits,
         )
-        return (*ours, self.full.products.ctypes.data, *self.full.linear.addresses)
+        spelled = (tokens.data.ctypes.data, tokens.offsets.ctypes.data)
+        return (*ours, self.full.products.ctypes.data, *spelled, *self.full.linear.addresses)
 
 
 def holds_joined(tokens: TokenTable) -> bool:
@@ -115,7 +128,9 @@ class JoinCutter:
 
     def __init__(self, cuts: npt.NDArray[np.uint8], *, words: int = _WORDS) -> None:
         self._cuts = cuts
-        self._whole = np.zeros((MEMO_BYTES + linear_bytes(SHORT)) // 8 + 1, np.uint64)
+        self._text = np.zeros(0, np.uint8)
+        self._whole = np.zeros(MEMO_BYTES // 8, np.uint64)
+        self._cursor = np.zeros(4, np.int64)
         self._words = np.zeros(words + ROOM, np.int64)
         self._goes_on = np.zeros(words + ROOM, np.uint8)
 
@@ -123,15 +138,22 @@ class JoinCutter:
         self, state: npt.NDArray[np.int64], at: int, low: int, ends: npt.NDArray[np.int64]
     ) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
         """The words of the pieces that end at `ends`, the first of which begins at `low`: (where they begin, their ends)."""
-        longest = int(np.diff(ends, prepend=low).max(initial=0))
-        if MEMO_BYTES + linear_bytes(longest) > self._whole.nbytes:
-            known = self._whole[: MEMO_BYTES // 8]
-            self._whole = np.empty((MEMO_BYTES + linear_bytes(longest * 5 // 4)) // 8 + 1, np.uint64)
-            self._whole[: len(known)] = known
-        state[WHOLE_AT] = self._whole.ctypes.data + MEMO_BYTES
         state[GOES_ON_AT] = self._goes_on.ctypes.data
-        state[JOINED], state[JOINED_FROM] = state[OUT], low
-        cursor = np.array([0, low], np.int64)
-        while count := cut_words(at, ends, self._cuts, cursor, self._words, self._goes_on):
+        state[JOINED], state[JOINED_SEEN] = state[OUT], 0
+        cursor, total = self._cursor, int(ends[-1])
+        cursor[:] = (0, low, low, 0)
+        while cursor[PLACE] < total:
+            count = cut_words(at, ends, self._cuts, cursor, self._words, self._goes_on)
+            self._make_room(state, int(cursor[LONGEST]))
             yield low, self._words[:count]
             low = int(self._words[count - 1])
+
+    def _make_room(self, state: npt.NDArray[np.int64], longest: int) -> None:
+        # For joining pieces of so many bytes.
+        if longest > len(self._text):
+            known = self._whole[: MEMO_BYTES // 8]
+            self._text = np.empty(max(SHORT, longest * 5 // 4), np.uint8)
+            self._whole = np.empty((MEMO_BYTES + linear_bytes(len(self._text))) // 8 + 1, np.uint64)
+            self._whole[: len(known)] = known
+        state[JOINED_TEXT_AT] = self._text.ctypes.data
+        state[WHOLE_AT] = self._whole.ctypes.data + MEMO_BYTES

@@ -7,7 +7,7 @@ from typing import Any
 
 from pairloom.operators.encode.kernels.block import block_by
 from pairloom.operators.kernels.jit import kernel
-from pairloom.operators.models.bpe.kernels.joins import join_tokens
+from pairloom.operators.models.bpe.kernels.runs import join_tokens
 from pairloom.operators.models.bpe.kernels.word import encode_word
 
 __all__ = ["encode_joined"]

@@ -12,7 +12,7 @@ from pairloom.operators import Vocabulary, count_words, learn_bpe, learn_superwo
 from pairloom.operators.encode import Encoder, Tokenizer, tokenizer_of
 from pairloom.operators.models.bpe import ByteLevelBPE
 from pairloom.operators.models.bpe.joins import JoinCutter, JoinTable
-from pairloom.operators.models.bpe.kernels.joins import MOST_RUN
+from pairloom.operators.models.bpe.kernels.runs import MOST_RUN
 from pairloom.operators.models.bpe.model import BPETables
 from pairloom.operators.reference.models.bpe.word import encode_word
 from pairloom.operators.text.arrays import text_of
@@ -92,6 +92,26 @@ def test_runs_of_any_length_are_merged():
     assert tokenizer_of(vocabulary).tables.joins is not None
     texts = [b"x" + b" ab" * n + b"y b b" for n in range(MOST_RUN + 5)] + [b" ab" * 40_000, b"b" * 3, b""]
     assert in_two_steps(vocabulary, texts, np.uint16, 64) == [one_step(vocabulary, text) for text in texts]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_runs_are_joined_wherever_windows_batches_and_pieces_end(seed):
+    base = learn_bpe(counts_of({b"ab": 4, b" ab": 3, b" c": 2}), 259)
+    pieces = counts_of({b"ab ab ab ab": 9, b"ab ab b": 4, b" c ab c": 5, b" c c ab b": 3, b"b b b b b b": 3})
+    vocabulary = learn_superwords(base, [segment_words(base, pieces)], 280, pretokenizer=STAGE_2, forbid=())
+    random = np.random.default_rng(seed)
+    words = [b" ab", b" b", b" c", b"x", b"b"]
+
+    def text(size: int) -> bytes:
+        # Runs of the same few words, of any length, between words that nothing joins.
+        found = [random.choice(words[: random.integers(1, 6)], random.integers(1, 90)) for _ in range(size)]
+        return b"y".join(b"".join(part) for part in found)
+
+    texts = [text(60), b"", *(text(1) for _ in range(100)), text(40)]
+    for dtype in (np.uint16, np.uint32):
+        for width in (5, 1 << 12):
+            found = in_two_steps(vocabulary, texts, dtype, width)
+            assert found == [one_step(vocabulary, text) for text in texts]
 
 
 def one_step(vocabulary: Vocabulary, text: bytes) -> list[int]:
