@@ -16,7 +16,7 @@ def encode_word(
 ) -> list[int]:
     """The ids of a word: its characters, then the pair of the lowest rank merged, leftmost first, until no pair has one.
 
-    >>> encode_word("abc?!", {"?": 0, "a": 1, "b": 2, "ab": 3, "c": 4}, [("a", "b")], fuses=True)
+    >>> encode_word("abc!!", {"?": 0, "a": 1, "b": 2, "ab": 3, "c": 4}, [("a", "b")], fuses=True)
     [3, 4, 0]
     """
     symbols: list[str | int] = []
