@@ -146,6 +146,24 @@ def addition(
         sys.stderr.write(f"{share:.1%} of the additions are cut in other places than their sum is\n")
 
 
+@items_commands.command("deletion")
+@with_examples
+def deletion(
+    out: Out = STDOUT,
+    count: Annotated[int, typer.Option(min=1, help="strings of each of three rules")] = 100,
+    length: Annotated[int, typer.Option(min=3, help="letters of each string")] = 64,
+    seed: Seed = 0,
+) -> None:
+    """Ask for strings without what a rule deletes: vowels, vowels before small consonants, or ABC written as D.
+
+    pairloom items deletion --count 1000 --out deletion.jsonl
+    pairloom items deletion --length 1024
+    """
+    from pairloom.operators.evaluate.items import deletion_items
+
+    _write(deletion_items(count, length=length, seed=seed), out)
+
+
 @items_commands.command("langgame")
 @with_examples
 def langgame(

@@ -19,7 +19,16 @@ from pairloom.operators.selection.order import permutation
 from pairloom.operators.vocabulary import Vocabulary
 from pairloom.operators.vocabulary.tokens import TokenTable
 
-__all__ = ["SPELLING", "addition_items", "counting_items", "drawn", "misaligned", "spelling_items"]
+__all__ = [
+    "DELETIONS",
+    "SPELLING",
+    "addition_items",
+    "counting_items",
+    "deletion_items",
+    "drawn",
+    "misaligned",
+    "spelling_items",
+]
 
 SPELLING = {
     "unique": 'How many different characters are in the word "{word}"?',
@@ -28,6 +37,12 @@ SPELLING = {
     "last": 'At which place, counted from 0, does the character "{letter}" last occur in the word "{word}"?',
 }
 """The spelling tasks and how they are asked."""
+DELETIONS = {
+    "vowels": re.compile("[aeiouAEIOU]"),
+    "vowels_in_context": re.compile("[aeiouAEIOU](?=[b-df-hj-np-tv-z])"),
+    "merge": re.compile("(?<=A)BC"),
+}
+"""What is deleted in each diagnostic task: vowels, those that a small consonant follows, and what makes a D of ABC."""
 _WORD = re.compile(r"[a-zA-Z]+")
 
 
@@ -149,6 +164,29 @@ def addition_items(
                     "prompt": "\n".join([*lines, asked(left, right)]),
                     "answer": result(left + right),
                 }
+
+
+def deletion_items(count: int, *, length: int = 64, seed: int = 0) -> Iterator[dict[str, Any]]:
+    """Strings of letters in which some can be deleted by a rule: of each of `DELETIONS`, `count` strings of `length` letters.
+
+    They show whether a model that deletes tokens finds out which it can do without (Kallini et al., 2024, "MrT5",
+    arXiv:2410.20771). `answer` is what is left, `keep` has a 1 for each letter that is, a 0 for each that is not. Where ABC
+    becomes D, the A stands for it, and a tenth of the places are where an ABC begins.
+    """
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+    for task, rule in DELETIONS.items():
+        for number in range(count):
+            what = ("deletion", task, number)
+            text = "".join(letters[drawn(len(letters), seed, *what, i)] for i in range(length))
+            if task == "merge":
+                places = [i for i in range(0, length - 2, 3) if drawn(10, seed, *what, "planted", i) < 3]
+                for place in places:
+                    text = f"{text[:place]}ABC{text[place + 3 :]}"
+            keep = [1] * length
+            for found in rule.finditer(text):
+                keep[found.start() : found.end()] = [0] * len(found[0])
+            left = text.replace("ABC", "D") if task == "merge" else rule.sub("", text)
+            yield {"task": task, "text": text, "answer": left, "keep": keep}
 
 
 def misaligned(vocabulary: Vocabulary, items: Iterable[dict[str, Any]]) -> float:

@@ -10,7 +10,7 @@ import pytest
 from pairloom.jobs.cli import main
 from pairloom.operators import Pretokenizer, count_words, learn_bpe
 from pairloom.operators.evaluate.content import atomicity, covariates
-from pairloom.operators.evaluate.items import addition_items, counting_items, spelling_items
+from pairloom.operators.evaluate.items import addition_items, counting_items, deletion_items, spelling_items
 from pairloom.operators.evaluate.langgame import langgame_items
 from pairloom.operators.evaluate.needles import follow, needle_item
 
@@ -45,6 +45,9 @@ def test_items_are_those_of_the_operators(
     assert code == 0
     assert expected
     assert lines(said) == [item | covariates(vocabulary, item["word"], item["index"]) for item in expected]
+
+    code, said, _ = call(["deletion", "--count", "2", "--length", "9"], monkeypatch, capsys)
+    assert (code, lines(said)) == (0, list(deletion_items(2, length=9)))
 
     out = tmp_path / "counting.jsonl"
     code, said, _ = call(["counting", "--count", "2", "--out", str(out), *measured], monkeypatch, capsys)

@@ -13,7 +13,14 @@ import pytest
 
 from pairloom.operators import Pretokenizer, Vocabulary
 from pairloom.operators.evaluate.content import atomicity, characters_per_token, counting_forms, covariates
-from pairloom.operators.evaluate.items import addition_items, counting_items, misaligned, spelling_items
+from pairloom.operators.evaluate.items import (
+    DELETIONS,
+    addition_items,
+    counting_items,
+    deletion_items,
+    misaligned,
+    spelling_items,
+)
 from pairloom.operators.evaluate.needles import DIRECTIONS, PAIR, TASKS, follow, needle_item
 from pairloom.operators.models.bpe import ByteLevelBPE
 
@@ -182,3 +189,32 @@ def test_a_needle_is_as_deep_as_is_asked_and_2000_characters_are_25_pairs() -> N
     ):
         with pytest.raises(ValueError, match=message):
             needle_item(**{"characters": 2000, **wrong})  # type: ignore[arg-type]
+
+
+def test_what_is_deleted_is_what_the_rule_says() -> None:
+    """(C24) MrT5's diagnostic tasks, told again letter by letter."""
+    items = list(deletion_items(20, length=60, seed=3))
+    assert items == list(deletion_items(20, length=60, seed=3))
+    assert items != list(deletion_items(20, length=60, seed=4))
+    assert Counter(item["task"] for item in items) == dict.fromkeys(DELETIONS, 20)
+    deleted = Counter[str]()
+    for item in items:
+        text, keep = item["text"], item["keep"]
+        assert len(text) == len(keep) == 60
+        for i, letter in enumerate(text):
+            behind = text[i + 1 : i + 2]
+            vowel = letter in "aeiouAEIOU"
+            wanted = {
+                "vowels": not vowel,
+                "vowels_in_context": not (vowel and behind.islower() and behind not in "aeiou"),
+                "merge": "ABC" not in (text[max(0, i - 1) : i + 2], text[max(0, i - 2) : i + 1]),
+            }[item["task"]]
+            assert keep[i] == wanted
+        left = "".join(letter for letter, kept in zip(text, keep, strict=True) if kept)
+        if item["task"] == "merge":
+            assert item["answer"] == "D".join(text.split("ABC"))
+            assert len(left) == len(item["answer"])
+        else:
+            assert item["answer"] == left
+        deleted[item["task"]] += keep.count(0)
+    assert min(deleted.values()) > 20
