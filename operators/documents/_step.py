@@ -150,7 +150,9 @@ def checked(label: str, before: "DocumentBatch", after: Any) -> "DocumentBatch":
     ids = None if before.id is None else before.id.take(pa.array(place))
     same = ids is None if after.id is None else ids is not None and ids.equals(after.id)
     if not same or (after.uri, after.slice) != (before.uri, before.slice):
-        raise RecipeError(f"the step {label} changed the ids of documents: ids say which they are, and stay")
+        raise RecipeError(
+            f"the step {label} changed the ids of documents: ids say which they are, and stay; give back those that it got"
+        )
     if {name: one.type for name, one in after.columns.items()} != {
         name: one.type for name, one in before.columns.items()
     }:

@@ -97,7 +97,7 @@ def _given(value: dict[str, object], fields: Fields) -> Accepted | Refused:
     if body is None:
         return Refused("null_text", f"field {text!r} is null")
     if not isinstance(body, str) or isinstance(body, _Integer):
-        return Refused("text_not_a_string", f"field {text!r} is {_kind(body)}")
+        return Refused("text_not_a_string", f"field {text!r} is {_kind(body)}{_instead(text, body)}")
     if (where := _surrogate(body)) is not None:
         return Refused("lone_surrogate", f"field {text!r} has an unpaired surrogate at character {where}")
     if id_field is None:
@@ -159,6 +159,14 @@ def _too_deep(decoded: str) -> bool:
         depth += (first in "[{") - (first in "]}")
         deepest = max(deepest, depth)
     return deepest > MAX_DEPTH
+
+
+def _instead(name: str, value: object) -> str:
+    """What may be asked for in place of a field that is no text."""
+    if isinstance(value, list):
+        return "; list_separator says what stands between its texts"
+    field = next((key for key in value if key.isidentifier()), None) if isinstance(value, dict) else None
+    return "" if field is None else f"; name a field of it, as {f'{name}.{field}'!r}"
 
 
 def _kind(value: object) -> str:

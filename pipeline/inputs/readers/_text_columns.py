@@ -12,6 +12,7 @@ from pairloom.operators.documents import DeadLetter, DocumentBatch, excerpt_of
 from pairloom.operators.errors import DataError
 from pairloom.pipeline.inputs.readers._text_lines import too_long
 from pairloom.pipeline.inputs.shaping.columns import Column, resolved, struct_paths
+from pairloom.pipeline.inputs.shaping.kinds import instead
 from pairloom.pipeline.inputs.shaping.paths import nearest
 from pairloom.pipeline.inputs.shaping.records import Records, shown, wanted_paths
 from pairloom.pipeline.inputs.slices import Fields, InputFile, Limits
@@ -67,7 +68,8 @@ def pick(schema: pa.Schema, fields: Fields, file: InputFile) -> list[int]:
         free = fields.raw or place >= _of_text(fields)
         if not free and not _is_text(kind) and not (place > 0 and pa.types.is_integer(kind)):
             allowed = "strings or binaries" + (" or integers" if place > 0 else "")
-            raise DataError(f"{file.uri}: column {name!r} is of type {kind}; it must hold {allowed}")
+            advice = instead(kind, name, text=place == 0)
+            raise DataError(f"{file.uri}: column {name!r} is of type {kind}; it must hold {allowed}{advice}")
         indices.append(found[0])
     return indices
 

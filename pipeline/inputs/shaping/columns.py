@@ -11,7 +11,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pairloom.operators.errors import DataError
-from pairloom.pipeline.inputs.shaping.kinds import BOOLEAN, INTEGER, KIND_NAMES, NOTHING, NULL, NUMBER, STRING
+from pairloom.pipeline.inputs.shaping.kinds import (
+    BOOLEAN,
+    INTEGER,
+    KIND_NAMES,
+    NOTHING,
+    NULL,
+    NUMBER,
+    STRING,
+    instead,
+)
 from pairloom.pipeline.inputs.shaping.paths import Path, nearest, written
 
 __all__ = [
@@ -126,11 +135,7 @@ def _strings(values: pa.Array, name: str, uri: str) -> tuple[pa.Array, Faults]:
     if pa.types.is_null(kind) or pa.types.is_integer(kind):
         return values.cast(pa.large_string()), {}
     if not _is_text(kind):
-        advice = (
-            "; list_separator says what stands between the texts of a list"
-            if pa.types.is_nested(kind)
-            else ""
-        )
+        advice = instead(kind, name, text=True)
         raise DataError(f"{uri}: column {name!r} is of type {kind}; it must hold strings or integers{advice}")
     raw = values.cast(pa.large_binary())
     try:
@@ -170,6 +175,7 @@ def as_text(column: Column, uri: str, reason: str, *, integers: bool = True) -> 
     if column.kinds is None and not integers and pa.types.is_integer(column.values.type):
         raise DataError(
             f"{uri}: column {column.name!r} is of type {column.values.type}; it must hold strings or binaries"
+            f"{instead(column.values.type, column.name, text=True)}"
         )
     faults = _unless(column, allowed, reason, wanted)
     if column.kinds is not None:  # checked as it was read
@@ -185,7 +191,9 @@ def as_written(
     kind = column.values.type
     faults = _unless(column, allowed, reason, wanted)
     if not _is_text(kind) and not pa.types.is_dictionary(kind):
-        raise DataError(f"{uri}: column {column.name!r} is of type {kind}, and {wanted}")
+        raise DataError(
+            f"{uri}: column {column.name!r} is of type {kind}, and {wanted}{instead(kind, column.name)}"
+        )
     texts, bad = _strings(column.values, column.name, uri)
     return texts, bad | faults
 
@@ -200,7 +208,9 @@ def as_number(column: Column, uri: str, reason: str, *, wanted: str | None = Non
         return column.values.cast(pa.float64()), faults
     if not _is_text(kind) and not pa.types.is_dictionary(kind):
         asked = wanted or "where compares it with a number"
-        raise DataError(f"{uri}: column {column.name!r} is of type {kind}, and {asked}")
+        raise DataError(
+            f"{uri}: column {column.name!r} is of type {kind}, and {asked}{instead(kind, column.name)}"
+        )
     if column.kinds is None:
         texts, bad = _strings(column.values, column.name, uri)
         faults = bad | faults
@@ -230,7 +240,9 @@ def as_boolean(
         return column.values.cast(pa.bool_()), faults
     if not _is_text(kind) and not pa.types.is_dictionary(kind):
         asked = wanted or "where asks whether it is true"
-        raise DataError(f"{uri}: column {column.name!r} is of type {kind}, and {asked}")
+        raise DataError(
+            f"{uri}: column {column.name!r} is of type {kind}, and {asked}{instead(kind, column.name)}"
+        )
     texts, bad = _strings(column.values, column.name, uri)
     faults = bad | faults
     low = pc.utf8_lower(texts)
@@ -289,6 +301,7 @@ def _kinds(column: Column, uri: str) -> npt.NDArray[np.int64]:
     else:
         raise DataError(
             f"{uri}: column {column.name!r} is of type {kind}, and where compares it with another"
+            f"{instead(kind, column.name)}"
         )
     valid = column.values.is_valid().to_numpy(zero_copy_only=False)
     return np.where(valid, found, NULL).astype(np.int64)
