@@ -20,19 +20,22 @@ __all__ = ["DocumentStep", "Entries", "Wanted", "apply_step"]
 class Wanted(NamedTuple):
     """A list that a step looks things up in: a path, glob or URI, and the column of files that have columns.
 
-    `value` is the column of a number for each entry, if there is to be one; with `names`, entries are wanted as they are written.
+    `value` is the column of a number for each entry, if there is to be one, and with `vectors` of a list of numbers, of one length;
+    with `names`, entries are wanted as they are written.
     """
 
     uri: str
     column: str
     value: str | None = None
     names: bool = False
+    vectors: bool = False
 
 
 class Entries(NamedTuple):
     """What is in a list: document numbers (int64, ascending, each once), and what else is wanted.
 
-    `values` has the value of each (float64), `names` all entries as they are written, in the order of the list.
+    `values` has the value of each (float64; a row for each, where they are vectors), `names` all entries as they are written, in
+    the order of the list.
     """
 
     numbers: "npt.NDArray[np.int64]"

@@ -105,7 +105,7 @@ def _dropped(source: str, batch: DocumentBatch, i: int, step: str, reason: str) 
     return Dropped(
         source=source,
         uri=batch.uri,
-        row=batch.row[i].as_py(),
+        row=batch.row[i].as_py() if batch.groups is None else batch.groups[i]["record"].as_py(),
         id=None if batch.id is None else batch.id[i].as_py(),
         step=step,
         reason=reason,

@@ -7,8 +7,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pairloom.operators.documents import DocumentStep
+from pairloom.operators.documents.exclude_ids import ExcludeIds
 from pairloom.operators.documents.keep_ids import KeepIds
 from pairloom.operators.errors import CorruptionError
+from pairloom.operators.selection.order import document_numbers
 from pairloom.pipeline.audit.expected import shards
 from pairloom.pipeline.dataset.dataset import Dataset
 from pairloom.pipeline.flow.events import Doing, Event
@@ -34,10 +36,10 @@ def check_lists(dataset: Dataset, stage: str, observe: Callable[[Event], None]) 
             (step, one)
             for step, lists in zip(source.steps, find_lists(source, hub), strict=True)
             for one in lists
-            if step.reads_ids
+            if _promises(step)
         ]
         for source in Recipe.model_validate(dataset.manifest.recipe).corpus
-        if any(step.reads_ids and step.lists for step in source.steps)
+        if any(map(_promises, source.steps))
     }
     done = 0
     if not promised:
@@ -45,11 +47,16 @@ def check_lists(dataset: Dataset, stage: str, observe: Callable[[Event], None]) 
     for shard in shards(dataset):
         for step, found in promised.get(shard.source, []):
             for batch in read_batches(dataset.objects, shard.stored):
-                ids, _ = shard.documents(batch)
-                _check(dataset, shard.source, step, found, ids, shard.numbers(batch))
+                ids = shard.record_ids(batch)
+                _check(dataset, shard.source, step, found, ids, document_numbers(ids))
                 done += len(ids)
                 observe(Doing(stage=stage, step="lists", what="documents", done=done))
     return done
+
+
+def _promises(step: DocumentStep) -> bool:
+    """Whether a step goes by the ids of documents alone."""
+    return isinstance(step, ExcludeIds | KeepIds) and step.reads_ids
 
 
 def _check(

@@ -4,6 +4,7 @@ Planning lists the files; what works reads them once a process, whatever their s
 they are read.
 """
 
+import json
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ class FoundList:
     column: str
     value: str | None = None
     names: bool = False
+    vectors: bool = False
     files: tuple[InputFile, ...]
 
     def identity(self) -> list[object]:
@@ -78,6 +80,7 @@ def _found(source: CorpusSource, step: DocumentStep, wanted: Wanted, hub: Reposi
             column=wanted.column,
             value=wanted.value,
             names=wanted.names,
+            vectors=wanted.vectors,
             files=tuple(list_inputs(named, hub=hub)),
         )
     except RecipeError as error:
@@ -91,7 +94,8 @@ def _read_once(found: FoundList) -> Entries:
         document_numbers,
     )  # a plan finds lists, and needs no kernels for it
 
-    numbers, values, written = [np.zeros(0, np.int64)], [np.zeros(0, np.float64)], []
+    numbers, written = [np.zeros(0, np.int64)], []
+    values: list[npt.NDArray[np.float64]] = []
     for file in found.files:
         for names, some in _entries(found, file):
             numbers.append(document_numbers(names))
@@ -107,7 +111,10 @@ def _read_once(found: FoundList) -> Entries:
         whole.setflags(write=False)
         return Entries(whole, names=pa.concat_arrays(written) if written else None)
     whole, first = np.unique(whole, return_index=True)
-    return Entries(whole, np.concatenate(values)[first])
+    if len(widths := {some.shape[1:] for some in values}) > 1:
+        raise DataError(f"{found.step}: column {found.value!r} has vectors of different lengths")
+    empty = np.zeros((0, *next(iter(widths), ())))
+    return Entries(whole, np.concatenate([empty, *values])[first])
 
 
 def _entries(found: FoundList, file: InputFile) -> Iterator[tuple[pa.Array, npt.NDArray[np.float64] | None]]:
@@ -141,6 +148,8 @@ def _values(found: FoundList, file: InputFile, batch: DocumentBatch) -> npt.NDAr
     if found.value is None:
         return None
     values = batch.fields[found.value]
+    if found.vectors:
+        return _vectors(found, file, values)
     try:
         numbers = values.cast(pa.float64())
     except pa.ArrowInvalid as error:
@@ -148,6 +157,25 @@ def _values(found: FoundList, file: InputFile, batch: DocumentBatch) -> npt.NDAr
     if numbers.null_count:
         raise DataError(f"{found.step}: {file.uri}: column {found.value!r} has {numbers.null_count} nulls")
     return np.asarray(numbers.to_numpy(zero_copy_only=False), np.float64)
+
+
+def _vectors(found: FoundList, file: InputFile, values: pa.Array) -> npt.NDArray[np.float64]:
+    """A row for each entry, from lists of numbers, which formats without types write as JSON."""
+    where = f"{found.step}: {file.uri}: column {found.value!r}"
+    if values.null_count:
+        raise DataError(f"{where} has {values.null_count} nulls")
+    try:
+        if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+            values = pa.array([json.loads(one) for one in values.to_pylist()], pa.large_list(pa.float64()))
+        lists = values.cast(pa.large_list(pa.float64()))
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, ValueError) as error:
+        raise DataError(f"{where} has no lists of numbers: {error}") from error
+    widths = np.unique(pc.list_value_length(lists).to_numpy(zero_copy_only=False))
+    flat = lists.flatten()
+    if len(widths) > 1 or flat.null_count:
+        raise DataError(f"{where} has lists of different lengths, or nulls in them")
+    found_values: npt.NDArray[np.float64] = flat.to_numpy(zero_copy_only=False)
+    return found_values.reshape(len(lists), int(widths[0]) if len(widths) else 0)
 
 
 def _blocks(file: InputFile) -> int | None:

@@ -283,7 +283,7 @@ class CorpusSource(Section):
         if self.text != "text" or self.list_separator is not None:
             key = "list_separator" if self.text == "text" else "text"
             raise ValueError(f"source {self.name} brings tokens, and {key} is for one with text: remove it")
-        of_any = ("python", "exclude_ids", "keep_ids", "sample")
+        of_any = ("python", "exclude_ids", "keep_ids", "sample", "cdas")
         if wrong := [step.label for step in self.steps if step.name not in of_any]:
             raise ValueError(
                 f"source {self.name} brings tokens, and the step {wrong[0]} reads text: leave out documents by where, or by a "

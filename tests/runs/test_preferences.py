@@ -184,6 +184,18 @@ def test_a_step_that_leaves_out_one_side_leaves_out_both(tmp_path: Path) -> None
     round_trip(dataset, verify(dataset), sample=9)
 
 
+def test_lists_of_ids_are_of_records(tmp_path: Path) -> None:
+    """What is kept by the id of a record are all of its completions, and `verify` looks that up."""
+    write(tmp_path, pairs(30))
+    (tmp_path / "ids.txt").write_text("p3\np17\n")
+    for name, count in (("keep_ids", 2), ("exclude_ids", 28)):
+        made = recipe(tmp_path, f"root={tmp_path / name}", steps=[{name: {"ids": str(tmp_path / "ids.txt")}}])
+        run(made)
+        dataset = open_dataset(made.root)
+        assert len(list(groups(dataset))) == count
+        assert verify(dataset).looked_up == 2 * count
+
+
 def test_what_is_known_by_tokens_alone_rejects_both(tmp_path: Path) -> None:
     rows = pairs(30)
     for i, row in enumerate(rows):

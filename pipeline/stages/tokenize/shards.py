@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pairloom.operators.schema import ID, MEMBER, ROW, SLICE, attributes_of
 from pairloom.operators.selection.order import BLOCK_BITS, document_ids, document_numbers, input_blocks
@@ -59,11 +60,15 @@ class PlacedShard:
 
         Groups are whole, one document after another, in every batch of a shard.
         """
-        given = any(one.name == MEMBER and not one.field for one in attributes_of(shard.schema))
-        if not given:
+        if not _has_groups(shard):
             return ids
         member = _one(shard.column(MEMBER)).to_numpy(zero_copy_only=False)
         return ids.take(pa.array(np.arange(len(ids)) - member))
+
+    def record_ids(self, shard: pa.Table | pa.RecordBatch) -> pa.Array:
+        """The ids of the records that the documents are of, which are theirs unless a record gives several."""
+        ids, _ = self.documents(shard)
+        return pc.replace_substring_regex(ids, "/[0-9]+$", "") if _has_groups(shard) else ids
 
     def numbers(self, batch: pa.RecordBatch) -> npt.NDArray[np.int64]:
         """The document numbers of a record batch of the shard."""
@@ -128,6 +133,11 @@ def placed_shards(
             end_record=record,
         )
         token += shard.facts["tokens"]
+
+
+def _has_groups(shard: pa.Table | pa.RecordBatch) -> bool:
+    """Whether records of the shard's source give several documents each."""
+    return any(one.name == MEMBER and not one.field for one in attributes_of(shard.schema))
 
 
 def _one(column: pa.ChunkedArray | pa.Array) -> pa.Array:
