@@ -16,7 +16,7 @@ import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -26,12 +26,13 @@ from pairloom.operators.errors import CorruptionError, RecipeError
 from pairloom.operators.vocabulary.golden import GOLDEN
 from pairloom.pipeline.dataset.dataset import Dataset
 from pairloom.pipeline.recipe import Recipe
+from pairloom.pipeline.recipe.vocabulary import Role
 from pairloom.pipeline.store.location import open_objects
 
 __all__ = ["ROLES", "export_folder", "roles_of"]
 
-ROLES = ("bos", "eos", "pad", "unk", "sep", "cls", "mask")
-"""What a special token may be for: begin and end of a text, padding, what is unknown, and those of BERT."""
+ROLES: tuple[str, ...] = get_args(Role)
+"""What a special token may be for."""
 
 _COMMON = {
     "bos": ("<|begin_of_text|>", "<|startoftext|>", "<s>", "<bos>"),
@@ -47,7 +48,8 @@ _COMMON = {
 def roles_of(source: Dataset | Vocabulary) -> dict[str, str]:
     """Which special token has which role: by the recipe of a dataset, and for what that does not say by common names.
 
-    The end of a text is the last token that is appended to documents, its beginning the first that is put before them.
+    What `vocabulary.roles` does not say follows from what is put around documents: the end of a text is the last token that is
+    appended, its beginning the first that is put before them.
     """
     vocabulary = source.vocabulary() if isinstance(source, Dataset) else source
     there = set(vocabulary.special_tokens)
@@ -57,6 +59,7 @@ def roles_of(source: Dataset | Vocabulary) -> dict[str, str]:
         found["eos"] = choice.tokenize.append[-1] if choice.tokenize.append else found["eos"]
         found["bos"] = choice.tokenize.prepend[0] if choice.tokenize.prepend else found["bos"]
         found["pad"] = choice.pack.pad or found["pad"]
+        found |= {str(role): token for role, token in choice.vocabulary.roles.items()}
     found["pad"] = found["pad"] or found["eos"]
     return {role: token for role, token in found.items() if token}
 

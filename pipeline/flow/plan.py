@@ -310,7 +310,7 @@ def _fields(source: CorpusSource, hub: Repositories) -> list[object]:
 
 def _check_kept(recipe: Recipe, keep: Manifest) -> None:
     """Raise RecipeError unless the vocabulary of a generation is what the recipe asks for."""
-    asked = recipe.vocabulary.model_dump(mode="json", by_alias=True, exclude={"learn"})
+    asked = recipe.vocabulary.model_dump(mode="json", by_alias=True, exclude={"learn", "roles"})
     had = keep.recipe["vocabulary"]
     if other := sorted(name for name in asked if asked[name] != had.get(name)):
         changes = ", ".join(f"vocabulary.{name} is {asked[name]!r}, was {had.get(name)!r}" for name in other)

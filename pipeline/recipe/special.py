@@ -18,6 +18,8 @@ def special_tokens_used(recipe: "Recipe") -> Mapping[str, str]:
     for key, tokens in (keys | {"pack.pad": (recipe.pack.pad,) if recipe.pack.pad else ()}).items():
         for token in tokens:
             used.setdefault(token, key)
+    for role, token in recipe.vocabulary.roles.items():
+        used.setdefault(token, f"vocabulary.roles.{role}")
     for token in recipe.pack.join.special_tokens if recipe.pack.join is not None else ():
         used.setdefault(token, "pack.join")
     for source in recipe.corpus:

@@ -13,7 +13,11 @@ from pairloom.operators.text.spelling import check_special_tokens
 from pairloom.pipeline.recipe.amounts import Exact
 from pairloom.pipeline.recipe.section import Section
 
-__all__ = ["Cut", "Learn", "PretokenizerChoice", "Supertokens", "Superwords", "VocabularyChoice"]
+__all__ = ["Cut", "Learn", "PretokenizerChoice", "Role", "Supertokens", "Superwords", "VocabularyChoice"]
+
+
+Role = Literal["bos", "eos", "pad", "unk", "sep", "cls", "mask"]
+"""What a special token may be for: begin and end of a text, padding, what is unknown, and those of BERT."""
 
 
 class PretokenizerChoice(Section):
@@ -174,6 +178,11 @@ class VocabularyChoice(Section):
         description="tokens that text cannot produce; they get the first ids",
         examples=[["<|endoftext|>", "<|pad|>"]],
     )
+    roles: dict[Role, str] = Field(
+        default={},
+        description="which special token is for what, where models are told so: bos, eos, pad, unk, sep, cls, mask",
+        examples=[{"eos": "<|im_end|>", "pad": "<|pad|>"}],
+    )
     modalities: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")], Annotated[int, Field(ge=1)]] = Field(
         default={},
         max_length=255,
@@ -241,7 +250,7 @@ class VocabularyChoice(Section):
             )
         if self.append is not None and self.from_ is None:
             raise ValueError("`append` names tokens for a vocabulary that is brought: name that with `from`")
-        brings = {"from_", "modalities"} | (set() if self.append is None else {"append", "size"})
+        brings = {"from_", "modalities", "roles"} | (set() if self.append is None else {"append", "size"})
         if self.from_ is not None and (named := self.model_fields_set - brings):
             raise ValueError(f"`from` brings a whole vocabulary: remove {', '.join(sorted(named))}")
         return self
@@ -253,7 +262,14 @@ class VocabularyChoice(Section):
                 "size is how many ids may be given: say it, or name a tokenizer.json with `from`"
             )
         default = type(self)(family="bpe")
-        other = set(type(self).model_fields) - {"family", "size", "special_tokens", "modalities", "learn"}
+        other = set(type(self).model_fields) - {
+            "family",
+            "size",
+            "special_tokens",
+            "modalities",
+            "roles",
+            "learn",
+        }
         if named := sorted(name for name in other if getattr(self, name) != getattr(default, name)):
             raise ValueError(f"a vocabulary of ids is not learned from text: remove {', '.join(named)}")
 
@@ -306,8 +322,10 @@ class VocabularyChoice(Section):
             data.pop("family", None)
         if not self.modalities:
             data.pop("modalities", None)
+        if not self.roles:
+            data.pop("roles", None)
         if self.from_ is not None:
-            kept = {"from", "from_", "modalities"}
+            kept = {"from", "from_", "modalities", "roles"}
             if self.append is not None:
                 kept |= {"append"} | self.model_fields_set & {"size"}
             return {k: v for k, v in data.items() if k in kept}

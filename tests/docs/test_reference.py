@@ -100,6 +100,7 @@ BESIDES: dict[str, dict[str, Any]] = {
     "corpus.epochs.": {"corpus.epochs.by": "quality", "corpus.epochs.buckets": [[0.5, 2]], **QUALITY},
     "corpus.keep.": {"corpus.keep.by": "quality", "corpus.keep.share": 0.2, **QUALITY},
     "mixture.tokens": {"corpus.weight": 1},
+    "vocabulary.roles": MARKED,
     "vocabulary.append": {"vocabulary.from": "tokenizer.json"},
     "tokenize.prepend": MARKED,
     "pack.min_bucket": {"pack.strategy": "buckets"},

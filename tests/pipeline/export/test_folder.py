@@ -12,6 +12,7 @@ import pairloom as pl
 from pairloom.jobs.cli import main
 from pairloom.operators import Pretokenizer, Vocabulary, count_words, learn_bpe
 from pairloom.operators.errors import RecipeError
+from pairloom.pipeline.recipe import parse_recipe
 from tests.support.corpora import documents, recipe_for, write_jsonl
 
 TEXT = ["the quick brown fox jumps over lazy dogs, naïve 日本 12345\n" * 4]
@@ -104,3 +105,35 @@ def test_a_root_says_the_roles_and_what_stands_before_a_text(
             main()
         assert ended.value.code == 2
         assert said in capsys.readouterr().err
+
+
+def test_a_recipe_says_the_roles_and_they_change_nothing_that_is_made(tmp_path: Path) -> None:
+    write_jsonl(tmp_path / "in" / "a.jsonl", documents(40))
+    names = "vocabulary.special_tokens=['<|endoftext|>', '<|turn|>', '<|none|>']"
+    roles = ["vocabulary.roles={eos: '<|turn|>', unk: '<|none|>'}"]
+    roots = [
+        pl.run(recipe_for(tmp_path, names, *more, root=tmp_path / name))
+        for name, more in (("without", []), ("with", roles))
+    ]
+    assert [file.read_bytes() for file in map(Path, roots[0].files())] == [
+        file.read_bytes() for file in map(Path, roots[1].files())
+    ]
+    assert "roles" not in roots[0].manifest.recipe["vocabulary"]
+    facts = pl.export(tmp_path / "with", tmp_path / "t", format="tokenizer").facts
+    assert facts["roles"] == {"eos": "<|turn|>", "unk": "<|none|>", "pad": "<|turn|>"}
+    said = json.loads((tmp_path / "t" / "special_tokens_map.json").read_text())
+    assert said == {"eos_token": "<|turn|>", "unk_token": "<|none|>", "pad_token": "<|turn|>"}
+    assert json.loads((tmp_path / "t" / "generation_config.json").read_text()) == {
+        "eos_token_id": 1,
+        "pad_token_id": 1,
+    }
+
+
+def test_a_role_of_a_recipe_is_a_special_token_of_its_vocabulary() -> None:
+    recipe = "corpus: [{name: web, paths: [a.txt]}]\nvocabulary: {roles: {eos: '<e>'}}"
+    with pytest.raises(
+        RecipeError, match=r"<e> is used in vocabulary\.roles\.eos but is not in vocabulary\.special_tokens"
+    ):
+        parse_recipe(recipe)
+    with pytest.raises(RecipeError, match=r"vocabulary\.roles\.end"):
+        parse_recipe(recipe.replace("eos", "end"))
