@@ -14,6 +14,7 @@ from pairloom.operators.models.bpe.joins import holds_joined
 from pairloom.operators.text.pretokenize.schemes import SCHEMES
 from pairloom.operators.vocabulary.tokens import TokenTable
 from pairloom.pipeline.execution.machine import memory, processors
+from pairloom.pipeline.inputs.readers import READERS
 from pairloom.pipeline.notes import note
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ _MOST_HELPERS = 4  # more of them wait for the one that has most to do
 _CUTTING = "pairloom.operators.text.pretokenize.kernels"
 # Places of which one takes longer than several of the others; what one needs of another it finds compiled by then.
 _LONGEST = (
-    "pairloom.operators.encode.kernels",
+    "pairloom.operators.encode.kernels:words",
     "pairloom.operators.models.bpe.kernels:tables",
     "pairloom.operators.models.bpe.kernels:learn",
     "pairloom.pipeline.inputs.readers.kernels",
@@ -146,6 +147,16 @@ def _has_rules(plan: "Plan") -> bool:
     return any(step.compiled for source in plan.recipe.corpus for step in source.steps)
 
 
+def _reads_json(plan: "Plan") -> bool:
+    formats = {piece.file.format for unit in plan.units for piece in unit.slices}
+    return any(READERS.get(name).compiled for name in formats)
+
+
+def _has_spans(plan: "Plan") -> bool:
+    """Whether documents may say something about parts of their text, which steps and givers let them do."""
+    return any(unit.steps or unit.giver is not None for unit in plan.units)
+
+
 def _has_row_steps(plan: "Plan") -> bool:
     return bool(plan.recipe.pack.rows)
 
@@ -200,6 +211,8 @@ def _joins_words(plan: "Plan") -> bool:
 _NEEDED_WHERE = {
     "pairloom.operators.evaluate.kernels": _never,  # reports are runs of their own
     "pairloom.operators.documents.kernels": _has_rules,
+    "pairloom.pipeline.inputs.readers.kernels": _reads_json,
+    "pairloom.operators.encode.kernels:spans": _has_spans,
     "pairloom.operators.layouts.kernels": _has_row_steps,
     "pairloom.operators.transforms.kernels": _has_token_steps,
     "pairloom.operators.text.normalize.kernels": _normalizes,

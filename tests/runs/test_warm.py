@@ -69,6 +69,36 @@ def test_a_run_compiles_nothing_after_its_first_step(
     assert json.loads(done.stdout.splitlines()[-1]) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "settings", "spared"),
+    [
+        ("{}.txt", "{}", ["corpus.0.id=null"], ["pipeline.inputs.readers.kernels", "encode.kernels:spans"]),
+        (
+            "{}.jsonl",
+            '{{"id": "x", "text": {}, "score": 1.5}}',
+            ["corpus.0.steps=[{weight: {field: score}}]"],
+            [],
+        ),
+    ],
+)
+def test_what_is_spared_is_not_missed(
+    tmp_path: Path, name: str, text: str, settings: list[str], spared: list[str]
+) -> None:
+    """Where no JSON is read, or nothing is said of parts of texts, kernels for that are not compiled."""
+    (tmp_path / "in").mkdir()
+    for number, (_, content) in enumerate(documents(30)):
+        (tmp_path / "in" / name.format(number)).write_text(text.format(json.dumps(content)))
+    script = SCRIPT + "print(json.dumps(needed_kernels(plan)))"
+    command = [sys.executable, "-c", script, str(tmp_path), "gpt2", *settings]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
+    assert done.returncode == 0, done.stderr[-3000:]
+    missing, needed = map(json.loads, done.stdout.splitlines()[-2:])
+    assert missing == []
+    every = ("pipeline.inputs.readers.kernels", "operators.encode.kernels:words", "encode.kernels:spans")
+    found = [one for one in every if any(place.endswith(one) for place in needed)]
+    assert found == [one for one in every if one not in spared]
+
+
 # The same of Ray's workers, processes in which this one can change nothing: they write down what they look for, and whether they
 # prepare. What one of them looks for while it works must be what some worker has looked for, and so compiled, as it prepared.
 ON_RAY = """

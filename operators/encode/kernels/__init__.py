@@ -1,11 +1,17 @@
 """Encoding and decoding: the loop over blocks, the table of words, special tokens in text, bytes of ids."""
 
-from pairloom.operators.kernels.warmup import SAMPLE
+from pairloom.operators.kernels.warmup import SAMPLE, Part
 
-__all__ = ["warm_up"]
+__all__ = ["PARTS", "warm_up"]
 
 
 def warm_up(schemes: tuple[str, ...]) -> None:
+    """Encode and decode in every way that there is."""
+    for part in PARTS.values():
+        part.run(schemes)
+
+
+def _words(schemes: tuple[str, ...]) -> None:
     """Encode the sample by each scheme, special tokens as text and as tokens, with a memo and with offsets; decode it.
 
     Words enough that the table grows, and a vocabulary whose tokens are looked up whole.
@@ -15,11 +21,9 @@ def warm_up(schemes: tuple[str, ...]) -> None:
 
     from pairloom.operators.counts import count_words
     from pairloom.operators.encode import Tokenizer
-    from pairloom.operators.encode.spans import SPAN, token_values
     from pairloom.operators.models.bpe import ByteLevelBPE
     from pairloom.operators.text.pretokenize import Pretokenizer
     from pairloom.operators.vocabulary import Vocabulary
-    from pairloom.operators.vocabulary.tokens import TokenTable
 
     column = pa.array([*SAMPLE, None])
     # No vocabulary is learned: that takes kernels that a run with a given one has no use for.
@@ -39,10 +43,6 @@ def warm_up(schemes: tuple[str, ...]) -> None:
             ids = tokenizer.encode(column, append=[0], special_tokens_in_text=policy)
         tokenizer.decode(ids)
     tokenizer.encode(column, offsets=True)
-    texts = pa.array(["a<|x|>b"], pa.large_string())
-    spans = pa.array([[{"start": 1, "end": 6, "value": 1.0}]], pa.large_list(SPAN))
-    ids = tokenizer.encode(texts)
-    token_values(ids, TokenTable.of(vocabulary.tokens), texts, spans, outside=0.0, rule="all")
     crowd = pa.array([" ".join(f"{i:05}" for i in range(9000)) + " ".join(f"{i:020}" for i in range(9000))])
     Vocabulary(
         tokens=vocabulary.tokens,
@@ -52,4 +52,25 @@ def warm_up(schemes: tuple[str, ...]) -> None:
     ).encode(pa.concat_arrays([crowd, column.slice(0, 1)]))
 
 
+def _spans(_: tuple[str, ...]) -> None:
+    """Say which tokens a span of characters is of; no text is encoded for that."""
+    import numpy as np
+    import pyarrow as pa
+
+    from pairloom.operators.encode.spans import SPAN, token_values
+    from pairloom.operators.vocabulary.tokens import TokenTable
+
+    spans = pa.array([[{"start": 1, "end": 6, "value": 1.0}]], pa.large_list(SPAN))
+    texts = pa.array(["a<|x|>b"], pa.large_string())
+    for dtype in (np.uint16, np.uint32):
+        ids = pa.LargeListArray.from_arrays(
+            pa.array([0, 3], pa.int64()), pa.array(np.array([1, 0, 2], dtype))
+        )
+        token_values(ids, TokenTable.of([b"<|x|>", b"a", b"b"]), texts, spans, outside=0.0, rule="all")
+
+
+PARTS = {
+    "words": Part(_words, ("batch", "block", "decode", "special", "state", "table")),
+    "spans": Part(_spans, ("spans",)),
+}
 _PAIRS = ((b"a", b"b"), (b"ab", b"ab"), (b"abab", b"abab"), (b" ", b"a"), (b"d", b"e"))

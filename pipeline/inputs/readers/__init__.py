@@ -59,6 +59,9 @@ class Reader(ABC):
     archive: ClassVar[bool] = False
     """Whether its files hold files, which other readers read and shape."""
 
+    compiled: ClassVar[bool] = False
+    """Whether it runs the kernels of this package, which are compiled then before there are documents."""
+
     fielded: ClassVar[bool] = True
     """Whether its records have fields; plain text has none."""
 

@@ -21,6 +21,7 @@ class Json(Reader):
 
     name = "json"
     suffixes = ()
+    compiled = True
     encoded = True
 
     def read(self, piece: Slice, fields: Fields, limits: Limits) -> "Iterator[DocumentBatch]":

@@ -19,6 +19,7 @@ class Jsonl(Reader):
     name = "jsonl"
     suffixes = (".jsonl", ".ndjson", ".json", ".jsonlines", ".jl")
     anywhere = True
+    compiled = True
     encoded = True
 
     def read(self, piece: Slice, fields: Fields, limits: Limits) -> "Iterator[DocumentBatch]":

@@ -21,6 +21,7 @@ class Tar(Reader):
     name = "tar"
     suffixes = (".tar",)
     archive = True
+    compiled = True  # for the JSON that it may hold
 
     def read(self, piece: Slice, fields: Fields, limits: Limits) -> Iterator[DocumentBatch]:
         """What its members hold, in their order."""

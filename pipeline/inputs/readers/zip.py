@@ -27,6 +27,7 @@ class Zip(Reader):
     compressed = False
     magic = b"PK\x03\x04"
     archive = True
+    compiled = True  # for the JSON that it may hold
 
     def blocks(self, file: InputFile) -> list[int]:
         """The stored bytes of each member that is read. Raises DataError for an archive without its list, or a bomb."""
