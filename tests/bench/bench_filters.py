@@ -12,9 +12,13 @@ import statistics
 import time
 from pydoc_data.topics import topics
 
-from pairloom.operators.documents import DocumentBatch
+import numpy as np
+import pyarrow as pa
+
+from pairloom.operators.documents import DocumentBatch, Entries
 from pairloom.operators.documents.c4_quality import C4Quality
 from pairloom.operators.documents.clean_text import CleanText
+from pairloom.operators.documents.decontaminate import Decontaminate
 from pairloom.operators.documents.drop_words import DropWords
 from pairloom.operators.documents.fineweb_quality import FineWebQuality
 from pairloom.operators.documents.gopher_quality import GopherQuality
@@ -51,6 +55,15 @@ STEPS = {
     "typos": Typos(),
     "shuffle_words": ShuffleWords(),
 }
+
+
+STEPS["decontaminate"] = Decontaminate(against=("manual",)).with_lists(
+    (
+        Entries(
+            np.zeros(0, np.int64), names=pa.array([topics["lambda"], *sorted(topics)[:50]], pa.large_string())
+        ),
+    )
+)
 
 
 def documents(size):

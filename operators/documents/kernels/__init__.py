@@ -7,16 +7,22 @@ __all__ = ["warm_up"]
 
 def warm_up(schemes: tuple[str, ...]) -> None:
     """Measure the sample by every rule."""
-    from pairloom.operators.documents import DocumentBatch
+    import numpy as np
+    import pyarrow as pa
+
+    from pairloom.operators.documents import DocumentBatch, Entries
     from pairloom.operators.documents.c4_quality import C4Quality
+    from pairloom.operators.documents.decontaminate import Decontaminate
     from pairloom.operators.documents.fineweb_quality import FineWebQuality
     from pairloom.operators.documents.gopher_quality import GopherQuality
     from pairloom.operators.documents.gopher_repetition import GopherRepetition
     from pairloom.operators.documents.script import Script
 
     batch = DocumentBatch.of(list(SAMPLE))
+    texts = Entries(np.zeros(0, np.int64), names=pa.array(SAMPLE, pa.large_string()))
     for step in (
         C4Quality(),
+        Decontaminate(against=("sample",), ngram=1).with_lists((texts,)),
         FineWebQuality(),
         GopherQuality(),
         GopherRepetition(),

@@ -1,0 +1,114 @@
+"""Runs of words that documents share with the texts of lists."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pairloom.operators.documents._batch import DocumentBatch
+from pairloom.operators.documents._spans import LOSS_MASK, spans_of
+from pairloom.operators.documents._step import Entries
+from pairloom.operators.documents._with_lists import StepWithLists
+from pairloom.operators.documents.decontaminate import Decontaminate
+from pairloom.operators.documents.kernels.overlaps import find_runs, hash_runs, hash_words
+from pairloom.operators.errors import RecipeError
+from pairloom.operators.text.arrays import text_of
+from pairloom.operators.text.pretokenize.classes import classes
+
+__all__ = ["Decontaminated"]
+
+
+class Words(NamedTuple):
+    """The words of texts: where those of each begin, a hash of each, and its characters [begin, end) of the text."""
+
+    first: npt.NDArray[np.int64]
+    hashes: npt.NDArray[np.uint64]
+    begin: npt.NDArray[np.int64]
+    end: npt.NDArray[np.int64]
+
+    @staticmethod
+    def of(texts: pa.LargeStringArray) -> "Words":
+        """The words of texts in small letters; a small letter stands where the capital did, as one character."""
+        text = text_of(pc.utf8_lower(texts))
+        known = classes("marked")
+        room = (len(text.data) + len(texts)) // 2 + 1
+        words = Words(
+            np.zeros(len(texts) + 1, np.int64),
+            np.empty(room, np.uint64),
+            np.empty(room, np.int64),
+            np.empty(room, np.int64),
+        )
+        hash_words(text.data, text.offsets, known.block_of, known.blocks, *words)
+        many = int(words.first[-1])
+        return Words(words.first, words.hashes[:many], words.begin[:many], words.end[:many])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Decontaminated(StepWithLists):
+    """The step and the runs of its lists: hashes, ascending (`known`), the list of each (`of_list`), and a first look (`maybe`)."""
+
+    name = "decontaminated"
+
+    step: Decontaminate
+    titles: tuple[str, ...]
+    known: npt.NDArray[np.uint64]
+    of_list: npt.NDArray[np.int64]
+    maybe: npt.NDArray[np.bool_]
+
+    @staticmethod
+    def of(step: Decontaminate, titles: Sequence[str], lists: Sequence[Entries]) -> "Decontaminated":
+        """The step that knows its lists; raises RecipeError for one that has no run of so many words."""
+        hashes, owners = [], []
+        for number, (uri, entries) in enumerate(zip(step.against, lists, strict=True)):
+            names = pa.array([], pa.large_string()) if entries.names is None else entries.names
+            words = Words.of(names.cast(pa.large_string()))
+            runs = np.empty(len(words.hashes), np.uint64)
+            many = hash_runs(words.hashes, words.first, step.ngram, runs)
+            if not many:
+                raise RecipeError(
+                    f"{step.name}: no item of {uri} has {step.ngram} words, so that nothing would be looked for: lower ngram, or "
+                    f"correct column, which is {step.column!r}"
+                )
+            hashes.append(runs[:many])
+            owners.append(np.full(many, number, np.int64))
+        known, first = np.unique(np.concatenate(hashes), return_index=True)
+        maybe = np.zeros(1 << max(10, (16 * len(known)).bit_length()), np.bool_)
+        maybe[known & np.uint64(len(maybe) - 1)] = True
+        return Decontaminated(
+            step=step, titles=tuple(titles), known=known, of_list=np.concatenate(owners)[first], maybe=maybe
+        )
+
+    def __call__(self, batch: DocumentBatch) -> DocumentBatch:
+        """The documents that share nothing, or all of them with a mask."""
+        words = Words.of(batch.content)
+        found, shared = np.full(len(batch), -1, np.int64), np.zeros(len(words.hashes), np.bool_)
+        find_runs(words.hashes, words.first, self.step.ngram, self.maybe, self.known, found, shared)
+        if self.step.action == "mask":
+            return batch.with_spans(**{LOSS_MASK: _masked(words, shared)})
+        owner = np.where(found < 0, -1, self.of_list[found])
+        for number, title in enumerate(self.titles):
+            lost = owner == number
+            batch, owner = batch.drop(lost, f"overlaps {title}"), owner[~lost]
+        return batch
+
+
+def _masked(words: Words, shared: npt.NDArray[np.bool_]) -> pa.LargeListArray:
+    """The spans from the first to the last of words that follow one another and are shared, not to be trained."""
+    document = np.repeat(np.arange(len(words.first) - 1), np.diff(words.first))[shared]
+    place = np.flatnonzero(shared)
+    starts = (np.diff(place, prepend=-2) != 1) | (np.diff(document, prepend=-1) != 0)
+    begins = np.flatnonzero(starts)
+    ends = np.append(begins, len(place))[1:] - 1
+    spans: list[list[tuple[int, int, float]]] = [[] for _ in range(len(words.first) - 1)]
+    for of, begin, end in zip(
+        document[begins].tolist(),
+        words.begin[place[begins]].tolist(),
+        words.end[place[ends]].tolist(),
+        strict=True,
+    ):
+        spans[of].append((begin, end, 0.0))
+    return spans_of(spans)
