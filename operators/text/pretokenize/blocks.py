@@ -12,6 +12,7 @@ from pairloom.operators.text.pretokenize.chunks import RandomChunks
 from pairloom.operators.text.pretokenize.classes import classes
 from pairloom.operators.text.pretokenize.kernels.chunks import POSITION as PLACE
 from pairloom.operators.text.pretokenize.kernels.chunks import cut_chunks
+from pairloom.operators.text.pretokenize.kernels.lines import SPARE, cut_lines
 from pairloom.operators.text.pretokenize.kernels.scan import POSITION, SCANS, SLACK
 from pairloom.operators.text.pretokenize.patterns import ends_of_pieces
 from pairloom.operators.text.pretokenize.pretokenizer import Pretokenizer
@@ -79,10 +80,11 @@ def _scan(text: Text, found: Rules, size: int) -> Iterator[Block]:
 
 
 def _lines(text: Text) -> Text:
-    """The same text with every line a document."""
-    low, high = int(text.offsets[0]), int(text.offsets[-1])
-    newlines = np.flatnonzero(text.data[low:high] == ord("\n")) + (low + 1)
-    return Text(data=text.data, offsets=np.sort(np.concatenate([text.offsets, newlines]), kind="stable"))
+    """The same text with every line a document, and no document that is empty."""
+    offsets = np.ascontiguousarray(text.offsets, np.int64)
+    where = (text.data.ctypes.data, len(text.data), offsets.ctypes.data, len(text))
+    found = np.empty(cut_lines(*where, 0, 0) + SPARE, np.int64)
+    return Text(data=text.data, offsets=found[: cut_lines(*where, found.ctypes.data, len(found))])
 
 
 def _whole(text: Text) -> Iterator[Block]:

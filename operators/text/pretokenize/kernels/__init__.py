@@ -1,4 +1,4 @@
-"""Cutting text: characters, ends of pieces, windows of 64 bytes, the scan over documents, and random chunks."""
+"""Cutting text: characters, ends of pieces, windows of 64 bytes, the scan over documents, random chunks and lines."""
 
 from pairloom.operators.kernels.warmup import SAMPLE
 
@@ -6,7 +6,7 @@ __all__ = ["warm_up"]
 
 
 def warm_up(schemes: tuple[str, ...]) -> None:
-    """Cut the sample by each scheme, and into random chunks."""
+    """Cut the sample by each scheme, into random chunks, and into lines."""
     import pyarrow as pa
 
     from pairloom.operators.text.arrays import text_of
@@ -15,6 +15,6 @@ def warm_up(schemes: tuple[str, ...]) -> None:
 
     text = text_of(pa.array(SAMPLE))
     cuts: list[Pretokenizer | RandomChunks] = [Pretokenizer(scheme=scheme) for scheme in schemes]
-    for cut in (*cuts, RandomChunks()):
+    for cut in (*cuts, RandomChunks(), Pretokenizer(scheme="none", lines=True)):
         for _ in cut.blocks(text):
             pass
