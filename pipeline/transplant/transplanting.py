@@ -20,6 +20,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pairloom.operators.embeddings import ORIGINS, RowMap, blocks, mean_row, new_rows, padded, row_map
+from pairloom.operators.encode import Tokenizer
 from pairloom.operators.errors import RecipeError, StorageError
 from pairloom.operators.vocabulary import Vocabulary
 from pairloom.pipeline.export.folder import roles_of
@@ -48,6 +49,8 @@ def transplant(
     called as usual. Roles are special tokens by what they are for; what is not said is found by common names. Raises RecipeError
     where model and vocabulary do not belong together, and where `out` has files already.
     """
+    _check_bytes("old", old)
+    _check_bytes("new", new)
     opened = open_model(model, len(old), tensors)
     rows = padded(
         row_map(
@@ -68,6 +71,17 @@ def transplant(
     except OSError as error:
         raise StorageError(f"cannot write {error.filename or folder}: {error.strerror}") from error
     return done
+
+
+def _check_bytes(which: str, vocabulary: Vocabulary) -> None:
+    """Raise RecipeError for a vocabulary whose tokens are no bytes of words: what their pieces are is not known."""
+    try:
+        Tokenizer(vocabulary).word_encoder()
+    except RecipeError as error:
+        raise RecipeError(
+            f"the {which} vocabulary is of the model {vocabulary.model.name!r}, whose tokens are not the bytes of words: rows "
+            "follow only between vocabularies that are (bpe, lzw)"
+        ) from error
 
 
 def _own_roles(vocabulary: Vocabulary) -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+import tokenizers
 from typer.testing import CliRunner
 
 from pairloom.jobs.cli import app
@@ -135,6 +136,36 @@ def test_an_end_of_text_that_stands_in_for_padding_stays_an_end_of_text(tmp_path
     }
     rows = pa.ipc.open_file(tmp_path / "new" / "transplant.rows.arrow").read_all()["origin"].to_pylist()
     assert rows[:2] == ["role", "all"]
+
+
+@pytest.mark.parametrize("name", ["wordpiece", "unigram"])
+def test_families_whose_tokens_are_no_bytes_are_refused(tmp_path: Path, name: str) -> None:
+    made = {
+        "wordpiece": {
+            "type": "WordPiece",
+            "unk_token": "[UNK]",
+            "continuing_subword_prefix": "##",
+            "max_input_chars_per_word": 100,
+            "vocab": {"[UNK]": 0, "a": 1, "##b": 2},
+        },
+        "unigram": {
+            "type": "Unigram",
+            "unk_id": 0,
+            "vocab": [["<unk>", 0.0], ["\u2581a", -1.0], ["b", -2.0]],
+        },
+    }
+    file = tokenizers.Tokenizer.from_str(
+        json.dumps({"version": "1.0", "added_tokens": [], "model": made[name]})
+    )
+    file.save(str(tmp_path / "other.json"))
+    other = Vocabulary.load(tmp_path / "other.json")
+    safetensors.save_file(arrays(), tmp_path / "model.safetensors")
+    for which, pair in (("old", (other, NEW)), ("new", (OLD, other))):
+        with pytest.raises(
+            RecipeError, match=f"the {which} vocabulary is of the model .* not the bytes of words"
+        ):
+            transplant(*pair, str(tmp_path / "model.safetensors"), str(tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_quantized_model_is_refused_by_name(tmp_path: Path) -> None:
