@@ -60,11 +60,11 @@ class _Made(NamedTuple):
 class Preferences(Giver):
     """Completions of the prompt in the field `prompt`: of the fields `sides`, or those listed in the field `completions`.
 
-    Without `prompt` it is what all of them begin with. Messages are rendered by `chat`, and so are texts where there is one, as
-    what a user asks and an assistant answers; otherwise a text stands behind its prompt. `rewards` are fields with the reward
-    of each side, or the one with those of all completions; `text` and `reward` are where these stand in a completion that is an
-    object. `probabilities` are as `rewards`, a list for each completion with a number for each token that is to be predicted of it,
-    and `values` what is made of these and of rewards.
+    Without `prompt` it is what all of them begin with; before it stands what the field `system` says. Messages are rendered by
+    `chat`, and so are texts where there is one, as what a user asks and an assistant answers; otherwise a text stands behind its
+    prompt. `rewards` are fields with the reward of each side, or the one with those of all completions; `text` and `reward` are
+    where these stand in a completion that is an object. `probabilities` are as `rewards`, a list for each completion with a number
+    for each token that is to be predicted of it, and `values` what is made of these and of rewards.
     """
 
     prompt: str | None = None
@@ -76,6 +76,7 @@ class Preferences(Giver):
     form: Form = "auto"
     whole_texts: bool = False
     prompt_ends: str | None = None
+    system: str | None = None
     tools: str | None = None
     chat: Chat | None = None
     probabilities: tuple[str, ...] = ()
@@ -85,7 +86,7 @@ class Preferences(Giver):
     def fields(self) -> tuple[str, ...]:
         """The prompt, the completions, the rewards and the tools."""
         of_completions = self.sides if self.completions is None else (self.completions,)
-        names = (self.prompt, *of_completions, *self.rewards, *self.probabilities, self.tools)
+        names = (self.prompt, *of_completions, *self.rewards, *self.probabilities, self.system, self.tools)
         return tuple(dict.fromkeys(name for name in names if name is not None))
 
     @property
@@ -128,6 +129,7 @@ class Preferences(Giver):
             "form": self.form,
             "whole_texts": self.whole_texts,
             "prompt_ends": self.prompt_ends,
+            "system": self.system,
             "tools": self.tools,
             "chat": None if self.chat is None else self.chat.identity(),
             "probabilities": list(self.probabilities),
@@ -248,6 +250,13 @@ class Preferences(Giver):
             found = [_of_object(one, self.text, name) for one, name in zip(found, names, strict=True)]
         return found, names, rewards
 
+    def _instructed(self, record: Mapping[str, Any]) -> Messages:
+        """What the system says before the prompt, if it says anything."""
+        said = None if self.system is None else record[self.system]
+        if said is not None and not isinstance(said, str):
+            raise GroupError("completions_invalid", f"field {self.system!r} is no text")
+        return [{"role": "system", "content": said}] if said else []
+
     def _rendered(self, sides: Sides, names: list[str], record: Mapping[str, Any]) -> Iterator[Rendered]:
         if self.chat is None:
             for completion, name in zip(sides.completions, names, strict=True):
@@ -259,7 +268,8 @@ class Preferences(Giver):
         tools = None if self.tools is None else parsed(record[self.tools], self.tools)
         if tools is not None and not isinstance(tools, list):
             raise GroupError("completions_invalid", f"field {self.tools!r} is no list of tools")
-        asked = [{**one, "train": False} for one in _messages(sides.prompt, "user")]
+        asked = [*self._instructed(record), *_messages(sides.prompt, "user")]
+        asked = [{**one, "train": False} for one in asked]
         texts = set()
         for completion, name in zip(sides.completions, names, strict=True):
             messages = [*asked, *_messages(completion, "assistant")]

@@ -19,10 +19,16 @@ from pairloom.pipeline.inputs.shaping.paths import parts_of, path_of
 from pairloom.pipeline.inputs.shaping.where import condition_of
 from pairloom.pipeline.inputs.slices import EXPANSION, Reading, check_encoding
 from pairloom.pipeline.recipe.amounts import Ratio, TokenCount
+from pairloom.pipeline.recipe.cells import CsvKeys
 from pairloom.pipeline.recipe.chat import CHAT_KEYS, chat_of, with_template
 from pairloom.pipeline.recipe.columns import DocumentColumn, EpochsBy, Keep
 from pairloom.pipeline.recipe.given import GivenTokens, moved
-from pairloom.pipeline.recipe.preferences import PREFERENCE_KEYS, PreferenceKeys, preferences_of
+from pairloom.pipeline.recipe.preferences import (
+    PREFERENCE_KEYS,
+    PreferenceKeys,
+    check_preferences,
+    preferences_of,
+)
 from pairloom.pipeline.recipe.section import Section
 from pairloom.pipeline.recipe.steps import DocumentStepKey, MisplacedError
 
@@ -32,34 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["CorpusSource", "Mixture"]
 
 Named = Annotated[str, Field(min_length=1)]
-_SIGN = r"^[\t -~]$"
 _FORMAT = rf"^[a-z0-9_]+(\.(zip|tar))?(\.({'|'.join(ending[1:] for ending in ENDINGS)}))?$"
-
-
-class CsvKeys(Section):
-    """How the cells of CSV are kept apart, where it is not by commas (or tabs, in .tsv), with double quotes."""
-
-    delimiter: Annotated[str, Field(pattern=_SIGN)] | None = Field(
-        default=None, description="what stands between cells: one character of ASCII", examples=[";"]
-    )
-    quote: Annotated[str, Field(pattern=_SIGN)] | Literal["none"] = Field(
-        default='"', description="what stands around a cell, doubled within; or none", examples=["'"]
-    )
-    escape: Annotated[str, Field(pattern=_SIGN)] | None = Field(
-        default=None, description="what stands before a sign that is meant as it is", examples=["\\"]
-    )
-    header: tuple[Named, ...] = Field(
-        default=(),
-        description="names of the columns, where no row of the file says them",
-        examples=[["id", "text"]],
-    )
-
-    @model_validator(mode="after")
-    def _apart(self) -> "CsvKeys":
-        signs = [one for one in (self.delimiter or ",", self.quote, self.escape) if one and one != "none"]
-        if len(set(signs)) < len(signs):
-            raise ValueError(f"delimiter, quote and escape are different characters, got {' '.join(signs)}")
-        return self
 
 
 class CorpusSource(Section):
@@ -305,7 +284,7 @@ class CorpusSource(Section):
                     f"source {self.name} has no messages, and {said[0]} is about them: say with messages which field has them"
                 )
             if self.preferences is not None:
-                self._check_preferences()
+                check_preferences(self)
             self._check_template()
             return self
         if self.preferences is not None:
@@ -328,25 +307,6 @@ class CorpusSource(Section):
                 chat.check()
         except ValueError as error:
             raise MisplacedError(str(error), "template") from error
-
-    def _check_preferences(self) -> None:
-        """Raise ValueError where completions could not be read, or not stay together."""
-        if self.given is not None or self.text != "text" or self.list_separator is not None:
-            raise ValueError(
-                f"source {self.name} brings completions: remove text, list_separator and given tokens"
-            )
-        if self.keep is not None:
-            raise ValueError(
-                f"source {self.name} brings completions, of which keep would take some without the others: choose records by "
-                "where, or by epochs"
-            )
-        if self.template is None and self.tools is not None:
-            raise ValueError(f"source {self.name} names tools, which a template writes: name one")
-        taken = {one.name for one in self.giver.attributes} if self.giver is not None else set()
-        if twice := sorted(taken & {one.name for one in self.columns}):
-            raise ValueError(
-                f"source {self.name} brings completions, which have a column {twice[0]}: give that of columns another name"
-            )
 
     @property
     def giver(self) -> "Giver | None":

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pairloom.operators.preferences import TokenValues
     from pairloom.pipeline.recipe.corpus import CorpusSource
 
-__all__ = ["PREFERENCE_KEYS", "PreferenceKeys", "preferences_of", "with_groups"]
+__all__ = ["PREFERENCE_KEYS", "PreferenceKeys", "check_preferences", "preferences_of", "with_groups"]
 
 Named = Annotated[str, Field(min_length=1)]
 
@@ -46,6 +46,11 @@ class PreferenceKeys(Section):
         default=None,
         description="field with the prompt; otherwise it is what all completions begin with",
         examples=["prompt"],
+    )
+    system: Named | None = Field(
+        default=None,
+        description="field with what the system says before the prompt, which may be empty; with a template",
+        examples=["system"],
     )
     chosen: Named = Field(
         default="chosen", description="field with the completion that is preferred", examples=["better"]
@@ -142,7 +147,7 @@ class PreferenceKeys(Section):
             raise ValueError("whole_texts is about completions that begin with the prompt: name its field")
         self._check_values()
         for name in (
-            *(self.prompt, self.chosen, self.rejected, self.completions),
+            *(self.prompt, self.system, self.chosen, self.rejected, self.completions),
             *(*self.rewards, *self.probabilities),
         ):
             if name is not None:
@@ -197,11 +202,33 @@ def preferences_of(source: "CorpusSource") -> "Giver | None":
         form=keys.form,
         whole_texts=keys.whole_texts,
         prompt_ends=keys.prompt_ends,
+        system=keys.system,
         tools=source.tools,
         chat=chat_of(source),
         probabilities=keys.probabilities,
         values=_token_values(keys),
     )
+
+
+def check_preferences(source: "CorpusSource") -> None:
+    """Raise ValueError where completions could not be read, or not stay together."""
+    if source.given is not None or source.text != "text" or source.list_separator is not None:
+        raise ValueError(
+            f"source {source.name} brings completions: remove text, list_separator and given tokens"
+        )
+    if source.keep is not None:
+        raise ValueError(
+            f"source {source.name} brings completions, of which keep would take some without the others: choose records by "
+            "where, or by epochs"
+        )
+    named = {"tools": source.tools, "preferences.system": source.preferences and source.preferences.system}
+    if source.template is None and (said := [key for key, one in named.items() if one]):
+        raise ValueError(f"source {source.name} names {said[0]}, which a template writes: name one")
+    taken = {one.name for one in source.giver.attributes} if source.giver is not None else set()
+    if twice := sorted(taken & {one.name for one in source.columns}):
+        raise ValueError(
+            f"source {source.name} brings completions, which have a column {twice[0]}: give that of columns another name"
+        )
 
 
 def with_groups(pack: dict[str, Any], *, pieces: bool) -> dict[str, Any]:

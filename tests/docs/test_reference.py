@@ -89,6 +89,7 @@ BESIDES: dict[str, dict[str, Any]] = {
     "corpus.keep_untrained": CHAT,
     "corpus.compared": CHAT,
     "corpus.turns": CHAT,
+    "corpus.preferences.system": {"corpus.template": "plain", "corpus.train_eot": False},
     "corpus.preferences.text": {"corpus.preferences.completions": "answers"},
     "corpus.preferences.reward": {"corpus.preferences.completions": "answers"},
     "corpus.preferences.whole": {"corpus.preferences.prompt": "prompt"},

@@ -1,10 +1,12 @@
 """Records of preferences as they are published: which prompt, which completions, and what cannot be used."""
 
 import json
+import pickle
 from typing import Any
 
 import pytest
 
+from pairloom.operators.chat import TEMPLATES, Chat
 from pairloom.operators.documents import DocumentBatch
 from pairloom.operators.preferences import GroupError, Preferences, Sides, sides_of
 from pairloom.operators.preferences.sides import rewards_of
@@ -177,3 +179,33 @@ def test_several_completions_as_objects_with_rewards() -> None:
     for wrong in ([], "[]", [7], [{"response": "blue"}], [{"overall_score": 1}], None):
         fields["completions"] = [wrong if isinstance(wrong, str) else json.dumps(wrong)]
         assert len(giver.read(DocumentBatch.of([""], fields=fields)).rejected) == 1
+
+
+def test_what_the_system_says_stands_before_the_prompt() -> None:
+    """As in pairs of Orca's questions: texts, and a system that may say nothing."""
+    fields = {
+        "system": ["be brief", ""],
+        "question": ["color?", "size?"],
+        "chosen": ["blue", "small"],
+        "rejected": ["green", "large"],
+    }
+    giver = Preferences(prompt="question", system="system", chat=Chat(template=TEMPLATES["chatml"].source))
+    made = giver.read(DocumentBatch.of(["", ""], fields=fields))
+    texts = made.content.to_pylist()
+    assert texts[0].startswith("<|im_start|>system\nbe brief<|im_end|>\n<|im_start|>user\ncolor?<|im_end|>")
+    assert texts[2].startswith("<|im_start|>user\nsize?<|im_end|>")
+    for text, spans, answer in zip(
+        texts, made.spans["loss_mask"].to_pylist(), ("blue", "green"), strict=False
+    ):
+        assert [text[one["start"] : one["end"]] for one in spans] == [f"{answer}<|im_end|>"]
+    assert pickle.loads(pickle.dumps(giver)) == giver
+
+
+def test_completions_of_other_prompts_are_not_of_one_record() -> None:
+    several = [[ASKED, BLUE], [ASKED, GREEN], [{**ASKED, "content": "?"}, BLUE]]
+    giver = Preferences(completions="all", chat=Chat(template=TEMPLATES["chatml"].source))
+    made = giver.read(
+        DocumentBatch.of(["", ""], fields={"all": [json.dumps(several), json.dumps(several[:2])]})
+    )
+    assert [(one.row, one.reason) for one in made.rejected] == [(0, "prompt_not_shared")]
+    assert made.columns["member"].to_pylist() == [0, 1]
