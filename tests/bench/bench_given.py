@@ -1,9 +1,14 @@
-"""Megabytes of given ids per processor second, from Parquet to packed rows, to shards, and read by pyarrow alone.
+"""Megabytes of given ids per processor second, from Parquet to packed rows, to shards, and as little as there is to do for them.
 
 Run it as `python tests/bench/bench_given.py [MILLION_TOKENS]`. Ids are int32 in Parquet, four bytes each, uncompressed, in
 documents of about 2,000; one process does all. Kernels are compiled, and the vocabulary is made, before the clock runs.
+
+The least is reading by pyarrow alone; and that with the ids as uint16, hashed by SHA-256 and written with fsync twice, as a run
+does with shards and rows, without a look at any id, at their order or at what was written.
 """
 
+import hashlib
+import os
 import resource
 import sys
 import tempfile
@@ -47,6 +52,32 @@ def spent():
     return sum(one.ru_utime + one.ru_stime for one in used)
 
 
+def reads(path):
+    for batch in pq.ParquetFile(path).iter_batches(1024, use_threads=False):
+        yield batch.column(0).flatten().to_numpy()
+
+
+def writes(path, folder):
+    """Read, and write twice what is durable of a run."""
+    with (folder / "shards").open("wb") as shards, (folder / "rows").open("wb") as rows:
+        hashes = {shards: hashlib.sha256(), rows: hashlib.sha256()}
+        for ids in reads(path):
+            narrow = ids.astype(np.uint16)
+            for file, digest in hashes.items():
+                file.write(narrow)
+                digest.update(narrow)
+        for file in hashes:
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def measured(name, tokens, work):
+    before = spent()
+    work()
+    took = spent() - before
+    print(f"{name:34} {4 * tokens / took / 1e6:5.0f} MB/s of processor time, {took:.2f} s", flush=True)
+
+
 def main():
     millions = int(sys.argv[1]) if len(sys.argv) > 1 else 64
     with tempfile.TemporaryDirectory() as made:
@@ -55,18 +86,12 @@ def main():
         write(few, 100_000)
         tokens = write(many, millions * 1_000_000)
         run(recipe(folder, "warm", few))
-        before = spent()
-        for batch in pq.ParquetFile(many).iter_batches(1024, use_threads=False):
-            batch.column(0).flatten()
-        took = spent() - before
-        print(f"{'pyarrow reads':12} {4 * tokens / took / 1e6:8.0f} MB/s of processor time, {took:.2f} s")
+        list(reads(few))
+        measured("pyarrow reads", tokens, lambda: [None for _ in reads(many)])
+        measured("reads, hashes and writes twice", tokens, lambda: writes(many, folder))
         for until in ("tokenize", None):
-            before = spent()
-            run(recipe(folder, f"root-{until}", many), **({"until": until} if until else {}))
-            took = spent() - before
-            print(
-                f"{until or 'packed rows':12} {4 * tokens / took / 1e6:8.0f} MB/s of processor time, {took:.2f} s"
-            )
+            asked, root = ({"until": until}, "to-shards") if until else ({}, "to-rows")
+            measured(root, tokens, lambda asked=asked, root=root: run(recipe(folder, root, many), **asked))
 
 
 if __name__ == "__main__":
