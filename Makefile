@@ -3,7 +3,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: demo test test-bounds test-rare fuzz kernels test-browser test-consumers docs sbom lint tree types imports bench bench-parts clean
+.PHONY: demo test test-bounds test-rare fuzz kernels test-browser test-consumers test-image docs sbom lint tree types imports bench bench-parts clean
 
 .venv/ready: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Pairloom needs Python 3.11 or newer with venv; none was found" >&2; exit 2; }
@@ -70,6 +70,9 @@ test-browser: .venv/ready-browser ## the report's page, in a Chromium or Chrome 
 	.venv-docs/bin/python -m pip install --quiet --upgrade pip
 	.venv-docs/bin/python -m pip install --quiet --requirement infra/site/requirements.txt
 	@touch $@
+
+test-image: .venv/ready-dev ## the image, built and run without a daemon: as root, after apt-get install buildah mmdebstrap
+	PAIRLOOM_IMAGE=build $(BIN)/python -m pytest tests/infra/test_image.py
 
 docs: .venv-docs/ready tree ## the site of the documents, below build/site; fails where a link leads nowhere
 	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --quiet

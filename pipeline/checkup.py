@@ -163,8 +163,11 @@ def _temporary(folder: Path) -> Finding:
 
 def _open_files(soft: int, hard: int) -> Finding:
     if soft != resource.RLIM_INFINITY and soft < _OPEN_FILES:
-        more = "ulimit -n 65536" if hard == resource.RLIM_INFINITY or hard >= 65536 else f"ulimit -n {hard}"
-        return _wrong("open files", f"at most {soft:,} at a time", f"raise the limit before the run: {more}")
+        most = 65536 if hard == resource.RLIM_INFINITY else min(hard, 65536)
+        more = f"raise the limit before the run: ulimit -n {most}"
+        if most < _OPEN_FILES:  # this user cannot raise it far enough
+            more = f"have whoever runs this machine or container allow {_OPEN_FILES:,} (ulimit -Hn, LimitNOFILE, --ulimit)"
+        return _wrong("open files", f"at most {soft:,} at a time", more)
     return _ok(
         "open files", "without a limit" if soft == resource.RLIM_INFINITY else f"up to {soft:,} at a time"
     )

@@ -91,6 +91,23 @@ def _made(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.parametrize(
+    ("hard", "said"),
+    [
+        (resource.RLIM_INFINITY, "ulimit -n 65536"),
+        (1 << 20, "ulimit -n 65536"),
+        (5000, "ulimit -n 5000"),
+        (1024, "have whoever runs"),
+    ],
+)
+def test_a_limit_that_cannot_be_raised_is_for_somebody_else(
+    hard: int, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, hard))
+    finding = found(examine(ray=False))["open files"]
+    assert (finding.state, said in finding.advice) == ("wrong", True)
+
+
 @pytest.mark.parametrize("name", PLANTED)
 def test_a_planted_fault_is_found(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     check, state, plant = PLANTED[name]
