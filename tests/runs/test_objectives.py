@@ -24,7 +24,7 @@ from pairloom.pipeline.recipe import Recipe
 from tests.support.corpora import contents, recipe_for, write_jsonl
 
 SENTINELS = [f"<extra_id_{i}>" for i in range(24)]
-SPECIAL = ["<|endoftext|>", "[MASK]", "[CLS]", "[SEP]", "</s>", "[R]", "[S]", "[X]", *SENTINELS]
+SPECIAL = ["<|endoftext|>", "<landmark>", "[MASK]", "[CLS]", "[SEP]", "</s>", "[R]", "[S]", "[X]", *SENTINELS]
 STEPS = {
     "masked_lm": "{rate: 0.15}",
     "masked_lm:word": "{unit: word}",
@@ -41,13 +41,17 @@ STEPS = {
     "caft": "{ahead: 3}",
     "caft:within": "{ahead: 3, within: lexeme}",
     "hashed_features": "{size: 1000}",
+    "landmark_rows": "{every: 15}",
+    "lexinvariant_rows": "{rate: 0.5}",
     "ernie_gram": "{lexicon: LEXICON}",
     "ernie_gram:contiguous": "{lexicon: LEXICON, mode: contiguous}",
     "ernie_gram:comprehensive": "{lexicon: LEXICON, mode: comprehensive}",
 }
 # Steps that draw nothing, and those that need no special token.
-SAME = frozenset({"byte2word", "hashed_features", "caft", "caft:within"})
-WITHOUT = frozenset({"byte2word", "hashed_features", "caft", "caft:within", "any_subset"})
+SAME = frozenset({"landmark_rows", "byte2word", "hashed_features", "caft", "caft:within"})
+WITHOUT = frozenset(
+    {"lexinvariant_rows", "byte2word", "hashed_features", "caft", "caft:within", "any_subset"}
+)
 CODE = "import sys; from pathlib import Path; from tests.runs.test_objectives import job; job(Path(sys.argv[1]), sys.argv[2])"
 
 
