@@ -2,7 +2,7 @@
 
 import torch
 
-pytest_plugins = ["tests.support.servers"]
+pytest_plugins = ["tests.support.hub", "tests.support.servers"]
 
 
 def _declare_operators_of_torchvision() -> None:

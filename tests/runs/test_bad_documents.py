@@ -91,6 +91,7 @@ CASES: dict[str, tuple[Callable[[Path], None], dict[str, Any], tuple[str, str, s
     "a path through a list": (lines, {"text": "tags.first"}, ("a.jsonl", "byte 0", "'tags.first' is an array", "list_separator says")),
     "a template with an unknown field, of JSON": (lines, {"text": "{txet} {id}"}, ("a.jsonl", "byte 0", "no field 'txet'", "did you mean 'text'")),
     "a template with an unknown field, of a table": (table, {"text": "{txet} {id}"}, ("a.parquet", "'txet'", "no column named", "did you mean 'text'")),
+    "a field that is called like nothing": (lines, {"text": "{zzzz} {id}"}, ("a.jsonl", "byte 0", "no field 'zzzz'. The record has ['id', 'text'", "correct the source's text")),
     "a type that changes between files, of JSON": (types_change, {"columns": N}, ("b.jsonl", "row 3", "'meta.n' is 'many', and the column n is int32", "Correct the input, or set max_rejected")),
     "a type that changes between files, of tables": (tables_change, {"columns": N}, ("b.parquet", "column 'meta.n'", "list<element: string>, and the column n is int32", OTHER)),
     "a type that changes, in a condition": (types_change, {"where": "meta.n >= 0"}, ("b.jsonl", "byte ", "'meta.n' is 'many', and it is compared with a number", "Correct the input, or set max_rejected")),

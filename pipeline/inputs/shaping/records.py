@@ -238,7 +238,7 @@ def _missing(records: Records, path: Path, values: pa.Array, role: str) -> Fault
             has = [written(one) for one in known][:20]
             faults[i] = (
                 f"missing_{role}",
-                f"no field {written(path)!r}{nearest(path, known)} The record has {has}",
+                f"no field {written(path)!r}{nearest(path, known) or '.'} The record has {has}",
             )
         else:
             faults[i] = (f"null_{role}", f"field {written(path)!r} is null")
