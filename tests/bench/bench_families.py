@@ -59,9 +59,26 @@ def character_bpe(texts: list[str]) -> Any:
     return made
 
 
+def unigram(texts: list[str]) -> Any:
+    """A file like T5's, without its map of characters."""
+    made = owner.Tokenizer(owner.models.Unigram())
+    made.normalizer = owner.normalizers.Sequence(
+        [owner.normalizers.NFKC(), owner.normalizers.Replace(owner.Regex(" {2,}"), " ")]
+    )
+    made.pre_tokenizer = owner.pre_tokenizers.Metaspace()
+    made.train_from_iterator(
+        texts,
+        owner.trainers.UnigramTrainer(
+            vocab_size=32_000, special_tokens=_SPECIAL, unk_token="<unk>", show_progress=False
+        ),
+    )
+    return made
+
+
 FAMILIES: dict[str, Callable[[list[str]], Any]] = {
     "WordPiece": wordpiece,
     "SentencePiece BPE": character_bpe,
+    "Unigram": unigram,
 }
 
 

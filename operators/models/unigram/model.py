@@ -1,0 +1,91 @@
+"""Unigram as a model: files of T5, XLM-R, mT5, Albert and what is like them, by kernels with the library's ids."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from pairloom.operators.encode.encoder import WordKernel
+from pairloom.operators.encode.fronted import FrontedTables
+from pairloom.operators.encode.fronted_model import Fronted
+from pairloom.operators.models import Entries, TokenizerFile
+from pairloom.operators.models.unigram.tables import UnigramTable
+from pairloom.operators.text.front import Front
+from pairloom.operators.text.front.kernels.cut import CLASSES
+from pairloom.operators.text.front.pieces import Pieces, apart_by
+from pairloom.operators.text.front.reading import MARKER
+
+__all__ = ["Unigram", "UnigramTables"]
+
+# Text is cut before each space, the only class that counts; and not at all without a pretokenizer.
+_CUTS = {"marker": apart_by({(0, 1): True, (1, 1): True}), "none": np.zeros(CLASSES * CLASSES, np.uint8)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Unigram(Fronted):
+    """The pieces of a word whose scores have the greatest sum."""
+
+    name: ClassVar[str] = "unigram"
+    types: ClassVar[tuple[str, ...]] = ("Unigram",)
+
+    @classmethod
+    def refuses(cls, file: TokenizerFile, front: Front) -> str | None:
+        """What has no piece for what is unknown or for spaces, or draws pieces at random."""
+        model = file.document["model"]
+        pieces: Sequence[tuple[str, float]] = model["vocab"]
+        if not isinstance(model.get("unk_id"), int):
+            return "its model has no unk_id"
+        if front.cut not in _CUTS:
+            return "its pre_tokenizer makes no U+2581 of spaces"
+        if front.marker and all(piece != MARKER for piece, _ in pieces):
+            return f"its spaces become {MARKER!r}, which is no token"
+        known = set(model) - {"type", "unk_id", "vocab", "byte_fallback", "pairloom"}
+        if set_there := sorted(name for name in known if model[name] is not None):
+            return f"its model has {', '.join(set_there)}"
+        if model.get("byte_fallback") and len(found := _byte_ids(pieces)) not in (0, 256):
+            return f"its model has byte_fallback, and tokens for {len(found)} of 256 bytes"
+        return None
+
+    def compiled(self, entries: Entries) -> "UnigramTables":
+        """Time and room are linear in the bytes of the pieces."""
+        return UnigramTables(self, entries.dtype)
+
+
+class UnigramTables(FrontedTables):
+    """The pieces of a file laid out; pickled, it is the file that travels."""
+
+    def __init__(self, model: Unigram, dtype: "np.dtype[Any]") -> None:
+        super().__init__(model.library(dtype), model.front)
+        self._model, self._dtype = model, dtype
+        found = json.loads(model.data)["model"]
+        pieces: list[tuple[str, float]] = found["vocab"]
+        byte_ids = _byte_ids(pieces) if found.get("byte_fallback") else []
+        if model.front.marker:
+            # A space stands for the mark, and no text has a space.
+            pieces = [("" if " " in piece else piece.replace(MARKER, " "), score) for piece, score in pieces]
+        self._table = UnigramTable.of(
+            [(piece.encode(), score) for piece, score in pieces],
+            unknown=found["unk_id"],
+            byte_ids=byte_ids if len(byte_ids) == 256 else (),
+        )
+        self._classes = np.zeros(0x110000, np.uint8)
+        self._classes[ord(" ")] = 1
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return UnigramTables, (self._model, self._dtype)
+
+    def kernel(self) -> WordKernel:
+        """See `FrontedTables`."""
+        return self._table.kernel()
+
+    def pieces(self) -> tuple[Pieces, Callable[[str], None]]:
+        """Cuts before each space."""
+        return Pieces(self._classes, _CUTS[self.front.cut]), lambda _: None
+
+
+def _byte_ids(pieces: Sequence[tuple[str, float]]) -> list[int]:
+    """The ids of the pieces that stand for bytes, 256 or fewer."""
+    ids = {piece: i for i, (piece, _) in enumerate(pieces) if piece.startswith("<0x")}
+    return [ids[name] for byte in range(256) if (name := f"<0x{byte:02X}>") in ids]

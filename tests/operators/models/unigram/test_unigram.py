@@ -1,0 +1,178 @@
+"""Unigram as the library encodes it, whatever its options and the text."""
+
+import json
+import pickle
+import unicodedata
+from functools import cache
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pairloom.operators import Vocabulary
+from pairloom.operators.encode.warm import encode_words
+from pairloom.operators.models.unigram.tables import UnigramTable
+from pairloom.operators.reference.models.unigram import encode_word
+from tests.support.charsmaps import precompiled
+from tests.support.nasty import nasty_texts
+from tests.support.owners import check_equal, corpus, library
+
+SCORES = st.sampled_from([-1.0, -2.0, -3.0, -1.5, -0.1, -0.7, -11.3, 0.0])
+PIECES = ["a", "b", "ab", "ba", "aab", "é", "aé", "日本", "bbb", "a", "qq", "qé日"]
+
+
+@given(
+    st.lists(st.text("abé日本q", max_size=40), max_size=6),
+    st.lists(SCORES, min_size=len(PIECES), max_size=len(PIECES)),
+    st.booleans(),
+)
+def test_a_word_is_encoded_as_by_its_twin(texts: list[str], scores: list[float], falls_back: bool) -> None:
+    pieces = [("<unk>", 0.0), *zip(PIECES, scores, strict=True)]
+    byte_ids = list(range(100, 356)) if falls_back else []
+    table = UnigramTable.of(
+        [(piece.encode(), score) for piece, score in pieces], unknown=0, byte_ids=byte_ids
+    )
+    assert encode_words(table.kernel(), texts) == [
+        encode_word(text, pieces, unknown=0, byte_ids=byte_ids) for text in texts
+    ]
+
+
+@cache
+def _learned(falls_back: bool) -> str:
+    tokenizers = library()
+    theirs = tokenizers.Tokenizer(tokenizers.models.Unigram())
+    theirs.pre_tokenizer = tokenizers.pre_tokenizers.Metaspace()
+    trainer = tokenizers.trainers.UnigramTrainer(
+        vocab_size=900, special_tokens=["<unk>", "<s>", "</s>"], unk_token="<unk>", show_progress=False
+    )
+    theirs.train_from_iterator(corpus(), trainer)
+    theirs.decoder = tokenizers.decoders.Metaspace()
+    document = json.loads(theirs.to_str())
+    if falls_back:
+        document["model"]["byte_fallback"] = True
+        document["model"]["vocab"] += [[f"<0x{byte:02X}>", 0.0] for byte in range(256)]
+    return json.dumps(document)
+
+
+def learned(*, falls_back: bool = False) -> Any:
+    return library().Tokenizer.from_str(_learned(falls_back))
+
+
+def rules() -> dict[str, str]:
+    """Some of what SentencePiece's own map has."""
+    found = {char: unicodedata.normalize("NFKC", char) for char in map(chr, range(0xA0, 0x2FF))}
+    found |= {char: unicodedata.normalize("NFKC", char) for char in map(chr, range(0xFF01, 0xFFDC))}
+    found |= {
+        char + mark: unicodedata.normalize("NFC", char + mark)
+        for char in "aeiouE"
+        for mark in "\u0301\u0300\u0308"
+    }
+    found |= {
+        "\n": " ",
+        "\t": " ",
+        "\r": " ",
+        "\u3000": " ",
+        "\u200b": "",
+        "\x01": "",
+        "\x7f": "",
+        "\u2581": "\u2581",
+    }
+    return {source: to for source, to in found.items() if source != to}
+
+
+def shapes() -> dict[str, tuple[Any, Any]]:
+    tokenizers = library()
+    steps, cuts = tokenizers.normalizers, tokenizers.pre_tokenizers
+    marks, runs = cuts.Metaspace(), steps.Replace(tokenizers.Regex(" {2,}"), " ")
+    lines = steps.Replace(tokenizers.Regex(" {2,}"), "\u2581")
+    return {
+        "plain": ([], marks),
+        "never": ([], cuts.Metaspace(prepend_scheme="never")),
+        "first": ([], cuts.Metaspace(prepend_scheme="first")),
+        "whole": ([], cuts.Metaspace(split=False)),
+        "xlm-r": ([precompiled(rules())], cuts.Sequence([cuts.WhitespaceSplit(), marks])),
+        "e5": ([precompiled(rules()), runs], marks),
+        "t5": ([precompiled(rules()), steps.Strip(left=False), lines], marks),
+        "albert": (
+            [
+                steps.Replace("``", '"'),
+                steps.NFKD(),
+                steps.StripAccents(),
+                steps.Lowercase(),
+                precompiled(rules()),
+                runs,
+            ],
+            marks,
+        ),
+        "nmt": ([steps.Nmt(), steps.NFKC(), runs], marks),
+        "folded": ([steps.NFKD(), steps.StripAccents(), steps.Lowercase(), precompiled(rules())], marks),
+    }
+
+
+@pytest.mark.parametrize("falls_back", [False, True])
+@pytest.mark.parametrize(
+    "shape", ["plain", "never", "first", "whole", "xlm-r", "e5", "t5", "albert", "nmt", "folded"]
+)
+def test_text_is_encoded_as_by_the_library(shape: str, falls_back: bool) -> None:
+    normalizers, pretokenizer = shapes()[shape]
+    theirs = learned(falls_back=falls_back)
+    theirs.pre_tokenizer = pretokenizer
+    document = json.loads(theirs.to_str())
+    steps = [one if isinstance(one, dict) else json.loads(one.__getstate__()) for one in normalizers]
+    document["normalizer"] = {"type": "Sequence", "normalizers": steps} if steps else None
+    theirs = library().Tokenizer.from_str(json.dumps(document))
+    vocabulary = check_equal(theirs, [*nasty_texts(250), *corpus()[:6]], model="unigram")
+    assert (vocabulary.slow_path is None) == (shape != "albert")
+    assert pickle.loads(pickle.dumps(vocabulary)) == vocabulary
+    assert Vocabulary.from_json(vocabulary.to_json()) == vocabulary
+
+
+def test_added_tokens_part_text() -> None:
+    tokenizers = library()
+    theirs = learned()
+    added = tokenizers.AddedToken
+    theirs.add_special_tokens([added("<mask>", lstrip=True), added("<extra_id_0>")])
+    theirs.add_tokens([added("the tool", normalized=True), added("\n", normalized=False)])
+    texts = ["a <mask> b", "x<extra_id_0>y", "the tool  the tool", "a\n\nb", " <mask>"]
+    check_equal(theirs, [*texts, *nasty_texts(100)], model="unigram")
+
+
+def test_scores_that_are_equal_and_text_that_no_piece_spells() -> None:
+    tokenizers = library()
+    pieces = [
+        ("<unk>", -1.0),
+        ("\u2581", -2.0),
+        ("a", -1.0),
+        ("aa", -2.0),
+        ("aaa", -3.0),
+        ("qz", -40.0),
+        ("a", -9.0),
+        ("z\u2581", -1.0),
+    ]
+    theirs = tokenizers.Tokenizer(tokenizers.models.Unigram(pieces, 0))
+    theirs.pre_tokenizer, theirs.decoder = (
+        tokenizers.pre_tokenizers.Metaspace(split=False),
+        tokenizers.decoders.Metaspace(),
+    )
+    texts = ["a" * n for n in range(30)] + ["qz", "qzq", "aqzzqa", "<unk>", "q<unk>z", "z z", "qq<unk>aa q"]
+    check_equal(theirs, [*texts, *nasty_texts(60)], model="unigram")
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda d: d["model"].update(unk_id=None), "unk_id"),
+        (lambda d: d.update(pre_tokenizer={"type": "Punctuation", "behavior": "Isolated"}), "Punctuation"),
+        (
+            lambda d: d["model"]["vocab"].remove(next(p for p in d["model"]["vocab"] if p[0] == "\u2581")),
+            "no token",
+        ),
+    ],
+)
+def test_what_is_left_to_the_library_says_why(change: Any, why: str) -> None:
+    document = json.loads(learned().to_str())
+    change(document)
+    vocabulary = Vocabulary.from_json(json.dumps(document).encode())
+    assert vocabulary.model.name == "foreign"
+    assert why in str(vocabulary.slow_path)
