@@ -14,8 +14,8 @@ A family binds the loop to its words in a module of five lines, whose kernel is 
     def encode_block(data: int, size: int, at: int, total: int, tables: Any, joins: Any, state: Any) -> Any:
         return _encode_block(data, size, at, total, tables, joins, state)
 
-The loop itself closes over `encode_word`, so that the two are compiled as one; numba keeps no function on disk that does so,
-and none that is handed another as an argument.
+The loop itself closes over `encode_word`, so that the two are compiled as one, under a name of the family's own; numba keeps
+no function on disk that does so, and none that is handed another as an argument.
 """
 
 from typing import Any
@@ -100,12 +100,19 @@ def block_by(encode_word: Any, join_tokens: Any = keep_tokens) -> Any:
     pieces = join_tokens is not keep_tokens
     emit_known = emit_by(pieces)
 
-    @inner
+    def of_family(function: Any) -> Any:
+        # Two families whose tables have one shape would have symbols of one name in what is kept on disk, and a process that
+        # loads both would run the one's words by the other's loop.
+        bound = (encode_word.py_func.__module__.replace(".", "_"), join_tokens.py_func.__name__)
+        function.__qualname__ = "_".join((function.__qualname__, *bound))
+        return inner(function)
+
+    @of_family
     def miss_short(state: Any, low: Any, high: Any, start: int, length: int, out: int, tables: Any) -> Any:
         count, missing = encode_word(start, length, tables, state[SCRATCH_AT])
         return keep_short(state, low, high, out, count, missing)
 
-    @inner
+    @of_family
     def long_word(state: Any, hashed: Any, start: int, length: int, out: int, tables: Any) -> Any:
         place, end = emit_long(state, hashed, start, length, out)
         if end:
@@ -113,7 +120,7 @@ def block_by(encode_word: Any, join_tokens: Any = keep_tokens) -> Any:
         count, missing = encode_word(start, length, tables, state[SCRATCH_AT])
         return keep_long(state, place, hashed, start, length, out, count, missing)
 
-    @inner
+    @of_family
     def encode_block(data: int, size: int, at: int, total: int, tables: Any, joins: Any, state: Any) -> Any:
         # The `total` pretokens of one block, whose ends are int64 at the address `at`; `data` is the address of `size` bytes of
         # text. The output has room for one id a byte of the block, for what is put around the documents that end in it, and 16

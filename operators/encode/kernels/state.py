@@ -202,7 +202,7 @@ def keep_short(state: Any, low: Any, high: Any, out: int, count: int, missing: i
     for probe in range(2 * PROBES):
         place = state[SHORT_AT] + (((bucket + (probe >> 1)) & mask) << 6) + ((probe & 1) << 5)
         if load_u64(place + 8) == np.uint64(0):
-            if count <= MOST_INLINE and (count << width) <= 16:
+            if 0 < count <= MOST_INLINE and (count << width) <= 16:
                 store_u64(place + 16, load_u64(out))
                 store_u64(place + 24, load_u64(out + 8))
                 tag = np.uint64(count)
