@@ -93,7 +93,6 @@ def next_stop(ends: int, done: int, count: int, cut: int) -> Any:
 def emit_by(pieces: bool) -> Any:
     """`emit_known`, where pieces of text are cut into words and where they are not."""
 
-    @inner
     def emit_known(
         plan: int, done: int, stop: int, table: int, width: int, out: int, goes_on: int, piece_ends: int
     ) -> Any:
@@ -126,4 +125,6 @@ def emit_by(pieces: bool) -> Any:
             step += 24
         return (step - plan) // 24, out, marked, piece_ends
 
-    return emit_known
+    # Two of one name would be one to a process that loads both from disk; see `block_by`.
+    emit_known.__qualname__ += "_of_pieces" if pieces else "_of_words"
+    return inner(emit_known)

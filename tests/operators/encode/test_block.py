@@ -3,6 +3,7 @@
 from types import ModuleType
 from typing import Any
 
+from pairloom.operators.encode.kernels.batch import emit_by
 from pairloom.operators.encode.kernels.block import block_by
 from pairloom.operators.encode.warm import encode_words
 from pairloom.operators.models.bpe.kernels import word as bpe
@@ -20,7 +21,7 @@ def names(bound: Any) -> set[str]:
     function = bound.py_func
     closed = [cell.cell_contents for cell in function.__closure__ or ()]
     made = [
-        one.py_func for one in closed if hasattr(one, "py_func") and "<locals>" in one.py_func.__qualname__
+        one.py_func for one in closed if hasattr(one, "py_func") and "block_by" in one.py_func.__qualname__
     ]
     return {one.__qualname__ for one in (function, *made)}
 
@@ -30,6 +31,7 @@ def test_no_two_families_have_symbols_of_one_name() -> None:
     found = [names(block_by(family.encode_word)) for family in FAMILIES]
     assert all(len(one) == 3 for one in found)
     assert len(set().union(*found)) == 3 * len(FAMILIES)
+    assert emit_by(True).py_func.__qualname__ != emit_by(False).py_func.__qualname__
 
 
 def test_a_word_without_any_id_is_remembered_as_such() -> None:
