@@ -35,7 +35,6 @@ __all__ = ["Rendered", "Renderer", "Train", "UntraceableError"]
 Train = Literal["assistant", "all", "last"]
 
 _NOTHING: frozenset[str] = frozenset()
-_PROBED = ("system", "user", "assistant")
 _THINKING = re.compile(r"<think>.*?</think>\s*", re.DOTALL)
 
 
@@ -73,7 +72,7 @@ class Renderer:
         self.prompt = self._generation_prompt()
         self.end_of_turn = self._end_of_turn()
         self._kept = tuple(dict.fromkeys((_NOTHING, template.reads)))
-        self._trims = self._all_trimmed()
+        self._trims = self._trimmed()
 
     def __call__(self, messages: Sequence[Mapping[str, Any]], tools: Any = None) -> Rendered:
         """Raises TemplateFailedError, InvalidError and UntraceableError."""
@@ -100,7 +99,7 @@ class Renderer:
         for kept, way in itertools.product(self._kept, WAYS):
             if not way.begin and not way.end and not self._by_generation(messages):
                 continue
-            if way == WAYS[0] and self._trims and any(map(_stands_in_blanks, messages)):
+            if way == WAYS[0] and self._trims and any(self._loses_blanks(one) for one in messages):
                 continue
             try:
                 found = self._marked(messages, tools, way, kept)
@@ -123,23 +122,33 @@ class Renderer:
             self.template.render(others, None if tools is None else hidden(tools, kept), marking=True)
         )
 
-    def _all_trimmed(self) -> bool:
-        """Whether blanks around words are left out, whosever they are: then marks around them cannot agree."""
+    def _loses_blanks(self, message: Mapping[str, Any]) -> bool:
+        content = message.get("content")
+        return (
+            message.get("role") in self._trims
+            and isinstance(content, str)
+            and (content[:1].isspace() or content[-1:].isspace())
+            and not content.isspace()
+        )
+
+    def _trimmed(self) -> frozenset[str]:
+        """The roles around whose words blanks are left out: then marks around them cannot agree."""
+        tried: dict[str, bool] = {}
         for roles in (("user", "assistant"), ("system", "user", "assistant")):
             if self._probe(*roles) is None:
                 continue
-            for blank in range(len(roles)):
+            for blank, whose in enumerate(roles):
                 messages = [
                     {"role": role, "content": f" word{i} " if i == blank else f"word{i}"}
                     for i, role in enumerate(roles)
                 ]
                 try:
-                    plain = self.template.render(messages)
-                    if shown(self._marked(messages, None, WAYS[0], _NOTHING).text) == plain:
-                        return False
+                    found = self._marked(messages, None, WAYS[0], _NOTHING)
+                    agrees = shown(found.text) == self.template.render(messages)
                 except TemplateFailedError:
-                    return False
-        return True
+                    agrees = True
+                tried[whose] = tried.get(whose, True) and not agrees
+        return frozenset(role for role, trimmed in tried.items() if trimmed)
 
     def _by_generation(self, messages: Sequence[Mapping[str, Any]]) -> bool:
         """Whether nothing need be known of messages, since the template says what is generated."""
@@ -307,13 +316,3 @@ def _difference(marked: str, plain: str) -> str:
         min(len(marked), len(plain)),
     )
     return f"at character {at} it is {plain[at : at + 20]!r}, and {marked[at : at + 20]!r} where words are marked"
-
-
-def _stands_in_blanks(message: Mapping[str, Any]) -> bool:
-    content = message.get("content")
-    return (
-        isinstance(content, str)
-        and message.get("role") in _PROBED
-        and (content[:1].isspace() or content[-1:].isspace())
-        and not content.isspace()
-    )

@@ -1,6 +1,8 @@
 """Documents that are not tokenized, by their text or by what they bring: each leaves a dead letter."""
 
 import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
 
 from pairloom.operators.documents import SPECIAL, DocumentBatch
 from pairloom.operators.encode import Tokenizer
@@ -8,7 +10,7 @@ from pairloom.operators.schema import INPUT_IDS
 from pairloom.pipeline.inputs.shaping.attributes import COLUMN_TYPE
 from pairloom.pipeline.stages.agreement import SPECIAL_TOKEN_IN_TEXT
 
-__all__ = ["without_refused", "without_special_tokens"]
+__all__ = ["all_zero", "without_refused", "without_special_tokens"]
 
 
 def without_special_tokens(batch: DocumentBatch, tokenizer: Tokenizer) -> DocumentBatch:
@@ -30,3 +32,17 @@ def without_refused(batch: DocumentBatch) -> DocumentBatch:
     wrong = [batch.refused.get(row) for row in batch.row.to_pylist()]
     details = [detail for detail in wrong if detail is not None]
     return batch.reject([detail is not None for detail in wrong], COLUMN_TYPE, details)
+
+
+def all_zero(lists: pa.LargeListArray) -> npt.NDArray[np.bool_]:
+    """Which lists have nothing but zeros, or nothing at all.
+
+    >>> all_zero(pa.array([[0, 1], [], [0], [2]], pa.large_list(pa.uint8()))).tolist()
+    [False, True, True, False]
+    """
+    offsets, values = lists.offsets.to_numpy(), lists.values.to_numpy(zero_copy_only=False)
+    out = np.ones(len(lists), np.bool_)
+    full = np.diff(offsets) > 0
+    if full.any():
+        out[full] = ~np.maximum.reduceat(values[: offsets[-1]] != 0, offsets[:-1][full])
+    return out

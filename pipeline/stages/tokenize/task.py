@@ -34,7 +34,7 @@ from pairloom.pipeline.stages.agreement import NOTHING_TRAINED
 from pairloom.pipeline.stages.tokenize.carried import Strings
 from pairloom.pipeline.stages.tokenize.cost import TOKENIZE_MEMORY
 from pairloom.pipeline.stages.tokenize.gathering import cut_lists, edges_of, gathered
-from pairloom.pipeline.stages.tokenize.refusing import without_refused, without_special_tokens
+from pairloom.pipeline.stages.tokenize.refusing import all_zero, without_refused, without_special_tokens
 from pairloom.pipeline.stages.tokenize.reuse import Known, earlier_shards
 from pairloom.pipeline.store.coverage import Coverage
 from pairloom.pipeline.store.objects import Objects
@@ -280,9 +280,9 @@ class TokenizeTask(UnitTask):
                 around=(len(self.prepend), len(self.append)),
                 normalizer=tokenizer.vocabulary.normalizer,
                 special=batch.spans.get(SPECIAL),
+                dtype=one.column.dtype,
             )
-            column = pa.array(values.astype(one.column.dtype))
-            found[one.column.name] = pa.LargeListArray.from_arrays(ids.offsets, column)
+            found[one.column.name] = pa.LargeListArray.from_arrays(ids.offsets, pa.array(values))
         giver = self.input.giver
         return found if giver is None else found | giver.valued(batch, ids, found)
 
@@ -350,8 +350,7 @@ def _taught(intake: Intake, one: _Encoded, needed: Sequence[str]) -> _Encoded:
     """The documents that have something in every column that is `needed`; the others are rejected."""
     lost = np.zeros(len(one.batch), np.bool_)
     for name in needed:
-        offsets, values = one.found[name].offsets.to_numpy(), one.found[name].values.to_numpy()
-        lost |= np.diff(np.concatenate([[0], np.cumsum(values != 0)])[offsets]) == 0
+        lost |= all_zero(one.found[name])
     if not lost.any():
         return one
     return _left(

@@ -48,22 +48,52 @@ def spanned(draw: Any) -> tuple[str, list[tuple[int, int, float]]]:
     value,
     st.integers(0, 2),
     st.integers(0, 2),
+    st.sampled_from(["float32", "float16", "uint16", "uint8"]),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=300, deadline=None)
 def test_values_are_those_of_the_bytes(
-    made: list[tuple[str, list[tuple[int, int, float]]]], rule: str, outside: float, before: int, behind: int
+    made: list[tuple[str, list[tuple[int, int, float]]]],
+    rule: str,
+    outside: float,
+    before: int,
+    behind: int,
+    dtype: str,
 ) -> None:
     texts = pa.array([one for one, _ in made], pa.large_string())
     ids = VOCABULARY.encode(texts, prepend=[0] * before, append=[1] * behind)
     values = token_values(
-        ids, TOKENS, texts, spans_of(s for _, s in made), outside=outside, rule=rule, around=(before, behind)
+        ids,
+        TOKENS,
+        texts,
+        spans_of(s for _, s in made),
+        outside=outside,
+        rule=rule,
+        around=(before, behind),
+        dtype=dtype,
     )
     wanted: list[float] = []
     for (one, spans), row in zip(made, ids.to_pylist(), strict=True):
         tokens = [bytes(VOCABULARY.tokens[i]) for i in row]
         in_bytes = [(byte_of(one, a), byte_of(one, b), v) for a, b, v in spans]
         wanted += slowly(tokens, in_bytes, outside, rule, before, behind)
-    assert values.tolist() == wanted
+    assert values.dtype == dtype
+    assert values.tolist() == np.array(wanted).astype(dtype).tolist()
+
+
+def test_long_texts_are_marked_to_the_byte() -> None:
+    """Runs of many tokens that have one value, and edges at each place of a block of eight."""
+    one = "".join(TEXTS) + "é" + "".join(TEXTS)
+    edges = [start + 97 * i + i % 11 for start in (3, len(one) // 2) for i in range(30)]
+    spans = [(a, b, 1.0 + i) for i, (a, b) in enumerate(zip(edges[::2], edges[1::2], strict=True))]
+    texts = pa.array([one, "", one], pa.large_string())
+    ids = VOCABULARY.encode(texts)
+    values = token_values(
+        ids, TOKENS, texts, spans_of([spans, [], []]), outside=0.0, rule="majority", dtype="uint16"
+    )
+    tokens = [bytes(VOCABULARY.tokens[i]) for i in ids.to_pylist()[0]]
+    in_bytes = [(byte_of(one, a), byte_of(one, b), v) for a, b, v in spans]
+    wanted = slowly(tokens, in_bytes, 0.0, "majority")
+    assert values.tolist() == [*wanted, *([0.0] * len(tokens))]
 
 
 @given(st.lists(spanned(), max_size=5))
