@@ -3,170 +3,30 @@
 import math
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pairloom.operators import Pretokenizer, Vocabulary, count_words, learn_bpe
 from pairloom.operators.reference.transforms import fim as twin
 from pairloom.operators.tokens import TokenBatch
-from pairloom.operators.transforms import TRANSFORMS, document_streams, prepared
-from pairloom.operators.transforms._fim_syntax import node_spans
-from pairloom.operators.transforms.fim import PRESETS, FillInTheMiddle, Sentinels, Tables
+from pairloom.operators.transforms import document_streams, prepared
+from pairloom.operators.transforms.fim import FillInTheMiddle
 from pairloom.operators.transforms.kernels.fim import count_places, find_places
-
-SEED = 2022
-NAMES = Sentinels(prefix="<p>", suffix="<s>", middle="<m>")
-ENDED = Sentinels(prefix="<p>", suffix="<s>", middle="<m>", eot="<e>")
-SPECIAL = ["<|end|>", "<p>", "<s>", "<m>", "<e>"]
-TEXT = [
-    "def add(a, b):\n    return a + b\n",
-    "The quick brown fox's 12345 jumps over the lazy dog. " * 4,
-    "naïve café 日本語テキスト 🎉🎈\n\nанализ данных\n",
-    "x",
-    "\n\n\n",
-    "for i in range(10):\n\tprint(i)\n",
-]
-
-
-def vocabulary() -> Vocabulary:
-    """A small byte-level vocabulary with the sentinels."""
-    cut = Pretokenizer(scheme="gpt2")
-    return learn_bpe(count_words(pa.array(TEXT), cut), 330, special_tokens=SPECIAL, pretokenizer=cut)
-
-
-VOCABULARY = vocabulary()
-IDS = {token: VOCABULARY.special_id(token) for token in SPECIAL}
-
-
-def batch_of(
-    documents: list[list[int]], dtype: type = np.uint16, copies: list[int] | None = None
-) -> TokenBatch:
-    """Documents of ids, numbered by a function of their places."""
-    return TokenBatch.from_lists(
-        {"input_ids": [np.array(d, dtype) for d in documents] or []},
-        number=np.arange(len(documents), dtype=np.int64) * 7919 - 3,
-        copy=None if copies is None else np.array(copies, np.int32),
-    )
-
-
-def encoded(texts: list[str]) -> list[list[int]]:
-    """Texts as tokens, with an end each."""
-    return VOCABULARY.encode(pa.array(texts, pa.large_string()), append=[IDS["<|end|>"]]).to_pylist()
-
-
-def rows(batch: TokenBatch) -> list[list[int]]:
-    """The ids of each document."""
-    return batch.gathered("input_ids").to_pylist()
-
-
-def plain(document: list[int], stream: int, step: FillInTheMiddle) -> list[int]:
-    """The step on one document, in a few lines that share nothing with it but the draws of the twin."""
-    special = set(IDS.values())
-    sentinels = {
-        name: IDS[token]
-        for name in ("prefix", "suffix", "middle", "eot")
-        if (token := getattr(step.sentinels, name))
-    }
-    if twin.holds(document, set(sentinels.values())):
-        return document
-    head, tail = twin.own_tokens(document, special)
-    own = document[head : len(document) - tail]
-    if step.level == "segment":
-        return in_segments(document, head, tail, stream, step, sentinels)
-    size = step.chunk_tokens if step.level == "chunk" else max(1, len(own))
-    out = document[:head]
-    for number, at in enumerate(range(0, len(own), size)):
-        out += one_chunk(own[at : at + size], stream, number, step, sentinels)
-    return out + document[len(document) - tail :]
-
-
-def in_segments(
-    document: list[int],
-    head: int,
-    tail: int,
-    stream: int,
-    step: FillInTheMiddle,
-    sentinels: dict[str, int],
-) -> list[int]:
-    """Every piece of a row by itself; what is special at the ends of the document stays."""
-    out: list[int] = []
-    for number, at in enumerate(range(0, len(document), step.chunk_tokens)):
-        places = range(at, min(at + step.chunk_tokens, len(document)))
-        own = [document[i] for i in places if head <= i < len(document) - tail]
-        made = one_chunk(own, stream, number, step, sentinels) if own else own
-        before = [document[i] for i in places if i < head]
-        behind = [document[i] for i in places if i >= max(head, len(document) - tail)]
-        out += before + (made if len(made) == len(own) else own) + behind
-    return out
-
-
-def one_chunk(
-    chunk: list[int], stream: int, number: int, step: FillInTheMiddle, sentinels: dict[str, int]
-) -> list[int]:
-    """One chunk, cut as the step says."""
-    rates = [min(2**53, math.ceil(rate * 2**53)) for rate in (step.rate, step.spm_rate)]
-    mode = twin.choose_modes(stream, number, *rates)
-    if mode == "plain":
-        return chunk
-    if step.split == "token":
-        cuts = twin.choose_places(stream, number, len(chunk) + 1)
-        return twin.infill(chunk, mode, *cuts, sentinels, truncate=step.truncate == "middle")
-    # A special token is one character that nothing is cut in.
-    atoms: list[str | int] = []
-    run: list[int] = []
-    for token in [*chunk, None]:
-        if token is not None and token not in IDS.values():
-            run.append(token)
-            continue
-        atoms += list(VOCABULARY.decode(run).decode())
-        run = []
-        if token is not None:
-            atoms.append(token)
-    if step.split == "line":
-        places = [0] + [i + 1 for i, a in enumerate(atoms[:-1]) if a == "\n"] + [len(atoms)]
-    else:
-        places = list(range(len(atoms) + 1))
-    first, second = (places[i] for i in twin.choose_places(stream, number, len(places)))
-    parts = [retokenized(part) for part in (atoms[:first], atoms[first:second], atoms[second:])]
-    extra = sum(map(len, parts)) + len(sentinels) - len(chunk)
-    if step.truncate == "middle" and extra > 0:
-        if len(parts[1]) <= extra:
-            return chunk
-        parts[1] = parts[1][:-extra]
-    prefix, middle, suffix = parts
-    first, second = len(prefix), len(prefix) + len(middle)
-    return twin.infill([*prefix, *middle, *suffix], mode, first, second, sentinels)
-
-
-def retokenized(atoms: list[str | int]) -> list[int]:
-    """Characters and special tokens as tokens."""
-    out: list[int] = []
-    text = ""
-    for atom in [*atoms, None]:
-        if isinstance(atom, str):
-            text += atom
-            continue
-        out += VOCABULARY.encode_one(text).tolist() if text else []
-        text = ""
-        if atom is not None:
-            out.append(atom)
-    return out
-
-
-steps = st.builds(
-    FillInTheMiddle,
-    rate=st.sampled_from([0.0, 0.5, 1.0]),
-    spm_rate=st.sampled_from([0.0, 0.5, 1.0]),
-    split=st.sampled_from(["character", "line", "token"]),
-    truncate=st.sampled_from(["none", "middle"]),
-    tokens=st.sampled_from([NAMES, ENDED]),
+from tests.operators.transforms.fim import (
+    ENDED,
+    IDS,
+    NAMES,
+    SEED,
+    TEXT,
+    VOCABULARY,
+    batch_of,
+    encoded,
+    id_lists,
+    plain,
+    rows,
+    steps,
+    texts_drawn,
 )
-texts_drawn = st.lists(
-    st.text(st.sampled_from("ab \n\té日🎉1.'"), max_size=25) | st.sampled_from(TEXT), max_size=5
-)
-id_lists = st.lists(st.lists(st.integers(0, len(VOCABULARY) - 1), max_size=12), max_size=5)
 
 
 @settings(deadline=None, max_examples=150)
@@ -321,73 +181,6 @@ def test_segments_need_rows_that_are_cut_there() -> None:
         step.in_rows(64, aligned=False)
 
 
-PYTHON = """\
-import os
-
-@property
-def naïve(x, *rest):
-    'a string'
-    return f"{x + 1!r} of {rest}" if x else [y ** 2 for y in rest]
-"""
-
-
-def test_the_middle_of_syntax_is_a_node() -> None:
-    """Structured infilling: every node of the tree is a middle, and nothing else is."""
-    import ast
-
-    tree = ast.parse(PYTHON)
-    strings = {
-        id(inner)
-        for n in ast.walk(tree)
-        if isinstance(n, ast.JoinedStr)
-        for inner in ast.walk(n)
-        if inner is not n
-    }
-    nodes = [n for n in ast.walk(tree) if hasattr(n, "lineno") and id(n) not in strings]
-    wanted = {ast.get_source_segment(PYTHON, n) for n in nodes}
-    assert {PYTHON.encode()[a:b].decode() for a, b in node_spans(PYTHON.encode())} == wanted
-    step = FillInTheMiddle(rate=1.0, split="syntax", tokens=ENDED)
-    tables, found = step.prepare(VOCABULARY), set()
-    for seed in range(200):
-        (made,) = rows(step(batch_of(encoded([PYTHON])), seed, tables))
-        psm = made[1] != IDS["<s>"]
-        start = made.index(IDS["<m>"]) + 1
-        middle = VOCABULARY.decode(made[start : made.index(IDS["<e>"])]).decode()
-        if psm:
-            found.add(middle)
-            assert middle in wanted
-        else:
-            assert any(middle.endswith(one) for one in wanted)
-        back = step.undo(batch_of([made]), seed, tables)
-        assert VOCABULARY.decode(rows(back)[0][:-1]).decode() == PYTHON
-    assert len(found) > len(wanted) // 2
-
-
-@pytest.mark.parametrize("text", ["def (", "a\0b", "(" * 5000, "", "\ufeffx = 1", "x = '" + "\\d'"])
-def test_what_is_no_python_is_cut_at_characters(text: str) -> None:
-    step = FillInTheMiddle(rate=1.0, split="syntax", tokens=ENDED)
-    plain_step = FillInTheMiddle(rate=1.0, split="character", tokens=ENDED)
-    batch = batch_of(encoded([text]))
-    made = rows(step(batch, SEED, step.prepare(VOCABULARY)))
-    if not node_spans(text.encode()):
-        assert made == rows(plain_step(batch, SEED, plain_step.prepare(VOCABULARY)))
-
-
-@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
-def test_lines_of_python_end_in_three_ways(newline: str) -> None:
-    text = newline.join(["x = 1", "y = 'é' + z", ""]).encode()
-    assert {text[a:b].decode() for a, b in node_spans(text)} == {
-        "x",
-        "1",
-        "x = 1",
-        "y",
-        "'é'",
-        "z",
-        "'é' + z",
-        "y = 'é' + z",
-    }
-
-
 @settings(deadline=None, max_examples=40)
 @given(texts_drawn, st.integers(1, 9), st.integers(0, 2**64 - 1))
 def test_chunks_of_characters_decode_to_their_text(texts: list[str], size: int, seed: int) -> None:
@@ -515,37 +308,3 @@ def test_prepared_counts_what_steps_add_and_remove() -> None:
     assert made.batch.tokens == batch.tokens + made.added - made.removed
     assert made.added >= 3 * len(TEXT) - made.removed
     assert prepared(batch, [], SEED, []).batch is batch
-
-
-@pytest.mark.parametrize("preset", sorted(PRESETS))
-def test_presets_name_three_or_four_tokens(preset: str) -> None:
-    names = FillInTheMiddle(tokens=preset).special_tokens
-    assert len(set(names)) == len(names) == (4 if preset in ("codellama", "codegemma") else 3)
-
-
-@pytest.mark.parametrize(
-    ("keys", "start"),
-    [
-        ({"rate": 1.5}, "rate"),
-        ({"spm_rate": -0.1}, "spm_rate"),
-        ({"chunk_tokens": 0}, "chunk_tokens"),
-        ({"tokens": "gpt"}, "tokens"),
-        ({"level": "segment"}, "truncate"),
-        ({"tokens": Sentinels(prefix="<p>", suffix="<p>", middle="<m>")}, "tokens"),
-    ],
-)
-def test_a_bad_parameter_is_named(keys: dict[str, object], start: str) -> None:
-    with pytest.raises(ValueError, match=f"^{start} must"):
-        FillInTheMiddle(**keys)
-
-
-def test_it_is_found_by_name_and_its_tables_can_be_sent() -> None:
-    import pickle
-
-    assert TRANSFORMS.get("fim") is FillInTheMiddle
-    step = FillInTheMiddle(tokens=NAMES)
-    tables = pickle.loads(pickle.dumps(step.prepare(VOCABULARY)))
-    assert isinstance(tables, Tables)
-    batch = batch_of(encoded(TEXT))
-    assert rows(step(batch, SEED, tables)) == rows(step(batch, SEED, step.prepare(VOCABULARY)))
-    assert step.identity() != FillInTheMiddle(tokens=ENDED).identity()
