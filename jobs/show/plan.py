@@ -11,6 +11,7 @@ from rich.table import Table
 from pairloom.jobs.show.amounts import size_text, time_text
 from pairloom.jobs.show.console import wide_console
 from pairloom.jobs.show.watch import left_out_text
+from pairloom.operators.vocabulary import Vocabulary
 from pairloom.pipeline.execution.machine import processors
 from pairloom.pipeline.flow.engine import START_SECONDS, chosen_engine, start_seconds
 from pairloom.pipeline.flow.plan import Plan
@@ -49,6 +50,8 @@ def show_plan(plan: Plan, workers: int | None, as_json: bool) -> None:
         "workers": workers,
     }
     facts["engine"] = asdict(engine)
+    if plan.vocabulary is not None:
+        facts["vocabulary"] = {"model": plan.vocabulary.model.name, "slow_path": plan.vocabulary.slow_path}
     start = start_seconds(engine, plan.recipe.execution)
     work = sum(row["seconds"] for row in rows if row["state"] != "committed")
     facts["start_seconds"], facts["total_seconds"] = start, round(start + work, 1)
@@ -76,6 +79,8 @@ def show_plan(plan: Plan, workers: int | None, as_json: bool) -> None:
         f"root {open_objects(plan.recipe.root).root}"
     )
     console.print(f"engine: {engine.says}")
+    if plan.vocabulary is not None:
+        console.print(f"vocabulary: {_path(plan.vocabulary)}", markup=False)
     for folder in plan.left_out:
         console.print(left_out_text(folder))
     table = Table("stage", "state", "tasks", "memory a task", "disk", box=None, pad_edge=False)
@@ -105,3 +110,13 @@ def show_plan(plan: Plan, workers: int | None, as_json: bool) -> None:
             epochs = f"{float(Fraction(one['epochs'])):.3g}"
             table.add_row(one["name"], f"{one['tokens']:,}", epochs, f"{one['taken']:,}")
         console.print(table)
+
+
+def _path(vocabulary: Vocabulary) -> str:
+    """How text is encoded with a vocabulary that is given."""
+    model = f"model {vocabulary.model.name}"
+    return (
+        f"{model}, encoded by kernels"
+        if vocabulary.slow_path is None
+        else f"{model}, text is {vocabulary.slow_path}"
+    )
