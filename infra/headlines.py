@@ -33,8 +33,8 @@ def headlines(page: Path = PAGE) -> Iterator[str]:
     facts = {about: row[""] for about, row in tables[""].items()}
     when, where = facts["measured"].partition(",")[0], facts["processors"]
     yield f"`make bench` measured it on {where} on {when}, beside its peers in one sitting:"
-    yield "how, and much more, is on the page of [benchmarks](docs/benchmarks.md). Beside the whole path, datatrove writes tokens to"
-    yield "files; gigatoken and tokenizers only encode, and leave them in memory."
+    yield "how, and much more, is on the page of [benchmarks](docs/benchmarks.md). Beside the whole path, datatrove"
+    yield "writes tokens to files; gigatoken and tokenizers only encode, and leave them in memory."
     yield from ("", "| work | Pairloom | beside |", "|---|---|---|")
     for work, (table, name, figure, place) in RATES.items():
         if (row := tables.get(table, {}).get(name)) is not None:
