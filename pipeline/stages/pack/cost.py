@@ -123,9 +123,10 @@ def cost(plan: "Plan") -> Cost:
     tokens, taken = sizes.tokens * sizes.width, sizes.taken * sizes.width
     share, tasks = sizes.unit / max(1, sizes.bytes), packing.batches * packing.again
     documents = sizes.documents * sizes.taken // max(1, sizes.tokens)
+    planned = 2 * documents if plan.recipe.pack.join else documents  # with what joining adds
     memory = max(
         exchange_memory(int(share * tokens), int(share * documents) if plan.recipe.selects else 0),
-        pack_memory(packing.rows, documents // packing.files, plan.recipe.pack.steps, sizes.width),
+        pack_memory(packing.rows, planned // packing.files, plan.recipe.pack.steps, sizes.width),
         regroup_memory(taken // tasks) if tasks else 0,
     )
     again = taken if tasks else 0

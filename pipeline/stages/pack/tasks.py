@@ -91,6 +91,7 @@ class PackTask(UnitTask):
     def need(self) -> int:
         """The partition as it is read, the plan, and a batch of rows."""
         documents, tokens, _ = self.documents
+        documents *= 1 if self.settings.join is None else 2  # what is added counts as documents
         return pack_memory(tokens * self.width, documents, self.settings.steps, self.width)
 
     def work(self, attempt: Attempt, shared: PackShared) -> None:
