@@ -36,15 +36,19 @@ class Fronted(Foreign):
         from tokenizers import normalizers, pre_tokenizers
 
         fields = read_fields(file)
+        normalizer = normalizers.Sequence([])
         try:
             front = read_front(
-                _canonical(file.document.get("normalizer"), normalizers.Sequence([])),
+                _canonical(file.document.get("normalizer"), normalizer),
                 _canonical(file.document.get("pre_tokenizer"), pre_tokenizers.Sequence([])),
             )
         except UnknownFrontError as error:
             raise OtherModelError(file.why if _is_byte_level(file.document) else str(error)) from error
         for one in file.document.get("added_tokens") or ():
-            if one["normalized"] and not WHITE_SPACE.sub("", one["content"].replace(MARKER, "")):
+            if one["normalized"] and any(
+                not WHITE_SPACE.sub("", text.replace(MARKER, ""))
+                for text in (one["content"], normalizer.normalize_str(one["content"]))
+            ):
                 raise OtherModelError(f"its added token {one['content']!r} is looked for in normalized text")
         if (why := cls.refuses(file, front)) is not None:
             raise OtherModelError(why)

@@ -1,6 +1,7 @@
 """Tokenizers of any other family, run by the `tokenizers` library behind the same interface."""
 
 import itertools
+import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -89,6 +90,12 @@ class ForeignTables:
     def pretokenizer(self) -> Any:
         """The library's pretokenizer, or None."""
         return self._tokenizer.pre_tokenizer
+
+    @property
+    def model(self) -> dict[str, Any]:
+        """The library's model as it read it: its numbers need not be the nearest to those of the file."""
+        found: dict[str, Any] = json.loads(self._tokenizer.model.__getstate__())
+        return found
 
     @staticmethod
     def build_normalizer(data: bytes) -> Any:

@@ -1,6 +1,5 @@
 """Unigram as a model: files of T5, XLM-R, mT5, Albert and what is like them, by kernels with the library's ids."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -59,7 +58,8 @@ class UnigramTables(FrontedTables):
     def __init__(self, model: Unigram, dtype: "np.dtype[Any]") -> None:
         super().__init__(model.library(dtype), model.front)
         self._model, self._dtype = model, dtype
-        found = json.loads(model.data)["model"]
+        # Scores are the library's: one that it reads a bit off decides between ways to spell a word that are nearly equal.
+        found = self.library.model
         pieces: list[tuple[str, float]] = found["vocab"]
         byte_ids = _byte_ids(pieces) if found.get("byte_fallback") else []
         if model.front.marker:

@@ -65,8 +65,9 @@ def read_front(normalizer: Mapping[str, Any] | None, pretokenizer: Mapping[str, 
     True
     """
     steps = _flat(normalizer, "normalizers")
-    found = _normal(steps)
-    found.update(_cut(_flat(pretokenizer, "pretokenizers"), bool(found.get("marker"))))
+    cuts = _flat(pretokenizer, "pretokenizers")
+    found = _normal(steps, any(step["type"] == "Metaspace" for step in cuts))
+    found.update(_cut(cuts, bool(found.get("marker"))))
     front = Front(**found)
     if front.prefix == "first" and (front.steps or front.whole is not None or front.strip):
         raise UnknownFrontError("its Metaspace has prepend_scheme='first' after a normalizer")
@@ -83,7 +84,8 @@ def _flat(node: Mapping[str, Any] | None, inside: str) -> list[Mapping[str, Any]
     return [node]
 
 
-def _normal(steps: list[Mapping[str, Any]]) -> dict[str, Any]:
+def _normal(steps: list[Mapping[str, Any]], spaced: bool) -> dict[str, Any]:
+    # `spaced`: spaces become U+2581 after the normalizers, as those do that `_is_marking` knows.
     found: dict[str, Any] = {}
     left = list(steps)
     if left and _is_marking(left[-1]):
@@ -92,7 +94,7 @@ def _normal(steps: list[Mapping[str, Any]]) -> dict[str, Any]:
         if left and left[-1]["type"] == "Prepend" and left[-1].get("prepend") == MARKER:
             found["prepend"] = True
             left.pop()
-    if not found.get("prepend") and left and _is_joining(left[-1]):
+    if not found.get("prepend") and left and _is_joining(left[-1], spaced or "marker" in found):
         found["runs"] = True
         left.pop()
     if not found.get("prepend") and left and left[-1]["type"] == "Strip":
@@ -114,12 +116,12 @@ def _is_marking(step: Mapping[str, Any]) -> bool:
     )
 
 
-def _is_joining(step: Mapping[str, Any]) -> bool:
+def _is_joining(step: Mapping[str, Any], marker: bool = True) -> bool:
     # Two spaces or more become one, or the mark that a space becomes after.
     return (
         step["type"] == "Replace"
         and step.get("pattern") == {"Regex": " {2,}"}
-        and step.get("content") in (" ", MARKER)
+        and step.get("content") in ((" ", MARKER) if marker else (" ",))
     )
 
 

@@ -1,7 +1,9 @@
 """Unigram as the library encodes it, whatever its options and the text."""
 
 import json
+import math
 import pickle
+import random
 import unicodedata
 from functools import cache
 from typing import Any
@@ -176,3 +178,15 @@ def test_what_is_left_to_the_library_says_why(change: Any, why: str) -> None:
     vocabulary = Vocabulary.from_json(json.dumps(document).encode())
     assert vocabulary.model.name == "foreign"
     assert why in str(vocabulary.slow_path)
+
+
+def test_scores_are_what_the_library_reads_which_need_not_be_the_nearest_numbers() -> None:
+    tokenizers = library()
+    draw = random.Random(0)
+    pieces = [("<unk>", 0.0), ("\u2581", -2.0), ("b", 0.0)]
+    for point in range(0x4E00, 0x4E00 + 2000):
+        score = draw.uniform(-12, 0)
+        pieces += [(chr(point), score), (chr(point) + "b", math.nextafter(score, -math.inf))]
+    theirs = tokenizers.Tokenizer(tokenizers.models.Unigram(pieces, 0))
+    theirs.pre_tokenizer = tokenizers.pre_tokenizers.Metaspace()
+    check_equal(theirs, [f"{chr(point)}b" for point in range(0x4E00, 0x4E00 + 2000)], model="unigram")

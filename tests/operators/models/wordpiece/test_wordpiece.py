@@ -3,6 +3,7 @@
 import pickle
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -92,3 +93,25 @@ def test_what_is_unknown_without_a_token_is_refused_or_left_to_the_library() -> 
     vocabulary = Vocabulary.from_json(theirs.to_str().encode())
     assert vocabulary.model.name == "foreign"
     assert "CharDelimiterSplit" in str(vocabulary.slow_path)
+
+
+@pytest.mark.parametrize("cut", ["BertPreTokenizer", "Whitespace", "WhitespaceSplit"])
+def test_runs_of_spaces_that_become_a_mark_are_words(cut: str) -> None:
+    tokenizers = library()
+    theirs = learned()
+    theirs.pre_tokenizer = getattr(tokenizers.pre_tokenizers, cut)()
+    theirs.normalizer = tokenizers.normalizers.Replace(tokenizers.Regex(" {2,}"), "\u2581")
+    check_equal(theirs, ["the  tool", "the   ", "a b  c", *nasty_texts(100)], model="wordpiece")
+
+
+def test_an_added_token_that_is_white_space_once_normalized_is_left_to_the_library() -> None:
+    tokenizers = library()
+    theirs = learned()
+    theirs.normalizer = tokenizers.normalizers.Nmt()
+    theirs.add_tokens([tokenizers.AddedToken("\u200d", normalized=True)])
+    vocabulary = Vocabulary.from_json(theirs.to_str().encode())
+    assert "looked for in normalized text" in str(vocabulary.slow_path)
+    texts = ["a b", " ", "a\u200db", "the  tool"]
+    assert vocabulary.encode(pa.array(texts)).to_pylist() == [
+        theirs.encode(text, add_special_tokens=False).ids for text in texts
+    ]
