@@ -154,7 +154,7 @@ class _Theirs:
             return_assistant_tokens_mask=masked,
             **dict(chat.variables),
         )
-        return list(made["input_ids"]), list(made["assistant_masks"]) if masked else None
+        return list(made[INPUT_IDS]), list(made["assistant_masks"]) if masked else None
 
 
 def _compared(

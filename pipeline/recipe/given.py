@@ -161,7 +161,7 @@ class GivenTokens(Section):
     tokens: tuple[Named, ...] = Field(
         default=(),
         description="field with the list of ids of a record; or a field for each codebook",
-        examples=["input_ids"],
+        examples=["token_ids"],
     )
     columns: dict[str, GivenColumn] = Field(
         default={},
