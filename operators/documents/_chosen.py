@@ -70,6 +70,10 @@ def _chosen(step: "Cdas", scores: _Scores) -> Chosen:
     ifd, embeddings = scores.ifd.values, scores.embeddings.values
     assert ifd is not None
     assert embeddings is not None
+    if not len(ifd):
+        raise DataError(
+            f"{step.name}: {step.scores} has no scores: name the table that has a row for each document"
+        )
     try:
         found = cdas(
             embeddings.reshape(len(ifd), -1), ifd, clusters=step.clusters, share=step.share, seed=step.seed

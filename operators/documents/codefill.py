@@ -51,7 +51,7 @@ CODE_TYPE = Column(
 )
 _RESERVED = frozenset(_KEYWORDS.split())
 _NUMBERS = {name: number for number, name in enumerate(TYPES)}
-_LINE_END = re.compile(r"\r\n?|\n|\f")
+_LINE_END = re.compile(r"\r\n?")
 _OPENS = {"FSTRING_START", "TSTRING_START"}
 _CLOSES = {"FSTRING_END", "TSTRING_END"}
 
@@ -83,6 +83,7 @@ class CodeFill(DocumentStep):
     """
 
     name = "codefill"
+    version = 2
     source = "Izadi, Gismondi and Gousios, 2022: CodeFill (arXiv 2202.06689)"
 
     @property
@@ -108,7 +109,8 @@ def streams(text: str) -> list[Typed] | None:
     >>> streams("import os  # files\nif x:\n  y = os.sep\n")[1:3]
     [Typed(value='os', type='MODULE'), Typed(value='\n', type='NEWLINE')]
     """
-    text = _LINE_END.sub("\n", text)
+    # The mark of byte order that editors put first is no part of a program.
+    text = _LINE_END.sub("\n", text.removeprefix("\ufeff"))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -154,7 +156,7 @@ def written(tokens: Iterable[Typed]) -> tuple[str, list[tuple[int, int, float]]]
 
 def _tokens(text: str) -> Iterator[Place]:
     """The tokens of a text that mean something; a string with expressions is one, as before Python 3.12."""
-    lines = text.splitlines(keepends=True)
+    lines = text.split("\n")  # not splitlines, which knows more ends of lines than Python has
     inside, start = 0, (1, 0)
     for one in tokenize.generate_tokens(io.StringIO(text).readline):
         kind = names.tok_name[one.type]
@@ -173,7 +175,7 @@ def _between(lines: list[str], start: tuple[int, int], end: tuple[int, int]) -> 
     if start[0] == end[0]:
         return lines[start[0] - 1][start[1] : end[1]]
     middle = lines[start[0] : end[0] - 1]
-    return "".join([lines[start[0] - 1][start[1] :], *middle, lines[end[0] - 1][: end[1]]])
+    return "\n".join([lines[start[0] - 1][start[1] :], *middle, lines[end[0] - 1][: end[1]]])
 
 
 def _in_characters(roles: dict[tuple[int, int], str], text: str) -> dict[tuple[int, int], str]:

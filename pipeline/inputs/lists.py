@@ -155,7 +155,10 @@ def _values(found: FoundList, file: InputFile, batch: DocumentBatch) -> npt.NDAr
     except pa.ArrowInvalid as error:
         raise DataError(f"{found.step}: {file.uri}: column {found.value!r} is no number: {error}") from error
     if numbers.null_count:
-        raise DataError(f"{found.step}: {file.uri}: column {found.value!r} has {numbers.null_count} nulls")
+        raise DataError(
+            f"{found.step}: {file.uri}: column {found.value!r} has {numbers.null_count:,} nulls: leave "
+            "out entries without a number"
+        )
     return np.asarray(numbers.to_numpy(zero_copy_only=False), np.float64)
 
 
@@ -163,7 +166,7 @@ def _vectors(found: FoundList, file: InputFile, values: pa.Array) -> npt.NDArray
     """A row for each entry, from lists of numbers, which formats without types write as JSON."""
     where = f"{found.step}: {file.uri}: column {found.value!r}"
     if values.null_count:
-        raise DataError(f"{where} has {values.null_count} nulls")
+        raise DataError(f"{where} has {values.null_count:,} nulls: leave out entries without a list")
     try:
         if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
             values = pa.array([json.loads(one) for one in values.to_pylist()], pa.large_list(pa.float64()))
@@ -173,7 +176,9 @@ def _vectors(found: FoundList, file: InputFile, values: pa.Array) -> npt.NDArray
     widths = np.unique(pc.list_value_length(lists).to_numpy(zero_copy_only=False))
     flat = lists.flatten()
     if len(widths) > 1 or flat.null_count:
-        raise DataError(f"{where} has lists of different lengths, or nulls in them")
+        raise DataError(
+            f"{where} has lists of different lengths, or nulls in them: give each as many numbers"
+        )
     found_values: npt.NDArray[np.float64] = flat.to_numpy(zero_copy_only=False)
     return found_values.reshape(len(lists), int(widths[0]) if len(widths) else 0)
 

@@ -93,7 +93,9 @@ def test_what_is_kept_is_what_all_scores_say(tmp_path: Path, kind: str) -> None:
     ("change", "said"),
     [
         (lambda given: given["embedding"].__setitem__(3, [1.0]), "different lengths"),
-        (lambda given: given["embedding"].__setitem__(3, None), "1 nulls"),
+        (lambda given: given["embedding"].__setitem__(3, None), "1 nulls: leave out entries without a list"),
+        (lambda given: given["ifd"].__setitem__(3, None), "1 nulls: leave out entries without a number"),
+        (lambda given: [column.clear() for column in given.values()], "has no scores: name the table"),
         (lambda given: given["ifd"].__setitem__(3, float("nan")), "not finite"),
         (lambda given: given.pop("embedding"), "embedding"),
         (lambda given: given.update(embedding=given["ifd"]), "no lists of numbers"),

@@ -31,3 +31,14 @@ def test_a_source_without_text_is_an_error_unless_asked(tmp_path: Path) -> None:
     ):
         run(recipe(tmp_path))
     assert run(recipe(tmp_path, ", allow_empty: true")).generation == 1
+
+
+def test_the_error_says_why_no_text_is_left(tmp_path: Path) -> None:
+    """What most records were rejected and left out for is named, so that it can be mended."""
+    (tmp_path / "full.txt").write_text("a rose is a rose")
+    (tmp_path / "blank.jsonl").write_text(
+        '{"text": "short"}\n{"text": null}\n{"text": "small"}\n{"text": 7}\n'
+    )
+    said = r"2 were rejected \(.*null_text 1.*\) and 2 left out by steps \(min_bytes 2\); correct"
+    with pytest.raises(DataError, match=said):
+        run(recipe(tmp_path, ", steps: [{min_bytes: {bytes: 200}}]").model_copy(update={"max_rejected": 1.0}))

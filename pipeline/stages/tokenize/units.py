@@ -85,9 +85,15 @@ def _check_any(job: Job, receipts: Sequence[Receipt]) -> None:
             left = sum(ledger.filtered.values())
             raise DataError(
                 f"source {source.name!r} gave no text: of {ledger.documents_in:,} records {ledger.empty:,} are empty, "
-                f"{ledger.rejects:,} were rejected and {left:,} left out by steps; correct the source, or set its "
-                "allow_empty: true"
+                f"{ledger.rejects:,} were rejected{_most(ledger.rejected)} and {left:,} left out by steps{_most(ledger.filtered)}; "
+                "correct the source, or set its allow_empty: true"
             )
+
+
+def _most(counts: Mapping[str, int]) -> str:
+    """The reasons that most records have, in brackets."""
+    first = sorted(counts.items(), key=lambda one: (-one[1], one[0]))[:3]
+    return f" ({', '.join(f'{reason} {count:,}' for reason, count in first)})" if first else ""
 
 
 def _knowing(task: TokenizeTask, known: Mapping[str, Known]) -> TokenizeTask:

@@ -170,3 +170,23 @@ def test_a_run_has_types_in_its_rows(tmp_path: Path) -> None:
 def test_every_keyword_has_a_type() -> None:
     assert {word.upper() for word in keyword.kwlist} <= set(TYPES)
     assert len(TYPES) == len(set(TYPES)) < 256
+
+
+@pytest.mark.parametrize("odd", ["\f", "\v", "\x1c", "\x85", "\u2028"])
+def test_strings_keep_what_only_looks_like_the_end_of_a_line(odd: str) -> None:
+    text = f'a = \'{odd}\'\nb = """{odd}\n"""\nc = f\'{odd}{{a}}\' f"""{odd}\n{{b}}"""\n'
+    found = streams(text)
+    assert found is not None
+    assert [one.value for one in found if one.type == "STRING"] == [
+        f"'{odd}'",
+        f'"""{odd}\n"""',
+        f"f'{odd}{{a}}'",
+        f'f"""{odd}\n{{b}}"""',
+    ]
+
+
+def test_pages_of_a_file_and_a_mark_of_byte_order_are_not_written() -> None:
+    plain = "import os\n\nif os:\n    x = 1\n"
+    assert streams("\ufeff" + plain) == streams(plain)
+    assert streams(plain.replace("\n\n", "\n\f\n").replace("    x", "\f    x")) == streams(plain)
+    assert streams("\f" + plain) == streams(plain)
