@@ -41,13 +41,16 @@ class TokenStep(ABC):
     documents beside it, which are others in a partition than in a shard.
 
     `columns` are token or document columns that it adds. `special_tokens` must be in the vocabulary. `version` changes
-    whenever the same keys give other tokens, `source` where it was published.
+    whenever the same keys give other tokens, `source` where it was published. `keeps_places` says that tokens stay where they
+    are, `in_parts` that what it makes lies at places of rows, so that nothing after it may move it.
     """
 
     name: ClassVar[str]
     version: ClassVar[int] = 1
     source: ClassVar[str] = ""
     columns: ClassVar[tuple[Column, ...]] = ()
+    keeps_places: ClassVar[bool] = False
+    in_parts: ClassVar[bool] = False
 
     @property
     def special_tokens(self) -> tuple[str, ...]:

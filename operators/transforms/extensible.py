@@ -46,6 +46,7 @@ class Extensible(TokenStep):
     name: ClassVar[str] = "extensible"
     source: ClassVar[str] = "Shao et al., 2024, arXiv:2401.07793"
     columns: ClassVar[tuple[Column, ...]] = (SLOT, SCALE)
+    keeps_places: ClassVar[bool] = True
 
     context: int = 4096
     window: int = 512

@@ -44,6 +44,7 @@ class Hat(TokenStep):
 
     name: ClassVar[str] = "hat"
     source: ClassVar[str] = "Neitemeier et al., 2025, arXiv:2501.10322; Unicode Standard Annex #29"
+    keeps_places: ClassVar[bool] = True
     columns: ClassVar[tuple[Column, ...]] = (WORD,)
 
     max_bytes: int = 100

@@ -45,6 +45,7 @@ class Identifiers(TokenStep):
 
     name: ClassVar[str] = "identifiers"
     columns: ClassVar[tuple[Column, ...]] = (LEXEME,)
+    keeps_places: ClassVar[bool] = True
 
     def prepare(self, tokenizer: Any) -> Tables:
         """What each token begins and ends with."""

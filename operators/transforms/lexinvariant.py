@@ -39,6 +39,7 @@ class Lexinvariant(TokenStep):
 
     name: ClassVar[str] = "lexinvariant"
     source: ClassVar[str] = "Huang et al., 2023, arXiv:2305.16349"
+    keeps_places: ClassVar[bool] = True
 
     rate: float = 1.0
 

@@ -35,6 +35,7 @@ class SelectTokens(TokenStep):
 
     name: ClassVar[str] = "select_tokens"
     source: ClassVar[str] = "ssToken: Qin et al., 2025, arXiv:2510.18250"
+    keeps_places: ClassVar[bool] = True
 
     score: str | None = None
     history: str | None = None

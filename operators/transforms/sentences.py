@@ -44,6 +44,7 @@ class Sentences(TokenStep):
     name: ClassVar[str] = "sentences"
     source: ClassVar[str] = "LCM team, 2024, arXiv:2412.08821"
     columns: ClassVar[tuple[Column, ...]] = (SENTENCE,)
+    keeps_places: ClassVar[bool] = True
 
     max_characters: int = 256
 

@@ -47,12 +47,14 @@ class WordPooled(TokenStep):
     than a canvas holds goes on on the next one, so that nothing is lost; the paper's code replaces such words.
 
     Rows are whole canvases: `pack.seq_len` is a multiple of `canvas`. What a unit is to predict stands `canvas` tokens further
-    on, in the next word. Adds `unit`, uint16, of which a mask for losses is `unit > 0`.
+    on, in the next word; `pack.join`, `predict_every_token` and steps that move tokens afterwards are refused. Adds `unit`,
+    uint16, of which a mask for losses is `unit > 0`.
     """
 
     name: ClassVar[str] = "word_pooled"
     source: ClassVar[str] = "Thawani et al., 2023, arXiv:2310.11628"
     columns: ClassVar[tuple[Column, ...]] = (UNIT,)
+    in_parts: ClassVar[bool] = True
 
     canvas: int = 16
     prefix: int = 4

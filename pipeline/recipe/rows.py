@@ -285,7 +285,23 @@ class Pack(Section):
             except ValueError as error:
                 key = str(error).partition(" ")[0]
                 raise MisplacedError(str(error), "steps", step.name, key) from error
+            if step.in_parts and (moved := self._moved_by(place)):
+                raise ValueError(
+                    f"{step.name} puts parts of documents at places of rows, and {moved} moves tokens from there: leave one of "
+                    "them out, or put a step that moves tokens before it"
+                )
         object.__setattr__(self, "steps", tuple(made))  # frozen for everybody else
+
+    def _moved_by(self, place: int) -> str:
+        """What moves tokens that the step at a place has made, if anything does."""
+        for one in self.steps[place + 1 :]:
+            if not one.keeps_places:
+                return one.name
+        if self.join is not None:
+            return "join"
+        if self.predict_every_token:
+            return "predict_every_token"
+        return "overflow: turn" if self.overflow == "turn" else ""
 
     def _check_widths(self) -> None:
         """Row steps can be applied to rows of every length that there will be."""
