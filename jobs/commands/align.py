@@ -43,6 +43,11 @@ def align_command(
         raise typer.BadParameter("give a text, or @FILE", param_hint="--text")
     vocabularies = [load_tokenizer(name) for name in (first, second)]
     for name, vocabulary in zip((first, second), vocabularies, strict=True):
+        if not vocabulary.model.spells:
+            raise RecipeError(
+                f"{name} is of the model {vocabulary.model.name!r}, whose tokens are not the bytes of a text: only tokenizers "
+                "whose tokens are (bpe, lzw) can be aligned"
+            )
         if vocabulary.normalizer != "none":
             raise RecipeError(
                 f"{name} normalizes text ({vocabulary.normalizer}): its tokens are of other bytes than those given"

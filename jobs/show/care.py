@@ -123,7 +123,7 @@ def show_proof(proof: Proof, as_json: bool) -> None:
     if proof.source_units:
         lines.append(
             f"{proof.source_units:,} units were read again: {proof.source_documents:,} documents, {proof.source_bytes:,} bytes, "
-            "are what their tokens decode to"
+            + ("are what their tokens decode to" if proof.decoded else "have the same tokens once more")
         )
     if proof.row_documents:
         lines.append(

@@ -39,11 +39,12 @@ def _tokenizer(name: str) -> tuple[dict[str, Any], list[str]]:
 
     found = load_tokenizer(name)
     longest = max(found.tokens, key=len)
+    spells = found.model.spells  # else pretokenizer and normalizer are the library's, in the file
     facts = {
         "tokens": len(found),
         "family": found.model.name,
-        "pretokenizer": str(found.pretokenizer),
-        "normalizer": found.normalizer,
+        "pretokenizer": str(found.pretokenizer) if spells else "of the file",
+        "normalizer": found.normalizer if spells else "of the file",
         "special_tokens": list(found.special_tokens),
         "longest_token": longest.decode("utf-8", "replace"),
         "fingerprint": found.fingerprint,

@@ -142,6 +142,7 @@ class _Unit:
                 f"{self._uri}: {self._task.label} reads with another ledger than when it was tokenized"
             )
         proof.source_units += 1
+        proof.decoded = self._vocabulary.model.spells
 
     def _check_columns(self, read: DocumentBatch, part: pa.RecordBatch, first: int) -> None:
         """Raise CorruptionError unless the columns beside the ids are what the spans of the source say."""

@@ -75,7 +75,11 @@ _HINT = (
 
 @dataclass(slots=True, kw_only=True, repr=False)
 class Proof(Shown):
-    """What was proved: how many of each were found to be right."""
+    """What was proved: how many of each were found to be right.
+
+    Texts of sources are what their tokens are `decoded` to; else, where a vocabulary's decoding is not the text, they were encoded
+    once more to the same tokens.
+    """
 
     generation: int
     files: int = 0
@@ -94,6 +98,7 @@ class Proof(Shown):
     source_units: int = 0
     source_documents: int = 0
     source_bytes: int = 0
+    decoded: bool = True
     row_documents: int = 0
     row_bytes: int = 0
 
@@ -101,7 +106,7 @@ class Proof(Shown):
         facts = {
             name: value
             for name, value in self.facts().items()
-            if value and name not in ("generation", "selected")
+            if value and name not in ("generation", "selected", "decoded")
         }
         return f"Proof of generation {self.generation}", {
             name.replace("_", " "): f"{value:,}" for name, value in facts.items()

@@ -4,7 +4,8 @@
     tokenizer_config.json     the class, the roles, the longest input, the chat template
     special_tokens_map.json   the roles, as older readers look for them
     generation_config.json    the ids of the roles, as `generate` wants them
-    token_bytes.npy           int32[tokens], the bytes of text of each token, 0 for special ones: for bits per byte
+    token_bytes.npy           int32[tokens], the bytes of text of each token, 0 for special ones: for bits per byte;
+                              only where tokens spell their text
     README.md                 where it is from, and what it is
 
 Before anything is written, the ids that the folder gives are compared with the vocabulary's own, on its golden documents and a
@@ -22,6 +23,7 @@ import numpy as np
 import pyarrow as pa
 
 from pairloom.operators import Vocabulary
+from pairloom.operators.chat import Template, TemplateFailedError
 from pairloom.operators.errors import CorruptionError, RecipeError
 from pairloom.operators.vocabulary.golden import GOLDEN
 from pairloom.pipeline.dataset.dataset import Dataset
@@ -78,8 +80,11 @@ def export_folder(
     """Write the folder `out`, proved on `sample`; returns what was written, by which the ids were proved, the roles.
 
     `prepend` are the tokens that `add_special_tokens` puts before a text. Raises RecipeError for a role or token that there
-    is not and for a folder that has other files of these names, CorruptionError for a text that would get other ids.
+    is not, for a chat template that is none and for a folder that has other files of these names, CorruptionError for a text
+    that would get other ids.
     """
+    if chat_template is not None:
+        _check_template(chat_template)
     for role, token in roles.items():
         if role not in ROLES:
             raise RecipeError(f"there is no role {role!r}: it is one of {', '.join(ROLES)}")
@@ -107,6 +112,13 @@ def export_folder(
         "proved_documents": len(texts),
         "proved_bytes": sum(len(text.encode()) for text in texts),
     }
+
+
+def _check_template(source: str) -> None:
+    try:
+        Template(source)
+    except TemplateFailedError as error:
+        raise RecipeError(f"the chat template is none: {error}; mend it, or export without one") from error
 
 
 def _files(
@@ -139,17 +151,19 @@ def _files(
         for role in ("bos", "eos", "pad")
         if role in roles
     }
-    special = set(vocabulary.special_ids)
-    lengths = [0 if i in special else len(token) for i, token in enumerate(vocabulary.tokens)]
-    array = io.BytesIO()
-    np.save(array, np.array(lengths, np.int32))
-    return {
+    files = {
         "tokenizer.json": json.dumps(document, ensure_ascii=False).encode(),
         "tokenizer_config.json": _json(config),
         "special_tokens_map.json": _json(named),
         "generation_config.json": _json(ids),
-        "token_bytes.npy": array.getvalue(),
     }
+    if vocabulary.model.spells:
+        special = set(vocabulary.special_ids)
+        lengths = [0 if i in special else len(token) for i, token in enumerate(vocabulary.tokens)]
+        array = io.BytesIO()
+        np.save(array, np.array(lengths, np.int32))
+        files["token_bytes.npy"] = array.getvalue()
+    return files
 
 
 def _template(vocabulary: Vocabulary, prepend: Sequence[str]) -> dict[str, Any]:
@@ -229,10 +243,17 @@ def _readme(
         if prepend
         else ""
     )
+    what, lengths = f"Model {vocabulary.model.name}", ""
+    if vocabulary.model.spells:
+        what += f", pretokenizer {vocabulary.pretokenizer.scheme},\nnormalizer {vocabulary.normalizer}"
+        lengths = """
+`token_bytes.npy` has the bytes of text of each token (0 for special tokens): a loss in nats a token, summed, divided by the sum of
+these and by ln 2, is bits per byte.
+"""
     return f"""# A tokenizer of {len(vocabulary):,} tokens
 
-Made by Pairloom{f" from {origin}" if origin else ""}. Model {vocabulary.model.name}, pretokenizer {vocabulary.pretokenizer.scheme},
-normalizer {vocabulary.normalizer}; fingerprint `{vocabulary.fingerprint}`. Its ids were compared with Pairloom's by {prover}.
+Made by Pairloom{f" from {origin}" if origin else ""}. {what};
+fingerprint `{vocabulary.fingerprint}`. Its ids were compared with Pairloom's by {prover}.
 
 ```python
 from transformers import AutoTokenizer
@@ -245,10 +266,7 @@ tokenizer = AutoTokenizer.from_pretrained(".")
 | role | token | id |
 |---|---|---|
 {named}
-
-`token_bytes.npy` has the bytes of text of each token (0 for special tokens): a loss in nats a token, summed, divided by the sum of
-these and by ln 2, is bits per byte.
-"""
+{lengths}"""
 
 
 def _json(value: object) -> bytes:

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from pairloom.jobs.cli import app
 from pairloom.operators import Pretokenizer, count_words, learn_bpe
 from pairloom.operators.errors import RecipeError
+from tests.support.owners import library
 
 TEXTS = ["unrelatedly so, and related words", "naïve 日本"]
 
@@ -43,3 +44,16 @@ def test_what_cannot_be_aligned_is_said(files: list[str]) -> None:
         CliRunner().invoke(
             app, ["align", *files[:2], "--text", "@https://host/lines.txt"], catch_exceptions=False
         )
+    theirs = library().Tokenizer(library().models.WordPiece({"[UNK]": 0, "a": 1}, unk_token="[UNK]"))
+    theirs.pre_tokenizer = library().pre_tokenizers.Whitespace()
+    other = Path(files[0]).with_name("wordpiece.json")
+    theirs.save(str(other))
+    with pytest.raises(RecipeError, match="'wordpiece', whose tokens are not the bytes of a text"):
+        CliRunner().invoke(app, ["align", files[0], str(other), "--text", "a"], catch_exceptions=False)
+    said = CliRunner().invoke(app, ["inspect", str(other), "--json"], catch_exceptions=False)
+    found = json.loads(said.stdout)
+    assert (found["family"], found["pretokenizer"], found["normalizer"]) == (
+        "wordpiece",
+        "of the file",
+        "of the file",
+    )

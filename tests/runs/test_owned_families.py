@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+import pairloom as pl
+from pairloom.jobs.show.care import show_proof
 from pairloom.jobs.show.plan import show_plan
 from pairloom.pipeline import open_dataset, parse_recipe, run
 from pairloom.pipeline.audit.verify import verify
@@ -38,3 +40,5 @@ execution: {{engine: local, unit_bytes: 3000}}
     theirs.encode_special_tokens = True
     expected = sum(len(theirs.encode(text, add_special_tokens=False).ids) for text in texts if text)
     assert verify(dataset).tokens >= expected
+    show_proof(pl.verify(recipe.root, sample=1), as_json=False)
+    assert "have the same tokens once more" in capsys.readouterr().out

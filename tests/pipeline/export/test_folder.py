@@ -107,6 +107,25 @@ def test_a_root_says_the_roles_and_what_stands_before_a_text(
         assert said in capsys.readouterr().err
 
 
+def test_a_template_that_is_none_is_refused_before_anything_is_written(
+    vocabulary: Vocabulary, tmp_path: Path
+) -> None:
+    with pytest.raises(RecipeError, match="the chat template is none: unexpected"):
+        pl.export(vocabulary, tmp_path / "t", format="tokenizer", chat_template="{{ messages")
+    assert not (tmp_path / "t").exists()
+
+
+def test_tokens_that_do_not_spell_their_text_have_no_lengths(tmp_path: Path) -> None:
+    library = pytest.importorskip("tokenizers")
+    theirs = library.Tokenizer(library.models.WordPiece({"[UNK]": 0, "a": 1, "##b": 2}, unk_token="[UNK]"))
+    theirs.pre_tokenizer = library.pre_tokenizers.Whitespace()
+    pl.export(Vocabulary.from_json(theirs.to_str().encode()), tmp_path / "t", format="tokenizer")
+    assert not (tmp_path / "t" / "token_bytes.npy").exists()
+    said = (tmp_path / "t" / "README.md").read_text()
+    assert "Model wordpiece;" in said
+    assert "token_bytes" not in said
+
+
 def test_a_recipe_says_the_roles_and_they_change_nothing_that_is_made(tmp_path: Path) -> None:
     write_jsonl(tmp_path / "in" / "a.jsonl", documents(40))
     names = "vocabulary.special_tokens=['<|endoftext|>', '<|turn|>', '<|none|>']"
