@@ -30,7 +30,8 @@ class RowStep(ABC):
 
     `columns` are what it adds to rows. `special_tokens` must be in the vocabulary. `version` changes whenever the same keys
     give other rows, `source` says where it was published. `when` says who applies it. `late` are arrays too large to store
-    that `built` makes of its columns.
+    that `built` makes of its columns. `renames` says that tokens stand for others afterwards, which columns that were made of
+    them before would not follow.
     """
 
     name: ClassVar[str]
@@ -38,6 +39,7 @@ class RowStep(ABC):
     source: ClassVar[str] = ""
     columns: ClassVar[tuple[Column, ...]] = ()
     late: ClassVar[tuple[str, ...]] = ()
+    renames: ClassVar[bool] = False
 
     when: Literal["pack", "load"] = "pack"
 

@@ -29,12 +29,13 @@ class LexinvariantRows(RowStep):
     """Another permutation of the vocabulary in each row; special tokens stay, padding with them (Huang et al., 2023).
 
     Of the tokens of the vocabulary, `rate` take part in each row, drawn anew for each. Adds `permutation`, uint64, one for each
-    row: what the permutation is made of, by which it is taken back.
+    row: what the permutation is made of, by which it is taken back. Steps that make labels or inputs come after it.
     """
 
     name: ClassVar[str] = "lexinvariant_rows"
     source: ClassVar[str] = "Huang et al., 2023, arXiv:2305.16349"
     columns: ClassVar[tuple[Column, ...]] = (SEED,)
+    renames: ClassVar[bool] = True
 
     rate: float = 1.0
 

@@ -253,6 +253,7 @@ class Pack(Section):
             raise ValueError(f"min_bucket belongs to strategy buckets, and the strategy is {self.strategy}")
         self._check_columns()
         self._check_widths()
+        self._check_renamed()
         self._fit_steps()
         return self
 
@@ -313,6 +314,18 @@ class Pack(Section):
                 except ValueError as error:
                     key = str(error).partition(" ")[0]
                     raise MisplacedError(str(error), "rows", step.name, key) from error
+
+    def _check_renamed(self) -> None:
+        """What row steps have made of tokens before these stand for others would be of the wrong ones."""
+        applied = sorted(self.rows, key=lambda step: step.when == "load")
+        for place, step in enumerate(applied):
+            before = [one for one in applied[:place] if one.columns]
+            if step.renames and before:
+                raise ValueError(
+                    f"{step.name} makes tokens stand for others, and {before[0].name} has made "
+                    f"{before[0].columns[0].name} of the tokens before: put {step.name} first"
+                    f"{', both with the same when' if before[0].when != step.when else ''}"
+                )
 
     def _check_columns(self) -> None:
         """Two steps cannot give one column."""
