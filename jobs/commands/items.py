@@ -54,7 +54,7 @@ def spelling(
     from pairloom.operators.evaluate.content import covariates
     from pairloom.operators.evaluate.items import spelling_items
 
-    vocabulary = _vocabulary(tokenizer)
+    vocabulary = _vocabulary(tokenizer, spelling=True)
     words = {word for text in texts for word in re.findall(r"[a-zA-Z]+", read_text(text))}
     items: Iterable[dict[str, Any]] = spelling_items(words, seed=seed, per_length=per_length)
     if vocabulary is not None:
@@ -83,7 +83,7 @@ def counting(
 
     if not letters:
         raise typer.BadParameter("name one letter or more", param_hint="--letters")
-    vocabulary = _vocabulary(tokenizer)
+    vocabulary = _vocabulary(tokenizer, spelling=True)
 
     def measured() -> Iterator[dict[str, Any]]:
         for item in counting_items(count, letters=letters, seed=seed):
@@ -243,12 +243,20 @@ def needles(
     _write(made(), out)
 
 
-def _vocabulary(path: str | None) -> "Vocabulary | None":
+def _vocabulary(path: str | None, *, spelling: bool = False) -> "Vocabulary | None":
+    """The vocabulary that was named; with `spelling`, RecipeError for one whose tokens are not the bytes of a text."""
     if path is None:
         return None
     from pairloom.jobs.report.subjects import load_tokenizer
+    from pairloom.operators.errors import RecipeError
 
-    return load_tokenizer(path)
+    found = load_tokenizer(path)
+    if spelling and not found.model.spells:
+        raise RecipeError(
+            f"{path} is of the model {found.model.name!r}, whose tokens are not the bytes of a text: name a tokenizer whose "
+            "tokens are (bpe, lzw), or leave --tokenizer out"
+        )
+    return found
 
 
 def _write(items: Iterable[dict[str, Any]], out: Path, nothing: str = "") -> None:
