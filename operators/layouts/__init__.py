@@ -48,6 +48,11 @@ class RowStep(ABC):
         """The special tokens that it puts in the place of others, as text."""
         return ()
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The columns of documents that rows must have."""
+        return ()
+
     def identity(self) -> object:
         """Everything that decides what it gives, as JSON."""
         return step_identity(self)

@@ -49,6 +49,11 @@ class HashedFeatures(RowStep):
         if not 1 <= self.hashes <= 64:
             raise ValueError(f"hashes must be from 1 to 64, not {self.hashes}")
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """What it gives ids."""
+        return self.columns_of_documents
+
     def __call__(
         self, rows: pa.RecordBatch, seed: int, epoch: int, first_row: int, tables: None
     ) -> pa.RecordBatch:

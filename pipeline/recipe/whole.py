@@ -207,6 +207,12 @@ class Recipe(Section):
                     "source give it (given.columns, columns), or a step before"
                 )
             there |= {column.name for column in reader.columns}
+        for row_step in self.pack.rows:
+            if missing := [name for name in row_step.reads if name not in there | {"joined"}]:
+                raise ValueError(
+                    f"the step {row_step.name} reads the column {missing[0]}, and documents have {', '.join(sorted(there))}: let a "
+                    "source give it (columns), or correct the name"
+                )
         steps: tuple[TokenStep | RowStep, ...] = (*self.pack.steps, *self.pack.rows)
         for step in steps:
             for column in step.columns:
