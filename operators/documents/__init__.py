@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         LOSS_WEIGHT,
         SPECIAL,
         Spanned,
+        spanned_by,
         spans_of,
         special_spans_of,
     )
@@ -42,6 +43,7 @@ __all__ = [
     "incomplete",
     "named",
     "numbered",
+    "spanned_by",
     "spans_of",
     "special_spans_of",
 ]
@@ -67,6 +69,7 @@ if not TYPE_CHECKING:  # to type checkers, what is not imported above does not e
                 "LOSS_WEIGHT",
                 "SPECIAL",
                 "Spanned",
+                "spanned_by",
                 "spans_of",
                 "special_spans_of",
             ),

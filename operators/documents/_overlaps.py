@@ -1,8 +1,8 @@
 """Runs of words that documents share with the texts of lists."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pairloom.operators.documents._batch import DocumentBatch
-from pairloom.operators.documents._spans import LOSS_MASK, spans_of
+from pairloom.operators.documents._spans import LOSS_MASK, laid_over, spans_of
 from pairloom.operators.documents._step import Entries
 from pairloom.operators.documents._with_lists import StepWithLists
 from pairloom.operators.documents.decontaminate import Decontaminate
@@ -88,7 +88,16 @@ class Decontaminated(StepWithLists):
         found, shared = np.full(len(batch), -1, np.int64), np.zeros(len(words.hashes), np.bool_)
         find_runs(words.hashes, words.first, self.step.ngram, self.maybe, self.known, found, shared)
         if self.step.action == "mask":
-            return batch.with_spans(**{LOSS_MASK: _masked(words, shared)})
+            masked = _masked(words, shared)
+            if LOSS_MASK in batch.spans:
+                if not shared.any():
+                    return batch
+                before = batch.spans[LOSS_MASK].to_pylist()
+                masked = [
+                    laid_over([_plain(one) for one in spans], over)
+                    for spans, over in zip(before, masked, strict=True)
+                ]
+            return batch.with_spans(**{LOSS_MASK: spans_of(masked)})
         owner = np.where(found < 0, -1, self.of_list[found])
         for number, title in enumerate(self.titles):
             lost = owner == number
@@ -96,7 +105,11 @@ class Decontaminated(StepWithLists):
         return batch
 
 
-def _masked(words: Words, shared: npt.NDArray[np.bool_]) -> pa.LargeListArray:
+def _plain(span: Mapping[str, Any]) -> tuple[int, int, float]:
+    return span["start"], span["end"], span["value"]
+
+
+def _masked(words: Words, shared: npt.NDArray[np.bool_]) -> list[list[tuple[int, int, float]]]:
     """The spans from the first to the last of words that follow one another and are shared, not to be trained."""
     document = np.repeat(np.arange(len(words.first) - 1), np.diff(words.first))[shared]
     place = np.flatnonzero(shared)
@@ -111,4 +124,4 @@ def _masked(words: Words, shared: npt.NDArray[np.bool_]) -> pa.LargeListArray:
         strict=True,
     ):
         spans[of].append((begin, end, 0.0))
-    return spans_of(spans)
+    return spans

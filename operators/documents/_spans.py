@@ -16,9 +16,20 @@ import pyarrow as pa
 from pairloom.operators.schema import Column
 
 if TYPE_CHECKING:
+    from pairloom.operators.documents._step import DocumentStep
     from pairloom.operators.given import Beside
 
-__all__ = ["LOSS_MASK", "LOSS_WEIGHT", "SPECIAL", "Rule", "Spanned", "spans_of", "special_spans_of"]
+__all__ = [
+    "LOSS_MASK",
+    "LOSS_WEIGHT",
+    "SPECIAL",
+    "Rule",
+    "Spanned",
+    "laid_over",
+    "spanned_by",
+    "spans_of",
+    "special_spans_of",
+]
 
 Rule = Literal["all", "any", "majority"]
 
@@ -38,7 +49,8 @@ class Spanned:
     Characters in no span are `outside`. A token over whose bytes there are several values has, by `rule`, the least of them
     (all), the greatest (any) or that of most of its bytes (majority). Tokens put before a document are `outside`, those put
     behind it as its last one is. In sources without such spans every token is `without`. Where it is `needed`, a document
-    of whose tokens all are 0 cannot be used.
+    of whose tokens all are 0 cannot be used. Where it is `over`, and something before it gives the column, its spans are laid over
+    those that are there, and what else is said of the column is said by whoever gave it.
     """
 
     column: Column
@@ -46,6 +58,7 @@ class Spanned:
     rule: Rule = "all"
     without: float = 1.0
     needed: bool = False
+    over: bool = False
 
     @property
     def beside(self) -> "Beside":
@@ -53,6 +66,36 @@ class Spanned:
         from pairloom.operators.given import Beside
 
         return Beside(column=self.column, elsewhere=self.without)
+
+
+def spanned_by(steps: "Iterable[DocumentStep]", given: Iterable[str]) -> tuple[Spanned, ...]:
+    """The columns that the spans of steps become, but those that are laid over what is `given` or what a step before gives."""
+    names, found = set(given), []
+    for step in steps:
+        for one in step.spanned:
+            if not (one.over and one.column.name in names):
+                found.append(one)
+            names.add(one.column.name)
+    return tuple(found)
+
+
+def laid_over(
+    spans: Sequence[tuple[int, int, float]], over: Sequence[tuple[int, int, float]]
+) -> list[tuple[int, int, float]]:
+    """Spans of a document, and over them others, which take the place of what they cover.
+
+    >>> laid_over([(0, 9, 1.0)], [(2, 4, 0.0), (8, 12, 0.0)])
+    [(0, 2, 1.0), (2, 4, 0.0), (4, 8, 1.0), (8, 12, 0.0)]
+    """
+    left = list(spans)
+    for first, last, _ in over:
+        left = [
+            part
+            for start, end, value in left
+            for part in ((start, min(end, first), value), (max(start, last), end, value))
+            if part[0] < part[1]
+        ]
+    return sorted([*left, *over])
 
 
 def spans_of(lists: Iterable[Sequence[tuple[int, int, float]]]) -> pa.LargeListArray:

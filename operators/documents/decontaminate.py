@@ -17,7 +17,7 @@ class Decontaminate(DocumentStep):
     item to a line. Words are letters, marks and digits that follow one another, in small letters, so that neither case,
     punctuation nor white space matters; they are compared by hashes of 64 bits. Items of fewer words are not looked for. The ledger
     counts documents that are left out by the list that they share the first run with. With `mask`, `loss_mask` is 0 on every
-    token of which a byte is in such a run.
+    token of which a byte is in such a run, and elsewhere what it was: 1, or what chat, preferences or `spans` before it say.
     """
 
     name = "decontaminate"
@@ -51,7 +51,7 @@ class Decontaminate(DocumentStep):
             return ()
         from pairloom.operators.documents.spans import mask_column
 
-        return (Spanned(column=mask_column(), outside=1, rule="all"),)
+        return (Spanned(column=mask_column(), outside=1, rule="all", over=True),)
 
     def with_lists(self, lists: tuple[Entries, ...]) -> DocumentStep:
         """The step that knows the texts."""

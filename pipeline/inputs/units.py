@@ -11,7 +11,7 @@ from hashlib import blake2b
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
 
-from pairloom.operators.documents import DocumentStep
+from pairloom.operators.documents import DocumentStep, spanned_by
 from pairloom.operators.errors import RecipeError
 from pairloom.pipeline.hub.repository import Repositories
 from pairloom.pipeline.inputs.lists import FoundList, find_lists
@@ -66,7 +66,7 @@ class Unit:
     def spanned(self) -> "tuple[Spanned, ...]":
         """The columns of tokens that spans of the documents become."""
         giver = () if self.giver is None else self.giver.spanned
-        return (*giver, *(one for step in self.steps for one in step.spanned))
+        return (*giver, *spanned_by(self.steps, [one.column.name for one in giver]))
 
     @property
     def attributes(self) -> "tuple[Attribute, ...]":

@@ -360,8 +360,10 @@ class CorpusSource(Section):
     @property
     def beside(self) -> "tuple[Beside, ...]":
         """The columns of tokens that its documents have: given, or what spans of them become."""
+        from pairloom.operators.documents import spanned_by
+
         given = () if self.giver is None else self.giver.beside
-        return (*given, *(one.beside for step in self.steps for one in step.spanned))
+        return (*given, *(one.beside for one in spanned_by(self.steps, [one.column.name for one in given])))
 
     @property
     def asked(self) -> Asked:

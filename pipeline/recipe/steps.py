@@ -72,12 +72,17 @@ def _made(step: type[Any], name: str, given: dict[str, Any]) -> Any:
     values = {}
     for key, value in given.items():
         try:
-            values[key] = TypeAdapter(hints[key]).validate_python(value)
+            # A list of texts may be one text, as with `paths`.
+            one_text = isinstance(value, str) and hints[key] == tuple[str, ...]
+            values[key] = TypeAdapter(hints[key]).validate_python((value,) if one_text else value)
         except ValidationError as error:
             # Of a key that may be several things, what is nearest to being right.
             nearest = max(error.errors(), key=lambda problem: len(problem["loc"]))
             inside = f"{nearest['loc'][-1]}: " if len(nearest["loc"]) > 1 else ""
-            raise MisplacedError(inside + nearest["msg"], name, key) from error
+            message = nearest["msg"]
+            if nearest["type"] in ("tuple_type", "list_type"):
+                message = f"{nearest['input']!r} is no list; write [one, another]"
+            raise MisplacedError(inside + message, name, key) from error
     try:
         return step(**values)
     except ValueError as error:

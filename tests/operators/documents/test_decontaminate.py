@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pairloom.operators.documents import DocumentBatch, Entries
+from pairloom.operators.documents import DocumentBatch, Entries, spans_of
 from pairloom.operators.documents.decontaminate import Decontaminate
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.reference.documents.overlaps import find_runs, hash_runs, hash_words
-from pairloom.pipeline import open_dataset, run
+from pairloom.pipeline import Recipe, open_dataset, run
 from pairloom.pipeline.audit.roundtrip import round_trip
 from pairloom.pipeline.audit.verify import verify
 from pairloom.pipeline.generations.retokenize import retokenize
@@ -132,6 +132,66 @@ def test_every_planted_item_is_found_in_a_run(tmp_path: Path, action: str) -> No
             assert "W" not in trained
             hidden += untrained.count("W")
     assert hidden == sum(len(item) for _, item in planted.values())
+
+
+def test_a_mask_is_laid_over_the_one_that_is_there() -> None:
+    batch = DocumentBatch.of(["ask: one two three. say: four", "one two", "clean text"])
+    batch = batch.with_spans(
+        loss_mask=spans_of([[(5, 24, 1.0), (25, 29, 1.0)], [(0, 7, 1.0)], [(0, 5, 1.0)]])
+    )
+    made = step("mask", 2, ["One, two"])(batch)
+    spans = [[tuple(span.values()) for span in one] for one in made.spans["loss_mask"].to_pylist()]
+    assert spans == [[(5, 12, 0.0), (12, 24, 1.0), (25, 29, 1.0)], [(0, 7, 0.0)], [(0, 5, 1.0)]]
+
+
+def test_conversations_keep_their_mask_but_on_what_an_evaluation_asks(tmp_path: Path) -> None:
+    """Two evaluations, one after another, behind a chat: what is trained is the answers less their runs."""
+    (tmp_path / "in").mkdir()
+    answers = ["the sky is blue today and so is the sea", "seven times six is forty two as you know"]
+    with (tmp_path / "in" / "a.jsonl").open("w") as file:
+        for i in range(20):
+            messages = [
+                {"role": "user", "content": f"question {i}"},
+                {"role": "assistant", "content": answers[i % 2]},
+            ]
+            file.write(json.dumps({"id": str(i), "messages": messages}) + "\n")
+    for name, item in (("a", "sky is blue today"), ("b", "six is forty two")):
+        (tmp_path / f"{name}.txt").write_text(item + "\n")
+    steps = [
+        {"decontaminate": {"against": [str(tmp_path / f"{name}.txt")], "ngram": 4, "action": "mask"}}
+        for name in "ab"
+    ]
+    recipe = Recipe.model_validate(
+        {
+            "root": str(tmp_path / "out"),
+            "corpus": [
+                {
+                    "name": "chats",
+                    "paths": [str(tmp_path / "in" / "*.jsonl")],
+                    "id": "id",
+                    "messages": "messages",
+                    "template": "chatml",
+                    "steps": steps,
+                }
+            ],
+            "vocabulary": {"size": 300, "special_tokens": ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]},
+            "pack": {"seq_len": 128, "validation": 0},
+            "execution": {"engine": "local"},
+        }
+    )
+    run(recipe)
+    dataset = open_dataset(recipe.root)
+    round_trip(dataset, verify(dataset), sample=20)
+    table, vocabulary = dataset.table(), dataset.vocabulary()
+    said = "".join(
+        vocabulary.decode([i for i, one in zip(ids, mask, strict=True) if one]).decode()
+        for ids, mask in zip(table["input_ids"].to_pylist(), table["loss_mask"].to_pylist(), strict=True)
+    )
+    assert "blue" not in said
+    assert "forty" not in said
+    assert said.count("seven times") == said.count(" as you know<|im_end|>") == 10
+    assert said.count(" and so is the sea<|im_end|>") == 10
+    assert "question" not in said
 
 
 @pytest.mark.parametrize(

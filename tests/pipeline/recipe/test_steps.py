@@ -37,6 +37,14 @@ def test_steps_are_read_with_their_defaults_and_keys() -> None:
     assert Pack(steps=(FillInTheMiddle(),)).steps == (FillInTheMiddle(),)
 
 
+def test_a_list_of_texts_may_be_one_text() -> None:
+    recipe = parse_recipe(
+        MINIMAL.replace('paths: ["*.txt"]', 'paths: "*.txt"\n    steps: [{decontaminate: {against: a.txt}}]')
+    )
+    (step,) = recipe.corpus[0].steps
+    assert step.against == ("a.txt",)
+
+
 def test_a_recipe_without_steps_is_written_as_before_there_were_any() -> None:
     assert not {"steps", "rows"} & set(parse_recipe(MINIMAL).model_dump()["pack"])
 
@@ -79,6 +87,7 @@ def test_a_recipe_without_steps_is_written_as_before_there_were_any() -> None:
             "  rows:\n    - masked_lm:\n        when: never\n",
             r"line 9: pack.rows.0.masked_lm.when: .*'pack' or 'load'",
         ),
+        ("  rows: [{masked_lm: {replace: 1}}]\n", r"masked_lm.replace: 1 is no list; write \[one, another\]"),
         (
             "  rows: [{masked_lm: {replace: [0.5, 0.5, 0.5]}}]\n",
             r"masked_lm.replace: replace must be shares .* add up to 1",
