@@ -40,6 +40,7 @@ from pairloom.operators.schema import (
     seq_len_of,
 )
 from pairloom.pipeline.dataset.loader import Loader
+from pairloom.pipeline.dataset.seen import Seen, check_view
 
 __all__ = ["COLUMNS", "TorchRows", "mask_mod", "stream_state"]
 
@@ -109,7 +110,7 @@ class TorchRows(IterableDataset):  # type: ignore[misc]
         context: tuple[int, int] | None = None,
         context_order: ContextOrder = "zigzag",
     ) -> None:
-        _check_view(seq_len_of(loader.schema), padding_free, context, context_order)
+        check_view(seq_len_of(loader.schema), padding_free, context, context_order)
         further = [name for name in columns if name not in COLUMNS]
         there = [*(c.name for c in columns_of(loader.schema)), *loader.late] if further or not columns else []
         unknown = [name for name in further if name not in there]
@@ -223,14 +224,14 @@ class TorchRows(IterableDataset):  # type: ignore[misc]
         for name in self._columns:
             match name:
                 case schema.INPUT_IDS:
-                    batch[name] = seen.tensor(ids)
+                    batch[name] = torch.from_numpy(seen.of(ids))
                 case "labels" | "loss_weights":
                     targets = self._labels if name == "labels" else self._weights
                     batch[name] = self._shown(targets(ids, rows), further.get("labels"), seen)
                 case "position_ids":
-                    batch[name] = seen.tensor(segments.position_ids(whole, width))
+                    batch[name] = torch.from_numpy(seen.of(segments.position_ids(whole, width)))
                 case "segment_ids":
-                    batch[name] = seen.tensor(segments.segment_ids(whole, width))
+                    batch[name] = torch.from_numpy(seen.of(segments.segment_ids(whole, width)))
                 case "cu_seqlens":
                     batch[name] = torch.from_numpy(seen.cu_seqlens())
                 case "max_seqlen":
@@ -248,7 +249,7 @@ class TorchRows(IterableDataset):  # type: ignore[misc]
                     if name in further and further[name].of != "document":
                         batch[name] = self._shown(values.reshape(len(rows), -1), further[name], seen)
                     elif name in further and self._per_token:
-                        batch[name] = seen.tensor(_per_token(values, lengths, width))
+                        batch[name] = torch.from_numpy(seen.of(_per_token(values, lengths, width)))
                     else:
                         batch[name] = torch.from_numpy(values)
                         batch["segments_per_row"] = torch.from_numpy(
@@ -281,18 +282,18 @@ class TorchRows(IterableDataset):  # type: ignore[misc]
         values = rows.column(name).flatten().to_numpy(zero_copy_only=False).reshape(len(rows), -1)
         return np.roll(values, -1, axis=1) if self._shifted else values.copy()
 
-    def _shown(self, values: npt.NDArray[Any], column: Column | None, seen: "_Seen") -> Any:
+    def _shown(self, values: npt.NDArray[Any], column: Column | None, seen: Seen) -> Any:
         """What a batch has of a column of rows: what is seen of a value a position, all of what has a width of its own."""
-        return seen.tensor(values) if column is None or column.of == "token" else torch.from_numpy(values)
+        return torch.from_numpy(seen.of(values) if column is None or column.of == "token" else values)
 
-    def _seen(self, lengths: pa.Array, width: int) -> "_Seen":
+    def _seen(self, lengths: pa.Array, width: int) -> Seen:
         """The rows of a batch as this dataset shows them."""
         view: PaddingFree | ContextSlice | None = None
         if self._padding_free:
             view = padding_free(lengths, width)
         elif self._context is not None:
             view = context_slice(lengths, width, *self._context, self._order)
-        return _Seen(lengths, width, view)
+        return Seen(lengths, width, view)
 
     def _stored_labels(self, rows: pa.RecordBatch) -> npt.NDArray[np.int64]:
         """The labels that rows have; raises RecipeError where others are asked for."""
@@ -303,44 +304,6 @@ class TorchRows(IterableDataset):  # type: ignore[misc]
             )
         found: npt.NDArray[np.int64] = rows.column("labels").flatten().to_numpy().astype(np.int64)
         return found.reshape(len(rows), -1)
-
-
-class _Seen:
-    """The rows of a batch: whole, without padding, or a slice of each."""
-
-    def __init__(self, lengths: pa.Array, width: int, view: PaddingFree | ContextSlice | None) -> None:
-        self._lengths, self._width, self._view = lengths, width, view
-
-    def tensor(self, values: npt.NDArray[Any]) -> Any:
-        """What is seen of what positions have."""
-        match self._view:
-            case PaddingFree() as view:
-                values = view.packed(values)[None]
-            case ContextSlice() as view:
-                values = view.of(values)
-        return torch.from_numpy(values)
-
-    def cu_seqlens(self) -> npt.NDArray[np.int32]:
-        """The boundaries of what belongs together."""
-        return (
-            segments.cu_seqlens(self._lengths, self._width) if self._view is None else self._view.cu_seqlens
-        )
-
-    def token_places(self) -> npt.NDArray[np.int64]:
-        """Where what is seen stands in rows laid end to end."""
-        rows, width = len(self._lengths), self._width
-        match self._view:
-            case PaddingFree() as view:
-                return view.gather
-            case ContextSlice() as view:
-                return (np.arange(rows)[:, None] * width + view.places).reshape(-1)
-        return np.arange(rows * width)
-
-    def run_first(self) -> npt.NDArray[np.int32]:
-        """The place in its segment of what each boundary begins."""
-        if isinstance(self._view, ContextSlice):
-            return self._view.first
-        return np.zeros(len(self.cu_seqlens()) - 1, np.int32)
 
 
 def mask_mod(segment_ids: Any) -> Callable[[Any, Any, Any, Any], Any]:
@@ -380,17 +343,6 @@ def stream_state(state: dict[str, Any]) -> dict[str, Any]:
         place = found["epoch"] * found["rows"] + found["row"] + skipped * found["step"]
         out["epoch"], out["row"] = divmod(place, found["rows"])
     return out
-
-
-def _check_view(width: int, without: bool, context: tuple[int, int] | None, order: ContextOrder) -> None:
-    """Raises RecipeError for rows that cannot be seen so."""
-    if without and context is not None:
-        raise RecipeError("padding_free and context cannot be had together: choose one of them")
-    if context is not None:
-        try:
-            context_slice([], width, *context, order)
-        except ValueError as error:
-            raise RecipeError(f"context={context}: {error}") from error
 
 
 def _owned(column: pa.Array) -> npt.NDArray[Any]:
