@@ -1,4 +1,4 @@
-"""What a model sees of the rows of a batch: all of them, their tokens without padding, or a slice of each for one of several ranks."""
+"""What a model sees of the rows of a batch: all, their tokens without padding, or a slice of each for one of several ranks."""
 
 from typing import Any
 
