@@ -3,7 +3,9 @@
 The bytes of the tokens of a text, put together, are the text: so each token has its bytes, and no text is encoded twice.
 """
 
-from collections.abc import Mapping
+import threading
+import weakref
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -15,7 +17,7 @@ import pyarrow.compute as pc
 from pairloom.operators.encode.kernels import spans as k
 from pairloom.operators.encode.kernels import state
 from pairloom.operators.errors import DataError
-from pairloom.operators.text.arrays import Text, text_of
+from pairloom.operators.text.arrays import text_of
 from pairloom.operators.text.normalize import normalize
 from pairloom.operators.vocabulary.tokens import TokenTable
 
@@ -54,7 +56,7 @@ class ByteSpans:
         wrong = int(owner[1:][falls][0]) if falls.any() else -1
         if wrong < 0:
             data, offsets = text.data.ctypes.data, np.array(text.offsets)
-            wrong = k.find_bytes(data, offsets, _are_ascii(text), 2 * lists, places, out)
+            wrong = k.find_bytes(data, offsets, _are_ascii(texts), 2 * lists, places, out)
         if wrong < 0 and len(places) and places.min() < 0:
             wrong = int(owner[int(places.argmin())])
         if wrong >= 0:
@@ -151,13 +153,26 @@ def token_values(
     return out
 
 
-def _are_ascii(text: Text) -> npt.NDArray[np.bool_]:
-    """Which documents have a byte for each character, as most have."""
-    first = text.offsets[:-1]
-    full = np.diff(text.offsets) > 0
-    if text.offsets[-1] > text.offsets[0]:
-        full[full] = np.maximum.reduceat(text.data[: text.offsets[-1]], first[full]) >= 0x80
-    return ~full
+class _Last(threading.local):
+    """The texts that a thread asked about last, as long as they are there, and which of them are ASCII."""
+
+    texts: Callable[[], object] = staticmethod(lambda: None)
+    ascii: npt.NDArray[np.bool_] = np.zeros(0, np.bool_)
+
+
+_last = _Last()
+
+
+def _are_ascii(texts: pa.LargeStringArray) -> npt.NDArray[np.bool_]:
+    """Which documents have a byte for each character, as most have; looked at once where they have spans of several kinds."""
+    if _last.texts() is not texts:
+        text = text_of(texts)
+        first = text.offsets[:-1]
+        full = np.diff(text.offsets) > 0
+        if text.offsets[-1] > text.offsets[0]:
+            full[full] = np.maximum.reduceat(text.data[: text.offsets[-1]], first[full]) >= 0x80
+        _last.texts, _last.ascii = weakref.ref(texts), ~full
+    return _last.ascii
 
 
 def _flat(
