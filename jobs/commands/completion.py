@@ -70,7 +70,7 @@ def recipe_keys(incomplete: str) -> list[str]:
 def step_names(incomplete: str) -> list[str]:
     """Steps of documents, of tokens and of rows, those of other distributions too.
 
-    >>> step_names("fi")
+    >>> step_names("fim")
     ['fim']
     """
     from pairloom.operators.registry import listed, offered
