@@ -1,4 +1,4 @@
-"""Packed rows seen in another way: without their padding, or as the slices that ranks of context parallelism take.
+"""Packed rows seen in another way: without padding, cut behind the longest, or as ranks of context parallelism have them.
 
     rows           a a b .  |  c c c .                 b rows of seq_len positions
     padding free   a a b c c c                         `gather` picks them out of rows laid end to end
@@ -13,9 +13,17 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from pairloom.operators.pack.derive import position_ids, segment_ids
+from pairloom.operators.pack.derive import cu_seqlens, position_ids, segment_ids
 
-__all__ = ["ORDERS", "ContextOrder", "ContextSlice", "PaddingFree", "context_slice", "padding_free"]
+__all__ = [
+    "ORDERS",
+    "ContextOrder",
+    "ContextSlice",
+    "PaddingFree",
+    "context_slice",
+    "padding_free",
+    "trimmed",
+]
 
 ContextOrder = Literal["zigzag", "blocks"]
 ORDERS: tuple[ContextOrder, ...] = ("zigzag", "blocks")
@@ -87,7 +95,7 @@ def padding_free(lengths: Any, seq_len: int) -> PaddingFree:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ContextSlice:
-    """What one rank of context parallelism has of each row: `places` (int64), positions of the row, in its order.
+    """What one rank of context parallelism, or a batch that is cut, has of each row: `places` (int64), positions of the row.
 
     `cu_seqlens` (int32) are the boundaries of runs in the rank's part of a batch, rows laid end to end: a run is what stands
     together in the row and is of one segment, or padding. `first` (int32, one a run) is the place in its segment that a run
@@ -101,6 +109,22 @@ class ContextSlice:
     def of(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """The rank's part of what positions have: [b, seq_len / ranks, ...] of [b, seq_len, ...]."""
         return np.ascontiguousarray(values[:, self.places])
+
+
+def trimmed(lengths: Any, seq_len: int, multiple: int = 1) -> ContextSlice:
+    """The view of rows that are cut behind the last token of any, at a multiple of `multiple` or at their end.
+
+    So a batch is padded to its longest row, as a collator would have it. Raises ValueError for a multiple below 1.
+
+    >>> trimmed([[2, 1], [2]], 8, 2).places.tolist(), trimmed([[2, 1], [2]], 8, 2).cu_seqlens.tolist()
+    ([0, 1, 2, 3], [0, 2, 3, 4, 6, 8])
+    """
+    if multiple < 1:
+        raise ValueError(f"rows are cut at multiples of 1 or more, not of {multiple}")
+    used = int((segment_ids(lengths, seq_len) >= 0).any(axis=0).sum())
+    width = min(seq_len, max(1, -(-used // multiple)) * multiple)
+    edges = cu_seqlens(lengths, width)
+    return ContextSlice(places=np.arange(width), cu_seqlens=edges, first=np.zeros(len(edges) - 1, np.int32))
 
 
 def context_slice(

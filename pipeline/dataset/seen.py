@@ -1,4 +1,4 @@
-"""What a model sees of the rows of a batch: all, their tokens without padding, or a slice of each for one of several ranks."""
+"""What a model sees of the rows of a batch: all of them, without padding, cut behind the longest, or a rank's slice of each."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ __all__ = ["Seen", "check_view"]
 
 
 class Seen:
-    """The rows of a batch: whole, without padding, or a slice of each."""
+    """The rows of a batch: whole, without padding, or a part of each."""
 
     def __init__(self, lengths: pa.Array, width: int, view: PaddingFree | ContextSlice | None) -> None:
         self._lengths, self._width, self._view = lengths, width, view
@@ -51,10 +51,14 @@ class Seen:
         return np.zeros(len(self.cu_seqlens()) - 1, np.int32)
 
 
-def check_view(width: int, without: bool, context: tuple[int, int] | None, order: ContextOrder) -> None:
+def check_view(
+    width: int, without: bool, trim: int | None, context: tuple[int, int] | None, order: ContextOrder
+) -> None:
     """Raises RecipeError for rows that cannot be seen so."""
-    if without and context is not None:
-        raise RecipeError("padding_free and context cannot be had together: choose one of them")
+    if without + (trim is not None) + (context is not None) > 1:
+        raise RecipeError("padding_free, trim and context cannot be had together: choose one of them")
+    if trim is not None and trim < 1:
+        raise RecipeError(f"trim={trim}: rows are cut at multiples of 1 or more: write for example trim=8")
     if context is not None:
         try:
             context_slice([], width, *context, order)

@@ -29,7 +29,14 @@ from pairloom.operators.documents import LOSS_MASK, LOSS_WEIGHT
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.pack import derive as segments
 from pairloom.operators.pack.joined import joined_lengths
-from pairloom.operators.pack.views import ContextOrder, ContextSlice, PaddingFree, context_slice, padding_free
+from pairloom.operators.pack.views import (
+    ContextOrder,
+    ContextSlice,
+    PaddingFree,
+    context_slice,
+    padding_free,
+    trimmed,
+)
 from pairloom.operators.schema import (
     DOCUMENT,
     INPUT_IDS,
@@ -93,9 +100,10 @@ class TorchRows(IterableDataset):  # type: ignore[misc]
     keep the `place` of the last batch that was trained on, or use `StatefulDataLoader`.
 
     With `padding_free` what positions have is [1, t], the `t` tokens of all rows without padding, and `cu_seqlens` are
-    their segments. With `context=(rank, ranks)` it is [b, seq_len / ranks]: the part of each row that a rank of context
-    parallelism takes, by `context_order` (`operators.pack.views.context_slice`); all ranks of one row read with one loader
-    rank. Labels and positions are always those of whole rows.
+    their segments. With `trim=8` it is [b, w]: rows end behind the last token of any of the batch, at a multiple of 8. With
+    `context=(rank, ranks)` it is [b, seq_len / ranks]: the part of each row that a rank of context parallelism takes, by
+    `context_order` (`operators.pack.views.context_slice`); all ranks of one row read with one loader rank. Labels and
+    positions are always those of whole rows.
     """
 
     def __init__(
@@ -107,17 +115,18 @@ class TorchRows(IterableDataset):  # type: ignore[misc]
         across_documents: bool = False,
         per_token: bool = False,
         padding_free: bool = False,
+        trim: int | None = None,
         context: tuple[int, int] | None = None,
         context_order: ContextOrder = "zigzag",
     ) -> None:
-        check_view(seq_len_of(loader.schema), padding_free, context, context_order)
+        check_view(seq_len_of(loader.schema), padding_free, trim, context, context_order)
         further = [name for name in columns if name not in COLUMNS]
         there = [*(c.name for c in columns_of(loader.schema)), *loader.late] if further or not columns else []
         unknown = [name for name in further if name not in there]
         if unknown or not columns:
             known = ", ".join(dict.fromkeys((*COLUMNS, *there)))
             raise RecipeError(f"there are no columns {unknown}; choose from {known}")
-        if padding_free or context is not None:
+        if padding_free or trim is not None or context is not None:
             whole = [*(c.name for c in columns_of(loader.schema) if c.of == "row"), *loader.late]
             if cut := [name for name in columns if name in whole]:
                 raise RecipeError(
@@ -126,7 +135,8 @@ class TorchRows(IterableDataset):  # type: ignore[misc]
         super().__init__()
         self._loader, self._per_token = loader, per_token
         self._columns, self._shifted, self._across = tuple(columns), shifted, across_documents
-        self._padding_free, self._context, self._order = padding_free, context, context_order
+        self._padding_free, self._trim = padding_free, trim
+        self._context, self._order = context, context_order
         self._begin, self._end = loader.place, loader.end
         self._loaded: int | None = None  # the stream's place, where the next iteration begins
         self._own: int | None = None  # or this worker's own
@@ -291,6 +301,8 @@ class TorchRows(IterableDataset):  # type: ignore[misc]
         view: PaddingFree | ContextSlice | None = None
         if self._padding_free:
             view = padding_free(lengths, width)
+        elif self._trim is not None:
+            view = trimmed(lengths, width, self._trim)
         elif self._context is not None:
             view = context_slice(lengths, width, *self._context, self._order)
         return Seen(lengths, width, view)

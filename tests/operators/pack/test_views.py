@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pairloom.operators.pack.views import context_slice, padding_free
+from pairloom.operators.pack.derive import cu_seqlens, segment_ids
+from pairloom.operators.pack.strategies import STRATEGIES
+from pairloom.operators.pack.views import context_slice, padding_free, trimmed
 
 ROWS = st.lists(st.lists(st.integers(1, 6), max_size=4), max_size=5)
 SEQ_LEN = 24
@@ -84,3 +86,43 @@ def test_what_cannot_be_cut_is_refused(asked: dict, said: str) -> None:
         padding_free([[3]], SEQ_LEN).unpacked(np.zeros(2))
     with pytest.raises(ValueError, match="are not those of 1 rows of 24"):
         padding_free([[3]], SEQ_LEN).packed(np.zeros((1, 23)))
+
+
+@given(st.lists(st.lists(st.integers(1, 5), max_size=3), max_size=4), st.sampled_from([1, 2, 8]))
+def test_trimmed_rows_hold_every_token_and_end_behind_the_longest(
+    lengths: list[list[int]], multiple: int
+) -> None:
+    """(C06) A batch is padded to its longest row, and every row is what it was up to there."""
+    view = trimmed(lengths, 16, multiple)
+    width, longest = len(view.places), max((sum(row) for row in lengths), default=0)
+    assert view.places.tolist() == list(range(width))
+    assert longest <= width <= 16
+    assert width == 16 or (width % multiple == 0 and width - max(longest, 1) < multiple)
+    ids = segment_ids(lengths, 16)
+    assert view.of(ids).tolist() == ids[:, :width].tolist()
+    assert (ids[:, width:] == -1).all()
+    assert view.cu_seqlens.tolist() == cu_seqlens(lengths, width).tolist()
+    assert not view.first.any()
+
+
+def test_padding_shrinks_as_published_from_rows_to_batches_to_packs() -> None:
+    """(C06) Log-normal lengths in batches of 32: padded to 2,048, to the longest, sorted and put together, packed by best fit."""
+    lengths = np.clip(np.random.default_rng(6).lognormal(5.5, 0.9, 1024), 1, 2048).astype(int)
+
+    def share(rows: list[list[int]], width: int) -> float:
+        return 1 - sum(map(sum, rows)) / (len(rows) * width)
+
+    whole, longest, together = [], [], []
+    for batch in lengths.reshape(-1, 32).tolist():
+        rows = [[one] for one in batch]
+        whole.append(share(rows, 2048))
+        longest.append(share(rows, len(trimmed(rows, 2048).places)))
+        packs: list[list[int]] = [[]]
+        for one in sorted(batch):
+            if sum(packs[-1]) + one > 2048:
+                packs.append([])
+            packs[-1].append(one)
+        together.append(share(packs, len(trimmed(packs, 2048).places)))
+    (plan,) = STRATEGIES.get("best_fit")().plans(lengths.astype(np.int64), 2048, least=2048)
+    best = plan.padding / (len(plan) * 2048)
+    assert np.mean(whole) > np.mean(longest) > np.mean(together) > best
