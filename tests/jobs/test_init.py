@@ -250,7 +250,7 @@ def test_a_saved_dataset_is_proposed_as_what_it_is(tmp_path: Path, monkeypatch: 
     ]
     assert propose(["my [data]/saved/train"])[0][0].paths == ("my [data]/saved/train",)
     assert CliRunner().invoke(app, ["init", "my [data]"]).exit_code == 0
-    manifest = run(load_recipe("recipe.yaml"))
+    manifest = run(load_recipe("recipe.yaml", overrides=["execution.engine=local"]))
     assert manifest.stages["tokenize"].ledger.documents_out == 4 * sum(bool(text) for _, text in MADE)
 
 
