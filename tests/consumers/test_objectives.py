@@ -19,17 +19,23 @@ from transformers import (
     DataCollatorForWholeWordMask,
     ElectraConfig,
     ElectraForPreTraining,
+    GPT2Config,
+    GPT2LMHeadModel,
     T5Config,
     T5ForConditionalGeneration,
 )
 
 from pairloom.operators.layouts import LAYOUTS, RowStep
 from pairloom.operators.layouts.any_subset import AnySubset
+from pairloom.operators.layouts.byte2word import Byte2Word
 from pairloom.operators.layouts.caft import Caft
 from pairloom.operators.layouts.dupmae import DupMAE
 from pairloom.operators.layouts.electra import Electra
 from pairloom.operators.layouts.entity_masks import EntityMasks
 from pairloom.operators.layouts.ernie_gram import ErnieGram
+from pairloom.operators.layouts.hashed_features import HashedFeatures
+from pairloom.operators.layouts.landmark_rows import LandmarkRows
+from pairloom.operators.layouts.lexinvariant_rows import LexinvariantRows
 from pairloom.operators.layouts.masked_lm import MaskedLM
 from pairloom.operators.layouts.ponet import PoNet
 from pairloom.operators.layouts.span_corruption import SpanCorruption
@@ -284,6 +290,61 @@ def test_masks_are_those_of_the_collators_in_distribution(tmp_path: Path, unit: 
     rates = {name: sum(counts) / ids[:, 1:-1].size for name, counts in found.items()}
     assert rates["ours"] == pytest.approx(0.15, abs=0.004)
     assert rates["theirs"] == pytest.approx(rates["ours"], abs=0.01)
+
+
+def gpt(tokens: int, places: int) -> GPT2LMHeadModel:
+    torch.manual_seed(0)
+    return GPT2LMHeadModel(GPT2Config(vocab_size=tokens, n_positions=places, n_embd=8, n_layer=1, n_head=2))
+
+
+def test_a_decoder_learns_between_landmarks(dataset: Dataset) -> None:
+    """What a landmark is to be is not learned; it stands behind every block of every row."""
+    step, words = LandmarkRows(every=15, token="[CLS]"), dataset.vocabulary()
+    width, mark = WIDTH + step.landmarks(WIDTH), words.special_id("[CLS]")
+    rows = [batch["inputs"] for batch in batches(dataset, step, "inputs")][:3]
+    for inputs in rows:
+        assert (inputs[:, 15::16] == mark).all()
+        assert inputs.shape[1] == width
+    model = gpt(len(words), width)
+    learns(
+        model,
+        [lambda x=x: model(x, labels=torch.where(x == mark, torch.tensor(-100), x)).loss for x in rows],
+    )
+
+
+def test_a_decoder_learns_in_permuted_tokens(dataset: Dataset) -> None:
+    model = gpt(len(dataset.vocabulary()), WIDTH)
+    rows = list(batches(dataset, LexinvariantRows(rate=0.5), "input_ids", "labels"))[:3]
+    learns(model, [lambda b=b: model(b["input_ids"], labels=b["labels"]).loss for b in rows])
+
+
+def test_words_of_bytes_predict_the_first_token_of_the_next(dataset: Dataset) -> None:
+    class Reading(torch.nn.Module):
+        def __init__(self, tokens: int) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.byte = torch.nn.Embedding(257, 8, padding_idx=0)
+            self.word = torch.nn.GRU(8, 8, batch_first=True)
+            self.head = torch.nn.Linear(8, tokens)
+
+        def loss(self, spelled: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+            found, _ = self.word(self.byte(spelled.long() + 1).mean(1)[None])
+            return torch.nn.functional.cross_entropy(self.head(found[0, :-1]), wanted[1:].long())
+
+    step = Byte2Word(max_bytes=40)
+    model = Reading(len(dataset.vocabulary()))
+    rows = list(batches(dataset, step, "word_bytes", "word_tokens", "word_rows"))[:3]
+    assert all(int(b["word_rows"].max()) == 7 for b in rows)
+    learns(model, [lambda b=b: model.loss(b["word_bytes"], b["word_tokens"][:, 0]) for b in rows])
+
+
+def test_one_table_learns_from_hashed_columns(dataset: Dataset) -> None:
+    torch.manual_seed(0)
+    table = torch.nn.EmbeddingBag(100, 4)
+    step = HashedFeatures(columns_of_documents=("source",), size=100)
+    rows = list(batches(dataset, step, "feature_ids", "segment_lengths"))[:3]
+    assert all(len(b["feature_ids"]) == len(b["segment_lengths"]) for b in rows)
+    learns(table, [lambda b=b: table(b["feature_ids"].long()).pow(2).mean() for b in rows])
 
 
 def test_every_row_step_has_a_consumer() -> None:
