@@ -7,7 +7,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -253,6 +254,21 @@ def learn(sitting: Sitting) -> Table:
     )
 
 
+@contextmanager
+def _without_kernels(aside: Path) -> Iterator[None]:
+    """With the kernels that are kept beside the sources put aside, where every process would find them."""
+    kept = HERE.parents[1] / "operators" / "kernels" / "__pycache__" / "kernels"
+    there = kept.exists()
+    if there:
+        kept.rename(aside)
+    try:
+        yield
+    finally:
+        if there:
+            shutil.rmtree(kept, ignore_errors=True)
+            aside.rename(kept)
+
+
 def starts(sitting: Sitting) -> Table:
     """From the command to its end."""
 
@@ -262,8 +278,11 @@ def starts(sitting: Sitting) -> Table:
         )
 
     def cold(engine: str) -> float:
-        with tempfile.TemporaryDirectory(dir=sitting.folder) as kernels:
-            return small(engine, {"PAIRLOOM_CACHE_DIR": kernels})
+        with (
+            tempfile.TemporaryDirectory(dir=sitting.folder) as empty,
+            _without_kernels(Path(empty) / "aside"),
+        ):
+            return small(engine, {"PAIRLOOM_CACHE_DIR": f"{empty}/named", "XDG_CACHE_HOME": f"{empty}/home"})
 
     def demo() -> float:
         with tempfile.TemporaryDirectory(dir=sitting.folder) as root:
