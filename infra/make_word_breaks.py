@@ -5,7 +5,7 @@
 
 The file is 16 bytes of magic (`pairloom breaks`), 16 bytes naming the Unicode version, and a zlib stream, all little-endian: the
 number of runs of code points that are alike as uint32, the first code point of each as uint32, and the value of each as uint16:
-the place of its Word_Break in `BREAKS`, from 1 on, and the bits of `BITS`, from 32 on.
+the place of its Word_Break in `BREAKS` of the kernel's twin, from 1 on, and the bits of `BITS`, from 32 on.
 """
 
 import sys
@@ -15,29 +15,11 @@ from pathlib import Path
 import numpy as np
 import regex
 
+from pairloom.operators.reference.transforms.hat import BREAKS
+
 VERSION = "17.0"
 MAGIC = b"pairloom breaks".ljust(16, b"\0")
 CODE_POINTS = 0x110000
-BREAKS = (
-    "CR",
-    "LF",
-    "Newline",
-    "Extend",
-    "Format",
-    "ZWJ",
-    "WSegSpace",
-    "ALetter",
-    "Hebrew_Letter",
-    "Numeric",
-    "Katakana",
-    "ExtendNumLet",
-    "MidLetter",
-    "MidNum",
-    "MidNumLet",
-    "Single_Quote",
-    "Double_Quote",
-    "Regional_Indicator",
-)
 BITS = (r"\p{Extended_Pictographic}", r"\p{P}", r"\p{Ll}", r"\p{Lu}", r"\p{White_Space}")
 TARGET = Path(__file__).parent.parent / "operators" / "transforms" / "unicode17.bin"
 
@@ -55,7 +37,7 @@ def members(pattern: str) -> np.ndarray:
 
 def build() -> bytes:
     values = np.zeros(CODE_POINTS, np.uint16)
-    for number, name in enumerate(BREAKS, start=1):
+    for number, name in enumerate(BREAKS[1:], start=1):
         found = members(rf"\p{{Word_Break={name}}}")
         if values[found].any():
             raise ValueError(f"a code point of {name} has another Word_Break too")

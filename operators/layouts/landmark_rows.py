@@ -16,6 +16,7 @@ import pyarrow as pa
 from pairloom.operators.layouts import RowStep
 from pairloom.operators.layouts._rows import ids_of, with_columns
 from pairloom.operators.schema import Column
+from pairloom.operators.transforms.landmark import check_landmarks
 
 __all__ = ["LandmarkRows"]
 
@@ -51,10 +52,7 @@ class LandmarkRows(RowStep):
     last: bool = False
 
     def __post_init__(self) -> None:
-        if not 1 <= self.every < 1 << 31:
-            raise ValueError(f"every must be from 1 to 2^31 - 1 tokens, not {self.every}")
-        if not self.token:
-            raise ValueError("token must be the text of a special token")
+        check_landmarks(self.every, self.token)
 
     @property
     def special_tokens(self) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from pairloom.operators.schema import INPUT_IDS, Column
 from pairloom.operators.steps import step_identity
 from pairloom.operators.tokens import TokenBatch
 from pairloom.operators.transforms import TokenStep
+from pairloom.operators.transforms._text import spelling_of
 from pairloom.operators.transforms._word_breaks import UNICODE_VERSION, word_breaks
 from pairloom.operators.transforms.kernels.hat import SPECIAL, mark_words
 
@@ -79,16 +80,16 @@ class Hat(TokenStep):
 
 def bytes_of(tokenizer: Any) -> npt.NDArray[np.uint16]:
     """The byte of each token of a vocabulary, or `SPECIAL`: uint16; raises ValueError for a token of several bytes."""
-    special = set(tokenizer.reserved_ids)
-    found = np.full(len(tokenizer.tokens), SPECIAL, np.uint16)
-    for i, token in enumerate(tokenizer.tokens):
-        if i not in special and token:
-            if len(token) > 1:
-                raise ValueError(
-                    f"vocabulary must be of single bytes, and token {i} is {token!r}: learn one whose size is 256 and its "
-                    "special tokens"
-                )
-            found[i] = token[0]
+    spelling = spelling_of(tokenizer)
+    size = np.diff(spelling.offsets)
+    if (size > 1).any():
+        long = int(np.flatnonzero(size > 1)[0])
+        raise ValueError(
+            f"vocabulary must be of single bytes, and token {long} is {tokenizer.tokens[long]!r}: learn one whose size is 256 and "
+            "its special tokens"
+        )
+    found = np.full(len(size), SPECIAL, np.uint16)
+    found[size == 1] = spelling.units
     return found
 
 

@@ -16,7 +16,7 @@ from pairloom.operators.tokens import TokenBatch
 from pairloom.operators.transforms import TokenStep
 from pairloom.operators.transforms._inserted import inserted, places, without
 
-__all__ = ["BLOCK", "Landmark"]
+__all__ = ["BLOCK", "Landmark", "check_landmarks"]
 
 BLOCK = Column(
     name="block",
@@ -47,10 +47,7 @@ class Landmark(TokenStep):
     last: bool = True
 
     def __post_init__(self) -> None:
-        if not 1 <= self.every < 1 << 31:
-            raise ValueError(f"every must be from 1 to 2^31 - 1 tokens, not {self.every}")
-        if not self.token:
-            raise ValueError("token must be the text of a special token")
+        check_landmarks(self.every, self.token)
 
     @property
     def special_tokens(self) -> tuple[str, ...]:
@@ -75,3 +72,14 @@ class Landmark(TokenStep):
     def undo(self, batch: TokenBatch, seed: int, tables: npt.NDArray[np.int64]) -> TokenBatch:
         """The documents without landmarks."""
         return without(batch, tables)
+
+
+def check_landmarks(every: int, token: str) -> None:
+    """Raise ValueError, which begins with the key, for blocks of no length and for a landmark without a text.
+
+    >>> check_landmarks(63, "<landmark>")
+    """
+    if not 1 <= every < 1 << 31:
+        raise ValueError(f"every must be from 1 to 2^31 - 1 tokens, not {every}")
+    if not token:
+        raise ValueError("token must be the text of a special token")

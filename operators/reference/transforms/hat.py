@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-__all__ = ["TWINS", "mark_words"]
+__all__ = ["BREAKS", "TWINS", "mark_words"]
 
 BREAKS = (
     "",
