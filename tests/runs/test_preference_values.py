@@ -1,10 +1,6 @@
 """Values of tokens through whole runs: in rows, in groups, by units of any size, and after a kill."""
 
 import json
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +14,7 @@ from pairloom.pipeline.audit.roundtrip import round_trip
 from pairloom.pipeline.audit.verify import verify
 from pairloom.pipeline.export.groups import groups
 from tests.support.corpora import contents, rows_of
+from tests.support.kills import killed_runs
 
 ANSWERS = ["it is two", "it is three", "it is two plus one", "no", "it is two"]
 
@@ -198,16 +195,7 @@ def test_units_and_kills_change_nothing(tmp_path: Path) -> None:
     whole = run(recipe(tmp_path, "execution.unit_bytes=2000"))
     other = run(recipe(tmp_path, "execution.unit_bytes=1000000", f"root={tmp_path / 'other'}"))
     assert contents(whole)["pack"] == contents(other)["pack"]
-    killed, root = 0, Path(__file__).parents[2]
-    for delay in (0.0, 0.05, 0.2):
-        process = subprocess.Popen([sys.executable, "-c", CODE, str(tmp_path)], cwd=root)
-        before = len(list((tmp_path / "killed").rglob("*"))) if (tmp_path / "killed").exists() else 0
-        while process.poll() is None and len(list((tmp_path / "killed").rglob("*"))) <= before:
-            time.sleep(0.01)
-        time.sleep(delay)
-        process.send_signal(signal.SIGKILL)
-        killed += process.wait() == -signal.SIGKILL
-    assert killed > 0
+    assert killed_runs(CODE, tmp_path, (0.0, 0.05, 0.2)) > 0
     last = run(recipe(tmp_path, "execution.unit_bytes=2000", f"root={tmp_path / 'killed'}"))
     assert contents(last) == contents(whole)
     assert open_dataset(tmp_path / "killed").table().equals(open_dataset(tmp_path / "out").table())

@@ -1,10 +1,6 @@
 """Preferences through whole runs: what comes out for each record, and that no completion comes without the others."""
 
 import json
-import signal
-import subprocess
-import sys
-import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -19,6 +15,7 @@ from pairloom.pipeline.audit.roundtrip import round_trip
 from pairloom.pipeline.audit.verify import verify
 from pairloom.pipeline.export.groups import groups
 from tests.support.corpora import contents, documents, rows_of
+from tests.support.kills import killed_runs
 
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 
@@ -310,16 +307,7 @@ def job(folder: Path) -> None:
 def test_a_killed_run_goes_on_to_the_same_pairs(tmp_path: Path) -> None:
     write(tmp_path, pairs(120))
     whole = run(recipe(tmp_path, "execution.unit_bytes=4000"))
-    killed, root = 0, Path(__file__).parents[2]
-    for delay in (0.0, 0.05, 0.15, 0.3):
-        process = subprocess.Popen([sys.executable, "-c", CODE, str(tmp_path)], cwd=root)
-        before = len(list((tmp_path / "killed").rglob("*"))) if (tmp_path / "killed").exists() else 0
-        while process.poll() is None and len(list((tmp_path / "killed").rglob("*"))) <= before:
-            time.sleep(0.01)
-        time.sleep(delay)
-        process.send_signal(signal.SIGKILL)
-        killed += process.wait() == -signal.SIGKILL
-    assert killed > 0
+    assert killed_runs(CODE, tmp_path, (0.0, 0.05, 0.15, 0.3)) > 0
     last = run(recipe(tmp_path, "execution.unit_bytes=4000", f"root={tmp_path / 'killed'}"))
     assert contents(last) == contents(whole)
     assert open_dataset(tmp_path / "killed").table().equals(open_dataset(tmp_path / "out").table())
