@@ -14,6 +14,7 @@ from pairloom.operators.pack.kernels.pieces import find_rooms
 from pairloom.operators.pack.overflow import OVERFLOWS, kept_lengths
 from pairloom.operators.pack.plan import PackPlan
 from pairloom.operators.pack.strategies import STRATEGIES
+from pairloom.operators.pack.strategy import Strategy
 
 __all__ = ["end_to_end", "in_pieces", "pack"]
 
@@ -22,7 +23,7 @@ def pack(
     lengths: npt.NDArray[np.int64],
     seq_len: int,
     *,
-    strategy: str = "best_fit",
+    strategy: str | Strategy = "best_fit",
     overflow: str = "split",
     predict_every_token: bool = False,
 ) -> PackPlan:
@@ -32,16 +33,17 @@ def pack(
     of a bounded number of open rows; keeps about the order. `concat`: end to end, cut at the end of every row; no
     padding. `padded`: one piece a row. A document longer than a row is split, truncated or dropped as `overflow` says
     (`concat` only splits). With `predict_every_token`, where a document goes on in another piece, that piece begins with
-    the last token of the one before, so that no label is lost at a cut. Raises ValueError for any other word.
+    the last token of the one before, so that no label is lost at a cut.
+    A strategy with keys is given itself. Raises ValueError for any other word.
     """
     if seq_len < 1 + predict_every_token:
         raise ValueError(f"seq_len must be at least {1 + predict_every_token}, not {seq_len}")
-    if strategy not in STRATEGIES.names() or overflow not in OVERFLOWS:
+    if overflow not in OVERFLOWS or (isinstance(strategy, str) and strategy not in STRATEGIES.names()):
         raise ValueError(f"cannot pack by {strategy!r} with overflow {overflow!r}")
-    chosen = STRATEGIES.get(strategy)()
+    chosen = STRATEGIES.get(strategy)() if isinstance(strategy, str) else strategy
     if overflow not in chosen.overflows:
         raise ValueError(
-            f"strategy {strategy} splits every document that passes a row's end: overflow must be split"
+            f"strategy {chosen.name} splits every document that passes a row's end: overflow must be split"
         )
     (plan,) = chosen.plans(
         lengths, seq_len, least=seq_len, overflow=overflow, predict_every_token=predict_every_token

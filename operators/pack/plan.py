@@ -64,6 +64,18 @@ class PackPlan:
             length=self.length[segments],
         )
 
+    def beside(self, other: "PackPlan") -> "PackPlan":
+        """The rows of both plans, which are of the same documents and of one length; what each leaves out or repeats adds up."""
+        names = ("truncated_tokens", "dropped_tokens", "dropped_documents", "repeated_tokens")
+        return PackPlan(
+            seq_len=self.seq_len,
+            rows=np.concatenate([self.rows, other.rows[1:] + self.rows[-1]]),
+            document=np.concatenate([self.document, other.document]),
+            offset=np.concatenate([self.offset, other.offset]),
+            length=np.concatenate([self.length, other.length]),
+            **{name: getattr(self, name) + getattr(other, name) for name in names},
+        )
+
     def part(self, start: int, stop: int) -> "PackPlan":
         """The rows from `start` to before `stop`, in place."""
         rows = self.rows[start : stop + 1]

@@ -1,10 +1,12 @@
 """What a packing strategy is: how rows are filled with documents, and what is asked of such a way elsewhere.
 
 A strategy is a class in a file of its own below `strategies`, or one that an entry point of the group `pairloom.strategies`
-names. Recipes call it by its name. Its module is imported to check a recipe, so it imports no kernel: what plans does.
+names. Recipes call it by its name; one that is a dataclass with fields has these for keys: `{name: {key: value}}`. Its
+module is imported to check a recipe, so it imports no kernel: what plans does.
 """
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
@@ -19,8 +21,9 @@ __all__ = ["OVERFLOWS", "PieceStrategy", "Strategy"]
 OVERFLOWS = ("split", "truncate", "drop")
 
 
+@dataclass(frozen=True)
 class Strategy(ABC):
-    """A way to fill rows.
+    """A way to fill rows. Two of one class with the same keys are equal.
 
     `carries` says whether segments of rows that are not full enough (`weak`) are packed once more with those of other
     partitions. `overflows` are what may become of a document that is longer than a row. `bucketed` says whether rows have

@@ -19,7 +19,7 @@ from pairloom.operators.documents import DocumentBatch
 from pairloom.operators.encode import tokenizer_of
 from pairloom.operators.errors import CorruptionError
 from pairloom.operators.kernels.hashing import hash_bytes
-from pairloom.operators.pack import STRATEGIES, kept_of
+from pairloom.operators.pack import kept_of
 from pairloom.operators.schema import INPUT_IDS, ROW, SLICE
 from pairloom.operators.text.normalize import normalize
 from pairloom.operators.tokens import TokenBatch
@@ -272,7 +272,7 @@ class _Unit:
                     )
                 out[place : place + length[s]] = piece
                 seen[place : place + length[s]] += 1
-        most = STRATEGIES.get(choice.strategy).most_rows if choice.predict_every_token else 1
+        most = choice.strategy.most_rows if choice.predict_every_token else 1
         times = np.repeat(copies, np.diff(begins))
         if len(wrong := np.flatnonzero((seen < times) | (seen > most * times))):
             at_fault = int(np.searchsorted(begins, wrong[0], side="right")) - 1

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from pairloom.operators.errors import RecipeError
-from pairloom.operators.pack import STRATEGIES, widths
-from pairloom.operators.pack.strategy import PieceStrategy
+from pairloom.operators.pack import widths
+from pairloom.operators.pack.strategies.best_fit import BestFit
+from pairloom.operators.pack.strategy import PieceStrategy, Strategy
 from pairloom.pipeline.recipe.section import Section
-from pairloom.pipeline.recipe.steps import MisplacedError, step_key
+from pairloom.pipeline.recipe.steps import MisplacedError, named_key, step_key
 
 if TYPE_CHECKING:
     from pairloom.operators.layouts import RowStep
@@ -145,9 +146,10 @@ class Pack(Section):
     seq_len: int = Field(
         default=2048, ge=1, le=1 << 24, description="tokens in a row, any number", examples=[8192]
     )
-    strategy: str = Field(
-        default="best_fit",
-        description="how rows are filled: best_fit, buckets, concat, first_fit, padded, or one that is installed",
+    strategy: Annotated[Strategy, *named_key("pairloom.operators.pack:STRATEGIES")] = Field(
+        default=BestFit(),
+        description="how rows are filled: best_fit, buckets, concat, dynamic_pack, first_fit, padded, "
+        "short_long, or one that is installed",
         examples=["concat"],
     )
     min_bucket: int | None = Field(
@@ -215,13 +217,10 @@ class Pack(Section):
 
     @model_validator(mode="after")
     def _possible(self) -> "Pack":
-        try:
-            strategy = STRATEGIES.get(self.strategy)
-        except RecipeError as error:
-            raise ValueError(str(error)) from error
+        strategy = self.strategy
         if self.overflow == "turn" and not strategy.whole_pieces:
             raise ValueError(
-                f"strategy {self.strategy} cuts documents anywhere, so that overflow cannot be turn: say split, or take another"
+                f"strategy {strategy.name} cuts documents anywhere, so that overflow cannot be turn: say split, or take another"
             )
         if self.overflow == "turn" and self.predict_every_token:
             raise ValueError(
@@ -230,18 +229,18 @@ class Pack(Section):
             )
         if self.overflow not in (*strategy.overflows, "turn"):
             raise ValueError(
-                f"strategy {self.strategy} splits documents at the end of a row: overflow must be split"
+                f"strategy {strategy.name} splits documents at the end of a row: overflow must be split"
                 if strategy.overflows == ("split",)
-                else f"strategy {self.strategy} knows of overflow only {', '.join(strategy.overflows)}"
+                else f"strategy {strategy.name} knows of overflow only {', '.join(strategy.overflows)}"
             )
         if self.related and self.overflow == "turn":
             raise ValueError(
                 "related plans documents of a group as one, which has no turns: leave it out, or say overflow: split"
             )
-        if self.related and (self.shuffle.mode != "group" or not issubclass(strategy, PieceStrategy)):
+        if self.related and (self.shuffle.mode != "group" or not isinstance(strategy, PieceStrategy)):
             raise ValueError(
                 "related keeps documents of a group in one row: it needs shuffle group, and a strategy that cuts no document "
-                "that fits a row (best_fit, first_fit, padded)"
+                "that fits a row (best_fit, dynamic_pack, first_fit, padded)"
             )
         if self.join is not None:
             self._check_join()
@@ -250,7 +249,7 @@ class Pack(Section):
         if strategy.bucketed:
             widths(self.seq_len, self.smallest_bucket)
         elif self.min_bucket is not None:
-            raise ValueError(f"min_bucket belongs to strategy buckets, and the strategy is {self.strategy}")
+            raise ValueError(f"min_bucket belongs to strategy buckets, and the strategy is {strategy.name}")
         self._check_columns()
         self._check_widths()
         self._check_renamed()
@@ -280,7 +279,7 @@ class Pack(Section):
         for place, step in enumerate(self.steps):
             last = place == len(self.steps) - 1
             elsewhere = self.predict_every_token or self.overflow == "turn" or self.join is not None
-            aligned = STRATEGIES.get(self.strategy).aligned and not elsewhere and last
+            aligned = self.strategy.aligned and not elsewhere and last
             try:
                 made.append(step.in_rows(self.seq_len, aligned=aligned))
             except ValueError as error:
@@ -306,7 +305,7 @@ class Pack(Section):
 
     def _check_widths(self) -> None:
         """Row steps can be applied to rows of every length that there will be."""
-        bucketed = STRATEGIES.get(self.strategy).bucketed
+        bucketed = self.strategy.bucketed
         for step in self.rows:
             for seq_len in widths(self.seq_len, self.smallest_bucket) if bucketed else (self.seq_len,):
                 try:

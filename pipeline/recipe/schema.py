@@ -73,6 +73,8 @@ def _as_written(key: str, field: FieldInfo, said: Schema, definitions: Schema) -
     registry = plain.get("items", {}).get(REGISTRY) if plain.get("type") == "array" else None
     if registry is not None:
         return words | {"anyOf": _lists(_steps(registry, definitions), plain)}
+    if REGISTRY in plain:
+        return words | _steps(plain[REGISTRY], definitions)
     forms = [plain]
     if plain.get("type") == "array":
         inner = get_args(field.annotation)

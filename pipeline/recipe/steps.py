@@ -17,7 +17,16 @@ from pairloom.operators.documents import DocumentStep
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.registry import Registry
 
-__all__ = ["REGISTRY", "DocumentStepKey", "MisplacedError", "read_step", "step_key", "write_step"]
+__all__ = [
+    "REGISTRY",
+    "DocumentStepKey",
+    "MisplacedError",
+    "named_key",
+    "read_step",
+    "step_key",
+    "write_named",
+    "write_step",
+]
 
 
 REGISTRY = "registry"
@@ -106,6 +115,18 @@ def step_key(registry: str) -> tuple[PlainValidator, PlainSerializer, WithJsonSc
 
     schema = {"type": "object", "minProperties": 1, "maxProperties": 1, REGISTRY: registry}
     return PlainValidator(read), PlainSerializer(write_step), WithJsonSchema(schema)
+
+
+def write_named(value: Any) -> str | dict[str, Any]:
+    """What a recipe may write by its name alone: its name, and its keys if it has any."""
+    written = write_step(value)
+    return written if written[value.name] else str(value.name)
+
+
+def named_key(registry: str) -> tuple[PlainValidator, PlainSerializer, WithJsonSchema]:
+    """What reads and writes a thing that is written by its name, or by its name and its keys."""
+    read, _, schema = step_key(registry)
+    return read, PlainSerializer(write_named), schema
 
 
 DocumentStepKey = Annotated[DocumentStep, *step_key("pairloom.operators.documents:DOCUMENT_STEPS")]

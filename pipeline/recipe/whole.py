@@ -1,5 +1,6 @@
 """The recipe: one run, whole, with what its parts must agree on."""
 
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -334,5 +335,6 @@ class Recipe(Section):
 
 def _keeps_pieces(pack: dict[str, Any]) -> bool:
     """Whether the strategy cuts no document that fits a row."""
-    strategy = pack.get("strategy", "best_fit")
-    return strategy in STRATEGIES.names() and STRATEGIES.get(strategy).whole_pieces
+    given = pack.get("strategy", "best_fit")
+    name = next(iter(given), None) if isinstance(given, Mapping) else getattr(given, "name", given)
+    return name in STRATEGIES.names() and STRATEGIES.get(name).whole_pieces

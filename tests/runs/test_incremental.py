@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pairloom.operators.errors import CorruptionError
+from pairloom.operators.pack.strategies.best_fit import BestFit
 from pairloom.operators.selection.order import in_validation, input_blocks
 from pairloom.pipeline import Recipe, open_dataset, run
 from pairloom.pipeline.audit.verify import verify
@@ -431,7 +432,7 @@ def test_a_partition_is_not_packed_of_other_documents_than_the_index_says(tmp_pa
     settings = RowSettings(
         vocabulary="v",
         seq_len=8,
-        strategy="best_fit",
+        strategy=BestFit(),
         overflow="split",
         predict_every_token=False,
         min_bucket=4,

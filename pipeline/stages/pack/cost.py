@@ -6,7 +6,6 @@ shards ── exchange ──▶ a file each ── regroup, where partitions ar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pairloom.operators.pack.strategies import STRATEGIES
 from pairloom.pipeline.forecast.cost import Cost
 from pairloom.pipeline.forecast.requests import Requests, looked_up, reads_of_piece, reads_of_whole, written
 from pairloom.pipeline.forecast.sizes import Sizes
@@ -71,10 +70,7 @@ class Packing:
         ordered = not splits.order.scatters  # then a slice of an input is in few packed files, mostly in one
         slices = sum(len(unit.slices) for unit in plan.units)
         carries = (
-            STRATEGIES.get(choice.strategy).carries
-            and not splits.order.ranks
-            and not choice.related
-            and not choice.join
+            choice.strategy.carries and not splits.order.ranks and not choice.related and not choice.join
         )
         return Packing(
             units=sizes.units,

@@ -11,9 +11,10 @@ import pyarrow as pa
 
 from pairloom.operators.kernels.hashing import hash_bytes
 from pairloom.operators.layouts import RowStep
-from pairloom.operators.pack import STRATEGIES, PackPlan, gather_column
+from pairloom.operators.pack import PackPlan, gather_column
 from pairloom.operators.pack.joined import Joining, Stitched
 from pairloom.operators.pack.related import Bundles
+from pairloom.operators.pack.strategy import Strategy
 from pairloom.operators.pack.turns import of_documents, turn_pieces
 from pairloom.operators.schema import (
     DOCUMENT,
@@ -39,6 +40,7 @@ from pairloom.pipeline.flow.attempt import Attempt
 from pairloom.pipeline.identity import FORMAT_VERSION
 from pairloom.pipeline.notes import note
 from pairloom.pipeline.phases import in_phase
+from pairloom.pipeline.recipe.steps import write_named
 from pairloom.pipeline.stages.exchange.files import Spread
 from pairloom.pipeline.stages.exchange.orders import order_of
 from pairloom.pipeline.steps import RowSteps, row_seed
@@ -55,7 +57,7 @@ class RowSettings:
 
     vocabulary: str  # its fingerprint
     seq_len: int
-    strategy: str
+    strategy: Strategy
     overflow: str
     predict_every_token: bool
     min_bucket: int
@@ -74,6 +76,7 @@ class RowSettings:
         """Everything, for a unit's id; steps and a window where there are any."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         values = {name: value for name, value in values.items() if name not in _LATER or value}
+        values["strategy"] = write_named(self.strategy)
         if self.join is not None:
             values["join"] = asdict(self.join)
         steps = {name: [step.identity() for step in values.pop(name)] for name in ("steps", "rows")}
@@ -92,7 +95,7 @@ class RowSettings:
 
     def plans(self, lengths: npt.NDArray[np.int64], overflow: str | None = None) -> tuple[PackPlan, ...]:
         """Rows for documents of the given lengths: a plan for each length that rows have."""
-        return STRATEGIES.get(self.strategy)().plans(
+        return self.strategy.plans(
             lengths,
             self.seq_len,
             least=self.min_bucket,
@@ -128,7 +131,7 @@ class RowSettings:
             PAD_ID: self.pad_id,
             "seq_len": seq_len,
             "split": split,
-            "strategy": self.strategy,
+            "strategy": self.strategy.name,
             "vocabulary": self.vocabulary,
             SOURCES: list(sources),
         }

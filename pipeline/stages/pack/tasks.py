@@ -16,7 +16,7 @@ import numpy as np
 
 from pairloom.operators import Vocabulary
 from pairloom.operators.errors import CorruptionError
-from pairloom.operators.pack import STRATEGIES, PackPlan
+from pairloom.operators.pack import PackPlan
 from pairloom.operators.pack.joined import Stitched
 from pairloom.operators.schema import Column
 from pairloom.operators.tokens import TokenBatch
@@ -147,8 +147,7 @@ class PackTask(UnitTask):
         joined: Stitched | None,
     ) -> None:
         settings, where = self.settings, f"{self.split} {self.number}"
-        strategy = STRATEGIES.get(settings.strategy)()
-        full, rest = strategy.parted(plan) if self.carries else (plan, None)
+        full, rest = settings.strategy.parted(plan) if self.carries else (plan, None)
         first = None if joined is None else joined.first
         if len(full):
             write_rows(
@@ -243,7 +242,7 @@ def _task(
         documents=documents,
         width=width,
         carries=not splits.alone(part)
-        and STRATEGIES.get(settings.strategy).carries
+        and settings.strategy.carries
         and not splits.order.ranks  # what is carried comes last
         and not settings.related  # and apart
         and settings.join is None,
