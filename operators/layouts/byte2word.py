@@ -18,10 +18,10 @@ import pyarrow as pa
 from pairloom.operators.layouts import RowStep
 from pairloom.operators.layouts._rows import given_rows, ids_of, matrix_of, with_columns
 from pairloom.operators.layouts._vocabulary import token_bits
+from pairloom.operators.layouts.kernels.byte2word import cut_words, spell_words
 from pairloom.operators.layouts.kernels.draws import IGNORED
 from pairloom.operators.layouts.kernels.dupmae import BEGINS, mark_words
-from pairloom.operators.pack.derive import segment_ids
-from pairloom.operators.schema import SEGMENT_LENGTHS, Column
+from pairloom.operators.schema import Column
 
 __all__ = ["Byte2Word", "Tables"]
 
@@ -86,9 +86,7 @@ class Byte2Word(RowStep):
         given = given_rows(rows, seed, epoch, first_row)
         words = np.zeros(given.ids.shape, np.uint8)
         mark_words(given, tables.bits, words)
-        segments = segment_ids(rows.column(SEGMENT_LENGTHS), given.ids.shape[1])
-        words[(words == 0) & (segments >= 0)] = BEGINS  # special tokens
-        self._cut(given.ids, words, tables)
+        cut_words(given, np.diff(tables.offsets), self.max_bytes, self.max_tokens, words)
         return with_columns(rows, self.columns, (words,))
 
     def built(self, name: str, rows: pa.RecordBatch, tables: Tables) -> npt.NDArray[Any]:
@@ -104,34 +102,9 @@ class Byte2Word(RowStep):
             tokens = np.full((many, self.max_tokens), IGNORED, np.int32)
             tokens[word, _within(word)] = token
             return tokens
-        size = np.diff(tables.offsets)[token]
-        ends = np.cumsum(size)
-        source = np.repeat(tables.offsets[token] - (ends - size), size) + np.arange(int(size.sum()))
-        owner = np.repeat(word, size)
         out = np.full((many, self.max_bytes), PAD, np.int16)
-        out[owner, _within(owner)] = tables.data[source]
+        spell_words(token, word, tables.offsets, tables.data, out)
         return out
-
-    def _cut(self, ids: npt.NDArray[Any], words: npt.NDArray[np.uint8], tables: Tables) -> None:
-        """Begin a word where the one before it would have too many bytes or tokens."""
-        size = np.diff(tables.offsets)
-        begins = np.flatnonzero(words.reshape(-1) == BEGINS)
-        edges = np.append(begins, words.size)
-        length = size[ids].reshape(-1) * (words.reshape(-1) > 0)
-        total = np.append(0, np.cumsum(length))
-        tokens = np.append(0, np.cumsum(words.reshape(-1) > 0))
-        long = (np.diff(total[edges]) > self.max_bytes) | (np.diff(tokens[edges]) > self.max_tokens)
-        flat = words.reshape(-1)
-        for first, stop in zip(begins[long].tolist(), edges[1:][long].tolist(), strict=True):
-            used = many = 0
-            for at in range(first, stop):
-                if flat[at] == 0:
-                    break
-                if used + length[at] > self.max_bytes or many == self.max_tokens:
-                    flat[at] = BEGINS
-                    used = many = 0
-                used += int(length[at])
-                many += 1
 
 
 def _within(owner: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from pairloom.operators.layouts import laid_out, taken_back
 from pairloom.operators.layouts.byte2word import Byte2Word
+from pairloom.operators.reference.layouts.byte2word import cut_words, spell_words
 from pairloom.operators.reference.layouts.dupmae import mark_words
 from pairloom.operators.reference.layouts.masked_lm import Setting
 from tests.support.rows import Words, matrix, rows_of
@@ -33,14 +34,8 @@ def expected(rows: list[list[list[int]]], step: Byte2Word, bits: np.ndarray) -> 
     for r, segments in enumerate(rows):
         flat = [token for one in segments for token in one]
         marks = mark_words(flat, [len(one) for one in segments], setting)
-        for token, mark in zip(flat, marks, strict=True):
-            word = out[-1][1] if out else []
-            full = len(word) == step.max_tokens or (
-                sum(len(WORDS.tokens[one]) for one in [*word, token]) > step.max_bytes
-            )
-            if mark != 2 or full:
-                out.append((r, []))
-            out[-1][1].append(token)
+        size = [len(one) for one in WORDS.tokens]
+        out += [(r, word) for word in cut_words(flat, marks, size, step.max_bytes, step.max_tokens)]
     return out
 
 
@@ -55,9 +50,9 @@ def test_words_are_the_twins_and_nothing_is_lost(rows: list[list[list[int]]], si
     spelled = step.built("word_bytes", made, tables)
     assert [[t for t in line if t != -100] for line in tokens.tolist()] == [word for _, word in wanted]
     assert step.built("word_rows", made, tables).tolist() == [row for row, _ in wanted]
-    assert [bytes(b for b in line if b >= 0) for line in spelled.tolist()] == [
-        b"".join(WORDS.tokens[token] for token in word) for _, word in wanted
-    ]
+    assert [bytes(b for b in line if b >= 0) for line in spelled.tolist()] == spell_words(
+        [word for _, word in wanted], WORDS.tokens
+    )
     assert (tokens.shape[1], spelled.shape[1]) == (size[1], size[0])
     assert (matrix(made, "words") > 0).sum() == sum(len(one) for segments in rows for one in segments)
     assert taken_back(made, [step], [tables]).equals(given_rows)
