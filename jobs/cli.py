@@ -22,6 +22,7 @@ from pairloom.jobs.commands.init import init_command
 from pairloom.jobs.commands.items import items_commands
 from pairloom.jobs.commands.lineage import lineage_command
 from pairloom.jobs.commands.look import files_command, inspect_command, rejected_command, status_command
+from pairloom.jobs.commands.prove import check_command, prove_command
 from pairloom.jobs.commands.report import report_command
 from pairloom.jobs.commands.run import plan_command, stage_commands
 from pairloom.jobs.commands.schema import schema_command
@@ -55,6 +56,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "status": status_command,
     "rejected": rejected_command,
     "verify": verify_command,
+    "prove": prove_command,
+    "check": check_command,
     "repair": repair_command,
     "gc": gc_command,
     "export": export_command,

@@ -22,6 +22,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "select",
         "pack",
         "statistics",
+        "merkle",
         "retokenize",
         "export",
         "vocabulary",
@@ -42,7 +43,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "steps",
         "schema",
     ),
-    "Prove": ("verify", "doctor"),
+    "Prove": ("verify", "prove", "check", "doctor"),
     "Tend": ("repair", "gc", "rollback", "warmup"),
 }
 """The commands by what they are for; what is in none of them, such as a stage that is installed, makes something."""

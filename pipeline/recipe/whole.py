@@ -75,7 +75,9 @@ class Recipe(Section):
         examples=[[{"ngrams": {"n": [2, 3]}}]],
     )
     stages: tuple[StageKey, ...] = Field(
-        default=(), description="stages that other distributions bring", examples=[[{"my_stage": {}}]]
+        default=(),
+        description="further stages: merkle, and those that other distributions bring",
+        examples=[["merkle"]],
     )
     execution: Execution = Execution()
     retokenize: Retokenize = Retokenize()

@@ -92,7 +92,8 @@ class StageRecord(BaseModel):
     `splits` are facts about each split of packed rows. `leftovers` are the files in which partitions handed on what did
     not fill a row: no reader needs them, but units that are done are done only with their files. `index` and `held` are
     what the next generation need not find out again (`stages.exchange.index`). `unit_sources` are the sources of the units, where a
-    unit has one; `sources` is what became of each source, `coverage` how the vocabulary met its text.
+    unit has one; `sources` is what became of each source, `coverage` how the vocabulary met its text. `merkle` is the
+    root hash over all blocks of tokens, in hexadecimal, of the stage that makes it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -110,6 +111,13 @@ class StageRecord(BaseModel):
     unit_sources: tuple[str, ...] = ()
     sources: tuple[SourceRecord, ...] = ()
     coverage: dict[str, Coverage] = {}
+    merkle: str = ""
+
+    @model_serializer(mode="wrap")
+    def _as_made(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A root hash is left out where there is none."""
+        data: dict[str, Any] = handler(self)
+        return {key: value for key, value in data.items() if key != "merkle" or value}
 
     @property
     def stored(self) -> tuple[StoredFile, ...]:

@@ -11,7 +11,6 @@ import pytest
 import yaml
 from pydantic.fields import FieldInfo
 
-from pairloom.operators.errors import RecipeError
 from pairloom.pipeline.recipe import Recipe, parse_recipe
 from pairloom.pipeline.recipe.section import Section, section_of
 
@@ -134,8 +133,4 @@ def test_every_key_has_an_example_that_a_recipe_may_say(key: str, field: FieldIn
         for folder in folders:
             at = at.setdefault(folder, {})
         at[last] = of
-    if key == "stages":  # of another distribution, which is not installed here
-        with pytest.raises(RecipeError, match="there is no stage"):
-            parse_recipe(yaml.safe_dump(recipe))
-    else:
-        parse_recipe(yaml.safe_dump(recipe))
+    parse_recipe(yaml.safe_dump(recipe))

@@ -26,6 +26,7 @@ corpus: [{name: web, paths: in/*.jsonl, id: id}]
 vocabulary: {size: 400}
 pack: {seq_len: 2048, validation: 0.1}
 statistics: [{ngrams: {n: [2], top: 100}}]
+stages: [merkle]
 execution: {engine: local}
 """
 BOOK = "".join(f"{'b' * length}{letter}\n" for length in range(3, 10) for letter in "acdefgh")
