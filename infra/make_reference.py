@@ -19,6 +19,7 @@ import headlines
 import pairloom
 from pairloom.jobs.show.steps import described_steps
 from pairloom.operators import errors
+from pairloom.operators.learners import LEARNERS
 from pairloom.operators.models import MODELS
 from pairloom.operators.pack.strategies import STRATEGIES
 from pairloom.operators.statistics import STATISTICS
@@ -127,6 +128,11 @@ def _plain(value: object) -> bool:
 
 def _values(said: Schema, schema: Schema) -> str:
     """What may stand there, in words."""
+    if any("const" in form for form in _forms(said)) and any(
+        "maxProperties" in form for form in _forms(said)
+    ):
+        others = ", ".join(f"`{form['const']}`" for form in _forms(said) if "const" in form)
+        return f"one of the [families that are learned](names.md), alone or with its keys; {others}"
     if any(form.get("maxProperties") == 1 for form in _forms(said)):
         return "a list of [steps](steps.md), or of [names](names.md), each alone or with its keys"
     words: list[str] = []
@@ -187,7 +193,8 @@ def names() -> Iterator[str]:
     """What recipes and commands call by name beside steps: readers, statistics, families, strategies, exports."""
     for title, registry in (
         ("Formats that are read, under `corpus[].format`", READERS),
-        ("Families of vocabularies", MODELS),
+        ("Families of vocabularies that are read", MODELS),
+        ("Families that are learned, under `vocabulary.family`", LEARNERS),
         ("Strategies, under `pack.strategy`", STRATEGIES),
         ("Orders, under `pack.shuffle.mode`", ORDERS),
         ("Statistics, under `statistics`", STATISTICS),

@@ -9,8 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from pairloom.operators.kernels.hashing import hash_bytes
-
 __all__ = ["in_53rds", "step_identity", "step_seed"]
 
 
@@ -36,6 +34,8 @@ def step_seed(seed: int, place: int, name: str) -> int:
     >>> step_seed(0, 0, "fim") != step_seed(0, 1, "fim")
     True
     """
+    from pairloom.operators.kernels.hashing import hash_bytes
+
     return hash_bytes(f"pairloom: step {place} {name}".encode(), seed)
 
 

@@ -179,7 +179,7 @@ def _shards(plan: "Plan") -> bool:
 def _other_family(plan: "Plan") -> bool:
     if plan.vocabulary is not None:
         return plan.vocabulary.model.name != "bpe"
-    return plan.recipe.vocabulary.family != "bpe"
+    return plan.recipe.vocabulary.learner.name != "bpe"
 
 
 def _is(*names: str) -> Callable[["Plan"], bool]:

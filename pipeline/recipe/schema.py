@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 
 from pairloom.operators.registry import Registry
 from pairloom.pipeline.recipe.section import Section, section_of
-from pairloom.pipeline.recipe.steps import REGISTRY
+from pairloom.pipeline.recipe.steps import REGISTRY, write_named
 from pairloom.pipeline.recipe.whole import Recipe
 
 __all__ = ["recipe_schema"]
@@ -74,7 +74,10 @@ def _as_written(key: str, field: FieldInfo, said: Schema, definitions: Schema) -
     if registry is not None:
         return words | {"anyOf": _lists(_steps(registry, definitions), plain)}
     if REGISTRY in plain:
-        return words | _steps(plain[REGISTRY], definitions)
+        default = {} if field.is_required() else {"default": write_named(field.default)}
+        named = _steps(plain[REGISTRY], definitions)
+        others = [{"const": word} for word in plain.get("enum", ())]
+        return words | default | ({"anyOf": [named, *others]} if others else named)
     forms = [plain]
     if plain.get("type") == "array":
         inner = get_args(field.annotation)

@@ -1,17 +1,29 @@
 """Which vocabulary: by what text is cut, how merges are learned, or where the vocabulary is taken from."""
 
+import difflib
 import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import (
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    SerializerFunctionWrapHandler,
+    WithJsonSchema,
+    model_serializer,
+    model_validator,
+)
 
 from pairloom.operators import Pretokenizer
+from pairloom.operators.learners import LEARNERS, Learner, Target
+from pairloom.operators.learners.bpe import BPELearner
 from pairloom.operators.text.pretokenize.chunks import BELL, RandomChunks
 from pairloom.operators.text.spelling import check_special_tokens
 from pairloom.pipeline.recipe.amounts import Exact
 from pairloom.pipeline.recipe.section import Section
+from pairloom.pipeline.recipe.steps import REGISTRY, read_step, write_named
 
 __all__ = ["Cut", "Learn", "PretokenizerChoice", "Role", "Supertokens", "Superwords", "VocabularyChoice"]
 
@@ -123,6 +135,35 @@ _BROUGHT = {"pretokenizer", "normalizer", "special_tokens", "supertokens"}
 _LIMITS = {"max_words", "forbid"}
 
 
+def _read_family(value: object) -> Learner | str:
+    if value == IDS:
+        return IDS
+    try:
+        found: Learner = read_step(LEARNERS, value)
+    except ValueError as error:
+        near = isinstance(value, str) and difflib.get_close_matches(value, [*LEARNERS.names(), IDS], n=1)
+        if near == [IDS]:
+            raise ValueError(f"there is no family {value!r}; did you mean {IDS!r}?") from error
+        raise
+    return found
+
+
+def _write_family(family: Learner | str) -> Any:
+    return family if isinstance(family, str) else write_named(family)
+
+
+IDS = "ids"
+"""The family of a vocabulary that is no more than ids."""
+
+FamilyKey = Annotated[
+    Learner | Literal["ids"],
+    PlainValidator(_read_family),
+    PlainSerializer(_write_family),
+    WithJsonSchema({REGISTRY: "pairloom.operators.learners:LEARNERS", "enum": ["ids"]}),
+]
+"""A family in a recipe: a name, a name with keys, or `ids`."""
+
+
 class Learn(Section):
     """How merges are learned. Nothing here changes a byte of the result."""
 
@@ -154,10 +195,10 @@ class Learn(Section):
 class VocabularyChoice(Section):
     """The vocabulary to learn, or the `tokenizer.json` to take."""
 
-    family: Literal["bpe", "lzw", "sequential_bpe", "ids"] = Field(
-        default="bpe",
-        description="byte-pair merges; LZW's dictionary; merges each of which is found in words that no other has seen; or, "
-        "where all sources bring tokens, no more than ids",
+    family: FamilyKey = Field(
+        default=BPELearner(),
+        description="how the vocabulary is learned, by the name of a family, with its keys if it has any; or, where all sources "
+        "bring tokens, `ids`: no more than ids",
         examples=["lzw"],
     )
     size: int = Field(
@@ -227,7 +268,6 @@ class VocabularyChoice(Section):
         check_special_tokens(self.special_tokens)
         if len(set(self.all_special_tokens)) != len(self.all_special_tokens):
             raise ValueError("special_tokens names a token of a modality, which it has anyway: remove it")
-        least = 256 + len(self.all_special_tokens)
         if self.superwords is not None and self.supertokens is not None:
             raise ValueError("superwords and supertokens are two ways to the same end: choose one")
         if self.supertokens is not None and "pretokenizer" in self.model_fields_set:
@@ -238,15 +278,13 @@ class VocabularyChoice(Section):
                 named |= {f"superwords.{name}" for name in self.superwords.model_fields_set - _LIMITS}
             if named:
                 raise ValueError(f"`extend` brings these with it: remove {', '.join(sorted(named))}")
-        elif self.family == "ids":
+        elif self.family == IDS:
             self._check_ids()
-        elif self.from_ is None and self.size < least:
+        elif self.from_ is None:
+            self.learner.check(self.target(self.cut().last))
+        if self.family != IDS and (wrong := self._unknown_to(self.learner)):
             raise ValueError(
-                f"size must be at least {least}: 256 bytes and {len(self.all_special_tokens)} special tokens"
-            )
-        if self.family not in ("bpe", "ids") and (wrong := self._of_bpe()):
-            raise ValueError(
-                f"a vocabulary of the family {self.family} has no {' and no '.join(wrong)}: remove it"
+                f"a vocabulary of the family {self.learner.name} has no {' and no '.join(wrong)}: remove it"
             )
         if self.append is not None and self.from_ is None:
             raise ValueError("`append` names tokens for a vocabulary that is brought: name that with `from`")
@@ -261,7 +299,7 @@ class VocabularyChoice(Section):
             raise ValueError(
                 "size is how many ids may be given: say it, or name a tokenizer.json with `from`"
             )
-        default = type(self)(family="bpe")
+        default = type(self)()
         other = set(type(self).model_fields) - {
             "family",
             "size",
@@ -273,14 +311,30 @@ class VocabularyChoice(Section):
         if named := sorted(name for name in other if getattr(self, name) != getattr(default, name)):
             raise ValueError(f"a vocabulary of ids is not learned from text: remove {', '.join(named)}")
 
-    def _of_bpe(self) -> list[str]:
-        """The keys that are here and that only learning byte-pair merges from all words at once knows."""
-        named = [name for name in ("superwords", "supertokens", "extend") if getattr(self, name) is not None]
-        if self.family == "lzw" and self.min_count > 1:
+    def _unknown_to(self, learner: Learner) -> list[str]:
+        """The keys that are here and that a family does not know."""
+        further = () if learner.merges_bytes else ("superwords", "supertokens", "extend")
+        named = [name for name in further if getattr(self, name) is not None]
+        if not learner.counts_least and self.min_count > 1:
             named.append("min_count")
-        if self.learn.mode == "sharded":
+        if not learner.by_rounds and self.learn.mode == "sharded":
             named.append("learn.mode: sharded")
         return named
+
+    @property
+    def learner(self) -> Learner:
+        """How the vocabulary is learned; of mere ids, which are not learned, as any other would be."""
+        return BPELearner() if isinstance(self.family, str) else self.family
+
+    def target(self, pretokenizer: Pretokenizer, min_count: int | None = None) -> Target:
+        """What is learned at first, of words that are cut so; `min_count` is in units of the counts."""
+        return Target(
+            size=self.size if self.superwords is None else self.transition,
+            special_tokens=self.all_special_tokens,
+            pretokenizer=pretokenizer,
+            normalizer=self.normalizer,
+            min_count=self.min_count if min_count is None else min_count,
+        )
 
     def cut(self) -> "Cut":
         """By what text is cut for counting, for superwords, and for encoding (not where `extend` decides it)."""
@@ -318,7 +372,7 @@ class VocabularyChoice(Section):
     def _as_given(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """What another key decides is left out, so that what is written down can be read again."""
         data: dict[str, Any] = handler(self)
-        if self.family == "bpe":  # as it was written down before there were others
+        if self.family == BPELearner():  # as it was written down before there were others
             data.pop("family", None)
         if not self.modalities:
             data.pop("modalities", None)

@@ -9,6 +9,8 @@ import pytest
 
 from pairloom.jobs.show.lines import Lines
 from pairloom.operators.errors import CapacityError, CorruptionError
+from pairloom.operators.learners import Target
+from pairloom.operators.learners.bpe import BPELearner
 from pairloom.pipeline import Recipe, make_plan, run
 from pairloom.pipeline.execution.local import LocalExecutor
 from pairloom.pipeline.flow.events import Event, RoundDone
@@ -18,6 +20,7 @@ from pairloom.pipeline.stages.learn.rounds import WordsSpec, share_out
 from pairloom.pipeline.store.merge_log import MergeLog
 from tests.support.corpora import contents, open_objects_of, recipe_for, write_jsonl
 
+ROUNDS = BPELearner().rounds(Target(size=700, special_tokens=("<|endoftext|>",)))
 UNIT = "0123456789abcdef"
 
 
@@ -130,16 +133,16 @@ def test_words_that_are_not_those_that_were_counted_are_refused(folder: Path) ->
     files = manifest.stages["count"].files
     words, pairs = (tuple(file for file in files if file.role == role) for role in ("words", "pairs"))
     root = str(folder / "single")
-    spec = WordsSpec(root=root, number=0, words=words[:2], pairs=pairs[:2], specials=1)
+    spec = WordsSpec(root=root, number=0, words=words[:2], pairs=pairs[:2], rounds=ROUNDS)
     spec.start()
     with pytest.raises(CorruptionError, match="words were lost or added"):
-        WordsSpec(root=root, number=0, words=words[:2], pairs=pairs[1:3], specials=1).start()
+        WordsSpec(root=root, number=0, words=words[:2], pairs=pairs[1:3], rounds=ROUNDS).start()
 
 
 def test_a_member_declares_the_memory_that_it_takes(folder: Path) -> None:
     files = run(recipe(folder, "single"), until="count").stages["count"].files
     words = tuple(file for file in files if file.role == "words")
-    spec = WordsSpec(root=str(folder / "single"), number=0, words=words, pairs=(), specials=1)
+    spec = WordsSpec(root=str(folder / "single"), number=0, words=words, pairs=(), rounds=ROUNDS)
     assert not spec.spills
     assert spec.need() == spec.projected
     assert not replace(spec, allowed=spec.projected).spills

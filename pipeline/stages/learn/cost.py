@@ -17,7 +17,6 @@ __all__ = [
     "assemble_memory",
     "cost",
     "extend_memory",
-    "learn_memory",
     "segment_memory",
 ]
 
@@ -37,11 +36,6 @@ MERGED_SHARE = 48  # stored bytes of the corpus for each byte of merged word cou
 SYMBOL_BYTES = (
     17  # of memory for a symbol of a text that does not repeat: a byte, or a token of the first stage
 )
-
-
-def learn_memory(words: int) -> int:
-    """Bytes for merged counts of a size: the words and their symbols."""
-    return 300_000_000 + 12 * words
 
 
 def extend_memory(words: int) -> int:
@@ -80,7 +74,7 @@ def cost(plan: "Plan", cluster: Cluster) -> Cost:
     pieces = plan.cut.weaker is not None
     steps = 2 + plan.partitions if pieces else 1  # of superwords both stages, and the pieces' segments
     symbols = 0 if plan.cut.repeats else SYMBOL_BYTES * (sizes.tokens if pieces else sizes.bytes)
-    alone = learn_memory(sizes.bytes // MERGED_SHARE) + symbols
+    alone = choice.learner.need(sizes.bytes // MERGED_SHARE) + symbols
     found = Cost(
         tasks=steps,
         memory=alone,
@@ -93,7 +87,7 @@ def cost(plan: "Plan", cluster: Cluster) -> Cost:
         at_once=1,
     )
     mode = choice.learn.mode
-    if choice.family != "bpe" or mode == "single" or (mode == "auto" and alone <= cluster.room):
+    if not choice.learner.by_rounds or mode == "single" or (mode == "auto" and alone <= cluster.room):
         return found
     members = max(1, min(plan.partitions, choice.learn.members or min(MEMBERS, cluster.workers)))
     held = (sizes.bytes + 2 * symbols) // members

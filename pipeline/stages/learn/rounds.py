@@ -19,14 +19,8 @@ import numpy.typing as npt
 
 from pairloom.operators import WordCounts, count_pairs
 from pairloom.operators.errors import CorruptionError, PreemptedError, StorageError
-from pairloom.operators.models.bpe.layout import Allocate
-from pairloom.operators.models.bpe.sharded import (
-    ByteWords,
-    Coordinator,
-    Partition,
-    byte_ids,
-    partition_memory,
-)
+from pairloom.operators.learners import Allocate, Decider, Member, Rounds
+from pairloom.operators.models.bpe.sharded import partition_memory
 from pairloom.pipeline.execution.arena import arena
 from pairloom.pipeline.execution.base import Executor, Task, Workers
 from pairloom.pipeline.flow.events import RoundDone, StepFinished, StepStarted, UnitDone
@@ -39,7 +33,7 @@ from pairloom.pipeline.store.merge_log import MergeLog
 from pairloom.pipeline.store.objects import Objects
 from pairloom.pipeline.store.receipts import Ledger
 
-__all__ = ["MemberSpec", "WordsSpec", "in_rounds", "learn_in_rounds", "share_out"]
+__all__ = ["MemberSpec", "StoredWords", "WordsSpec", "in_rounds", "learn_in_rounds", "share_out"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,10 +64,14 @@ class MemberSpec:
     def least(self) -> int:
         """Bytes of memory besides the partition: the process, and one file as it is read."""
 
+    def memory(self, words: int, symbols: int) -> int:
+        """Bytes of what is held of so many words of so many symbols together."""
+        return partition_memory(words, symbols)
+
     @property
     def projected(self) -> int:
         """Bytes that the member takes at most."""
-        return self.least + partition_memory(*self.held)
+        return self.least + self.memory(*self.held)
 
     @property
     def spills(self) -> bool:
@@ -82,7 +80,7 @@ class MemberSpec:
 
     def need(self) -> int:
         """What the member takes of its machine's memory at most."""
-        return self.least + partition_memory(0, 0) if self.spills else self.projected
+        return self.least + self.memory(0, 0) if self.spills else self.projected
 
     @property
     def empty(self) -> Allocate:
@@ -90,7 +88,7 @@ class MemberSpec:
         return arena(self.folder) if self.spills else np.empty
 
     @abstractmethod
-    def start(self) -> Partition:
+    def start(self) -> Member:
         """See that the words can be read."""
 
 
@@ -100,7 +98,7 @@ class WordsSpec(MemberSpec):
 
     words: tuple[StoredFile, ...]
     pairs: tuple[StoredFile, ...]
-    specials: int
+    rounds: Rounds
 
     @property
     def label(self) -> str:
@@ -113,12 +111,16 @@ class WordsSpec(MemberSpec):
         words = sum(file.facts["words"] for file in self.words)
         return words, max(0, sum(file.bytes for file in self.words) - 16 * words)
 
+    def memory(self, words: int, symbols: int) -> int:
+        """Bytes of what is held, as the family says."""
+        return self.rounds.member_memory(words, symbols)
+
     @property
     def least(self) -> int:
         """The process, and one file of words as it is read."""
         return 300_000_000 + 2 * max((file.bytes for file in self.words), default=0)
 
-    def start(self) -> Partition:
+    def start(self) -> Member:
         """Read the words once; CorruptionError where they are not those whose pairs were counted."""
         objects = open_objects(self.root)
         words = StoredWords(objects=objects, files=self.words)
@@ -128,8 +130,7 @@ class WordsSpec(MemberSpec):
                     f"{objects.uri(file.path)}: the stored pair counts are not those of the words: words were lost or added "
                     "on the way"
                 )
-        held = ByteWords(words, byte_ids(self.specials), self.specials + 256)
-        return Partition(held, empty=self.empty)
+        return self.rounds.member(words, self.empty)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,18 +186,18 @@ def learn_in_rounds(
     job: Job,
     step: str,
     unit: str,
-    coordinator: Callable[[npt.NDArray[np.int32]], Coordinator],
+    decider: Callable[[npt.NDArray[np.int32]], Decider],
     spec: Callable[[int, Sequence[int]], MemberSpec],
     sizes: Sequence[int],
 ) -> None:
     """Learn the merges of the unit `unit`, as the step `step`, and store them all as segments; goes on from those that are stored.
 
-    `coordinator` is given the merges (int32[m, 2]) that are stored, `spec` the number of a member and which partitions
+    `decider` is given the merges (int32[m, 2]) that are stored, `spec` the number of a member and which partitions
     it holds; `sizes` are the bytes of all partitions.
     """
     log = MergeLog(job.objects, "learn", unit)
     choice = job.plan.recipe.vocabulary.learn
-    decides = coordinator(log.merges)
+    decides = decider(log.merges)
     members = choice.members or _members(spec(0, range(len(sizes))).projected, job.executor)
     members = max(1, min(len(sizes), members))
     shares = share_out(sizes, members)
@@ -223,22 +224,20 @@ def learn_in_rounds(
     job.observe(StepFinished(step=step, ledger=Ledger()))
 
 
-def _rounds(
-    job: Job, step: str, coordinator: Coordinator, workers: Workers, log: MergeLog, seconds: float
-) -> None:
+def _rounds(job: Job, step: str, decider: Decider, workers: Workers, log: MergeLog, seconds: float) -> None:
     stored = time.monotonic()
-    while (message := coordinator.next()) is not None:
-        coordinator.take(workers.ask(message, coordinator.anew))
-        if not coordinator.rounds:
+    while (message := decider.next()) is not None:
+        decider.take(workers.ask(message, decider.anew))
+        if not decider.rounds:
             continue
         job.observe(
             RoundDone(
                 step=step,
-                rounds=coordinator.rounds,
-                merges=len(coordinator.merges),
-                wanted=coordinator.wanted,
+                rounds=decider.rounds,
+                merges=len(decider.merges),
+                wanted=decider.wanted,
             )
         )
         if time.monotonic() - stored >= seconds:
-            log.extend(coordinator.merges)
+            log.extend(decider.merges)
             stored = time.monotonic()

@@ -44,8 +44,8 @@ class Learn(Stage):
         learned = choice.model_dump(
             mode="json", include={"size", "special_tokens", "min_count", "superwords"}
         )
-        if choice.family != "bpe":  # those of before there were families are what they were
-            learned["family"] = choice.family
+        if choice.learner.identity != "bpe":  # those of before there were families are what they were
+            learned["family"] = choice.learner.identity
         if choice.modalities:
             learned["modalities"] = choice.modalities
         learned["base"] = None if asked.base is None else asked.base.fingerprint

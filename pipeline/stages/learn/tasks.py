@@ -11,24 +11,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pairloom.operators import Pretokenizer, Vocabulary, WordCounts, learn_bpe, merge_counts
+from pairloom.operators import Pretokenizer, Vocabulary, WordCounts, merge_counts
 from pairloom.operators.errors import CapacityError, CorruptionError
+from pairloom.operators.learners import Learner, Target
 from pairloom.operators.models.bpe import count_pairs
-from pairloom.operators.models.bpe.assembling import assemble
-from pairloom.operators.models.bpe.sequential import learn_sequential
-from pairloom.operators.models.bpe.sharded import Coordinator
-from pairloom.operators.models.lzw import learn_lzw
 from pairloom.operators.text.normalize import normalizer_identity
 from pairloom.pipeline.flow.attempt import Attempt, UnitTask
 from pairloom.pipeline.flow.job import Job
 from pairloom.pipeline.notes import note
 from pairloom.pipeline.recipe import Superwords
 from pairloom.pipeline.stages.count.files import read_pairs, read_words
-from pairloom.pipeline.stages.learn.cost import assemble_memory, learn_memory
+from pairloom.pipeline.stages.learn.cost import assemble_memory
 from pairloom.pipeline.stages.learn.extend import ExtendTask
 from pairloom.pipeline.stages.learn.files import most_frequent, note_merges, publish
 from pairloom.pipeline.stages.learn.joining import join_words
-from pairloom.pipeline.stages.learn.rounds import WordsSpec, in_rounds, learn_in_rounds
+from pairloom.pipeline.stages.learn.rounds import StoredWords, WordsSpec, in_rounds, learn_in_rounds
 from pairloom.pipeline.store.files import StoredFile
 from pairloom.pipeline.store.manifest import StageRecord
 from pairloom.pipeline.store.merge_log import MergeLog
@@ -44,64 +41,42 @@ class LearnTask(UnitTask):
 
     words: tuple[StoredFile, ...]
     pairs: tuple[StoredFile, ...]
-    size: int
-    pretokenizer: Pretokenizer
-    normalizer: str
-    special_tokens: tuple[str, ...]
-    min_count: int
-    family: str = "bpe"
+    target: Target
+    learner: Learner
     step = "learn"
 
     def identity(self) -> object:
         """Everything that decides the bytes."""
+        target, learner = self.target, self.learner.identity
         # What was learned before there were families is found again.
-        family = {} if self.family == "bpe" else {"family": self.family}
+        family = {} if learner == "bpe" else {"family": learner}
         return family | {
             "words": [file.sha256 for file in self.words],
-            "size": self.size,
-            "pretokenizer": self.pretokenizer.identity,
-            "normalizer": normalizer_identity(self.normalizer),
-            "special_tokens": self.special_tokens,
-            "min_count": self.min_count,
+            "size": target.size,
+            "pretokenizer": target.pretokenizer.identity,
+            "normalizer": normalizer_identity(target.normalizer),
+            "special_tokens": target.special_tokens,
+            "min_count": target.min_count,
         }
 
     @property
     def label(self) -> str:
         """The size that is asked for."""
-        return f"{self.size} tokens"
+        return f"{self.target.size} tokens"
 
     def need(self) -> int:
-        """The words and their symbols."""
-        return learn_memory(sum(file.bytes for file in self.words))
+        """What the family takes for so many words."""
+        return self.learner.need(sum(file.bytes for file in self.words))
 
     def work(self, attempt: Attempt, shared: Any) -> None:
         """Learn; write `tokenizer.json` and the most frequent words."""
         counts = merge_counts(read_words(attempt.objects, file) for file in self.words)
-        pairs = _sum_pairs(attempt.objects, self.pairs)
-        self.publish(attempt, self._learned(counts, pairs), most_frequent(counts))
-
-    def _learned(self, counts: WordCounts, pairs: npt.NDArray[np.int64]) -> Vocabulary:
-        options: dict[str, Any] = {
-            "special_tokens": self.special_tokens,
-            "pretokenizer": self.pretokenizer,
-            "normalizer": self.normalizer,
-        }
-        if self.family == "bpe":
-            return learn_bpe(
-                counts,
-                self.size,
-                **options,
-                min_count=self.min_count,
-                pairs=pairs,
-                progress=note_merges,
-            )
-        if not np.array_equal(pairs, count_pairs(counts)):
+        if not np.array_equal(_sum_pairs(attempt.objects, self.pairs), count_pairs(counts)):
             raise CorruptionError(
-                "the pair counts are not those of the words: words were lost or added on the way"
+                "the stored pair counts are not those of the words: words were lost or added on the way"
             )
-        if self.family == "lzw":
-            return learn_lzw(counts, self.size, **options)
-        return learn_sequential(counts, self.size, **options, min_count=self.min_count)
+        learned = self.learner.learn(counts, self.target, progress=note_merges)
+        self.publish(attempt, learned, most_frequent(counts))
 
     def publish(self, attempt: Attempt, vocabulary: Vocabulary, top: WordCounts) -> None:
         """Write the vocabulary and the memo's words."""
@@ -132,11 +107,9 @@ class AssembleTask(UnitTask):
     def work(self, attempt: Attempt, shared: Any) -> None:
         """Read the merges and, one partition after another, the words; write what `LearnTask` writes."""
         learn = self.learn
-        vocabulary = assemble(
+        vocabulary = learn.learner.rounds(learn.target).finish(
             MergeLog(attempt.objects, attempt.step, attempt.unit).merges,
-            learn.special_tokens,
-            pretokenizer=learn.pretokenizer,
-            normalizer=learn.normalizer,
+            StoredWords(objects=attempt.objects, files=learn.words),
         )
         top = merge_counts([])
         for number, file in enumerate(learn.words):
@@ -183,22 +156,18 @@ def learn(job: Job) -> StageRecord:
 def _learned(job: Job, task: LearnTask, size: int) -> list[Receipt]:
     """Learn in one task, or in rounds that another one then makes the same vocabulary of."""
     if (
-        task.family != "bpe"
+        not task.learner.by_rounds
         or not in_rounds(job, task, size)
         or job.receipts([("learn", task.unit)])[0] is not None
     ):
         return job.step("learn", [task], sizes=[size])
-    specials = len(task.special_tokens)
+    rounds = task.learner.rounds(task.target)
 
     def spec(number: int, share: Sequence[int]) -> WordsSpec:
         words, pairs = (tuple(files[part] for part in share) for files in (task.words, task.pairs))
-        return WordsSpec(root=task.root, number=number, words=words, pairs=pairs, specials=specials)
+        return WordsSpec(root=task.root, number=number, words=words, pairs=pairs, rounds=rounds)
 
-    def coordinator(given: npt.NDArray[np.int32]) -> Coordinator:
-        first = specials + 256
-        return Coordinator(first=first, merges=task.size - first, min_count=task.min_count, given=given)
-
-    learn_in_rounds(job, "rounds", task.unit, coordinator, spec, [file.bytes for file in task.words])
+    learn_in_rounds(job, "rounds", task.unit, rounds.decider, spec, [file.bytes for file in task.words])
     receipts = job.step("learn", [AssembleTask(root=task.root, learn=task)], sizes=[size])
     MergeLog(job.objects, "learn", task.unit).discard()
     return receipts
@@ -211,12 +180,8 @@ def _task(job: Job, words: tuple[StoredFile, ...], min_count: int) -> LearnTask:
         root=job.plan.recipe.root,
         words=words,
         pairs=tuple(file for file in job.records["count"].files if file.role == "pairs"),
-        size=choice.size if choice.superwords is None else choice.transition,
-        pretokenizer=first,
-        normalizer=choice.normalizer,
-        special_tokens=choice.all_special_tokens,
-        min_count=min_count,
-        family=choice.family,
+        target=choice.target(first, min_count),
+        learner=choice.learner,
     )
 
 
