@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators.transforms.kernels.hat import SPECIAL
+from pairloom.operators.transforms.kernels.spelling import copy_units
 
 __all__ = ["Spelling", "spelling_of"]
 
@@ -31,7 +32,8 @@ class Spelling(NamedTuple):
         if len(self.units) == len(self.offsets) - 1 and len(ids) == ends[-1]:
             text = self.units[ids]  # a unit for each token
         else:
-            text = self.units[np.repeat(self.offsets[ids] - ends[:-1], size) + np.arange(ends[-1])]
+            text = np.empty(ends[-1], np.uint16)
+            copy_units(ids.astype(np.uint32), self.offsets, self.units, ends, text)
         documents = np.concatenate([np.zeros(1, np.int64), np.cumsum(length)])
         return text, np.diff(ends[documents]), ends[:-1]
 
