@@ -47,11 +47,14 @@ kernels: .venv/ready-dev ## compile what the tests would compile, each of their 
 	$(BIN)/pairloom warmup
 
 # Not every file of these libraries is imported, so that pip need not compile them all.
-.venv-consumers/ready: pyproject.toml tests/consumers/requirements.txt
+.venv-consumers/ready: pyproject.toml tests/consumers/requirements.txt tests/consumers/node/package.json
 	@test -n "$(PYTHON)" || { echo "Pairloom needs Python 3.11 or newer with venv; none was found" >&2; exit 2; }
 	$(PYTHON) -m venv .venv-consumers
 	.venv-consumers/bin/python -m pip install --quiet --upgrade pip
-	.venv-consumers/bin/python -m pip install --quiet --no-compile --requirement tests/consumers/requirements.txt --editable .
+	.venv-consumers/bin/python -m pip install --quiet --no-compile --requirement tests/consumers/requirements.txt --editable '.[gguf]'
+	mkdir -p .venv-consumers/node
+	cp tests/consumers/node/package.json .venv-consumers/node
+	PATH="$(CURDIR)/.venv-consumers/bin:$$PATH" npm --prefix .venv-consumers/node install --silent --omit=optional --ignore-scripts
 	@touch $@
 
 test-consumers: .venv-consumers/ready ## the exports, opened by the libraries that they are for

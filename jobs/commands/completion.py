@@ -8,6 +8,7 @@ from importlib import resources
 from pathlib import Path
 
 __all__ = [
+    "OF_VOCABULARIES",
     "document_steps",
     "engines",
     "export_formats",
@@ -18,6 +19,10 @@ __all__ = [
     "stage_names",
     "step_names",
 ]
+
+
+OF_VOCABULARIES = ("tokenizer", "tiktoken", "gguf")
+"""The formats of an export that are of a vocabulary, not of rows or documents."""
 
 
 def recipes(incomplete: str) -> list[str]:
@@ -91,7 +96,7 @@ def export_formats(incomplete: str) -> list[str]:
     """What `pairloom export` writes."""
     from pairloom.pipeline.export.formats import EXPORTERS
 
-    return [name for name in (*EXPORTERS.names(), "tokenizer", "tiktoken") if name.startswith(incomplete)]
+    return [name for name in (*EXPORTERS.names(), *OF_VOCABULARIES) if name.startswith(incomplete)]
 
 
 def stage_names(incomplete: str) -> list[str]:

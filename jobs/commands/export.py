@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pairloom.jobs.commands.completion import export_formats, export_units
+from pairloom.jobs.commands.completion import OF_VOCABULARIES, export_formats, export_units
 from pairloom.jobs.commands.options import AsJson, Generation, Split, known, read_text, spread
 from pairloom.pipeline.export.formats import EXPORTERS
 
@@ -25,12 +25,12 @@ class ExportOptions:
         str,
         typer.Option(
             "--format",
-            help=f"{', '.join(EXPORTERS.names())}; of a vocabulary: tokenizer, tiktoken",
+            help=f"{', '.join(EXPORTERS.names())}; of a vocabulary: {', '.join(OF_VOCABULARIES)}",
             autocompletion=export_formats,
         ),
     ]
     out: Annotated[
-        str | None, typer.Option(help="an empty folder, local or in a bucket; for tiktoken a local file")
+        str | None, typer.Option(help="an empty folder, local or in a bucket; for tiktoken and gguf a file")
     ] = None
     to: Annotated[
         str | None,
@@ -53,13 +53,15 @@ class ExportOptions:
     generation: Generation = None
     role: Annotated[
         list[str] | None,
-        typer.Option(metavar="ROLE=TOKEN", help="for tokenizer: bos, eos, pad, unk, sep, cls or mask"),
+        typer.Option(
+            metavar="ROLE=TOKEN", help="for tokenizer and gguf: bos, eos, pad, unk, sep, cls or mask"
+        ),
     ] = None
     chat_template: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="for tokenizer: a Jinja template")
+        Path | None, typer.Option(metavar="FILE", help="for tokenizer and gguf: a Jinja template")
     ] = None
     max_length: Annotated[
-        int | None, typer.Option(min=1, help="for tokenizer: tokens of the longest input")
+        int | None, typer.Option(min=1, help="for tokenizer and gguf: tokens of the longest input")
     ] = None
     as_json: AsJson = False
 
@@ -70,6 +72,7 @@ def export_command(asked: ExportOptions) -> None:
 
     pairloom export out --format megatron --out megatron/
     pairloom export out --format tokenizer --out tokenizer/ --role pad='<|pad|>'
+    pairloom export out --format gguf --out vocabulary.gguf
     pairloom export out --format parquet --to hf://datasets/OWNER/NAME --license apache-2.0
     """
     if (asked.out is None) == (asked.to is None):
@@ -78,7 +81,7 @@ def export_command(asked: ExportOptions) -> None:
         raise typer.BadParameter(
             f"is a repository of the Hub, as hf://datasets/OWNER/NAME, not {asked.to!r}", param_hint="--to"
         )
-    known(asked.form, (*EXPORTERS.names(), "tokenizer", "tiktoken"), "--format")
+    known(asked.form, (*EXPORTERS.names(), *OF_VOCABULARIES), "--format")
     given = _roles(asked.role or ())
     from pairloom.jobs.show.watch import STARTING, watching
 

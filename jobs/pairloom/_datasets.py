@@ -16,7 +16,7 @@ from pairloom.pipeline.audit.verify import Proof
 from pairloom.pipeline.audit.verify import verify as verify_stored
 from pairloom.pipeline.expected import told
 from pairloom.pipeline.export import export as export_dataset
-from pairloom.pipeline.export import export_folder, export_tiktoken, roles_of, sample_texts
+from pairloom.pipeline.export import export_folder, export_gguf, export_tiktoken, roles_of, sample_texts
 from pairloom.pipeline.export.groups import Group
 from pairloom.pipeline.export.groups import groups as stored_groups
 from pairloom.pipeline.export.hub.publish import check_place, publish
@@ -27,6 +27,8 @@ from pairloom.pipeline.repair.repair import Repaired
 from pairloom.pipeline.repair.repair import repair as repair_stored
 
 __all__ = ["Exported", "export", "groups", "open", "repair", "verify"]
+
+_OF_VOCABULARIES = ("tokenizer", "tiktoken", "gguf")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -138,11 +140,11 @@ def export(  # noqa: PLR0913  (everything that the command takes)
     """Write a dataset, or its vocabulary, in the files of another trainer.
 
     `source` is a root, a dataset that is open, a Vocabulary or the path of a `tokenizer.json`; `out` a folder of its own,
-    local or in a bucket (for "tiktoken" a local file). "tiktoken" and "tokenizer" (a folder for `AutoTokenizer`) are of the
-    vocabulary; for the latter `roles` says which special token is bos, eos, pad, unk, sep, cls, mask, where the recipe and
-    common names do not, and `chat_template` and `max_length` (tokens) are written as they are. `unit` is "rows" or "documents",
-    by default what the format's trainers take; `seq_len` chooses among rows of several lengths; `without` names columns to
-    leave out, as a format asks that has no place for them.
+    local or in a bucket (for "tiktoken" and "gguf" a file). "tiktoken", "gguf" (metadata for llama.cpp) and "tokenizer" (a
+    folder for `AutoTokenizer`) are of the vocabulary; for the latter two `roles` says which special token is bos, eos, pad,
+    unk, sep, cls, mask, where the recipe and common names do not, and `chat_template` and `max_length` (tokens) are written as
+    they are. `unit` is "rows" or "documents", by default what the format's trainers take; `seq_len` chooses among rows of
+    several lengths; `without` names columns to leave out, as a format asks that has no place for them.
 
     An `out` as `hf://datasets/OWNER/NAME` is a repository of the Hub: the files of a dataset are written into a temporary folder,
     sent, and made visible by one commit, with a card and Croissant metadata; `license` is for these, as `apache-2.0`.
@@ -152,17 +154,18 @@ def export(  # noqa: PLR0913  (everything that the command takes)
     is stored is not what was written.
     """
     out = os.fspath(out)
-    if on_hub(out) and format in ("tiktoken", "tokenizer"):
+    if on_hub(out) and format in _OF_VOCABULARIES:
         raise RecipeError(
             f"{out}: only datasets are published; export a vocabulary into a folder, and upload that"
         )
-    if format in ("tiktoken", "tokenizer"):
+    if format in _OF_VOCABULARIES:
         taken = _vocabulary_of(source, generation)
         if format == "tiktoken":
             return Exported(
                 out=out, format=format, facts=export_tiktoken(taken.vocabulary, out, taken.sample)
             )
-        facts = export_folder(
+        written_by = export_gguf if format == "gguf" else export_folder
+        facts = written_by(
             taken.vocabulary,
             out,
             roles=taken.roles | dict(roles or {}),
@@ -175,7 +178,7 @@ def export(  # noqa: PLR0913  (everything that the command takes)
         return Exported(out=out, format=format, facts=facts)
     if isinstance(source, Vocabulary):
         raise RecipeError(
-            f"format {format!r} is of datasets; a vocabulary is exported as tokenizer or tiktoken"
+            f"format {format!r} is of datasets; a vocabulary is exported as tokenizer, tiktoken or gguf"
         )
     dataset = source if isinstance(source, Dataset) else open_dataset(source, generation)
 

@@ -18,7 +18,7 @@ def show_exported(made: "Exported", *, fresh: bool, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps(said) + "\n")
         return
-    lines = _of_vocabulary(made) if made.format in ("tiktoken", "tokenizer") else _of_dataset(made, fresh)
+    lines = _of_vocabulary(made) if "n_vocab" in made.facts else _of_dataset(made, fresh)
     for label, text in lines:
         sys.stdout.write(f"{label:<14}{text}\n")
 
@@ -57,6 +57,8 @@ def _of_vocabulary(made: "Exported") -> list[tuple[str, str]]:
         f"{said['proved_by']}"
     )
     lines = [("exported", f"{said['n_vocab']:,} ids to {made.out}"), ("proved", proof)]
+    if "pre" in said:
+        lines.append(("llama.cpp", f"model {said['model']}, pre {said['pre']}"))
     if "roles" in said:
         lines.append(
             ("roles", ", ".join(f"{role} {token}" for role, token in said["roles"].items()) or "none")

@@ -8,9 +8,18 @@ if TYPE_CHECKING:
     from pairloom.pipeline.export.exporting import export
     from pairloom.pipeline.export.folder import export_folder, roles_of
     from pairloom.pipeline.export.formats import EXPORTERS
+    from pairloom.pipeline.export.gguf import export_gguf
     from pairloom.pipeline.export.tiktoken import export_tiktoken, sample_texts
 
-__all__ = ["EXPORTERS", "export", "export_folder", "export_tiktoken", "roles_of", "sample_texts"]
+__all__ = [
+    "EXPORTERS",
+    "export",
+    "export_folder",
+    "export_gguf",
+    "export_tiktoken",
+    "roles_of",
+    "sample_texts",
+]
 
 if not TYPE_CHECKING:  # to type checkers, what is not imported above does not exist
     __getattr__, __dir__ = lazily(
@@ -19,6 +28,7 @@ if not TYPE_CHECKING:  # to type checkers, what is not imported above does not e
             "pairloom.pipeline.export.exporting": ("export",),
             "pairloom.pipeline.export.folder": ("export_folder", "roles_of"),
             "pairloom.pipeline.export.formats": ("EXPORTERS",),
+            "pairloom.pipeline.export.gguf": ("export_gguf",),
             "pairloom.pipeline.export.tiktoken": ("export_tiktoken", "sample_texts"),
         },
     )

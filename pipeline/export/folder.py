@@ -31,7 +31,7 @@ from pairloom.pipeline.recipe import Recipe
 from pairloom.pipeline.recipe.vocabulary import Role
 from pairloom.pipeline.store.location import open_objects
 
-__all__ = ["ROLES", "export_folder", "roles_of"]
+__all__ = ["ROLES", "check_roles", "check_template", "export_folder", "roles_of"]
 
 ROLES: tuple[str, ...] = get_args(Role)
 """What a special token may be for."""
@@ -84,15 +84,8 @@ def export_folder(
     that would get other ids.
     """
     if chat_template is not None:
-        _check_template(chat_template)
-    for role, token in roles.items():
-        if role not in ROLES:
-            raise RecipeError(f"there is no role {role!r}: it is one of {', '.join(ROLES)}")
-        if token not in vocabulary.special_tokens:
-            raise RecipeError(
-                f"the {role} token {token!r} is no special token of this vocabulary: choose one of "
-                f"{', '.join(vocabulary.special_tokens) or 'none that it has'}, or learn it with vocabulary.special_tokens"
-            )
+        check_template(chat_template)
+    check_roles(vocabulary, roles)
     files = _files(vocabulary, roles, prepend, chat_template, max_length)
     golden = GOLDEN if vocabulary.model.takes_text else ("0", "")
     texts = [*golden, *sample]
@@ -114,7 +107,20 @@ def export_folder(
     }
 
 
-def _check_template(source: str) -> None:
+def check_roles(vocabulary: Vocabulary, roles: Mapping[str, str]) -> None:
+    """Raise RecipeError for a role that there is not, and for a token that is no special token of the vocabulary."""
+    for role, token in roles.items():
+        if role not in ROLES:
+            raise RecipeError(f"there is no role {role!r}: it is one of {', '.join(ROLES)}")
+        if token not in vocabulary.special_tokens:
+            raise RecipeError(
+                f"the {role} token {token!r} is no special token of this vocabulary: choose one of "
+                f"{', '.join(vocabulary.special_tokens) or 'none that it has'}, or learn it with vocabulary.special_tokens"
+            )
+
+
+def check_template(source: str) -> None:
+    """Raise RecipeError for a chat template that is none."""
     try:
         Template(source)
     except TemplateFailedError as error:
@@ -136,6 +142,7 @@ def _files(
     config: dict[str, Any] = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "clean_up_tokenization_spaces": False,
+        "model_input_names": ["input_ids", "attention_mask"],
         "added_tokens_decoder": {
             str(token["id"]): {key: value for key, value in token.items() if key != "id"}
             for token in document["added_tokens"]
@@ -243,6 +250,9 @@ def _readme(
         if prepend
         else ""
     )
+    script = ""
+    if vocabulary.pretokenizer.scheme == "cl100k" and vocabulary.model.spells:
+        script = "\ntransformers.js cuts text otherwise: JavaScript has no possessive quantifiers, as the pattern `cl100k` has.\n"
     what, lengths = f"Model {vocabulary.model.name}", ""
     if vocabulary.model.spells:
         what += f", pretokenizer {vocabulary.pretokenizer.scheme},\nnormalizer {vocabulary.normalizer}"
@@ -261,6 +271,7 @@ from transformers import AutoTokenizer
 tokenizer = AutoTokenizer.from_pretrained(".")
 ```
 
+It is a fast tokenizer, and there is no slow one: `use_fast=False` gives the same.{script}
 {put}
 
 | role | token | id |

@@ -75,7 +75,12 @@ def test_steps_are_completed_without_loading_any() -> None:
 
 
 def test_formats_stages_splits_and_engines_are_completed() -> None:
-    assert completed("pairloom export out --format ") == {*EXPORTERS.names(), "tokenizer", "tiktoken"}
+    assert completed("pairloom export out --format ") == {
+        *EXPORTERS.names(),
+        "tokenizer",
+        "tiktoken",
+        "gguf",
+    }
     assert completed("pairloom files out --stage t") == {"tokenize"}
     assert completed("pairloom files out --split v") == {"validation"}
     assert completed("pairloom run stdlib --engine l") == {"local"}

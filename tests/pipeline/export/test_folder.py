@@ -35,6 +35,8 @@ def test_a_vocabulary_has_roles_by_common_names_and_is_the_same_read_back(
     assert "tokenizers" in made.facts["proved_by"] or "transformers" in made.facts["proved_by"]
     config = json.loads((tmp_path / "t" / "tokenizer_config.json").read_text())
     assert (config["eos_token"], config["model_max_length"]) == ("</s>", 512)
+    assert config["model_input_names"] == ["input_ids", "attention_mask"]
+    assert "there is no slow one" in (tmp_path / "t" / "README.md").read_text()
     assert config["added_tokens_decoder"]["3"]["content"] == "<|other|>"
     assert json.loads((tmp_path / "t" / "generation_config.json").read_text())["eos_token_id"] == 1
     lengths = np.load(tmp_path / "t" / "token_bytes.npy")
@@ -156,3 +158,13 @@ def test_a_role_of_a_recipe_is_a_special_token_of_its_vocabulary() -> None:
         parse_recipe(recipe)
     with pytest.raises(RecipeError, match=r"vocabulary\.roles\.end"):
         parse_recipe(recipe.replace("eos", "end"))
+
+
+def test_a_scheme_that_javascript_cuts_otherwise_says_so(tmp_path: Path) -> None:
+    cut = Pretokenizer(scheme="cl100k")
+    pl.export(
+        learn_bpe(count_words(pa.array(TEXT), cut), 270, special_tokens=SPECIAL, pretokenizer=cut),
+        tmp_path / "t",
+        format="tokenizer",
+    )
+    assert "transformers.js cuts text otherwise" in (tmp_path / "t" / "README.md").read_text()
