@@ -13,6 +13,7 @@ __all__ = [
     "engines",
     "export_formats",
     "export_units",
+    "methods",
     "recipe_keys",
     "recipes",
     "splits",
@@ -109,6 +110,18 @@ def stage_names(incomplete: str) -> list[str]:
 def engines(incomplete: str) -> list[str]:
     """Where tasks run."""
     return [name for name in ("auto", "ray", "local") if name.startswith(incomplete)]
+
+
+def methods(incomplete: str) -> list[str]:
+    """How rows of embeddings are made.
+
+    >>> methods("om")
+    ['omp']
+    """
+    from pairloom.operators.registry import listed, offered
+
+    names = listed("pairloom.operators.embeddings.methods") | set(offered("pairloom.embeddings"))
+    return sorted(name for name in names if name.startswith(incomplete))
 
 
 def splits(incomplete: str) -> list[str]:

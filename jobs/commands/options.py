@@ -23,6 +23,7 @@ __all__ = [
     "RecipeOptions",
     "RootArgument",
     "Split",
+    "keyed",
     "known",
     "read_text",
     "spread",
@@ -60,6 +61,21 @@ class RecipeOptions:
         from pairloom.jobs.recipes import named_recipe
 
         return named_recipe(self.recipe, self.overrides or (), self.engine)
+
+
+def keyed(settings: Iterable[str]) -> dict[str, str]:
+    """Settings by their keys; raises typer's error for one that is no KEY=VALUE.
+
+    >>> keyed(["k=8"])
+    {'k': '8'}
+    """
+    found = {}
+    for one in settings:
+        key, equals, value = one.partition("=")
+        if not equals or not key:
+            raise typer.BadParameter(f"{one!r} is no KEY=VALUE", param_hint="--set")
+        found[key] = value
+    return found
 
 
 def known(name: str, names: Iterable[str], option: str) -> str:

@@ -11,6 +11,7 @@ from pairloom.operators.errors import DataError, RecipeError
 from pairloom.operators.models.bpe import load_tiktoken
 from pairloom.pipeline import Dataset, open_dataset
 from pairloom.pipeline.expected import unreadable
+from pairloom.pipeline.export.folder import roles_of
 from pairloom.pipeline.recipe import CorpusSource
 from pairloom.pipeline.report import (
     Measured,
@@ -22,7 +23,14 @@ from pairloom.pipeline.report import (
 )
 from pairloom.pipeline.report import compare as difference
 
-__all__ = ["load_tokenizer", "named_texts", "named_tokenizers", "report_of", "reports_of_two"]
+__all__ = [
+    "load_tokenizer",
+    "named_texts",
+    "named_tokenizers",
+    "report_of",
+    "reports_of_two",
+    "tokenizer_and_roles",
+]
 
 
 def report_of(
@@ -61,7 +69,7 @@ def reports_of_two(
 
 
 def load_tokenizer(path: str) -> Vocabulary:
-    """A vocabulary from a `tokenizer.json`, or from a `.tiktoken` file, whose scheme may stand before a colon.
+    """A vocabulary from a `tokenizer.json`, a folder that has one, a root, or a `.tiktoken` file, its scheme before a colon.
 
     `cl100k:ranks.tiktoken` is cut as cl100k does; without a scheme the file's name tells it, else it is cl100k.
     """
@@ -75,10 +83,26 @@ def load_tokenizer(path: str) -> Vocabulary:
             raise unreadable(name, error) from error
         except ValueError as error:
             raise RecipeError(f"cannot read {path}: {error}") from error
+    if (Path(path) / "tokenizer.json").is_file():
+        path = str(Path(path) / "tokenizer.json")
+    elif _is_root(path):
+        return _root(path).vocabulary()
     try:
         return Vocabulary.load(path)
     except OSError as error:
         raise unreadable(path, error) from error
+
+
+def tokenizer_and_roles(path: str) -> tuple[Vocabulary, dict[str, str]]:
+    """What `load_tokenizer` gives, and of a root the special tokens by what its recipe says they are for."""
+    vocabulary = load_tokenizer(path)
+    if not _is_root(path):
+        return vocabulary, {}
+    roles = roles_of(_root(path))
+    # What only stands in for padding is not padding.
+    return vocabulary, {
+        role: token for role, token in roles.items() if role != "pad" or token != roles.get("eos")
+    }
 
 
 def named_tokenizers(against: Sequence[str] | Mapping[str, Vocabulary]) -> dict[str, Vocabulary]:
@@ -125,6 +149,14 @@ def _root(what: str) -> Dataset:
     if root and generation.isdigit() and not Path(what).exists():
         return open_dataset(root, int(generation))
     return open_dataset(what)
+
+
+def _is_root(what: str) -> bool:
+    """Whether it is, by its looks, a root, or a generation of one, and no file."""
+    if Path(what).exists():
+        return Path(what).is_dir() and not (Path(what) / "tokenizer.json").is_file()
+    root, _, generation = what.rpartition("@")
+    return generation.isdigit() and Path(root).is_dir()
 
 
 def _stored(what: str) -> dict[str, Any] | None:

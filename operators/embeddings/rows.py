@@ -7,6 +7,7 @@ its role (end of text, padding). Any other begins as the mean of the rows of its
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,10 +17,11 @@ from pairloom.operators.text.arrays import Text
 from pairloom.operators.vocabulary import Vocabulary
 from pairloom.operators.vocabulary.tokens import TokenTable
 
-__all__ = ["ORIGINS", "RowMap", "padded", "row_map"]
+__all__ = ["ORIGINS", "RowMap", "ordinary_ids", "padded", "row_map"]
 
-ORIGINS = ("same", "role", "pieces", "all", "padding")
-"""Where a row comes from: the same token, the token in its role, its pieces, the mean of all rows; or it is no token's."""
+ORIGINS = ("same", "role", "pieces", "all", "padding", "method")
+"""Where a row comes from: the same token, the token in its role, the mean of its pieces, the mean of all rows; or it is no
+token's (padding), or what a method says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -33,7 +35,7 @@ class RowMap:
     origin: npt.NDArray[np.uint8]
     offsets: npt.NDArray[np.int64]
     ids: npt.NDArray[np.int64]
-    weights: npt.NDArray[np.float32]
+    weights: npt.NDArray[np.floating[Any]]
 
     def __len__(self) -> int:
         return len(self.origin)
@@ -107,13 +109,24 @@ def padded(rows: RowMap, multiple: int) -> RowMap:
     )
 
 
+def ordinary_ids(vocabulary: Vocabulary) -> npt.NDArray[np.int64]:
+    """The tokens that text may have: no special ones, and none without bytes.
+
+    >>> from pairloom.operators import Pretokenizer, count_words, learn_bpe
+    >>> import pyarrow as pa
+    >>> counts = count_words(pa.array(["a rose"]), Pretokenizer())
+    >>> ordinary_ids(learn_bpe(counts, 257, special_tokens=("<s>",)))[:2].tolist()
+    [1, 2]
+    """
+    reserved = set(vocabulary.added_ids) - {vocabulary.special_id(token) for token in vocabulary.plain_tokens}
+    return np.array([i for i, token in enumerate(vocabulary.tokens) if token and i not in reserved], np.int64)
+
+
 def _by_bytes(vocabulary: Vocabulary) -> dict[bytes, int]:
     """The id of each token that text may have, by its bytes; of tokens that are equal, the first."""
-    reserved = set(vocabulary.added_ids) - {vocabulary.special_id(token) for token in vocabulary.plain_tokens}
     found: dict[bytes, int] = {}
-    for i, token in enumerate(vocabulary.tokens):
-        if token and i not in reserved:
-            found.setdefault(token, i)
+    for i in ordinary_ids(vocabulary).tolist():
+        found.setdefault(vocabulary.tokens[i], i)
     return found
 
 

@@ -1,5 +1,6 @@
 """A model's embeddings for another vocabulary, as files: shards of safetensors, read and written one at a time."""
 
+from pairloom.pipeline.transplant.sources import Sources
 from pairloom.pipeline.transplant.transplanting import transplant
 
-__all__ = ["transplant"]
+__all__ = ["Sources", "transplant"]

@@ -11,7 +11,7 @@ from pairloom.operators.errors import DataError, RecipeError
 from pairloom.pipeline.expected import unreadable
 from pairloom.pipeline.transplant.safetensors import Tensor, TensorFile, open_tensors
 
-__all__ = ["CONFIGS", "INDEX", "Model", "open_model", "read_json", "told_tokens"]
+__all__ = ["CONFIGS", "INDEX", "Model", "is_head", "open_model", "read_json", "told_tokens"]
 
 INDEX = "model.safetensors.index.json"
 CONFIGS = ("config.json", "generation_config.json")
@@ -50,8 +50,10 @@ class Model:
             yield from ((shard, one) for one in shard.tensors if one.name in self.names)
 
 
-def open_model(path: str, tokens: int, names: tuple[str, ...] = ()) -> Model:
+def open_model(path: str, tokens: int, names: tuple[str, ...] = (), which: str = "old") -> Model:
     """A file of safetensors, or a folder of them with its index; `names` are the tensors, else those called as usual.
+
+    `which` vocabulary it is that has so many tokens is said where they do not fit.
 
     Raises RecipeError where there is no such file, no such tensor, or one has fewer rows than there are tokens, and DataError
     for a file that is damaged.
@@ -76,10 +78,19 @@ def open_model(path: str, tokens: int, names: tuple[str, ...] = ()) -> Model:
             )
         if not 1 <= len(tensor.shape) <= 2 or tensor.shape[0] < tokens:
             raise RecipeError(
-                f"{shard.path}: {name} is {list(tensor.shape)}, and the old vocabulary has {tokens:,} tokens: it is none of "
+                f"{shard.path}: {name} is {list(tensor.shape)}, and the {which} vocabulary has {tokens:,} tokens: it is none of "
                 "this model"
             )
     return Model(shards=shards, names=found, folder=at if at.is_dir() else None)
+
+
+def is_head(name: str) -> bool:
+    """Whether a tensor is called as the heads of models are.
+
+    >>> is_head("lm_head.weight"), is_head("model.embed_tokens.weight")
+    (True, False)
+    """
+    return name == "output.weight" or any(name == tail or name.endswith(f".{tail}") for tail in HEADS)
 
 
 def read_json(path: Path) -> dict[str, Any]:

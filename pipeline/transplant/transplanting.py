@@ -11,6 +11,7 @@ make 64 MiB of old ones, whatever its size.
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,17 +20,42 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pairloom.operators.embeddings import ORIGINS, RowMap, blocks, mean_row, new_rows, padded, row_map
+from pairloom.operators.embeddings import (
+    NEEDS,
+    ORIGINS,
+    Given,
+    Method,
+    RowMap,
+    Vectors,
+    blocks,
+    mean_row,
+    method_of,
+    new_rows,
+    numbers_cut,
+    padded,
+    row_map,
+    settings_of,
+)
 from pairloom.operators.encode import Tokenizer
 from pairloom.operators.errors import RecipeError, StorageError
 from pairloom.operators.vocabulary import Vocabulary
 from pairloom.pipeline.export.folder import roles_of
 from pairloom.pipeline.transplant.model import CONFIGS, INDEX, Model, open_model, read_json, told_tokens
 from pairloom.pipeline.transplant.safetensors import Tensor, TensorFile, write_tensors
+from pairloom.pipeline.transplant.sources import Sources, donor_tensor, open_vectors
+from pairloom.pipeline.transplant.words import token_counts, words_of_text
 
 __all__ = ["transplant"]
 
 ROWS, DONE = "transplant.rows.arrow", "transplant.json"
+NOTHING = Sources()
+_NEEDED = {
+    "counts": "text in which old tokens are counted",
+    "old_vectors": "a file of vectors of tokens",
+    "new_vectors": "a file of vectors of tokens",
+    "donor": "a model of the new vocabulary",
+}
+_OPTIONS = {"counts": "--text", "old_vectors": "--vectors", "new_vectors": "--vectors", "donor": "--donor"}
 
 
 def transplant(
@@ -42,31 +68,38 @@ def transplant(
     tensors: tuple[str, ...] = (),
     old_roles: Mapping[str, str] | None = None,
     new_roles: Mapping[str, str] | None = None,
+    method: Method | None = None,
+    sources: Sources = NOTHING,
 ) -> dict[str, Any]:
     """Write the model of `old` as one of `new` into the folder `out`; what was done.
 
     The number of rows is made a multiple of `pad_to`. `tensors` names those that have a row for each token, where they are not
-    called as usual. Roles are special tokens by what they are for; what is not said is found by common names. Raises RecipeError
-    where model and vocabulary do not belong together, and where `out` has files already.
+    called as usual. Roles are special tokens by what they are for; what is not said is found by common names.
+
+    Rows of tokens that only `new` has are made by a `method`, the mean of their pieces if none is given, of `sources`.
+    Raises RecipeError where model and vocabulary do not belong together, where something that the method needs is
+    missing, and where `out` has files already.
     """
     _check_bytes("old", old)
     _check_bytes("new", new)
+    method = method_of("pieces") if method is None else method
+    _check_needs(method, sources)
     opened = open_model(model, len(old), tensors)
-    rows = padded(
-        row_map(
-            old,
-            new,
-            old_roles=_own_roles(old) | dict(old_roles or {}),
-            new_roles=_own_roles(new) | dict(new_roles or {}),
-        ),
-        pad_to,
+    rows = row_map(
+        old,
+        new,
+        old_roles=_own_roles(old) | dict(old_roles or {}),
+        new_roles=_own_roles(new) | dict(new_roles or {}),
     )
+    given = _given(method, Given(old=old, new=new, rows=rows), sources)
+    other = None if sources.donor is None else open_model(sources.donor, len(new), which="new")
     folder = Path(out)
     _make(folder)
+    maps = _maps(method, given, pad_to, opened, other)
     try:
-        lost = _write(opened, rows, folder)
-        _write_rows(folder / ROWS, rows, new, {"old": old.fingerprint, "new": new.fingerprint})
-        done = _told(opened, rows, old, new, lost) | {"out": out}
+        lost = _write(opened, maps, padded(rows, pad_to), folder)
+        files = _write_maps(folder, maps, new, {"old": old.fingerprint, "new": new.fingerprint})
+        done = _told(opened, maps, files, given, lost) | {"method": settings_of(method), "out": out}
         (folder / DONE).write_text(json.dumps(done, indent=1) + "\n", encoding="utf-8")
     except OSError as error:
         raise StorageError(f"cannot write {error.filename or folder}: {error.strerror}") from error
@@ -82,6 +115,60 @@ def _check_bytes(which: str, vocabulary: Vocabulary) -> None:
             f"the {which} vocabulary is of the model {vocabulary.model.name!r}, whose tokens are not the bytes of words: rows "
             "follow only between vocabularies that are (bpe, lzw)"
         ) from error
+
+
+def _check_needs(method: Method, sources: Sources) -> None:
+    """Raise RecipeError where something is missing that a method needs, or is given and not used."""
+    used = {_OPTIONS[need] for need in method.needs}
+    for need in NEEDS:
+        if need in method.needs and not sources.of(need):
+            raise RecipeError(
+                f"the method {method.name} goes by {_NEEDED[need]}: name it with {_OPTIONS[need]}"
+            )
+        if _OPTIONS[need] not in used and sources.of(need):
+            raise RecipeError(
+                f"the method {method.name} does not go by {_NEEDED[need]}: leave {_OPTIONS[need]} out, or choose another --method"
+            )
+
+
+def _given(method: Method, given: Given, sources: Sources) -> Given:
+    """What is settled, with the vectors and counts that the method needs."""
+    if sources.vectors is not None:
+        sizes = {"old": len(given.old), "new": len(given.new)}
+        found = open_vectors(
+            sources.vectors, {name: size for name, size in sizes.items() if f"{name}_vectors" in method.needs}
+        )
+        given = replace(given, old_vectors=found.get("old"), new_vectors=found.get("new"))
+    if "counts" in method.needs:
+        words = words_of_text(sources.text, sources.field, given.old)
+        given = replace(given, counts=token_counts(given.old, words))
+    return given
+
+
+def _maps(method: Method, given: Given, pad_to: int, opened: Model, donor: Model | None) -> dict[str, RowMap]:
+    """Where the rows of each tensor come from: one map for all, but where they follow a donor's, who has a tensor for each.
+
+    A bias has the rows of the weight beside it, or of the first tensor.
+    """
+    names = [one.name for _, one in opened.tensors]
+    if donor is None:
+        return dict.fromkeys(names, padded(method.rows(given), pad_to))
+    found: dict[str, RowMap] = {}
+    made: dict[tuple[Path, str], RowMap] = {}
+    for _, one in opened.tensors:
+        if len(one.shape) == 2:
+            shard, theirs = donor_tensor(donor, one.name)
+            if (shard.path, theirs.name) not in made:
+                vectors = Vectors(shard.rows(theirs), theirs.kind)
+                rows = method.rows(replace(given, donor=vectors))
+                made[shard.path, theirs.name] = padded(rows, pad_to)
+            found[one.name] = made[shard.path, theirs.name]
+    if not found:
+        raise RecipeError(
+            "the model has no tensor with more than a number a row: rows cannot follow a donor's"
+        )
+    first = next(iter(found.values()))
+    return {name: found.get(name, found.get(name.removesuffix("bias") + "weight", first)) for name in names}
 
 
 def _own_roles(vocabulary: Vocabulary) -> dict[str, str]:
@@ -100,12 +187,12 @@ def _make(folder: Path) -> None:
         raise RecipeError(f"{folder} is not empty: choose another folder")
 
 
-def _write(opened: Model, rows: RowMap, folder: Path) -> list[str]:
+def _write(opened: Model, maps: Mapping[str, RowMap], rows: RowMap, folder: Path) -> list[str]:
     """The shards, their index, and the configuration; which ids of special tokens it lost."""
     size = 0
     for shard in opened.shards:
         shapes = {one.name: (len(rows), *one.shape[1:]) for one in shard.tensors if one.name in opened.names}
-        made = partial(_rows, rows, shard)
+        made = partial(_rows, maps, shard)
         size += write_tensors(folder / shard.path.name, shard, shapes, made)
     lost: list[str] = []
     if opened.folder is None:
@@ -122,11 +209,23 @@ def _write(opened: Model, rows: RowMap, folder: Path) -> list[str]:
     return lost
 
 
-def _rows(rows: RowMap, shard: TensorFile, tensor: Tensor) -> Iterator[npt.NDArray[Any]]:
-    old = shard.rows(tensor)
+def _rows(maps: Mapping[str, RowMap], shard: TensorFile, tensor: Tensor) -> Iterator[npt.NDArray[Any]]:
+    old, rows = shard.rows(tensor), maps[tensor.name]
     everything = mean_row(old, tensor.kind, rows.old_tokens)
     for start, end in blocks(rows, old.shape[1]):
         yield new_rows(old, tensor.kind, rows, everything, start, end)
+
+
+def _write_maps(
+    folder: Path, maps: Mapping[str, RowMap], new: Vocabulary, facts: Mapping[str, str]
+) -> dict[str, str]:
+    """A table for each map; the name of its file by the names of tensors."""
+    names: dict[int, str] = {}
+    for rows in maps.values():
+        if id(rows) not in names:
+            names[id(rows)] = ROWS if not names else ROWS.replace(".arrow", f".{len(names) + 1}.arrow")
+            _write_rows(folder / names[id(rows)], rows, new, facts)
+    return {name: names[id(rows)] for name, rows in maps.items()}
 
 
 def _write_rows(path: Path, rows: RowMap, new: Vocabulary, facts: Mapping[str, str]) -> None:
@@ -140,14 +239,18 @@ def _write_rows(path: Path, rows: RowMap, new: Vocabulary, facts: Mapping[str, s
             "token": pa.array(tokens, pa.binary()),
             "origin": pa.array(ORIGINS).take(pa.array(rows.origin)),
             "old_ids": pa.LargeListArray.from_arrays(offsets, pa.array(rows.ids, pa.uint32())),
-            "weights": pa.LargeListArray.from_arrays(offsets, pa.array(rows.weights, pa.float32())),
+            "weights": pa.LargeListArray.from_arrays(offsets, pa.array(rows.weights)),
         }
     ).replace_schema_metadata({b"pairloom": json.dumps(facts, sort_keys=True).encode()})
     with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
         writer.write_table(table)
 
 
-def _told(opened: Model, rows: RowMap, old: Vocabulary, new: Vocabulary, lost: list[str]) -> dict[str, Any]:
+def _told(
+    opened: Model, maps: Mapping[str, RowMap], files: Mapping[str, str], given: Given, lost: list[str]
+) -> dict[str, Any]:
+    old, new = given.old, given.new
+    rows = next(iter(maps.values()))
     return {
         "old": {"tokens": len(old), "fingerprint": old.fingerprint},
         "new": {"tokens": len(new), "fingerprint": new.fingerprint},
@@ -160,8 +263,10 @@ def _told(opened: Model, rows: RowMap, old: Vocabulary, new: Vocabulary, lost: l
                 "kind": one.kind,
                 "before": list(one.shape),
                 "after": [len(rows), *one.shape[1:]],
+                "rows": files[one.name],
             }
             for shard, one in opened.tensors
         ],
+        "numbers": {"old": numbers_cut(old), "new": numbers_cut(new)},
         "lost": lost,
     }
