@@ -4,10 +4,12 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pairloom.jobs.commands.completion import recipes
 from pairloom.jobs.commands.options import AsJson, RecipeOptions, spread
 from pairloom.pipeline.stages import stages
 
@@ -42,6 +44,38 @@ class WholeRunOptions(RunOptions):
 class PlanOptions(RecipeOptions):
     """What a plan is made for."""
 
+    recipe: Annotated[
+        str,
+        typer.Argument(
+            metavar="[RECIPE]",
+            help="as `run` takes it; with a budget it may be left out",
+            show_default=False,
+            autocompletion=recipes,
+        ),
+    ] = ""
+    budget: Annotated[
+        float | None,
+        typer.Option(
+            metavar="FLOPS", help="floating-point operations of a training run: what to spend them on"
+        ),
+    ] = None
+    parameters: Annotated[float | None, typer.Option(help="of the model, as 7e9, instead or beside")] = None
+    tokens: Annotated[float | None, typer.Option(help="training tokens, as 2e12, instead or beside")] = None
+    epochs: Annotated[
+        float | None, typer.Option(help="training tokens as so many times the different ones, instead")
+    ] = None
+    unique: Annotated[
+        float | None, typer.Option(help="different tokens that there are; by default those of the recipe")
+    ] = None
+    law: Annotated[
+        str | None, typer.Option(help="chinchilla, replication or repeated; otherwise all that apply")
+    ] = None
+    runs: Annotated[
+        Path | None,
+        typer.Option(
+            help="CSV or JSON Lines with parameters, tokens, loss of own runs, to which a law is fitted"
+        ),
+    ] = None
     workers: Annotated[int | None, typer.Option(min=1, help="processors to plan for")] = None
     machine_memory: Annotated[str | None, typer.Option(help="plan for machines with this much, as 64GB")] = (
         None
@@ -149,11 +183,31 @@ def _run(asked: RunOptions, until: str | None) -> None:
 def plan_command(asked: PlanOptions) -> None:
     """Show what would run, with memory, disk and time; run nothing.
 
-    With --machine-memory also the requests to the store, and what limits each stage on such a cluster.
+    With --machine-memory also the requests to the store, and what limits each stage on such a cluster. With --budget,
+    --parameters, --tokens or --epochs instead: which model to train on how many tokens, by published scaling laws.
 
     pairloom plan recipe.yaml
     pairloom plan recipe.yaml --workers 240 --machine-memory 64GB --network 10Gb
+    pairloom plan --budget 1e21 --unique 25e9
+    pairloom plan recipe.yaml --parameters 1.4e9 --epochs 4 --json
     """
+    if any(one is not None for one in (asked.budget, asked.parameters, asked.tokens, asked.epochs)):
+        from pairloom.jobs.show.budget import show_budget
+
+        show_budget(
+            asked.load() if asked.recipe else None,
+            flops=asked.budget,
+            parameters=asked.parameters,
+            tokens=asked.tokens,
+            epochs=asked.epochs,
+            unique=asked.unique,
+            law=asked.law,
+            runs=asked.runs,
+            as_json=asked.as_json,
+        )
+        return
+    if not asked.recipe:
+        raise typer.BadParameter("name a recipe, or give --budget", param_hint="RECIPE")
     recipe = asked.load()
     from pairloom.jobs.show.watch import watching
     from pairloom.pipeline import make_plan
