@@ -167,13 +167,15 @@ def fit_over_trained(runs: Sequence[Run]) -> OverTrained:
         found = np.linalg.lstsq(columns / scale, loss, rcond=None)[0] / scale
         return found, float(((columns @ found - loss) ** 2).sum())
 
+    if np.ptp(np.log(tokens / size)) < 1e-3:
+        raise DataError("these runs have all as many tokens a parameter: give some with more than others")
     grid = np.linspace(0.02, 1.0, 99)
     near = float(grid[int(np.argmin([solved(float(b))[1] for b in grid]))])
     b = _lowest(lambda one: solved(one)[1], max(1e-3, near - 0.01), near + 0.01)
     (a, c, floor), _ = solved(b)
     if a <= 0 or c <= 0:
         raise DataError(
-            "these runs say nothing of both parameters and tokens: give some with more tokens a parameter than others"
+            "these runs do not get better with parameters and tokens: the law does not hold for them"
         )
     return OverTrained(floor=float(floor), a=float(a), c=float(c), b=b)
 

@@ -107,5 +107,9 @@ def test_what_cannot_be_planned_is_refused() -> None:
             planned(law, **wrong)
     with pytest.raises(DataError, match="at least four runs"):
         fit_over_trained(GADRE[:3])
-    with pytest.raises(DataError, match="say nothing of both"):
+    with pytest.raises(DataError, match="all as many tokens a parameter"):
         fit_over_trained([Run(parameters=n, tokens=20 * n, loss=2 + n**-0.2) for n in (1e7, 1e8, 1e9, 1e10)])
+    with pytest.raises(DataError, match="does not hold for them"):
+        fit_over_trained(
+            [Run(parameters=n, tokens=d, loss=n**0.1 + d**0.1) for n in (1e7, 1e9) for d in (1e9, 1e11)]
+        )
