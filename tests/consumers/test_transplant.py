@@ -49,10 +49,10 @@ def model_of(tokens: int, *, tied: bool) -> Any:
     return transformers.LlamaForCausalLM(config)
 
 
-def starts_better(folder: Path, *, tied: bool) -> None:
-    old, new = learned(320, TEXTS, "<|endoftext|>"), learned(420, TEXTS, "</s>")
-    ids = batch(old)
-    model = model_of(len(old), tied=tied)
+def trained(vocabulary: Vocabulary, *, tied: bool) -> Any:
+    """A model that has learned something of the texts."""
+    ids = batch(vocabulary)
+    model = model_of(len(vocabulary), tied=tied)
     steps = torch.optim.AdamW(model.parameters(), lr=3e-3)
     for step in range(60):
         part = ids[torch.arange(step * 8, step * 8 + 8) % len(ids)]
@@ -60,8 +60,35 @@ def starts_better(folder: Path, *, tied: bool) -> None:
         loss.backward()
         steps.step()
         steps.zero_grad()
-    model.eval()
-    model.save_pretrained(folder / "old", max_shard_size="20KB")
+    return model.eval()
+
+
+def loss_with_rows(path: Path, cut: Any, new: Vocabulary, made: Any, fill: Any) -> float:
+    """Of the model in a folder, in which the rows that were made are something else: what `fill` makes of the others."""
+    other = transformers.AutoModelForCausalLM.from_pretrained(path).eval()
+    with torch.no_grad():
+        for weight in {other.get_input_embeddings().weight, other.get_output_embeddings().weight}:
+            weight[made] = fill(weight[~made], int(made.sum()))
+    return loss_per_byte(other, cut, new)
+
+
+def drawn_rows(known: Any, n: int) -> Any:
+    """Rows with the mean and the spread of others."""
+    return (
+        torch.randn(n, known.shape[1], generator=torch.Generator().manual_seed(1)) * known.std()
+        + known.mean()
+    )
+
+
+def rows_made(path: Path, origin: str) -> Any:
+    """Which rows come from there."""
+    origins = pa.ipc.open_file(path / "transplant.rows.arrow").read_all()["origin"].to_pylist()
+    return torch.tensor([one == origin for one in origins])
+
+
+def starts_better(folder: Path, *, tied: bool) -> None:
+    old, new = learned(320, TEXTS, "<|endoftext|>"), learned(420, TEXTS, "</s>")
+    trained(old, tied=tied).save_pretrained(folder / "old", max_shard_size="20KB")
     told = transplant(old, new, str(folder / "old"), str(folder / "new"))
     followed = transformers.AutoModelForCausalLM.from_pretrained(folder / "new").eval()
     assert followed.get_input_embeddings().weight.shape == (len(new), 32)
@@ -72,19 +99,7 @@ def starts_better(folder: Path, *, tied: bool) -> None:
     cut = batch(new)
     started = loss_per_byte(followed, cut, new)
 
-    def with_rows(fill: Any) -> float:
-        """The same model, in which the rows that were made are something else."""
-        other = transformers.AutoModelForCausalLM.from_pretrained(folder / "new").eval()
-        origins = pa.ipc.open_file(folder / "new" / "transplant.rows.arrow").read_all()["origin"].to_pylist()
-        made = torch.tensor([origin == "pieces" for origin in origins])
-        with torch.no_grad():
-            for weight in {other.get_input_embeddings().weight, other.get_output_embeddings().weight}:
-                weight[made] = fill(weight[~made], int(made.sum()))
-        return loss_per_byte(other, cut, new)
-
-    torch.manual_seed(1)
-    drawn = with_rows(lambda known, n: torch.randn(n, known.shape[1]) * known.std())
-    assert started < drawn
+    assert started < loss_with_rows(folder / "new", cut, new, rows_made(folder / "new", "pieces"), drawn_rows)
     # The rows that both share are the very same.
     names = json.loads((folder / "new" / "transplant.json").read_text())["origins"]
     assert names["same"] >= len(old) - 1
