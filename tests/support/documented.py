@@ -8,7 +8,7 @@ import pyarrow as pa
 from typer.testing import CliRunner
 
 from pairloom.jobs.cli import app
-from pairloom.operators import Pretokenizer, count_words, learn_bpe
+from pairloom.operators import Pretokenizer, Vocabulary, count_words, learn_bpe
 from pairloom.pipeline import open_dataset
 from pairloom.pipeline.export.tiktoken import export_tiktoken
 from tests.support.corpora import documents, write_jsonl
@@ -43,7 +43,8 @@ def write_model(folder: Path, rows: int) -> None:
 
 
 def prepare() -> None:
-    """Fill the current folder: `in/`, `recipe.yaml`, its root `out`, `book.txt`, vocabularies by their usual names, a `model/`."""
+    """Fill the current folder: `in/`, `recipe.yaml`, its root `out`, `book.txt`, vocabularies by their usual names, a `model/`,
+    and what another vocabulary's rows are made of."""
     write_jsonl(Path("in/a.jsonl"), documents(200))
     Path("recipe.yaml").write_text(RECIPE)
     Path("book.txt").write_text("\n".join(text for _, text in documents(200)) + BOOK)
@@ -56,3 +57,11 @@ def prepare() -> None:
     other = count_words(pa.array([text for _, text in documents(200, 9)]), Pretokenizer())
     learn_bpe(other, 500, pretokenizer=Pretokenizer()).save("portuguese.json")
     write_model(Path("model"), len(learned))
+    other_learned = Vocabulary.load("portuguese.json")
+    write_model(Path("donor"), len(other_learned))
+    draws = np.random.default_rng(0)
+    np.savez(
+        "vectors.npz",
+        old=draws.normal(size=(len(learned), 8)),
+        new=draws.normal(size=(len(other_learned), 8)),
+    )
