@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pairloom.operators.counts import WordCounts
+from pairloom.operators.encode.asked import Asked
 from pairloom.operators.encode.columns import join_arrays, list_array, text_arrays, with_nulls_of
 from pairloom.operators.encode.decode import begun_characters, flat_lists, token_ends
 from pairloom.operators.encode.encoder import TABLE_BYTES, Encoder
@@ -45,7 +46,7 @@ class Encoded(NamedTuple):
     seen: npt.NDArray[np.int64] | None = None
 
 
-class Tokenizer:
+class Tokenizer(Asked):
     """Encodes and decodes with one vocabulary; may be used by several threads at the same time.
 
     What encoding takes is made when it is first asked for: the model's tables, a memo of the vocabulary's own tokens where none
@@ -229,22 +230,29 @@ class Tokenizer:
         ids: npt.NDArray[Any] = rows.values.to_numpy(zero_copy_only=False)
         return ids
 
-    def decode(self, ids: Any) -> Any:
-        """The bytes that ids stand for: of a sequence or column of ids, bytes; of a column of lists, a LargeBinaryArray."""
+    def decode(self, ids: Any, *, skip_special_tokens: bool = False) -> Any:
+        """The bytes that ids stand for: of a sequence or column of ids, bytes; of a column of lists, a LargeBinaryArray.
+
+        With `skip_special_tokens`, special tokens are left out, but for those that are plain.
+        """
         if isinstance(ids, pa.Array | pa.ChunkedArray) and pa.types.is_integer(ids.type):
             if ids.null_count:
                 raise TypeError(f"expected ids without nulls, got {ids.null_count}")
-            return self.decode(np.asarray(ids))
+            return self.decode(np.asarray(ids), skip_special_tokens=skip_special_tokens)
         if isinstance(ids, pa.ChunkedArray):
-            parts = [self.decode(chunk) for chunk in ids.chunks]
+            parts = [self.decode(chunk, skip_special_tokens=skip_special_tokens) for chunk in ids.chunks]
             return pa.concat_arrays([pa.array([], pa.large_binary()), *parts])
         if not isinstance(ids, pa.Array):
             ids = np.asarray(ids)
             if ids.size and ids.dtype.kind not in "iu":
                 raise TypeError(f"expected integer ids, got {ids.dtype}")
             rows = pa.array([ids.astype(np.int64)], pa.large_list(pa.int64()))
-            return self.decode(rows)[0].as_py()
-        return with_nulls_of(ids, self.tables.decode(*flat_lists(ids)))
+            return self.decode(rows, skip_special_tokens=skip_special_tokens)[0].as_py()
+        values, lists = flat_lists(ids)
+        if skip_special_tokens:
+            kept = ~np.isin(values, list(self._special_ids.values()))
+            values, lists = values[kept], np.concatenate([[0], np.cumsum(kept)])[lists]
+        return with_nulls_of(ids, self.tables.decode(values, lists))
 
     def find_special_tokens(
         self, texts: TextArray, special: pa.LargeListArray | None = None

@@ -237,9 +237,9 @@ class Vocabulary(Shown):
         )
         return ids
 
-    def decode(self, ids: Any) -> Any:
+    def decode(self, ids: Any, *, skip_special_tokens: bool = False) -> Any:
         """The bytes that ids stand for: of a sequence or column of ids, bytes; of a column of lists, a LargeBinaryArray."""
-        return self._tokenizer().decode(ids)
+        return self._tokenizer().decode(ids, skip_special_tokens=skip_special_tokens)
 
     def _tokenizer(self) -> Any:
         # Imported here: a vocabulary is read, compared and written without the kernels that encode.
