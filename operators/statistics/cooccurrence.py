@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pairloom.operators.counts import KeyCounter, WordCounts
+from pairloom.operators.counts.sifting import common, totals_of
 from pairloom.operators.schema import INPUT_IDS
 from pairloom.operators.statistics import Partitions, Statistic
 from pairloom.operators.statistics._keys import BLOCK, following, ids_of
@@ -34,7 +35,9 @@ class Cooccurrence(Statistic):
     `symmetric` a pair and its reverse are one, the smaller id left. `min_weight` leaves out pairs of less, and `top` keeps so
     many. Rows are by falling count, then by ids.
 
-    Raises ValueError for a window outside 1 to 30, a `top` below 1 and a negative `min_weight`.
+    `least_share` leaves out pairs that are no more than that share of the sum of all, which takes two passes and less room.
+
+    Raises ValueError for a window outside 1 to 30, a `top` below 1, a negative `min_weight`, and a share that is none.
     """
 
     name: ClassVar[str] = "cooccurrence"
@@ -43,6 +46,7 @@ class Cooccurrence(Statistic):
     symmetric: bool = True
     min_weight: float = 0.0
     top: int | None = 1_000_000
+    least_share: float = 0.0
 
     def __post_init__(self) -> None:
         if not 1 <= self.window <= WIDEST:
@@ -51,6 +55,18 @@ class Cooccurrence(Statistic):
             raise ValueError(f"top must be at least 1, not {self.top}; leave it out for all pairs")
         if self.min_weight < 0:
             raise ValueError(f"min_weight must be 0 or more, not {self.min_weight:g}")
+        if not 0 <= self.least_share < 1:
+            raise ValueError(f"least_share must be a share from 0 up to 1, not {self.least_share:g}")
+
+    @property
+    def sifted(self) -> tuple[int, ...]:
+        """The pairs."""
+        return (0,)
+
+    @property
+    def share(self) -> float:
+        """As the recipe says."""
+        return self.least_share
 
     @property
     def scale(self) -> int:
@@ -104,10 +120,14 @@ class Cooccurrence(Statistic):
     def finish(self, partitions: Partitions) -> Iterator[pa.RecordBatch]:
         """The table; reads the partitions once, and holds four times `top` pairs."""
         ids, count = np.zeros((0, 2), np.uint32), np.zeros(0, np.int64)
-        least = math.ceil(self.min_weight * self.scale)
+        least, total = math.ceil(self.min_weight * self.scale), 0
+        for counts in partitions() if self.least_share else ():
+            total += totals_of(counts).get(0, 0)
         for counts in partitions():
             more, times = ids_of(counts, 0, 2)
             kept = times >= least
+            if self.least_share:
+                kept &= common(times, self.least_share, total)
             ids, count = np.concatenate([ids, more[kept]]), np.concatenate([count, times[kept]])
             if self.top is not None and len(count) > 4 * self.top:
                 ids, count = _first(ids, count, self.top)

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pairloom.operators.counts import KeyCounter, WordCounts
+from pairloom.operators.counts.sifting import common, totals_of
 from pairloom.operators.errors import CapacityError
 from pairloom.operators.schema import INPUT_IDS
 from pairloom.operators.statistics import Partitions, Statistic
@@ -36,19 +37,35 @@ class Ngrams(Statistic):
     Rows are by length, then by falling `t`, then by ids. `top` keeps so many of each length; without it all are kept. What a
     recipe puts around documents is counted as the tokens that they are.
 
-    Raises ValueError for a length outside 2 to 8, a length twice, and a `top` below 1.
+    `least_share` leaves out those that are no more than that share of all n-grams of their length: a table of the others is exact,
+    takes two passes, and room for 1 / `least_share` of a length in each unit.
+
+    Raises ValueError for a length outside 2 to 8, a length twice, a `top` below 1, and a share that is none.
     """
 
     name: ClassVar[str] = "ngrams"
 
     n: tuple[int, ...] = (2, 3)
     top: int | None = 300_000
+    least_share: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.n or len(set(self.n)) != len(self.n) or not all(2 <= n <= LONGEST for n in self.n):
             raise ValueError(f"n lists lengths from 2 to {LONGEST}, each once, not {list(self.n)}")
         if self.top is not None and self.top < 1:
             raise ValueError(f"top must be at least 1, not {self.top}; leave it out for all n-grams")
+        if not 0 <= self.least_share < 1:
+            raise ValueError(f"least_share must be a share from 0 up to 1, not {self.least_share:g}")
+
+    @property
+    def sifted(self) -> tuple[int, ...]:
+        """The n-grams of all lengths, but no single tokens."""
+        return tuple(self.n)
+
+    @property
+    def share(self) -> float:
+        """As the recipe says."""
+        return self.least_share
 
     @property
     def schema(self) -> pa.Schema:
@@ -86,9 +103,10 @@ class Ngrams(Statistic):
         """How often each token occurs (int64, by id), and the positions of each length."""
         single, totals = np.zeros(0, np.int64), dict.fromkeys((1, *self.n), 0)
         for counts in partitions():
+            sums = totals_of(counts)
             for n in totals:
                 ids, count = ids_of(counts, n, n)
-                totals[n] += int(count.sum())
+                totals[n] += int(count.sum()) if n == 1 or not self.least_share else sums.get(n, 0)
                 if n == 1 and len(ids):
                     if int(ids.max()) >= len(single):
                         single = np.concatenate(
@@ -101,6 +119,9 @@ class Ngrams(Statistic):
 
     def _ranked(self, counts: WordCounts, n: int, share: npt.NDArray[np.float64], total: int) -> "_Ranked":
         ids, count = ids_of(counts, n, n)
+        if self.least_share:
+            kept = common(count, self.least_share, total)
+            ids, count = ids[kept], count[kept]
         p = count / max(1, total)
         q = np.ones(len(ids))
         for i in range(n):

@@ -1,7 +1,7 @@
 """What count and tokenize share: the documents of a unit, and a record of those that were refused."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -116,6 +116,9 @@ class Intake:
     read: list[str] = field(default_factory=list)
     steps: tuple[DocumentStep, ...] | None = None  # those of the unit, with their lists, once they are needed
     strict: bool = False  # no record may be rejected, so that it is enough to know of some that are
+    watch: Callable[[DocumentStep, DocumentBatch], None] | None = (
+        None  # is told what each step is about to be given
+    )
     taken: int = 0  # stored bytes of the batches that whoever reads is done with
     tallies: list[_Tally | Ledger] = field(
         default_factory=list
@@ -226,6 +229,8 @@ class Intake:
             if not len(batch):
                 break
             there = batch
+            if self.watch is not None:
+                self.watch(step, batch)
             with phase("steps"):
                 batch = apply_step(step, batch)
             if step.samples and not sampled:

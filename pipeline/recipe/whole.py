@@ -71,7 +71,7 @@ class Recipe(Section):
     pack: Pack = Pack()
     statistics: tuple[StatisticKey, ...] = Field(
         default=(),
-        description="tables about the tokens of the corpus",
+        description="tables about the texts and the tokens of the corpus",
         examples=[[{"ngrams": {"n": [2, 3]}}]],
     )
     stages: tuple[StageKey, ...] = Field(
@@ -128,9 +128,10 @@ class Recipe(Section):
         names = [source.name for source in self.corpus]
         if len(set(names)) != len(names):
             raise ValueError(f"two sources of the corpus have one name: {', '.join(names)}")
-        counted = [statistic.name for statistic in self.statistics]
+        counted = [statistic.title for statistic in self.statistics]
         if twice := sorted({name for name in counted if counted.count(name) > 1}):
             raise ValueError(f"statistics lists {', '.join(twice)} twice")
+        self._check_groups()
         self._check_weights()
         if self.vocabulary.family == "ids" and (
             text := [one.name for one in self.corpus if one.given is None]
@@ -166,6 +167,11 @@ class Recipe(Section):
             if missing is not None:
                 raise ValueError(missing)
         return self
+
+    @property
+    def tables(self) -> tuple[Any, ...]:
+        """The statistics that the recipe asks for."""
+        return self.statistics
 
     @property
     def learns(self) -> bool:
@@ -308,6 +314,20 @@ class Recipe(Section):
             raise ValueError(
                 "vocabulary.family ids has no words, and pack.join.separator is a text: name a special token"
             )
+
+    def _check_groups(self) -> None:
+        """Raise ValueError for a statistic per something that is no source and no column."""
+        known = {column.name for source in self.corpus for column in source.columns}
+        for one in self.statistics:
+            if one.per is not None and one.per != "source" and one.per not in known:
+                raise ValueError(
+                    f"statistics: {one.name} is asked for per {one.per!r}, which no source has among its columns: write "
+                    "per: source, or list it under columns of a source"
+                )
+            if one.per is not None and one.per in one.schema.names:
+                raise ValueError(
+                    f"statistics: {one.name} has a column {one.per!r} of its own: name the other one otherwise"
+                )
 
     def _check_weights(self) -> None:
         without = [source.name for source in self.corpus if source.weight is None]

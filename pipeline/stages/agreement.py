@@ -28,6 +28,7 @@ __all__ = [
     "check_exchanged",
     "check_indexed",
     "check_measured",
+    "check_read_again",
     "check_surveyed",
     "check_tokenized",
 ]
@@ -58,16 +59,21 @@ def check_tokenized(objects: Objects, tokenized: Sequence[Receipt], counted: Sta
         )
     if counted is None:
         return
-    before = list(committed_receipts(objects, "count", counted.units))
+    check_read_again(tokenized, list(committed_receipts(objects, "count", counted.units)))
+
+
+def check_read_again(tokenized: Sequence[Receipt], before: Sequence[Receipt]) -> None:
+    """Raise CorruptionError unless what was tokenized is what another stage has read of the same inputs."""
     read, now = _records(before), _records(tokenized)
+    name = next((receipt.stage for receipt in before), "")
     for uri in sorted({*read, *now}):
         if read.get(uri) != now.get(uri):
             raise CorruptionError(
-                f"count read {read.get(uri, 0)} records of {uri} and tokenize {now.get(uri, 0)}: the input changed in "
+                f"{name} read {read.get(uri, 0)} records of {uri} and tokenize {now.get(uri, 0)}: the input changed in "
                 "between, or this is a bug. Run again"
             )
     if [receipt.slices for receipt in before] != [receipt.slices for receipt in tokenized]:
-        return  # counted in units of another size: what can be compared is compared
+        return  # read in units of another size: what can be compared is compared
     for old, new in zip(before, tokenized, strict=True):
         _same_text(old, new)
         special = sum(new.ledger.rejected.get(reason, 0) for reason in ONLY_TOKENIZE)

@@ -17,14 +17,15 @@ __all__ = ["Statistics"]
 
 
 class Statistics(Stage):
-    """Token shards to exact tables, one a statistic of the recipe."""
+    """Token shards and texts to exact tables, one a statistic of the recipe."""
 
     name = "statistics"
     help = "Make the tables of the recipe's statistics, tokenizing first if need be."
     after = "tokenize"
     unless = "lists no statistics"
     steps: ClassVar[Mapping[str, str]] = {
-        "measure": "counts the keys of each shard",
+        "measure": "counts the keys of each shard, or of the texts of each unit",
+        "recount": "counts what is left once more, where a statistic leaves out what is rare",
         "combine": "adds up the counts of neighbouring shards, where there are very many",
         "merge": "adds up the counts of all shards, partition by partition",
         "finish": "makes the table",
@@ -32,11 +33,11 @@ class Statistics(Stage):
 
     def wanted(self, recipe: "Recipe") -> bool:
         """Where the recipe lists any."""
-        return bool(recipe.statistics)
+        return bool(recipe.tables)
 
     def key(self, asked: "Asked", before: Mapping[str, str]) -> str:
         """The tokens, and what is counted of them."""
-        counted = [statistic.identity() for statistic in asked.recipe.statistics]
+        counted = [statistic.identity() for statistic in asked.recipe.tables]
         return fingerprint({"tokenize": before["tokenize"], "statistics": counted})
 
     def cost(self, plan: "Plan", cluster: "Cluster") -> "Cost":

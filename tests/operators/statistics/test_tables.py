@@ -39,6 +39,7 @@ def test_successors(
     st.booleans(),
     st.sampled_from([None, 2]),
     st.sampled_from([0, 0.75]),
+    st.sampled_from([0.0, 0.1, 0.4]),
 )
 def test_cooccurrence(
     documents: list[list[int]],
@@ -48,14 +49,20 @@ def test_cooccurrence(
     symmetric: bool,
     top: int | None,
     least: float,
+    share: float,
 ) -> None:
-    """N31: sums are exact."""
-    statistic = Cooccurrence(window=window, symmetric=symmetric, top=top, min_weight=least)
+    """N31: sums are exact, and so is what is left out."""
+    statistic = Cooccurrence(window=window, symmetric=symmetric, top=top, min_weight=least, least_share=share)
     found = table(statistic, [documents[i::cut] for i in range(cut)], parts)
     scale = lcm(*range(1, window + 1))
     assert found.schema.metadata[b"scale"] == str(scale).encode()
     pairs = twin.cooccurrence(documents, window, symmetric=symmetric)
-    wanted = sorted((-weight, *pair) for pair, weight in pairs.items() if weight >= least)[:top]
+    bound = Fraction(repr(share)) * sum(pairs.values())
+    wanted = sorted(
+        (-weight, *pair)
+        for pair, weight in pairs.items()
+        if weight >= least and (not share or weight > bound)
+    )[:top]
     assert [(-Fraction(count, scale), left, right) for left, right, count, _ in rows(found)] == wanted
     np.testing.assert_allclose(found.column("weight").to_numpy(), [float(-weight) for weight, *_ in wanted])
 
@@ -79,6 +86,7 @@ def test_document_frequencies_and_lengths(documents: list[list[int]], cut: int, 
         (lambda: Cooccurrence(window=31), "window"),
         (lambda: Cooccurrence(top=0), "top"),
         (lambda: Cooccurrence(min_weight=-1), "min_weight"),
+        (lambda: Cooccurrence(least_share=-0.1), "least_share"),
     ],
 )
 def test_what_makes_no_sense_is_refused(make: object, key: str) -> None:

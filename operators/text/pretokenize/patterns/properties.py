@@ -15,7 +15,18 @@ import numpy.typing as npt
 
 from pairloom.operators.errors import CorruptionError
 
-__all__ = ["BITS", "CATEGORIES", "CODE_POINTS", "SCRIPTS", "Points", "bracket", "property_named"]
+__all__ = [
+    "BITS",
+    "CATEGORIES",
+    "CODE_POINTS",
+    "SCRIPTS",
+    "Points",
+    "bracket",
+    "categories_of",
+    "property_named",
+    "script_numbers",
+    "scripts_of",
+]
 
 CODE_POINTS = 0x110000
 Points: TypeAlias = npt.NDArray[np.bool_]
@@ -64,3 +75,30 @@ def bracket(name: str) -> Points | None:
     [9, 10, 11, 12, 13]
     """
     return None if name not in BITS else np.asarray(_planes()[2] >> BITS.index(name) & 1 == 1)
+
+
+def script_numbers() -> npt.NDArray[np.uint8]:
+    """The script of every code point, as its place in `SCRIPTS` from 1 on, 0 for none of these.
+
+    >>> int(script_numbers()[ord("a")]) - 1 == SCRIPTS.index("Latin")
+    True
+    """
+    return _planes()[1]
+
+
+def scripts_of(points: npt.NDArray[np.uint32]) -> list[str | None]:
+    """The scripts of code points, None for those that are in none of `SCRIPTS`.
+
+    >>> scripts_of(np.array([ord("a"), ord("1")], np.uint32))
+    ['Latin', 'Common']
+    """
+    return [(None, *SCRIPTS)[number] for number in _planes()[1][points].tolist()]
+
+
+def categories_of(points: npt.NDArray[np.uint32]) -> list[str | None]:
+    """The general categories of code points, None for surrogates.
+
+    >>> categories_of(np.array([ord("a"), ord("1")], np.uint32))
+    ['Ll', 'Nd']
+    """
+    return [(None, *CATEGORIES)[number] for number in _planes()[0][points].tolist()]
