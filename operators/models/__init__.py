@@ -190,6 +190,14 @@ class Model(ABC):
         read here.
         """
 
+    @classmethod
+    def read_other(cls, data: bytes) -> Read | None:  # noqa: ARG003 - most families have no other format
+        """What a file holds that is no `tokenizer.json` and of a format of this family's own; None for any other.
+
+        Raises as `read` does.
+        """
+        return None
+
     @abstractmethod
     def write(self, entries: Entries, golden: Callable[[], list[list[Any]]]) -> bytes:
         """The `tokenizer.json` of a vocabulary, canonical bytes; `golden` makes documents as [text, ids], to be kept in it."""

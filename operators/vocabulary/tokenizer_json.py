@@ -22,6 +22,10 @@ def read_tokenizer_json(data: bytes) -> Read:
     Raises DataError for a damaged file, RecipeError for a file of another format, for one written under another version of
     Unicode or that needs a library which is missing, and for one whose ids are drawn at random.
     """
+    families = MODELS.all().values()
+    for family in families:
+        if (found := family.read_other(data)) is not None:
+            return found
     _refuse_formats(data)
     document = parse_tokenizer_json(data)
     model = document["model"]
@@ -31,10 +35,11 @@ def read_tokenizer_json(data: bytes) -> Read:
             "be made again; set model.dropout to null in the file"
         )
     kind = model.get("type") or ("BPE" if "merges" in model else None)
-    families = MODELS.all().values()
     known = dict.fromkeys(name for family in families for name in family.types)
     why = f"its model is {kind}, not {' or '.join(known)}"
-    able = [family for family in families if kind in family.types]
+    extras = model.get("pairloom")
+    named = extras.get("family") if isinstance(extras, dict) else None
+    able = sorted((one for one in families if kind in one.types), key=lambda one: one.name != named)
     for family in [*able, *(family for family in families if not family.types)]:
         try:
             return family.read(TokenizerFile(data, document, why))
@@ -48,8 +53,6 @@ def read_tokenizer_json(data: bytes) -> Read:
 def _refuse_formats(data: bytes) -> None:
     """Raise RecipeError for the tokenizer files of other libraries, with what to do."""
     make = "save it as tokenizer.json by AutoTokenizer.from_pretrained(…).save_pretrained(…) of `transformers`, and name that"
-    if data[:1] == b"\n" and b"\0" in data[:4096]:
-        raise RecipeError(f"this is a SentencePiece model, and no tokenizer.json: {make}")
     first = data[:4096].split(b"\n", 1)[0].split()
     if len(first) == 2 and first[1].isdigit() and data[:1] not in (b"{", b"["):
         raise RecipeError(

@@ -249,14 +249,14 @@ def given_vocabulary(
     missing = missing_special_tokens(recipe, there, path)
     if key != "append" and missing is not None:
         raise RecipeError(missing)
-    return vocabulary, data
+    return vocabulary, data if data.lstrip()[:1] == b"{" else vocabulary.to_json()
 
 
 def _vocabulary_bytes(path: str, hub: Repositories) -> bytes:
     """The `tokenizer.json` at a path, or in the folder or repository that it names."""
     if on_hub(path):
         place = place_of(path)
-        named = place.path.endswith(".json")
+        named = place.path.endswith((".json", ".model"))
         return hub.read(place if named else replace(place, path=f"{place.path}/tokenizer.json".lstrip("/")))
     fs, inner = resolve(path)
     with asking(scrub(path)) if "://" in path else nullcontext():

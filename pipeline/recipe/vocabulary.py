@@ -252,7 +252,7 @@ class VocabularyChoice(Section):
     from_: str | None = Field(
         default=None,
         alias="from",
-        description="a tokenizer.json; count and learn are skipped",
+        description="a tokenizer.json, or a .model of SentencePiece; count and learn are skipped",
         examples=["tokenizer.json"],
     )
     append: str | None = Field(

@@ -26,13 +26,16 @@ def charsmap(rules: Mapping[str, str]) -> bytes:
     units = [0] * 256
     taken = [False] * 256
     taken[0] = True
+    bases: set[int] = set()
 
     def fill(place: int, node: dict[int, object]) -> None:
         children = sorted(byte for byte in node if byte >= 0)
         labels = ([0] if -1 in node else []) + children
         base = 1
-        while any((base ^ label) < len(taken) and taken[base ^ label] for label in labels):
+        # No two nodes have one base: a unit says by which byte it is reached, and not from where.
+        while base in bases or any((base ^ label) < len(taken) and taken[base ^ label] for label in labels):
             base += 1
+        bases.add(base)
         while len(units) <= base | 255:
             units.extend([0] * 256)
             taken.extend([False] * 256)

@@ -7,7 +7,7 @@ import numpy as np
 from pairloom.operators.encode.kernels.block import block_by
 from pairloom.operators.kernels.jit import inner, kernel, load_u8, load_u32, store_u32
 from pairloom.operators.kernels.warmup import SAMPLE
-from pairloom.operators.models.bpe.kernels.word import NO_RANK, merge_symbols, pair_rank
+from pairloom.operators.models.bpe.kernels.word import NO_RANK, merge_symbols, pair_rank, tied_product
 from pairloom.operators.text.normalize.kernels.quick import character
 
 __all__ = ["encode_block", "warm_up"]
@@ -46,7 +46,7 @@ def _symbols(word: Int, stop: Int, tables: Any, scratch: Int) -> Any:
 
 
 @inner
-def _merge_few(count: Int, slots: Int, products: Int, mask: Int, shift: Int, scratch: Int) -> Any:
+def _merge_few(count: Int, slots: Int, products: Int, mask: Int, shift: Int, tied: Int, scratch: Int) -> Any:
     ranks = scratch + 4 * (_FEW + 2)
     none = np.uint32(NO_RANK)
     for i in range(count - 1):
@@ -63,6 +63,9 @@ def _merge_few(count: Int, slots: Int, products: Int, mask: Int, shift: Int, scr
         if best == none:
             break
         product = load_u32(products + (np.int64(best) << 2))
+        if product == none:
+            at = scratch + (place << 2)
+            product = tied_product(tied, load_u32(at), load_u32(at + 4))
         store_u32(scratch + (place << 2), product)
         count -= 1
         for i in range(place + 1, count):
@@ -86,14 +89,14 @@ def encode_word(word: Int, length: Int, tables: Any, scratch: Int) -> Any:
 
     `tables` are the addresses of the symbols of characters (uint32[0x110000], NO_RANK for none) and of bytes (uint32[256]);
     whether what has no symbol falls back to bytes; else the symbol for it, and whether several in a row are one; then those
-    of the table of ranks and of the products, its mask and its shift.
+    of the table of ranks and of the products, its mask and its shift; and that of what `tied_product` reads, or 0.
     """
-    slots, products, mask, shift = tables[5:]
+    slots, products, mask, shift, tied = tables[5:]
     count = _symbols(word, word + length, tables, scratch)
     if count <= _FEW:
-        count = _merge_few(count, slots, products, mask, shift, scratch)
+        count = _merge_few(count, slots, products, mask, shift, tied, scratch)
     else:
-        count = np.int64(merge_symbols(count, length, slots, products, mask, shift, scratch))
+        count = np.int64(merge_symbols(count, length, slots, products, mask, shift, tied, scratch))
     return count, np.int64(0)
 
 

@@ -33,9 +33,11 @@ def byte_tokens(words: Mapping[str, int]) -> list[int]:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CharacterTable:
-    """`characters` (uint32[0x110000]) and `byte_ids` (uint32[256]) are symbols; `slots` and `products` as of PairTable.
+    """Symbols and merges, laid out.
 
-    `classes` and `apart` cut text (`Pieces`) where no merge reaches.
+    `characters` (uint32[0x110000]) and `byte_ids` (uint32[256]) are symbols; `slots` and `products` as of PairTable, but that a
+    product is NO_RANK where `tied`, which `tied_at` says the place of, has those of pairs. `classes` and `apart` cut text
+    (`Pieces`) where no merge reaches.
     """
 
     characters: npt.NDArray[np.uint32]
@@ -45,6 +47,8 @@ class CharacterTable:
     fuses: bool
     slots: npt.NDArray[np.uint64]
     products: npt.NDArray[np.uint32]
+    tied: npt.NDArray[np.uint64]
+    tied_at: npt.NDArray[np.uint64]
     classes: npt.NDArray[np.uint8]
     apart: npt.NDArray[np.uint8]
 
@@ -58,11 +62,15 @@ class CharacterTable:
         fuses: bool = False,
         falls_back: bool = False,
         parted: bool = False,
+        ranks: Sequence[int] | None = None,
+        byte_ids: Sequence[int] = (),
     ) -> "CharacterTable":
         """The table of the tokens `words`, with ids, and of `merges`, in the order of their ranks.
 
-        Of two merges that are one the last counts. Where it `falls_back`, all bytes have tokens; else what has none is `unknown`,
-        and `fuses`. With `parted`, text is cut before each space as well. Raises CapacityError for more than the encoder takes.
+        Of two merges that are one the last counts. `ranks`, ascending, are others than the places of merges: of those of one rank,
+        the leftmost comes first, as in SentencePiece. Where it `falls_back`, all bytes have tokens, `byte_ids` if they are given;
+        else what has none is `unknown`, and `fuses`. With `parted`, text is cut before each space as well. Raises CapacityError for
+        more than the encoder takes.
         """
         if max(words.values()) >= MOST_IDS or len(merges) > _MOST_RANKS:
             raise CapacityError(
@@ -75,19 +83,29 @@ class CharacterTable:
         pairs = np.array([(words[left], words[right]) for left, right in merges], np.int32).reshape(-1, 2)
         joined = [left + right for left, right in merges]
         slots = np.zeros(1 << max(4, (3 * len(merges)).bit_length()), np.uint64)
-        fill_ranks(slots, pairs, np.arange(len(merges), dtype=np.uint32))
-        byte_ids = np.array(byte_tokens(words) if falls_back else [], np.uint32)
+        products = np.array([words[word] for word in joined], np.uint32)
+        given = np.arange(len(merges)) if ranks is None else np.array(ranks, np.int64).reshape(-1)
+        first = np.searchsorted(given, given).astype(np.uint32)
+        fill_ranks(slots, pairs, first)
+        # Pairs of ranks whose products differ.
+        differ = np.isin(first, first[products != products[first]])
+        tied = np.zeros(1 << max(4, (3 * int(differ.sum())).bit_length()), np.uint64)
+        fill_ranks(tied, pairs[differ], products[differ])
+        products[differ] = NO_RANK
+        of_bytes = np.array(byte_ids or (byte_tokens(words) if falls_back else []), np.uint32)
         classes, apart = neighbours(joined, characters == NO_RANK, fuses=fuses and not falls_back)
         if parted:
             apart.reshape(CLASSES, CLASSES)[:, ord(" ")] = 1
         return cls(
             characters=characters,
-            byte_ids=byte_ids if len(byte_ids) == 256 else np.zeros(256, np.uint32),
+            byte_ids=of_bytes if len(of_bytes) == 256 else np.zeros(256, np.uint32),
             falls_back=falls_back,
             unknown=unknown,
             fuses=fuses,
             slots=slots,
-            products=np.array([words[word] for word in joined], np.uint32),
+            products=products,
+            tied=tied,
+            tied_at=np.array([tied.ctypes.data, len(tied) - 1, 65 - len(tied).bit_length()], np.uint64),
             classes=classes,
             apart=apart,
         )
@@ -107,6 +125,7 @@ class CharacterTable:
                 self.products.ctypes.data,
                 len(self.slots) - 1,
                 64 - bits,
+                self.tied_at.ctypes.data,
             ),
             held=self,
             scratch_bytes=lambda length: max(512, 64 + 40 * (length + 1)),

@@ -1,7 +1,8 @@
 """The pieces of a word whose scores have the greatest sum, for the words of an encoder.
 
 Sums are of float64, from the left, and of two that are equal the one that was found first stays, at each place from the piece that
-begins first: so is it in `tokenizers`, whose ids these are.
+begins first: so is it in `tokenizers`, whose ids these are. SentencePiece (from 0.2.2 on) has sums of float32, and looks for no
+piece that what is unknown in a row may be.
 """
 
 from typing import Any
@@ -50,8 +51,10 @@ def _exact(slots: Int, text: Int, stop: Int) -> Any:
 
 
 @inner
-def _offer(node: Int, total: float, begins: Int, piece: Int) -> None:
-    """A piece that ends at a place, with the sum up to there."""
+def _offer(node: Int, total: float, begins: Int, piece: Int, narrow: bool) -> None:
+    """A piece that ends at a place, with the sum up to there, which `narrow` makes a float32."""
+    if narrow:
+        total = np.float64(np.float32(total))
     if load_u64(node + 8) == np.uint64(0) or total > load_f64(node):
         store_f64(node, total)
         store_u64(node + 8, np.uint64(begins + 1))
@@ -61,7 +64,7 @@ def _offer(node: Int, total: float, begins: Int, piece: Int) -> None:
 @inner
 def _forward(word: Int, length: Int, tables: Any, nodes: Int) -> None:
     slots, scores, unknown = tables[0], tables[1], tables[2]
-    penalty = load_f64(tables[5])
+    penalty, narrow = load_f64(tables[5]), tables[6] != 0
     for i in range(length + 1):
         store_f64(nodes + NODE * i, 0.0)
         store_u64(nodes + NODE * i + 8, np.uint64(0))
@@ -81,13 +84,13 @@ def _forward(word: Int, length: Int, tables: Any, nodes: Int) -> None:
             end += 1
             piece = np.int64(slot >> np.uint64(33)) - 1
             if piece >= 0:
-                _offer(nodes + NODE * end, load_f64(scores + (piece << 3)) + here, at, piece)
+                _offer(nodes + NODE * end, load_f64(scores + (piece << 3)) + here, at, piece, narrow)
                 single |= end - at == size
             base = np.int64(slot >> np.uint64(9)) & 0xFFFFFF
             if base == 0:
                 break
         if not single:
-            _offer(nodes + NODE * (at + size), penalty + here, at, unknown)
+            _offer(nodes + NODE * (at + size), penalty + here, at, unknown, narrow)
         at += size
 
 
@@ -95,7 +98,7 @@ def _forward(word: Int, length: Int, tables: Any, nodes: Int) -> None:
 def _unknown_run(word: Int, begin: Int, end: Int, tables: Any, out: Int) -> Any:
     """Write what stands for text that no piece spells, its last id first; the new end of the output."""
     slots, _, unknown, byte_ids, falls_back = tables[:5]
-    piece = _exact(slots, word + begin, word + end)
+    piece = np.int64(-1) if tables[6] != 0 else _exact(slots, word + begin, word + end)
     if piece >= 0:
         store_u32(out, np.uint32(piece))
         return out + 4
@@ -113,7 +116,8 @@ def encode_word(word: Int, length: Int, tables: Any, scratch: Int) -> Any:
     """Encode the `length` bytes at address `word`: see `block_by`.
 
     `tables` are the addresses of a trie of pieces and of their scores (float64, by id); the id of what is unknown; the address of
-    the ids of bytes (uint32[256]), and whether what is unknown falls back to them; and that of the score of an unknown character.
+    the ids of bytes (uint32[256]), and whether what is unknown falls back to them; that of the score of an unknown character; and
+    whether it is done as in SentencePiece.
     """
     unknown = tables[2]
     nodes = scratch + ((4 * length + 15) & ~7)

@@ -27,14 +27,22 @@ class UnigramTable:
     unknown: int
     byte_ids: npt.NDArray[np.uint32]
     falls_back: bool
+    narrow: bool = False
 
     @classmethod
     def of(
-        cls, pieces: Sequence[tuple[bytes, float]], *, unknown: int, byte_ids: Sequence[int] = ()
+        cls,
+        pieces: Sequence[tuple[bytes, float]],
+        *,
+        unknown: int,
+        byte_ids: Sequence[int] = (),
+        narrow: bool = False,
+        penalty: float | None = None,
     ) -> "UnigramTable":
         """The table of pieces by id; empty ones are left out, and of two that are one the last counts.
 
-        With 256 `byte_ids`, what no piece spells falls back to bytes, else it is `unknown`.
+        With 256 `byte_ids`, what no piece spells falls back to bytes, else it is `unknown`. With `narrow`, sums are of float32, as
+        in SentencePiece. `penalty` is the score of a character without a piece, by default `PENALTY` below the least one.
         """
         tokens = TokenTable.of([piece for piece, _ in pieces])
         last = {piece: i for i, (piece, _) in enumerate(pieces)}
@@ -45,7 +53,8 @@ class UnigramTable:
         return cls(
             trie=build_trie(tokens, numbers),
             scores=scores,
-            penalty=np.array([scores.min() - PENALTY]),
+            penalty=np.array([scores.min() - PENALTY if penalty is None else penalty], np.float64),
+            narrow=narrow,
             unknown=unknown,
             byte_ids=np.array(byte_ids, np.uint32) if byte_ids else np.zeros(256, np.uint32),
             falls_back=bool(byte_ids),
@@ -62,6 +71,7 @@ class UnigramTable:
                 self.byte_ids.ctypes.data,
                 int(self.falls_back),
                 self.penalty.ctypes.data,
+                int(self.narrow),
             ),
             held=self,
             scratch_bytes=lambda length: 4 * length + 32 + NODE * (length + 1),

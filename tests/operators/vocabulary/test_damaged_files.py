@@ -176,7 +176,6 @@ def test_ids_that_are_drawn_are_refused() -> None:
 @pytest.mark.parametrize(
     ("data", "why"),
     [
-        (b"\n\x0e\n\x05<unk>\x15\x00\x00\x00\x00\x18\x02", "a SentencePiece model"),
         (b"IQ== 0\nIg== 1\n", r"a \.tiktoken file, .* load_tiktoken"),
         (
             json.dumps(

@@ -29,6 +29,7 @@ __all__ = [
     "fill_whole",
     "merge_symbols",
     "pair_rank",
+    "tied_product",
 ]
 
 Int = int | np.int64
@@ -264,16 +265,26 @@ def _merge_long(
         if symbol != none:
             store_u32(scratch + (count << 2), symbol)
             count += 1
-    return merge_symbols(count, length, slots, products, mask, shift, scratch)
+    return merge_symbols(count, length, slots, products, mask, shift, np.int64(0), scratch)
+
+
+@inner
+def tied_product(tied: Int, left: Any, right: Any) -> Any:
+    """What two symbols make, of whose rank the product is NO_RANK: several pairs have it, that make different tokens.
+
+    `tied` is the address of that of a table as of `pair_rank`, of its mask, and its shift (uint64 each); its numbers are ids.
+    """
+    mask, shift = np.int64(load_u64(tied + 8)), np.int64(load_u64(tied + 16))
+    return pair_rank(np.int64(load_u64(tied)), mask, shift, np.int64(left), np.int64(right))
 
 
 @inner
 def merge_symbols(
-    count: Int, length: Int, slots: Int, products: Int, mask: Int, shift: Int, scratch: Int
+    count: Int, length: Int, slots: Int, products: Int, mask: Int, shift: Int, tied: Int, scratch: Int
 ) -> Any:
     """Merge the `count` symbols (uint32) from `scratch` on, at most `length` of them, in O(n log n); how many are left.
 
-    `scratch` has 64 + 40 * (length + 1) bytes, 8-byte aligned.
+    Where `tied` is not 0, see `tied_product`. `scratch` has 64 + 40 * (length + 1) bytes, 8-byte aligned.
     """
     # Layout: symbols, ranks, next, previous (uint32 each), then the heap of at most 3n entries of (rank, position):
     # n - 1 pairs at first, and each of at most n - 1 merges takes one entry out and puts two in.
@@ -307,6 +318,8 @@ def merge_symbols(
             continue  # the pair that stood here was merged away or changed
         product = load_u32(products + (np.int64(rank) << 2))
         gone = np.int64(load_u32(after + (place << 2)))
+        if product == none and tied != 0:
+            product = tied_product(tied, load_u32(scratch + (place << 2)), load_u32(scratch + (gone << 2)))
         behind = np.int64(load_u32(after + (gone << 2)))
         store_u32(scratch + (place << 2), product)
         store_u32(after + (place << 2), np.uint32(behind))

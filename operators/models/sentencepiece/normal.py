@@ -1,0 +1,70 @@
+"""The rules of a SentencePiece model, laid out."""
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pairloom.operators.models.bpe.trie import build_trie
+from pairloom.operators.models.sentencepiece import kernels as k
+from pairloom.operators.text.arrays import Text
+from pairloom.operators.vocabulary.tokens import TokenTable
+
+__all__ = ["Rules"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Rules:
+    """What `normalize` of the kernels reads."""
+
+    units: npt.NDArray[np.uint32]
+    pool: npt.NDArray[np.uint8]
+    trie: npt.NDArray[np.uint64]
+    lengths: npt.NDArray[np.uint32]
+    does: int
+    longest: int
+
+    @classmethod
+    def of(cls, charsmap: bytes, symbols: Sequence[str], *, does: int) -> "Rules":
+        """The rules of a `precompiled_charsmap`, with the `symbols` that no rule touches."""
+        size = struct.unpack("<I", charsmap[:4])[0] if charsmap else 0
+        pool = charsmap[4 + size :] + b"\0"
+        table = TokenTable.of([symbol.encode() for symbol in symbols])
+        longest = max(map(len, pool.split(b"\0")))
+        return cls(
+            units=np.frombuffer(charsmap[4 : 4 + size], "<u4").astype(np.uint32),
+            pool=np.frombuffer(pool, np.uint8).copy(),
+            trie=build_trie(table, np.arange(len(table), dtype=np.int64)),
+            lengths=table.lengths.astype(np.uint32),
+            does=does,
+            longest=max(longest, int(table.lengths.max(initial=0)), 8),
+        )
+
+    def normalize(self, text: Text, skipped: npt.NDArray[np.bool_]) -> Text:
+        """The normal forms of texts; of those that are `skipped`, nothing."""
+        out = np.empty(text.bytes + (text.bytes >> 3) + len(skipped) + 4 * self.longest + 256, np.uint8)
+        ends = np.zeros(len(skipped) + 1, np.int64)
+        first = 0
+        offsets = np.array(text.offsets)
+        while (
+            first := k.normalize(
+                text.data,
+                offsets,
+                skipped,
+                self.units,
+                self.pool,
+                self.trie,
+                self.lengths,
+                self.does,
+                self.longest,
+                out,
+                ends,
+                first,
+            )
+        ) < len(skipped):
+            larger = np.empty(2 * len(out), np.uint8)
+            larger[: ends[first]] = out[: ends[first]]
+            out = larger
+        return Text(data=out[: ends[-1]], offsets=ends)

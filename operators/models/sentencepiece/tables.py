@@ -1,0 +1,182 @@
+"""A SentencePiece model laid out for encoding and decoding."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pairloom.operators.encode.encoder import TABLE_BYTES, Encoder, WordKernel
+from pairloom.operators.encode.kernels import state as k
+from pairloom.operators.encode.special import Strings, kinds_of
+from pairloom.operators.models.character_bpe.tables import CharacterTable
+from pairloom.operators.models.sentencepiece import file as f
+from pairloom.operators.models.sentencepiece.decoding import Decoding
+from pairloom.operators.models.sentencepiece.kernels import DUMMY, ESCAPE, REMOVE, SUFFIX
+from pairloom.operators.models.sentencepiece.normal import Rules
+from pairloom.operators.models.unigram.tables import UnigramTable
+from pairloom.operators.schema import dtype_for
+from pairloom.operators.text.arrays import text_of
+from pairloom.operators.text.front.kernels.cut import CLASSES
+from pairloom.operators.text.front.pieces import Pieces
+
+__all__ = ["MARKER", "PieceEncoder", "PieceTables"]
+
+MARKER = "\u2581"
+# By how much a character without a piece is worse than the worst piece, as the owner has it.
+_PENALTY = np.float32(10.0)
+
+
+class PieceTables:
+    """The tables of a `.model` (`Compiled`); pickled, it is the file that travels."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self.model = model = f.read_model(data)
+        self.dtype = dtype_for(len(model.pieces))
+        flags = ((REMOVE, model.remove_extra), (DUMMY, model.dummy_prefix), (SUFFIX, model.suffix))
+        user = [piece.text for _, piece in model.of_kind(f.USER)]
+        self.rules = Rules.of(
+            model.charsmap,
+            user,
+            does=sum(bit for bit, there in (*flags, (ESCAPE, model.escape)) if there),
+        )
+        self._decoding = Decoding(model)
+        self._table = self._unigram() if model.family == "unigram" else self._bpe()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return PieceTables, (self._data,)
+
+    def kernel(self) -> WordKernel:
+        """How a text, or a part of one, is encoded."""
+        return self._table.kernel()
+
+    def pieces(self) -> Pieces:
+        """Cuts where no merge reaches; sums of scores go through the whole of a text, which is not cut for them."""
+        if isinstance(self._table, CharacterTable):
+            return Pieces(self._table.classes, self._table.apart)
+        return Pieces(np.zeros(0x110000, np.uint8), np.zeros(CLASSES * CLASSES, np.uint8))
+
+    def encoder(self, *, memo: Any = None, table_bytes: int = TABLE_BYTES) -> "PieceEncoder":
+        """A new encoder; its table of words begins empty."""
+        return PieceEncoder(self, table_bytes)
+
+    def memorized(self, words: Any) -> Any:
+        """Nothing: parts are cut from normalized text, which is not counted."""
+        return None
+
+    def decode(self, values: npt.NDArray[np.uint32], offsets: npt.NDArray[np.int64]) -> pa.LargeBinaryArray:
+        """The text that the owner makes of ids."""
+        return self._decoding.decode(values, offsets)
+
+    def spelled(self, piece: f.Piece) -> str:
+        """How a piece is spelled in normalized text; empty where no normalized text has it."""
+        if not self.model.escape:
+            return piece.text
+        return "" if " " in piece.text else piece.text.replace(MARKER, " ")
+
+    def _unigram(self) -> UnigramTable:
+        model = self.model
+        scores = np.array([piece.score for _, piece in model.of_kind(f.NORMAL)], np.float32)
+        least, most = scores.min(initial=np.inf), scores.max(initial=np.float32(0))
+
+        def score(piece: f.Piece) -> float:
+            # Symbols of the user are better than any piece.
+            return float(len(piece.text.encode()) * most) if piece.kind == f.USER else piece.score
+
+        there = (f.NORMAL, f.USER)
+        return UnigramTable.of(
+            [
+                (self.spelled(piece).encode() if piece.kind in there else b"", score(piece))
+                for piece in model.pieces
+            ],
+            unknown=model.unknown,
+            byte_ids=model.byte_ids,
+            narrow=True,
+            penalty=float(least - _PENALTY),
+        )
+
+    def _bpe(self) -> CharacterTable:
+        model = self.model
+        words: dict[str, int] = {}
+        order: list[tuple[float, str]] = []
+        for i, piece in model.of_kind(f.NORMAL):
+            if spelled := self.spelled(piece):
+                words[spelled] = i
+                order.append((-piece.score, spelled))
+        for i, piece in enumerate(model.pieces):
+            # The owner looks for what is no piece of text first.
+            spelled = self.spelled(piece)
+            if piece.kind not in (f.NORMAL, f.USER) and (len(spelled) == 1 or spelled in words):
+                words[spelled] = i
+        order.sort(key=lambda one: one[0])
+        merges = [
+            (score, word[:i], word[i:])
+            for score, word in (order if model.family == "bpe" else ())
+            for i in range(1, len(word))
+            if word[:i] in words and word[i:] in words
+        ]
+        at = {score: i for i, score in enumerate(sorted({score for score, _, _ in merges}))}
+        return CharacterTable.of(
+            words,
+            [(left, right) for _, left, right in merges],
+            unknown=model.unknown,
+            fuses=True,
+            falls_back=model.byte_fallback,
+            byte_ids=model.byte_ids,
+            ranks=[at[score] for score, _, _ in merges],
+        )
+
+
+class PieceEncoder:
+    """Encodes texts, for one thread at a time; memory as of `Encoder`."""
+
+    def __init__(self, tables: PieceTables, table_bytes: int) -> None:
+        self._tables = tables
+        model = tables.model
+        bpe = model.family != "unigram"
+        self._encoder = Encoder(
+            tables.kernel(),
+            pretokenizer=tables.pieces(),
+            dtype=tables.dtype,
+            table_bytes=table_bytes if bpe else 0,
+        )
+        control = [(piece.text, i, piece.text) for i, piece in model.of_kind(f.CONTROL)]
+        self._control = Strings(control)
+        self._names = frozenset(name for name, _, _ in control)
+        # Of a Unigram, they are pieces as the others, with a score that all but outdoes these.
+        user = [(tables.spelled(piece), i, "") for i, piece in model.of_kind(f.USER)] if bpe else []
+        self._user = Strings(user)
+
+    @property
+    def statistics(self) -> Mapping[str, int]:
+        """As of `Encoder`."""
+        return self._encoder.statistics
+
+    def encode_texts(
+        self,
+        texts: pa.Array,
+        *,
+        wanted: Collection[str],
+        prepend: npt.NDArray[np.uint32],
+        append: npt.NDArray[np.uint32],
+        missing_bytes: str,
+    ) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+        """See `TextEncoder`: what stands between special tokens is encoded as a text by itself."""
+        kinds, text = kinds_of(texts), text_of(texts)
+        if not len(kinds):
+            kinds = np.full(len(text), k.TEXT_ENDS, np.int32)
+        if wanted:
+            text, kinds = self._control.cut(text, kinds, self._names - set(wanted))
+        text = self._tables.rules.normalize(text, (kinds >= 0) | (kinds == k.NULL))
+        if self._user:
+            text, kinds = self._user.cut(text, kinds, ())
+        return self._encoder.encode(
+            text,
+            kinds=kinds,
+            documents=len(texts),
+            prepend=prepend,
+            append=append,
+            missing_bytes=missing_bytes,
+        )

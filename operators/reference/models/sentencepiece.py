@@ -1,0 +1,97 @@
+"""SentencePiece: normalizing by rules, merging by scores, and sums of float32, each as it is meant."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+__all__ = ["TWINS", "encode_bpe", "encode_unigram", "normalize"]
+
+_MARKER = "\u2581"
+
+
+def normalize(
+    text: str,
+    rules: Mapping[str, str],
+    symbols: Sequence[str] = (),
+    *,
+    remove: bool = True,
+    dummy: bool = True,
+    suffix: bool = False,
+    escape: bool = True,
+) -> str:
+    r"""The normal form of a text; with `escape`, a space stands for U+2581 in it.
+
+    >>> normalize(" a\tb ", {"\t": " "})
+    ' a b'
+    """
+    parts: list[str] = []
+    at = 0
+    while at < len(text):
+        symbol = max((one for one in symbols if text.startswith(one, at)), key=len, default="")
+        rule = max((one for one in rules if text.startswith(one, at)), key=len, default="")
+        taken = symbol or rule or text[at]
+        parts.append(symbol or (rules[rule] if rule else taken))
+        at += len(taken)
+    first = 0
+    while remove and first < len(parts) and parts[first] == " ":
+        first += 1
+    if first == len(parts):
+        return ""
+    out = " " if dummy and not suffix else ""
+    spaced = remove
+    for part in parts[first:]:
+        made = part.lstrip(" ") if spaced else part
+        if made:
+            spaced = remove and made.endswith(" ")
+        out += made.replace(_MARKER, " ") if escape else made
+    if remove:
+        out = out.rstrip(" ")
+    return out + (" " if dummy and suffix else "")
+
+
+def encode_bpe(text: str, scores: Mapping[str, float]) -> list[str]:
+    """The pieces of normalized text: of two neighbours, those that make the piece of the greatest score, the leftmost first.
+
+    >>> encode_bpe("aaab", {"aa": -1.0, "ab": -2.0})
+    ['aa', 'ab']
+    """
+    parts = list(text)
+    while True:
+        pairs = [
+            (-scores[a + b], i)
+            for i, (a, b) in enumerate(zip(parts, parts[1:], strict=False))
+            if a + b in scores
+        ]
+        if not pairs:
+            return parts
+        _, i = min(pairs)
+        parts[i : i + 2] = [parts[i] + parts[i + 1]]
+
+
+def encode_unigram(text: str, scores: Mapping[str, float], penalty: float) -> list[str]:
+    """The pieces of normalized text whose scores have the greatest sum, in float32; a character without one has the `penalty`.
+
+    >>> encode_unigram("aab", {"a": -1.0, "ab": -1.5, "b": -1.0}, -12.0)
+    ['a', 'ab']
+    """
+    best: list[tuple[np.float32, int] | None] = [(np.float32(0), 0)] + [None] * len(text)
+    for start in range(len(text)):
+        known = best[start]
+        assert known is not None
+        for end in range(start + 1, len(text) + 1):
+            piece = text[start:end]
+            score = scores.get(piece, penalty if end == start + 1 else None)
+            other = best[end]
+            if score is not None and (other is None or known[0] + np.float32(score) > other[0]):
+                best[end] = (known[0] + np.float32(score), start)
+    parts: list[str] = []
+    end = len(text)
+    while end:
+        node = best[end]
+        assert node is not None
+        parts.insert(0, text[node[1] : end])
+        end = node[1]
+    return parts
+
+
+TWINS: Mapping[str, Callable[..., object]] = {"models.sentencepiece.kernels:normalize": normalize}
