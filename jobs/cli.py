@@ -28,7 +28,7 @@ from pairloom.jobs.commands.run import plan_command, stage_commands
 from pairloom.jobs.commands.schema import schema_command
 from pairloom.jobs.commands.steps import steps_command
 from pairloom.jobs.commands.trace import trace_command, where_command
-from pairloom.jobs.commands.transplant import transplant_command
+from pairloom.jobs.commands.transplant import adapt_command, transplant_command
 from pairloom.jobs.commands.vocabulary import vocabulary_app
 
 __all__ = ["app", "main", "run"]
@@ -62,6 +62,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "gc": gc_command,
     "export": export_command,
     "transplant": transplant_command,
+    "adapt": adapt_command,
     "lineage": lineage_command,
     "report": report_command,
     "align": align_command,

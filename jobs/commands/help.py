@@ -27,6 +27,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "export",
         "vocabulary",
         "transplant",
+        "adapt",
         "items",
     ),
     "Look": (

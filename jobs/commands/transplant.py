@@ -1,4 +1,4 @@
-"""`pairloom transplant`: a model's embeddings for another vocabulary."""
+"""`pairloom transplant` and `pairloom adapt`: a model's embeddings for another vocabulary."""
 
 import json
 import sys
@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pairloom.jobs.commands.completion import methods
-from pairloom.jobs.commands.options import AsJson, keyed, spread
+from pairloom.jobs.commands.options import AsJson, RecipeOptions, keyed, spread
 
 if TYPE_CHECKING:
     from pairloom.operators.embeddings import Method
     from pairloom.pipeline.transplant import Sources
 
-__all__ = ["MethodOptions", "transplant_command"]
+__all__ = ["AdaptOptions", "MethodOptions", "adapt_command", "transplant_command"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,17 +117,66 @@ def transplant_command(
     if as_json:
         sys.stdout.write(json.dumps(found) + "\n")
         return
-    rows = found["origins"]
-    for one in found["tensors"]:
-        sys.stdout.write(f"{one['name']}: {one['kind']} {one['before']} is {one['after']} now\n")
-    sys.stdout.write(
-        f"{found['rows']:,} rows: {rows['same']:,} of the same token, {rows['role']:,} of the same role, {rows['pieces']:,} the "
-        f"mean of their pieces, {rows['method']:,} by {method.name}, {rows['all']:,} of all rows, {rows['padding']:,} padding\n"
+    from pairloom.jobs.show.transplanted import show_transplanted
+
+    show_transplanted(found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdaptOptions(RecipeOptions):
+    """What adapting is asked."""
+
+    embeddings: Annotated[
+        Path, typer.Option(metavar="MODEL", help="a .safetensors file, or a folder with all of a model's")
+    ]
+    out: Annotated[Path, typer.Option(help="an empty folder, for model/, tokenizer/ and adapt.json")]
+    method: Annotated[
+        str, typer.Option(help="how rows of new tokens are made: pieces or frequency", autocompletion=methods)
+    ] = "pieces"
+    pad_to: Annotated[
+        int, typer.Option(min=1, help="make the number of rows a multiple of this, as 64 or 128")
+    ] = 1
+    as_json: AsJson = False
+
+
+@spread
+def adapt_command(asked: AdaptOptions) -> None:
+    """Extend a model's vocabulary by what the text of a recipe needs, and let its embeddings follow.
+
+    The recipe's `vocabulary.extend` is the model's. Learns, proves that each new token is reached, and says how many tokens a word
+    has before and after.
+
+    pairloom adapt recipe.yaml --embeddings model/ --out adapted/
+    pairloom adapt recipe.yaml --set vocabulary.extend_by=tokens --embeddings model/ --out adapted/ --pad-to 64 --json
+    """
+    recipe = asked.load()
+    from pairloom.jobs.show.watch import STARTING, watched, watching
+
+    with watching() as progress:
+        progress(STARTING)
+        from pairloom.jobs.show.transplanted import show_adapted
+        from pairloom.operators.embeddings import method_of
+        from pairloom.pipeline import Dataset, make_plan, run
+        from pairloom.pipeline.store.location import open_objects
+        from pairloom.pipeline.transplant import adapt, check_adaptable
+
+        method = method_of(asked.method)
+        plan = make_plan(recipe, observe=progress)
+        check_adaptable(plan.base, method, str(asked.embeddings), str(asked.out))
+        with watched(plan, progress) as watch:
+            manifest = watch.log.committed(
+                run(recipe, until="learn", observe=watch.observe, plan=plan, stop=watch.stop)
+            )
+    assert plan.base is not None
+    found = adapt(
+        plan.base,
+        Dataset(objects=open_objects(recipe.root), manifest=manifest),
+        str(asked.embeddings),
+        str(asked.out),
+        pad_to=asked.pad_to,
+        method=method,
     )
-    numbers = found["numbers"]
-    if numbers["old"] != numbers["new"]:
-        sys.stdout.write(
-            f"numbers are cut {numbers['old']} by the old vocabulary and {numbers['new']} by the new one: expect worse arithmetic\n"
-        )
-    for key in found["lost"]:
-        sys.stdout.write(f"{key} named a token that the new vocabulary has not: say it anew\n")
+    if asked.as_json:
+        sys.stdout.write(json.dumps(found) + "\n")
+        return
+    show_adapted(found)

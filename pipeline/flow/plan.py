@@ -271,6 +271,10 @@ def _check_extensible(base: "Vocabulary", choice: VocabularyChoice) -> None:
         raise RecipeError(
             f"vocabulary.size is {choice.size}, but {choice.extend} has {len(base)} tokens already: choose a larger size"
         )
+    if choice.extend_by == "tokens" and base.pretokenizer.scheme == "superwords":
+        raise RecipeError(
+            f"vocabulary.extend_by: {choice.extend} has superwords, which are learned by going on with its merges: remove the key"
+        )
     if choice.superwords is not None and base.pretokenizer.scheme != "superwords":
         raise RecipeError(
             f"vocabulary.superwords: {choice.extend} has no superwords, and extending it makes none; remove the key"

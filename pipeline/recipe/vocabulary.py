@@ -249,6 +249,11 @@ class VocabularyChoice(Section):
         description="a tokenizer.json to go on learning from: its ids never move",
         examples=["base/tokenizer.json"],
     )
+    extend_by: Literal["merges", "tokens"] = Field(
+        default="merges",
+        description="with `extend`: go on with the merges, or learn a vocabulary of the text and append its tokens, best first",
+        examples=["tokens"],
+    )
     from_: str | None = Field(
         default=None,
         alias="from",
@@ -286,6 +291,8 @@ class VocabularyChoice(Section):
             raise ValueError(
                 f"a vocabulary of the family {self.learner.name} has no {' and no '.join(wrong)}: remove it"
             )
+        if self.extend_by != "merges" and self.extend is None:
+            raise ValueError("`extend_by` is how a vocabulary is extended: name that with `extend`")
         if self.append is not None and self.from_ is None:
             raise ValueError("`append` names tokens for a vocabulary that is brought: name that with `from`")
         brings = {"from_", "modalities", "roles"} | (set() if self.append is None else {"append", "size"})
@@ -378,6 +385,8 @@ class VocabularyChoice(Section):
             data.pop("modalities", None)
         if not self.roles:
             data.pop("roles", None)
+        if self.extend_by == "merges":
+            data.pop("extend_by", None)
         if self.from_ is not None:
             kept = {"from", "from_", "modalities", "roles"}
             if self.append is not None:

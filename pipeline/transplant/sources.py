@@ -19,18 +19,22 @@ __all__ = ["Sources", "donor_tensor", "open_vectors"]
 _KINDS = {np.dtype(dtype): kind for kind, dtype in FLOATS.items() if kind != "BF16"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Sources:
-    """Where it is: `vectors` of tokens in a file, a `donor`, which is a model of the new vocabulary, `text` in some `field`."""
+    """Where it is: `vectors` of tokens in a file, a `donor`, which is a model of the new vocabulary, `text` in some `field`.
+
+    How often each old token occurs may be known instead of text: `counts`.
+    """
 
     vectors: str | None = None
     donor: str | None = None
     text: tuple[str, ...] = ()
     field: str = "text"
+    counts: npt.NDArray[np.int64] | None = None
 
     def of(self, need: str) -> object:
         """What is given for one of `NEEDS`."""
-        there = {"counts": self.text, "donor": self.donor}
+        there = {"counts": self.text or self.counts is not None, "donor": self.donor}
         return there.get(need, self.vectors)
 
 

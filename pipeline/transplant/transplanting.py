@@ -140,8 +140,10 @@ def _given(method: Method, given: Given, sources: Sources) -> Given:
         )
         given = replace(given, old_vectors=found.get("old"), new_vectors=found.get("new"))
     if "counts" in method.needs:
-        words = words_of_text(sources.text, sources.field, given.old)
-        given = replace(given, counts=token_counts(given.old, words))
+        counts = sources.counts
+        if counts is None:
+            counts = token_counts(given.old, words_of_text(sources.text, sources.field, given.old))
+        given = replace(given, counts=counts)
     return given
 
 

@@ -102,6 +102,7 @@ BESIDES: dict[str, dict[str, Any]] = {
     "mixture.tokens": {"corpus.weight": 1},
     "vocabulary.roles": MARKED,
     "vocabulary.append": {"vocabulary.from": "tokenizer.json"},
+    "vocabulary.extend_by": {"vocabulary.extend": "base/tokenizer.json"},
     "tokenize.prepend": MARKED,
     "pack.min_bucket": {"pack.strategy": "buckets"},
     "pack.shuffle.groups": {"pack.shuffle.mode": "block"},

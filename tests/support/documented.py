@@ -32,6 +32,14 @@ execution: {engine: local}
 BOOK = "".join(f"{'b' * length}{letter}\n" for length in range(3, 10) for letter in "acdefgh")
 
 
+ADAPTED = """
+root: adapting
+corpus: [{name: portuguese, paths: book.txt}]
+vocabulary: {extend: english.json, size: 500}
+execution: {engine: local}
+"""
+
+
 def write_model(folder: Path, rows: int) -> None:
     """A model of which there is an embedding and nothing else."""
     folder.mkdir()
@@ -47,6 +55,7 @@ def prepare() -> None:
     and what another vocabulary's rows are made of."""
     write_jsonl(Path("in/a.jsonl"), documents(200))
     Path("recipe.yaml").write_text(RECIPE)
+    Path("portuguese.yaml").write_text(ADAPTED)
     Path("book.txt").write_text("\n".join(text for _, text in documents(200)) + BOOK)
     ran = CliRunner().invoke(app, ["run", "recipe.yaml"])
     assert ran.exit_code == 0, ran.output

@@ -1,8 +1,18 @@
 """extend: learning that goes on from a vocabulary that exists, whose ids never move."""
 
 from dataclasses import dataclass
+from typing import Literal
 
-from pairloom.operators import Vocabulary, extend_bpe, learn_superwords, merge_counts, segment_words
+from pairloom.operators import (
+    Vocabulary,
+    WordCounts,
+    append_tokens,
+    extend_bpe,
+    learn_bpe,
+    learn_superwords,
+    merge_counts,
+    segment_words,
+)
 from pairloom.pipeline.flow.attempt import Attempt, UnitTask
 from pairloom.pipeline.recipe import Superwords
 from pairloom.pipeline.stages.count.files import read_words
@@ -23,6 +33,7 @@ class ExtendTask(UnitTask):
     size: int
     min_count: int
     limits: Superwords | None  # on what is made, where the base has superwords
+    by: Literal["merges", "tokens"] = "merges"
     step = "learn"
 
     def identity(self) -> object:
@@ -35,6 +46,8 @@ class ExtendTask(UnitTask):
         }
         if self.limits is not None:
             identity["limits"] = [self.limits.max_words, self.limits.forbid]
+        if self.by != "merges":
+            identity["by"] = self.by
         return identity
 
     @property
@@ -51,7 +64,8 @@ class ExtendTask(UnitTask):
         counts = merge_counts(read_words(attempt.objects, file) for file in self.words)
         facts = {"words": len(counts), "pretokens": counts.total}
         if self.limits is None:
-            vocabulary = extend_bpe(shared, counts, self.size, min_count=self.min_count, progress=note_merges)
+            extended = self._with_tokens if self.by == "tokens" else self._with_merges
+            vocabulary = extended(shared, counts)
             publish(attempt, vocabulary, most_frequent(counts), facts)
             return
         vocabulary = learn_superwords(
@@ -66,3 +80,19 @@ class ExtendTask(UnitTask):
         )
         # What was counted are pieces, which hardly repeat; the words in them were counted with the base.
         publish(attempt, vocabulary, merge_counts([]), facts)
+
+    def _with_merges(self, base: Vocabulary, counts: WordCounts) -> Vocabulary:
+        """Learning goes on where the merges of the base end."""
+        return extend_bpe(base, counts, self.size, min_count=self.min_count, progress=note_merges)
+
+    def _with_tokens(self, base: Vocabulary, counts: WordCounts) -> Vocabulary:
+        """A vocabulary of the text alone, whose tokens are appended in the order in which they were learned, as in Cabrita."""
+        own = learn_bpe(
+            counts,
+            self.size,
+            pretokenizer=base.pretokenizer,
+            normalizer=base.normalizer,
+            min_count=self.min_count,
+            progress=note_merges,
+        )
+        return append_tokens(base, own.tokens, self.size, repair=True).vocabulary

@@ -48,6 +48,8 @@ class Learn(Stage):
             learned["family"] = choice.learner.identity
         if choice.modalities:
             learned["modalities"] = choice.modalities
+        if choice.extend_by != "merges":
+            learned["extend_by"] = choice.extend_by
         learned["base"] = None if asked.base is None else asked.base.fingerprint
         return fingerprint({"count": before["count"], "vocabulary": learned})
 

@@ -137,6 +137,7 @@ def learn(job: Job) -> StageRecord:
             base_size=len(base),
             size=choice.size,
             min_count=min_count,
+            by=choice.extend_by,
             limits=(choice.superwords or Superwords()) if base.pretokenizer.scheme == "superwords" else None,
         )
         receipts = job.step("learn", [extend], shared=base, sizes=[size])
