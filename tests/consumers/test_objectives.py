@@ -30,6 +30,7 @@ from pairloom.operators.layouts.any_subset import AnySubset
 from pairloom.operators.layouts.byte2word import Byte2Word
 from pairloom.operators.layouts.caft import Caft
 from pairloom.operators.layouts.dupmae import DupMAE
+from pairloom.operators.layouts.dynamic_bpe import DynamicBPE
 from pairloom.operators.layouts.electra import Electra
 from pairloom.operators.layouts.entity_masks import EntityMasks
 from pairloom.operators.layouts.ernie_gram import ErnieGram
@@ -345,6 +346,28 @@ def test_one_table_learns_from_hashed_columns(dataset: Dataset) -> None:
     rows = list(batches(dataset, step, "feature_ids", "segment_lengths"))[:3]
     assert all(len(b["feature_ids"]) == len(b["segment_lengths"]) for b in rows)
     learns(table, [lambda b=b: table(b["feature_ids"].long()).pow(2).mean() for b in rows])
+
+
+def test_a_model_reads_tokens_that_a_batch_has_of_its_own(dataset: Dataset) -> None:
+    class Reading(torch.nn.Module):
+        def __init__(self, size: int) -> None:
+            super().__init__()
+            self.size, self.table, self.head = size, torch.nn.Embedding(size, 8), torch.nn.Linear(8, size)
+
+        def loss(self, ids: torch.Tensor, spans: torch.Tensor) -> torch.Tensor:
+            there = (spans >= 0)[..., None]
+            own = (self.table(spans.clamp(min=0).long()) * there).sum(1) / there.sum(1)
+            seen = torch.cat([self.table.weight, own])[ids.clamp(min=0).long()][:, :-1]
+            wanted = torch.where((ids >= 0) & (ids < self.size), ids, -100).long()
+            return torch.nn.functional.cross_entropy(self.head(seen).flatten(0, 1), wanted[:, 1:].flatten())
+
+    torch.manual_seed(0)
+    rows = list(batches(dataset, DynamicBPE(merges=20), "dynamic_ids", "dynamic_spans"))[:3]
+    assert all(
+        int(b["dynamic_ids"].max()) == len(dataset.vocabulary()) + len(b["dynamic_spans"]) - 1 for b in rows
+    )
+    model = Reading(len(dataset.vocabulary()))
+    learns(model, [lambda b=b: model.loss(b["dynamic_ids"], b["dynamic_spans"]) for b in rows])
 
 
 def test_every_row_step_has_a_consumer() -> None:

@@ -38,6 +38,7 @@ STEPS = {
     "any_subset": "{rate: [0.6, 0.75]}",
     "entity_masks": "{column: lexeme}",
     "byte2word": "{max_bytes: 40}",
+    "dynamic_bpe": "{merges: 5}",
     "caft": "{ahead: 3}",
     "caft:within": "{ahead: 3, within: lexeme}",
     "hashed_features": "{size: 1000}",
@@ -48,9 +49,9 @@ STEPS = {
     "ernie_gram:comprehensive": "{lexicon: LEXICON, mode: comprehensive}",
 }
 # Steps that draw nothing, and those that need no special token.
-SAME = frozenset({"landmark_rows", "byte2word", "hashed_features", "caft", "caft:within"})
+SAME = frozenset({"landmark_rows", "byte2word", "dynamic_bpe", "hashed_features", "caft", "caft:within"})
 WITHOUT = frozenset(
-    {"lexinvariant_rows", "byte2word", "hashed_features", "caft", "caft:within", "any_subset"}
+    {"lexinvariant_rows", "byte2word", "dynamic_bpe", "hashed_features", "caft", "caft:within", "any_subset"}
 )
 CODE = "import sys; from pathlib import Path; from tests.runs.test_objectives import job; job(Path(sys.argv[1]), sys.argv[2])"
 
