@@ -152,6 +152,12 @@ class Dataset(Shown):
             f"generation {self.manifest.generation} of {self.objects.root} has no statistic {name!r} (it has {has})"
         )
 
+    def duplicates(self) -> pa.Table:
+        """The documents that `pack.deduplicate` has left out: source, uri, row, and `kept_*`, the same of what was kept."""
+        from pairloom.pipeline.dataset.duplicates import duplicates_of
+
+        return duplicates_of(self.objects, self.manifest)
+
     def rejected(self) -> Iterator[dict[str, Any]]:
         """The records that could not be used: uri, position, row (in its slice), reason, detail, excerpt."""
         stages = self.manifest.stages

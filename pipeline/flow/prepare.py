@@ -157,6 +157,10 @@ def _has_spans(plan: "Plan") -> bool:
     return any(unit.steps or unit.giver is not None for unit in plan.units)
 
 
+def _finds_near(plan: "Plan") -> bool:
+    return plan.recipe.pack.deduplicate == "near"
+
+
 def _has_row_steps(plan: "Plan") -> bool:
     return bool(plan.recipe.pack.rows)
 
@@ -214,6 +218,7 @@ _NEEDED_WHERE = {
     "pairloom.pipeline.inputs.readers.kernels": _reads_json,
     "pairloom.operators.encode.kernels:spans": _has_spans,
     "pairloom.operators.layouts.kernels": _has_row_steps,
+    "pairloom.operators.near.kernels": _finds_near,
     "pairloom.operators.transforms.kernels": _has_token_steps,
     "pairloom.operators.text.normalize.kernels": _normalizes,
     "pairloom.operators.models.bpe.sharded.kernels": _shards,

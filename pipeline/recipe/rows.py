@@ -9,6 +9,7 @@ from pairloom.operators.errors import RecipeError
 from pairloom.operators.pack import widths
 from pairloom.operators.pack.strategies.best_fit import BestFit
 from pairloom.operators.pack.strategy import PieceStrategy, Strategy
+from pairloom.pipeline.recipe.near import Near
 from pairloom.pipeline.recipe.section import Section
 from pairloom.pipeline.recipe.steps import MisplacedError, named_key, step_key
 
@@ -188,10 +189,13 @@ class Pack(Section):
         description="tokens in a packed file, about; more where that would make more than 65,536 files",
         examples=["512M"],
     )
-    deduplicate: Literal["none", "exact"] = Field(
+    deduplicate: Literal["none", "exact", "near"] = Field(
         default="none",
-        description="exact: of documents with the same tokens the first is kept",
+        description="exact: of documents with the same tokens the first is kept. near: of those that are nearly the same one",
         examples=["exact"],
+    )
+    near: Near | None = Field(
+        default=None, description="how documents that are nearly the same are found, with deduplicate near"
     )
     related: bool = Field(
         default=False,
@@ -244,6 +248,8 @@ class Pack(Section):
             )
         if self.join is not None:
             self._check_join()
+        if self.near is not None and self.deduplicate != "near":
+            raise ValueError(f"near belongs to deduplicate near, and deduplicate is {self.deduplicate}")
         if self.predict_every_token and self.seq_len < 2:
             raise ValueError("predict_every_token repeats one token of a row: seq_len must be at least 2")
         if strategy.bucketed:
@@ -345,8 +351,13 @@ class Pack(Section):
         return {
             key: value
             for key, value in data.items()
-            if key not in ("steps", "rows", "related", "join") or value
+            if key not in ("steps", "rows", "related", "join", "near") or value
         }
+
+    @property
+    def nearness(self) -> Near | None:
+        """How near-duplicates are found, where they are asked for."""
+        return (self.near or Near()) if self.deduplicate == "near" else None
 
     @property
     def stored_rows(self) -> tuple[RowStep, ...]:

@@ -145,6 +145,7 @@ class Recipe(Section):
                 "pack.overflow is turn, and no source has conversations with turns: say split, truncate or drop"
             )
         self._check_attributes()
+        self._check_near()
         grouped = [source.name for source in self.corpus if source.preferences is not None]
         if grouped and self.pack.deduplicate != "none":
             raise ValueError(
@@ -328,6 +329,20 @@ class Recipe(Section):
                 raise ValueError(
                     f"statistics: {one.name} has a column {one.per!r} of its own: name the other one otherwise"
                 )
+
+    def _check_near(self) -> None:
+        """Near-duplicates can be compared and ranked."""
+        near = self.pack.nearness
+        if near is None:
+            return
+        if near.of == "words" and self.vocabulary.family == "ids":
+            raise ValueError("vocabulary.family ids has no words to compare: say pack.near.of: tokens")
+        numbers = [one.name for one in self.attributes if one.type not in ("string", "hash")]
+        if near.by is not None and near.by not in numbers:
+            raise ValueError(
+                f"pack.near.by is {near.by}, which is no column of a source that is a number (there is "
+                f"{', '.join(numbers) or 'none'}): add {{name: {near.by}, type: float32}} to the columns of a source"
+            )
 
     def _check_weights(self) -> None:
         without = [source.name for source in self.corpus if source.weight is None]

@@ -104,14 +104,18 @@ def check_indexed(tokenized: StageRecord, indexed: Sequence[tuple[str, int, int]
             )
 
 
-def check_surveyed(tokenized: StageRecord, surveyed: Sequence[Receipt]) -> None:
-    """Raise CorruptionError unless every survey, and its file of digests, has the documents and tokens of its shard."""
+def check_surveyed(tokenized: StageRecord, surveyed: Sequence[Receipt], bands: int | None = None) -> None:
+    """Raise CorruptionError unless every survey, and its file of digests, has the documents and tokens of its shard.
+
+    Where documents are signed, each has a key for each of the `bands`.
+    """
     for shard, receipt in zip(tokenized.files, surveyed, strict=True):
         for what, there in (("documents", shard.rows), ("tokens", shard.facts["tokens"])):
             splits = receipt.facts[f"train_{what}"] + receipt.facts[f"validation_{what}"]
             _same(receipt, f"{what} of {shard.path}", splits, there)
         for file in receipt.files:
-            _same(receipt, f"documents of {shard.path}", file.rows, shard.rows)
+            each = 1 if bands is None or file.role != "keys" else bands
+            _same(receipt, f"documents of {shard.path}", file.rows, each * shard.rows)
 
 
 def check_measured(shards: Sequence[StoredFile], measured: Sequence[Receipt]) -> None:

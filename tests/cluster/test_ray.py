@@ -39,15 +39,19 @@ def test_ray_gives_the_same_bytes(
     dataset = open_dataset(str(tmp_path / "here"))
     one, other = (report_on_root(dataset, option) for option in options)
     assert one == other, "a report has the same figures"
-    mix = ["corpus.0.epochs=1.5", "pack.deduplicate=exact", *settings]
     write_jsonl(tmp_path / "in" / "a.jsonl", [*documents(200), *documents(20)])
-    here = run(recipe_for(tmp_path, *mix, root=tmp_path / "here"))
-    there = run(
-        recipe_for(tmp_path, *mix, "execution.engine=ray", root=tmp_path / "there"), executor=executor
-    )
-    assert contents(here) == contents(there)
-    assert here.stages["pack"].sources == there.stages["pack"].sources
-    assert here.stages["select"].ledger.deduplicated > 10
+    for which in (
+        ["pack.deduplicate=exact"],
+        ["pack.deduplicate=near", "pack.near={verify: 0.8, keep: longest}"],
+    ):
+        mix = ["corpus.0.epochs=1.5", *which, *settings]
+        here = run(recipe_for(tmp_path, *mix, root=tmp_path / "here"))
+        there = run(
+            recipe_for(tmp_path, *mix, "execution.engine=ray", root=tmp_path / "there"), executor=executor
+        )
+        assert contents(here) == contents(there)
+        assert here.stages["pack"].sources == there.stages["pack"].sources
+        assert here.stages["select"].ledger.deduplicated > 10
     (tmp_path / "in" / "b.jsonl").write_text("nonsense\n")
     with pytest.raises(DataError, match=r"1 of \d records were rejected"):
         run(

@@ -39,7 +39,15 @@ print(json.dumps(sorted(missing)))
 @pytest.mark.parametrize(
     ("scheme", "settings"),
     [
-        ("gpt2", ["pack.strategy=concat", "pack.shuffle.mode=none"]),
+        (
+            "gpt2",
+            [
+                "pack.strategy=concat",
+                "pack.shuffle.mode=none",
+                "pack.deduplicate=near",
+                "pack.near.verify=0.9",
+            ],
+        ),
         ("cl100k", ["pack.deduplicate=exact", "pack.shuffle.mode=block", "pack.file_tokens=900"]),
         (
             "o200k",

@@ -12,6 +12,7 @@ from pairloom.pipeline.forecast.requests import (
     written,
 )
 from pairloom.pipeline.forecast.sizes import Sizes
+from pairloom.pipeline.stages.select.near.cost import near_cost
 
 if TYPE_CHECKING:
     from pairloom.pipeline.flow.plan import Plan
@@ -63,6 +64,9 @@ class Selecting:
 
 def cost(plan: "Plan") -> Cost:
     """What selecting asks."""
+    near = plan.recipe.pack.nearness
+    if near is not None:
+        return near_cost(Sizes.of(plan), near, len(plan.units), digest_partitions)
     sizes = Sizes.of(plan)
     exact = plan.recipe.pack.deduplicate == "exact"
     tokens, digests = sizes.tokens * sizes.width, digest_partitions(sizes.documents) if exact else 0

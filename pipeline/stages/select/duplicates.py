@@ -21,7 +21,7 @@ from pairloom.pipeline.store.files import StoredFile, open_arrow
 from pairloom.pipeline.store.objects import Objects
 from pairloom.pipeline.store.receipts import Ledger
 
-__all__ = ["DuplicatesTask", "read_duplicates"]
+__all__ = ["DUPLICATES", "DuplicatesTask", "left_out_facts", "read_duplicates", "write_spans"]
 
 DUPLICATES = pa.schema([pa.field("ordinal", pa.int64(), nullable=False)])
 
@@ -73,12 +73,7 @@ class DuplicatesTask(UnitTask):
         digest = np.column_stack([table.column("high").to_numpy(), table.column("low").to_numpy()])
         later = later_duplicates(digest, ordinal)
         left_out = np.sort(ordinal[later])
-        records = self.sources[-1][1]
-        spans = max(1, -(-records // self.span))
-        edges = np.searchsorted(left_out, np.arange(spans + 1) * self.span)
-        with attempt.arrow("duplicates", DUPLICATES) as writer:
-            for a, b in zip(edges[:-1], edges[1:], strict=True):
-                writer.write(pa.RecordBatch.from_arrays([pa.array(left_out[a:b])], schema=DUPLICATES))
+        write_spans(attempt, DUPLICATES, [left_out], self.sources[-1][1], self.span)
         dropped = int(length[later].sum())
         attempt.ledger = Ledger(
             documents_in=len(ordinal),
@@ -87,24 +82,38 @@ class DuplicatesTask(UnitTask):
             deduplicated=len(left_out),
             deduplicated_tokens=dropped,
         )
-        attempt.facts = self._facts(ordinal[later], length[later], held_out[later])
+        attempt.facts = left_out_facts(self.sources, ordinal[later], length[later], held_out[later])
 
-    def _facts(
-        self,
-        ordinal: npt.NDArray[np.int64],
-        length: npt.NDArray[np.int64],
-        held_out: npt.NDArray[np.bool_],
-    ) -> dict[str, int]:
-        """What is left out of each source, as `<source>/<split>_<documents or tokens>`."""
-        ends = np.array([end for _, end in self.sources], np.int64)
-        of = np.searchsorted(ends, ordinal, side="right")
-        facts: dict[str, int] = {}
-        for number, (name, _) in enumerate(self.sources):
-            mine = of == number
-            if mine.any():
-                counts = split_counts(length[mine], held_out[mine])
-                facts |= {f"{name}/{what}": count for what, count in counts.items()}
-        return facts
+
+def write_spans(
+    attempt: Attempt, schema: pa.Schema, columns: Sequence[npt.NDArray[np.int64]], records: int, span: int
+) -> None:
+    """Write a file of duplicates, the first column of which are their places in the corpus, ascending: a batch a span."""
+    spans = max(1, -(-records // span))
+    edges = np.searchsorted(columns[0], np.arange(spans + 1) * span)
+    with attempt.arrow("duplicates", schema) as writer:
+        for a, b in zip(edges[:-1], edges[1:], strict=True):
+            writer.write(
+                pa.RecordBatch.from_arrays([pa.array(column[a:b]) for column in columns], schema=schema)
+            )
+
+
+def left_out_facts(
+    sources: Sequence[tuple[str, int]],
+    ordinal: npt.NDArray[np.int64],
+    length: npt.NDArray[np.int64],
+    held_out: npt.NDArray[np.bool_],
+) -> dict[str, int]:
+    """What is left out of each source, as `<source>/<split>_<documents or tokens>`; `sources` end at these records."""
+    ends = np.array([end for _, end in sources], np.int64)
+    of = np.searchsorted(ends, ordinal, side="right")
+    facts: dict[str, int] = {}
+    for number, (name, _) in enumerate(sources):
+        mine = of == number
+        if mine.any():
+            counts = split_counts(length[mine], held_out[mine])
+            facts |= {f"{name}/{what}": count for what, count in counts.items()}
+    return facts
 
 
 def read_duplicates(

@@ -2,6 +2,7 @@
 
     shard ─▶ survey task: tokens of each split, digests in partitions ─▶ one record batch a partition
     partition p of all digests ─▶ duplicates task: the first of each stays ─▶ the places of the others in the corpus
+    near-duplicates: see `select.near.finding`
 
 The stage does not know the mixture: other weights take what it has found as it is. `selections` does the mixture's
 arithmetic, when the rows are to be packed. A recipe that neither mixes nor deduplicates has no such stage.
@@ -24,6 +25,7 @@ from pairloom.pipeline.stages.select.choices import Choosing, chosen_of
 from pairloom.pipeline.stages.select.copies import ORDINAL_BITS, Selection
 from pairloom.pipeline.stages.select.cost import digest_partitions
 from pairloom.pipeline.stages.select.duplicates import DuplicatesTask
+from pairloom.pipeline.stages.select.near.finding import find_near, sign
 from pairloom.pipeline.stages.select.survey import SurveyTask
 from pairloom.pipeline.stages.tokenize.carried import carried_columns
 from pairloom.pipeline.stages.tokenize.shards import PlacedShard, placed_shards
@@ -56,21 +58,19 @@ def select(job: Job) -> StageRecord:
             f"the tokens below {job.objects.root} are of an earlier version and do not say of which sources they are: use "
             "another root"
         )
-    exact = recipe.pack.deduplicate == "exact"
-    parts = digest_partitions(tokenized.ledger.documents_out) if exact else 0
+    near, span = recipe.pack.nearness, span_of(tokenized.ledger.documents_in)
     shards = list(placed_shards(job.objects, tokenized, job.tokenized))
-    step = "survey" if exact else "select"
-    surveyed = job.step(
-        step,
-        [
-            SurveyTask(root=recipe.root, shard=shard, share=recipe.pack.validation, parts=parts)
-            for shard in shards
-        ],
-        sizes=[shard.stored.bytes for shard in shards],
-    )
-    check_surveyed(tokenized, surveyed)
-    found = _duplicates(job, shards, surveyed, parts) if exact else []
-    units = found or surveyed
+    if near is not None:
+        surveyed = sign(job, near, shards)
+        found = find_near(job, near, shards, surveyed, span)
+        units = [*surveyed, *found]
+    else:
+        exact = recipe.pack.deduplicate == "exact"
+        parts = digest_partitions(tokenized.ledger.documents_out) if exact else 0
+        surveyed = _surveyed(job, shards, parts)
+        found = _duplicates(job, shards, surveyed, parts) if exact else []
+        job.scratch += surveyed if exact else []
+        units = found or surveyed
     sources = _sources(recipe, shards, surveyed, found)
     files = tuple(receipt.file("duplicates") for receipt in found)
     if any(source.keep or source.epochs_by for source in recipe.corpus):
@@ -81,7 +81,7 @@ def select(job: Job) -> StageRecord:
             carried=carried_columns(recipe, receipts),
             files=files,
             duplicates=_print(files),
-            span=span_of(tokenized.ledger.documents_in),
+            span=span,
         )
         sources = tuple(map(choosing.chosen, recipe.corpus, sources))
     record = StageRecord(
@@ -89,13 +89,24 @@ def select(job: Job) -> StageRecord:
         units=tuple(receipt.unit for receipt in units),
         files=files,
         ledger=Ledger.sum(receipt.ledger for receipt in units),
-        facts={"span": span_of(tokenized.ledger.documents_in), "records": tokenized.ledger.documents_in},
+        facts={"span": span, "records": tokenized.ledger.documents_in},
         sources=sources,
     )
-    if exact:
+    if found:
         check_deduplicated(tokenized, record)
-        job.scratch += surveyed
     return record
+
+
+def _surveyed(job: Job, shards: list[PlacedShard], parts: int) -> list[Receipt]:
+    recipe = job.plan.recipe
+    tasks = [
+        SurveyTask(root=recipe.root, shard=shard, share=recipe.pack.validation, parts=parts)
+        for shard in shards
+    ]
+    sizes = [shard.stored.bytes for shard in shards]
+    surveyed = job.step("survey" if parts else "select", tasks, sizes=sizes)
+    check_surveyed(job.records["tokenize"], surveyed)
+    return surveyed
 
 
 def _duplicates(job: Job, shards: list[PlacedShard], surveyed: list[Receipt], parts: int) -> list[Receipt]:

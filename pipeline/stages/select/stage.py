@@ -27,6 +27,14 @@ class Select(Stage):
     unless = "neither mixes nor deduplicates"
     steps: ClassVar[Mapping[str, str]] = {
         "survey": "takes a digest of the tokens of each document, to find duplicates",
+        "sign": "takes the keys of each document, by which those that are nearly the same are found",
+        "band": "finds documents that have a key in common",
+        "fetch": "sends the words of documents to those that they are compared with",
+        "compare": "compares the words of documents that have a key in common",
+        "join": "finds out which documents hang together, within a range of the corpus",
+        "answer": "tells ranges of the corpus what the documents of others hang together with",
+        "offer": "ranks the documents of a range that hang together",
+        "decide": "decides which of the documents that hang together is kept",
         "choose": "counts documents by the value of a column, where that decides which are taken",
         "select": "finds duplicates, and measures what each source has to give",
     }
@@ -39,6 +47,9 @@ class Select(Stage):
     def key(self, asked: "Asked", before: Mapping[str, str]) -> str:
         """The tokens, what is held out and left out of them, and what is chosen by a column; not the mixture."""
         choice = asked.recipe.pack.model_dump(include={"deduplicate", "validation"})
+        near = asked.recipe.pack.nearness
+        if near is not None:
+            choice["near"] = near.model_dump()
         made = {"tokenize": before["tokenize"], "pack": choice}
         rules = {
             source.name: rule.model_dump(mode="json")
@@ -62,11 +73,13 @@ class Select(Stage):
     def check(self, dataset: "Dataset", receipts: Sequence["Receipt"]) -> None:
         """What is left and what is left out are what was tokenized."""
         from pairloom.pipeline.stages.agreement import check_deduplicated
+        from pairloom.pipeline.stages.select.near.proving import check_kept
 
         check_filed(dataset, self.name, receipts)
         stages = dataset.manifest.stages
         if stages[self.name].files:
             check_deduplicated(stages["tokenize"], stages[self.name])
+            check_kept(dataset.objects, stages[self.name].files)
 
     def summary(self, record: "StageRecord") -> dict[str, Any]:
         """Duplicates, and their tokens."""

@@ -57,7 +57,7 @@ def test_a_minimal_recipe_has_sensible_defaults() -> None:
         (MINIMAL + "    tokens: 1.5\n", "1.5 is no number of tokens"),
         (MINIMAL + "    tokens: 1.0001k\n", "is no number of tokens"),
         (MINIMAL + "    tokens: 2000000T\n", "is no number of tokens"),
-        (MINIMAL + "pack: {deduplicate: fuzzy}\n", "'none' or 'exact'"),
+        (MINIMAL + "pack: {deduplicate: fuzzy}\n", "'none', 'exact' or 'near'"),
         (  # F5
             MINIMAL + "vocabulary:\n  pretokenizer:\n    pattern: 'a|(?P<x>b)'\n",
             r"vocabulary.pretokenizer.*undefined group option, at or after position 2, '\(\?P<x>b\)'",

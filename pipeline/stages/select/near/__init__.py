@@ -1,0 +1,1 @@
+"""near: documents that are nearly the same, of which one is kept."""
