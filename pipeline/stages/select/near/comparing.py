@@ -137,7 +137,7 @@ class CompareTask(_TextTask):
         lists = pa.concat_arrays(
             [pa.array([], SHINGLES.field("shingles").type), *fetched.column("shingles").chunks]
         )
-        first = Shingles(lists.flatten().to_numpy(), lists.offsets.to_numpy() - lists.offsets[0].as_py())
+        first = Shingles(np.array(lists.flatten()), lists.offsets.to_numpy() - lists.offsets[0].as_py())
         documents, mine = self.found(attempt.objects, shared, np.unique(later))
         order = np.argsort(there, kind="stable")
         place = order[np.searchsorted(there, earlier, sorter=order)] if len(order) else order
