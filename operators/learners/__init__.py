@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from pairloom.operators.learners._shape import Shape
 from pairloom.operators.registry import Registry
 from pairloom.operators.text.pretokenize import Pretokenizer
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from pairloom.operators.counts import WordCounts
     from pairloom.operators.vocabulary import Vocabulary
 
-__all__ = ["LEARNERS", "Allocate", "Decider", "Learner", "Member", "Progress", "Rounds", "Target"]
+__all__ = ["LEARNERS", "Allocate", "Decider", "Learner", "Member", "Progress", "Rounds", "Shape", "Target"]
 
 Allocate = Callable[[int, Any], "npt.NDArray[Any]"]
 """Makes an array of so many elements of a dtype, whatever they hold."""
@@ -42,7 +43,7 @@ class Target:
     """What is to be learned, whatever the family: `size` tokens at most, special tokens included.
 
     Words were cut by `pretokenizer` from text that `normalizer` was applied to. What occurs less than `min_count` times is not
-    worth a token of its own, where a family counts such things.
+    worth a token of its own, where a family counts such things. `shape` says what tokens may look like.
     """
 
     size: int
@@ -50,6 +51,7 @@ class Target:
     pretokenizer: Pretokenizer = field(default_factory=Pretokenizer)
     normalizer: str = "none"
     min_count: int = 1
+    shape: Shape = field(default_factory=Shape)
 
 
 class Member(Protocol):
@@ -110,8 +112,8 @@ class Learner(ABC):
 
     `name` is the file or entry point that defines it, and `version` another number where the same words now give other bytes.
     `by_rounds`: it can learn in rounds. `merges_bytes`: it makes byte-level merges, which superwords, supertokens and
-    `vocabulary.extend` go on from. `counts_least`: it has a use for `min_count`. `first_tokens` are those that every vocabulary
-    of it has besides special tokens, and `first_words` says what they are.
+    `vocabulary.extend` go on from. `counts_least`: it has a use for `min_count`. `shapes` are the keys of `Shape` that it
+    knows. `first_tokens` are those that every vocabulary of it has besides special tokens, and `first_words` says what they are.
     """
 
     __slots__ = ()
@@ -121,6 +123,7 @@ class Learner(ABC):
     by_rounds: ClassVar[bool] = False
     merges_bytes: ClassVar[bool] = False
     counts_least: ClassVar[bool] = True
+    shapes: ClassVar[frozenset[str]] = frozenset()
     first_tokens: ClassVar[int] = 256
     first_words: ClassVar[str] = "256 bytes"
 

@@ -2,10 +2,10 @@
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
-from pairloom.operators.learners import Learner, Progress, Target
+from pairloom.operators.learners import Learner, Progress, Shape, Target
 
 if TYPE_CHECKING:
     from pairloom.operators.counts import WordCounts
@@ -28,6 +28,7 @@ class CompoundBPELearner(Learner):
     """
 
     name = "compound_bpe"
+    shapes = frozenset(one.name for one in fields(Shape))
 
     least_count: int = 16
     least_letters: int = 3
@@ -59,6 +60,7 @@ class CompoundBPELearner(Learner):
             normalizer=target.normalizer,
             min_count=target.min_count,
             progress=progress,
+            shape=target.shape,
         )
 
 

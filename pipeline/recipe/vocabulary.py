@@ -23,6 +23,7 @@ from pairloom.operators.text.pretokenize.chunks import BELL, RandomChunks
 from pairloom.operators.text.spelling import check_special_tokens
 from pairloom.pipeline.recipe.amounts import Exact
 from pairloom.pipeline.recipe.section import Section
+from pairloom.pipeline.recipe.shape import SHAPES, ShapeKeys
 from pairloom.pipeline.recipe.steps import REGISTRY, read_step, write_named
 
 __all__ = ["Cut", "Learn", "PretokenizerChoice", "Role", "Supertokens", "Superwords", "VocabularyChoice"]
@@ -192,7 +193,7 @@ class Learn(Section):
     )
 
 
-class VocabularyChoice(Section):
+class VocabularyChoice(ShapeKeys):
     """The vocabulary to learn, or the `tokenizer.json` to take."""
 
     family: FamilyKey = Field(
@@ -281,11 +282,14 @@ class VocabularyChoice(Section):
             named = self.model_fields_set & _BROUGHT
             if self.superwords is not None:
                 named |= {f"superwords.{name}" for name in self.superwords.model_fields_set - _LIMITS}
+            named |= set(self.shape.named)
             if named:
                 raise ValueError(f"`extend` brings these with it: remove {', '.join(sorted(named))}")
         elif self.family == IDS:
             self._check_ids()
         elif self.from_ is None:
+            if self.superwords is not None and self.fillers:
+                raise ValueError("superwords go on from a vocabulary that fillers have filled: choose one")
             self.learner.check(self.target(self.cut().last))
         if self.family != IDS and (wrong := self._unknown_to(self.learner)):
             raise ValueError(
@@ -324,6 +328,7 @@ class VocabularyChoice(Section):
         named = [name for name in further if getattr(self, name) is not None]
         if not learner.counts_least and self.min_count > 1:
             named.append("min_count")
+        named += [name for name in self.shape.named if name not in learner.shapes]
         if not learner.by_rounds and self.learn.mode == "sharded":
             named.append("learn.mode: sharded")
         return named
@@ -341,6 +346,7 @@ class VocabularyChoice(Section):
             pretokenizer=pretokenizer,
             normalizer=self.normalizer,
             min_count=self.min_count if min_count is None else min_count,
+            shape=self.shape,
         )
 
     def cut(self) -> "Cut":
@@ -381,6 +387,7 @@ class VocabularyChoice(Section):
         data: dict[str, Any] = handler(self)
         if self.family == BPELearner():  # as it was written down before there were others
             data.pop("family", None)
+        data = {k: v for k, v in data.items() if k not in SHAPES or k in self.shape.named}
         if not self.modalities:
             data.pop("modalities", None)
         if not self.roles:

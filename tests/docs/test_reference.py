@@ -101,6 +101,7 @@ BESIDES: dict[str, dict[str, Any]] = {
     "corpus.keep.": {"corpus.keep.by": "quality", "corpus.keep.share": 0.2, **QUALITY},
     "mixture.tokens": {"corpus.weight": 1},
     "vocabulary.roles": MARKED,
+    "vocabulary.initial_alphabet": {"vocabulary.limit_alphabet": 200},
     "vocabulary.append": {"vocabulary.from": "tokenizer.json"},
     "vocabulary.extend_by": {"vocabulary.extend": "base/tokenizer.json"},
     "tokenize.prepend": MARKED,

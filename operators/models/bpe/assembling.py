@@ -13,7 +13,16 @@ from pairloom.operators.text.pretokenize import Pretokenizer
 from pairloom.operators.text.spelling import check_special_tokens, check_unique
 from pairloom.operators.vocabulary import Vocabulary, byte_order
 
-__all__ = ["alphabet", "assemble", "byte_ids", "check_options", "spell_tokens"]
+__all__ = [
+    "alphabet",
+    "assemble",
+    "byte_ids",
+    "byte_weights",
+    "check_options",
+    "chosen",
+    "first_tokens",
+    "spell_tokens",
+]
 
 
 def check_options(size: int, special_tokens: Sequence[str], **limits: int | None) -> tuple[str, ...]:
@@ -38,12 +47,18 @@ def byte_ids(specials: int) -> npt.NDArray[np.int32]:
     return ids
 
 
-def alphabet(parts: Iterable[WordCounts], specials: int, limit: int | None) -> npt.NDArray[np.int32]:
-    """As `byte_ids`, with -1 for all bytes but the `limit` most frequent of the words, ties to the smaller id."""
-    ids = byte_ids(specials)
-    if limit is None:
-        return ids
-    order = byte_order()
+def alphabet(
+    parts: Iterable[WordCounts], specials: int, limit: int | None, kept: bytes = b""
+) -> npt.NDArray[np.int32]:
+    """As `byte_ids`, with -1 for all bytes but the `limit` most frequent of the words, ties to the smaller id.
+
+    Those that are `kept` are the first of these.
+    """
+    return byte_ids(specials) if limit is None else chosen(byte_weights(parts), specials, limit, kept)
+
+
+def byte_weights(parts: Iterable[WordCounts]) -> list[int]:
+    """How often each byte occurs, in numbers of any size."""
     weights = [0] * 256
     for part in parts:
         text = text_of(part.words)
@@ -51,14 +66,25 @@ def alphabet(parts: Iterable[WordCounts], specials: int, limit: int | None) -> n
         count_bytes(text.data, text.offsets, part.counts, sums)
         for byte, (high, low) in enumerate(sums.T.tolist()):
             weights[byte] += (high << 32) + low
-    ranked = sorted(range(256), key=lambda k: (-weights[order[k]], k))
-    ids[order[ranked[limit:]]] = -1
+    return weights
+
+
+def chosen(weights: Sequence[int], specials: int, limit: int, kept: bytes = b"") -> npt.NDArray[np.int32]:
+    """The ids of the bytes that take part, by how often each occurs; see `alphabet`."""
+    ids, order = byte_ids(specials), byte_order().tolist()
+    ranked = sorted(range(256), key=lambda k: (order[k] not in kept, -weights[order[k]], k))
+    ids[[order[k] for k in ranked[max(limit, len(set(kept))) :]]] = -1
     return ids
+
+
+def first_tokens(specials: Sequence[str]) -> list[bytes]:
+    """The tokens before the first merge."""
+    return [token.encode() for token in specials] + [bytes([byte]) for byte in byte_order()]
 
 
 def spell_tokens(merges: npt.NDArray[np.int32], specials: Sequence[str]) -> list[bytes]:
     """The tokens that `merges` (int32[m, 2], ids) make after special tokens and bytes; see `check_unique`."""
-    tokens = [token.encode() for token in specials] + [bytes([byte]) for byte in byte_order()]
+    tokens = first_tokens(specials)
     for left, right in merges.tolist():
         tokens.append(tokens[left] + tokens[right])
     check_unique(tokens, specials)

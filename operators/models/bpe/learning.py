@@ -7,11 +7,13 @@ import numpy.typing as npt
 
 from pairloom.operators.counts import WordCounts
 from pairloom.operators.errors import CapacityError, CorruptionError
-from pairloom.operators.models.bpe.assembling import alphabet, assemble, check_options
+from pairloom.operators.learners import Shape
+from pairloom.operators.models.bpe.assembling import alphabet, assemble, check_options, first_tokens
 from pairloom.operators.models.bpe.kernels.pairs import count_byte_pairs
 from pairloom.operators.models.bpe.layout import Layout
 from pairloom.operators.models.bpe.learner import Learner, memory
 from pairloom.operators.models.bpe.merges import checked_merges
+from pairloom.operators.models.bpe.shaping import initial_bytes, shape_limits, with_required
 from pairloom.operators.text.arrays import text_of
 from pairloom.operators.text.pretokenize import Pretokenizer
 from pairloom.operators.vocabulary import Vocabulary
@@ -44,6 +46,7 @@ def learn_bpe(
     min_count: int = 1,
     max_token_length: int | None = None,
     limit_alphabet: int | None = None,
+    shape: Shape | None = None,
     merges: npt.NDArray[np.int32] | None = None,
     pairs: npt.NDArray[np.int64] | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -56,7 +59,8 @@ def learn_bpe(
     `max_token_length`: merges make tokens of fewer bytes than this, except that two bytes are always merged (as Hugging
     Face has it). `limit_alphabet`: of the bytes that occur, only this many of the most frequent take part (of equally
     frequent ones those of smaller id); the others are taken out of the words, which makes their neighbours adjacent, but
-    stay in the vocabulary, so that every text can be encoded.
+    stay in the vocabulary, so that every text can be encoded. `shape` says both and more: see
+    `Shape`; what is required takes the room of the last merges.
     `merges`, int32[m, 2] in final ids, are made first, without being questioned; learning goes on from there, so that
     what was interrupted after any number of merges ends in the same vocabulary.
     `pairs`, if given, must equal `count_pairs(counts)`; a difference means that words were lost on the way.
@@ -66,23 +70,26 @@ def learn_bpe(
     CapacityError where a pair's count passes 2^63 - 1 or the words pass what 32 bits address, CorruptionError where
     `pairs` disagree.
     """
-    specials = check_options(
-        size,
-        special_tokens,
-        min_count=min_count,
-        max_token_length=max_token_length,
-        limit_alphabet=limit_alphabet,
-    )
+    shape = shape or Shape(max_token_length=max_token_length, limit_alphabet=limit_alphabet)
+    specials = check_options(size, special_tokens, min_count=min_count)
     first = len(specials) + 256
     if pairs is not None and not np.array_equal(pairs, count_pairs(counts)):
         raise CorruptionError(
             "the given pair counts are not those of the words: words were lost or added on the way"
         )
-    ids = alphabet([counts], len(specials), limit_alphabet)
+    ids = alphabet([counts], len(specials), shape.limit_alphabet, initial_bytes(shape))
     given = None if merges is None else checked_merges(merges, first, size)
-    layout = Layout.of_bytes([counts], ids)
-    learner = Learner(layout, first=first, merges=size - first, max_token_length=max_token_length)
+    tokens = first_tokens(specials)
+    learner = Learner(
+        Layout.of_bytes([counts], ids),
+        first=first,
+        merges=size - first,
+        max_token_length=shape.max_token_length,
+        limits=shape_limits(shape, tokens),
+    )
     learned = learner.learn(min_count=min_count, given=given, progress=progress)
+    if shape.required or shape.fillers:
+        learned = with_required(learned, tokens, size, shape)
     return assemble(learned, specials, pretokenizer=pretokenizer, normalizer=normalizer)
 
 

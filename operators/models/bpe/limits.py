@@ -1,4 +1,4 @@
-"""What a merge may not make: tokens of too many words, and tokens that contain a forbidden string.
+"""What a merge may not make: tokens of too many words, tokens that contain a forbidden string, and tokens that are blocked.
 
 A pair that would make such a token is passed over for good (Liu et al., "SuperBPE: Space Travel for Language Models", 2025).
 That depends on the two tokens alone, so that it is decided where a pair is about to be listed. Of each token the kernels
@@ -17,12 +17,12 @@ from pairloom.operators.models.bpe.kernels.limits import ENDS, HOLDS, STARTS, Ru
 __all__ = ["NO_LIMITS", "PairLimits", "TokenFacts"]
 
 # The rule of a learner without limits: addresses that are never read.
-NO_LIMITS = Rule(*(0,) * 10)
+NO_LIMITS = Rule(*(0,) * 11)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairLimits:
-    """Limits on what merges make: at most `max_words` words (None: any number) and none of `forbid` inside.
+    """Limits on what merges make: at most `max_words` words (None: any number), none of `forbid` inside, none of `blocked`.
 
     `tokens` are the bytes of the ids that there are before the first merge, special tokens included.
     Raises ValueError for fewer than one word and for an empty forbidden string.
@@ -31,11 +31,12 @@ class PairLimits:
     tokens: Sequence[bytes]
     max_words: int | None = None
     forbid: tuple[bytes, ...] = ()
+    blocked: tuple[bytes, ...] = ()
 
     def __post_init__(self) -> None:
         if self.max_words is not None and self.max_words < 1:
             raise ValueError(f"max_words must be at least 1, got {self.max_words}")
-        if not all(self.forbid):
+        if not all((*self.forbid, *self.blocked)):
             raise ValueError("a forbidden string is empty")
 
 
@@ -51,26 +52,31 @@ class TokenFacts:
     forbidden: npt.NDArray[np.uint8]
     bounds: npt.NDArray[np.uint32]
     most_words: int
+    whole: int
     rule: Rule = field(init=False)
 
     def __post_init__(self) -> None:
         arrays = (self.words, self.sizes, self.flags, self.heads, self.tails, self.forbidden, self.bounds)
         reach, strings = self.heads.shape[1], len(self.bounds) - 1
-        self.rule = Rule(self.most_words, reach, strings, *(int(array.ctypes.data) for array in arrays))
+        self.rule = Rule(
+            self.most_words, reach, strings, self.whole, *(int(array.ctypes.data) for array in arrays)
+        )
 
     @classmethod
     def of(cls, limits: PairLimits, ids: int) -> "TokenFacts":
         """The facts of the tokens that there are, with room for `ids` tokens in all."""
-        reach = max((len(string) for string in limits.forbid), default=1) - 1
+        strings = limits.blocked + limits.forbid
+        reach = max(map(len, strings), default=1) - 1
         facts = cls(
             words=np.zeros(ids, np.uint32),
             sizes=np.zeros(ids, np.uint32),
             flags=np.zeros(ids, np.uint8),
             heads=np.zeros((ids, reach), np.uint8),
             tails=np.zeros((ids, reach), np.uint8),
-            forbidden=np.frombuffer(b"".join(limits.forbid) or b"\0", np.uint8).copy(),
-            bounds=np.cumsum([0, *map(len, limits.forbid)]).astype(np.uint32),
+            forbidden=np.frombuffer(b"".join(strings) or b"\0", np.uint8).copy(),
+            bounds=np.cumsum([0, *map(len, strings)]).astype(np.uint32),
             most_words=limits.max_words or 1 << 31,
+            whole=len(limits.blocked),
         )
         for i, token in enumerate(limits.tokens):
             facts.words[i] = sum(1 for part in token.split(b" ") if part)

@@ -46,6 +46,8 @@ class Learn(Stage):
         )
         if choice.learner.identity != "bpe":  # those of before there were families are what they were
             learned["family"] = choice.learner.identity
+        if choice.shape.named:
+            learned["shape"] = choice.shape.named
         if choice.modalities:
             learned["modalities"] = choice.modalities
         if choice.extend_by != "merges":

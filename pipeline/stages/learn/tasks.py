@@ -50,14 +50,19 @@ class LearnTask(UnitTask):
         target, learner = self.target, self.learner.identity
         # What was learned before there were families is found again.
         family = {} if learner == "bpe" else {"family": learner}
-        return family | {
-            "words": [file.sha256 for file in self.words],
-            "size": target.size,
-            "pretokenizer": target.pretokenizer.identity,
-            "normalizer": normalizer_identity(target.normalizer),
-            "special_tokens": target.special_tokens,
-            "min_count": target.min_count,
-        }
+        shape = {"shape": target.shape.named} if target.shape.named else {}
+        return (
+            family
+            | shape
+            | {
+                "words": [file.sha256 for file in self.words],
+                "size": target.size,
+                "pretokenizer": target.pretokenizer.identity,
+                "normalizer": normalizer_identity(target.normalizer),
+                "special_tokens": target.special_tokens,
+                "min_count": target.min_count,
+            }
+        )
 
     @property
     def label(self) -> str:

@@ -17,12 +17,13 @@ class Rule(NamedTuple):
     """The limits, and the addresses of what `TokenFacts` knows of each token.
 
     `most_words` is 0 where there are no limits; `reach` are the bytes kept of each end of a token, `strings` the number of
-    forbidden strings.
+    forbidden strings, of which the first `whole` are whole tokens and the others may be in none.
     """
 
     most_words: int
     reach: int
     strings: int
+    whole: int
     words: int
     sizes: int
     flags: int
@@ -43,12 +44,12 @@ def _words(rule: Rule, left: int, right: int) -> int:
 
 @inner
 def _holds_forbidden(rule: Rule, left: int, right: int) -> bool:
-    _, reach, strings, _, sizes, flags, heads, tails, forbidden, bounds = rule
+    _, reach, strings, whole, _, sizes, flags, heads, tails, forbidden, bounds = rule
     if (signed(load_u8(flags + left)) | signed(load_u8(flags + right))) & HOLDS:
         return True
     left_size, right_size = signed(load_u32(sizes + 4 * left)), signed(load_u32(sizes + 4 * right))
     tail, head = tails + reach * (left + 1), heads + reach * right
-    for k in range(strings):
+    for k in range(whole, strings):
         string = forbidden + signed(load_u32(bounds + 4 * k))
         length = signed(load_u32(bounds + 4 * k + 4)) - signed(load_u32(bounds + 4 * k))
         for before in range(max(1, length - right_size), min(length - 1, left_size) + 1):
@@ -63,17 +64,38 @@ def _holds_forbidden(rule: Rule, left: int, right: int) -> bool:
 
 
 @inner
+def _is_blocked(rule: Rule, left: int, right: int) -> bool:
+    _, reach, _, whole, _, sizes, _, heads, tails, forbidden, bounds = rule
+    left_size, right_size = signed(load_u32(sizes + 4 * left)), signed(load_u32(sizes + 4 * right))
+    tail, head = tails + reach * (left + 1) - left_size, heads + reach * right - left_size
+    for k in range(whole):
+        string = forbidden + signed(load_u32(bounds + 4 * k))
+        length = signed(load_u32(bounds + 4 * k + 4)) - signed(load_u32(bounds + 4 * k))
+        if left_size + right_size == length:
+            i = 0
+            while i < left_size and load_u8(tail + i) == load_u8(string + i):
+                i += 1
+            while left_size <= i < length and load_u8(head + i) == load_u8(string + i):
+                i += 1
+            if i == length:
+                return True
+    return False
+
+
+@inner
 def rejected(rule: Rule, left: int, right: int) -> bool:
     """Whether a pair makes a token that is past the limits; `rule` is `TokenFacts.rule`, or `NO_LIMITS`."""
     if rule.most_words == 0:
         return False
-    return _words(rule, left, right) > rule.most_words or _holds_forbidden(rule, left, right)
+    if _words(rule, left, right) > rule.most_words or _holds_forbidden(rule, left, right):
+        return True
+    return _is_blocked(rule, left, right)
 
 
 @inner
 def adopt(rule: Rule, left: int, right: int, product: int) -> None:
     """Write the facts of the token that a merge makes."""
-    _, reach, _, words, sizes, flags, heads, tails, _, _ = rule
+    _, reach, _, _, words, sizes, flags, heads, tails, _, _ = rule
     if rule.most_words == 0:
         return
     left_flags, right_flags = signed(load_u8(flags + left)), signed(load_u8(flags + right))

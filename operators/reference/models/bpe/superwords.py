@@ -8,13 +8,15 @@ from pairloom.operators.reference.models.bpe.learning import apply_merge, learn_
 __all__ = ["TWINS", "learn_superwords", "passed_over"]
 
 
-def passed_over(token: bytes, max_words: int | None, forbid: Sequence[bytes]) -> bool:
-    """Whether a merge of the second stage may not make this token.
+def passed_over(
+    token: bytes, max_words: int | None, forbid: Sequence[bytes], blocked: Sequence[bytes] = ()
+) -> bool:
+    """Whether a merge may not make this token.
 
     >>> passed_over(b"of the", 2, [b": "]), passed_over(b" of the end", 2, []), passed_over(b"a: b", 4, [b": "])
     (False, True, True)
     """
-    if any(string in token for string in forbid):
+    if token in blocked or any(string in token for string in forbid):
         return True
     return max_words is not None and len([part for part in token.split(b" ") if part]) > max_words
 

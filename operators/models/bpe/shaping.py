@@ -1,0 +1,112 @@
+"""Tokens that a vocabulary must have: merges after those that were learned, and in place of the last of them."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from pairloom.operators.errors import RecipeError
+from pairloom.operators.learners import Shape
+from pairloom.operators.models.bpe.limits import PairLimits
+
+__all__ = ["initial_bytes", "shape_limits", "with_required"]
+
+Pair = tuple[int, int]
+
+
+def shape_limits(shape: Shape, tokens: Sequence[bytes]) -> PairLimits | None:
+    """What merges may not make of `tokens`, which are there before the first one; None where that is nothing."""
+    if not shape.blocked:
+        return None
+    return PairLimits(tokens=tokens, forbid=shape.blocked_strings, blocked=shape.blocked_tokens)
+
+
+def initial_bytes(shape: Shape) -> bytes:
+    """The bytes that take part whatever `limit_alphabet` says."""
+    return "".join(shape.initial_alphabet).encode()
+
+
+def with_required(
+    merges: npt.NDArray[np.int32], tokens: Sequence[bytes], size: int, shape: Shape
+) -> npt.NDArray[np.int32]:
+    """The merges (int32[m, 2], ids from `len(tokens)` on) with those that make what is required, and the fillers.
+
+    As many of the last merges are left out as that takes. A token that is not there is made of what the merges so far make of
+    it, from the left. With fillers, there are as many tokens as the power of two from `size` on; RecipeError where they do not
+    suffice, or what is required does not fit.
+    """
+    required = [token.encode() for token in shape.required]
+    room = size - len(tokens)
+    left_out = 0
+    while True:
+        kept = merges[: max(0, min(len(merges), room - left_out))]
+        made = _Made(tokens, kept.tolist())
+        for token in required:
+            made.add(token)
+        over = len(made.merges) - room
+        if over <= 0:
+            break
+        if not len(kept):
+            raise RecipeError(
+                f"required tokens take {len(made.merges)} merges, and there is room for {room}: raise size"
+            )
+        left_out = room - len(kept) + over
+    if shape.fillers:
+        _fill(made, shape.fillers, 1 << (size - 1).bit_length())
+    return np.array(made.merges, np.int32).reshape(-1, 2)
+
+
+def _fill(made: "_Made", fillers: Iterable[str], size: int) -> None:
+    for filler in fillers:
+        if len(made.tokens) == size:
+            return
+        if len(made.tokens) + made.cost(filler.encode()) <= size:
+            made.add(filler.encode())
+    if len(made.tokens) < size:
+        raise RecipeError(
+            f"the fillers end at {len(made.tokens)} tokens, and the next power of two is {size}: name more of them"
+        )
+
+
+class _Made:
+    """Tokens and the merges that make them, to which more are added."""
+
+    def __init__(self, tokens: Sequence[bytes], merges: Sequence[Sequence[int]]) -> None:
+        self.first = len(tokens)
+        self.tokens = list(tokens)
+        self.merges: list[Pair] = []
+        self._ids = {
+            token: i for i, token in enumerate(tokens)
+        }  # of equals the last: bytes are after special tokens
+        self._ranks: dict[Pair, int] = {}
+        for left, right in merges:
+            self._append((left, right))
+
+    def cost(self, token: bytes) -> int:
+        """How many merges it takes to make a token, at most."""
+        return 0 if token in self._ids else len(self._pieces(token)) - 1
+
+    def add(self, token: bytes) -> None:
+        """Make a token of what the merges so far make of it."""
+        if token in self._ids:
+            return
+        while len(pieces := self._pieces(token)) > 1:
+            self._append((pieces[0], pieces[1]))
+
+    def _append(self, pair: Pair) -> None:
+        self._ranks[pair] = len(self.merges)
+        self.merges.append(pair)
+        self.tokens.append(self.tokens[pair[0]] + self.tokens[pair[1]])
+        self._ids[self.tokens[-1]] = len(self.tokens) - 1
+
+    def _pieces(self, token: bytes) -> list[int]:
+        pieces = [self._ids[bytes([byte])] for byte in token]
+        none = len(self.merges)
+        while len(pieces) > 1:
+            ranks = [self._ranks.get(pair, none) for pair in zip(pieces, pieces[1:], strict=False)]
+            best = min(ranks)
+            if best == none:
+                break
+            at = ranks.index(best)
+            pieces[at : at + 2] = [self.first + best]
+        return pieces
