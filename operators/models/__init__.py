@@ -191,12 +191,14 @@ class Model(ABC):
         """
 
     @classmethod
-    def read_other(cls, data: bytes) -> Read | None:  # noqa: ARG003 - most families have no other format
-        """What a file holds that is no `tokenizer.json` and of a format of this family's own; None for any other.
+    def is_own(cls, data: bytes) -> bool:  # noqa: ARG003 - most families have no such
+        """Whether a file is no `tokenizer.json` but of a format of this family's own, by how it begins."""
+        return False
 
-        Raises as `read` does.
-        """
-        return None
+    @classmethod
+    def read_own(cls, data: bytes) -> Read:
+        """What a file of the family's own format holds; raises as `read` does."""
+        raise NotImplementedError
 
     @abstractmethod
     def write(self, entries: Entries, golden: Callable[[], list[list[Any]]]) -> bytes:

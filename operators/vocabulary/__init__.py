@@ -19,6 +19,7 @@ from pairloom.operators.shown import Shown
 from pairloom.operators.text.arrays import TextArray
 from pairloom.operators.text.normalize import NORMALIZERS, normalizer_identity
 from pairloom.operators.text.pretokenize import UNICODE_VERSION, Pretokenizer
+from pairloom.operators.vocabulary.files import stands_alone, vocabulary_file
 from pairloom.operators.vocabulary.golden import GOLDEN
 from pairloom.operators.vocabulary.tokenizer_json import READING_FAILED, read_tokenizer_json
 from pairloom.operators.vocabulary.tokens import TokenTable, byte_order
@@ -185,10 +186,15 @@ class Vocabulary(Shown):
 
     @classmethod
     def load(cls, path: str | Path) -> "Vocabulary":
-        """Read a `tokenizer.json` from a local file, or from a folder that holds one; errors name it."""
-        file = Path(path) / "tokenizer.json" if Path(path).is_dir() else Path(path)
+        """Read a vocabulary from a local file, or from a folder that holds one (`files.py` says which); errors name it."""
+        file = Path(path)
+        folder = file if file.is_dir() else file.parent
+        wanted = None if file.is_dir() else file.name
+        names = [] if wanted and stands_alone(wanted) else _listed(folder)
+        if wanted is None and "tokenizer.json" in names:
+            file /= "tokenizer.json"
         try:
-            return cls.from_json(file.read_bytes())
+            return cls.from_json(vocabulary_file(names, lambda name: (folder / name).read_bytes(), wanted))
         except (DataError, RecipeError, CorruptionError) as error:
             raise type(error)(f"{file}: {error}") from error
 
@@ -273,3 +279,7 @@ class Vocabulary(Shown):
             digest.update(array.tobytes())
         digest.update(self.model.identity)
         return digest.hexdigest()
+
+
+def _listed(folder: Path) -> list[str]:
+    return [one.name for one in folder.iterdir()]

@@ -3,14 +3,11 @@
 First those whose `types` has the file's `model.type`, by name; last those that read whatever no other does.
 """
 
-import json
-from typing import Any
-
 from pairloom.operators.errors import DataError, RecipeError
 from pairloom.operators.models import MODELS, OtherModelError, Read, TokenizerFile
 from pairloom.operators.vocabulary.shape import parse_tokenizer_json
 
-__all__ = ["READING_FAILED", "read_tokenizer_json"]
+__all__ = ["READING_FAILED", "is_tokenizer_json", "read_tokenizer_json"]
 
 # What a file that is damaged in a way that nobody thought of makes Python raise.
 READING_FAILED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
@@ -24,8 +21,8 @@ def read_tokenizer_json(data: bytes) -> Read:
     """
     families = MODELS.all().values()
     for family in families:
-        if (found := family.read_other(data)) is not None:
-            return found
+        if family.is_own(data):
+            return family.read_own(data)
     _refuse_formats(data)
     document = parse_tokenizer_json(data)
     model = document["model"]
@@ -50,22 +47,16 @@ def read_tokenizer_json(data: bytes) -> Read:
     raise DataError(f"no model reads this tokenizer.json: {why}")
 
 
+def is_tokenizer_json(data: bytes) -> bool:
+    """Whether a file that was read is a `tokenizer.json`, not one of another format."""
+    return not any(family.is_own(data) for family in MODELS.all().values())
+
+
 def _refuse_formats(data: bytes) -> None:
     """Raise RecipeError for the tokenizer files of other libraries, with what to do."""
-    make = "save it as tokenizer.json by AutoTokenizer.from_pretrained(…).save_pretrained(…) of `transformers`, and name that"
     first = data[:4096].split(b"\n", 1)[0].split()
     if len(first) == 2 and first[1].isdigit() and data[:1] not in (b"{", b"["):
         raise RecipeError(
             "this is a .tiktoken file, which does not say by which pattern text is cut or which special tokens there are: "
             "load_tiktoken(path, scheme=…, special_tokens={…}).save('tokenizer.json') in Python, and name that file"
         )
-    if b'"token_bytes"' in data[:65536] and (found := _json(data)) and "vocab" in found and "config" in found:
-        raise RecipeError(f"this is a tekken.json, and no tokenizer.json: {make}")
-
-
-def _json(data: bytes) -> dict[str, Any] | None:
-    try:
-        found = json.loads(data)
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None

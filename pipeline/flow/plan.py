@@ -232,6 +232,7 @@ def given_vocabulary(
     if path is None:
         return None, None
     from pairloom.operators.vocabulary import Vocabulary
+    from pairloom.operators.vocabulary.tokenizer_json import is_tokenizer_json
 
     try:
         data = _vocabulary_bytes(path, hub or Repositories())
@@ -249,21 +250,29 @@ def given_vocabulary(
     missing = missing_special_tokens(recipe, there, path)
     if key != "append" and missing is not None:
         raise RecipeError(missing)
-    return vocabulary, data if data.lstrip()[:1] == b"{" else vocabulary.to_json()
+    return vocabulary, data if is_tokenizer_json(data) else vocabulary.to_json()
 
 
 def _vocabulary_bytes(path: str, hub: Repositories) -> bytes:
-    """The `tokenizer.json` at a path, or in the folder or repository that it names."""
+    """The file of a vocabulary at a path, or of the folder or repository that it names (`operators/vocabulary/files.py`)."""
     if on_hub(path):
         place = place_of(path)
         named = place.path.endswith((".json", ".model"))
         return hub.read(place if named else replace(place, path=f"{place.path}/tokenizer.json".lstrip("/")))
+    from pairloom.operators.vocabulary.files import stands_alone, vocabulary_file
+
     fs, inner = resolve(path)
     with asking(scrub(path)) if "://" in path else nullcontext():
-        if fs.isdir(inner):
-            inner = f"{inner.rstrip('/')}/tokenizer.json"
-        data: bytes = fs.cat_file(inner)
-    return data
+        whole = fs.isdir(inner)
+        folder, _, name = (inner.rstrip("/"), "", "") if whole else inner.rpartition("/")
+        listed = [] if name and stands_alone(name) else fs.ls(folder, detail=False)
+        names = [str(one).rstrip("/").rpartition("/")[2] for one in listed]
+
+        def read(name: str) -> bytes:
+            data: bytes = fs.cat_file(f"{folder}/{name}")
+            return data
+
+        return vocabulary_file(names, read, None if whole else name)
 
 
 def _check_extensible(base: "Vocabulary", choice: VocabularyChoice) -> None:

@@ -258,7 +258,7 @@ class VocabularyChoice(ShapeKeys):
     from_: str | None = Field(
         default=None,
         alias="from",
-        description="a tokenizer.json, or a .model of SentencePiece; count and learn are skipped",
+        description="a tokenizer.json, .model, tekken.json, vocab.txt, or vocab.json with merges.txt, or their folder",
         examples=["tokenizer.json"],
     )
     append: str | None = Field(

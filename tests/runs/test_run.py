@@ -13,14 +13,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from pairloom.operators import Pretokenizer, count_words, learn_bpe
+from pairloom.operators import Pretokenizer, Vocabulary, count_words, learn_bpe
 from pairloom.operators.errors import ConflictError, DataError, RecipeError
 from pairloom.operators.selection.order import document_numbers
 from pairloom.pipeline import Recipe, open_dataset, run
 from pairloom.pipeline.audit.roundtrip import round_trip
 from pairloom.pipeline.audit.verify import verify
 from pairloom.pipeline.flow.events import Doing, Event, StepStarted
+from pairloom.pipeline.store.files import read_stored
 from tests.support.corpora import contents, documents, recipe_for, rows_of, texts_of, write_jsonl
+from tests.support.piece_models import PLAIN, piece_model
 
 
 @pytest.mark.parametrize("repeated", [0, 1])
@@ -235,6 +237,30 @@ def test_a_given_vocabulary_skips_count_and_learn(tmp_path: Path) -> None:
     path.unlink()
     assert open_dataset(given.root).table().equals(open_dataset(learned.root).table())
     assert open_dataset(given.root).vocabulary().fingerprint == manifest.fingerprint
+
+
+def test_a_vocabulary_of_other_files_is_kept_as_one_file(tmp_path: Path) -> None:
+    """A model of SentencePiece, and a vocab.txt with what says that it is not in lower case."""
+    write_jsonl(tmp_path / "in" / "a.jsonl", documents(20))
+    letters = [(one, -9.0 - i, 1) for i, one in enumerate("\u2581abcdefghijklmnopqrstuvwxyz")]
+    folders = {"model": tmp_path / "x.model", "words": tmp_path / "words"}
+    folders["model"].write_bytes(
+        piece_model([*PLAIN, ("<|endoftext|>", 0.0, 3), *letters, ("\u2581a", -1.0, 1)])
+    )
+    folders["words"].mkdir()
+    (folders["words"] / "vocab.txt").write_text("[UNK]\n<|endoftext|>\na\nthe\n")
+    (folders["words"] / "tokenizer_config.json").write_text(
+        '{"do_lower_case": false, "eos_token": "<|endoftext|>"}'
+    )
+    for name, path in folders.items():
+        recipe = recipe_for(tmp_path, f"vocabulary={{from: {path}}}", root=tmp_path / name)
+        manifest = run(recipe)
+        dataset = open_dataset(recipe.root)
+        vocabulary = dataset.vocabulary()
+        assert vocabulary.fingerprint == manifest.fingerprint
+        assert vocabulary == Vocabulary.load(path)
+        assert read_stored(dataset.objects, manifest.vocabulary)[:1] == b"{"
+        verify(dataset)
 
 
 def test_a_given_vocabulary_finds_its_plain_tokens_and_is_verified(tmp_path: Path) -> None:

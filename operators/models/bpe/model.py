@@ -113,6 +113,18 @@ class ByteLevelBPE(Model):
         fields, own, golden = read_byte_level(file.document)
         return Read(fields | {"model": cls(**own)}, golden)
 
+    @classmethod
+    def is_own(cls, data: bytes) -> bool:
+        """A `tekken.json`."""
+        return b'"token_bytes"' in data[: 1 << 16]
+
+    @classmethod
+    def read_own(cls, data: bytes) -> Read:
+        """See `tekken.py`."""
+        from pairloom.operators.models.bpe.tekken import read_tekken
+
+        return Read(read_tekken(data))
+
     def write(self, entries: Entries, golden: Callable[[], list[list[Any]]]) -> bytes:
         """See `write_byte_level`."""
         options = {"ignore_merges": self.ignore_merges, "ties_share_rank": self.ties_share_rank}

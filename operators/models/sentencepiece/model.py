@@ -58,9 +58,14 @@ class SentencePiece(Model):
         return found
 
     @classmethod
-    def read_other(cls, data: bytes) -> Read | None:
+    def is_own(cls, data: bytes) -> bool:
         """A `.model` file: it begins as no JSON does."""
-        return cls.read_model(data) if f.is_model(data) else None
+        return f.is_model(data)
+
+    @classmethod
+    def read_own(cls, data: bytes) -> Read:
+        """See `read_model`."""
+        return cls.read_model(data)
 
     @classmethod
     def read_model(cls, data: bytes, golden: Any = ()) -> Read:
