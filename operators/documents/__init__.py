@@ -8,7 +8,7 @@ group `pairloom.steps`. Nothing heavy is imported until documents flow, so that 
 
 from typing import TYPE_CHECKING
 
-from pairloom.operators.documents._step import DocumentStep, Entries, Wanted, apply_step
+from pairloom.operators.documents._step import DocumentStep, Entries, Hit, Wanted, apply_step
 from pairloom.operators.lazy import lazily
 from pairloom.operators.registry import Registry
 
@@ -35,6 +35,7 @@ __all__ = [
     "DocumentBatch",
     "DocumentStep",
     "Entries",
+    "Hit",
     "Spanned",
     "Wanted",
     "apply_step",

@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pairloom.operators.documents._batch import DocumentBatch
+from pairloom.operators.documents._hits import Items, found_in
 from pairloom.operators.documents._spans import LOSS_MASK, laid_over, spans_of
-from pairloom.operators.documents._step import Entries
+from pairloom.operators.documents._step import Entries, Hit
 from pairloom.operators.documents._with_lists import StepWithLists
 from pairloom.operators.documents.decontaminate import Decontaminate
 from pairloom.operators.documents.kernels.overlaps import find_runs, hash_runs, hash_words
@@ -58,11 +59,12 @@ class Decontaminated(StepWithLists):
     known: npt.NDArray[np.uint64]
     of_list: npt.NDArray[np.int64]
     maybe: npt.NDArray[np.bool_]
+    items: Items
 
     @staticmethod
     def of(step: Decontaminate, titles: Sequence[str], lists: Sequence[Entries]) -> "Decontaminated":
         """The step that knows its lists; raises RecipeError for one that has no run of so many words."""
-        hashes, owners = [], []
+        hashes, owners, texts, lengths = [], [], [], []
         for number, (uri, entries) in enumerate(zip(step.against, lists, strict=True)):
             names = pa.array([], pa.large_string()) if entries.names is None else entries.names
             words = Words.of(names.cast(pa.large_string()))
@@ -75,15 +77,24 @@ class Decontaminated(StepWithLists):
                 )
             hashes.append(runs[:many])
             owners.append(np.full(many, number, np.int64))
+            texts.append(names.cast(pa.large_string()))
+            lengths.append(np.diff(words.first))
         known, first = np.unique(np.concatenate(hashes), return_index=True)
         maybe = np.zeros(1 << max(10, (16 * len(known)).bit_length()), np.bool_)
         maybe[known & np.uint64(len(maybe) - 1)] = True
         return Decontaminated(
-            step=step, titles=tuple(titles), known=known, of_list=np.concatenate(owners)[first], maybe=maybe
+            step=step,
+            titles=tuple(titles),
+            known=known,
+            of_list=np.concatenate(owners)[first],
+            maybe=maybe,
+            items=Items.of(hashes, texts, lengths, step.ngram),
         )
 
     def __call__(self, batch: DocumentBatch) -> DocumentBatch:
-        """The documents that share nothing, or all of them with a mask."""
+        """The documents that share nothing, or all of them, with a mask or as they are."""
+        if self.step.action == "report":
+            return batch
         words = Words.of(batch.content)
         found, shared = np.full(len(batch), -1, np.int64), np.zeros(len(words.hashes), np.bool_)
         find_runs(words.hashes, words.first, self.step.ngram, self.maybe, self.known, found, shared)
@@ -103,6 +114,32 @@ class Decontaminated(StepWithLists):
             lost = owner == number
             batch, owner = batch.drop(lost, f"overlaps {title}"), owner[~lost]
         return batch
+
+    def hits(self, batch: DocumentBatch) -> tuple[Hit, ...]:
+        """The items that documents share runs of words with: of a run that several of a list have, the first of these."""
+        words = Words.of(batch.content)
+        found, shared = np.full(len(batch), -1, np.int64), np.zeros(len(words.hashes), np.bool_)
+        find_runs(words.hashes, words.first, self.step.ngram, self.maybe, self.known, found, shared)
+        which = np.flatnonzero(found >= 0)
+        if not len(which):
+            return ()
+        words = Words.of(batch.content.take(pa.array(which)))
+        runs = np.empty(len(words.hashes), np.uint64)
+        many = hash_runs(words.hashes, words.first, self.step.ngram, runs)
+        per_document = np.maximum(np.diff(words.first) - self.step.ngram + 1, 0)
+        return tuple(
+            Hit(
+                int(which[document]),
+                self.titles[of],
+                item,
+                *self.items.about(of, item),
+                overlap,
+                self.step.action,
+            )
+            for document, of, item, overlap in found_in(
+                self.items, runs[:many], per_document, self.step.ngram
+            )
+        )
 
 
 def _plain(span: Mapping[str, Any]) -> tuple[int, int, float]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pairloom.operators.documents._batch import DocumentBatch
     from pairloom.operators.documents._spans import Spanned
 
-__all__ = ["DocumentStep", "Entries", "Wanted", "apply_step"]
+__all__ = ["DocumentStep", "Entries", "Hit", "Wanted", "apply_step"]
 
 
 class Wanted(NamedTuple):
@@ -41,6 +41,22 @@ class Entries(NamedTuple):
     numbers: "npt.NDArray[np.int64]"
     values: "npt.NDArray[np.float64] | None" = None
     names: "pa.LargeStringArray | None" = None
+
+
+class Hit(NamedTuple):
+    """An entry of a list that a step has found in a document: the place of the document in its batch, and what is known of both.
+
+    `item` is the place of the entry in its list, `text` what it begins with, `words` how many it has, `overlap` how many words of
+    the document are in runs that both have. `action` is what the step does about it.
+    """
+
+    document: int
+    list: str
+    item: int
+    text: str
+    words: int
+    overlap: int
+    action: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +108,10 @@ class DocumentStep(ABC):
     @property
     def spanned(self) -> "tuple[Spanned, ...]":
         """The columns of tokens that its spans become."""
+        return ()
+
+    def hits(self, batch: "DocumentBatch") -> tuple[Hit, ...]:
+        """What of its lists is in documents that it is given, for a table of it; by default, nothing is looked for."""
         return ()
 
     @property

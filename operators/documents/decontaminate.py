@@ -11,13 +11,14 @@ __all__ = ["Decontaminate"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decontaminate(DocumentStep):
-    """Leaves out documents that share a run of `ngram` words with a text of `against`, or does not train it (`action: mask`).
+    """Leaves out documents that share a run of `ngram` words with a text of `against`, or does not train the run, or says so.
 
     `against` are paths, globs or URIs (also `hf://`): the `column` of Parquet, Arrow, JSON Lines or CSV, or plain text with an
     item to a line. Words are letters, marks and digits that follow one another, in small letters, so that neither case,
     punctuation nor white space matters; they are compared by hashes of 64 bits. Items of fewer words are not looked for. The ledger
     counts documents that are left out by the list that they share the first run with. With `mask`, `loss_mask` is 0 on every
-    token of which a byte is in such a run, and elsewhere what it was: 1, or what chat, preferences or `spans` before it say.
+    token of which a byte is in such a run, and elsewhere what it was: 1, or what chat, preferences or `spans` before it say. With
+    `report` documents are left as they are. Whatever the action, the table `contamination` says which item is in which document.
     """
 
     name = "decontaminate"
@@ -29,7 +30,7 @@ class Decontaminate(DocumentStep):
     against: tuple[str, ...]
     column: str = "text"
     ngram: int = 13
-    action: Literal["drop", "mask"] = "drop"
+    action: Literal["drop", "mask", "report"] = "drop"
 
     def __post_init__(self) -> None:
         if not self.against or not all(self.against):
@@ -47,7 +48,7 @@ class Decontaminate(DocumentStep):
     @property
     def spanned(self) -> tuple[Spanned, ...]:
         """The mask, if it is asked for."""
-        if self.action == "drop":
+        if self.action != "mask":
             return ()
         from pairloom.operators.documents.spans import mask_column
 

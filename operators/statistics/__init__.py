@@ -7,7 +7,7 @@ bytes, counts are int64, and sums are exact, so that no table depends on units, 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
@@ -21,10 +21,13 @@ if TYPE_CHECKING:
     from pairloom.operators.documents import DocumentBatch, DocumentStep
     from pairloom.operators.tokens import TokenBatch
 
-__all__ = ["STATISTICS", "Partitions", "Statistic", "TextStatistic"]
+__all__ = ["STATISTICS", "FirstRow", "Partitions", "Statistic", "TextStatistic"]
 
 Partitions: TypeAlias = "Callable[[], Iterator[WordCounts]]"
 """The merged counts of a whole corpus, partition by partition, as often as they are asked for."""
+
+FirstRow: TypeAlias = Callable[[str, int], int]
+"""The row of a file at which a slice of it begins, by its URI and by where the slice starts, in bytes or in blocks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +99,10 @@ class Statistic(ABC):
     def finish(self, partitions: Partitions) -> Iterator[pa.RecordBatch]:
         """The table, in an order that does not depend on how keys are spread over partitions."""
 
+    def facts(self, table: pa.Table) -> Mapping[str, int]:
+        """Numbers that the closing summary tells of the table; by default, none."""
+        return {}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextStatistic(Statistic):
@@ -123,8 +130,12 @@ class TextStatistic(Statistic):
     def add_text(self, batch: "DocumentBatch", counter: "KeyCounter") -> None:
         """Count the keys of a batch of documents, each document by itself."""
 
-    def watch(self, step: "DocumentStep", batch: "DocumentBatch", counter: "KeyCounter") -> None:
-        """Count keys of what a step is about to be given; by default, none."""
+    def watch(self, step: "DocumentStep", batch: "DocumentBatch", start: int, counter: "KeyCounter") -> None:
+        """Count keys of what a step is about to be given, of a slice that starts there; by default, none."""
+
+    @abstractmethod
+    def finish(self, partitions: Partitions, first_row: FirstRow | None = None) -> Iterator[pa.RecordBatch]:
+        """The table, as that of any statistic; keys that have rows of slices ask `first_row`."""
 
 
 STATISTICS: Registry[Any] = Registry(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pyarrow as pa
 
-from pairloom.operators.statistics import Partitions, TextStatistic
+from pairloom.operators.statistics import FirstRow, Partitions, TextStatistic
 
 if TYPE_CHECKING:
     from pairloom.operators.counts import KeyCounter
@@ -56,7 +56,7 @@ class Characters(TextStatistic):
         )
         counter.add_counts(WordCounts(words=words, counts=counts[there]))
 
-    def finish(self, partitions: Partitions) -> Iterator[pa.RecordBatch]:
+    def finish(self, partitions: Partitions, first_row: FirstRow | None = None) -> Iterator[pa.RecordBatch]:
         """The table; reads the partitions once."""
         import numpy as np
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pyarrow as pa
 
-from pairloom.operators.statistics import Partitions, TextStatistic
+from pairloom.operators.statistics import FirstRow, Partitions, TextStatistic
 
 if TYPE_CHECKING:
     import numpy as np
@@ -103,7 +103,7 @@ class Domains(TextStatistic):
             return hosts.filter(there), document[there.to_numpy(zero_copy_only=False)]
         return hosts, document
 
-    def finish(self, partitions: Partitions) -> Iterator[pa.RecordBatch]:
+    def finish(self, partitions: Partitions, first_row: FirstRow | None = None) -> Iterator[pa.RecordBatch]:
         """The table; reads the partitions twice, and holds all domains."""
         import numpy as np
         import pyarrow.compute as pc

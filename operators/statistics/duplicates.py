@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pyarrow as pa
 
-from pairloom.operators.statistics import Partitions, TextStatistic
+from pairloom.operators.statistics import FirstRow, Partitions, TextStatistic
 
 if TYPE_CHECKING:
     import numpy as np
@@ -76,7 +76,7 @@ class Duplicates(TextStatistic):
             length = pieces.bytes.astype(">i8").view(np.uint8).reshape(-1, _LENGTH)
             add_texts(counter, kind, np.concatenate([pieces.key(), length], 1), pieces.shown)
 
-    def finish(self, partitions: Partitions) -> Iterator[pa.RecordBatch]:
+    def finish(self, partitions: Partitions, first_row: FirstRow | None = None) -> Iterator[pa.RecordBatch]:
         """The table; reads the partitions once for each of both, and holds four times `top`."""
         import numpy as np
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pyarrow as pa
 
-from pairloom.operators.statistics import Partitions, TextStatistic
+from pairloom.operators.statistics import FirstRow, Partitions, TextStatistic
 
 if TYPE_CHECKING:
     from pairloom.operators.counts import KeyCounter
@@ -48,7 +48,7 @@ class Repetition(TextStatistic):
             length = pieces.bytes.astype(">u8").view(">u4").reshape(-1, 2)
             add_keys(counter, kind, np.concatenate([halves, length], 1))
 
-    def finish(self, partitions: Partitions) -> Iterator[pa.RecordBatch]:
+    def finish(self, partitions: Partitions, first_row: FirstRow | None = None) -> Iterator[pa.RecordBatch]:
         """The table; reads the partitions once."""
         import numpy as np
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pyarrow as pa
 
-from pairloom.operators.statistics import Partitions, TextStatistic
+from pairloom.operators.statistics import FirstRow, Partitions, TextStatistic
 
 if TYPE_CHECKING:
     from pairloom.operators.counts import KeyCounter
@@ -61,7 +61,7 @@ class Scripts(TextStatistic):
         main = np.bincount(weight.argmax(1), minlength=many)
         add_values(counter, _MAINLY, names, main)
 
-    def finish(self, partitions: Partitions) -> Iterator[pa.RecordBatch]:
+    def finish(self, partitions: Partitions, first_row: FirstRow | None = None) -> Iterator[pa.RecordBatch]:
         """The table; reads the partitions once."""
         from pairloom.operators.statistics._texts import values_of
 

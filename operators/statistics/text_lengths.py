@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pyarrow as pa
 
-from pairloom.operators.statistics import Partitions, TextStatistic
+from pairloom.operators.statistics import FirstRow, Partitions, TextStatistic
 
 if TYPE_CHECKING:
     from pairloom.operators.counts import KeyCounter
@@ -58,7 +58,7 @@ class TextLengths(TextStatistic):
             length = np.asarray(lengths.to_numpy(zero_copy_only=False), np.uint64)
             add_keys(counter, kind, np.stack([length >> np.uint64(32), length & np.uint64(0xFFFFFFFF)], 1))
 
-    def finish(self, partitions: Partitions) -> Iterator[pa.RecordBatch]:
+    def finish(self, partitions: Partitions, first_row: FirstRow | None = None) -> Iterator[pa.RecordBatch]:
         """The table; reads the partitions once for each measure."""
         import numpy as np
 

@@ -171,8 +171,13 @@ class Recipe(Section):
 
     @property
     def tables(self) -> tuple[Any, ...]:
-        """The statistics that the recipe asks for."""
-        return self.statistics
+        """The statistics that the recipe asks for, and what steps that look for evaluations have found."""
+        looking = any(step.name == "decontaminate" for source in self.corpus for step in source.steps)
+        if not looking or any(one.name == "contamination" for one in self.statistics):
+            return self.statistics
+        from pairloom.operators.statistics.contamination import Contamination
+
+        return (*self.statistics, Contamination())
 
     @property
     def learns(self) -> bool:

@@ -131,15 +131,17 @@ class MeasureTextTask(UnitTask):
         """Read, count, partition, write."""
         counted = [one.counters() for one in self.statistics]
 
-        def watch(step: DocumentStep, batch: DocumentBatch) -> None:
-            for counters, one in zip(counted, self.statistics, strict=True):
-                if type(one).watch is not TextStatistic.watch:
-                    for part, counter in counters.parts(
-                        batch, _names(one, self.input.source, len(batch), batch)
-                    ):
-                        one.watch(step, part, counter)
+        watching = [one for one in self.statistics if type(one).watch is not TextStatistic.watch]
 
-        intake = Intake(self.input, self.max_record_bytes, watch=watch)
+        def watch(step: DocumentStep, batch: DocumentBatch) -> None:
+            start = self.input.slices[batch.slice].start
+            for one in watching:
+                counters = counted[self.statistics.index(one)]
+                names = _names(one, self.input.source, len(batch), batch)
+                for part, counter in counters.parts(batch, names):
+                    one.watch(step, part, start, counter)
+
+        intake = Intake(self.input, self.max_record_bytes, watch=watch if watching else None)
         for batch in intake.documents():
             if batch.given:  # tokens, and no text
                 continue

@@ -1,8 +1,8 @@
 """The task that makes a table of merged counts, of everything or group by group."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import pyarrow as pa
 
@@ -13,7 +13,7 @@ from pairloom.operators.counts.groups import (
     name_of,
     stripped,
 )
-from pairloom.operators.statistics import Statistic
+from pairloom.operators.statistics import Partitions, Statistic, TextStatistic
 from pairloom.pipeline.flow.attempt import Attempt, UnitTask
 from pairloom.pipeline.identity import fingerprint
 from pairloom.pipeline.phases import phase
@@ -22,7 +22,10 @@ from pairloom.pipeline.stages.statistics.cost import finish_memory
 from pairloom.pipeline.store.files import StoredFile, open_arrow
 from pairloom.pipeline.store.objects import Objects
 
-__all__ = ["FinishTask"]
+__all__ = ["FinishTask", "FirstRows"]
+
+FirstRows: TypeAlias = Mapping[tuple[str, int], int]
+"""By URI and start of a slice, the row of its file at which it begins."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,15 +52,24 @@ class FinishTask(UnitTask):
         """The largest partition, several times, and what has been chosen so far."""
         return finish_memory(max((file.bytes for file in self.partitions), default=0))
 
-    def work(self, attempt: Attempt, shared: Any) -> None:
+    def work(self, attempt: Attempt, shared: FirstRows | None) -> None:
         """Read as often as the statistic asks, write."""
-        with attempt.arrow(self.statistic.title, self.statistic.table_schema) as writer:
-            for batch in self._batches(attempt.objects):
+        statistic, tells = self.statistic, type(self.statistic).facts is not Statistic.facts
+        held: list[pa.RecordBatch] = []
+        with attempt.arrow(statistic.title, statistic.table_schema) as writer:
+            for batch in self._batches(attempt.objects, shared):
                 writer.write(batch)
+                held += [batch] if tells else []
+            writer.facts.update(statistic.facts(pa.Table.from_batches(held, statistic.table_schema)))
 
-    def _batches(self, objects: Objects) -> Iterator[pa.RecordBatch]:
+    def _made(self, partitions: Partitions, first: FirstRows | None) -> Iterator[pa.RecordBatch]:
+        if isinstance(self.statistic, TextStatistic) and first is not None:
+            return self.statistic.finish(partitions, lambda uri, start: first[uri, start])
+        return self.statistic.finish(partitions)
+
+    def _batches(self, objects: Objects, first: FirstRows | None) -> Iterator[pa.RecordBatch]:
         if self.statistic.per is not None:
-            yield from self._by_group(objects)
+            yield from self._by_group(objects, first)
             return
 
         def partitions() -> Iterator[WordCounts]:
@@ -66,9 +78,9 @@ class FinishTask(UnitTask):
                     counts = read_words(objects, file)
                 yield counts
 
-        yield from self.statistic.finish(partitions)
+        yield from self._made(partitions, first)
 
-    def _by_group(self, objects: Objects) -> Iterator[pa.RecordBatch]:
+    def _by_group(self, objects: Objects, first: FirstRows | None) -> Iterator[pa.RecordBatch]:
         """The tables of groups, one after another; of each partition what a group has is read, and no more."""
         index: dict[bytes, list[_Place]] = {}
         for number, file in enumerate(self.partitions):
@@ -88,7 +100,7 @@ class FinishTask(UnitTask):
                         counts = _read(objects, file, here, prefix)
                     yield counts
 
-            for batch in self.statistic.finish(partitions):
+            for batch in self._made(partitions, first):
                 names = pa.repeat(pa.scalar(name_of(prefix), pa.string()), batch.num_rows)
                 yield pa.RecordBatch.from_arrays([names, *batch.columns], schema=schema)
 

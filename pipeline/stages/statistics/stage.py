@@ -1,19 +1,22 @@
 """The stage that makes tables about the corpus."""
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pairloom.pipeline.flow.stage import Stage
 from pairloom.pipeline.identity import fingerprint
 
 if TYPE_CHECKING:
+    from pairloom.pipeline.dataset.dataset import Dataset
     from pairloom.pipeline.flow.job import Job
     from pairloom.pipeline.flow.plan import Asked, Plan
     from pairloom.pipeline.forecast.cost import Cluster, Cost
     from pairloom.pipeline.recipe import Recipe
     from pairloom.pipeline.store.manifest import StageRecord
+    from pairloom.pipeline.store.receipts import Receipt
 
-__all__ = ["Statistics"]
+__all__ = ["Statistics", "by_source"]
 
 
 class Statistics(Stage):
@@ -53,10 +56,39 @@ class Statistics(Stage):
         return measure(job)
 
     def summary(self, record: "StageRecord") -> dict[str, Any]:
-        """Rows of each table."""
-        return {"statistics": dict(record.facts)}
+        """Rows of each table, and what statistics tell of them."""
+        told = {file.role: dict(file.facts) for file in record.files if file.facts}
+        return {"statistics": dict(record.facts)} | ({"found": told} if told else {})
 
     def lines(self, summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         """The same."""
         tables = summary["statistics"].items()
         yield "statistics", ", ".join(f"{name} {rows:,} rows" for name, rows in tables)
+        if "contamination" in summary["statistics"]:
+            found = by_source(summary.get("found", {}).get("contamination", {}))
+            yield (
+                "contamination",
+                "; ".join(map(_said, found)) or "no document shares a run with an evaluation",
+            )
+
+    def check(self, dataset: "Dataset", receipts: Sequence["Receipt"]) -> None:
+        """Besides, the documents that were left out for an evaluation are those of the table."""
+        from pairloom.pipeline.stages.statistics.checking import check_left_out
+
+        super().check(dataset, receipts)
+        check_left_out(dataset)
+
+
+def by_source(facts: Mapping[str, int]) -> list[dict[str, Any]]:
+    """What was found of evaluations: by source and evaluation, how many documents have something of how many items."""
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for key, count in facts.items():
+        source, of, what = json.loads(key)
+        rows.setdefault((source, of), {"source": source, "eval": of})[what] = count
+    return [rows[key] for key in sorted(rows)]
+
+
+def _said(row: Mapping[str, Any]) -> str:
+    return (
+        f"{row['source']}: {row['documents']:,} documents share with {row['items']:,} items of {row['eval']}"
+    )

@@ -23,7 +23,7 @@ from pairloom.pipeline.stages.statistics.counting import (
     again_of,
     text_unit,
 )
-from pairloom.pipeline.stages.statistics.finishing import FinishTask
+from pairloom.pipeline.stages.statistics.finishing import FinishTask, FirstRows
 from pairloom.pipeline.stages.tokenize.shards import placed_shards
 from pairloom.pipeline.store.files import StoredFile
 from pairloom.pipeline.store.manifest import StageRecord
@@ -137,13 +137,29 @@ def _tables(job: Job, asked: _Asked) -> tuple[list[Receipt], list[Receipt]]:
             one.title: _merged(job, f"{one.title}_again", one.title, recounted) for one in asked.statistics
         }
         measured = [*measured, *recounted]
+    first = _first_rows(asked.tasks, measured)
     finished = []
     for statistic in asked.statistics:
         partitions = made[statistic.title]
         finish = FinishTask(root=job.plan.recipe.root, statistic=statistic, partitions=partitions)
         size = sum(file.bytes for file in partitions)
-        finished += job.step(f"finish {statistic.title}", [finish], sizes=[size])
+        finished += job.step(f"finish {statistic.title}", [finish], sizes=[size], shared=first)
     return measured, finished
+
+
+def _first_rows(
+    tasks: Sequence[MeasureTask | MeasureTextTask], measured: Sequence[Receipt]
+) -> FirstRows | None:
+    """Where each slice of texts begins in its file, if a statistic asks for that: as documents without ids are named."""
+    first: dict[tuple[str, int], int] = {}
+    rows: dict[str, int] = {}
+    for task, receipt in zip(tasks, measured, strict=False):
+        if not isinstance(task, MeasureTextTask) or not any(one.reads_ids for one in task.statistics):
+            return None
+        for piece, (uri, count) in zip(task.input.slices, receipt.slices, strict=True):
+            first.setdefault((uri, piece.start), rows.get(uri, 0))
+            rows[uri] = rows.get(uri, 0) + count
+    return first
 
 
 def _counted(

@@ -63,6 +63,40 @@ def test_runs_are_those_of_plain_python(texts: list[str], items: list[str], ngra
     assert kept.dropped == ({"overlaps 0.jsonl": len(texts) - len(clean)} if len(clean) < len(texts) else {})
 
 
+@given(
+    st.lists(WORDS, max_size=5),
+    st.lists(WORDS, min_size=1, max_size=4),
+    st.lists(WORDS, min_size=1, max_size=4),
+    st.sampled_from([1, 2, 3]),
+)
+def test_hits_are_those_of_plain_python(
+    texts: list[str], some: list[str], more: list[str], ngram: int
+) -> None:
+    """Of a run that several items of a list have, the first is named; the overlap is the words of all runs that are its."""
+    runs = [
+        [hash_runs([word for word, _, _ in hash_words(item)], ngram) for item in one] for one in (some, more)
+    ]
+    if not all(any(one) for one in runs):
+        return
+    wanted = []
+    for document, text in enumerate(texts):
+        there: dict[tuple[int, int], set[int]] = {}
+        for at, run_ in enumerate(hash_runs([word for word, _, _ in hash_words(text)], ngram)):
+            for of, items in enumerate(runs):
+                first = next((item for item, known in enumerate(items) if run_ in known), None)
+                if first is not None:
+                    there.setdefault((of, first), set()).update(range(at, at + ngram))
+        for (of, item), places in sorted(there.items()):
+            words = len(hash_words((some, more)[of][item]))
+            wanted.append(
+                (document, f"{of}.jsonl", item, (some, more)[of][item], words, len(places), "report")
+            )
+    made = step("report", ngram, some, more)
+    batch = DocumentBatch.of(texts)
+    assert [tuple(hit) for hit in made.hits(batch)] == wanted
+    assert made(batch) is batch
+
+
 def test_a_document_is_counted_for_the_list_of_its_first_run() -> None:
     made = step("drop", 2, ["what is up", "one two"], ["two three", "it is"])
     batch = DocumentBatch.of(
