@@ -70,7 +70,7 @@ def ended_text(step: Step) -> str:
     """What a step took, and how much that was."""
     took = time_text(step.seconds)
     if step.wanted:
-        return f"{took}, {step.merges:,} merges in {many(step.rounds, 'round')}"
+        return f"{took}, {step.merges:,} {step.what} in {many(step.rounds, 'round')}"
     if not step.ledger.documents_in or not step.fresh:
         return took
     rate = f"{size_text(step.fresh / max(step.seconds, 1e-9))}/s"

@@ -88,6 +88,7 @@ class Step:
     rounds: int = 0
     merges: int = 0
     wanted: int = 0
+    what: str = "merges"
     doing: Doing | None = None  # what it is at now
     parts: dict[str, int] = field(default_factory=dict)  # bytes that are done of units that are not
     pace: Pace = field(default_factory=Pace)
@@ -100,7 +101,7 @@ class Step:
     def take_round(self, event: RoundDone, now: float) -> None:
         """A round of learning is done."""
         self.rounds, self.merges, self.wanted = event.rounds, event.merges, event.wanted
-        self.seconds = now - self.started
+        self.what, self.seconds = event.what, now - self.started
         self.pace.add(now, event.merges)
 
     def take_doing(self, event: Doing, now: float) -> None:
@@ -277,7 +278,7 @@ def state_text(step: Step, now: float) -> str:
     """How far a step is, and how long it takes yet."""
     parts = []
     if step.wanted:
-        parts += [f"{step.merges:,} of {step.wanted:,} merges", many(step.rounds, "round")]
+        parts += [f"{step.merges:,} of {step.wanted:,} {step.what}", many(step.rounds, "round")]
     elif step.doing is not None:
         doing = step.doing
         parts.append(f"{doing.done:,} of {doing.of:,} {doing.what}" if doing.of else doing.what)

@@ -65,7 +65,7 @@ def summary(manifest: Manifest, root: str, watch: Progress, engine: Engine | Non
             "called": step.called,
             "in_rounds": step.in_rounds,
         }
-        | ({"rounds": step.rounds, "merges": step.merges} if step.wanted else {})
+        | ({"rounds": step.rounds, "merges": step.merges, "what": step.what} if step.wanted else {})
         for name, step in watch.steps.items()
     }
     return out
@@ -120,7 +120,7 @@ def show_summary(result: dict[str, Any]) -> None:
         if not rate and step["reused_units"]:
             rate = ", done before"
         if "rounds" in step:
-            rate = f", {step['merges']:,} merges after {step['rounds']:,} rounds"
+            rate = f", {step['merges']:,} {step['what']} after {step['rounds']:,} rounds"
         elif step["in_rounds"]:
             rate = ", no merge was left to learn"
         lines.append((step["called"], time_text(step["seconds"]) + rate))

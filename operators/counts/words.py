@@ -29,6 +29,7 @@ from pairloom.operators.shown import Shown
 from pairloom.operators.text.arrays import TextArray, chunks, frozen, text_of
 from pairloom.operators.text.pretokenize import Pretokenizer
 from pairloom.operators.text.pretokenize.chunks import RandomChunks
+from pairloom.operators.text.pretokenize.marker import BeforeSpaces
 
 __all__ = ["KeyCounter", "WordCounter", "WordCounts", "count_words", "merge_counts"]
 
@@ -161,18 +162,23 @@ class KeyCounter:
 class WordCounter(KeyCounter):
     """Counts the words of texts, batch by batch."""
 
-    def __init__(self, pretokenizer: Pretokenizer | RandomChunks) -> None:
+    def __init__(self, pretokenizer: Pretokenizer | RandomChunks | BeforeSpaces) -> None:
         super().__init__()
         self._pretokenizer = pretokenizer
 
     def add(self, texts: TextArray) -> None:
-        """Count the words of a text column; nulls count as empty documents."""
+        """Count the words of a text column; nulls count as empty documents.
+
+        Before spaces can only be cut in texts that are UTF-8.
+        """
+        if isinstance(self._pretokenizer, BeforeSpaces):
+            texts = self._pretokenizer.prepared(texts)
         for text in chunks(texts):
             for start, ends in self._pretokenizer.blocks(text):
                 self.add_pieces(text.data, start, ends)
 
 
-def count_words(texts: TextArray, pretokenizer: Pretokenizer | RandomChunks) -> WordCounts:
+def count_words(texts: TextArray, pretokenizer: Pretokenizer | RandomChunks | BeforeSpaces) -> WordCounts:
     """Count the words of a text column."""
     counter = WordCounter(pretokenizer)
     counter.add(texts)

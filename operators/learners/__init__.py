@@ -111,17 +111,21 @@ class Learner(ABC):
     """A family's way to learn: a frozen, picklable value whose fields are keys of a recipe.
 
     `name` is the file or entry point that defines it, and `version` another number where the same words now give other bytes.
-    `by_rounds`: it can learn in rounds. `merges_bytes`: it makes byte-level merges, which superwords, supertokens and
-    `vocabulary.extend` go on from. `counts_least`: it has a use for `min_count`. `shapes` are the keys of `Shape` that it
-    knows. `first_tokens` are those that every vocabulary of it has besides special tokens, and `first_words` says what they are.
+    `makes` is what people call that which it makes more and more of. `by_rounds`: it can learn in rounds. `merges_bytes`: it
+    makes byte-level merges, which superwords, supertokens and `vocabulary.extend` go on from. `cuts`: it has a `cutter` of its
+    own, and no use for `vocabulary.pretokenizer`. `counts_least`: it has a use for `min_count`. `shapes` are the keys of `Shape`
+    that it knows. `first_tokens` are those that every vocabulary of it has besides special tokens, and `first_words` says what
+    they are.
     """
 
     __slots__ = ()
 
     name: ClassVar[str]
     version: ClassVar[int] = 1
+    makes: ClassVar[str] = "merges"
     by_rounds: ClassVar[bool] = False
     merges_bytes: ClassVar[bool] = False
+    cuts: ClassVar[bool] = False
     counts_least: ClassVar[bool] = True
     shapes: ClassVar[frozenset[str]] = frozenset()
     first_tokens: ClassVar[int] = 256
@@ -144,6 +148,10 @@ class Learner(ABC):
             raise ValueError(
                 f"size must be at least {least}: {self.first_words} and {len(target.special_tokens)} special tokens"
             )
+
+    def cutter(self, target: Target) -> Any:
+        """What text is cut by into the words that are counted: what the target has, unless the family cuts its own way."""
+        return target.pretokenizer
 
     def need(self, words: int) -> int:
         """Bytes of memory for learning in one task, from stored counts of so many bytes."""

@@ -82,12 +82,16 @@ class Doing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundDone:
-    """A round of learning is done: so many rounds by this run, so many merges in all, of so many at most."""
+    """A round of learning is done: so many rounds by this run, so many merges in all, of so many at most.
+
+    `what` is what people call them, where a family learns something else.
+    """
 
     step: str
     rounds: int
     merges: int
     wanted: int
+    what: str = "merges"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

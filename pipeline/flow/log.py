@@ -185,7 +185,7 @@ class RunLog:
                     counted = f"{event.done:,} of {event.of:,} " if event.of else ""
                     self.record.steps[-1].doing = counted + event.what
             elif isinstance(event, RoundDone):
-                self.record.steps[-1].doing = f"{event.merges:,} of {event.wanted:,} merges"
+                self.record.steps[-1].doing = f"{event.merges:,} of {event.wanted:,} {event.what}"
                 self.record.steps[-1].progressed = now
             elif isinstance(event, Notice):
                 self.record.warnings.append(event.text)

@@ -191,6 +191,15 @@ def _is(*names: str) -> Callable[["Plan"], bool]:
     return lambda plan: plan.vocabulary is not None and plan.vocabulary.model.name in names
 
 
+def _is_or_becomes(name: str) -> Callable[["Plan"], bool]:
+    """Whether the vocabulary of a plan has this model, given or learned."""
+
+    def found(plan: "Plan") -> bool:
+        return _is(name)(plan) or (plan.vocabulary is None and plan.recipe.vocabulary.learner.name == name)
+
+    return found
+
+
 def _learns(plan: "Plan") -> bool:
     return plan.vocabulary is None
 
@@ -224,9 +233,14 @@ _NEEDED_WHERE = {
     "pairloom.operators.models.bpe.sharded.kernels": _shards,
     "pairloom.operators.models.lzw.kernels": _other_family,
     "pairloom.operators.models.character_bpe.kernels": _is("character_bpe"),
-    "pairloom.operators.models.unigram.kernels": _is("unigram"),
+    "pairloom.operators.models.unigram.kernels": _is_or_becomes("unigram"),
+    "pairloom.operators.models.unigram.learning.kernels": lambda plan: (
+        plan.vocabulary is None and plan.recipe.vocabulary.learner.name == "unigram"
+    ),
     "pairloom.operators.models.wordpiece.kernels": _is("wordpiece"),
-    "pairloom.operators.text.front.kernels": _is("character_bpe", "unigram", "wordpiece"),
+    "pairloom.operators.text.front.kernels": lambda plan: (
+        _is("character_bpe", "wordpiece")(plan) or _is_or_becomes("unigram")(plan)
+    ),
     "pairloom.operators.models.bpe.kernels:learn": _learns,
     "pairloom.operators.models.bpe.kernels:extend": _extends,
     "pairloom.operators.models.bpe.kernels:superwords": _joins_words,

@@ -20,6 +20,7 @@ from pairloom.operators import Pretokenizer
 from pairloom.operators.learners import LEARNERS, Learner, Target
 from pairloom.operators.learners.bpe import BPELearner
 from pairloom.operators.text.pretokenize.chunks import BELL, RandomChunks
+from pairloom.operators.text.pretokenize.marker import BeforeSpaces
 from pairloom.operators.text.spelling import check_special_tokens
 from pairloom.pipeline.recipe.amounts import Exact
 from pairloom.pipeline.recipe.section import Section
@@ -115,7 +116,7 @@ class Supertokens(Section):
 class Cut:
     """By what text is cut: `first` for counting words, `weaker` for the pieces of superwords, `last` for encoding."""
 
-    first: Pretokenizer | RandomChunks
+    first: Pretokenizer | RandomChunks | BeforeSpaces
     weaker: Pretokenizer | None
     last: Pretokenizer
 
@@ -326,6 +327,8 @@ class VocabularyChoice(ShapeKeys):
         """The keys that are here and that a family does not know."""
         further = () if learner.merges_bytes else ("superwords", "supertokens", "extend")
         named = [name for name in further if getattr(self, name) is not None]
+        if learner.cuts and self.pretokenizer != PretokenizerChoice():
+            named.append("pretokenizer")
         if not learner.counts_least and self.min_count > 1:
             named.append("min_count")
         named += [name for name in self.shape.named if name not in learner.shapes]
@@ -355,7 +358,7 @@ class VocabularyChoice(ShapeKeys):
             return Cut(first=self.supertokens.build(), weaker=None, last=Pretokenizer(scheme="none"))
         first = self.pretokenizer.build()
         if self.superwords is None:
-            return Cut(first=first, weaker=None, last=first)
+            return Cut(first=self.learner.cutter(self.target(first)), weaker=None, last=first)
         choice = self.superwords
         first = replace(first, lines=choice.lines or first.lines)
         weaker = Pretokenizer(scheme="superwords", digits=choice.digits, lines=first.lines)

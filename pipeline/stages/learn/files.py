@@ -24,9 +24,9 @@ def most_frequent(counts: WordCounts, limit: int = MEMO_WORDS) -> WordCounts:
     return WordCounts(words=counts.words.take(pa.array(top)), counts=counts.counts[top])
 
 
-def note_merges(made: int, wanted: int) -> None:
-    """Say how many merges are made; see `pipeline.notes`."""
-    note(made, wanted, "merges")
+def note_merges(made: int, wanted: int, what: str = "merges") -> None:
+    """Say how many merges are made, or what a family makes; see `pipeline.notes`."""
+    note(made, wanted, what)
 
 
 def publish(attempt: Attempt, vocabulary: Vocabulary, top: WordCounts, facts: Mapping[str, int]) -> None:

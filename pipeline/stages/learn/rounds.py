@@ -236,6 +236,7 @@ def _rounds(job: Job, step: str, decider: Decider, workers: Workers, log: MergeL
                 rounds=decider.rounds,
                 merges=len(decider.merges),
                 wanted=decider.wanted,
+                what=job.plan.recipe.vocabulary.learner.makes,
             )
         )
         if time.monotonic() - stored >= seconds:

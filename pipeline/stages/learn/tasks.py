@@ -6,6 +6,7 @@ One task learns from all words where their table fits one machine. Where it does
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -80,7 +81,9 @@ class LearnTask(UnitTask):
             raise CorruptionError(
                 "the stored pair counts are not those of the words: words were lost or added on the way"
             )
-        learned = self.learner.learn(counts, self.target, progress=note_merges)
+        learned = self.learner.learn(
+            counts, self.target, progress=partial(note_merges, what=self.learner.makes)
+        )
         self.publish(attempt, learned, most_frequent(counts))
 
     def publish(self, attempt: Attempt, vocabulary: Vocabulary, top: WordCounts) -> None:
