@@ -9,6 +9,7 @@ from pairloom.operators.counts import WordCounts
 from pairloom.operators.counts.drawing import drawn_words
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.kernels.slots import empty_slots
+from pairloom.operators.learners import Target
 from pairloom.operators.models.bpe.assembling import check_options
 from pairloom.operators.models.lzw.kernels import grow_entries
 from pairloom.operators.models.lzw.model import LZW
@@ -17,7 +18,7 @@ from pairloom.operators.text.pretokenize import Pretokenizer
 from pairloom.operators.vocabulary import Vocabulary, byte_order
 from pairloom.operators.vocabulary.tokens import to_alphabet
 
-__all__ = ["grow_dictionary", "learn_lzw"]
+__all__ = ["dictionary_vocabulary", "grow_dictionary", "learn_lzw"]
 
 
 def learn_lzw(
@@ -39,10 +40,24 @@ def learn_lzw(
     >>> learn_lzw(words, 259).tokens[256:]
     (b' a', b'ab', b' ab')
     """
-    specials = check_options(size, special_tokens)
-    text = text_of(counts.words)
-    entries = grow_dictionary(text, drawn_words(counts), size - len(specials))
-    tokens = [bytes([byte]) for byte in byte_order().tolist()] + entries[256:]
+    target = Target(
+        size=size,
+        special_tokens=check_options(size, special_tokens),
+        pretokenizer=pretokenizer or Pretokenizer(),
+        normalizer=normalizer,
+    )
+    entries = grow_dictionary(text_of(counts.words), drawn_words(counts), size - len(target.special_tokens))
+    return dictionary_vocabulary(entries[256:], target)
+
+
+def dictionary_vocabulary(entries: Sequence[bytes], target: Target) -> Vocabulary:
+    """A vocabulary of which the longest entry is taken at each place: the 256 bytes, as many entries as fit, the special tokens.
+
+    Raises ValueError where an option is wrong, RecipeError where a special token is a token of the text.
+    """
+    specials = check_options(target.size, target.special_tokens)
+    tokens = [bytes([byte]) for byte in byte_order().tolist()]
+    tokens += entries[: max(0, target.size - len(specials) - 256)]
     made = set(tokens)
     for token in specials:
         if token.encode() in made or any(to_alphabet(entry) == token for entry in made):
@@ -54,8 +69,8 @@ def learn_lzw(
         model=LZW(),
         special_tokens=specials,
         special_ids=tuple(range(len(tokens), len(tokens) + len(specials))),
-        pretokenizer=pretokenizer or Pretokenizer(),
-        normalizer=normalizer,
+        pretokenizer=target.pretokenizer,
+        normalizer=target.normalizer,
     )
 
 
