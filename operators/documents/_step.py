@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from pairloom.operators.documents._batch import DocumentBatch
     from pairloom.operators.documents._spans import Spanned
+    from pairloom.operators.ngram.texts import TextModel
 
 __all__ = ["DocumentStep", "Entries", "Hit", "Wanted", "apply_step"]
 
@@ -21,7 +22,8 @@ class Wanted(NamedTuple):
     """A list that a step looks things up in: a path, glob or URI, and the column of files that have columns.
 
     `value` is the column of a number for each entry, if there is to be one, and with `vectors` of a list of numbers, of one length;
-    with `names`, entries are wanted as they are written.
+    with `names`, entries are wanted as they are written. With `model` it is a language model instead: the root of a run that has
+    the statistic `language_model`, or its table as a file, with the `tokenizer` that it is of.
     """
 
     uri: str
@@ -29,18 +31,21 @@ class Wanted(NamedTuple):
     value: str | None = None
     names: bool = False
     vectors: bool = False
+    model: bool = False
+    tokenizer: str | None = None
 
 
 class Entries(NamedTuple):
     """What is in a list: document numbers (int64, ascending, each once), and what else is wanted.
 
     `values` has the value of each (float64; a row for each, where they are vectors), `names` all entries as they are written, in
-    the order of the list.
+    the order of the list. `model` is the language model, if that is wanted.
     """
 
     numbers: "npt.NDArray[np.int64]"
     values: "npt.NDArray[np.float64] | None" = None
     names: "pa.LargeStringArray | None" = None
+    model: "TextModel | None" = None
 
 
 class Hit(NamedTuple):

@@ -38,11 +38,13 @@ class Statistic(ABC):
     a table of each source (`per: source`), or of the documents of each value of a column of the recipe, one after another, in
     the order of their bytes, with a column of that name before the others.
 
-    Keys begin with a byte that says their kind. Of the kinds in `sifted`, `least_share` may leave out what is rare.
+    Keys begin with a byte that says their kind. Of the kinds in `sifted`, `least_share` may leave out what is rare. A statistic
+    that `holds_all` has the counts of all partitions in memory while it finishes.
     """
 
     name: ClassVar[str]
     version: ClassVar[int] = 1
+    holds_all: ClassVar[bool] = False
 
     per: str | None = None
 

@@ -147,6 +147,13 @@ def _has_rules(plan: "Plan") -> bool:
     return any(step.compiled for source in plan.recipe.corpus for step in source.steps)
 
 
+def _scores(plan: "Plan") -> bool:
+    """Whether a step scores texts by a language model."""
+    return any(
+        wanted.model for source in plan.recipe.corpus for step in source.steps for wanted in step.lists
+    )
+
+
 def _reads_json(plan: "Plan") -> bool:
     formats = {piece.file.format for unit in plan.units for piece in unit.slices}
     return any(READERS.get(name).compiled for name in formats)
@@ -224,6 +231,7 @@ def _joins_words(plan: "Plan") -> bool:
 _NEEDED_WHERE = {
     "pairloom.operators.evaluate.kernels": _never,  # reports are runs of their own
     "pairloom.operators.documents.kernels": _has_rules,
+    "pairloom.operators.ngram.kernels": _scores,
     "pairloom.pipeline.inputs.readers.kernels": _reads_json,
     "pairloom.operators.encode.kernels:spans": _has_spans,
     "pairloom.operators.layouts.kernels": _has_row_steps,

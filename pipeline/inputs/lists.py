@@ -20,6 +20,7 @@ from pairloom.operators.errors import DataError, RecipeError
 from pairloom.pipeline.hub.repository import Repositories
 from pairloom.pipeline.inputs.content import HEAD_BYTES, content_of, holds_json_lines
 from pairloom.pipeline.inputs.listing import list_inputs
+from pairloom.pipeline.inputs.models import Around, model_files, read_model
 from pairloom.pipeline.inputs.readers import read
 from pairloom.pipeline.inputs.slices import Fields, InputFile, Limits, Slice
 from pairloom.pipeline.inputs.storage import open_stream
@@ -33,17 +34,26 @@ _LOADING = threading.Lock()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundList:
-    """A list as it was where the run was planned: its files, and the column of those that have columns."""
+    """A list as it was where the run was planned: its files, and the column of those that have columns.
+
+    Of a language model the files are its table and its tokenizer; those of a root are known by their SHA-256 (`sums`), and `around`
+    are the special tokens that stood around its documents.
+    """
 
     step: str
     column: str
     value: str | None = None
     names: bool = False
     vectors: bool = False
+    model: bool = False
+    sums: tuple[str, ...] = ()
+    around: Around = ((), ())
     files: tuple[InputFile, ...]
 
     def identity(self) -> list[object]:
         """What says which list it is."""
+        if self.sums:
+            return ["model", list(self.sums), self.around]
         return [self.column, self.value, [[file.uri, file.size, file.version] for file in self.files]]
 
     @property
@@ -73,8 +83,10 @@ def entries_of(found: FoundList) -> Entries:
 
 
 def _found(source: CorpusSource, step: DocumentStep, wanted: Wanted, hub: Repositories) -> FoundList:
-    named = CorpusSource(name=source.name, paths=(wanted.uri,), text=wanted.column)
     try:
+        if wanted.model:
+            return _found_model(source, step, wanted, hub)
+        named = CorpusSource(name=source.name, paths=(wanted.uri,), text=wanted.column)
         return FoundList(
             step=step.label,
             column=wanted.column,
@@ -88,8 +100,22 @@ def _found(source: CorpusSource, step: DocumentStep, wanted: Wanted, hub: Reposi
         raise RecipeError(f"source {source.name!r}: the list of the step {step.label}: {said}") from error
 
 
+def _found_model(source: CorpusSource, step: DocumentStep, wanted: Wanted, hub: Repositories) -> FoundList:
+    uris, sums, around = model_files(wanted)
+    files = [
+        file
+        for uri in uris
+        for file in list_inputs(CorpusSource(name=source.name, paths=(uri,), text="text"), hub=hub)
+    ]
+    if len(files) != len(uris):
+        raise RecipeError(f"a model is one table and one tokenizer, not {len(files)} files")
+    return FoundList(step=step.label, column="", model=True, sums=sums, around=around, files=tuple(files))
+
+
 @lru_cache(maxsize=8)
 def _read_once(found: FoundList) -> Entries:
+    if found.model:
+        return read_model(found.step, found.files, found.sums, found.around)
     from pairloom.operators.selection.order import (
         document_numbers,
     )  # a plan finds lists, and needs no kernels for it

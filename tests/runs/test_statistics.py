@@ -115,7 +115,7 @@ def test_what_a_recipe_cannot_ask_is_refused_when_it_is_read(corpus: Path, writt
 
 
 def test_every_statistic_is_the_same_from_other_units_and_verifies(corpus: Path) -> None:
-    asked = "contamination, scripts, characters, text_lengths, duplicates, repetition, domains, {successors: {context: 2, top: 3}}, {cooccurrence: {window: 4, top: 40}}, document_frequency, lengths, codebooks, {ngrams: {n: [2]}}"
+    asked = "contamination, scripts, characters, text_lengths, duplicates, repetition, domains, {successors: {context: 2, top: 3}}, {cooccurrence: {window: 4, top: 40}}, document_frequency, lengths, codebooks, {ngrams: {n: [2]}}, {language_model: {order: 3}}"
     assert all(
         name in asked
         for name in STATISTICS.names()

@@ -80,6 +80,7 @@ def _of_tokens(plan: "Plan", statistic: Statistic) -> Cost:
         work=sizes.bytes / RATE,
         read=sizes.tokens * sizes.width,
         asked=asked,
+        whole=statistic.holds_all,
     )
 
 
@@ -109,8 +110,9 @@ def _counted(
     work: float,
     read: int,
     asked: Requests,
+    whole: bool = False,
 ) -> Cost:
-    """So many passes over the units, for so many tables, whose counts take `stored` bytes each."""
+    """So many passes over the units, for so many tables, whose counts take `stored` bytes each; `whole` are held to finish."""
     sizes, parts = Sizes.of(plan), plan.partitions
     unit, part = stored // sizes.units, stored // parts
     once = sum((asked, looked_up(sizes.units)), Requests(reads=0))
@@ -128,7 +130,7 @@ def _counted(
         requests += last
     return Cost(
         tasks=passes * (sizes.units + tables * parts) + tables,
-        memory=max(memory, finish_memory(part)),
+        memory=max(memory, finish_memory(stored if whole else part)),
         work=passes * work,
         disk=tables * passes * stored,
         read=passes * read + tables * (6 + 2 * (passes - 1)) * stored,

@@ -49,8 +49,9 @@ class FinishTask(UnitTask):
         return self.statistic.title
 
     def need(self) -> int:
-        """The largest partition, several times, and what has been chosen so far."""
-        return finish_memory(max((file.bytes for file in self.partitions), default=0))
+        """The largest partition, several times, and what has been chosen so far; of some statistics all of them."""
+        sizes = [file.bytes for file in self.partitions] or [0]
+        return finish_memory(sum(sizes) if self.statistic.holds_all else max(sizes))
 
     def work(self, attempt: Attempt, shared: FirstRows | None) -> None:
         """Read as often as the statistic asks, write."""
