@@ -1,15 +1,16 @@
-"""Vocabularies as files: appending the tokens of one to another."""
+"""Vocabularies as files: appending the tokens of one to another, drawing many, what the tokens of one are to another."""
 
 import json
 import sys
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
 from pairloom.jobs.commands.help import with_examples
-from pairloom.jobs.commands.options import AsJson
+from pairloom.jobs.commands.options import AsJson, spread
 
-__all__ = ["vocabulary_app"]
+__all__ = ["DrawOptions", "vocabulary_app"]
 
 vocabulary_app = typer.Typer(
     help="Work on the files of vocabularies.", no_args_is_help=True, rich_markup_mode=None
@@ -58,4 +59,107 @@ def extend_command(
         f"{found['out']}: {found['tokens']:,} tokens, {found['base_tokens']:,} of them as before, {found['appended']:,} "
         f"appended and {found['between']:,} between that lead to them; {found['left_out']:,} were left out\n"
         f"{found['rows']}: the old ids that each new token was\n"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawOptions:
+    """How vocabularies are drawn, and which."""
+
+    steps: Annotated[int, typer.Option(min=1, help="how many to draw")]
+    first: Annotated[
+        int, typer.Option(min=0, help="the number of the first, where others draw those before")
+    ] = 0
+    seed: Annotated[int, typer.Option(min=0, help="what all draws depend on")] = 0
+    documents: Annotated[int, typer.Option(help="of a batch")] = 2048
+    size: Annotated[int, typer.Option(help="tokens at most, and the mean before that is cut off")] = 32_768
+    size_spread: Annotated[float, typer.Option(help="standard deviation of sizes")] = 8192.0
+    least: Annotated[int, typer.Option(help="tokens at least, if the batch has them")] = 16_384
+    noise: Annotated[float, typer.Option(help="median of the noise's spread")] = 1e-5
+    noise_spread: Annotated[float, typer.Option(help="standard deviation of its logarithm")] = 4.0
+    longest: Annotated[int, typer.Option(help="characters of a token at most")] = 16
+
+
+@vocabulary_app.command("draw")
+@with_examples
+@spread
+def draw_command(
+    base: Annotated[
+        str, typer.Argument(metavar="BASE", help="a tokenizer.json, or a root, in whose ids tokens are told")
+    ],
+    text: Annotated[list[str], typer.Option(metavar="PATHS", help="text to draw from; may be given again")],
+    out: Annotated[str, typer.Option(help="a folder")],
+    asked: DrawOptions,
+    width: Annotated[
+        int | None, typer.Option(min=1, help="ids of a row of surface forms; otherwise those of the longest")
+    ] = None,
+    field: Annotated[str, typer.Option(help="the field of records that has the text")] = "text",
+    as_json: AsJson = False,
+) -> None:
+    """Draw vocabularies from text, with the surface forms of their tokens: inputs for training a model that makes embeddings.
+
+    A step depends on text, seed and its number alone, whoever draws the others.
+
+    pairloom vocabulary draw base.json --text 'in/*.jsonl' --out drawn/ --steps 1000
+    pairloom vocabulary draw base.json --text 'in/*.jsonl' --out drawn/ --steps 500 --first 500 --width 7 --json
+    """
+    from dataclasses import asdict
+
+    from pairloom.jobs.report.subjects import load_tokenizer
+    from pairloom.operators.sampled import Draw
+    from pairloom.pipeline.sampled import draw_steps
+
+    settings = asdict(asked)
+    first, steps, seed = (settings.pop(name) for name in ("first", "steps", "seed"))
+    found = draw_steps(
+        load_tokenizer(base),
+        text,
+        out,
+        steps=range(first, first + steps),
+        seed=seed,
+        draw=Draw(**settings),
+        width=width,
+        field=field,
+    )
+    if as_json:
+        sys.stdout.write(json.dumps(found) + "\n")
+        return
+    sizes = [one["tokens"] for one in found["steps"]]
+    cut = sum(one["cut"] for one in found["steps"])
+    sys.stdout.write(
+        f"{out}: {len(sizes):,} vocabularies of {min(sizes):,} to {max(sizes):,} tokens, drawn from {found['documents']:,} "
+        f"documents; {cut:,} surface forms were cut short\n"
+    )
+
+
+@vocabulary_app.command("surface")
+@with_examples
+def surface_command(
+    base: Annotated[
+        str, typer.Argument(metavar="BASE", help="a tokenizer.json, or a root, in whose ids tokens are told")
+    ],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="the vocabulary whose tokens are told")],
+    out: Annotated[str, typer.Option(help="the .npy file to write: int32, a row for each token")],
+    width: Annotated[
+        int | None, typer.Option(min=1, help="ids of a row; otherwise those of the longest")
+    ] = None,
+    pad: Annotated[int, typer.Option(help="what stands behind the ids of a row")] = -1,
+    as_json: AsJson = False,
+) -> None:
+    """Write each token of a vocabulary as a row of another's ids: its surface form.
+
+    A row of one id is a token that both have; the mean of the rows of an embedding that a row names begins a new one well.
+
+    pairloom vocabulary surface base.json new.json --out forms.npy
+    pairloom vocabulary surface base.json new.json --out forms.npy --width 7 --pad 0 --json
+    """
+    from pairloom.jobs.report.subjects import load_tokenizer
+    from pairloom.pipeline.sampled import write_forms
+
+    found = write_forms(load_tokenizer(base), load_tokenizer(new), out, width=width, pad=pad)
+    if as_json:
+        sys.stdout.write(json.dumps(found) + "\n")
+        return
+    sys.stdout.write(
+        f"{out}: {found['tokens']:,} tokens, {found['width']} ids each; {found['cut']:,} were cut short\n"
     )

@@ -40,10 +40,10 @@ from pairloom.operators.encode import Tokenizer
 from pairloom.operators.errors import RecipeError, StorageError
 from pairloom.operators.vocabulary import Vocabulary
 from pairloom.pipeline.export.folder import roles_of
+from pairloom.pipeline.inputs.words import token_counts, words_of_text
 from pairloom.pipeline.transplant.model import CONFIGS, INDEX, Model, open_model, read_json, told_tokens
 from pairloom.pipeline.transplant.safetensors import Tensor, TensorFile, write_tensors
 from pairloom.pipeline.transplant.sources import Sources, donor_tensor, open_vectors
-from pairloom.pipeline.transplant.words import token_counts, words_of_text
 
 __all__ = ["transplant"]
 
