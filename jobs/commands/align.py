@@ -2,13 +2,13 @@
 
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pairloom.jobs.commands.options import AsJson, read_text
+from pairloom.jobs.show.aligned import show_aligned
 
 if TYPE_CHECKING:
     from pairloom.operators import Vocabulary
@@ -24,77 +24,62 @@ def align_command(
         typer.Option(help="a text to cut, or @FILE for the lines of one; may be given again"),
     ] = None,
     space: Annotated[bool, typer.Option("--space", help="let chunks end only before spaces")] = False,
+    biases: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="write the biases of pairs of tokens, counted on the texts, as Parquet"
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show where two tokenizers cut a text otherwise: chunks between the places where a token of both ends.
 
     With --json a line for each text, with the tokens of both and the chunks as [i0, i1, j0, j1]: tokens i0 to i1 of A are
-    tokens j0 to j1 of B.
+    tokens j0 to j1 of B. With --biases a table of all pairs of tokens that may end a chunk, with how much differs in what may
+    follow them: the row step aligned_rows leaves out chunks by it.
 
     pairloom align english.json both.json --text "unrelatedly so"
     pairloom align a.json o200k:ranks.tiktoken --text @lines.txt --json
+    pairloom align student.json teacher.json --text @corpus.txt --biases biases.parquet
     """
     from pairloom.jobs.report.subjects import load_tokenizer
     from pairloom.operators.errors import RecipeError
-    from pairloom.operators.shown import printable
+    from pairloom.operators.evaluate.differences import alignable, aligned
 
     texts = [one for given in text or () for one in _texts(given)]
     if not texts:
         raise typer.BadParameter("give a text, or @FILE", param_hint="--text")
-    vocabularies = [load_tokenizer(name) for name in (first, second)]
-    for name, vocabulary in zip((first, second), vocabularies, strict=True):
-        if not vocabulary.model.spells:
-            raise RecipeError(
-                f"{name} is of the model {vocabulary.model.name!r}, whose tokens are not the bytes of a text: only tokenizers "
-                "whose tokens are (bpe, lzw) can be aligned"
-            )
-        if vocabulary.normalizer != "none":
-            raise RecipeError(
-                f"{name} normalizes text ({vocabulary.normalizer}): its tokens are of other bytes than those given"
-            )
-    totals = [0, 0, 0, 0]
-    for found in _aligned(texts, vocabularies, "space" if space else "unconstrained"):
-        if as_json:
-            sys.stdout.write(json.dumps(found, ensure_ascii=False) + "\n")
-            continue
-        for chunk in found["chunks"]:
-            one, other = found["a"][slice(*chunk[:2])], found["b"][slice(*chunk[2:])]
-            same = one == other
-            totals[2] += 1
-            totals[3] += same
-            if not same:
-                sys.stdout.write(
-                    printable(f"{'|'.join(one)}   ~   {'|'.join(other)}").replace("\n", "\\n") + "\n"
-                )
-        totals[0] += len(found["a"])
-        totals[1] += len(found["b"])
-    if not as_json:
-        a, b, chunks, same = totals
-        sys.stdout.write(
-            f"{a:,} tokens by A, {b:,} by B; {chunks:,} chunks, {same:,} of them the same tokens\n"
-        )
+    one, other = load_tokenizer(first), load_tokenizer(second)
+    for name, vocabulary in ((first, one), (second, other)):
+        if (why := alignable(vocabulary)) is not None:
+            raise RecipeError(f"{name} {why}")
+    if biases is not None:
+        _write_biases(one, other, texts, biases)
+    found = aligned(one, other, texts, "space" if space else "unconstrained")
+    if as_json:
+        for each in found:
+            said = {"text": each.text, "a": each.first, "b": each.second, "chunks": each.chunks.tolist()}
+            sys.stdout.write(json.dumps(said, ensure_ascii=False) + "\n")
+        return
+    if biases is not None:
+        sys.stdout.write(f"{biases}: the biases of pairs, counted on {len(texts):,} texts\n")
+        return
+    show_aligned(found)
 
 
-def _aligned(texts: list[str], vocabularies: "list[Vocabulary]", mode: Any) -> Iterator[dict[str, Any]]:
-    import numpy as np
+def _write_biases(first: "Vocabulary", second: "Vocabulary", texts: list[str], path: Path) -> None:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
-    from pairloom.operators.evaluate.chunks import chunks_between
+    from pairloom.operators.errors import RecipeError
+    from pairloom.operators.evaluate.biases import biases_between, token_shares
 
     column = pa.array(texts, pa.large_string())
-    both = [vocabulary.encode(column, offsets=True) for vocabulary in vocabularies]
-    for place, text in enumerate(texts):
-        data = text.encode()
-        ends = [np.array(found[1][place].as_py(), np.int64) for found in both]
-        chunks = chunks_between(*ends, mode=mode, text=data)
-        tokens = [
-            [
-                data[a:b].decode("utf-8", "backslashreplace")
-                for a, b in zip([0, *cuts[:-1]], cuts, strict=True)
-            ]
-            for cuts in (one.tolist() for one in ends)
-        ]
-        yield {"text": text, "a": tokens[0], "b": tokens[1], "chunks": chunks.tolist()}
+    shares = (token_shares([one.encode(column)], len(one)) for one in (first, second))
+    try:
+        pq.write_table(biases_between(first, second, *shares).table(), path)
+    except OSError as error:
+        raise RecipeError(f"cannot write {path}: {error}") from error
 
 
 def _texts(given: str) -> list[str]:

@@ -30,6 +30,7 @@ def compare_page(compared: dict[str, Any]) -> str:
         _figures(reports),
         _compression(comparison),
         _tokens(comparison),
+        _cuts(comparison),
         _merges(comparison),
         _size(reports),
         _use(reports),
@@ -125,6 +126,22 @@ def _tokens(comparison: dict[str, Any]) -> str:
         "Which tokens does only one have, and which have moved?",
         *lists,
         details("Tokens of both whose rank differs most", moved),
+    )
+
+
+def _cuts(comparison: dict[str, Any]) -> str:
+    """Pieces of text that both cut otherwise, side by side; of stored reports there are none."""
+    cuts = comparison.get("cuts", [])
+    one, two = comparison["names"]
+    rows = [
+        {"first": " | ".join(row["first"]), "second": " | ".join(row["second"]), "count": row["count"]}
+        for row in cuts[:MOVED]
+    ]
+    columns: dict[str, Column] = {"first": (one, token), "second": (two, token), "count": "times"}
+    return section(
+        "Cuts",
+        "Where does one end a token and the other not? In some of the text, the most frequent first.",
+        table(rows, columns, label="pieces of text in the tokens of both") if rows else "",
     )
 
 

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Mode", "chunks_between"]
+__all__ = ["Mode", "chunk_edges", "chunk_numbers", "chunks_between"]
 
 Mode = Literal["unconstrained", "space"]
 
@@ -34,15 +34,42 @@ def chunks_between(
     """
     if (one[-1] if len(one) else 0) != (other[-1] if len(other) else 0):
         raise ValueError("these are no tokens of one text: they end at other bytes")
-    common = np.intersect1d(one, other)
+    common = chunk_edges(one, other, mode=mode, text=text)
     common = common[common > 0]
-    if mode == "space" and len(common):
-        spaces = np.array(
-            [end == len(text) or text[end : end + 1] == b" " for end in common.tolist()], np.bool_
-        )
-        common = common[spaces]
     # Behind the last token of each that ends there.
     edges = np.stack([np.searchsorted(ends, common, side="right") for ends in (one, other)])
     edges = np.concatenate([np.zeros((2, 1), np.int64), edges], axis=1)
     pairs = (edges[0, :-1], edges[0, 1:], edges[1, :-1], edges[1, 1:])
     return np.stack(pairs, 1).astype(np.int32).reshape(-1, 4)
+
+
+def chunk_edges(
+    one: npt.NDArray[np.int64],
+    other: npt.NDArray[np.int64],
+    *,
+    mode: str = "unconstrained",
+    text: bytes = b"",
+) -> npt.NDArray[np.int64]:
+    """The places, ascending, at which tokens of both begin or end; in the mode `space` those before a space, and at both ends.
+
+    >>> chunk_edges(np.array([0, 2, 9]), np.array([0, 5, 9, 11])).tolist()
+    [0, 9]
+    """
+    common = np.intersect1d(one, other)
+    if mode == "space" and len(common):
+        wanted = [place in (0, len(text)) or text[place : place + 1] == b" " for place in common.tolist()]
+        common = common[np.array(wanted, np.bool_)]
+    return common
+
+
+def chunk_numbers(edges: npt.NDArray[np.int64], common: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Between which two of `common` each token lies, of one from `edges[i]` to `edges[i + 1]`; -1 before and behind all.
+
+    >>> chunk_numbers(np.array([-1, 2, 5, 7]), np.array([2, 7])).tolist()
+    [-1, 0, 0]
+    """
+    if len(common) < 2:
+        return np.full(max(0, len(edges) - 1), -1, np.int64)
+    begin, end = edges[:-1], edges[1:]
+    number = np.searchsorted(common, begin, "right") - 1
+    return np.where((begin >= common[0]) & (end <= common[-1]), number, -1)

@@ -4,6 +4,7 @@
     comparison["tokens"]         common, only_first, only_second, moved
     comparison["merges"]         common, agree, first, second
     comparison["compression"]    a row for each source of each text
+    comparison["cuts"]           what both cut otherwise in some of the text
 
 Everything is a plain value that JSON can hold, and complete: pages show as much as they like of it.
 """
@@ -17,6 +18,7 @@ import numpy.typing as npt
 
 from pairloom.operators import Vocabulary
 from pairloom.operators.evaluate.compare import compare_merges, compare_tokens
+from pairloom.operators.evaluate.differences import alignable, aligned, differences
 from pairloom.pipeline.report.tokens import readable
 
 __all__ = ["Measured", "compare"]
@@ -24,12 +26,13 @@ __all__ = ["Measured", "compare"]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Measured:
-    """A report, and, unless it was stored, the vocabulary that it is on and how often each token occurs (int64[V])."""
+    """A report; unless it was stored, its vocabulary, how often each token occurs (int64[V]), and some of the text."""
 
     name: str
     report: dict[str, Any]
     vocabulary: Vocabulary | None = None
     counts: npt.NDArray[np.int64] | None = None
+    texts: tuple[str, ...] = ()
 
 
 def compare(first: Measured, second: Measured) -> dict[str, Any]:
@@ -41,13 +44,15 @@ def compare(first: Measured, second: Measured) -> dict[str, Any]:
     merges that are the same in both, and `first` and `second` what each merges next (left, right, token), None at the end.
     `compression`: rows of `text` (whose text; where both have the same, the first's), `source`, `bytes`, the tokens `first`
     and `second` and the `change` from one to the other; where the same text was not encoded by both, rows of `source`, bytes
-    per token `first` and `second`, and `change`, the second over the first less 1.
+    per token `first` and `second`, and `change`, the second over the first less 1. `cuts`: rows of the tokens `first` and `second`
+    of one piece of text, and its `count` in some of the text, the most frequent first.
     """
     out: dict[str, Any] = {
         "names": [first.name, second.name],
         "tokens": {},
         "merges": {},
         "compression": _compression(first, second),
+        "cuts": [],
     }
     one, two = first.vocabulary, second.vocabulary
     if one is None or two is None:
@@ -63,6 +68,9 @@ def compare(first: Measured, second: Measured) -> dict[str, Any]:
         "only_second": _rows(two, second.counts, tokens.only_second),
         "moved": moved,
     }
+    if alignable(one) is None and alignable(two) is None:
+        texts = dict.fromkeys((*first.texts, *second.texts))
+        out["cuts"] = differences(aligned(one, two, list(texts)))
     merges = compare_merges(one, two)
     out["merges"] = {
         "common": merges.common,

@@ -44,6 +44,9 @@ from pairloom.pipeline.report.tokens import about_tokens
 __all__ = ["measure_root", "measure_vocabulary", "report_on_root", "report_on_vocabulary"]
 
 
+COMPARED_BYTES = 256 << 10  # of the text of a report, which two vocabularies are compared on token by token
+
+
 def report_on_root(dataset: Dataset, options: Options) -> dict[str, Any]:
     """Report on the vocabulary and the tokens of a committed generation; see `measure_root`."""
     return measure_root(dataset.objects.root, dataset, options).report
@@ -108,7 +111,13 @@ def measure_root(name: str, dataset: Dataset, options: Options) -> Measured:
         out |= document_facts(dataset, vocabulary, options, executor)
     if "pack" in dataset.manifest.stages:
         out["packing"] = _packing(dataset)
-    return Measured(name=name, report=out, vocabulary=vocabulary, counts=tally.token_counts)
+    return Measured(
+        name=name,
+        report=out,
+        vocabulary=vocabulary,
+        counts=tally.token_counts,
+        texts=() if text is None else text.sample(COMPARED_BYTES),
+    )
 
 
 def report_on_vocabulary(
@@ -147,7 +156,13 @@ def measure_vocabulary(
     out |= categories | about_groups(tokenizers, text, {}, options)
     out |= _premiums(units, vocabulary, options, executor, 1 << 30)
     out |= _of_kept_text(tokenizers, text, out.get("premiums"), options)
-    return Measured(name=name, report=out, vocabulary=vocabulary, counts=text.tally.token_counts)
+    return Measured(
+        name=name,
+        report=out,
+        vocabulary=vocabulary,
+        counts=text.tally.token_counts,
+        texts=text.sample(COMPARED_BYTES),
+    )
 
 
 def _of_kept_text(

@@ -161,6 +161,20 @@ class TextSums:
         self.without_group += other.without_group
         self.records.add(other.records)
 
+    def sample(self, size: int) -> tuple[str, ...]:
+        """Beginnings of the kept text of all groups, as much of each, about `size` bytes together; the same for the same text."""
+        each = size // max(1, len(self.groups))
+        found = []
+        for _, group in sorted(self.groups.items()):
+            left = each
+            for text in group.texts.to_pylist():
+                if left <= 0:
+                    break
+                part = text.encode()[:left].decode("utf-8", "ignore")
+                found.append(part)
+                left -= len(part.encode()) or 1
+        return tuple(found)
+
     @property
     def bytes(self) -> int:
         """Bytes of text."""

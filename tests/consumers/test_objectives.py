@@ -25,7 +25,9 @@ from transformers import (
     T5ForConditionalGeneration,
 )
 
+from pairloom.operators import Pretokenizer, count_words, learn_bpe
 from pairloom.operators.layouts import LAYOUTS, RowStep
+from pairloom.operators.layouts.aligned_rows import AlignedRows
 from pairloom.operators.layouts.any_subset import AnySubset
 from pairloom.operators.layouts.byte2word import Byte2Word
 from pairloom.operators.layouts.caft import Caft
@@ -368,6 +370,38 @@ def test_a_model_reads_tokens_that_a_batch_has_of_its_own(dataset: Dataset) -> N
     )
     model = Reading(len(dataset.vocabulary()))
     learns(model, [lambda b=b: model.loss(b["dynamic_ids"], b["dynamic_spans"]) for b in rows])
+
+
+def chunk_sums(model: Any, ids: torch.Tensor, chunk: torch.Tensor, many: int) -> torch.Tensor:
+    """What a model says of each chunk of each row, but for the first, of which it says nothing: [rows, many], 0 for none."""
+    said = model(ids.long()).logits.log_softmax(-1)[:, :-1].gather(2, ids.long()[:, 1:, None])[..., 0]
+    sums = torch.zeros(len(ids), many + 1).scatter_add(
+        1, torch.where(chunk < 1, many, chunk).long()[:, 1:], said
+    )
+    return sums[:, :many]
+
+
+def test_a_student_learns_what_a_teacher_with_another_vocabulary_says_of_chunks(
+    dataset: Dataset, tmp_path: Path
+) -> None:
+    other = learn_bpe(
+        count_words(pa.array([text for _, text in documents(20, seed=9)]), Pretokenizer()),
+        320,
+        special_tokens=["<|endoftext|>"],
+    )
+    other.save(tmp_path / "tokenizer.json")
+    step = AlignedRows(vocabulary=str(tmp_path / "tokenizer.json"), width=96)
+    rows = list(batches(dataset, step, "input_ids", "chunk", "other_ids", "other_chunk"))[:3]
+    student, teacher = gpt(len(dataset.vocabulary()), WIDTH), gpt(len(other), 96)
+
+    def loss(b: Any) -> torch.Tensor:
+        many = int(b["chunk"].max()) + 1
+        assert many == int(b["other_chunk"].max()) + 1 > 4
+        with torch.no_grad():
+            wanted = chunk_sums(teacher, b["other_ids"], b["other_chunk"], many)
+        return (chunk_sums(student, b["input_ids"], b["chunk"], many) - wanted).abs().mean()
+
+    learns(student, [lambda b=b: loss(b) for b in rows])
 
 
 def test_every_row_step_has_a_consumer() -> None:

@@ -1,9 +1,11 @@
 """`pairloom align` shows what differs, and gives chunks that tile the tokens of both."""
 
 import json
+import re
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
@@ -27,8 +29,18 @@ def files(tmp_path: Path) -> list[str]:
 def test_both_forms(files: list[str]) -> None:
     said = CliRunner().invoke(app, ["align", *files[:2], "--text", files[2]])
     assert said.exit_code == 0
-    assert "   ~   " in said.stdout
-    assert "tokens by A" in said.stdout
+    head, *rows, last = said.stdout.splitlines()
+    assert head.split() == ["text", "character", "behind", "A", "B"]
+    assert "tokens by A" in last
+    number, place, behind, *_ = next(row.split() for row in rows if row.split()[1] != "0")
+    assert TEXTS[int(number) - 1][: int(place)].replace(" ", "\u2423").endswith(behind)
+    assert any("|" in row for row in rows)
+    # Every difference, side by side, is the same text.
+    apart = sum(
+        int(part.replace(",", "")) * sign
+        for part, sign in zip(re.findall(r"([\d,]+) (?:chunks|of them)", last), (1, -1), strict=True)
+    )
+    assert len(rows) == apart > 0
     said = CliRunner().invoke(app, ["align", *files[:2], "--text", files[2], "--json"])
     found = [json.loads(line) for line in said.stdout.splitlines()]
     assert [one["text"] for one in found] == TEXTS
@@ -57,3 +69,33 @@ def test_what_cannot_be_aligned_is_said(files: list[str]) -> None:
         "of the file",
         "of the file",
     )
+
+
+def test_biases_are_written_for_the_step_that_reads_them(files: list[str], tmp_path: Path) -> None:
+    out = tmp_path / "biases.parquet"
+    said = CliRunner().invoke(app, ["align", *files[:2], "--text", files[2], "--biases", str(out)])
+    assert said.exit_code == 0
+    assert f"{out}: the biases of pairs, counted on 2 texts" in said.stdout
+    assert pq.read_table(out).schema.names == ["a", "b", "bias_a", "bias_b"]
+    with pytest.raises(RecipeError, match="cannot write"):
+        CliRunner().invoke(
+            app,
+            ["align", *files[:2], "--text", "a", "--biases", str(tmp_path / "no" / "b.parquet")],
+            catch_exceptions=False,
+        )
+
+
+def test_control_characters_of_a_text_are_not_sent_to_the_terminal(files: list[str]) -> None:
+    said = CliRunner().invoke(app, ["align", *files[:2], "--text", "unrelated\x1b[2J\nwords"])
+    assert "\x1b[2J" not in said.stdout
+    assert "tokens by A" in said.stdout
+
+
+def test_a_text_without_characters_has_no_tokens(files: list[str]) -> None:
+    said = CliRunner().invoke(app, ["align", *files[:2], "--text", "", "--json"], catch_exceptions=False)
+    assert json.loads(said.stdout) == {"text": "", "a": [], "b": [], "chunks": []}
+
+
+def test_vocabularies_that_cut_alike_have_no_table(files: list[str]) -> None:
+    said = CliRunner().invoke(app, ["align", files[0], files[0], "--text", TEXTS[0]])
+    assert len(said.stdout.splitlines()) == 1

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pairloom.operators import Pretokenizer, count_words, learn_bpe
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.layouts import LAYOUTS
 from pairloom.operators.layouts.span_corruption import span_lengths
@@ -36,6 +37,7 @@ STEPS = {
     "dupmae": "{rate: 0.3}",
     "ponet": "{length: 24}",
     "any_subset": "{rate: [0.6, 0.75]}",
+    "aligned_rows": "{vocabulary: OTHER, width: 80, special: ['<|endoftext|>=</s>']}",
     "entity_masks": "{column: lexeme}",
     "byte2word": "{max_bytes: 40}",
     "dynamic_bpe": "{merges: 5}",
@@ -49,9 +51,20 @@ STEPS = {
     "ernie_gram:comprehensive": "{lexicon: LEXICON, mode: comprehensive}",
 }
 # Steps that draw nothing, and those that need no special token.
-SAME = frozenset({"landmark_rows", "byte2word", "dynamic_bpe", "hashed_features", "caft", "caft:within"})
+SAME = frozenset(
+    {"aligned_rows", "landmark_rows", "byte2word", "dynamic_bpe", "hashed_features", "caft", "caft:within"}
+)
 WITHOUT = frozenset(
-    {"lexinvariant_rows", "byte2word", "dynamic_bpe", "hashed_features", "caft", "caft:within", "any_subset"}
+    {
+        "aligned_rows",
+        "lexinvariant_rows",
+        "byte2word",
+        "dynamic_bpe",
+        "hashed_features",
+        "caft",
+        "caft:within",
+        "any_subset",
+    }
 )
 CODE = "import sys; from pathlib import Path; from tests.runs.test_objectives import job; job(Path(sys.argv[1]), sys.argv[2])"
 
@@ -67,6 +80,7 @@ def standard_library() -> list[tuple[str, str]]:
 def recipe(folder: Path, step: str, root: str, *settings: str) -> Recipe:
     """A recipe with a step, stored unless told otherwise."""
     name, keys = step.partition(":")[0], STEPS[step].replace("LEXICON", str(folder / "lexicon.parquet"))
+    keys = keys.replace("OTHER", str(folder / "other.json"))
     return recipe_for(
         folder,
         "vocabulary.size=500",
@@ -95,6 +109,9 @@ def test_it_runs_is_proved_is_applied_by_the_loader_and_survives_a_kill(tmp_path
         counted = run(recipe(tmp_path, "masked_lm", "counted", "statistics=[{ngrams: {top: 200}}]"))
         assert counted.stages["statistics"]
         pq.write_table(open_dataset(tmp_path / "counted").statistic("ngrams"), tmp_path / "lexicon.parquet")
+    if "OTHER" in STEPS[step]:
+        other = count_words(pa.array([text for _, text in standard_library()[:3]]), Pretokenizer())
+        learn_bpe(other, 320, special_tokens=["</s>"]).save(tmp_path / "other.json")
     process = subprocess.Popen(
         [sys.executable, "-c", CODE, str(tmp_path), step], cwd=Path(__file__).parents[2]
     )

@@ -10,6 +10,7 @@ import pytest
 
 from pairloom.jobs.cli import main
 from pairloom.operators import Pretokenizer, count_words, learn_bpe
+from pairloom.operators.evaluate.differences import aligned, differences
 from pairloom.pipeline import Dataset
 from pairloom.pipeline.report import Options, report_on_root
 from tests.runs.report.checks import check_page
@@ -96,6 +97,8 @@ def test_two_vocabularies_are_compared_token_by_token(
     sizes = {"first": len(encoded), "second": len(two.encode_one("abc ab xyz"))}
     about = {"source": "text", "bytes": 10, "change": sizes["second"] / sizes["first"] - 1}
     assert found["compression"] == [about | sizes | {"text": paths[0]}]
+    assert found["cuts"] == differences(aligned(one, two, ["abc ab xyz"]))
+    assert {"first": [" xyz"], "second": [" ", "x", "y", "z"], "count": 1} in found["cuts"]
 
 
 def test_generations_are_compared_with_what_was_stored(
