@@ -272,6 +272,10 @@ def _sources(dataset: Dataset, tallies: Mapping[str, WordTally], *, distinct: bo
         row["rejected"] += shard.receipt.ledger.rejects
         row["filtered"] += sum(shard.receipt.ledger.filtered.values())
         row["empty"] += shard.receipt.ledger.empty
+    selected = dataset.manifest.stages.get("select")
+    if selected is not None and selected.ledger.deduplicated:
+        for source in selected.sources:
+            ledgers.get(source.name, {})["duplicates"] = source.duplicate_documents
     facts = {name: tally.facts() for name, tally in tallies.items()}
     if not distinct:
         facts = {name: _without_distinct(one) for name, one in facts.items()}

@@ -22,6 +22,7 @@ SOURCE: dict[str, Column] = {
     "rejected": "rejected",
     "filtered": "left out by steps",
 }
+DUPLICATES: dict[str, Column] = {"duplicates": "left out as duplicates"}
 KINDS: dict[str, Column] = {
     "kind": "kind of word",
     "words": ("words", compact),
@@ -36,9 +37,10 @@ KINDS: dict[str, Column] = {
 def compression(report: dict[str, Any]) -> str:
     """Bytes per token of each group by every tokenizer, of each source, and of kinds of words."""
     groups, by = report["groups"], report.get("grouped_by", "source")
+    duplicates = DUPLICATES if any("duplicates" in row for row in report["sources"]) else {}
     sources = table(
         report["sources"],
-        {"source": report.get("sources_by", "source")} | SOURCE,
+        {"source": report.get("sources_by", "source")} | SOURCE | duplicates,
         f"By {report.get('sources_by', 'source')}, on {report['basis']}",
     )
     kinds = table(report["kinds"], KINDS, "By kind of word") if report["summary"]["tokens"] else ""
