@@ -61,6 +61,7 @@ class Domains(TextStatistic):
     def add_text(self, batch: "DocumentBatch", counter: "KeyCounter") -> None:
         """Count the domain of each document, or those of the links of each, once for each document and once for each link."""
         import numpy as np
+        import pyarrow.compute as pc
 
         from pairloom.operators.statistics._texts import add_values
         from pairloom.operators.text.arrays import text_of
@@ -68,9 +69,7 @@ class Domains(TextStatistic):
         hosts, document = self._hosts(batch)
         if not len(hosts):
             return
-        names = pa.compute.if_else(pa.compute.is_null(hosts), pa.scalar("", pa.large_string()), hosts).cast(
-            pa.large_binary()
-        )
+        names = pc.if_else(pc.is_null(hosts), pa.scalar("", pa.large_string()), hosts).cast(pa.large_binary())
         size = np.diff(text_of(batch.content).offsets)
         coded = names.dictionary_encode().indices.to_numpy().astype(np.int64)
         _, first = np.unique(document << 32 | coded, return_index=True)

@@ -122,9 +122,10 @@ def _first(
 ) -> tuple[pa.LargeBinaryArray, "npt.NDArray[np.int64]"]:
     """The first `top`: by falling count, falling length, and hash."""
     import numpy as np
+    import pyarrow.compute as pc
 
     # Keys are different in their hashes: their order is that of ranks.
     rank = np.empty(len(keys), np.int64)
-    rank[np.asarray(pa.compute.array_sort_indices(keys).to_numpy(), np.int64)] = np.arange(len(keys))
+    rank[np.asarray(pc.array_sort_indices(keys).to_numpy(), np.int64)] = np.arange(len(keys))
     order = np.lexsort((rank, -_bytes(keys), -count))[:top]
     return keys.take(pa.array(order)), count[order]

@@ -38,6 +38,7 @@ from pairloom.pipeline.report.parallel import read_parallel
 from pairloom.pipeline.report.probes import about_probes
 from pairloom.pipeline.report.simple import about_simple
 from pairloom.pipeline.report.sizes import about_sizes
+from pairloom.pipeline.report.statistics import about_statistics
 from pairloom.pipeline.report.text import UNIT_BYTES, TextSums, read_text
 from pairloom.pipeline.report.tokens import about_tokens
 
@@ -109,6 +110,8 @@ def measure_root(name: str, dataset: Dataset, options: Options) -> Measured:
     out |= _of_kept_text(tokenizers, text, out.get("premiums"), options)
     if "tokenize" in dataset.manifest.stages:
         out |= document_facts(dataset, vocabulary, options, executor)
+    if "statistics" in dataset.manifest.stages:
+        out |= about_statistics(dataset, vocabulary)
     if "pack" in dataset.manifest.stages:
         out["packing"] = _packing(dataset)
     return Measured(
