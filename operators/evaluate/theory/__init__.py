@@ -5,6 +5,7 @@ of a good dictionary comes near the entropy rate of the text, which over its sym
 per symbol of the text, that is per byte where the text is bytes.
 """
 
+from pairloom.operators.evaluate.theory.compressors import static_ac_ratio, zlib_ratio
 from pairloom.operators.evaluate.theory.dictionaries import (
     apply_merges,
     lzw_dictionary,
@@ -19,5 +20,7 @@ __all__ = [
     "lzw_encode",
     "order_entropy",
     "sequential_bpe",
+    "static_ac_ratio",
     "unigram_bits",
+    "zlib_ratio",
 ]
