@@ -53,8 +53,8 @@ def tokens_of(ngrams: list[str], special_tokens: tuple[str, ...]) -> list[bytes]
     tokens = [b""] * SIZE
     for point in (*range(0xD800), *range(0xF900, SIZE)):
         tokens[point] = chr(point).encode()
-    for place, token in zip(SPECIAL, special_tokens, strict=False):
-        tokens[place] = token.encode()
+    for place, special in zip(SPECIAL, special_tokens, strict=False):
+        tokens[place] = special.encode()
     spelled = [bytes([byte]) for byte in range(128, 256)] + [text.encode() for text in ngrams]
     for place, token in zip(_FREE, spelled, strict=False):
         tokens[place] = token
