@@ -7,7 +7,7 @@ Texts are drawn from a vocabulary of 20,000 words. Signatures are 14 bands of 8 
 compiled before, medians of rounds in which the two take turns; datatrove runs in a process of PYTHON, which has it installed, on a
 sixty-fourth of the texts, and is given words that are split at white space, since a library for words would take most of its time.
 
-Of the documents of a run a tenth are copies of others in which up to three words differ. Its seconds are those of each step.
+Of the documents of a run a tenth are copies of others in which up to three words differ. Its seconds are those of the wall in all, and of processor time of each step.
 """
 
 import argparse
@@ -133,9 +133,9 @@ execution: {{engine: local, unit_bytes: 8000000}}
 
         def observe(event: Event, took: dict[str, float] = took, since: dict[str, float] = since) -> None:
             if isinstance(event, StepStarted):
-                since[event.step] = time.perf_counter()
+                since[event.step] = time.process_time()
             elif isinstance(event, StepFinished):
-                took[event.step] = took.get(event.step, 0) + time.perf_counter() - since[event.step]
+                took[event.step] = took.get(event.step, 0) + time.process_time() - since[event.step]
 
         began, used = time.perf_counter(), time.process_time()
         manifest = (

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pairloom.jobs.report.sections.compression import compression
 from pairloom.operators.errors import CorruptionError, RecipeError, StorageError
 from pairloom.operators.near import Hashes, word_shingles
 from pairloom.operators.reference import near as plain
@@ -20,6 +21,7 @@ from pairloom.pipeline.audit.verify import verify
 from pairloom.pipeline.flow.events import Event, StepStarted
 from pairloom.pipeline.generations.retokenize import retokenize
 from pairloom.pipeline.recipe import Recipe
+from pairloom.pipeline.report import Options, report_on_root
 from pairloom.pipeline.stages.select import cost
 from pairloom.pipeline.stages.select.near.proving import check_kept
 from pairloom.pipeline.store.objects import LocalObjects
@@ -90,7 +92,7 @@ def expected(pairs: list[tuple[int, int]], rank: Callable[[int], float]) -> dict
     return {end: one for end, one in sorted(kept.items()) if end != one}
 
 
-@pytest.mark.parametrize("documents", [1 << 23, 13], ids=["one range", "many ranges"])
+@pytest.mark.parametrize("documents", [1 << 23, 30], ids=["one range", "many ranges"])
 def test_what_hangs_together_is_left_out_but_for_one(
     tmp_path: Path, documents: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -109,14 +111,14 @@ def test_what_hangs_together_is_left_out_but_for_one(
         (copies_of(dataset, split) for split in ("train", "validation")), start=copies_of(dataset, "none")
     )
     assert sum(rows.values()) == ledger.documents_out
-    assert len(manifest.stages["select"].files) == (1 if documents > 100 else -(-ledger.documents_in // 13))
+    assert len(manifest.stages["select"].files) == (1 if documents > 100 else -(-ledger.documents_in // 30))
     # Every document that differs in nothing, or in case and punctuation alone, is left out for one like it.
     same = [(a, b) for a, b in PAIRS if RUNS[a] == RUNS[b] and TEXTS[a] and TEXTS[b]]
     assert len(same) > 10
     assert all(found.get(a, a) == found.get(b, b) for a, b in same)
 
 
-@pytest.mark.parametrize("documents", [1 << 23, 13], ids=["one range", "many ranges"])
+@pytest.mark.parametrize("documents", [1 << 23, 30], ids=["one range", "many ranges"])
 def test_the_longest_is_kept_and_pairs_are_compared(
     tmp_path: Path, documents: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -147,6 +149,24 @@ def test_the_best_by_a_column_is_kept(tmp_path: Path) -> None:
     run(recipe)
     found = open_dataset(recipe.root).duplicates().to_pydict()
     assert (found["row"], found["kept_row"]) == ([0, 1], [2, 2])
+
+
+def test_ids_without_words_are_compared_by_runs_of_tokens(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    ids = [[1, 2, 3, 4, 5, 6, 7], [9, 9, 9], [1, 2, 3, 4, 5, 6, 7], [9, 9], [9, 9, 9]]
+    pq.write_table(pa.table({"input_ids": ids}), tmp_path / "in" / "a.parquet")
+    recipe = recipe_for(
+        tmp_path,
+        f'corpus=[{{name: codes, paths: ["{tmp_path}/in/*"], given: {{tokens: input_ids}}}}]',
+        "vocabulary={family: ids, size: 32}",
+        "tokenize={append: []}",
+        "pack={seq_len: 16, deduplicate: near, near: {of: tokens}}",
+    )
+    run(recipe)
+    dataset = open_dataset(recipe.root)
+    found = dataset.duplicates().to_pydict()
+    assert (found["row"], found["kept_row"]) == ([2, 4], [0, 1])
+    verify(dataset)
 
 
 def test_pairs_are_found_as_theory_says(tmp_path: Path) -> None:
@@ -236,3 +256,6 @@ def test_what_was_kept_is_left_out_nowhere(tmp_path: Path) -> None:
     check_kept(open_objects_of(tmp_path / "out"), files)
     with pytest.raises(CorruptionError, match="leaves out a document twice"):
         check_kept(open_objects_of(tmp_path / "out"), [*files, *files])
+    report = report_on_root(open_dataset(recipe.root), Options(against={}, engine="local"))
+    assert [row["duplicates"] for row in report["sources"]] == [sum(file.rows for file in files)]
+    assert "left out as duplicates" in compression(report)
