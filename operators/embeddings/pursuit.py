@@ -107,7 +107,7 @@ def _best(
     lengths = np.linalg.norm(rest, axis=1, keepdims=True)
     left = (rest / np.where(lengths > 0, lengths, 1)).astype(np.float32)
     best, most = np.zeros(len(rest), np.int64), np.full(len(rest), -np.inf)
-    for start, tile in vectors.tiles(anchors):
+    for start, tile in vectors.tiles(anchors, len(left)):
         products = np.abs(left @ tile.astype(np.float32).T)
         inside = (chosen >= start) & (chosen < start + products.shape[1])
         rows, _ = np.nonzero(inside)

@@ -37,9 +37,12 @@ class Vectors:
         """
         return as_float32(self.values[ids], self.kind)
 
-    def tiles(self, ids: npt.NDArray[np.int64]) -> Iterator[tuple[int, npt.NDArray[Any]]]:
-        """The rows `ids`, so many at a time as make `TILE_BYTES`, each time with the place of the first."""
-        step = max(1, TILE_BYTES // (4 * max(1, self.width)))
+    def tiles(self, ids: npt.NDArray[np.int64], beside: int = 0) -> Iterator[tuple[int, npt.NDArray[Any]]]:
+        """The rows `ids`, each time with the place of the first.
+
+        So many at a time that they, and `beside` numbers more for each, make no more than `TILE_BYTES`.
+        """
+        step = max(1, TILE_BYTES // (4 * max(1, self.width + beside)))
         for start in range(0, len(ids), step):
             yield start, self.take(ids[start : start + step])
 
@@ -51,16 +54,17 @@ def unit(rows: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     [[0.6000000238418579, 0.800000011920929], [0.0, 0.0]]
     """
     with np.errstate(all="ignore"):
-        made = rows / np.linalg.norm(rows.astype(np.float64), axis=1, keepdims=True)
+        lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))
+        made = (rows / lengths[:, None].astype(rows.dtype)).astype(np.float32)
     made[~np.isfinite(made).all(axis=1)] = 0
-    return made.astype(np.float32)
+    return made
 
 
 def cosines(
     left: npt.NDArray[np.float32], right: Vectors, ids: npt.NDArray[np.int64]
 ) -> Iterator[tuple[int, npt.NDArray[np.float32]]]:
     """The cosines of rows of length 1 and of some vectors, a tile at a time; -inf to a vector that is all zeros."""
-    for start, tile in right.tiles(ids):
+    for start, tile in right.tiles(ids, len(left)):
         ones = unit(tile)
         found = left @ ones.T
         found[:, ~ones.any(axis=1)] = -np.inf
@@ -103,27 +107,30 @@ def softmax(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     return np.asarray(powers / np.where(sums > 0, sums, 1.0), np.float64)
 
 
-def sparsemax(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+def sparsemax(values: npt.NDArray[Any]) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]:
     """The point of the simplex nearest to each row (Martins and Astudillo, 2016): weights that add up to 1, most of them 0.
 
-    >>> sparsemax(np.array([[1.0, 0.5, -1.0]])).tolist()
-    [[0.75, 0.25, 0.0]]
+    Returns which are more than 0, and these, row after row. A row of -inf alone has none.
+
+    >>> some, weights = sparsemax(np.array([[1.0, 0.5, -1.0]]))
+    >>> some.tolist(), weights.tolist()
+    ([[True, True, False]], [0.75, 0.25])
     """
-    values = values.astype(np.float64)
     if not values.shape[1]:
-        return values
+        return np.zeros(values.shape, np.bool_), np.zeros(0)
     most, size = min(256, values.shape[1]), values.shape[1]
     while True:
-        top = -np.sort(-np.partition(values, size - most, axis=1)[:, size - most :], axis=1)
+        top = np.partition(values, size - most, axis=1)[:, size - most :].astype(np.float64)
+        top = -np.sort(-top, axis=1)
         with np.errstate(invalid="ignore"):
             sums = np.cumsum(top, axis=1)
             support = (1 + np.arange(1, most + 1) * top > sums).sum(axis=1)
         if most == size or (support < most).all():
             break
         most = min(4 * most, size)
-    some = support > 0
     last = np.maximum(support - 1, 0)[:, None]
-    threshold = (np.take_along_axis(sums, last, 1) - 1) / (last + 1)
-    made = np.zeros_like(values)
-    made[some] = np.maximum(values[some] - threshold[some], 0)
-    return made
+    thresholds = (np.take_along_axis(sums, last, 1) - 1) / (last + 1)
+    thresholds[support == 0] = np.inf
+    some = np.asarray(values > thresholds, np.bool_)
+    rows, _ = np.nonzero(some)
+    return some, values[some].astype(np.float64) - thresholds[rows, 0]

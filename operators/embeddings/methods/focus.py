@@ -35,15 +35,14 @@ class Focus(Method):
         if not len(which) or not len(shared):
             return rows
         ids, weights, lengths = [], [], []
-        step = max(1, TILE_BYTES // (8 * len(shared)))
+        step = max(1, 2 * TILE_BYTES // (4 * len(shared)))
         for start in range(0, len(which), step):
             of = unit(given.new_vectors.take(which[start : start + step]))
             found = np.concatenate([tile for _, tile in cosines(of, given.new_vectors, shared)], axis=1)
             found[~of.any(axis=1)] = -np.inf
-            made = sparsemax(found)
-            chosen = made > 0
+            chosen, made = sparsemax(found)
             ids.append(np.broadcast_to(old_ids, chosen.shape)[chosen])
-            weights.append(made[chosen].astype(np.float32))
+            weights.append(made.astype(np.float32))
             lengths.append(chosen.sum(axis=1))
         offsets = np.concatenate([[0], np.cumsum(np.concatenate(lengths))])
         return weighed(rows, which, offsets, np.concatenate(ids), np.concatenate(weights))

@@ -1,6 +1,7 @@
 """The methods by which rows of new tokens are made: weights, what they are near to, and what they leave alone."""
 
 from dataclasses import fields
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -58,6 +59,13 @@ def everything() -> Given:
 def of(rows: RowMap, i: int) -> tuple[str, list[int], npt.NDArray[np.float64]]:
     at = slice(*rows.offsets[i : i + 2])
     return ORIGINS[rows.origin[i]], rows.ids[at].tolist(), rows.weights[at].astype(np.float64)
+
+
+def dense(values: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
+    some, weights = sparsemax(values)
+    found = np.zeros(values.shape)
+    found[some] = weights
+    return found
 
 
 def made(rows: RowMap) -> list[int]:
@@ -195,7 +203,7 @@ def test_a_mixture_of_what_is_shared_is_sparse() -> None:
     ones = unit(given_.new_vectors.values)
     for i in made(rows):
         _, ids, weights = of(rows, i)
-        wanted = sparsemax((ones[shared] @ ones[i])[None])[0]
+        wanted = dense((ones[shared] @ ones[i])[None])[0]
         assert ids == [int(before.ids[before.offsets[one]]) for one in np.array(shared)[wanted > 0]]
         assert weights == pytest.approx(wanted[wanted > 0], abs=1e-5)
         assert len(ids) < len(shared) / 4
@@ -233,7 +241,7 @@ def test_the_same_vocabulary_has_nothing_to_be_made(name: str) -> None:
 @given(st.lists(st.floats(-5, 5, width=32), min_size=1, max_size=400))
 def test_sparsemax_is_the_nearest_point_of_the_simplex(values: list[float]) -> None:
     z = np.array(values, np.float64)
-    p = sparsemax(z[None])[0]
+    p = dense(z[None])[0]
     assert p.sum() == pytest.approx(1)
     assert (p >= 0).all()
     # Of the nearest point, what was taken away is the same wherever something is left, and no less elsewhere.
@@ -245,11 +253,11 @@ def test_sparsemax_is_the_nearest_point_of_the_simplex(values: list[float]) -> N
 def test_sparsemax_of_many_that_are_nearly_equal_takes_them_all() -> None:
     z = np.full((2, 3000), 0.3)
     z[1, :5] = [5, 1, 0, 0, 0]
-    p = sparsemax(z)
+    p = dense(z)
     assert p[0] == pytest.approx(np.full(3000, 1 / 3000))
     assert p[1].tolist()[:2] == [1.0, 0.0]
-    assert sparsemax(np.full((1, 3), -np.inf)).tolist() == [[0, 0, 0]]
-    assert sparsemax(np.zeros((2, 0))).shape == (2, 0)
+    assert dense(np.full((1, 3), -np.inf)).tolist() == [[0, 0, 0]]
+    assert dense(np.zeros((2, 0))).shape == (2, 0)
 
 
 def test_the_nearest_are_found_whatever_is_read_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -263,6 +271,21 @@ def test_the_nearest_are_found_whatever_is_read_at_a_time(monkeypatch: pytest.Mo
     cosines = left @ unit(right.values[ids]).T
     assert np.array_equal(whole[0], ids[np.argsort(-cosines, axis=1)[:, :4]])
     assert softmax(np.array([[1000.0, 0.0]])).tolist() == [[1.0, 0.0]]
+
+
+@pytest.mark.parametrize("name", METHODS.names())
+def test_the_same_rows_are_made_however_little_is_read_at_a_time(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = method_of(name).rows(everything())
+    monkeypatch.setattr("pairloom.operators.embeddings.vectors.TILE_BYTES", 4 * 3 * (WIDTH + 20))
+    for module in ("tokenadapt", "wechsel"):
+        monkeypatch.setattr(f"pairloom.operators.embeddings.methods.{module}._TOGETHER", 3)
+    monkeypatch.setattr("pairloom.operators.embeddings.methods.focus.TILE_BYTES", 4 * 300 * 4)
+    monkeypatch.setattr("pairloom.operators.embeddings.pursuit.BASIS_BYTES", 8 * WIDTH * WIDTH * 4)
+    parts = method_of(name).rows(everything())
+    assert np.array_equal(whole.ids, parts.ids)
+    assert parts.weights == pytest.approx(whole.weights, rel=1e-4, abs=1e-6)
 
 
 def test_what_a_method_is_told_is_checked() -> None:
