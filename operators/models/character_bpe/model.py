@@ -38,19 +38,21 @@ class CharacterBPE(Fronted):
         for key in ("continuing_subword_prefix", "end_of_word_suffix", "ignore_merges"):
             if model.get(key):
                 return f"its model has {key}={model[key]!r}"
-        spelled = byte_tokens(words) if model.get("byte_fallback") else []
-        if len(spelled) not in (0, 256):
-            return f"its model has byte_fallback, and tokens for {len(spelled)} of 256 bytes"
+        falls = bool(model.get("byte_fallback"))
+        named = [words[name] for byte in range(256) if falls and (name := f"<0x{byte:02X}>") in words]
+        whole = falls and len(byte_tokens(words)) == 256
+        if named and not whole:
+            return f"its model has byte_fallback, and tokens for {len(named)} of 256 bytes"
         if front.marker and MARKER not in words:
             return f"its spaces become {MARKER!r}, which is no token"
-        if not spelled and model.get("unk_token") is None:
+        if not whole and model.get("unk_token") is None:
             return "its model leaves out what it has no token for"
         if max(words.values()) >= MOST_IDS:
             return f"it has ids past {MOST_IDS}"
         merges = model.get("merges") or NO_MERGES
         if not isinstance(merges, FileMerges):
             return "its merges are not pairs of tokens"
-        special = {*spelled, words[model["unk_token"]]} if model.get("unk_token") else set(spelled)
+        special = {*named, words[model["unk_token"]]} if model.get("unk_token") else set(named)
         ids = np.fromiter(words.values(), np.int64, len(words))
         if np.isin(ids[merges.sides], list(special)).any():
             return "it has merges of tokens of bytes, or of the unknown token"

@@ -27,8 +27,13 @@ _AFTER, _BEFORE, _SPACE, _FUSED = 1, 2, 4, 8
 
 
 def byte_tokens(words: Mapping[str, int]) -> list[int]:
-    """The ids of the tokens of bytes, 256 or fewer."""
-    return [words[name] for byte in range(256) if (name := f"<0x{byte:02X}>") in words]
+    """The ids of the tokens of bytes, or of the character where ASCII has no other; fewer than 256 where some lack."""
+    names = ((f"<0x{byte:02X}>", chr(byte) if byte < 128 else "") for byte in range(256))
+    return [
+        words[name] if name in words else words[char]
+        for name, char in names
+        if name in words or char in words
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

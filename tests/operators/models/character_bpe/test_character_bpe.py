@@ -185,3 +185,15 @@ def test_added_tokens_part_text() -> None:
     theirs.normalizer = tokenizers.normalizers.Sequence([])
     theirs.pre_tokenizer = tokenizers.pre_tokenizers.Metaspace(prepend_scheme="first")
     check_equal(theirs, [*texts, *nasty_texts(100)], model="character_bpe")
+
+
+def test_a_byte_whose_character_is_a_token_needs_none_of_its_own() -> None:
+    """As in the files of Gemma, which have no token for the byte of a tab."""
+    document = json.loads(_learned((("byte_fallback", True),)))
+    words = document["model"]["vocab"]
+    words["\t"] = words.pop("<0x09>")
+    theirs = library().Tokenizer.from_str(json.dumps(document))
+    check_equal(theirs, [*nasty_texts(100), "\ta\t\t b", "\u07ff\t"], model="character_bpe")
+    words["\x0b"] = words.pop("\t")
+    reason = Vocabulary.from_json(json.dumps(document).encode()).slow_path
+    assert "tokens for 255 of 256 bytes" in (reason or "")
