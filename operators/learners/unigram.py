@@ -47,8 +47,8 @@ class UnigramLearner(Learner):
             raise ValueError(
                 f"coverage is a share of all characters, above 0 and up to 1, not {self.coverage}"
             )
-        if not 1 <= self.max_length <= 64:
-            raise ValueError(f"max_length is 1 to 64 characters, not {self.max_length}")
+        if not 1 <= self.max_length <= 63:
+            raise ValueError(f"max_length is 1 to 63 characters, not {self.max_length}")
         if not 1 <= self.seeds <= 1 << 21:
             raise ValueError(f"seeds are 1 to {1 << 21:,} substrings, not {self.seeds}")
 
@@ -67,8 +67,8 @@ class UnigramLearner(Learner):
         return BeforeSpaces(prefix=self.prefix)
 
     def need(self, words: int) -> int:
-        """The words as they are read and merged, and tables."""
-        return _TABLES + 4 * words
+        """The words as they are read and merged, what begins at each of their bytes, and tables."""
+        return _TABLES + 6 * words
 
     def learn(
         self, counts: "WordCounts", target: Target, *, progress: Progress | None = None
@@ -137,5 +137,5 @@ class _Expecting(Rounds):
         )
 
     def member_memory(self, words: int, symbols: int) -> int:
-        """Tables; words are read anew for each question, a file at a time."""
-        return _TABLES
+        """Tables, and what begins at each byte; words are read anew for each question, a file at a time."""
+        return _TABLES + 3 * symbols

@@ -42,7 +42,8 @@ class TokenStep(ABC):
 
     `columns` are token or document columns that it adds. `special_tokens` must be in the vocabulary. `version` changes
     whenever the same keys give other tokens, `source` where it was published. `keeps_places` says that tokens stay where they
-    are, `in_parts` that what it makes lies at places of rows, so that nothing after it may move it.
+    are, `respells` that a text may have other tokens after `undo` than it had before, `in_parts` that what it makes lies at
+    places of rows, so that nothing after it may move it.
     """
 
     name: ClassVar[str]
@@ -50,6 +51,7 @@ class TokenStep(ABC):
     source: ClassVar[str] = ""
     columns: ClassVar[tuple[Column, ...]] = ()
     keeps_places: ClassVar[bool] = False
+    respells: ClassVar[bool] = False
     in_parts: ClassVar[bool] = False
 
     @property

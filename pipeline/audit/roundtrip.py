@@ -130,7 +130,9 @@ class _Unit:
                     chosen, rows = found[INPUT_IDS].take(pick), kept.take(pick)
                     proof.row_bytes += self._same_ids(chosen, rows, done, what)
                 else:
-                    proof.row_bytes += self._compare(texts.take(pick), kept.take(pick), done, what)
+                    proof.row_bytes += self._compare(
+                        texts.take(pick), kept.take(pick), done, what, respelled=self._respelled
+                    )
                 proof.row_documents += len(whole)
             done += len(read)
         if done != len(shard):
@@ -191,8 +193,18 @@ class _Unit:
             f"{what} {first + at}: has not the tokens that its record brings in {self._task.label}"
         )
 
-    def _compare(self, texts: pa.Array, ids: pa.LargeListArray, first: int, what: str) -> int:
-        """Compare texts with decoded ids, the tokens around each document included; the bytes that were equal."""
+    @property
+    def _respelled(self) -> bool:
+        return any(step.respells for step in self._taken.steps.steps)
+
+    def _compare(
+        self, texts: pa.Array, ids: pa.LargeListArray, first: int, what: str, *, respelled: bool = False
+    ) -> int:
+        """Compare texts with decoded ids, the tokens around each document included; the bytes that were equal.
+
+        Where decoding need not give back the text, ids are compared with those of a new encoding, and what is `respelled` with
+        what those decode to.
+        """
         if not len(texts):
             return 0
         vocabulary, task = self._vocabulary, self._task
@@ -200,7 +212,10 @@ class _Unit:
             again = vocabulary.encode(
                 texts, prepend=task.prepend, append=task.append, special_tokens_in_text=self._policy
             )
-            equal = np.array([a == b for a, b in zip(again.to_pylist(), ids.to_pylist(), strict=True)])
+            pair = (again.to_pylist(), ids.to_pylist())
+            if respelled:
+                pair = (vocabulary.decode(again).to_pylist(), vocabulary.decode(ids).to_pylist())
+            equal = np.array([a == b for a, b in zip(*pair, strict=True)])
         else:
             before, after = (
                 pa.scalar(b"".join(vocabulary.tokens[i] for i in around), pa.large_binary())

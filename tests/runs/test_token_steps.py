@@ -26,11 +26,15 @@ STEPS = {
     "lexinvariant": ("{rate: 0.5}", ()),
     "sentences": ("{max_characters: 20}", ()),
     "stochastok": ("{rate: 0.2}", ()),
+    "subword_sampling": ("{alpha: 0.3}", ()),
     "word_pooled": ("{canvas: 8, prefix: 2}", ("<|word|>", "<|fill|>")),
     "thought": ("{every: 16, slots: 4}", ("<|startthought|>", "<|endthought|>")),
 }
 CODE = "import sys; from pathlib import Path; from tests.runs.test_token_steps import job; job(Path(sys.argv[1]), sys.argv[2])"
-SETTINGS = {"hat": ["vocabulary.size=257"]}  # bytes, and the token that ends documents
+SETTINGS = {
+    "hat": ["vocabulary.size=257"],  # bytes, and the token that ends documents
+    "subword_sampling": ["vocabulary.family=unigram"],
+}
 # Those of tokens that records bring, with columns beside them, run in test_given_steps.py and test_given_layouts.py.
 OF_GIVEN_TOKENS = {"atomic", "prefix", "reorder", "select_tokens"}
 

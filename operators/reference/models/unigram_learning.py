@@ -231,6 +231,7 @@ TWINS: Mapping[str, Callable[..., object]] = {
     f"{_LEARNING}.pruning:losses": alternatives,
     f"{_LEARNING}.seeding:count_points": characters,
     f"{_LEARNING}.seeding:measure": ends,
+    f"{_LEARNING}.seeding:reaches": reach,
     f"{_LEARNING}.seeding:gather": ends,
     f"{_LEARNING}.seeding:settle": ends,
     f"{_LEARNING}.seeding:unite": ends,

@@ -48,13 +48,13 @@ def answered(question: Question, parts: Iterable[WordCounts]) -> Answer:
     unknown = float(scores.min(initial=0.0)) - PENALTY
     chances = np.empty(len(scores) + 1)
     probabilities(np.append(scores, unknown), chances)
-    deepest = int(tokens.lengths.max(initial=1))
+    deepest = _most_characters(tokens)
     sums, total = np.zeros(len(tokens), np.int64), 0
     for counts in parts:
         text = text_of(counts.words)
         room = int(np.diff(text.offsets).max(initial=0)) + 1
         values, last = np.empty((2, room)), np.empty((2, room), np.int64)
-        # Of a word, a character has at most as many matches as a piece has bytes; of the best, one place at a time.
+        # At each place of a word as many pieces may begin as the longest has characters; for the best, one place is looked at.
         matches = deepest + 1 if question.best else room * (deepest + 1)
         ends, pieces = np.empty(matches, np.int64), np.empty(matches, np.int32)
         if question.best:
@@ -88,3 +88,11 @@ def answered(question: Question, parts: Iterable[WordCounts]) -> Answer:
                 np.empty((2, room), np.int64),
             )
     return Answer(sums=sums, total=total)
+
+
+def _most_characters(tokens: TokenTable) -> int:
+    """Of how many characters the longest token is; a token begins with one."""
+    if not len(tokens.data):
+        return 1
+    firsts = np.append(0, np.cumsum(tokens.data >> 6 != 2))
+    return int((firsts[tokens.offsets[1:]] - firsts[tokens.offsets[:-1]]).max())

@@ -19,10 +19,10 @@ from pairloom.operators.models.unigram.learning.asking import Answer, Question, 
 from pairloom.operators.models.unigram.learning.pieces import COVERAGE, LONGEST, Learned, PieceRounds
 from pairloom.operators.models.unigram.learning.seeds import (
     MOST_SEEDS,
+    Places,
     Seeds,
     buckets_of,
     characters_of,
-    ends_of,
     kinds_of,
     merge_seeds,
     required_points,
@@ -81,15 +81,18 @@ class UnigramMember:
 
     def __init__(self, words: Iterable[WordCounts]) -> None:
         self._words = words
+        self._places: Places | None = None
 
     def answer(self, message: Any) -> Any:
         """The answer to a question of the decider's."""
         if isinstance(message, Question):
+            self._places = None
             return answered(message, self._words)
         if isinstance(message, _Ends):
-            kinds = kinds_of(message.required)
-            given = {"longest": message.longest, "bucket": message.bucket, "buckets": message.buckets}
-            return ends_of(self._words, kinds, **given)
+            if self._places is None:
+                given = {"longest": message.longest, "buckets": message.buckets}
+                self._places = Places(self._words, kinds_of(message.required), **given)
+            return self._places.ends(self._words, message.bucket)
         symbols, most = 0, 0.0
         for counts in self._words:
             text = text_of(counts.words)

@@ -19,10 +19,10 @@ from pairloom.operators.vocabulary.tokens import TokenTable
 
 __all__ = [
     "MOST_SEEDS",
+    "Places",
     "Seeds",
     "buckets_of",
     "characters_of",
-    "ends_of",
     "kinds_of",
     "merge_seeds",
     "required_points",
@@ -33,7 +33,7 @@ MOST_SEEDS = 1_000_000
 """Substrings to begin with, as in SentencePiece."""
 
 # Places in words that are sorted at a time: 40 bytes and their texts each.
-_BUCKET = 4 << 20
+_BUCKET = 8 << 20
 _POINTS = 0x110000
 
 
@@ -117,33 +117,47 @@ def buckets_of(symbols: int) -> int:
     return max(1, -(-symbols // _BUCKET))
 
 
-def ends_of(
-    parts: Iterable[WordCounts],
-    kinds: npt.NDArray[np.uint8],
-    *,
-    longest: int,
-    bucket: int = 0,
-    buckets: int = 1,
-) -> WordCounts:
-    """From each place in the words on, the longest text that may be a piece, and how often it occurs there.
+class Places:
+    """Of each place in words the longest text that may be a piece, of up to `longest` characters, and in which bucket it is.
 
-    Only texts of two to `longest` characters, and of `buckets`, by a hash of the first two, those of one: a piece is the
-    beginning of texts of one bucket only. Those of other words are added up with `merge_counts`.
+    Three bytes for each byte of the words. A piece is the beginning of texts of one bucket only.
     """
+
+    def __init__(
+        self, parts: Iterable[WordCounts], kinds: npt.NDArray[np.uint8], *, longest: int, buckets: int = 1
+    ) -> None:
+        self._parts: list[tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint16]]] = []
+        for counts in parts:
+            words = text_of(counts.words)
+            sizes, which = np.empty(words.bytes, np.uint8), np.empty(words.bytes, np.uint16)
+            k.reaches(words.data, words.offsets, kinds, longest, buckets, sizes, which)
+            self._parts.append((sizes, which))
+
+    def ends(self, parts: Iterable[WordCounts], bucket: int = 0) -> WordCounts:
+        """The texts of a bucket, of two characters or more, and how often each is in the same words.
+
+        Those of other words are added up with `merge_counts`.
+        """
+        return _ends(zip(parts, self._parts, strict=True), bucket)
+
+
+def _ends(
+    parts: Iterable[tuple[WordCounts, tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint16]]]], bucket: int
+) -> WordCounts:
     texts: list[npt.NDArray[np.uint8]] = []
     weights: list[npt.NDArray[np.int64]] = []
     heads: list[npt.NDArray[np.uint64]] = []
     starts = [np.zeros(1, np.int64)]
     filled = 0
-    for counts in parts:
+    for counts, (sizes, which) in parts:
         words = text_of(counts.words)
-        found, size = k.measure(words.data, words.offsets, kinds, longest, bucket, buckets)
+        found, size = k.measure(sizes, which, bucket)
         texts.append(np.empty(size, np.uint8))
         begins = np.empty(found + 1, np.int64)
         weights.append(np.empty(found, np.int64))
         heads.append(np.empty(found, np.uint64))
         room = texts[-1], begins, weights[-1], heads[-1]
-        k.gather(words.data, words.offsets, counts.counts, kinds, longest, bucket, buckets, *room)
+        k.gather(words.data, words.offsets, counts.counts, sizes, which, bucket, *room)
         starts.append(begins[1:] + filled)
         filled += size
     if not texts:
@@ -160,7 +174,7 @@ def ends_of(
 
 
 def seeds_of(ends: WordCounts, *, longest: int, least: int = 2, most: int = MOST_SEEDS) -> Seeds:
-    """The best substrings of `ends_of` that occur `least` times, and more often than each longer one."""
+    """The best beginnings of texts that occur `least` times, and more often than each longer one."""
     text = text_of(ends.words)
     rows = 2 * len(ends) + 1
     places, sizes, scores = np.empty(rows, np.int64), np.empty(rows, np.int64), np.empty(rows, np.int64)

@@ -27,8 +27,8 @@ from pairloom.operators.models.unigram.learning.deciding import (
 from pairloom.operators.models.unigram.learning.kernels.arithmetic import digammas, logarithms, probabilities
 from pairloom.operators.models.unigram.learning.kernels.pruning import DROP, KEEP, losses
 from pairloom.operators.models.unigram.learning.seeds import (
+    Places,
     characters_of,
-    ends_of,
     kinds_of,
     merge_seeds,
     required_points,
@@ -133,7 +133,10 @@ def test_seeds_are_the_twins_in_any_buckets(
     sums = characters_of([words])
     assert {chr(point): int(sums[point]) for point in np.flatnonzero(sums)} == twin.characters(plain)
     kinds = kinds_of(required_points(sums, Fraction(98, 100)))
-    found = [ends_of([words], kinds, longest=longest, bucket=i, buckets=buckets) for i in range(buckets)]
+    for word in plain:
+        assert len(twin.reach(word, kinds_by_character(kinds), longest)) <= longest
+    places = Places([words], kinds, longest=longest, buckets=buckets)
+    found = [places.ends([words], i) for i in range(buckets)]
     expected = twin.ends(plain, kinds_by_character(kinds), longest)
     assert Counter(
         {

@@ -12,13 +12,13 @@ from pairloom.operators.kernels.jit import inner, kernel
 from pairloom.operators.models.bpe.kernels.trie import ROOT
 from pairloom.operators.models.unigram.learning.kernels.arithmetic import logarithm
 
-__all__ = ["UNKNOWN", "best_paths", "expected_counts", "width"]
+__all__ = ["LARGE", "SMALL", "UNKNOWN", "add_scaled", "best_paths", "expected_counts", "level", "width"]
 
 UNKNOWN = -1
 """The number of what stands for a character without a piece."""
 
-_SMALL = 2.0**-256
-_LARGE = 2.0**256
+SMALL, LARGE = 2.0**-256, 2.0**256
+"""The step of the powers, down and up."""
 _LN_SMALL = -177.44567822334599921
 
 
@@ -60,7 +60,7 @@ def _matches(data: Any, at: Any, stop: Any, slots: Any, ends: Any, pieces: Any, 
 
 
 @inner
-def _add(values: Any, powers: Any, at: Any, value: Any, power: Any) -> None:
+def add_scaled(values: Any, powers: Any, at: Any, value: Any, power: Any) -> None:
     """Add value * 2^(-256 power) to what is at a place, 0.0 there being nothing."""
     if values[at] == 0.0:
         values[at], powers[at] = value, power
@@ -68,17 +68,17 @@ def _add(values: Any, powers: Any, at: Any, value: Any, power: Any) -> None:
         values[at] += value
     elif power > powers[at]:
         if power == powers[at] + 1:
-            values[at] += value * _SMALL
+            values[at] += value * SMALL
     else:
-        values[at] = value + (values[at] * _SMALL if power + 1 == powers[at] else 0.0)
+        values[at] = value + (values[at] * SMALL if power + 1 == powers[at] else 0.0)
         powers[at] = power
 
 
 @inner
-def _level(values: Any, powers: Any, at: Any) -> None:
+def level(values: Any, powers: Any, at: Any) -> None:
     """Have what is at a place at 2^-256 or above."""
-    while 0.0 < values[at] < _SMALL:
-        values[at] *= _LARGE
+    while 0.0 < values[at] < SMALL:
+        values[at] *= LARGE
         powers[at] += 1
 
 
@@ -121,16 +121,16 @@ def expected_counts(
         while at < stop:
             places[0, found], places[1, found] = at, filled
             found += 1
-            _level(front, front_power, at - begin)
+            level(front, front_power, at - begin)
             here, power = front[at - begin], front_power[at - begin]
             first = filled
             filled = _matches(data, at, stop, slots, ends, pieces, filled)
             for k in range(first, filled):
                 chance = unknown if pieces[k] < 0 else probabilities[pieces[k]]
-                _add(front, front_power, ends[k] - begin, here * chance, power)
+                add_scaled(front, front_power, ends[k] - begin, here * chance, power)
             at += min(width(data[at]), stop - at)
         places[1, found] = filled
-        _level(front, front_power, length)
+        level(front, front_power, length)
         whole, whole_power = front[length], front_power[length]
         lost += np.int64(times * unit * (-(logarithm(whole) + whole_power * _LN_SMALL) / 16.0) + 0.5)
         back[length] = 1.0
@@ -140,18 +140,18 @@ def expected_counts(
                 end = ends[k] - begin
                 chance = unknown if pieces[k] < 0 else probabilities[pieces[k]]
                 value = chance * back[end]
-                _add(back, back_power, at, value, back_power[end])
+                add_scaled(back, back_power, at, value, back_power[end])
                 if pieces[k] >= 0:
                     share = front[at] * value / whole
                     apart = front_power[at] + back_power[end] - whole_power
                     while apart > 0 and share > 0.0:
-                        share *= _SMALL
+                        share *= SMALL
                         apart -= 1
                     while apart < 0:
-                        share *= _LARGE
+                        share *= LARGE
                         apart += 1
                     sums[pieces[k]] += np.int64(share * times * unit + 0.5)
-            _level(back, back_power, at)
+            level(back, back_power, at)
     return lost
 
 

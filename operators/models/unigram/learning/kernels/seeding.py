@@ -16,6 +16,7 @@ __all__ = [
     "count_points",
     "gather",
     "measure",
+    "reaches",
     "settle",
     "unite",
 ]
@@ -82,17 +83,32 @@ def _bucket(pair: Any, buckets: Any) -> Any:
 
 
 @kernel
-def measure(data: Any, offsets: Any, kinds: Any, longest: Any, bucket: Any, buckets: Any) -> Any:
-    """(how many places in words begin what may be a piece of two characters or more of this bucket, the bytes of all these)."""
-    found, total = np.int64(0), np.int64(0)
+def reaches(data: Any, offsets: Any, kinds: Any, longest: Any, buckets: Any, sizes: Any, which: Any) -> None:
+    """Write for each byte of words how many bytes the longest piece has that may begin there, and in which bucket it is.
+
+    `sizes` (uint8) is 0 where none of two characters or more begins; the bucket (`which`, uint16) is a hash of the first two.
+    Both begin with the first word.
+    """
+    base = offsets[0]
     for word in range(len(offsets) - 1):
         at, stop = offsets[word], offsets[word + 1]
+        for i in range(at, stop):
+            sizes[i - base], which[i - base] = 0, 0
         while at < stop:
             size, chars, pair = _reach(data, at, stop, kinds, longest)
-            if chars >= 2 and _bucket(pair, buckets) == bucket:
-                found += 1
-                total += size
+            if chars >= 2:
+                sizes[at - base], which[at - base] = size, _bucket(pair, buckets)
             at += min(width(data[at]), stop - at)
+
+
+@kernel
+def measure(sizes: Any, which: Any, bucket: Any) -> Any:
+    """(how many places there are of a bucket, the bytes of what begins at them)."""
+    found, total = np.int64(0), np.int64(0)
+    for i in range(len(sizes)):
+        if which[i] == bucket and sizes[i] > 0:
+            found += 1
+            total += sizes[i]
     return found, total
 
 
@@ -101,22 +117,20 @@ def gather(
     data: Any,
     offsets: Any,
     counts: Any,
-    kinds: Any,
-    longest: Any,
+    sizes: Any,
+    which: Any,
     bucket: Any,
-    buckets: Any,
     text: Any,
     starts: Any,
     weights: Any,
     heads: Any,
 ) -> None:
     """Write what `measure` has measured: the text, where each begins in it (and the end), its word's count, its first 8 bytes."""
-    found, filled = 0, np.int64(0)
-    for word in range(len(offsets) - 1):
-        at, stop = offsets[word], offsets[word + 1]
-        while at < stop:
-            size, chars, pair = _reach(data, at, stop, kinds, longest)
-            if chars >= 2 and _bucket(pair, buckets) == bucket:
+    found, filled, base = 0, np.int64(0), offsets[0]
+    for word in range(len(counts)):
+        for at in range(offsets[word], offsets[word + 1]):
+            size = np.int64(sizes[at - base])
+            if which[at - base] == bucket and size > 0:
                 starts[found], weights[found] = filled, counts[word]
                 head = np.uint64(0)
                 for i in range(8):
@@ -125,7 +139,6 @@ def gather(
                 text[filled : filled + size] = data[at : at + size]
                 filled += size
                 found += 1
-            at += min(width(data[at]), stop - at)
     starts[found] = filled
 
 
