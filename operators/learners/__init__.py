@@ -29,7 +29,17 @@ if TYPE_CHECKING:
     from pairloom.operators.counts import WordCounts
     from pairloom.operators.vocabulary import Vocabulary
 
-__all__ = ["LEARNERS", "Allocate", "Decider", "Learner", "Member", "Progress", "Rounds", "Shape", "Target"]
+__all__ = [
+    "LEARNERS",
+    "Allocate",
+    "Decider",
+    "Learner",
+    "Member",
+    "Progress",
+    "Rounds",
+    "Shape",
+    "Target",
+]
 
 Allocate = Callable[[int, Any], "npt.NDArray[Any]"]
 """Makes an array of so many elements of a dtype, whatever they hold."""

@@ -194,8 +194,14 @@ def _other_family(plan: "Plan") -> bool:
 
 
 def _is(*names: str) -> Callable[["Plan"], bool]:
-    """Whether the vocabulary that a plan is given has one of these models."""
-    return lambda plan: plan.vocabulary is not None and plan.vocabulary.model.name in names
+    """Whether the vocabulary that a plan is given, or learns, has one of these models."""
+
+    def asked(plan: "Plan") -> bool:
+        if plan.vocabulary is not None:
+            return plan.vocabulary.model.name in names
+        return plan.base is None and plan.recipe.vocabulary.learner.name in names
+
+    return asked
 
 
 def _is_or_becomes(name: str) -> Callable[["Plan"], bool]:

@@ -65,6 +65,23 @@ def test_a_recipe_learns_packs_and_verifies_whatever_the_units(folder: Path, fam
         assert contents(first)[stage] == contents(again)[stage]
 
 
+@pytest.mark.parametrize("family", ["wordpiece", "{wordpiece: {lowercase: false}}", "character_bpe"])
+def test_families_of_characters_are_learned_and_used(folder: Path, family: str) -> None:
+    pytest.importorskip("tokenizers")
+    name = family.strip("{").partition(":")[0]
+    settings = (f"vocabulary.family={family}", "vocabulary.size=700")
+    chosen = recipe(folder, *settings, root=f"of-{len(family)}")
+    first = run(chosen)
+    dataset = open_dataset(chosen.root)
+    assert dataset.vocabulary().model.name == name
+    assert verify(dataset).tokens > 0
+    again = run(recipe(folder, *settings, "execution.unit_bytes=9000", root=f"of-{len(family)}-other"))
+    for stage in ("learn", "pack"):
+        assert contents(first)[stage] == contents(again)[stage]
+    with pytest.raises(RecipeError, match="pretokenizer"):
+        recipe(folder, f"vocabulary.family={family}", "vocabulary.pretokenizer=o200k")
+
+
 def test_another_family_is_learned_anew_and_none_is_found_again(folder: Path) -> None:
     plan = make_plan(recipe(folder))
     others = [make_plan(recipe(folder, f"vocabulary.family={family}")) for family in LEARNERS]

@@ -1,0 +1,53 @@
+"""Learning BPE over characters, as Llama 2, Mistral and Gemma have it."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pairloom.operators.learners import Learner, Progress, Target
+from pairloom.operators.text.pretokenize import Pretokenizer
+
+if TYPE_CHECKING:
+    from pairloom.operators.counts import WordCounts
+    from pairloom.operators.vocabulary import Vocabulary
+
+__all__ = ["CharacterBPELearner"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CharacterBPELearner(Learner):
+    """Merges of characters with U+2581 for spaces, as SentencePiece's BPE has them.
+
+    With `byte_fallback`, what has no token is spelled by tokens of bytes, else it is `<unk>`; with `prefix`, a space is put before
+    each text.
+    """
+
+    name = "character_bpe"
+    cuts = True
+    shapes = frozenset({"max_token_length", "limit_alphabet", "initial_alphabet", "blocked"})
+
+    byte_fallback: bool = True
+    prefix: bool = True
+
+    def check(self, target: Target) -> None:
+        """Raise ValueError where the bytes and a character do not fit."""
+        first = len({*target.special_tokens, "<unk>"}) + (256 if self.byte_fallback else 0)
+        if target.size <= first:
+            raise ValueError(f"size must be more than {first}: special tokens, <unk>, bytes, and characters")
+
+    def cutter(self, target: Target) -> Pretokenizer:
+        """Words begin with a space, if with any, and no token joins words."""
+        return Pretokenizer(scheme="whitespace")
+
+    def need(self, words: int) -> int:
+        """The words, as texts, and their symbols."""
+        return 600_000_000 + 30 * words
+
+    def learn(
+        self, counts: "WordCounts", target: Target, *, progress: Progress | None = None
+    ) -> "Vocabulary":
+        """See `learn_character_bpe`."""
+        from pairloom.operators.models.character_bpe.learning import learn_character_bpe
+
+        return learn_character_bpe(
+            counts, target, byte_fallback=self.byte_fallback, prefix=self.prefix, progress=progress
+        )
