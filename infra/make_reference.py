@@ -19,6 +19,7 @@ import headlines
 import pairloom
 from pairloom.jobs.show.steps import described_steps
 from pairloom.operators import errors
+from pairloom.operators.embeddings.methods import METHODS
 from pairloom.operators.learners import LEARNERS
 from pairloom.operators.models import MODELS
 from pairloom.operators.pack.strategies import STRATEGIES
@@ -199,6 +200,7 @@ def names() -> Iterator[str]:
         ("Orders, under `pack.shuffle.mode`", ORDERS),
         ("Statistics, under `statistics`", STATISTICS),
         ("Exports, by `pairloom export --format`", EXPORTERS),
+        ("Ways to make rows of embeddings, by `pairloom transplant --method`", METHODS),
     ):
         yield from (f"## {title}", "")
         rows = ((f"`{name}`", _first_sentence(found)) for name, found in registry.all().items())

@@ -16,6 +16,7 @@ import pyarrow as pa
 from pairloom.operators.models.bpe.extend import Extension, appended, old_pieces, unreachable_tokens
 from pairloom.operators.vocabulary import Vocabulary
 from pairloom.operators.vocabulary.tokens import ordinary_index
+from pairloom.pipeline.local import local_path
 
 __all__ = ["append_vocabulary", "rows_path"]
 
@@ -33,7 +34,7 @@ def append_vocabulary(
     made = appended(old, new, size=size, repair=repair)
     ids = np.arange(len(old), len(made.vocabulary))
     lost = unreachable_tokens(made.vocabulary, ids)
-    path = Path(out)
+    path = local_path(out, "the file to write")
     path.parent.mkdir(parents=True, exist_ok=True)
     table = _rows(old, new, made)
     with pa.OSFile(str(rows_path(out)), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:

@@ -22,6 +22,7 @@ from pairloom.operators.errors import DataError, RecipeError, StorageError
 from pairloom.operators.sampled import Draw, draw_documents, draw_vocabulary, surface_forms
 from pairloom.operators.sampled.drawing import WORDS
 from pairloom.pipeline.inputs.words import texts_of
+from pairloom.pipeline.local import local_path
 
 __all__ = ["draw_steps", "write_forms"]
 
@@ -46,7 +47,7 @@ def draw_steps(
     texts = pa.chunked_array([*texts_of(paths, field)], pa.large_string())
     if not len(texts):
         raise DataError(f"there is no text in {', '.join(paths)}; name files that have some")
-    folder = Path(out)
+    folder = local_path(out, "the folder to write")
     found = []
     for step in steps:
         batch = texts.take(pa.array(draw_documents(len(texts), seed, step, draw)))
@@ -79,7 +80,7 @@ def write_forms(
 ) -> dict[str, Any]:
     """Write the surface forms of a vocabulary as a .npy file; what they are."""
     forms, cut = surface_forms(base, target, width, pad)
-    _put(Path(out), _array(forms))
+    _put(local_path(out, "the file to write"), _array(forms))
     return {"out": out, "tokens": len(forms), "width": forms.shape[1], "cut": cut, "pad": pad}
 
 

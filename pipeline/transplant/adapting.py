@@ -19,6 +19,7 @@ from pairloom.operators.models.bpe import unreachable_tokens
 from pairloom.operators.vocabulary import Vocabulary
 from pairloom.pipeline.dataset.dataset import Dataset
 from pairloom.pipeline.export.folder import export_folder, roles_of
+from pairloom.pipeline.local import local_path
 from pairloom.pipeline.stages.count.files import read_words
 from pairloom.pipeline.transplant.model import open_model
 from pairloom.pipeline.transplant.sources import Sources
@@ -41,7 +42,8 @@ def check_adaptable(base: Vocabulary | None, method: Method, model: str, out: st
             "only learned now: adapt without it, then `pairloom transplant --method` with the tokenizer that this writes"
         )
     open_model(model, len(base))
-    if Path(out).exists() and (not Path(out).is_dir() or any(Path(out).iterdir())):
+    folder = local_path(out, "the folder to write")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise RecipeError(f"{out} is not empty: choose another folder")
 
 

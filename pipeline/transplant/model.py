@@ -9,6 +9,7 @@ from typing import Any
 from pairloom.operators.embeddings import FLOATS
 from pairloom.operators.errors import DataError, RecipeError
 from pairloom.pipeline.expected import unreadable
+from pairloom.pipeline.local import local_path
 from pairloom.pipeline.transplant.safetensors import Tensor, TensorFile, open_tensors
 
 __all__ = ["CONFIGS", "INDEX", "Model", "is_head", "open_model", "read_json", "told_tokens"]
@@ -58,7 +59,7 @@ def open_model(path: str, tokens: int, names: tuple[str, ...] = (), which: str =
     Raises RecipeError where there is no such file, no such tensor, or one has fewer rows than there are tokens, and DataError
     for a file that is damaged.
     """
-    at = Path(path)
+    at = local_path(path, f"the model of the {which} vocabulary")
     files = sorted(_shards(at)) if at.is_dir() else [at]
     shards = tuple(open_tensors(file) for file in files)
     held = {tensor.name: (shard, tensor) for shard in shards for tensor in shard.tensors}

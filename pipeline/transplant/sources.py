@@ -2,7 +2,6 @@
 
 import zipfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy.typing as npt
 from pairloom.operators.embeddings import FLOATS, Vectors
 from pairloom.operators.errors import DataError, RecipeError
 from pairloom.pipeline.expected import unreadable
+from pairloom.pipeline.local import local_path
 from pairloom.pipeline.transplant.model import Model, is_head
 from pairloom.pipeline.transplant.safetensors import Tensor, TensorFile, open_tensors
 
@@ -78,7 +78,10 @@ def donor_tensor(donor: Model, name: str) -> tuple[TensorFile, Tensor]:
 
 def _arrays(path: str) -> dict[str, Vectors]:
     try:
-        with Path(path).open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+        with (
+            local_path(path, "the file of vectors").open("rb") as opened,
+            np.load(opened, allow_pickle=False) as file,
+        ):
             arrays: dict[str, npt.NDArray[Any]] = {name: file[name] for name in file.files}
     except OSError as error:
         raise unreadable(path, error) from error
@@ -93,7 +96,7 @@ def _arrays(path: str) -> dict[str, Vectors]:
 
 
 def _tensors(path: str) -> dict[str, Vectors]:
-    file = open_tensors(Path(path))
+    file = open_tensors(local_path(path, "the file of vectors"))
     found = {}
     for one in file.tensors:
         if one.name not in ("old", "new"):

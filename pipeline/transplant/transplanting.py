@@ -41,6 +41,7 @@ from pairloom.operators.errors import RecipeError, StorageError
 from pairloom.operators.vocabulary import Vocabulary
 from pairloom.pipeline.export.folder import roles_of
 from pairloom.pipeline.inputs.words import token_counts, words_of_text
+from pairloom.pipeline.local import local_path
 from pairloom.pipeline.transplant.model import CONFIGS, INDEX, Model, open_model, read_json, told_tokens
 from pairloom.pipeline.transplant.safetensors import Tensor, TensorFile, write_tensors
 from pairloom.pipeline.transplant.sources import Sources, donor_tensor, open_vectors
@@ -93,7 +94,7 @@ def transplant(
     )
     given = _given(method, Given(old=old, new=new, rows=rows), sources)
     other = None if sources.donor is None else open_model(sources.donor, len(new), which="new")
-    folder = Path(out)
+    folder = local_path(out, "the folder to write")
     _make(folder)
     maps = _maps(method, given, pad_to, opened, other)
     try:

@@ -216,9 +216,14 @@ def test_what_a_method_needs_and_is_not_given_is_said(tmp_path: Path, sources: d
             f"the new vocabulary has {len(NEW)} tokens",
         ),
         ("frequency", Sources(text=(str(tmp_path / "nothing.txt"),)), PairloomError, r"nothing\.txt"),
+        ("omp", Sources(donor="s3://b/model"), RecipeError, "has to be on this machine"),
+        ("focus", Sources(vectors="hf://a/b.npz"), RecipeError, "has to be on this machine"),
     ):
         with pytest.raises(error, match=says):
             transplant(OLD, NEW, file, out, method=method_of(name), sources=given)
+    for paths in (("gs://b/model", out), (file, "s3://b/out")):
+        with pytest.raises(RecipeError, match="has to be on this machine; copy it there first"):
+            transplant(OLD, NEW, *paths)
     assert not (tmp_path / "out").exists()
     told = transplant(
         OLD,
