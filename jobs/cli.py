@@ -14,6 +14,7 @@ import typer
 from pairloom.jobs.boundary import ending
 from pairloom.jobs.commands.align import align_command
 from pairloom.jobs.commands.care import gc_command, repair_command, verify_command, warmup_command
+from pairloom.jobs.commands.covers import cover_command, never_command
 from pairloom.jobs.commands.doctor import doctor_command
 from pairloom.jobs.commands.export import export_command
 from pairloom.jobs.commands.generations import generations_command, retokenize_command, rollback_command
@@ -73,6 +74,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
 }
 for _name, _command in COMMANDS.items():
     app.command(_name)(with_examples(_command))
+vocabulary_app.command("cover")(with_examples(cover_command))
+vocabulary_app.command("never")(with_examples(never_command))
 app.add_typer(items_commands, name="items")
 app.add_typer(vocabulary_app, name="vocabulary")
 

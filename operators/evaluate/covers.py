@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from pairloom.operators.encode.tokenizer import Tokenizer
 
-__all__ = ["covers", "ends_inside"]
+__all__ = ["covers", "encoded_bytes", "ends_inside"]
 
 
 def covers(tokenizer: Tokenizer, text: str) -> list[tuple[int, ...]]:
@@ -35,7 +35,7 @@ def covers(tokenizer: Tokenizer, text: str) -> list[tuple[int, ...]]:
     words = sorted((token, i) for i, token in enumerate(vocabulary.tokens) if token and i not in added)
     longest = max((len(token) for token, _ in words), default=0)
     starts = range(len(data) - 1, max(-1, len(data) - 1 - longest), -1)
-    heads = _encoded(tokenizer, [data[:start] for start in starts])
+    heads = encoded_bytes(tokenizer, [data[:start] for start in starts])
     found = []
     for start, head in zip(starts, heads, strict=True):
         rest = data[start:]
@@ -46,7 +46,9 @@ def covers(tokenizer: Tokenizer, text: str) -> list[tuple[int, ...]]:
             at += 1
         found += [(*head, i) for i in sorted(ids)]
     spelled = [b"".join(vocabulary.tokens[i] for i in one) for one in found]
-    return [one for one, again in zip(found, _encoded(tokenizer, spelled), strict=True) if list(one) == again]
+    return [
+        one for one, again in zip(found, encoded_bytes(tokenizer, spelled), strict=True) if list(one) == again
+    ]
 
 
 def ends_inside(tokenizer: Tokenizer, text: str, place: int) -> bool:
@@ -64,7 +66,7 @@ def ends_inside(tokenizer: Tokenizer, text: str, place: int) -> bool:
     return len(part) > len(whole) or not np.array_equal(whole[: len(part)], part)
 
 
-def _encoded(tokenizer: Tokenizer, texts: list[bytes]) -> list[list[int]]:
+def encoded_bytes(tokenizer: Tokenizer, texts: list[bytes]) -> list[list[int]]:
     """The ids of bytes, which need not be whole characters."""
     lengths = np.cumsum([0, *map(len, texts)], dtype=np.int64)
     data = pa.py_buffer(b"".join(texts))
