@@ -8,7 +8,6 @@ from importlib import resources
 from pathlib import Path
 
 __all__ = [
-    "OF_VOCABULARIES",
     "document_steps",
     "engines",
     "export_formats",
@@ -20,10 +19,6 @@ __all__ = [
     "stage_names",
     "step_names",
 ]
-
-
-OF_VOCABULARIES = ("tokenizer", "tiktoken", "gguf")
-"""The formats of an export that are of a vocabulary, not of rows or documents."""
 
 
 def recipes(incomplete: str) -> list[str]:
@@ -95,6 +90,7 @@ def document_steps(incomplete: str) -> list[str]:
 
 def export_formats(incomplete: str) -> list[str]:
     """What `pairloom export` writes."""
+    from pairloom.pipeline.export import OF_VOCABULARIES
     from pairloom.pipeline.export.formats import EXPORTERS
 
     return [name for name in (*EXPORTERS.names(), *OF_VOCABULARIES) if name.startswith(incomplete)]

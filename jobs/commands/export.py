@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from pairloom.jobs.commands.completion import OF_VOCABULARIES, export_formats, export_units
+from pairloom.jobs.commands.completion import export_formats, export_units
 from pairloom.jobs.commands.options import AsJson, Generation, Split, known, read_text, spread
+from pairloom.pipeline.export import OF_VOCABULARIES
 from pairloom.pipeline.export.formats import EXPORTERS
 
 __all__ = ["ExportOptions", "export_command"]

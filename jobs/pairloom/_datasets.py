@@ -15,8 +15,15 @@ from pairloom.pipeline.audit.roundtrip import round_trip
 from pairloom.pipeline.audit.verify import Proof
 from pairloom.pipeline.audit.verify import verify as verify_stored
 from pairloom.pipeline.expected import told
+from pairloom.pipeline.export import (
+    OF_VOCABULARIES,
+    export_folder,
+    export_gguf,
+    export_tiktoken,
+    roles_of,
+    sample_texts,
+)
 from pairloom.pipeline.export import export as export_dataset
-from pairloom.pipeline.export import export_folder, export_gguf, export_tiktoken, roles_of, sample_texts
 from pairloom.pipeline.export.groups import Group
 from pairloom.pipeline.export.groups import groups as stored_groups
 from pairloom.pipeline.export.hub.publish import check_place, publish
@@ -27,8 +34,6 @@ from pairloom.pipeline.repair.repair import Repaired
 from pairloom.pipeline.repair.repair import repair as repair_stored
 
 __all__ = ["Exported", "export", "groups", "open", "repair", "verify"]
-
-_OF_VOCABULARIES = ("tokenizer", "tiktoken", "gguf")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -154,11 +159,11 @@ def export(  # noqa: PLR0913  (everything that the command takes)
     is stored is not what was written.
     """
     out = os.fspath(out)
-    if on_hub(out) and format in _OF_VOCABULARIES:
+    if on_hub(out) and format in OF_VOCABULARIES:
         raise RecipeError(
             f"{out}: only datasets are published; export a vocabulary into a folder, and upload that"
         )
-    if format in _OF_VOCABULARIES:
+    if format in OF_VOCABULARIES:
         taken = _vocabulary_of(source, generation)
         if format == "tiktoken":
             return Exported(

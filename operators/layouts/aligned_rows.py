@@ -23,7 +23,7 @@ from pairloom.operators.layouts._rows import matrix_of, segment_edges, with_colu
 from pairloom.operators.schema import INPUT_IDS, Column
 from pairloom.operators.steps import step_identity
 
-__all__ = ["AlignedRows"]
+__all__ = ["AlignedRows", "chunks_of"]
 
 INT = np.dtype(np.int32)
 CHUNK = Column(
@@ -133,10 +133,10 @@ class AlignedRows(RowStep):
             raise ValueError(
                 f"vocabulary must take text as it is: {self.vocabulary} normalizes it ({other.normalizer}), and has other bytes"
             )
-        names = {token: token for token in tokenizer.special_tokens if token in other.special_tokens}
+        names = {token: token for token in tokenizer.reserved_tokens if token in other.special_tokens}
         names |= dict(pair.split("=", 1) for pair in self.special)
         special = {tokenizer.special_id(one): other.special_id(two) for one, two in names.items()}
-        special |= {i: -1 for i in tokenizer.special_ids if i not in special}
+        special |= {i: -1 for i in tokenizer.reserved_ids if i not in special}
         biases = None
         if self.biases is not None:
             import pyarrow.parquet as pq
@@ -209,6 +209,21 @@ class AlignedRows(RowStep):
                 left_out[row] = used - self.width
             other_chunk[row, : min(used, self.width)] = beside[: self.width]
         return chunk, other, other_chunk, left_out
+
+
+def chunks_of(chunk: npt.NDArray[np.int32], other_chunk: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    """The chunks of a row as `chunks_between` has them: int32[m, 4], tokens i0 to i1 and j0 to j1 of the other.
+
+    >>> chunks_of(np.array([0, 0, -1, 1, -1]), np.array([0, 1, 1, -1])).tolist()
+    [[0, 2, 0, 1], [3, 4, 1, 3]]
+    """
+    many = np.arange(1 + int(chunk.max(initial=-1)))
+    edges = []
+    for one in (chunk, other_chunk):
+        place = np.flatnonzero(one >= 0)
+        first, last = (np.searchsorted(one[place], many, side) for side in ("left", "right"))
+        edges += [place[first], place[last - 1] + 1]
+    return np.stack(edges, 1).astype(np.int32).reshape(-1, 4)
 
 
 class _Both(NamedTuple):

@@ -21,6 +21,9 @@ __all__ = [
     "sample_texts",
 ]
 
+OF_VOCABULARIES = ("tokenizer", "tiktoken", "gguf")
+"""The formats that are of a vocabulary, not of rows or documents."""
+
 if not TYPE_CHECKING:  # to type checkers, what is not imported above does not exist
     __getattr__, __dir__ = lazily(
         __name__,

@@ -6,6 +6,7 @@
     generation_config.json    the ids of the roles, as `generate` wants them
     token_bytes.npy           int32[tokens], the bytes of text of each token, 0 for special ones: for bits per byte;
                               only where tokens spell their text
+    tokenizer.model           that of SentencePiece, which the vocabulary was read from; only of such
     README.md                 where it is from, and what it is
 
 Before anything is written, the ids that the folder gives are compared with the vocabulary's own, on its golden documents and a
@@ -25,6 +26,7 @@ import pyarrow as pa
 from pairloom.operators import Vocabulary
 from pairloom.operators.chat import Template, TemplateFailedError
 from pairloom.operators.errors import CorruptionError, RecipeError
+from pairloom.operators.models.sentencepiece import SentencePiece
 from pairloom.operators.vocabulary.golden import GOLDEN
 from pairloom.pipeline.dataset.dataset import Dataset
 from pairloom.pipeline.recipe import Recipe
@@ -89,6 +91,10 @@ def export_folder(
     files = _files(vocabulary, roles, prepend, chat_template, max_length)
     golden = GOLDEN if vocabulary.model.takes_text else ("0", "")
     texts = [*golden, *sample]
+    if isinstance(
+        vocabulary.model, SentencePiece
+    ):  # see `_readme`: around special tokens, theirs are other ids
+        texts = [text for text in texts if not any(token in text for token in vocabulary.special_tokens)]
     prover = _prove(vocabulary, files, prepend, texts)
     files["README.md"] = _readme(vocabulary, roles, prepend, prover, origin).encode()
     objects = open_objects(out)
@@ -164,6 +170,8 @@ def _files(
         "special_tokens_map.json": _json(named),
         "generation_config.json": _json(ids),
     }
+    if isinstance(vocabulary.model, SentencePiece):
+        files["tokenizer.model"] = vocabulary.model.data
     if vocabulary.model.spells:
         special = set(vocabulary.special_ids)
         lengths = [0 if i in special else len(token) for i, token in enumerate(vocabulary.tokens)]
@@ -251,6 +259,10 @@ def _readme(
         else ""
     )
     script = ""
+    if isinstance(vocabulary.model, SentencePiece):
+        script = """
+What opens `tokenizer.model` itself (`sentencepiece`, slow tokenizers) gives the same ids but in texts that spell special tokens,
+behind which it begins a text anew, with a space in front where the model has one."""
     if vocabulary.pretokenizer.scheme == "cl100k" and vocabulary.model.spells:
         script = "\ntransformers.js cuts text otherwise: JavaScript has no possessive quantifiers, as the pattern `cl100k` has.\n"
     what, lengths = f"Model {vocabulary.model.name}", ""

@@ -55,6 +55,7 @@ _NEAREST = {
 }
 _FAMILIES = {
     "character_bpe": ("llama", "scores instead of ranks"),
+    "sentencepiece": ("llama", "scores instead of ranks"),
     "unigram": ("t5", "another normalizer"),
     "wordpiece": ("bert", "a normalizer of its own"),
 }
@@ -203,21 +204,30 @@ def _check(vocabulary: Vocabulary, roles: Mapping[str, str], prepend: Sequence[s
             "llama.cpp gives every merge a rank of its own, and this vocabulary, of a .tiktoken file, has several merges into one "
             "token that share theirs: convert the model's own files with llama.cpp's script"
         )
-    plain = vocabulary.plain_tokens
+    if (pair := _over_each_other(vocabulary.plain_tokens)) is not None:
+        raise RecipeError(
+            f"llama.cpp finds the longest plain token of a text first, not the leftmost, and {pair[0]!r} may begin inside "
+            f"{pair[1]!r}: such tokens would get other ids there"
+        )
+
+
+def _over_each_other(plain: Sequence[str]) -> tuple[str, str] | None:
+    """Two tokens that a text may have over each other, neither inside the other, so that order decides; None for none.
+
+    >>> _over_each_other(["<ab", "b>c"]), _over_each_other(["<a>", "<ab>"]), _over_each_other(["  ", "   "])
+    (('b>c', '<ab'), None, None)
+    """
+    begin: dict[str, list[str]] = {}
     for one in plain:
-        for other in plain:
-            if other != one and _reach_over(one, other):
-                raise RecipeError(
-                    f"llama.cpp finds the longest plain token of a text first, not the leftmost, and {one!r} may begin inside "
-                    f"{other!r}: such tokens would get other ids there"
-                )
-
-
-def _reach_over(one: str, other: str) -> bool:
-    """Whether a text may have `one` and `other` over each other, neither inside the other, so that order decides."""
-    if set(one) == set(other) and len(set(one)) == 1:
-        return False  # runs of one character, in which the longest from the left on is the longest of all
-    return any(other.endswith(one[:size]) for size in range(1, min(len(one), len(other))))
+        for size in range(1, len(one)):
+            begin.setdefault(one[:size], []).append(one)
+    for other in plain:
+        for size in range(1, len(other)):
+            for one in begin.get(other[-size:], ()):
+                # Of runs of one character the longest from the left on is the longest of all.
+                if one != other and len({*one, *other}) > 1:
+                    return one, other
+    return None
 
 
 def _write(

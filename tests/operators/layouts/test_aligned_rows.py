@@ -1,5 +1,6 @@
 """Rows beside another vocabulary's tokens: chunks tile both, and are the same text on both sides (N04)."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from pairloom.operators import Pretokenizer, Vocabulary, count_words, learn_bpe
 from pairloom.operators.evaluate.biases import biases_between, token_shares
 from pairloom.operators.layouts import LAYOUTS, laid_out, taken_back
-from pairloom.operators.layouts.aligned_rows import AlignedRows
+from pairloom.operators.layouts.aligned_rows import AlignedRows, chunks_of
 from tests.support.owners import library
 from tests.support.rows import matrix, rows_of
 
@@ -86,6 +87,11 @@ def test_chunks_are_the_same_text_on_both_sides_and_whole_texts_are_tiled(other:
             for chunk, (one, _) in chunks.items()
         )
     assert matrix(made, "other_left_out").tolist() == [[0]]
+    edges = chunks_of(found, matrix(made, "other_chunk")[0])
+    assert len(edges) == len(chunks)
+    if cut == 0:  # they tile both
+        assert (edges[1:, [0, 2]] == edges[:-1, [1, 3]]).all()
+        assert edges[-1, [1, 3]].tolist() == [length, theirs]
 
 
 def test_special_tokens_become_others_or_nothing(other: str) -> None:
@@ -172,3 +178,20 @@ def test_keys_files_and_vocabularies_that_do_not_fit_are_named(other: str, tmp_p
     (tmp_path / "copy.json").write_bytes(Path(other).read_bytes())
     assert first["files"] == AlignedRows(vocabulary=str(tmp_path / "copy.json")).identity()["files"]
     assert LAYOUTS.get("aligned_rows") is AlignedRows
+
+
+def test_tokens_that_any_text_may_have_are_text(tmp_path: Path) -> None:
+    """Plain added tokens are bytes of a text like any others; only special ones are of another kind."""
+    plain = replace(
+        OURS,
+        tokens=[*OURS.tokens, b"<think>"],
+        special_tokens=(*OURS.special_tokens, "<think>"),
+        special_ids=(*OURS.special_ids, len(OURS)),
+        plain_tokens=("<think>",),
+    )
+    OTHER.save(tmp_path / "other.json")
+    step = AlignedRows(vocabulary=str(tmp_path / "other.json"), width=32)
+    ids = plain.encode_one("so<think> the").tolist()
+    assert len(OURS) in ids
+    made = laid_out(rows_of([[ids]], 16), [step], 1, 0, 0, [step.prepare(plain)])
+    assert (matrix(made, "chunk")[0][: len(ids)] >= 0).all()

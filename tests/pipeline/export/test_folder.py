@@ -14,6 +14,7 @@ from pairloom.operators import Pretokenizer, Vocabulary, count_words, learn_bpe
 from pairloom.operators.errors import RecipeError
 from pairloom.pipeline.recipe import parse_recipe
 from tests.support.corpora import documents, recipe_for, write_jsonl
+from tests.support.piece_models import PLAIN, bytes_pieces, piece_model
 
 TEXT = ["the quick brown fox jumps over lazy dogs, naïve 日本 12345\n" * 4]
 SPECIAL = ["<s>", "</s>", "<pad>", "<|other|>"]
@@ -168,3 +169,19 @@ def test_a_scheme_that_javascript_cuts_otherwise_says_so(tmp_path: Path) -> None
         format="tokenizer",
     )
     assert "transformers.js cuts text otherwise" in (tmp_path / "t" / "README.md").read_text()
+
+
+def test_a_vocabulary_of_sentencepiece_has_its_model_beside_it(tmp_path: Path) -> None:
+    pieces = [*PLAIN, ("\u2581", -9.0, 1), ("a", -10.0, 1), ("b", -11.0, 1), ("ab", -1.0, 1), *bytes_pieces()]
+    data = piece_model(pieces, byte_fallback=True, remove=False)
+    vocabulary = Vocabulary.from_json(data)
+    made = pl.export(vocabulary, tmp_path / "t", format="tokenizer")
+    assert (tmp_path / "t" / "tokenizer.model").read_bytes() == data
+    assert "tokenizer.model" in made.facts["files"]
+    assert (
+        "gives the same ids but in texts that spell special tokens"
+        in (tmp_path / "t" / "README.md").read_text()
+    )
+    assert Vocabulary.load(tmp_path / "t").fingerprint == vocabulary.fingerprint
+    with pytest.raises(RecipeError, match=r"the nearest model of llama.cpp is 'llama'"):
+        pl.export(vocabulary, tmp_path / "v.gguf", format="gguf")
