@@ -17,13 +17,16 @@ from pairloom.operators.counts import KeyCounter, WordCounts
 from pairloom.operators.counts.sifting import common, totals_of
 from pairloom.operators.schema import INPUT_IDS
 from pairloom.operators.statistics import Partitions, Statistic
-from pairloom.operators.statistics._keys import BLOCK, following, ids_of
+from pairloom.operators.statistics._keys import following, ids_of
 from pairloom.operators.tokens import TokenBatch
 
 __all__ = ["Cooccurrence"]
 
 ROWS = 1 << 16
 WIDEST = 30
+DISTANCE = 5  # bits of a distance
+# Pairs that are sorted at a time.
+AT_ONCE = 4 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,34 +91,62 @@ class Cooccurrence(Statistic):
         )
 
     def add(self, batch: TokenBatch, counter: KeyCounter) -> None:
-        """Count all pairs of each document, a block of places at a time."""
+        """Count all pairs of each document, some places at a time."""
         values, left = batch.flat(INPUT_IDS).astype(np.uint64), following(batch.length)
-        for start in range(0, len(values), BLOCK):
-            counter.add_counts(self._counted(values, left, start, min(len(values), start + BLOCK)))
+        bits = int(values.max(initial=1)).bit_length()
+        some = max(1, AT_ONCE // self.window)
+        for start in range(0, len(values), some):
+            counted = self._counted if 2 * bits + DISTANCE <= 64 else self._counted_wide
+            counter.add_counts(counted(values, left, start, min(len(values), start + some)))
+
+    def _pairs(
+        self, values: npt.NDArray[np.uint64], left: npt.NDArray[np.int64], start: int, stop: int
+    ) -> Iterator[tuple[int, npt.NDArray[np.uint64], npt.NDArray[np.uint64]]]:
+        """The pairs whose first token is from `start` up to `stop`, of each distance."""
+        for distance in range(1, self.window + 1):
+            places = start + np.flatnonzero(left[start:stop] > distance)
+            one, two = values[places], values[places + distance]
+            yield distance, *((np.minimum(one, two), np.maximum(one, two)) if self.symmetric else (one, two))
 
     def _counted(
         self, values: npt.NDArray[np.uint64], left: npt.NDArray[np.int64], start: int, stop: int
     ) -> WordCounts:
-        """The pairs whose first token is from `start` up to `stop`."""
+        """The counts of pairs, which are sorted with their distances behind them in one number each."""
+        bits = np.uint64(int(values.max(initial=1)).bit_length())
+        low = np.uint64(DISTANCE)
+        packed = np.empty((stop - start) * self.window, np.uint64)
+        filled = 0
+        for distance, one, two in self._pairs(values, left, start, stop):
+            here = packed[filled : filled + len(one)]
+            np.left_shift(one, bits, out=here)
+            here |= two
+            here <<= low
+            here |= np.uint64(distance)
+            filled += len(one)
+        packed = packed[:filled]
+        packed.sort()
+        begins = _begins(packed)
+        packed, times = packed[begins], np.diff(begins, append=filled)
+        each = np.array([0, *(self.scale // d for d in range(1, self.window + 1))], np.int64)
+        times *= each[(packed & np.uint64((1 << DISTANCE) - 1)).astype(np.intp)]
+        packed >>= low
+        begins = _begins(packed)
+        pairs, sums = packed[begins], np.add.reduceat(times, begins) if len(begins) else times
+        return _keys(pairs >> bits << np.uint64(32) | pairs & ((np.uint64(1) << bits) - np.uint64(1)), sums)
+
+    def _counted_wide(
+        self, values: npt.NDArray[np.uint64], left: npt.NDArray[np.int64], start: int, stop: int
+    ) -> WordCounts:
+        """The same, of ids that leave no room for a distance beside a pair of them."""
         keys, weights = [], []
-        for distance in range(1, self.window + 1):
-            places = start + np.flatnonzero(left[start:stop] > distance)
-            one, two = values[places], values[places + distance]
-            if self.symmetric:
-                one, two = np.minimum(one, two), np.maximum(one, two)
+        for distance, one, two in self._pairs(values, left, start, stop):
             found, count = np.unique(one << np.uint64(32) | two, return_counts=True)
             keys.append(found)
             weights.append(count * (self.scale // distance))
         found, inverse = np.unique(np.concatenate(keys), return_inverse=True)
         counts = np.zeros(len(found), np.int64)
         np.add.at(counts, inverse, np.concatenate(weights))
-        data = np.zeros((len(found), 9), np.uint8)
-        data[:, 1:] = found.astype(">u8").view(np.uint8).reshape(-1, 8)
-        offsets = np.arange(len(found) + 1, dtype=np.int64) * 9
-        words = pa.LargeBinaryArray.from_buffers(
-            pa.large_binary(), len(found), [None, pa.py_buffer(offsets), pa.py_buffer(data.reshape(-1))]
-        )
-        return WordCounts(words=words, counts=counts)
+        return _keys(found, counts)
 
     def finish(self, partitions: Partitions) -> Iterator[pa.RecordBatch]:
         """The table; reads the partitions once, and holds four times `top` pairs."""
@@ -138,9 +169,30 @@ class Cooccurrence(Statistic):
             yield pa.RecordBatch.from_arrays([pa.array(column) for column in columns], schema=self.schema)
 
 
+def _begins(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
+    """Where another value begins, among ascending ones."""
+    new = np.ones(len(values), np.bool_)
+    np.not_equal(values[1:], values[:-1], out=new[1:])
+    return np.flatnonzero(new)
+
+
+def _keys(pairs: npt.NDArray[np.uint64], counts: npt.NDArray[np.int64]) -> WordCounts:
+    """Ascending pairs, the left one in the upper half, as keys with their counts."""
+    data = np.zeros((len(pairs), 9), np.uint8)
+    data[:, 1:] = pairs.astype(">u8").view(np.uint8).reshape(-1, 8)
+    offsets = np.arange(len(pairs) + 1, dtype=np.int64) * 9
+    words = pa.LargeBinaryArray.from_buffers(
+        pa.large_binary(), len(pairs), [None, pa.py_buffer(offsets), pa.py_buffer(data.reshape(-1))]
+    )
+    return WordCounts(words=words, counts=counts)
+
+
 def _first(
     ids: npt.NDArray[np.uint32], count: npt.NDArray[np.int64], top: int | None
 ) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]:
     """The first `top` pairs: by falling count, then by ids."""
+    if top is not None and len(count) > top:  # nothing below the count of the last one is sorted
+        kept = count >= np.partition(count, len(count) - top)[len(count) - top]
+        ids, count = ids[kept], count[kept]
     order = np.lexsort((ids[:, 1], ids[:, 0], -count))[:top]
     return ids[order], count[order]

@@ -156,5 +156,8 @@ def _first(found: list[_Ranked], top: int | None) -> _Ranked:
     """The first `top` of some n-grams of one length: by falling t, then by ids."""
     ids = np.concatenate([one.ids for one in found])
     count, t = (np.concatenate([getattr(one, name) for one in found]) for name in ("count", "t"))
+    if top is not None and len(t) > top:  # nothing below the t of the last one is sorted
+        kept = t >= np.partition(t, len(t) - top)[len(t) - top]
+        ids, count, t = ids[kept], count[kept], t[kept]
     order = np.lexsort((*reversed(ids.T), -t))[:top]
     return _Ranked(ids=ids[order], count=count[order], t=t[order])

@@ -67,6 +67,19 @@ def test_cooccurrence(
     np.testing.assert_allclose(found.column("weight").to_numpy(), [float(-weight) for weight, *_ in wanted])
 
 
+@given(DOCUMENTS, CUTS, CUTS, st.booleans())
+def test_cooccurrence_of_ids_that_fill_their_numbers(
+    documents: list[list[int]], cut: int, parts: int, symmetric: bool
+) -> None:
+    """N31: whether there is room for a distance beside a pair or not, the counts are the same."""
+    statistic = Cooccurrence(window=3, symmetric=symmetric, top=None)
+    wide = [[3_000_000_000 if one == 70_000 else one for one in document] for document in documents]
+    found = table(statistic, [documents[i::cut] for i in range(cut)], parts)
+    far = table(statistic, [wide[i::cut] for i in range(cut)], parts)
+    moved = [tuple(70_000 if one == 3_000_000_000 else one for one in row) for row in rows(far)]
+    assert sorted(moved) == sorted(rows(found))
+
+
 @given(DOCUMENTS, CUTS, CUTS)
 def test_document_frequencies_and_lengths(documents: list[list[int]], cut: int, parts: int) -> None:
     """N27."""
