@@ -14,7 +14,7 @@ from pairloom.operators.errors import DataError, RecipeError
 from pairloom.operators.models import Compiled, Entries, Model, Read, TokenizerFile
 from pairloom.operators.vocabulary.tokens import TokenTable, check_distinct, check_ids, to_alphabet
 
-__all__ = ["Foreign", "ForeignTables", "read_fields"]
+__all__ = ["Foreign", "ForeignTables", "of_library", "read_fields"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -83,8 +83,9 @@ class ForeignTables:
 
     @property
     def normalizer(self) -> Any:
-        """The library's normalizer, or None."""
-        return self._tokenizer.normalizer
+        """The library's normalizer, which raises DataError where it fails, or None."""
+        found = self._tokenizer.normalizer
+        return None if found is None else _Normalizer(found)
 
     @property
     def pretokenizer(self) -> Any:
@@ -135,7 +136,7 @@ class ForeignTables:
                 f"{', '.join(sorted(others))} are not in allowed_special"
             )
         self._tokenizer.encode_special_tokens = not wanted
-        found = _of_library(
+        found = of_library(
             "encode this text",
             lambda: self._tokenizer.encode_batch_fast(
                 [text or "" for text in strings], add_special_tokens=False
@@ -156,15 +157,36 @@ class ForeignTables:
         return pa.array([text.encode() for text in texts], pa.large_binary())
 
 
+class _Normalizer:
+    """A normalizer of the library: a pattern of it may be given up on some text."""
+
+    def __init__(self, found: Any) -> None:
+        self._found = found
+
+    def normalize_str(self, text: str) -> str:
+        """What the library makes of a text."""
+        made: str = of_library("normalize this text", lambda: self._found.normalize_str(text))
+        return made
+
+
 def read_fields(file: TokenizerFile) -> dict[str, Any]:
     """The fields of a Vocabulary of any file that the library reads, but for the model; see `Foreign.read`."""
     _check_unknown(file.document["model"])
+    _check_ids_differ(file.document["model"].get("vocab"))
     tokenizer = open_tokenizer(file.data, file.why)
     words = tokenizer.get_vocab(with_added_tokens=True)
     items = dict(sorted(tokenizer.get_added_tokens_decoder().items()))
     if tokenizer.normalizer is not None:
         alike = [item.content for item in items.values() if item.normalized]
-        check_distinct({content: tokenizer.normalizer.normalize_str(content) for content in alike})
+        made = of_library(
+            "normalize its added tokens", lambda: list(map(tokenizer.normalizer.normalize_str, alike))
+        )
+        if "" in made:
+            raise DataError(
+                f"this tokenizer.json has an added token that its normalizer makes nothing of, {alike[made.index('')]!a}: set "
+                "normalized to false in it, or remove it"
+            )
+        check_distinct(dict(zip(alike, made, strict=True)))
     size = max([*words.values(), *items], default=-1) + 1
     check_ids(size, len(words))
     tokens = [b""] * size
@@ -179,6 +201,18 @@ def read_fields(file: TokenizerFile) -> dict[str, Any]:
         "special_ids": tuple(added),
         "plain_tokens": tuple(item.content for item in items.values() if not item.special),
     }
+
+
+def _check_ids_differ(words: Any) -> None:
+    """Raise DataError where two tokens of a vocabulary have one id, of which the library forgets one."""
+    if not isinstance(words, dict) or len(set(words.values())) == len(words):
+        return
+    first: dict[int, str] = {}
+    for word, i in words.items():
+        if (other := first.setdefault(i, word)) != word:
+            raise DataError(
+                f"this tokenizer.json is damaged: model.vocab: {other!a} and {word!a} both have the id {i}"
+            )
 
 
 def _check_unknown(model: Mapping[str, Any]) -> None:
@@ -199,13 +233,13 @@ def open_tokenizer(data: bytes, why: str) -> Any:
         raise RecipeError(
             f"this tokenizer.json needs the `tokenizers` library, because {why}; pip install 'pairloom[hf]'"
         ) from error
-    tokenizer = _of_library("read this tokenizer.json", lambda: Tokenizer.from_str(data.decode()))
+    tokenizer = of_library("read this tokenizer.json", lambda: Tokenizer.from_str(data.decode()))
     tokenizer.no_padding()
     tokenizer.no_truncation()
     return tokenizer
 
 
-def _of_library(what: str, call: Callable[[], Any]) -> Any:
+def of_library(what: str, call: Callable[[], Any]) -> Any:
     """What the library returns; raises DataError where it fails, or panics, as it does on some damaged files."""
     try:
         return call()

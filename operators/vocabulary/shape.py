@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from pairloom.operators.errors import DataError
 from pairloom.operators.vocabulary.file_merges import NO_MERGES, FileMerges, file_merges
 
@@ -253,6 +255,11 @@ def _merges(merges: list[Any], vocab: Any) -> FileMerges | list[list[str]]:
     The library takes a line that begins with #version for the head of a file of merges.
     """
     if isinstance(vocab, dict) and (found := file_merges(merges, vocab)) is not None:
+        if (cyclic := np.flatnonzero((found.sides == found.products[:, None]).any(axis=1))).size:
+            rank = int(cyclic[0])
+            raise _damaged(
+                f"model.merges[{rank}]", f"{_shown(merges[rank])} makes a token that it is made of"
+            )
         return found
     heads = [isinstance(merge, str) and merge.startswith("#version") for merge in merges]
     split = [merge.split(" ") if isinstance(merge, str) else merge for merge in merges]

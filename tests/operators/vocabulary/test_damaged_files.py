@@ -213,3 +213,60 @@ def test_long_tokens_of_a_tiktoken_file_are_read_in_time_or_refused(tmp_path: Pa
     (tmp_path / "x.tiktoken").write_bytes(b"".join([*lines, base64.b64encode(b"a" * 100_000) + b" 256\n"]))
     with pytest.raises(DataError, match=r"line 257 .* 100000 bytes; at most 32768"):
         load_tiktoken(tmp_path / "x.tiktoken")
+
+
+def small(kind: str, **changes: Any) -> bytes:
+    """A file of a family of the library."""
+    vocab: Any = {"<unk>": 0, "a": 1, "b": 2, "\u2581": 3, "ab": 4}
+    model: dict[str, Any] = {"type": kind, "unk_token": "<unk>", "vocab": vocab}
+    if kind == "BPE":
+        model["merges"] = ["a b"]
+    if kind == "WordPiece":
+        model |= {"continuing_subword_prefix": "##", "max_input_chars_per_word": 9}
+    cut: Any = {"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "always", "split": True}
+    document = {
+        "added_tokens": [],
+        "normalizer": None,
+        "pre_tokenizer": cut if kind == "BPE" else {"type": "Whitespace"},
+        "decoder": None,
+        "model": model | changes.pop("model", {}),
+    }
+    return json.dumps(document | changes).encode()
+
+
+@pytest.mark.parametrize("kind", ["BPE", "WordPiece", "WordLevel"])
+def test_two_tokens_of_one_id_are_named(kind: str) -> None:
+    vocab = {"<unk>": 0, "a": 1, "b": 2, "\u2581": 3, "ab": 4}
+    with pytest.raises(DataError, match=r"model\.vocab: 'b' and 'z' both have the id 2"):
+        Vocabulary.from_json(small(kind, model={"vocab": vocab | {"z": 2}}))
+
+
+def test_a_merge_that_makes_what_it_is_made_of_is_named() -> None:
+    vocab = {"<unk>": 0, "a": 1, "b": 2, "\u2581": 3, "ab": 4, "": 5}
+    for merges in (["a b", "a "], [["a", "b"], ["", "b"]]):
+        with pytest.raises(DataError, match=r"model\.merges\[1\]: .* makes a token that it is made of"):
+            Vocabulary.from_json(small("BPE", model={"merges": merges, "vocab": vocab}))
+
+
+@pytest.mark.parametrize("kind", ["BPE", "WordPiece", "WordLevel"])
+@pytest.mark.parametrize(
+    ("content", "normalizer"),
+    [
+        ("\u0301", {"type": "StripAccents"}),
+        ("\u200b", {"type": "Replace", "pattern": {"String": "\u200b"}, "content": ""}),
+        (" ", {"type": "Strip", "strip_left": True, "strip_right": True}),
+    ],
+)
+def test_an_added_token_that_is_nothing_when_normalized_is_refused(
+    kind: str, content: str, normalizer: dict[str, Any]
+) -> None:
+    added = [{"id": 5, "content": content, **TOKEN, "normalized": True}]
+    with pytest.raises(DataError, match="an added token that its normalizer makes nothing of"):
+        Vocabulary.from_json(small(kind, added_tokens=added, normalizer=normalizer))
+
+
+def test_a_pattern_of_a_normalizer_that_is_given_up_is_said() -> None:
+    pattern = {"type": "Replace", "pattern": {"Regex": "(.*)*x"}, "content": ""}
+    vocabulary = Vocabulary.from_json(small("BPE", normalizer=pattern))
+    with pytest.raises(DataError, match="`tokenizers` cannot normalize this text: Onig: Regex search error"):
+        vocabulary.encode_one("ab <x> " + "a" * 3000)
