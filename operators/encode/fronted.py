@@ -99,7 +99,7 @@ class FrontedEncoder:
         sent = flagged.found_in(text, given)
         text, kinds = self._first.cut(text, given, left)
         ends = (kinds < k.TEXT) | ((kinds >= 0) & (kinds & 1 == 1))
-        begins = np.concatenate([[True], ends[:-1]])
+        begins = np.concatenate([[True], ends])[: len(ends)]
         normal = self._normal.normalize(text, begins, (kinds >= 0) | (kinds == k.NULL))
         sent = np.union1d(sent, (np.cumsum(ends) - ends)[late.found_in(normal, kinds)])
         values, lists = self._encoder.encode(normal, kinds=kinds, documents=len(texts), **around)

@@ -8,6 +8,7 @@ import unicodedata
 from functools import cache
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -190,3 +191,10 @@ def test_scores_are_what_the_library_reads_which_need_not_be_the_nearest_numbers
     theirs = tokenizers.Tokenizer(tokenizers.models.Unigram(pieces, 0))
     theirs.pre_tokenizer = tokenizers.pre_tokenizers.Metaspace()
     check_equal(theirs, [f"{chr(point)}b" for point in range(0x4E00, 0x4E00 + 2000)], model="unigram")
+
+
+def test_no_texts_are_no_lists() -> None:
+    """Nothing is read of what is not there, which kernels that check their bounds would tell."""
+    vocabulary = Vocabulary.from_json(_learned(False).encode())
+    assert vocabulary.encode(pa.array([], pa.large_string())).to_pylist() == []
+    assert vocabulary.encode(pa.array([None, ""], pa.large_string())).to_pylist() == [None, []]
