@@ -163,3 +163,37 @@ def surface_command(
     sys.stdout.write(
         f"{out}: {found['tokens']:,} tokens, {found['width']} ids each; {found['cut']:,} were cut short\n"
     )
+
+
+@vocabulary_app.command("prune")
+@with_examples
+def prune_command(
+    base: Annotated[str, typer.Argument(metavar="FILE", help="a tokenizer.json of byte-level BPE")],
+    corpus: Annotated[str, typer.Option(metavar="ROOT", help="a root whose rows are in its ids")],
+    size: Annotated[int, typer.Option(min=1, help="how many tokens stay")],
+    out: Annotated[
+        str, typer.Option(help="the tokenizer.json to write; OUT.rows.arrow and OUT.map.arrow go beside it")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Leave out the tokens that a corpus misses least, so that all others can still be made.
+
+    Beside OUT a file says which old row each new token has in an embedding, another which new tokens each old one is now.
+    `pairloom transplant FILE OUT` makes the model follow.
+
+    pairloom vocabulary prune base.json --corpus out/ --size 32000 --out small.json
+    pairloom vocabulary prune base.json --corpus out/ --size 32000 --out small.json --json
+    """
+    from pairloom.jobs.report.subjects import load_tokenizer
+    from pairloom.pipeline import open_dataset
+    from pairloom.pipeline.export.pruned import prune_vocabulary
+
+    found = prune_vocabulary(load_tokenizer(base), open_dataset(corpus), size, out)
+    if as_json:
+        sys.stdout.write(json.dumps(found) + "\n")
+        return
+    sys.stdout.write(
+        f"{found['out']}: {found['tokens']:,} tokens, {found['left_out']:,} were left out; the "
+        f"{found['corpus_tokens']:,} tokens of the corpus become about {found['more_tokens']:,} more\n"
+        f"{found['rows']}: the old row of each new token\n{found['map']}: what each old token is now\n"
+    )
