@@ -30,16 +30,19 @@ _CUTS = {cut: apart_by(pairs) for cut, pairs in _APART.items()}
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class WordPiece(Fronted):
-    """The longest piece at each place of a word, as BERT has it; a word that has none somewhere is unknown."""
+    """The longest piece at each place of a word, as BERT has it; a word that has none somewhere is unknown.
+
+    Of a WordLevel, the only piece is the whole word.
+    """
 
     name: ClassVar[str] = "wordpiece"
-    types: ClassVar[tuple[str, ...]] = ("WordPiece",)
+    types: ClassVar[tuple[str, ...]] = ("WordLevel", "WordPiece")
 
     @classmethod
     def refuses(cls, file: TokenizerFile, front: Front) -> str | None:
         """What has no pretokenizer that parts words by white space, or no token for what is unknown."""
         model = file.document["model"]
-        if model.get("unk_token", "[UNK]") not in model["vocab"]:
+        if _unknown(model) not in model["vocab"]:
             return "its unk_token is no token"
         return None if front.cut in _CUTS else "its words are not parted by white space"
 
@@ -56,14 +59,15 @@ class WordPieceTables(FrontedTables):
         self._model, self._dtype = model, dtype
         found: Mapping[str, Any] = json.loads(model.data)["model"]
         words: dict[str, int] = found["vocab"]
+        whole = found.get("type") == "WordLevel"
         pieces = [b""] * (max(words.values()) + 1)
         for word, i in words.items():
             pieces[i] = word.encode()
         self._table = WordPieceTable.of(
             pieces,
-            unknown=words[found.get("unk_token", "[UNK]")],
-            prefix=found.get("continuing_subword_prefix", "##"),
-            longest=found.get("max_input_chars_per_word", 100),
+            unknown=words[_unknown(found)],
+            prefix=None if whole else found.get("continuing_subword_prefix", "##"),
+            longest=1 << 60 if whole else found.get("max_input_chars_per_word", 100),
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -83,3 +87,9 @@ class WordPieceTables(FrontedTables):
             classes[ord(char)] = _SPACE if char == " " else _OTHER if len(parts) == 1 else _SYMBOL
 
         return Pieces(classes, _CUTS[self.front.cut]), seen
+
+
+def _unknown(model: Mapping[str, Any]) -> str:
+    """The token for what is unknown."""
+    found: str = model.get("unk_token", "<unk>" if model.get("type") == "WordLevel" else "[UNK]")
+    return found

@@ -26,15 +26,18 @@ class WordPieceTable:
     longest: int
 
     @classmethod
-    def of(cls, pieces: Sequence[bytes], *, unknown: int, prefix: str, longest: int) -> "WordPieceTable":
-        """The table of pieces by id, empty ones left out; those that go on a word begin with `prefix`.
+    def of(
+        cls, pieces: Sequence[bytes], *, unknown: int, prefix: str | None, longest: int
+    ) -> "WordPieceTable":
+        """The table of pieces by id, empty ones left out; those that go on a word begin with `prefix`, or none does.
 
         A word of more than `longest` characters, or that cannot be spelled, is the piece `unknown`.
         """
-        spelled = prefix.encode()
-        first, later = (
-            TokenTable.of(pieces),
-            TokenTable.of([piece[len(spelled) :] if piece.startswith(spelled) else b"" for piece in pieces]),
+        spelled = b"" if prefix is None else prefix.encode()
+        goes_on = (prefix is not None and piece.startswith(spelled) for piece in pieces)
+        first = TokenTable.of(pieces)
+        later = TokenTable.of(
+            [piece[len(spelled) :] if there else b"" for piece, there in zip(pieces, goes_on, strict=True)]
         )
         numbers = np.arange(len(pieces), dtype=np.int64)
         return cls(

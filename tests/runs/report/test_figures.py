@@ -195,7 +195,7 @@ def test_a_tokenizer_without_words_encodes_the_text_itself(root: Dataset, tmp_pa
     made.pre_tokenizer = tokenizers.pre_tokenizers.WhitespaceSplit()
     made.save(str(tmp_path / "words.json"))
     other = load_tokenizer(str(tmp_path / "words.json"))
-    assert other.model.name == "foreign"
+    assert other.model.name == "wordpiece"
     found = report_on_root(root, Options(against={"words": other}))
     for row in found["groups"]:
         own = [one["text"] for one in texts(root) if one["source"] == row["group"]]

@@ -115,3 +115,17 @@ def test_an_added_token_that_is_white_space_once_normalized_is_left_to_the_libra
     assert vocabulary.encode(pa.array(texts)).to_pylist() == [
         theirs.encode(text, add_special_tokens=False).ids for text in texts
     ]
+
+
+@pytest.mark.parametrize("cut", ["BertPreTokenizer", "Whitespace", "WhitespaceSplit"])
+def test_a_wordlevel_has_whole_words(cut: str) -> None:
+    tokenizers = library()
+    theirs = tokenizers.Tokenizer(tokenizers.models.WordLevel(unk_token="<unk>"))
+    theirs.normalizer = tokenizers.normalizers.NFC()
+    theirs.pre_tokenizer = getattr(tokenizers.pre_tokenizers, cut)()
+    trainer = tokenizers.trainers.WordLevelTrainer(
+        vocab_size=900, special_tokens=["<unk>", "<s>"], show_progress=False
+    )
+    theirs.train_from_iterator(corpus(), trainer)
+    texts = ["thethe the", "the" * 99, *corpus()[:2], *nasty_texts(150)]
+    check_equal(theirs, texts, model="wordpiece")
