@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from pairloom.operators.documents._batch import DocumentBatch
     from pairloom.operators.documents._spans import Spanned
+    from pairloom.operators.encode import Tokenizer
     from pairloom.operators.ngram.texts import TextModel
 
 __all__ = ["DocumentStep", "Entries", "Hit", "Wanted", "apply_step"]
@@ -22,8 +23,9 @@ class Wanted(NamedTuple):
     """A list that a step looks things up in: a path, glob or URI, and the column of files that have columns.
 
     `value` is the column of a number for each entry, if there is to be one, and with `vectors` of a list of numbers, of one length;
-    with `names`, entries are wanted as they are written. With `model` it is a language model instead: the root of a run that has
-    the statistic `language_model`, or its table as a file, with the `tokenizer` that it is of.
+    with `names`, entries are wanted as they are written. With `model` it is a language model instead: the root of a run
+    that has the statistic `language_model`, or its table as a file, with the `tokenizer` that it is of. Without `model` a
+    `tokenizer` alone is wanted.
     """
 
     uri: str
@@ -39,13 +41,14 @@ class Entries(NamedTuple):
     """What is in a list: document numbers (int64, ascending, each once), and what else is wanted.
 
     `values` has the value of each (float64; a row for each, where they are vectors), `names` all entries as they are written, in
-    the order of the list. `model` is the language model, if that is wanted.
+    the order of the list. `model` is the language model, `tokenizer` the tokenizer, if that is wanted.
     """
 
     numbers: "npt.NDArray[np.int64]"
     values: "npt.NDArray[np.float64] | None" = None
     names: "pa.LargeStringArray | None" = None
     model: "TextModel | None" = None
+    tokenizer: "Tokenizer | None" = None
 
 
 class Hit(NamedTuple):

@@ -20,7 +20,7 @@ from pairloom.operators.errors import DataError, RecipeError
 from pairloom.pipeline.hub.repository import Repositories
 from pairloom.pipeline.inputs.content import HEAD_BYTES, content_of, holds_json_lines
 from pairloom.pipeline.inputs.listing import list_inputs
-from pairloom.pipeline.inputs.models import Around, model_files, read_model
+from pairloom.pipeline.inputs.models import Around, model_files, read_model, read_tokenizer
 from pairloom.pipeline.inputs.readers import read
 from pairloom.pipeline.inputs.slices import Fields, InputFile, Limits, Slice
 from pairloom.pipeline.inputs.storage import open_stream
@@ -46,6 +46,7 @@ class FoundList:
     names: bool = False
     vectors: bool = False
     model: bool = False
+    tokenizer: bool = False
     sums: tuple[str, ...] = ()
     around: Around = ((), ())
     files: tuple[InputFile, ...]
@@ -84,7 +85,7 @@ def entries_of(found: FoundList) -> Entries:
 
 def _found(source: CorpusSource, step: DocumentStep, wanted: Wanted, hub: Repositories) -> FoundList:
     try:
-        if wanted.model:
+        if wanted.model or wanted.tokenizer is not None:
             return _found_model(source, step, wanted, hub)
         named = CorpusSource(name=source.name, paths=(wanted.uri,), text=wanted.column)
         return FoundList(
@@ -101,19 +102,30 @@ def _found(source: CorpusSource, step: DocumentStep, wanted: Wanted, hub: Reposi
 
 
 def _found_model(source: CorpusSource, step: DocumentStep, wanted: Wanted, hub: Repositories) -> FoundList:
-    uris, sums, around = model_files(wanted)
+    uris, sums, around = model_files(wanted) if wanted.model else ((str(wanted.tokenizer),), (), ((), ()))
     files = [
         file
         for uri in uris
         for file in list_inputs(CorpusSource(name=source.name, paths=(uri,), text="text"), hub=hub)
     ]
     if len(files) != len(uris):
-        raise RecipeError(f"a model is one table and one tokenizer, not {len(files)} files")
-    return FoundList(step=step.label, column="", model=True, sums=sums, around=around, files=tuple(files))
+        raise RecipeError(f"{len(files)} files are named where {len(uris)} are wanted: write out which")
+    alone = not wanted.model
+    return FoundList(
+        step=step.label,
+        column="",
+        model=wanted.model,
+        tokenizer=alone,
+        sums=sums,
+        around=around,
+        files=tuple(files),
+    )
 
 
 @lru_cache(maxsize=8)
 def _read_once(found: FoundList) -> Entries:
+    if found.tokenizer:
+        return read_tokenizer(found.step, *found.files)
     if found.model:
         return read_model(found.step, found.files, found.sums, found.around)
     from pairloom.operators.selection.order import (

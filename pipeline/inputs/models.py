@@ -14,7 +14,7 @@ from pairloom.pipeline.inputs.storage import open_input
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.manifest import latest_manifest
 
-__all__ = ["Around", "model_files", "read_model"]
+__all__ = ["Around", "model_files", "read_model", "read_tokenizer"]
 
 Around = tuple[tuple[str, ...], tuple[str, ...]]
 """The special tokens before and after each document that a model was counted from."""
@@ -78,3 +78,15 @@ def read_model(step: str, files: tuple[InputFile, ...], sums: tuple[str, ...], a
     prepend, append = (tuple(vocabulary.special_id(token) for token in tokens) for tokens in around)
     found = TextModel(model=model, tokenizer=Tokenizer(vocabulary), prepend=prepend, append=append)
     return Entries(np.zeros(0, np.int64), model=found)
+
+
+def read_tokenizer(step: str, file: InputFile) -> Entries:
+    """A tokenizer alone; raises DataError for a file that is none."""
+    from pairloom.operators.encode import Tokenizer
+
+    with open_input(file) as handle:
+        data = handle.read()
+    try:
+        return Entries(np.zeros(0, np.int64), tokenizer=Tokenizer(Vocabulary.from_json(data)))
+    except PairloomError as error:
+        raise DataError(f"{step}: {file.uri}: {error}") from error

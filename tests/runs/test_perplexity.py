@@ -139,3 +139,30 @@ def test_another_model_is_another_unit_and_a_model_that_is_none_is_refused(folde
     bad = recipe(folder, "bad", f"{{model: {folder}/bad.arrow, tokenizer: {folder}/tokenizer.json}}")
     with pytest.raises(DataError, match=r"bad.arrow is no Arrow file"):
         run(bad, until="tokenize")
+
+
+def test_a_watermark_has_a_p_value_beside_each_document(folder: Path) -> None:
+    """(N08)"""
+    open_dataset(str(folder / "model")).vocabulary().save(folder / "own.json")
+    asked = parse_recipe(
+        f"""
+root: {folder / "marked"}
+corpus:
+  - name: mixed
+    paths: ["{folder}/mixed/*"]
+    id: id
+    columns: [{{name: watermark, type: float32}}]
+    steps: [{{watermark: {{key: 1, tokenizer: {folder}/own.json, rows: 4, tokens: 16, block: 8, keys: 19}}}}]
+vocabulary: {{size: 300}}
+execution: {{engine: local}}
+"""
+    )
+    run(asked, until="tokenize")
+    dataset = open_dataset(str(folder / "marked"))
+    found = [row["watermark"] for row in shards(dataset)]
+    assert len(found) == 15
+    assert {round(p * 20, 4) for p in found} <= set(range(1, 21))
+    verify(dataset, lambda _: None)
+    (folder / "own.json").write_text("{}")
+    with pytest.raises(DataError, match=r"own\.json"):
+        run(asked.model_copy(update={"root": str(folder / "again")}), until="tokenize")

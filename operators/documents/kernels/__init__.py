@@ -29,3 +29,8 @@ def warm_up(schemes: tuple[str, ...]) -> None:
         Script(scripts=("Latin",)),
     ):
         step(batch)
+    from pairloom.operators.documents._marked import p_values
+    from pairloom.operators.documents.watermark import Watermark
+
+    step = Watermark(key=0, tokenizer="sample", rows=2, keys=1)
+    p_values(step, np.array([0, 1]), np.array([0, 2]))
