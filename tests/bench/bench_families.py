@@ -1,14 +1,17 @@
 """Families of tokenizers against their owner: python tests/bench/bench_families.py [FILE …] [--text FILE] [--megabytes N].
 
-FILE is a tokenizer.json; without one, the `tokenizers` library learns small ones of each family from half of the text, and the other
+FILE is a tokenizer.json, or a .model, whose owner is `sentencepiece`; without one, the `tokenizers` library learns small ones of each family from half of the text, and the other
 half is encoded. TEXT is as of `bench_encode.py`. One thread; the two take turns, `--repeat` times; figures are medians of processor
-time in MB/s. First pass: a new encoder. Later passes: the same encoder, same text.
+time in MB/s. First pass: a new encoder. Later passes: the same encoder, same text. Tables: MB that they take once built, as numpy
+counts them, but for those of the library.
 """
 
 import argparse
+import gc
 import os
 import statistics
 import time
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -89,30 +92,57 @@ def seconds(call: Callable[[], Any]) -> float:
     return time.process_time() - start
 
 
-def compare(name: str, theirs: Any, texts: list[str], repeat: int) -> None:
+def of_library(theirs: Any) -> Callable[[list[str]], Any]:
+    """What encodes texts by `tokenizers`, special tokens as text."""
+    theirs.encode_special_tokens = True
+    theirs.no_truncation()
+    return lambda texts: theirs.encode_batch_fast(texts, add_special_tokens=False)
+
+
+def of_sentencepiece(data: bytes) -> Callable[[list[str]], Any]:
+    """What encodes texts by `sentencepiece`."""
+    import sentencepiece
+
+    model = sentencepiece.SentencePieceProcessor(model_proto=data)
+    return lambda texts: model.encode(texts, num_threads=1)
+
+
+def table_bytes(tokenizer: Tokenizer) -> int:
+    """Bytes of the arrays of a tokenizer's tables."""
+    gc.collect()
+    tracemalloc.start()
+    tables = tokenizer.vocabulary.model.compiled(tokenizer.vocabulary)
+    gc.collect()
+    size = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert tables is not None
+    return size
+
+
+def compare(
+    name: str, data: bytes, theirs: Callable[[list[str]], Any], texts: list[str], repeat: int
+) -> None:
     """Print a line of the table."""
-    vocabulary = Vocabulary.from_json(theirs.to_str().encode())
+    vocabulary = Vocabulary.from_json(data)
     tokenizer, column = Tokenizer(vocabulary), pa.array(texts, pa.large_string())
     size = sum(len(text.encode()) for text in texts)
     few, taken = 0, 0
     while few < len(texts) and taken < _LEAST_BYTES:
         taken += len(texts[few].encode())
         few += 1
-    theirs.encode_special_tokens = True
     encoder = tokenizer.encoder()
     tokenizer.encode_column(column.slice(0, 1), encoder=encoder)
     first, later, library = [], [], []
     for _ in range(repeat):
         encoder = tokenizer.encoder()
         first.append(size / seconds(lambda: tokenizer.encode_column(column, encoder=encoder)) / 1e6)  # noqa: B023
-        library.append(
-            taken / seconds(lambda: theirs.encode_batch_fast(texts[:few], add_special_tokens=False)) / 1e6
-        )
+        library.append(taken / seconds(lambda: theirs(texts[:few])) / 1e6)
         later.append(size / seconds(lambda: tokenizer.encode_column(column, encoder=encoder)) / 1e6)  # noqa: B023
     figures = [statistics.median(one) for one in (library, first, later)]
     path = vocabulary.slow_path or f"kernels ({vocabulary.model.name})"
     print(
-        f"{name:28} {figures[0]:9.1f} {figures[1]:9.1f} {figures[2]:9.1f} {figures[2] / figures[0]:7.1f} x  {path}"
+        f"{name:28} {figures[0]:9.1f} {figures[1]:9.1f} {figures[2]:9.1f} {figures[2] / figures[0]:7.1f} x "
+        f"{table_bytes(tokenizer) / 1e6:7.1f}  {path}"
     )
 
 
@@ -125,11 +155,18 @@ def main() -> None:
     options = parser.parse_args()
     texts = documents(options.text, int(options.megabytes * 2e6))
     half = len(texts) // 2
-    print(f"{'':28} {'owner':>9} {'first':>9} {'later':>9}")
+    print(f"{'':28} {'owner':>9} {'first':>9} {'later':>9} {'ratio':>9} {'tables':>7}")
     for file in options.files:
-        compare(file.parent.name, owner.Tokenizer.from_file(str(file)), texts[half:], options.repeat)
+        data = file.read_bytes()
+        theirs = (
+            of_library(owner.Tokenizer.from_str(data.decode()))
+            if data[:1] == b"{"
+            else of_sentencepiece(data)
+        )
+        compare(file.name[-28:], data, theirs, texts[half:], options.repeat)
     for name, learn in FAMILIES.items() if not options.files else ():
-        compare(name, learn(texts[:half]), texts[half:], options.repeat)
+        made = learn(texts[:half])
+        compare(name, made.to_str().encode(), of_library(made), texts[half:], options.repeat)
 
 
 if __name__ == "__main__":
