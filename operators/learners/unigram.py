@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["UnigramLearner"]
 
 # Bytes of memory besides the words: a million pieces with their trie, and what is sorted at a time.
-_TABLES = 900_000_000
+_TABLES = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +68,7 @@ class UnigramLearner(Learner):
 
     def need(self, words: int) -> int:
         """The words as they are read and merged, what begins at each of their bytes, and tables."""
-        return _TABLES + 6 * words
+        return _TABLES + 8 * words
 
     def learn(
         self, counts: "WordCounts", target: Target, *, progress: Progress | None = None

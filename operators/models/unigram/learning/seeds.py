@@ -32,8 +32,8 @@ __all__ = [
 MOST_SEEDS = 1_000_000
 """Substrings to begin with, as in SentencePiece."""
 
-# Places in words that are sorted at a time: 40 bytes and their texts each.
-_BUCKET = 8 << 20
+# Places in words that are sorted at a time: some 200 bytes each, with their texts and what is found in them.
+_BUCKET = 3 << 20
 _POINTS = 0x110000
 
 
