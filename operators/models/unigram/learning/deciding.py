@@ -113,7 +113,8 @@ class UnigramDecider:
         self._options = options
         self._log: list[npt.NDArray[np.int64]] = []
         self._counted: _Counted | None = None
-        self._found: list[Seeds] = []
+        self._found: Seeds | None = None  # the best of the buckets so far
+        self._buckets_done = 0
         self._pieces: PieceRounds | None = None
         self._asked: Any = None
         for entry in [] if given is None else _entries(given):
@@ -146,7 +147,10 @@ class UnigramDecider:
         elif self._pieces is None:
             buckets = buckets_of(self._counted.symbols)
             self._asked = _Ends(
-                required=self._required, longest=options.longest, bucket=len(self._found), buckets=buckets
+                required=self._required,
+                longest=options.longest,
+                bucket=self._buckets_done,
+                buckets=buckets,
             )
         else:
             self._asked = self._pieces.next()
@@ -168,11 +172,11 @@ class UnigramDecider:
             self._count(_Counted(points=points, counts=sums[points], symbols=symbols))
         elif self._pieces is None:
             ends = merge_counts(replies)
-            self._found.append(
-                seeds_of(ends, longest=options.longest, least=options.least, most=options.seeds)
-            )
-            if len(self._found) == self._asked.buckets:
-                self._seed(merge_seeds(self._found, options.seeds).without(options.blocked))
+            found = seeds_of(ends, longest=options.longest, least=options.least, most=options.seeds)
+            self._found = found if self._found is None else merge_seeds([self._found, found], options.seeds)
+            self._buckets_done += 1
+            if self._buckets_done == self._asked.buckets:
+                self._seed(self._found.without(options.blocked))
         else:
             total: Answer = replies[0]
             for reply in replies[1:]:
@@ -208,7 +212,7 @@ class UnigramDecider:
         self._log.append(np.concatenate([tokens.lengths, seeds.scores, data.view("<i8")]))
         self._log[-1] = np.append(len(tokens), self._log[-1])
         self._pieces = PieceRounds(seeds, self._characters, self._required, self._options.size)
-        self._found = []
+        self._found = None
 
     def _replay(self, entry: npt.NDArray[np.int64]) -> None:
         if self._counted is None:

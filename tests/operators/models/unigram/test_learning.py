@@ -237,3 +237,13 @@ def test_nothing_is_learned_from_nothing() -> None:
         count_words(pa.array([], pa.large_string()), BeforeSpaces()), Target(size=300)
     )
     assert len(vocabulary) == 258  # <unk>, the bytes and a space
+
+
+def test_how_many_buckets_there_are_decides_no_piece(
+    words: WordCounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = learn_pieces([words], 300, seeds=500)
+    monkeypatch.setattr("pairloom.operators.models.unigram.learning.deciding.buckets_of", lambda symbols: 7)
+    seven = learn_pieces(words.partition(2), 300, seeds=500)
+    assert list(one.tokens) == list(seven.tokens)
+    assert np.array_equal(one.scores, seven.scores)
