@@ -146,8 +146,9 @@ class Model(ABC):
 
     What may be asked of it: with `by_words`, text is encoded word by word as the pretokenizer cuts it, so that words can be
     counted, tallied and remembered. With `spells`, the bytes of the tokens of a text, put together, are the text, so that
-    decoding gives it back and every token has a place in it. With `takes_text`, every text can be encoded. `merges` are the
-    pairs that make tokens, in the order of their ranks, of the families that have such.
+    decoding gives it back and every token has a place in it. With `takes_text`, every text can be encoded. With `opened`, its
+    `tokenizer.json` is one that `tokenizers` opens. `merges` are the pairs that make tokens, in the order of their ranks, of the
+    families that have such.
     """
 
     __slots__ = ()
@@ -157,6 +158,7 @@ class Model(ABC):
     by_words: ClassVar[bool] = True
     spells: ClassVar[bool] = True
     takes_text: ClassVar[bool] = True
+    opened: ClassVar[bool] = True
 
     @property
     def merges(self) -> npt.NDArray[np.int32]:

@@ -88,6 +88,11 @@ def export_folder(
     if chat_template is not None:
         check_template(chat_template)
     check_roles(vocabulary, roles)
+    if not vocabulary.model.opened:
+        raise RecipeError(
+            f"`tokenizers` has no model {vocabulary.model.name!r}: no other library would open the folder; read the vocabulary's "
+            "tokenizer.json by `Vocabulary.load`"
+        )
     files = _files(vocabulary, roles, prepend, chat_template, max_length)
     golden = GOLDEN if vocabulary.model.takes_text else ("0", "")
     texts = [*golden, *sample]

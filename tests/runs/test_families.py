@@ -115,3 +115,29 @@ def test_what_a_family_does_not_know_is_refused(folder: Path, settings: list[str
         given.append("vocabulary={size: 500, extend: x.json, family: lzw}")
     with pytest.raises(RecipeError, match=f"the family lzw has no {named}"):
         recipe(folder, "vocabulary.family=lzw", *given)
+
+
+def test_roots_are_learned_packed_and_verified_and_their_files_count(folder: Path) -> None:
+    """C14."""
+    (folder / "roots.txt").write_text("the\nword words\n", encoding="utf-8")
+    (folder / "affixes.txt").write_text("es@after=hissing s\n", encoding="utf-8")
+    (folder / "rules.json").write_text('{"classes": {"hissing": "sxz"}}', encoding="utf-8")
+    keys = ", ".join(f"{key}: {next(folder.glob(f'{key}.*'))}" for key in ("roots", "affixes", "rules"))
+    family = f"vocabulary.family={{roots: {{{keys}}}}}"
+    chosen = recipe(folder, family, root="roots")
+    first = run(chosen)
+    dataset = open_dataset(chosen.root)
+    assert dataset.vocabulary().model.name == "roots"
+    assert texts_of(dataset) == {
+        int(document_numbers(pa.array([name]))[0]): text.encode() for name, text in documents(120, 1) if text
+    }
+    assert verify(dataset).tokens > 0
+    again = run(recipe(folder, family, "execution.unit_bytes=9000", root="roots-other"))
+    for stage in ("learn", "pack"):
+        assert contents(first)[stage] == contents(again)[stage]
+    key = make_plan(chosen).keys["learn"]
+    (folder / "roots.txt").write_text("the\nword\n", encoding="utf-8")
+    assert make_plan(chosen).keys["learn"] != key
+    (folder / "roots.txt").unlink()
+    with pytest.raises(RecipeError, match=r"roots\.txt cannot be read"):
+        make_plan(chosen)
