@@ -218,11 +218,32 @@ def _check_ids_differ(words: Any) -> None:
 def _check_unknown(model: Mapping[str, Any]) -> None:
     """Raise DataError where the token for what no other token spells is none, which the library says with the first such text."""
     unknown, words = model.get("unk_token"), model.get("vocab", ())
-    whole = model.get("byte_fallback") or all(to_alphabet(bytes([byte])) in words for byte in range(256))
-    if unknown is not None and isinstance(words, dict) and unknown not in words and not whole:
+    if isinstance(words, dict):
+        if unknown is not None and unknown not in words and not _spells_all(model, words):
+            raise DataError(
+                f"this tokenizer.json is damaged: model.unk_token: {unknown!r} is no token of model.vocab"
+            )
+        return
+    of_pieces = model.get("type") == "Unigram" and isinstance(words, list)
+    if of_pieces and model.get("unk_id") is None and not _spells_all(model, {piece for piece, _ in words}):
         raise DataError(
-            f"this tokenizer.json is damaged: model.unk_token: {unknown!r} is no token of model.vocab"
+            "this tokenizer.json is damaged: model.unk_id is missing, and a Unigram cannot encode a character that is no token "
+            "without it: set it to the place in model.vocab of the piece for what is unknown"
         )
+
+
+def _spells_all(model: Mapping[str, Any], words: Collection[str]) -> bool:
+    """Whether no text has anything unknown: the bytes of a ByteLevel pretokenizer are tokens, or those of a BPE to fall back to.
+
+    The library's Unigram wants its unknown piece before it falls back; a word of WordLevel, and what goes on a WordPiece with a
+    prefix, may be unknown whatever its first character is.
+    """
+    kind = model.get("type")
+    if kind == "WordLevel" or (kind == "WordPiece" and model.get("continuing_subword_prefix", "##")):
+        return False
+    if kind in (None, "BPE") and model.get("byte_fallback"):
+        return all(f"<0x{byte:02X}>" in words for byte in range(256))
+    return all(to_alphabet(bytes([byte])) in words for byte in range(256))
 
 
 def open_tokenizer(data: bytes, why: str) -> Any:

@@ -58,5 +58,5 @@ def _refuse_formats(data: bytes) -> None:
     if len(first) == 2 and first[1].isdigit() and data[:1] not in (b"{", b"["):
         raise RecipeError(
             "this is a .tiktoken file, which does not say by which pattern text is cut or which special tokens there are: "
-            "load_tiktoken(path, scheme=…, special_tokens={…}).save('tokenizer.json') in Python, and name that file"
+            "say so with vocabulary.ranks in a recipe, or load_tiktoken(path, scheme=…, special_tokens={…}) in Python"
         )

@@ -22,6 +22,7 @@ from pairloom.pipeline.inputs.storage import resolve
 from pairloom.pipeline.inputs.units import Unit, plan_units, shaping_of
 from pairloom.pipeline.recipe import CorpusSource, Cut, Recipe, VocabularyChoice
 from pairloom.pipeline.recipe.special import missing_special_tokens
+from pairloom.pipeline.recipe.vocabulary import RanksChoice
 from pairloom.pipeline.stages import stages
 from pairloom.pipeline.store.manifest import Manifest
 from pairloom.pipeline.store.remote.faults import scrub
@@ -241,7 +242,8 @@ def given_vocabulary(
     except OSError as error:
         raise RecipeError(f"vocabulary.{key}: cannot read {scrub(path)}: {scrub(str(error))}") from error
     try:
-        vocabulary = Vocabulary.from_json(data)
+        ranks = recipe.vocabulary.ranks if key == "from" else None
+        vocabulary = Vocabulary.from_json(data) if ranks is None else _of_ranks(data, ranks)
     except RecipeError as error:
         raise RecipeError(f"vocabulary.{key}: {scrub(path)}: {error}") from error
     except (ValueError, PairloomError) as error:
@@ -250,14 +252,21 @@ def given_vocabulary(
     missing = missing_special_tokens(recipe, there, path)
     if key != "append" and missing is not None:
         raise RecipeError(missing)
-    return vocabulary, data if is_tokenizer_json(data) else vocabulary.to_json()
+    as_read = ranks is None and is_tokenizer_json(data)
+    return vocabulary, data if as_read else vocabulary.to_json()
+
+
+def _of_ranks(data: bytes, ranks: RanksChoice) -> "Vocabulary":
+    from pairloom.operators.models.bpe.tiktoken_file import of_ranks
+
+    return of_ranks(data, ranks.build(), ranks.special_tokens, ranks.offset)
 
 
 def _vocabulary_bytes(path: str, hub: Repositories) -> bytes:
     """The file of a vocabulary at a path, or of the folder or repository that it names (`operators/vocabulary/files.py`)."""
     if on_hub(path):
         place = place_of(path)
-        named = place.path.endswith((".json", ".model"))
+        named = place.path.endswith((".json", ".model", ".tiktoken"))
         return hub.read(place if named else replace(place, path=f"{place.path}/tokenizer.json".lstrip("/")))
     from pairloom.operators.vocabulary.files import stands_alone, vocabulary_file
 

@@ -52,6 +52,11 @@ def missing_special_tokens(recipe: "Recipe", there: Collection[str], file: str |
             other += ", or its modality to vocabulary.modalities"
         return f"{used} but is not in vocabulary.special_tokens: add it there{other}"
     has = ", ".join(list(there)[:10]) or "none"
+    if recipe.vocabulary.ranks is not None:
+        return (
+            f"{used}, but {file} is read with no such special token (it has {has}): give its id in "
+            "vocabulary.ranks.special_tokens"
+        )
     return (
         f"{used}, but {file} has no such special token (it has {has}): name one that it has, or add it to the file's "
         "added_tokens, with special: true"

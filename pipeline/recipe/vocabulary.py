@@ -27,7 +27,16 @@ from pairloom.pipeline.recipe.section import Section
 from pairloom.pipeline.recipe.shape import SHAPES, ShapeKeys
 from pairloom.pipeline.recipe.steps import REGISTRY, read_step, write_named
 
-__all__ = ["Cut", "Learn", "PretokenizerChoice", "Role", "Supertokens", "Superwords", "VocabularyChoice"]
+__all__ = [
+    "Cut",
+    "Learn",
+    "PretokenizerChoice",
+    "RanksChoice",
+    "Role",
+    "Supertokens",
+    "Superwords",
+    "VocabularyChoice",
+]
 
 
 Role = Literal["bos", "eos", "pad", "unk", "sep", "cls", "mask"]
@@ -63,6 +72,33 @@ class PretokenizerChoice(Section):
     def build(self) -> Pretokenizer:
         """The operator that this choice names."""
         return Pretokenizer(scheme=self.scheme, digits=self.digits, pattern=self.pattern, lines=self.lines)
+
+
+class RanksChoice(PretokenizerChoice):
+    """What a file of ranks (`.tiktoken`) does not say: where text is cut, and which special tokens there are."""
+
+    scheme: str = Field(
+        default="cl100k",
+        description="as of `vocabulary.pretokenizer`; gpt2 for r50k_base and p50k_base, cl100k, o200k, llama3, qwen2",
+        examples=["o200k"],
+    )
+    special_tokens: dict[Annotated[str, Field(min_length=1)], Annotated[int, Field(ge=0)]] = Field(
+        default={},
+        description="special tokens and their ids",
+        examples=[{"<|endoftext|>": 100257}],
+    )
+    offset: int = Field(
+        default=0,
+        ge=0,
+        lt=1 << 31,
+        description="the id of a token is its rank and this, where special tokens are the first ids",
+        examples=[1000],
+    )
+
+    @model_validator(mode="after")
+    def _special(self) -> "RanksChoice":
+        check_special_tokens(tuple(self.special_tokens))
+        return self
 
 
 class Superwords(Section):
@@ -259,8 +295,14 @@ class VocabularyChoice(ShapeKeys):
     from_: str | None = Field(
         default=None,
         alias="from",
-        description="a tokenizer.json, .model, tekken.json, vocab.txt, or vocab.json with merges.txt, or their folder",
+        description="a tokenizer.json, .model, tekken.json, vocab.txt, or vocab.json with merges.txt, or their folder; with "
+        "`ranks`, a .tiktoken file",
         examples=["tokenizer.json"],
+    )
+    ranks: RanksChoice | None = Field(
+        default=None,
+        description="with `from`: it is a file of ranks as tiktoken has them, and this is what such a file does not say",
+        examples=["o200k"],
     )
     append: str | None = Field(
         default=None,
@@ -300,7 +342,11 @@ class VocabularyChoice(ShapeKeys):
             raise ValueError("`extend_by` is how a vocabulary is extended: name that with `extend`")
         if self.append is not None and self.from_ is None:
             raise ValueError("`append` names tokens for a vocabulary that is brought: name that with `from`")
-        brings = {"from_", "modalities", "roles"} | (set() if self.append is None else {"append", "size"})
+        if self.ranks is not None and self.from_ is None:
+            raise ValueError("`ranks` says how a .tiktoken file is read: name that with `from`")
+        brings = {"from_", "ranks", "modalities", "roles"} | (
+            set() if self.append is None else {"append", "size"}
+        )
         if self.from_ is not None and (named := self.model_fields_set - brings):
             raise ValueError(f"`from` brings a whole vocabulary: remove {', '.join(sorted(named))}")
         return self
@@ -395,10 +441,12 @@ class VocabularyChoice(ShapeKeys):
             data.pop("modalities", None)
         if not self.roles:
             data.pop("roles", None)
+        if self.ranks is None:
+            data.pop("ranks", None)
         if self.extend_by == "merges":
             data.pop("extend_by", None)
         if self.from_ is not None:
-            kept = {"from", "from_", "modalities", "roles"}
+            kept = {"from", "from_", "ranks", "modalities", "roles"}
             if self.append is not None:
                 kept |= {"append"} | self.model_fields_set & {"size"}
             return {k: v for k, v in data.items() if k in kept}

@@ -103,6 +103,7 @@ BESIDES: dict[str, dict[str, Any]] = {
     "vocabulary.roles": MARKED,
     "vocabulary.initial_alphabet": {"vocabulary.limit_alphabet": 200},
     "vocabulary.append": {"vocabulary.from": "tokenizer.json"},
+    "vocabulary.ranks": {"vocabulary.from": "ranks.tiktoken"},
     "vocabulary.extend_by": {"vocabulary.extend": "base/tokenizer.json"},
     "tokenize.prepend": MARKED,
     "pack.min_bucket": {"pack.strategy": "buckets"},

@@ -15,6 +15,7 @@ import pytest
 
 from pairloom.operators import Pretokenizer, Vocabulary, count_words, learn_bpe
 from pairloom.operators.errors import ConflictError, DataError, RecipeError
+from pairloom.operators.models.bpe import load_tiktoken, save_tiktoken
 from pairloom.operators.selection.order import document_numbers
 from pairloom.pipeline import Recipe, open_dataset, run
 from pairloom.pipeline.audit.roundtrip import round_trip
@@ -261,6 +262,33 @@ def test_a_vocabulary_of_other_files_is_kept_as_one_file(tmp_path: Path) -> None
         assert vocabulary == Vocabulary.load(path)
         assert read_stored(dataset.objects, manifest.vocabulary)[:1] == b"{"
         verify(dataset)
+
+
+def test_a_file_of_ranks_is_read_as_the_recipe_says(tmp_path: Path) -> None:
+    write_jsonl(tmp_path / "in" / "a.jsonl", documents(20))
+    learned = learn_bpe(count_words(pa.array(["word 12 12 word"]), Pretokenizer()), 262)
+    save_tiktoken(learned, tmp_path / "x.tiktoken")
+    file = tmp_path / "x.tiktoken"
+    said = "ranks: {scheme: llama3, digits: single, special_tokens: {<|endoftext|>: 0}, offset: 1}"
+    with pytest.raises(RecipeError, match=r"say so with vocabulary\.ranks"):
+        run(recipe_for(tmp_path, f"vocabulary={{from: {file}}}"))
+    with pytest.raises(RecipeError, match=r"give its id in vocabulary\.ranks\.special_tokens"):
+        run(recipe_for(tmp_path, f"vocabulary={{from: {file}, ranks: llama3}}"))
+    with pytest.raises(RecipeError, match=r"`ranks` says how a \.tiktoken file is read"):
+        recipe_for(tmp_path, f"vocabulary={{{said}}}")
+    recipe = recipe_for(tmp_path, f"vocabulary={{from: {file}, {said}}}")
+    run(recipe)
+    dataset = open_dataset(recipe.root)
+    wanted = load_tiktoken(
+        tmp_path / "x.tiktoken",
+        scheme="llama3",
+        digits="single",
+        special_tokens={"<|endoftext|>": 0},
+        offset=1,
+    )
+    assert dataset.vocabulary() == wanted
+    verify(dataset)
+    assert Recipe.model_validate(dataset.manifest.recipe).vocabulary.ranks == recipe.vocabulary.ranks
 
 
 def test_a_given_vocabulary_finds_its_plain_tokens_and_is_verified(tmp_path: Path) -> None:

@@ -25,21 +25,37 @@ from pairloom.operators.text.spelling import check_special_token
 from pairloom.operators.vocabulary import Vocabulary
 from pairloom.operators.vocabulary.tokens import TokenTable, check_ids
 
-__all__ = ["load_tiktoken", "read_tiktoken", "recover_merges", "save_tiktoken", "write_tiktoken"]
+__all__ = ["load_tiktoken", "of_ranks", "read_tiktoken", "recover_merges", "save_tiktoken", "write_tiktoken"]
 
 # The merges of a token are found in a time that grows with the square of its length.
 MOST_BYTES = 1 << 15
 
 
 def load_tiktoken(
-    path: str | Path, *, scheme: str = "cl100k", special_tokens: Mapping[str, int] | None = None
+    path: str | Path,
+    *,
+    scheme: str = "cl100k",
+    digits: str = "keep",
+    pattern: str | None = None,
+    special_tokens: Mapping[str, int] | None = None,
+    offset: int = 0,
 ) -> Vocabulary:
-    """Read a local `.tiktoken` file of ranks, with the special tokens' ids; encodes exactly as tiktoken does."""
+    """Read a local `.tiktoken` file of ranks, with the special tokens' ids; encodes exactly as tiktoken does.
+
+    `digits` and `pattern` are those of `Pretokenizer`; the id of a token is its rank and `offset`.
+    """
+    cut = Pretokenizer(scheme=scheme, digits=digits, pattern=pattern)
     try:
-        fields = read_tiktoken(Path(path).read_bytes(), special_tokens or {})
+        return of_ranks(Path(path).read_bytes(), cut, special_tokens or {}, offset)
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
-    return Vocabulary(**fields, pretokenizer=Pretokenizer(scheme=scheme))
+
+
+def of_ranks(
+    data: bytes, pretokenizer: Pretokenizer, special_tokens: Mapping[str, int], offset: int = 0
+) -> Vocabulary:
+    """The vocabulary of a `.tiktoken` file; raises DataError for a damaged one, RecipeError for a special token that cannot be."""
+    return Vocabulary(**read_tiktoken(data, special_tokens, offset), pretokenizer=pretokenizer)
 
 
 def save_tiktoken(vocabulary: Vocabulary, path: str | Path) -> None:
@@ -48,8 +64,8 @@ def save_tiktoken(vocabulary: Vocabulary, path: str | Path) -> None:
         Path(path).write_bytes(write_tiktoken(vocabulary))
 
 
-def read_tiktoken(data: bytes, special_tokens: Mapping[str, int]) -> dict[str, Any]:
-    """The fields of the Vocabulary that a `.tiktoken` file and its special tokens define.
+def read_tiktoken(data: bytes, special_tokens: Mapping[str, int], offset: int = 0) -> dict[str, Any]:
+    """The fields of the Vocabulary that a `.tiktoken` file and its special tokens define; ids are ranks and `offset`.
 
     Ids that neither has become empty tokens, and so does an empty token, which some files have and no text encodes to. Raises
     DataError for a damaged line, for a token of more than `MOST_BYTES` bytes and for an id that is given twice.
@@ -67,12 +83,11 @@ def read_tiktoken(data: bytes, special_tokens: Mapping[str, int]) -> dict[str, A
                 raise ValueError(f"the token has {len(token)} bytes; at most {MOST_BYTES} are read")
             if not number_of.isdigit() or len(number_of) > 10:
                 raise ValueError("the rank is no number from 0 on, below 2^32")
-            ranks[token] = int(number_of)
+            ranks[token] = int(number_of) + offset
         except ValueError as error:
             raise DataError(f"line {number} of this .tiktoken file, {line[:80]!r}: {error}") from error
+    _check_distinct(ranks, special_tokens)
     taken = [*ranks.values(), *special_tokens.values()]
-    if len(set(taken)) != len(taken) or min(taken, default=0) < 0:
-        raise DataError("the ids of this .tiktoken file and its special tokens are not distinct, or negative")
     check_ids(max(taken, default=-1) + 1, len(taken))
     for text in special_tokens:
         check_special_token(text)
@@ -89,6 +104,21 @@ def read_tiktoken(data: bytes, special_tokens: Mapping[str, int]) -> dict[str, A
         "special_tokens": tuple(text for text, _ in ordered),
         "special_ids": tuple(rank for _, rank in ordered),
     }
+
+
+def _check_distinct(ranks: Mapping[bytes, int], special_tokens: Mapping[str, int]) -> None:
+    """Raise DataError where an id is given twice, or is negative, naming the tokens."""
+    first: dict[int, bytes | str] = {}
+    entries: list[tuple[bytes | str, int]] = [*ranks.items(), *special_tokens.items()]
+    for token, i in entries:
+        if i < 0:
+            raise DataError(f"the id of {token!r} is {i}, which is negative")
+        if i in first:
+            raise DataError(
+                f"{first[i]!r} and {token!r} both have the id {i}: the ids of a .tiktoken file, its special tokens' included, are "
+                "distinct"
+            )
+        first[i] = token
 
 
 def recover_merges(tokens: list[bytes]) -> npt.NDArray[np.int32]:

@@ -52,7 +52,7 @@ class CharacterBPE(Fronted):
         merges = model.get("merges") or NO_MERGES
         if not isinstance(merges, FileMerges):
             return "its merges are not pairs of tokens"
-        special = {*named, words[model["unk_token"]]} if model.get("unk_token") else set(named)
+        special = {*named, *(words[one] for one in (model.get("unk_token"),) if one in words)}
         ids = np.fromiter(words.values(), np.int64, len(words))
         if np.isin(ids[merges.sides], list(special)).any():
             return "it has merges of tokens of bytes, or of the unknown token"

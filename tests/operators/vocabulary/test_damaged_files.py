@@ -234,6 +234,41 @@ def small(kind: str, **changes: Any) -> bytes:
     return json.dumps(document | changes).encode()
 
 
+BYTE_PIECES = [f"<0x{byte:02X}>" for byte in range(256)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes"),
+    [
+        ("Unigram", {"unk_id": None}),
+        ("Unigram", {"unk_id": None, "byte_fallback": True}),
+        ("WordPiece", {}),
+        ("WordPiece", {"alphabet": True}),
+        ("WordLevel", {"alphabet": True}),
+        ("BPE", {}),
+        ("BPE", {"byte_fallback": True, "lost": "<0x80>"}),
+    ],
+)
+def test_a_missing_unknown_token_is_named_when_read(kind: str, changes: dict[str, Any]) -> None:
+    """T4: where some text needs it, which the library says with the first such text."""
+    changes = dict(changes)
+    lost, whole = changes.pop("lost", None), changes.pop("alphabet", False)
+    pieces = [*"ab\u2581", *(piece for piece in BYTE_PIECES if piece != lost)]
+    pieces += [char for char in map(chr, range(33, 0x144)) if whole and char not in "ab\xad"]
+    vocab: Any = {piece: i for i, piece in enumerate(pieces)}
+    if kind == "Unigram":
+        vocab, changes["unk_token"] = [(piece, -1.0) for piece in pieces], None
+    with pytest.raises(DataError, match=r"damaged: model\.unk_(id|token)"):
+        Vocabulary.from_json(small(kind, model={"vocab": vocab, "merges": [], **changes}))
+
+
+def test_bytes_to_fall_back_to_need_no_unknown_token() -> None:
+    vocab = {piece: i for i, piece in enumerate(["a", "\u2581", *BYTE_PIECES])}
+    changes = {"vocab": vocab, "merges": [], "byte_fallback": True}
+    made = Vocabulary.from_json(small("BPE", model=changes))
+    assert made.encode_one("aé").tolist() == [1, 0, vocab["<0xC3>"], vocab["<0xA9>"]]
+
+
 @pytest.mark.parametrize("kind", ["BPE", "WordPiece", "WordLevel"])
 def test_two_tokens_of_one_id_are_named(kind: str) -> None:
     vocab = {"<unk>": 0, "a": 1, "b": 2, "\u2581": 3, "ab": 4}

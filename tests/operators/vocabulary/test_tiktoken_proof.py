@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pairloom.operators import Pretokenizer, Vocabulary, count_words, learn_bpe
-from pairloom.operators.errors import RecipeError
-from pairloom.operators.models.bpe import ByteLevelBPE, save_tiktoken
+from pairloom.operators.errors import DataError, RecipeError
+from pairloom.operators.models.bpe import ByteLevelBPE, load_tiktoken, save_tiktoken
 from pairloom.operators.models.bpe.tiktoken_file import recover_merges, write_tiktoken
 
 BYTES = [bytes([byte]) for byte in range(256)]
@@ -105,3 +105,29 @@ def test_what_tiktoken_cannot_do_is_refused(tmp_path: Path) -> None:
         with pytest.raises(RecipeError, match=why):
             save_tiktoken(vocabulary, tmp_path / "x.tiktoken")
     assert not (tmp_path / "x.tiktoken").exists()
+
+
+@pytest.mark.parametrize("offset", [0, 7])
+@pytest.mark.parametrize("cut", [{"digits": "single"}, {"scheme": "gpt2"}, {"pattern": r"\p{L}+|[^\p{L}]+"}])
+def test_ranks_are_read_with_what_the_file_does_not_say(
+    tmp_path: Path, cut: dict[str, str], offset: int
+) -> None:
+    counts = count_words(pa.array(["the 12 12 12 cat 1234567 the cat "]), Pretokenizer(scheme="none"))
+    learned = learn_bpe(counts, 275, pretokenizer=Pretokenizer(scheme="cl100k"))
+    path = tmp_path / "x.tiktoken"
+    save_tiktoken(learned, path)
+    special = {"<a>": 1, "<|end|>": 300} if offset else {"<|end|>": 300}
+    read = load_tiktoken(path, special_tokens=special, offset=offset, **cut)
+    lines = [line.split() for line in path.read_bytes().splitlines()]
+    owner = tiktoken.Encoding(
+        "x",
+        pat_str=Pretokenizer(**{"scheme": "cl100k"} | cut).patterns[0],
+        mergeable_ranks={base64.b64decode(token): int(rank) for token, rank in lines},
+        special_tokens={},
+    )
+    for text in [*TEXTS, "the 12 cat 1234567", "<a> the"]:
+        assert read.encode_one(text).tolist() == [i + offset for i in owner.encode(text)]
+    assert read.encode_one("<|end|>", special_tokens_in_text="parse").tolist() == [300]
+    assert Vocabulary.from_json(read.to_json()) == read
+    with pytest.raises(DataError, match=rf"x\.tiktoken: b'.' and '<b>' both have the id {offset + 9}"):
+        load_tiktoken(path, special_tokens={"<b>": offset + 9}, offset=offset)
