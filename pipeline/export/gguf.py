@@ -71,9 +71,14 @@ def pre_of(vocabulary: Vocabulary) -> str:
     model, cut = vocabulary.model, vocabulary.pretokenizer
     if not isinstance(model, ByteLevelBPE):
         near, why = _FAMILIES.get(model.name, ("gpt2", "other tokens"))
+        then = (
+            "export the folder (--format tokenizer), and convert that with llama.cpp's own script"
+            if model.opened
+            else "encode by `Vocabulary.load` of its tokenizer.json"
+        )
         raise RecipeError(
             f"a vocabulary of the family {model.name} has no GGUF here: the nearest model of llama.cpp is {near!r}, which has "
-            f"{why}; export the folder (--format tokenizer), and convert that with llama.cpp's own script"
+            f"{why}; {then}"
         )
     if vocabulary.normalizer != "none":
         raise RecipeError(

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators.errors import RecipeError
-from pairloom.operators.models.bpe.model import byte_level
+from pairloom.operators.models.bpe.model import ByteLevelBPE, byte_level
 from pairloom.operators.vocabulary import Vocabulary
 from pairloom.operators.vocabulary.tokens import TokenTable, ordinary_index
 
@@ -46,7 +46,11 @@ def prune(vocabulary: Vocabulary, counts: npt.NDArray[np.int64], size: int) -> P
     >>> prune(found, np.array([0] * 256 + [1, 0, 1, 1]), 259).vocabulary.tokens[256:]
     (b'aa', b'ab', b'aaab')
     """
-    model = byte_level(vocabulary.model)
+    model = vocabulary.model
+    if not isinstance(model, ByteLevelBPE):
+        raise RecipeError(
+            f"tokens are left out of byte-level BPE, and this vocabulary is of the family {model.name}: learn a smaller one"
+        )
     if model.ties_share_rank:
         raise RecipeError("this vocabulary has no list of merges: save it as a tokenizer.json first")
     if len(counts) != len(vocabulary):

@@ -5,15 +5,18 @@ import json
 import pickle
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import pairloom as pl
 from pairloom.operators import Pretokenizer, Vocabulary, count_words
 from pairloom.operators.errors import CorruptionError, DataError, RecipeError
 from pairloom.operators.learners import Target
 from pairloom.operators.learners.roots import RootsLearner
+from pairloom.operators.models.bpe.pruning import prune
 from pairloom.operators.models.roots import RootLexicon, Roots, learn_roots, read_lexicon
 from pairloom.operators.models.roots.learning import residues
 from pairloom.operators.models.roots.spelling import CAPITAL, CAPITALS, LITERAL, Speller
@@ -228,6 +231,39 @@ def test_it_is_written_and_read_again(vocabulary: Vocabulary) -> None:
     foreign = document | {"model": {"type": "Roots"}}
     with pytest.raises(DataError):
         Vocabulary.from_json(json.dumps(foreign).encode())
+
+
+def test_text_is_normalized_before_it_is_cut() -> None:
+    vocabulary = learned(TURKISH, normalizer="nfc")
+    assert vocabulary.encode_one("go\u0308z").tolist() == vocabulary.encode_one("göz").tolist()
+    assert shown(vocabulary, "go\u0308z") == ["göz"]
+    assert Vocabulary.from_json(vocabulary.to_json()) == vocabulary
+
+
+def test_what_is_of_merges_alone_says_so(vocabulary: Vocabulary, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="of the family roots: learn a smaller one"):
+        prune(vocabulary, np.ones(len(vocabulary), np.int64), 260)
+    with pytest.raises(RecipeError, match="no other library would open the folder"):
+        pl.export(vocabulary, tmp_path / "t", format="tokenizer")
+    with pytest.raises(RecipeError, match=r"encode by `Vocabulary\.load`"):
+        pl.export(vocabulary, tmp_path / "t.gguf", format="gguf")
+    assert not [*tmp_path.iterdir()]
+
+
+def test_words_are_remembered_and_forgotten_without_a_change(vocabulary: Vocabulary) -> None:
+    tables = vocabulary.model.compiled(vocabulary)
+    texts = pa.array([TEXT, "kitap ev", TEXT], pa.large_string())
+    nothing = np.zeros(0, np.uint32)
+    expected = vocabulary.encode(texts).flatten().to_pylist()
+    for room in (0, 1000, 1 << 20):
+        encoder = tables.encoder(table_bytes=room)
+        for _ in range(2):
+            values, lists = encoder.encode_texts(
+                texts, wanted=(), prepend=nothing, append=nothing, missing_bytes="error"
+            )
+            assert values.tolist() == expected
+            assert lists[-1] == len(expected)
+    assert encoder.statistics["unknown"] == 0
 
 
 def files(folder: Path) -> dict[str, str]:
