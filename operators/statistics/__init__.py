@@ -56,6 +56,7 @@ class Statistic(ABC):
         for name in (
             "per",
             "least_share",
+            "leave_out",
         ):  # where they are not asked for, the table is what it was before there were any
             if name in identity["keys"] and not identity["keys"][name]:
                 del identity["keys"][name]

@@ -3,6 +3,7 @@
 idf = ln(documents of the corpus / documents with the token)
 """
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
@@ -18,6 +19,7 @@ from pairloom.operators.tokens import TokenBatch
 
 __all__ = ["DocumentFrequency"]
 
+LARGEST = 0xFFFFFFFF
 # Kinds of keys: a token wherever it occurs, a token once for each document that has it, a document.
 _TOKEN, _ONCE, _DOCUMENT = 1, 2, 3
 
@@ -27,10 +29,20 @@ class DocumentFrequency(Statistic):
     """How often each token occurs, and in how many documents.
 
     The table has `token` (uint32), `count` and `documents` (int64) and `idf` (float64), the logarithm of the documents of the
-    corpus over those with the token. Rows are by token; tokens that do not occur have none.
+    corpus over those with the token. Rows are by token; tokens that do not occur have none. The ids of `leave_out` (of stop words,
+    of punctuation) are as if they were not there, and so are documents that have nothing else, so that none of them changes
+    what is said of others; the schema's metadata has them.
+
+    Raises ValueError for ids that are below 0 or that no id of 32 bits can be.
     """
 
     name: ClassVar[str] = "document_frequency"
+
+    leave_out: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if wrong := [one for one in self.leave_out if not 0 <= one <= LARGEST]:
+            raise ValueError(f"leave_out must be ids of tokens, from 0 to {LARGEST:,}, not {wrong[0]}")
 
     @property
     def schema(self) -> pa.Schema:
@@ -41,16 +53,22 @@ class DocumentFrequency(Statistic):
             ("documents", pa.int64()),
             ("idf", pa.float64()),
         ]
-        return pa.schema([pa.field(name, kind, nullable=False) for name, kind in fields])
+        metadata = {"leave_out": json.dumps(sorted(set(self.leave_out)))} if self.leave_out else None
+        return pa.schema([pa.field(name, kind, nullable=False) for name, kind in fields], metadata=metadata)
 
     def add(self, batch: TokenBatch, counter: KeyCounter) -> None:
         """Count the tokens of each document, all of them and each once."""
         values = batch.flat(INPUT_IDS).astype(np.uint64)
-        add_keys(counter, _TOKEN, values[:, None])
         document = np.repeat(np.arange(len(batch), dtype=np.uint64), batch.length)
-        once = np.unique(document << np.uint64(32) | values) & np.uint64(0xFFFFFFFF)
+        many = len(batch)
+        if self.leave_out:
+            kept = ~np.isin(values, np.array(self.leave_out, np.uint64))
+            values, document = values[kept], document[kept]
+            many = len(np.unique(document))
+        add_keys(counter, _TOKEN, values[:, None])
+        once = np.unique(document << np.uint64(32) | values) & np.uint64(LARGEST)
         add_keys(counter, _ONCE, once[:, None])
-        add_keys(counter, _DOCUMENT, np.zeros((len(batch), 1), np.uint64))
+        add_keys(counter, _DOCUMENT, np.zeros((many, 1), np.uint64))
 
     def finish(self, partitions: Partitions) -> Iterator[pa.RecordBatch]:
         """The table; reads the partitions once."""

@@ -2,7 +2,9 @@
 
 import json
 import random
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +16,7 @@ from pairloom.pipeline.flow.events import Event, StepStarted
 from pairloom.pipeline.recipe import Recipe
 from pairloom.pipeline.stages import stage
 from pairloom.pipeline.stages.statistics.checking import check_left_out
+from tests.runs.test_verify import forged
 
 WORDS = [f"w{i}" for i in range(400)]
 
@@ -108,6 +111,49 @@ def test_every_planted_item_is_in_the_table(tmp_path: Path, action: str) -> None
             CorruptionError, match=rf"names {lost} documents that were left out, and tokenize has left out 1"
         ):
             check_left_out(dataset)
+
+
+def test_a_mask_that_was_changed_is_found(tmp_path: Path) -> None:
+    """A masked span that is trained on after all, where every checksum fits: in rows, in shards, and in both alike."""
+    planted(tmp_path)
+    both = recipe(tmp_path, "out", "mask", 1 << 20)
+    chosen = both.model_copy(update={"corpus": both.corpus[:1]})
+    run(chosen)
+    dataset = open_dataset(chosen.root)
+    verify(dataset)
+
+    def a_token(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        masked = [
+            (i, j)
+            for i, row in enumerate(rows)
+            for j in range(sum(row["segment_lengths"]))
+            if not row["loss_mask"][j]
+        ]
+        row, place = masked[-1]
+        rows[row]["loss_mask"][place] = 1
+        return rows
+
+    def all_of_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        for row in rows:
+            many = sum(row["segment_lengths"])
+            row["loss_mask"][:many] = [1] * many
+        return rows
+
+    def all_of_shards(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [row | {"loss_mask": [1] * len(row["loss_mask"])} for row in rows]
+
+    said = "are not exactly those of its token shard"
+    shutil.copytree(chosen.root, tmp_path / "rows")
+    with pytest.raises(CorruptionError, match=said):
+        verify(forged(open_dataset(tmp_path / "rows"), "pack", a_token))
+    dataset = forged(dataset, "tokenize", all_of_shards)
+    with pytest.raises(CorruptionError, match=said):
+        verify(dataset)
+    dataset = forged(dataset, "pack", all_of_rows)
+    with pytest.raises(
+        CorruptionError, match="loss_mask of the documents from 0 on is not what the spans of their texts"
+    ):
+        round_trip(dataset, verify(dataset), sample=30)
 
 
 def test_a_new_input_is_looked_through_alone(tmp_path: Path) -> None:

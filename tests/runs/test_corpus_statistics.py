@@ -11,6 +11,7 @@ from pairloom.pipeline import Dataset, open_dataset, run
 from pairloom.pipeline.audit.verify import verify
 from pairloom.pipeline.flow.events import Event, StepStarted
 from pairloom.pipeline.recipe import Recipe, parse_recipe
+from tests.support.kills import killed_runs
 
 ASKED = """
   - scripts
@@ -151,3 +152,24 @@ def test_a_group_that_is_no_column_is_refused(corpus: Path) -> None:
         recipe(corpus, "out", asked="[{scripts: {per: langs}}]")
     with pytest.raises(RecipeError, match="statistics lists scripts_per_lang twice"):
         recipe(corpus, "out", asked="[{scripts: {per: lang}}, {scripts: {per: lang}}]")
+
+
+CODE = "import sys; from pathlib import Path; from tests.runs.test_corpus_statistics import job; job(Path(sys.argv[1]), 'killed')"
+
+
+def job(folder: Path, root: str, until: str = "statistics") -> Recipe:
+    asked = recipe(folder, root)
+    run(asked, until=until)
+    return asked
+
+
+def test_a_killed_run_goes_on_to_the_same_tables(corpus: Path) -> None:
+    """Tokens are there before, so that it is statistics that are killed: of texts, all of them at once, and of tokens."""
+    whole = open_dataset(job(corpus, "whole").root)
+    job(corpus, "killed", "tokenize")
+    assert killed_runs(CODE, corpus, (0.0, 0.4)) > 0
+    assert list((corpus / "killed" / "data" / "statistics").rglob("*.arrow"))
+    last = open_dataset(job(corpus, "killed").root)
+    assert tables(last) == tables(whole)
+    assert last.manifest.stage("statistics").ledger == whole.manifest.stage("statistics").ledger
+    verify(last)
