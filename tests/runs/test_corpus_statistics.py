@@ -1,6 +1,10 @@
 """Statistics of texts, of groups, and of what is common: whole runs, and what later runs take over."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -9,9 +13,8 @@ import pytest
 from pairloom.operators.errors import RecipeError
 from pairloom.pipeline import Dataset, open_dataset, run
 from pairloom.pipeline.audit.verify import verify
-from pairloom.pipeline.flow.events import Event, StepStarted
+from pairloom.pipeline.flow.events import Event, StepStarted, UnitDone
 from pairloom.pipeline.recipe import Recipe, parse_recipe
-from tests.support.kills import killed_runs
 
 ASKED = """
   - scripts
@@ -154,22 +157,32 @@ def test_a_group_that_is_no_column_is_refused(corpus: Path) -> None:
         recipe(corpus, "out", asked="[{scripts: {per: lang}}, {scripts: {per: lang}}]")
 
 
-CODE = "import sys; from pathlib import Path; from tests.runs.test_corpus_statistics import job; job(Path(sys.argv[1]), 'killed')"
+CODE = "import sys; from pathlib import Path; from tests.runs.test_corpus_statistics import dies; dies(Path(sys.argv[1]), int(sys.argv[2]))"
 
 
-def job(folder: Path, root: str, until: str = "statistics") -> Recipe:
-    asked = recipe(folder, root)
-    run(asked, until=until)
-    return asked
+def dies(folder: Path, after: int) -> None:
+    """Make the tables of `folder / "killed"`, and be killed as soon as so many tasks of statistics are done."""
+    done: list[str] = []
+
+    def observe(event: Event) -> None:
+        if isinstance(event, UnitDone):
+            done.append(event.step)
+            if len(done) == after:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    run(recipe(folder, "killed"), until="statistics", observe=observe)
 
 
 def test_a_killed_run_goes_on_to_the_same_tables(corpus: Path) -> None:
-    """Tokens are there before, so that it is statistics that are killed: of texts, all of them at once, and of tokens."""
-    whole = open_dataset(job(corpus, "whole").root)
-    job(corpus, "killed", "tokenize")
-    assert killed_runs(CODE, corpus, (0.0, 0.4)) > 0
-    assert list((corpus / "killed" / "data" / "statistics").rglob("*.arrow"))
-    last = open_dataset(job(corpus, "killed").root)
+    """Tokens are there before, so that it is statistics that are killed, of tokens and of texts; they go on from there."""
+    whole, steps = made(recipe(corpus, "whole"))
+    run(recipe(corpus, "killed"), until="tokenize")
+    for after in (2, 40):
+        command = [sys.executable, "-c", CODE, str(corpus), str(after)]
+        assert subprocess.run(command, cwd=Path(__file__).parents[2]).returncode == -signal.SIGKILL
+    last, again = made(recipe(corpus, "killed"))
     assert tables(last) == tables(whole)
     assert last.manifest.stage("statistics").ledger == whole.manifest.stage("statistics").ledger
+    assert not any(one.reused for one in steps.values())
+    assert sum(one.reused for one in again.values()) > 2
     verify(last)
