@@ -5,6 +5,7 @@ becomes of what follows. What a root or an affix is spelled as depends on the le
 character that is no letter: so what is cut there can be read by itself.
 """
 
+import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
@@ -18,6 +19,9 @@ MARKS = ("<uppercase>", "<capitals>", "<literal>")
 """How the marks are called, the first for -1."""
 
 Item: TypeAlias = int | str
+
+# No word of a language is as long, in characters; what is would be looked through again for each form that is not chosen.
+_LONGEST_PART = 256
 
 
 class _Piece(NamedTuple):
@@ -71,6 +75,10 @@ class Speller:
                 out.append("")
                 continue
             text = item if isinstance(item, str) else self._chosen(item, behind, items, place + 1)
+            if mode in (0, LITERAL) and isinstance(item, int):  # small letters of the lexicon, as they are
+                behind += text
+                out.append(text)
+                continue
             letters: list[str] = []
             for letter in text:
                 if letter not in self._letters:
@@ -90,6 +98,8 @@ class Speller:
 
     def _proved(self, part: str) -> list[Item]:
         """The items of letters; a form that is not the one that is chosen is spelled out, so that they give these back."""
+        if len(part) > _LONGEST_PART:
+            return [LITERAL, part]
         pieces = self._matched(part)
         while True:
             items, places = _with_marks(pieces)
@@ -178,13 +188,12 @@ def _with_marks(pieces: Sequence[_Piece]) -> tuple[list[Item], list[int]]:
     return out, places
 
 
-def _joined(items: Sequence[Item]) -> list[Item]:
+def _joined(items: Iterable[Item]) -> list[Item]:
+    """Items with those texts put together that are side by side."""
     out: list[Item] = []
-    for item in items:
-        if isinstance(item, str) and out and isinstance(out[-1], str):
-            out[-1] += item
-        else:
-            out.append(item)
+    for is_text, run in itertools.groupby(items, lambda item: isinstance(item, str)):
+        found = [*run]
+        out += ["".join(map(str, found))] if is_text else found
     return out
 
 

@@ -106,20 +106,14 @@ class RootTables:
 
     def _spelled(self, ids: Sequence[int]) -> bytes:
         model = self.model
+        if len(ids) == 1 and not model.start <= ids[0] < model.end:
+            return self._tokens[ids[0]]  # a special token, which is alone
         items: list[Item] = []
-        raw = b""
-        for i in ids:
-            if model.start <= i < model.spelled:
-                if raw:
-                    items.append(raw.decode(errors="surrogateescape"))
-                    raw = b""
-                items.append(i - model.lexical if i >= model.lexical else model.start - 1 - i)
-            elif model.spelled <= i < model.end:
-                raw += self._tokens[i]
-            else:  # a special token, which is alone
-                return self._tokens[i]
-        if raw:
-            items.append(raw.decode(errors="surrogateescape"))
+        for text, run in itertools.groupby(ids, lambda i: i >= model.spelled):
+            if not text:
+                items += [i - model.lexical if i >= model.lexical else model.start - 1 - i for i in run]
+                continue
+            items.append(b"".join([self._tokens[i] for i in run]).decode(errors="surrogateescape"))
         return self.speller.text(items).encode(errors="surrogateescape")
 
     def _is_blank(self, i: int) -> bool:

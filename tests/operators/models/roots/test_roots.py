@@ -233,6 +233,13 @@ def test_it_is_written_and_read_again(vocabulary: Vocabulary) -> None:
         Vocabulary.from_json(json.dumps(foreign).encode())
 
 
+@pytest.mark.parametrize("unit", ["evlar", "kb", "aB0/", "e1", "İ", "ev'"])
+def test_what_no_language_has_is_no_work(vocabulary: Vocabulary, unit: str) -> None:
+    """Text without blanks, as of base64: each character is looked at some times, however long it is."""
+    text = unit * 10_000
+    assert vocabulary.decode(vocabulary.encode_one(text)).decode() == text
+
+
 def test_text_is_normalized_before_it_is_cut() -> None:
     vocabulary = learned(TURKISH, normalizer="nfc")
     assert vocabulary.encode_one("go\u0308z").tolist() == vocabulary.encode_one("göz").tolist()
