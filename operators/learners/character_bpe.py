@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pairloom.operators.learners import Learner, Progress, Target
+from pairloom.operators.learners import Learner, Progress, Rounds, Target
 from pairloom.operators.text.pretokenize import Pretokenizer
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ class CharacterBPELearner(Learner):
     """
 
     name = "character_bpe"
+    by_rounds = True
     cuts = True
     shapes = frozenset({"max_token_length", "limit_alphabet", "initial_alphabet", "blocked"})
 
@@ -50,4 +51,13 @@ class CharacterBPELearner(Learner):
 
         return learn_character_bpe(
             counts, target, byte_fallback=self.byte_fallback, prefix=self.prefix, progress=progress
+        )
+
+    def rounds(self, target: Target) -> Rounds:
+        """See `operators/models/bpe/character_rounds.py`."""
+        from pairloom.operators.models.bpe.character_rounds import CharacterRounds
+        from pairloom.operators.models.character_bpe.learning import CharacterBPEFamily
+
+        return CharacterRounds(
+            CharacterBPEFamily(target=target, byte_fallback=self.byte_fallback, prefix=self.prefix)
         )

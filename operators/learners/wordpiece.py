@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pairloom.operators.learners import Learner, Progress, Target
+from pairloom.operators.learners import Learner, Progress, Rounds, Target
 from pairloom.operators.text.pretokenize import Pretokenizer
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ class WordPieceLearner(Learner):
     """
 
     name = "wordpiece"
+    by_rounds = True
     cuts = True
     shapes = frozenset({"max_token_length", "limit_alphabet", "initial_alphabet"})
 
@@ -55,4 +56,13 @@ class WordPieceLearner(Learner):
 
         return learn_wordpiece(
             counts, target, lowercase=self.lowercase, longest_word=self.longest_word, progress=progress
+        )
+
+    def rounds(self, target: Target) -> Rounds:
+        """See `operators/models/bpe/character_rounds.py`."""
+        from pairloom.operators.models.bpe.character_rounds import CharacterRounds
+        from pairloom.operators.models.wordpiece.learning import WordPieceFamily
+
+        return CharacterRounds(
+            WordPieceFamily(target=target, lowercase=self.lowercase, longest_word=self.longest_word)
         )

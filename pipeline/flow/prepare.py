@@ -217,6 +217,10 @@ def _learns(plan: "Plan") -> bool:
     return plan.vocabulary is None
 
 
+def _learns_characters(plan: "Plan") -> bool:
+    return _learns(plan) and _is("character_bpe", "wordpiece")(plan)
+
+
 def _extends(plan: "Plan") -> bool:
     return plan.base is not None
 
@@ -258,6 +262,7 @@ _NEEDED_WHERE = {
     "pairloom.operators.models.bpe.kernels:learn": _learns,
     "pairloom.operators.models.bpe.kernels:extend": _extends,
     "pairloom.operators.models.bpe.kernels:superwords": _joins_words,
+    "pairloom.operators.models.bpe.kernels:characters": _learns_characters,
     "pairloom.operators.models.bpe.kernels:sequential": _other_family,
     "pairloom.operators.models.bpe.kernels:replay": _never,
 }

@@ -7,6 +7,7 @@ import pytest
 from pairloom.operators.errors import RecipeError
 from pairloom.pipeline import Recipe, make_plan, open_dataset, run
 from pairloom.pipeline.audit.verify import verify
+from pairloom.pipeline.flow.events import Event, RoundDone
 from tests.support.corpora import contents, documents, recipe_for, write_jsonl
 
 SHAPE = (
@@ -46,6 +47,32 @@ def test_in_rounds_and_in_one_task_the_same(folder: Path) -> None:
     for stage in ("learn", "pack"):
         assert contents(first)[stage] == contents(again)[stage]
     assert first.stages["learn"].units == again.stages["learn"].units
+
+
+@pytest.mark.parametrize("family", ["wordpiece", "character_bpe"])
+def test_families_of_characters_are_learned_in_rounds(folder: Path, family: str) -> None:
+    chosen = (
+        f"vocabulary.family={family}",
+        "vocabulary.max_token_length=5",
+        "vocabulary.limit_alphabet=60",
+        "vocabulary.initial_alphabet=['é', 'q']",
+        "execution.unit_bytes=3000",
+    )
+    alone = run(recipe(folder, *chosen, root=f"{family}-single"), until="learn")
+    sharded = recipe(
+        folder, *chosen, "vocabulary.learn={mode: sharded, members: 3}", root=f"{family}-sharded"
+    )
+    with pytest.raises(KeyboardInterrupt):
+        run(sharded, until="learn", observe=_interrupting)
+    again = run(sharded, until="learn")
+    assert contents(alone)["learn"] == contents(again)["learn"]
+    assert alone.stages["learn"].units == again.stages["learn"].units
+    assert not list((folder / f"{family}-sharded").rglob("*merges*"))
+
+
+def _interrupting(event: Event) -> None:
+    if isinstance(event, RoundDone) and event.rounds == 3:
+        raise KeyboardInterrupt
 
 
 def test_each_key_is_another_vocabulary_and_none_is_the_old_one(folder: Path) -> None:

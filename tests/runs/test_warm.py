@@ -21,7 +21,8 @@ from pairloom.pipeline.flow.prepare import PrepareTask, needed_kernels, needed_s
 from tests.support.corpora import recipe_for
 
 folder, scheme, *settings = sys.argv[1:]
-recipe = recipe_for(Path(folder), f"vocabulary.pretokenizer.scheme={scheme}", *settings)
+cut = [f"vocabulary.pretokenizer.scheme={scheme}"] if scheme else []
+recipe = recipe_for(Path(folder), *cut, *settings)
 plan = make_plan(recipe)
 PrepareTask(schemes=needed_schemes(plan), places=needed_kernels(plan)).run()
 missing, load = set(), KernelCache.load_overload
@@ -64,6 +65,8 @@ print(json.dumps(sorted(missing)))
             ],
         ),
         ("qwen2", ["vocabulary.family=lzw", "pack.strategy=padded", "corpus.0.epochs=1.5"]),
+        ("", ["vocabulary.family=wordpiece", "vocabulary.learn.mode=sharded"]),
+        ("", ["vocabulary.family=character_bpe", "vocabulary.size=500"]),
     ],
 )
 def test_a_run_compiles_nothing_after_its_first_step(

@@ -1,18 +1,103 @@
-"""Merges of characters: what learners of BPE over characters and of WordPiece have in common."""
+"""Words as characters: what learners of BPE over characters and of WordPiece begin with."""
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from pairloom.operators.errors import RecipeError
-from pairloom.operators.learners import Progress, Shape
-from pairloom.operators.models.bpe.layout import Layout, TokenSequences
-from pairloom.operators.models.bpe.learner import Learner
-from pairloom.operators.models.bpe.limits import PairLimits
+from pairloom.operators.counts import WordCounts
+from pairloom.operators.errors import CapacityError
+from pairloom.operators.learners import Allocate, Shape
+from pairloom.operators.models.bpe.layout import TokenSequences
 
-__all__ = ["CharacterWords", "chosen_characters", "learn_merges"]
+__all__ = ["Alphabet", "CharacterWords", "Letters", "chosen_characters", "counted_texts"]
+
+_POINTS = 0x110000
+_AT_A_TIME = 1 << 16  # words that are objects at once, or whose characters are counted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Letters:
+    """Characters (uint32[n], ascending), how often each occurs (uint64[2, n], high and low 32 bits), and which go on in a word."""
+
+    points: npt.NDArray[np.uint32]
+    sums: npt.NDArray[np.uint64]
+    inside: npt.NDArray[np.bool_]
+
+    @classmethod
+    def together(cls, parts: Iterable[Letters]) -> Letters:
+        """Those of all parts."""
+        sums, inside = np.zeros((2, _POINTS), np.uint64), np.zeros(_POINTS, np.bool_)
+        seen = np.zeros(_POINTS, np.bool_)
+        for part in parts:
+            sums[:, part.points] += part.sums
+            inside[part.points] |= part.inside
+            seen[part.points] = True
+        points = np.flatnonzero(seen).astype(np.uint32)
+        return cls(points=points, sums=sums[:, points], inside=inside[points])
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of its arrays."""
+        return self.points.nbytes + self.sums.nbytes + self.inside.nbytes
+
+    @property
+    def weights(self) -> dict[str, int]:
+        """How often each character occurs, in numbers of any size."""
+        return {
+            chr(point): (high << 32) + low
+            for point, high, low in zip(self.points.tolist(), *self.sums.tolist(), strict=True)
+        }
+
+    @property
+    def going_on(self) -> list[str]:
+        """The characters that are not only first in words, ascending."""
+        return [*map(chr, self.points[self.inside].tolist())]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alphabet:
+    """The characters that are learned from, and those that have symbols of their own where words go on, in the order of ids.
+
+    `rows` has them as a log of merges does, and `of_rows` reads that.
+
+    >>> rows = Alphabet(characters=("a", "b"), going_on=("b",)).rows
+    >>> rows.tolist(), Alphabet.of_rows(rows).going_on, Alphabet.of_rows(rows[:3])
+    ([[2, 1], [97, 0], [98, 0], [98, 0]], ('b',), None)
+    """
+
+    characters: tuple[str, ...]
+    going_on: tuple[str, ...] = ()
+
+    @property
+    def rows(self) -> npt.NDArray[np.int32]:
+        """How many there are of each, then each: int32[n, 2]."""
+        rows = np.zeros((1 + len(self.characters) + len(self.going_on), 2), np.int32)
+        rows[0] = len(self.characters), len(self.going_on)
+        rows[1:, 0] = [*map(ord, self.characters), *map(ord, self.going_on)]
+        return rows
+
+    @classmethod
+    def of_rows(cls, rows: npt.NDArray[np.int32]) -> Alphabet | None:
+        """What a log begins with; None where it ends before."""
+        if not len(rows) or len(rows) < 1 + int(rows[0].sum()):
+            return None
+        own, more = rows[0].tolist()
+        named = [*map(chr, rows[1 : 1 + own + more, 0].tolist())]
+        return cls(characters=tuple(named[:own]), going_on=tuple(named[own:]))
+
+    def symbols(self, first: int) -> npt.NDArray[np.int32]:
+        """The symbol of each character, as the first of a word and later, int32[2, 0x110000], from `first` on; -1 for none."""
+        ids = np.full((2, _POINTS), -1, np.int32)
+        ids[:, [*map(ord, self.characters)]] = np.arange(first, first + len(self.characters))
+        if self.going_on:
+            first += len(self.characters)
+            ids[1] = -1
+            ids[1, [*map(ord, self.going_on)]] = np.arange(first, first + len(self.going_on))
+        return ids
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -24,36 +109,65 @@ class CharacterWords:
     counts: npt.NDArray[np.int64]
 
     @classmethod
-    def of(cls, words: Sequence[str], counts: npt.NDArray[np.int64]) -> "CharacterWords":
-        """Words that are texts, none of them empty."""
-        codes = np.frombuffer("".join(words).encode("utf-32-le"), np.uint32)
-        lengths = np.fromiter(map(len, words), np.int64, len(words))
-        return cls(codes=codes, offsets=np.concatenate([[0], np.cumsum(lengths)]), counts=counts)
+    def of(
+        cls, words: Iterable[str], counts: Iterable[int] | npt.NDArray[np.int64], empty: Allocate = np.empty
+    ) -> CharacterWords:
+        """Words that are texts, none of them empty; `empty` makes the array of characters.
 
-    @property
-    def begins(self) -> npt.NDArray[np.bool_]:
-        """Which characters are the first of a word."""
-        first = np.zeros(len(self.codes), np.bool_)
-        first[self.offsets[:-1]] = True
-        return first
+        Raises CapacityError where a word occurs more than 2^63 - 1 times.
+        """
+        texts = [*words]
+        try:
+            numbers = counts if isinstance(counts, np.ndarray) else np.array([*counts], np.int64)
+        except OverflowError:
+            raise CapacityError("the count of a word passes 2^63 - 1") from None
+        lengths = np.fromiter(map(len, texts), np.int64, len(texts))
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        codes = empty(int(offsets[-1]), np.uint32)
+        for start in range(0, len(texts), _AT_A_TIME):
+            some = texts[start : start + _AT_A_TIME]
+            place = slice(int(offsets[start]), int(offsets[start + len(some)]))
+            codes[place] = np.frombuffer("".join(some).encode("utf-32-le"), np.uint32)
+        return cls(codes=codes, offsets=offsets, counts=numbers)
 
-    def weights(self) -> dict[str, int]:
-        """How often each character occurs, in numbers of any size."""
-        each = np.repeat(self.counts, np.diff(self.offsets)).astype(np.uint64)
-        points, places = np.unique(self.codes, return_inverse=True)
-        sums = np.zeros((2, len(points)), np.uint64)
-        np.add.at(sums[0], places, each >> np.uint64(32))
-        np.add.at(sums[1], places, each & np.uint64(0xFFFFFFFF))
-        return {
-            chr(point): (high << 32) + low
-            for point, high, low in zip(points.tolist(), *sums.tolist(), strict=True)
-        }
+    def letters(self) -> Letters:
+        """The characters, how often each occurs, and which go on in a word."""
+        sums, inside, seen = np.zeros((2, _POINTS), np.uint64), np.zeros(_POINTS, np.bool_), self._points()
+        for start in range(0, len(self.counts), _AT_A_TIME):
+            bounds = self.offsets[start : start + _AT_A_TIME + 1]
+            codes = self.codes[bounds[0] : bounds[-1]]
+            each = np.repeat(self.counts[start : start + _AT_A_TIME], np.diff(bounds)).astype(np.uint64)
+            np.add.at(sums[0], codes, each >> np.uint64(32))
+            np.add.at(sums[1], codes, each & np.uint64(0xFFFFFFFF))
+            later = np.ones(len(codes), np.bool_)
+            later[bounds[:-1] - bounds[0]] = False
+            inside[codes[later]] = True
+        return Letters(points=seen, sums=sums[:, seen], inside=inside[seen])
 
-    def symbols(self, ids: npt.NDArray[np.int64]) -> TokenSequences:
-        """The words of symbols (int64, one a character, negative ones left out, so that their neighbours are adjacent)."""
-        kept = ids >= 0
-        offsets = np.concatenate([[0], np.cumsum(kept)])[self.offsets].astype(np.int64)
-        return TokenSequences(ids=ids[kept].astype(np.uint32), offsets=offsets, counts=self.counts)
+    def symbols(self, ids: npt.NDArray[np.int32]) -> TokenSequences:
+        """The words of symbols, `ids` as of `Alphabet.symbols`; takes the place of the characters.
+
+        Characters that have none are left out, so that their neighbours are adjacent.
+        """
+        kept, offsets = 0, np.zeros(len(self.offsets), np.int64)
+        for start in range(0, len(self.counts), _AT_A_TIME):
+            bounds = self.offsets[start : start + _AT_A_TIME + 1]
+            codes = self.codes[bounds[0] : bounds[-1]]
+            found = ids[1][codes]
+            begins = bounds[:-1] - bounds[0]
+            found[begins] = ids[0][codes[begins]]
+            stays = found >= 0
+            ends = kept + np.cumsum(stays)
+            offsets[start + 1 : start + len(bounds)] = ends[bounds[1:] - bounds[0] - 1]
+            found = found[stays]
+            self.codes[kept : kept + len(found)] = found
+            kept += len(found)
+        return TokenSequences(ids=self.codes[:kept], offsets=offsets, counts=self.counts)
+
+    def _points(self) -> npt.NDArray[np.uint32]:
+        seen = np.zeros(_POINTS, np.bool_)
+        seen[self.codes] = True
+        return np.flatnonzero(seen).astype(np.uint32)
 
 
 def chosen_characters(weights: dict[str, int], shape: Shape, kept: str = "") -> list[str]:
@@ -67,38 +181,9 @@ def chosen_characters(weights: dict[str, int], shape: Shape, kept: str = "") -> 
     return sorted({*initial, *others})
 
 
-def learn_merges(
-    words: TokenSequences,
-    tokens: Sequence[str],
-    size: int,
-    shape: Shape,
-    *,
-    taken: Sequence[str] = (),
-    min_count: int = 1,
-    progress: Progress | None = None,
-) -> list[tuple[int, int]]:
-    """The merges of words of the first `tokens`, up to `size`: the most frequent pair first, of equals the one of smaller ids.
-
-    None makes a token that is `taken`. RecipeError where there are more first tokens than `size`.
-    """
-    if len(tokens) > size:
-        raise RecipeError(
-            f"the special tokens and characters alone are {len(tokens)} tokens, and size is {size}: raise it, or say "
-            "limit_alphabet"
-        )
-    limits = None
-    if shape.blocked or taken:
-        limits = PairLimits(
-            tokens=[token.encode() for token in tokens],
-            forbid=shape.blocked_strings,
-            blocked=(*shape.blocked_tokens, *(token.encode() for token in taken)),
-        )
-    longest = None if shape.max_token_length is None else shape.max_token_length + 1
-    learner = Learner(
-        Layout.of_tokens([words]),
-        first=len(tokens),
-        merges=size - len(tokens),
-        max_token_length=longest,
-        limits=limits,
-    )
-    return [(left, right) for left, right in learner.learn(min_count=min_count, progress=progress).tolist()]
+def counted_texts(counts: WordCounts) -> Iterator[tuple[str, int]]:
+    """Words as texts, and how often each occurs."""
+    for start in range(0, len(counts.words), _AT_A_TIME):
+        some = counts.words[start : start + _AT_A_TIME].to_pylist()
+        for word, count in zip(some, counts.counts[start : start + _AT_A_TIME].tolist(), strict=True):
+            yield word.decode(), count

@@ -1,20 +1,95 @@
 """Learning BPE over characters, as SentencePiece's files have it: U+2581 for spaces, and bytes for what has no token."""
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from pairloom.operators.counts import WordCounts
 from pairloom.operators.errors import RecipeError
-from pairloom.operators.learners import Progress, Target
-from pairloom.operators.models.bpe.characters import CharacterWords, chosen_characters, learn_merges
+from pairloom.operators.learners import Allocate, Progress, Target
+from pairloom.operators.models.bpe.character_families import CharacterFamily, Merges, learn_characters
+from pairloom.operators.models.bpe.characters import (
+    Alphabet,
+    CharacterWords,
+    Letters,
+    chosen_characters,
+    counted_texts,
+)
 from pairloom.operators.text.front.reading import MARKER
 from pairloom.operators.vocabulary import Vocabulary
 
-__all__ = ["UNKNOWN", "learn_character_bpe"]
+__all__ = ["UNKNOWN", "CharacterBPEFamily", "added_tokens", "learn_character_bpe"]
 
 UNKNOWN = "<unk>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CharacterBPEFamily(CharacterFamily):
+    """Special tokens and `<unk>`, 256 bytes with `byte_fallback`, characters ascending, merges."""
+
+    byte_fallback: bool = True
+    prefix: bool = True
+
+    @property
+    def _named(self) -> dict[str, None]:
+        return dict.fromkeys((*self.target.special_tokens, UNKNOWN))
+
+    @property
+    def specials(self) -> list[str]:
+        """Special tokens, `<unk>` and bytes."""
+        return [*self._named, *(f"<0x{byte:02X}>" for byte in range(256) if self.byte_fallback)]
+
+    @property
+    def reserved(self) -> list[str]:
+        """The same: what they are spelled as is no token of the text."""
+        return [_plain(token) for token in self.specials]
+
+    def words(self, counts: WordCounts, empty: Allocate = np.empty) -> CharacterWords:
+        """The words with U+2581 for spaces."""
+        words = (word.replace(" ", MARKER) for word, _ in counted_texts(counts))
+        return CharacterWords.of(words, counts.counts, empty)
+
+    def alphabet(self, letters: Letters) -> Alphabet:
+        """The characters; RecipeError where a special token is one."""
+        characters = chosen_characters(letters.weights, self.target.shape, MARKER)
+        if same := sorted({*self.specials} & {*characters}):
+            raise RecipeError(
+                f"special token {same[0]!r} is also a character of the text: choose one that is not"
+            )
+        return Alphabet(characters=tuple(characters))
+
+    def first(self, alphabet: Alphabet) -> list[str]:
+        """All tokens before merges."""
+        return [*self.specials, *alphabet.characters]
+
+    def spelled(self, alphabet: Alphabet) -> list[str]:
+        """The same, with spaces."""
+        return [_plain(token) for token in self.first(alphabet)]
+
+    def joined(self, left: str, right: str) -> str:
+        """One after the other."""
+        return left + right
+
+    def vocabulary(self, alphabet: Alphabet, merges: Merges) -> Vocabulary:
+        """The file, as those of Llama 2 are."""
+        tokens = self.tokens(alphabet, merges)
+        vocab = {token: i for i, token in enumerate(tokens)}
+        named = [[tokens[left], tokens[right]] for left, right in merges]
+        model = {
+            "type": "BPE",
+            "dropout": None,
+            "unk_token": UNKNOWN,
+            "continuing_subword_prefix": None,
+            "end_of_word_suffix": None,
+            "fuse_unk": True,
+            "byte_fallback": self.byte_fallback,
+            "ignore_merges": False,
+            "vocab": vocab,
+            "merges": named,
+        }
+        return Vocabulary.from_json(_file(self.target.normalizer, [*self._named], model, prefix=self.prefix))
 
 
 def learn_character_bpe(
@@ -40,52 +115,12 @@ def learn_character_bpe(
     >>> found.tokens[5:], found.encode_one("abc").tolist()
     ((b'ab', b'\xe2\x96\x81ab', b'\xe2\x96\x81abc'), [7])
     """
-    spelled = [word.decode().replace(" ", MARKER) for word in counts.words.to_pylist()]
-    words = CharacterWords.of(spelled, counts.counts)
-    first = [*dict.fromkeys((*target.special_tokens, UNKNOWN))]
-    specials = len(first)
-    if byte_fallback:
-        first += [f"<0x{byte:02X}>" for byte in range(256)]
-    characters = chosen_characters(words.weights(), target.shape, MARKER)
-    ids = np.full(0x110000, -1, np.int64)
-    ids[[ord(char) for char in characters]] = np.arange(len(first), len(first) + len(characters))
-    if same := sorted({*first} & {*characters}):
-        raise RecipeError(
-            f"special token {same[0]!r} is also a character of the text: choose one that is not"
-        )
-    begun = [token.replace(MARKER, " ") for token in (*first, *characters)]
-    taken: list[str] = []
-    while True:
-        merges = learn_merges(
-            words.symbols(ids[words.codes]),
-            begun,
-            target.size,
-            target.shape,
-            taken=taken,
-            min_count=target.min_count,
-            progress=progress,
-        )
-        tokens, named = [*first, *characters], []
-        for left, right in merges:
-            named.append([tokens[left], tokens[right]])
-            tokens.append(tokens[left] + tokens[right])
-        vocab = {token: i for i, token in enumerate(tokens)}
-        if len(vocab) == len(tokens):
-            break
-        taken += {*first} & {*tokens[len(begun) :]}
-    model = {
-        "type": "BPE",
-        "dropout": None,
-        "unk_token": UNKNOWN,
-        "continuing_subword_prefix": None,
-        "end_of_word_suffix": None,
-        "fuse_unk": True,
-        "byte_fallback": byte_fallback,
-        "ignore_merges": False,
-        "vocab": vocab,
-        "merges": named,
-    }
-    return Vocabulary.from_json(_file(target.normalizer, tokens[:specials], model, prefix=prefix))
+    family = CharacterBPEFamily(target=target, byte_fallback=byte_fallback, prefix=prefix)
+    return learn_characters(family, counts, progress=progress)
+
+
+def _plain(token: str) -> str:
+    return token.replace(MARKER, " ")
 
 
 def _file(normalizer: str, specials: list[str], model: dict[str, Any], *, prefix: bool) -> bytes:

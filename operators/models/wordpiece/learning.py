@@ -3,18 +3,26 @@
 import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from pairloom.operators.counts import WordCounts
 from pairloom.operators.errors import RecipeError
-from pairloom.operators.learners import Progress, Target
-from pairloom.operators.models.bpe.characters import CharacterWords, chosen_characters, learn_merges
+from pairloom.operators.learners import Allocate, Progress, Target
+from pairloom.operators.models.bpe.character_families import CharacterFamily, Merges, learn_characters
+from pairloom.operators.models.bpe.characters import (
+    Alphabet,
+    CharacterWords,
+    Letters,
+    chosen_characters,
+    counted_texts,
+)
 from pairloom.operators.models.character_bpe.learning import added_tokens
 from pairloom.operators.vocabulary import Vocabulary
 
-__all__ = ["PREFIX", "UNKNOWN", "bert_words", "learn_wordpiece"]
+__all__ = ["PREFIX", "UNKNOWN", "WordPieceFamily", "bert_words", "learn_wordpiece"]
 
 PREFIX, UNKNOWN = "##", "[UNK]"
 
@@ -31,10 +39,75 @@ def bert_words(counts: WordCounts, *, lowercase: bool = True) -> dict[str, int]:
     normal = normalizers.BertNormalizer(lowercase=lowercase).normalize_str
     cut = pre_tokenizers.BertPreTokenizer().pre_tokenize_str
     found: Counter[str] = Counter()
-    for word, count in zip(counts.words.to_pylist(), counts.counts.tolist(), strict=True):
-        for part, _ in cut(normal(word.decode())):
+    for word, count in counted_texts(counts):
+        for part, _ in cut(normal(word)):
             found[part] += count
     return {word: found[word] for word in sorted(found)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WordPieceFamily(CharacterFamily):
+    """Special tokens and `[UNK]`, characters ascending, characters that go on (`##`) ascending, pieces."""
+
+    lowercase: bool = True
+    longest_word: int = 100
+
+    @property
+    def specials(self) -> list[str]:
+        """Special tokens and `[UNK]`."""
+        return [*dict.fromkeys((*self.target.special_tokens, UNKNOWN))]
+
+    def words(self, counts: WordCounts, empty: Allocate = np.empty) -> CharacterWords:
+        """What BERT makes of them."""
+        found = bert_words(counts, lowercase=self.lowercase)
+        return CharacterWords.of(found, found.values(), empty)
+
+    def alphabet(self, letters: Letters) -> Alphabet:
+        """The characters, and those that go on somewhere."""
+        characters = chosen_characters(letters.weights, self.target.shape)
+        chosen = {*characters}
+        return Alphabet(
+            characters=tuple(characters), going_on=tuple(char for char in letters.going_on if char in chosen)
+        )
+
+    def first(self, alphabet: Alphabet) -> list[str]:
+        """All tokens before pieces."""
+        return [*self.specials, *alphabet.characters, *(PREFIX + char for char in alphabet.going_on)]
+
+    def joined(self, left: str, right: str) -> str:
+        """What goes on has its prefix once."""
+        return left + right.removeprefix(PREFIX)
+
+    def vocabulary(self, alphabet: Alphabet, merges: Merges) -> Vocabulary:
+        """The file of BERT; RecipeError where a special token is a token of the text."""
+        tokens = self.tokens(alphabet, merges)
+        vocab = {token: i for i, token in enumerate(tokens)}
+        if len(vocab) < len(tokens):
+            raise RecipeError("a special token is also a token of the text: choose one that does not occur")
+        document: dict[str, Any] = {
+            "version": "1.0",
+            "truncation": None,
+            "padding": None,
+            "added_tokens": added_tokens(self.specials),
+            "normalizer": {
+                "type": "BertNormalizer",
+                "clean_text": True,
+                "handle_chinese_chars": True,
+                "strip_accents": None,
+                "lowercase": self.lowercase,
+            },
+            "pre_tokenizer": {"type": "BertPreTokenizer"},
+            "post_processor": None,
+            "decoder": {"type": "WordPiece", "prefix": PREFIX, "cleanup": True},
+            "model": {
+                "type": "WordPiece",
+                "unk_token": UNKNOWN,
+                "continuing_subword_prefix": PREFIX,
+                "max_input_chars_per_word": self.longest_word,
+                "vocab": vocab,
+            },
+        }
+        return Vocabulary.from_json(json.dumps(document, ensure_ascii=False).encode())
 
 
 def learn_wordpiece(
@@ -46,7 +119,7 @@ def learn_wordpiece(
     continuing: Sequence[str] | None = None,
     progress: Progress | None = None,
 ) -> Vocabulary:
-    """Learn a vocabulary: special tokens and `[UNK]`, characters ascending, characters that go on (`##`) ascending, pieces.
+    """Learn a vocabulary, of the tokens that `WordPieceFamily` says.
 
     Pieces are made in the order of WordPieceTrainer: the most frequent pair of them is the next one, of equals the one of
     smaller ids. Its ids of `##` characters are in no certain order; `continuing` is another order of these, for comparison.
@@ -57,53 +130,9 @@ def learn_wordpiece(
     >>> learn_wordpiece(words, Target(size=12)).tokens[6:]
     (b'##e', b'##o', b'##r', b'##w', b'lo', b'low')
     """
-    spelled = bert_words(counts, lowercase=lowercase)
-    words = CharacterWords.of([*spelled], np.array([*spelled.values()], np.int64))
-    first = [*dict.fromkeys((*target.special_tokens, UNKNOWN))]
-    characters = chosen_characters(words.weights(), target.shape)
-    inside = np.unique(words.codes[~words.begins]).tolist()
-    going_on = [char for char in map(chr, inside) if char in {*characters}]
+    family = WordPieceFamily(target=target, lowercase=lowercase, longest_word=longest_word)
+    alphabet = None
     if continuing is not None:
-        going_on = list(continuing)
-    ids = np.full((2, 0x110000), -1, np.int64)
-    tokens = [*first, *characters]
-    ids[0, [ord(char) for char in characters]] = np.arange(len(first), len(tokens))
-    ids[1, [ord(char) for char in going_on]] = np.arange(len(tokens), len(tokens) + len(going_on))
-    tokens += [PREFIX + char for char in going_on]
-    merges = learn_merges(
-        words.symbols(ids[np.where(words.begins, 0, 1), words.codes]),
-        tokens,
-        target.size,
-        target.shape,
-        min_count=target.min_count,
-        progress=progress,
-    )
-    for left, right in merges:
-        tokens.append(tokens[left] + tokens[right].removeprefix(PREFIX))
-    vocab = {token: i for i, token in enumerate(tokens)}
-    if len(vocab) < len(tokens):
-        raise RecipeError("a special token is also a token of the text: choose one that does not occur")
-    document: dict[str, Any] = {
-        "version": "1.0",
-        "truncation": None,
-        "padding": None,
-        "added_tokens": added_tokens(first),
-        "normalizer": {
-            "type": "BertNormalizer",
-            "clean_text": True,
-            "handle_chinese_chars": True,
-            "strip_accents": None,
-            "lowercase": lowercase,
-        },
-        "pre_tokenizer": {"type": "BertPreTokenizer"},
-        "post_processor": None,
-        "decoder": {"type": "WordPiece", "prefix": PREFIX, "cleanup": True},
-        "model": {
-            "type": "WordPiece",
-            "unk_token": UNKNOWN,
-            "continuing_subword_prefix": PREFIX,
-            "max_input_chars_per_word": longest_word,
-            "vocab": vocab,
-        },
-    }
-    return Vocabulary.from_json(json.dumps(document, ensure_ascii=False).encode())
+        found = family.alphabet(family.words(counts).letters())
+        alphabet = Alphabet(characters=found.characters, going_on=tuple(continuing))
+    return learn_characters(family, counts, alphabet=alphabet, progress=progress)

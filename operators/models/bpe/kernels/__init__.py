@@ -56,6 +56,16 @@ def _superwords(_: tuple[str, ...]) -> None:
     mark_rejected(NO_LIMITS, np.zeros((1, 2), np.int32), np.zeros(1, np.bool_))
 
 
+def _characters(_: tuple[str, ...]) -> None:
+    """Lay out words of characters, or of other symbols that are not bytes."""
+    import numpy as np
+
+    from pairloom.operators.models.bpe.layout import Layout, TokenSequences
+
+    one = np.ones(1, np.int64)
+    Layout.of_tokens([TokenSequences(ids=np.zeros(2, np.uint32), offsets=np.array([0, 2]), counts=one)])
+
+
 def _sequential(_: tuple[str, ...]) -> None:
     """Learn and apply merges one after another."""
     import numpy as np
@@ -104,6 +114,7 @@ PARTS = {
     "learn": Part(_learn, ("heap", "merging", "pairs", "symbols")),
     "extend": Part(_extend, ("merging", "symbols")),
     "superwords": Part(_superwords, ("joined", "joins", "limits", "symbols")),
+    "characters": Part(_characters, ("symbols",)),
     "sequential": Part(_sequential, ("sequential",)),
     "replay": Part(_replay, ("merging", "pairs", "symbols")),
 }

@@ -19,7 +19,7 @@ from pairloom.operators.models.bpe.assembling import alphabet, assemble, byte_id
 from pairloom.operators.models.bpe.merges import checked_merges
 from pairloom.operators.models.bpe.sharded.coordinator import LEAST_BATCH, MOST_BATCH, Coordinator
 from pairloom.operators.models.bpe.sharded.driving import drive
-from pairloom.operators.models.bpe.sharded.encoded import ByteWords, TokenWords
+from pairloom.operators.models.bpe.sharded.encoded import ByteWords, SymbolWords, TokenWords
 from pairloom.operators.models.bpe.sharded.messages import Message, Reply
 from pairloom.operators.models.bpe.sharded.partition import Partition, partition_memory
 from pairloom.operators.models.bpe.sharded.superword_rounds import (
@@ -35,6 +35,7 @@ __all__ = [
     "Message",
     "Partition",
     "Reply",
+    "SymbolWords",
     "TokenWords",
     "byte_ids",
     "learn_sharded",

@@ -14,15 +14,18 @@ import numpy.typing as npt
 from pairloom.operators.counts import WordCounts
 from pairloom.operators.encode import Tokenizer
 from pairloom.operators.encode.decode import decode_lists
+from pairloom.operators.models.bpe.kernels.word import fill_ranks
 from pairloom.operators.models.bpe.layout import Allocate, Layout, TokenSequences
 from pairloom.operators.models.bpe.model import ByteLevelBPE, byte_level
+from pairloom.operators.models.bpe.sharded.kernels.remaking import merge_words
 from pairloom.operators.models.bpe.sharded.kernels.writing import write_tokens
+from pairloom.operators.models.bpe.word import scratch_bytes
 from pairloom.operators.text.arrays import Text, text_of
 from pairloom.operators.text.pretokenize import Pretokenizer
 from pairloom.operators.vocabulary import Vocabulary
 from pairloom.operators.vocabulary.tokens import TokenTable
 
-__all__ = ["ByteWords", "TokenWords", "Words", "encode_words"]
+__all__ = ["ByteWords", "SymbolWords", "TokenWords", "Words", "encode_words"]
 
 _WORDS = 1 << 20  # encoded at a time
 _TOKENS = 1 << 22  # of words of tokens, spelled and encoded at a time
@@ -122,6 +125,33 @@ class TokenWords:
                     tokens, part.ids[starts[0] : starts[-1]].astype(np.uint32), starts - starts[0]
                 )
                 ids, bounds = encoder.encode(text_of(spelled), prepend=nothing, append=nothing)
+                yield starts, bounds, ids
+
+
+class SymbolWords:
+    """Words of symbols below `first`, whatever these stand for; `parts` as of `ByteWords`."""
+
+    def __init__(self, parts: Iterable[TokenSequences], first: int) -> None:
+        self.first = first
+        self._parts = parts
+
+    def laid_out(self, empty: Allocate) -> Layout:
+        """See `Words`."""
+        return Layout.of_tokens(self._parts, empty)
+
+    def encoded(self, merges: npt.NDArray[np.int32]) -> Iterator[Encoded]:
+        """See `Words`."""
+        slots = np.zeros(1 << max(4, (3 * len(merges)).bit_length()), np.uint64)
+        fill_ranks(slots, np.ascontiguousarray(merges, np.int32), np.arange(len(merges), dtype=np.uint32))
+        products = np.arange(self.first, self.first + len(merges), dtype=np.uint32)
+        for part in self._parts:
+            for start, stop in part.batches(_TOKENS):
+                starts = part.offsets[start : stop + 1]
+                ids = part.ids[starts[0] : starts[-1]].astype(np.uint32)
+                longest = int(np.diff(starts).max(initial=0))
+                scratch = np.empty(scratch_bytes(longest) // 8 + 1, np.uint64)
+                bounds = np.empty(len(starts), np.int64)
+                merge_words(ids, starts - starts[0], slots, products, scratch, bounds)
                 yield starts, bounds, ids
 
 

@@ -39,4 +39,5 @@ TWINS: Mapping[str, Callable[..., object]] = {
     "models.bpe.kernels.word:fill_grid": encode_word,
     "models.bpe.kernels.word:fill_ranks": encode_word,
     "models.bpe.kernels.word:fill_whole": encode_word,
+    "models.bpe.sharded.kernels.remaking:merge_words": encode_word,
 }

@@ -12,7 +12,7 @@ def warm_up(schemes: tuple[str, ...]) -> None:
 
     from pairloom.operators.counts import count_words
     from pairloom.operators.models.bpe import learn_bpe, learn_superwords, segment_words
-    from pairloom.operators.models.bpe.sharded import learn_sharded, learn_superwords_sharded
+    from pairloom.operators.models.bpe.sharded import SymbolWords, learn_sharded, learn_superwords_sharded
     from pairloom.operators.models.bpe.sharded.kernels.listing import mark_cells
     from pairloom.operators.text.pretokenize import Pretokenizer
 
@@ -25,5 +25,7 @@ def warm_up(schemes: tuple[str, ...]) -> None:
     joined = learn_superwords(vocabulary, [part], size, pretokenizer=whole)
     done = joined.model.merges[len(vocabulary.model.merges) :][:2]
     learn_superwords_sharded(vocabulary, [[part]], size, pretokenizer=whole, merges=done)
+    symbols = np.array([[0, 1]], np.int32)
+    assert [ids.tolist() for *_, ids in SymbolWords([part], len(vocabulary)).encoded(symbols)]
     # What a partition does only where it begins again in the middle of things.
     mark_cells(np.zeros((0, 2), np.int32), np.zeros(1, np.int64))

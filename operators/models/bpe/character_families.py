@@ -1,0 +1,136 @@
+"""Learning merges of characters in one task: what learners of BPE over characters and of WordPiece have in common."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pairloom.operators.counts import WordCounts
+from pairloom.operators.errors import RecipeError
+from pairloom.operators.learners import Allocate, Progress, Target
+from pairloom.operators.models.bpe.characters import Alphabet, CharacterWords, Letters
+from pairloom.operators.models.bpe.layout import Layout
+from pairloom.operators.models.bpe.learner import Learner
+from pairloom.operators.models.bpe.limits import PairLimits
+from pairloom.operators.vocabulary import Vocabulary
+
+__all__ = ["CharacterFamily", "learn_characters", "longest_merge", "merge_limits"]
+
+Merges = Sequence[tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CharacterFamily(ABC):
+    """How a family makes words of what was counted, first tokens of their characters, and a vocabulary of merges."""
+
+    target: Target
+
+    @property
+    @abstractmethod
+    def specials(self) -> list[str]:
+        """The tokens before those of characters."""
+
+    @property
+    def reserved(self) -> list[str]:
+        """Texts that merges must not make, as `spelled` has them."""
+        return []
+
+    @abstractmethod
+    def words(self, counts: WordCounts, empty: Allocate = np.empty) -> CharacterWords:
+        """The words of characters that counted words become; one may be there again in other counts."""
+
+    @abstractmethod
+    def alphabet(self, letters: Letters) -> Alphabet:
+        """What is learned from, of the characters of all words."""
+
+    @abstractmethod
+    def first(self, alphabet: Alphabet) -> list[str]:
+        """All tokens that there are before the first merge."""
+
+    def spelled(self, alphabet: Alphabet) -> list[str]:
+        """The same, as they are compared with tokens that are blocked."""
+        return self.first(alphabet)
+
+    @abstractmethod
+    def joined(self, left: str, right: str) -> str:
+        """The token that a merge makes."""
+
+    @abstractmethod
+    def vocabulary(self, alphabet: Alphabet, merges: Merges) -> Vocabulary:
+        """The vocabulary of all merges."""
+
+    def tokens(self, alphabet: Alphabet, merges: Iterable[tuple[int, int]]) -> list[str]:
+        """All tokens, those of merges last."""
+        tokens = self.first(alphabet)
+        for left, right in merges:
+            tokens.append(self.joined(tokens[left], tokens[right]))
+        return tokens
+
+    def room(self, alphabet: Alphabet) -> int:
+        """How many merges there may be; RecipeError where the first tokens are more than all."""
+        first = len(self.first(alphabet))
+        if first > self.target.size:
+            raise RecipeError(
+                f"the special tokens and characters alone are {first} tokens, and size is {self.target.size}: raise it, or say "
+                "limit_alphabet"
+            )
+        return self.target.size - first
+
+
+def longest_merge(target: Target) -> int | None:
+    """The characters that a merge must stay below."""
+    longest = target.shape.max_token_length
+    return None if longest is None else longest + 1
+
+
+def merge_limits(family: CharacterFamily, alphabet: Alphabet, reserved: Sequence[str]) -> PairLimits | None:
+    """What merges may not make: what is blocked, and these texts; None where that is nothing."""
+    shape = family.target.shape
+    if not shape.blocked and not reserved:
+        return None
+    return PairLimits(
+        tokens=[token.encode() for token in family.spelled(alphabet)],
+        forbid=shape.blocked_strings,
+        blocked=(*shape.blocked_tokens, *(token.encode() for token in reserved)),
+    )
+
+
+def learn_characters(
+    family: CharacterFamily,
+    counts: WordCounts,
+    *,
+    alphabet: Alphabet | None = None,
+    progress: Progress | None = None,
+) -> Vocabulary:
+    """Learn from all words: the most frequent pair first, of equals the one of smaller ids; from `alphabet`, if it is given.
+
+    No merge makes what is reserved: whatever one did, all are made again without it, since looking out for everything that is
+    takes longer. Raises RecipeError where the first tokens do not fit.
+    """
+    words = family.words(counts)
+    alphabet = alphabet or family.alphabet(words.letters())
+    room, first = family.room(alphabet), len(family.first(alphabet))
+    symbols = words.symbols(alphabet.symbols(len(family.specials)))
+    reserved: list[str] = []
+    while True:
+        learner = Learner(
+            Layout.of_tokens([symbols]),
+            first=first,
+            merges=room,
+            max_token_length=longest_merge(family.target),
+            limits=merge_limits(family, alphabet, reserved),
+        )
+        merges = _pairs(learner.learn(min_count=family.target.min_count, progress=progress))
+        spelled = family.spelled(alphabet)
+        for left, right in merges:
+            spelled.append(family.joined(spelled[left], spelled[right]))
+        made = {*family.reserved} & {*spelled[first:]}
+        if not made:
+            return family.vocabulary(alphabet, merges)
+        reserved += sorted(made)
+
+
+def _pairs(merges: npt.NDArray[np.int32]) -> list[tuple[int, int]]:
+    return [(left, right) for left, right in merges.tolist()]
