@@ -25,7 +25,7 @@ def align_command(
     ] = None,
     space: Annotated[bool, typer.Option("--space", help="let chunks end only before spaces")] = False,
     biases: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             metavar="FILE", help="write the biases of pairs of tokens, counted on the texts, as Parquet"
         ),
@@ -67,19 +67,21 @@ def align_command(
     show_aligned(found)
 
 
-def _write_biases(first: "Vocabulary", second: "Vocabulary", texts: list[str], path: Path) -> None:
+def _write_biases(first: "Vocabulary", second: "Vocabulary", texts: list[str], path: str) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     from pairloom.operators.errors import RecipeError
     from pairloom.operators.evaluate.biases import biases_between, token_shares
+    from pairloom.pipeline.local import local_path
 
+    at = local_path(path, "the file of biases")
     column = pa.array(texts, pa.large_string())
     shares = (token_shares([one.encode(column)], len(one)) for one in (first, second))
     try:
-        pq.write_table(biases_between(first, second, *shares).table(), path)
+        pq.write_table(biases_between(first, second, *shares).table(), at)
     except OSError as error:
-        raise RecipeError(f"cannot write {path}: {error}") from error
+        raise RecipeError(f"cannot write {path}: {error.strerror or error}; choose another file") from error
 
 
 def _texts(given: str) -> list[str]:

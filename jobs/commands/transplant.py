@@ -3,7 +3,6 @@
 import json
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -71,9 +70,9 @@ def transplant_command(
     ],
     new: Annotated[str, typer.Argument(metavar="NEW", help="the vocabulary that it gets")],
     embeddings: Annotated[
-        Path, typer.Option(metavar="MODEL", help="a .safetensors file, or a folder with all of a model's")
+        str, typer.Option(metavar="MODEL", help="a .safetensors file, or a folder with all of a model's")
     ],
-    out: Annotated[Path, typer.Option(help="an empty folder")],
+    out: Annotated[str, typer.Option(metavar="FOLDER", help="an empty folder")],
     by: MethodOptions,
     pad_to: Annotated[
         int, typer.Option(min=1, help="make the number of rows a multiple of this, as 64 or 128")
@@ -105,8 +104,8 @@ def transplant_command(
     found = transplant(
         before,
         after,
-        str(embeddings),
-        str(out),
+        embeddings,
+        out,
         pad_to=pad_to,
         tensors=tuple(tensor or ()),
         old_roles=old_roles,
@@ -127,9 +126,11 @@ class AdaptOptions(RecipeOptions):
     """What adapting is asked."""
 
     embeddings: Annotated[
-        Path, typer.Option(metavar="MODEL", help="a .safetensors file, or a folder with all of a model's")
+        str, typer.Option(metavar="MODEL", help="a .safetensors file, or a folder with all of a model's")
     ]
-    out: Annotated[Path, typer.Option(help="an empty folder, for model/, tokenizer/ and adapt.json")]
+    out: Annotated[
+        str, typer.Option(metavar="FOLDER", help="an empty folder, for model/, tokenizer/ and adapt.json")
+    ]
     method: Annotated[
         str, typer.Option(help="how rows of new tokens are made: pieces or frequency", autocompletion=methods)
     ] = "pieces"
@@ -162,7 +163,7 @@ def adapt_command(asked: AdaptOptions) -> None:
 
         method = method_of(asked.method)
         plan = make_plan(recipe, observe=progress)
-        check_adaptable(plan.base, method, str(asked.embeddings), str(asked.out))
+        check_adaptable(plan.base, method, asked.embeddings, asked.out)
         with watched(plan, progress) as watch:
             manifest = watch.log.committed(
                 run(recipe, until="learn", observe=watch.observe, plan=plan, stop=watch.stop)
@@ -171,8 +172,8 @@ def adapt_command(asked: AdaptOptions) -> None:
     found = adapt(
         plan.base,
         Dataset(objects=open_objects(recipe.root), manifest=manifest),
-        str(asked.embeddings),
-        str(asked.out),
+        asked.embeddings,
+        asked.out,
         pad_to=asked.pad_to,
         method=method,
     )

@@ -76,6 +76,8 @@ def nearest(
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
     """The `k` of `ids` that are nearest to each row of length 1, nearest first, and their cosines; -1 and -inf where there is none.
 
+    Of those that are as near, the first.
+
     >>> right = Vectors(np.array([[1, 0], [1, 1], [0, 0]], np.float32), "F32")
     >>> found, cosine = nearest(unit(np.array([[2.0, 0.0]])), right, np.arange(3), 3)
     >>> found.tolist(), cosine.round(3).tolist()
@@ -84,14 +86,27 @@ def nearest(
     ids_of = np.full((len(left), k), -1, np.int64)
     best = np.full((len(left), k), -np.inf, np.float32)
     for start, found in cosines(left, right, ids):
-        most = min(k, found.shape[1])
-        places = np.argpartition(found, found.shape[1] - most, axis=1)[:, -most:]
+        places = _largest(found, min(k, found.shape[1]))
         sims = np.concatenate([best, np.take_along_axis(found, places, 1)], axis=1)
         which = np.concatenate([ids_of, ids[start + places]], axis=1)
         order = np.lexsort((which, -sims), axis=1)[:, :k]
         best, ids_of = np.take_along_axis(sims, order, 1), np.take_along_axis(which, order, 1)
     ids_of[np.isneginf(best)] = -1
     return ids_of, best
+
+
+def _largest(values: npt.NDArray[np.float32], k: int) -> npt.NDArray[np.int64]:
+    """The places of the `k` largest of each row, in no order; of equal ones the first."""
+    places = np.argpartition(values, values.shape[1] - k, axis=1)[:, values.shape[1] - k :]
+    least = np.take_along_axis(values, places, 1).min(axis=1, keepdims=True)
+    # Partitioning takes any of equal ones, which ones depends on the machine.
+    unsure = np.flatnonzero((values >= least).sum(axis=1) > k)
+    some, edge = values[unsure], least[unsure]
+    equal, more = some == edge, some > edge
+    spare = k - more.sum(axis=1, keepdims=True)
+    chosen = more | (equal & (np.cumsum(equal, axis=1) <= spare))
+    places[unsure] = np.nonzero(chosen)[1].reshape(len(unsure), k)
+    return places
 
 
 def softmax(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:

@@ -1,7 +1,7 @@
 """The files of a model: its shards, which of their tensors have a row for each token, and what its configuration says of tokens."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,9 +30,15 @@ HEADS = (
     "lm_head.weight",
     "lm_head.bias",
     "embed_out.weight",
+    "lm_head.decoder.weight",
+    "lm_head.decoder.bias",
     "predictions.decoder.weight",
+    "predictions.decoder.bias",
     "predictions.bias",
 )
+# Keys of a configuration with ids of tokens: how they end, and those that are called otherwise.
+IDS = ("token_id", "token_ids", "token_index")
+SUPPRESSED = ("suppress_tokens", "begin_suppress_tokens")
 WHOLE = ("output.weight", "shared.weight")
 
 
@@ -56,8 +62,8 @@ def open_model(path: str, tokens: int, names: tuple[str, ...] = (), which: str =
 
     `which` vocabulary it is that has so many tokens is said where they do not fit.
 
-    Raises RecipeError where there is no such file, no such tensor, or one has fewer rows than there are tokens, and DataError
-    for a file that is damaged.
+    Raises RecipeError where there is no such file, no such tensor, one has fewer rows than there are tokens, or another one seems
+    to have a row for each token, too, and would stay as it is; and DataError for a file that is damaged.
     """
     at = local_path(path, f"the model of the {which} vocabulary")
     files = sorted(_shards(at)) if at.is_dir() else [at]
@@ -80,8 +86,9 @@ def open_model(path: str, tokens: int, names: tuple[str, ...] = (), which: str =
         if not 1 <= len(tensor.shape) <= 2 or tensor.shape[0] < tokens:
             raise RecipeError(
                 f"{shard.path}: {name} is {list(tensor.shape)}, and the {which} vocabulary has {tokens:,} tokens: it is none of "
-                "this model"
+                "this model; name the vocabulary that the model was trained with"
             )
+    _check_others(path, held, names, found)
     return Model(shards=shards, names=found, folder=at if at.is_dir() else None)
 
 
@@ -112,7 +119,8 @@ def told_tokens(
 ) -> tuple[dict[str, Any], list[str]]:
     """A configuration for the new vocabulary, and which ids of tokens were left out, since no new token has their row.
 
-    `ids` is the new id of each old one. Keys that end with `token_id` are ids; `vocab_size` is how many rows there are.
+    `ids` is the new id of each old one. Keys that end with `token_id`, `token_ids` or `token_index` are ids, and so are
+    tokens that are never to be written (`suppress_tokens`); `vocab_size` is how many rows there are.
 
     >>> told_tokens({"vocab_size": 9, "eos_token_id": [7, 8], "bos_token_id": 3}, 12, {7: 1, 8: 2})
     ({'vocab_size': 12, 'eos_token_id': [1, 2]}, ['bos_token_id'])
@@ -122,9 +130,13 @@ def told_tokens(
     for key, value in said.items():
         if key == "vocab_size":
             found[key] = rows
-        elif key.endswith("token_id") and value is not None:
+        elif key == "bad_words_ids" and isinstance(value, list):
+            found[key] = [[ids[one] for one in word] for word in value if all(one in ids for one in word)]
+            if len(found[key]) < len(value):
+                lost.append(key)
+        elif (key.endswith(IDS) or key in SUPPRESSED) and value is not None:
             many = value if isinstance(value, list) else [value]
-            kept = [ids[one] for one in many if one in ids]
+            kept = [ids[one] for one in many if isinstance(one, int) and one in ids]
             if kept:
                 found[key] = kept if isinstance(value, list) else kept[0]
             if len(kept) < len(many):
@@ -135,6 +147,35 @@ def told_tokens(
         else:
             found[key] = value
     return found, lost
+
+
+def _check_others(
+    path: str,
+    held: Mapping[str, tuple[TensorFile, Tensor]],
+    names: tuple[str, ...],
+    found: tuple[str, ...],
+) -> None:
+    """Raise RecipeError for a tensor that would keep the rows of the old vocabulary beside those in `found`, which do not.
+
+    Names that are given are taken for all there are, but for those called as usual.
+    """
+    rows = {held[name][1].shape[0] for name in found}
+    if names:
+        left = [name for name in held if _usual(name) and name not in names]
+    else:
+        left = [name for name, (_, one) in held.items() if name not in found and _a_row_each(one, rows)]
+    if left:
+        raise RecipeError(
+            f"{path}: {left[0]} has a row for each token, too, by its {'name' if names else 'shape'}, and would stay as it is: "
+            f"name all that have with --tensor (now {', '.join(found)})"
+        )
+
+
+def _a_row_each(one: Tensor, rows: Collection[int]) -> bool:
+    """Whether a tensor is shaped as an embedding of so many rows, or as the bias of a head."""
+    matrix = len(one.shape) == 2 and one.shape[0] in rows
+    bias = one.name.endswith("bias") and one.shape[-1:] != () and one.shape[-1] in rows
+    return matrix or (bias and len(one.shape) <= 2)
 
 
 def _shards(folder: Path) -> set[Path]:

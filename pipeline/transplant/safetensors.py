@@ -72,7 +72,8 @@ def open_tensors(path: Path) -> TensorFile:
             length = int.from_bytes(file.read(8), "little")
             if size < 8 or length > min(MOST_HEADER, size - 8):
                 raise DataError(
-                    f"{path}: byte 0: a header of {length:,} bytes, in a file of {size:,}: no safetensors file"
+                    f"{path}: byte 0: a header of {length:,} bytes, in a file of {size:,}: no safetensors file; name one, or "
+                    "fetch it anew"
                 )
             head = file.read(length)
     except OSError as error:
@@ -85,18 +86,20 @@ def open_tensors(path: Path) -> TensorFile:
         )
     except (ValueError, TypeError, KeyError, AttributeError, UnicodeDecodeError) as error:
         raise DataError(
-            f"{path}: byte 8: the header says nothing that a safetensors file says ({error})"
+            f"{path}: byte 8: the header says nothing that a safetensors file says ({error}): copy the file anew"
         ) from error
     at = 0
     for one in tensors:
         width = FLOATS[one.kind].itemsize if one.kind in FLOATS else None
         if one.start != at or one.end < at or 8 + length + one.end > size:
             raise DataError(
-                f"{path}: {one.name} is said to be at bytes {one.start:,} to {one.end:,}, where it cannot be"
+                f"{path}: {one.name} is said to be at bytes {one.start:,} to {one.end:,}, where it cannot be: "
+                "copy the file anew"
             )
         if width is not None and one.end - one.start != width * math.prod(one.shape):
             raise DataError(
-                f"{path}: {one.name} has {one.end - one.start:,} bytes, not those of {one.kind}{list(one.shape)}"
+                f"{path}: {one.name} has {one.end - one.start:,} bytes, not those of {one.kind}{list(one.shape)}: "
+                "copy the file anew"
             )
         at = one.end
     return TensorFile(path=path, tensors=tuple(tensors), metadata=metadata, base=8 + length)

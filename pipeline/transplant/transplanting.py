@@ -10,6 +10,7 @@ make 64 MiB of old ones, whatever its size.
 """
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -192,17 +193,20 @@ def _make(folder: Path) -> None:
 
 def _write(opened: Model, maps: Mapping[str, RowMap], rows: RowMap, folder: Path) -> list[str]:
     """The shards, their index, and the configuration; which ids of special tokens it lost."""
-    size = 0
+    size = parameters = 0
     for shard in opened.shards:
         shapes = {one.name: (len(rows), *one.shape[1:]) for one in shard.tensors if one.name in opened.names}
         made = partial(_rows, maps, shard)
+        parameters += sum(math.prod(shapes.get(one.name, one.shape)) for one in shard.tensors)
         size += write_tensors(folder / shard.path.name, shard, shapes, made)
     lost: list[str] = []
     if opened.folder is None:
         return lost
     if (opened.folder / INDEX).exists():
         index = read_json(opened.folder / INDEX)
-        index["metadata"] = {**(index.get("metadata") or {}), "total_size": size}
+        said = index.get("metadata") or {}
+        counted = {"total_parameters": parameters} if "total_parameters" in said else {}
+        index["metadata"] = {**said, **counted, "total_size": size}
         (folder / INDEX).write_text(json.dumps(index, indent=1) + "\n", encoding="utf-8")
     for name in CONFIGS:
         if (opened.folder / name).exists():

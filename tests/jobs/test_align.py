@@ -99,3 +99,10 @@ def test_a_text_without_characters_has_no_tokens(files: list[str]) -> None:
 def test_vocabularies_that_cut_alike_have_no_table(files: list[str]) -> None:
     said = CliRunner().invoke(app, ["align", files[0], files[0], "--text", TEXTS[0]])
     assert len(said.stdout.splitlines()) == 1
+
+
+def test_biases_go_to_a_file_of_this_machine(files: list[str]) -> None:
+    asked = ["align", *files[:2], "--text", "a", "--biases", "s3://bucket/b.parquet"]
+    result = CliRunner().invoke(app, asked)
+    assert isinstance(result.exception, RecipeError)
+    assert "s3://bucket/b.parquet: it has to be on this machine" in str(result.exception)

@@ -326,3 +326,14 @@ def test_numbers_are_cut_as_the_pretokenizer_cuts_them() -> None:
         found[digits] = numbers_cut(learn_bpe(words, 2600, pretokenizer=cut))
     assert found["single"] == "single"
     assert (found["l2r3"], found["r2l3"]) == ("l2r3", "r2l3")
+
+
+def test_of_those_that_are_as_near_the_first_are_taken() -> None:
+    """Tokens of which vectors know the same, such as bytes that are no characters, are no draw."""
+    rows = np.zeros((40, 2), np.float32)
+    rows[:, 0] = 1
+    rows[17] = 1, 1
+    right = Vectors(rows, "F32")
+    left = np.array([[1, 1], [1, 0]], np.float32) / np.sqrt([[2], [1]]).astype(np.float32)
+    found, _ = nearest(left, right, np.arange(40), 3)
+    assert found.tolist() == [[17, 0, 1], [0, 1, 2]]

@@ -215,3 +215,77 @@ def test_the_command_says_what_became_of_the_rows(tmp_path: Path) -> None:
     assert "config.json: pad_token_id named a token that the new vocabulary has not" in said.output
     said = CliRunner().invoke(app, [*asked, "--out", str(tmp_path / "b"), "--json"])
     assert json.loads(said.stdout)["origins"]["role"] == 1
+
+
+@pytest.mark.parametrize(
+    ("extra", "names"),
+    [
+        ("backbone.embeddings.weight", ()),
+        ("final_logits_bias", ()),
+        ("lm_head.weight", ("model.embed_tokens.weight",)),
+    ],
+)
+def test_no_tensor_keeps_the_rows_of_the_old_vocabulary(
+    tmp_path: Path, extra: str, names: tuple[str, ...]
+) -> None:
+    """What looks like an embedding, a head or its bias and is none of those that follow is no model of either vocabulary."""
+    held = arrays(tied=True)
+    held[extra] = np.ones((1, 304) if extra.endswith("bias") else (304, WIDTH), np.float32)
+    safetensors.save_file(held, tmp_path / "m.safetensors")
+    with pytest.raises(RecipeError, match=rf"{extra} has a row for each token, too, .* --tensor"):
+        transplant(OLD, NEW, str(tmp_path / "m.safetensors"), str(tmp_path / "new"), tensors=names)
+    assert not (tmp_path / "new").exists()
+    if extra.endswith("weight"):
+        names = ("model.embed_tokens.weight", extra)
+        told = transplant(OLD, NEW, str(tmp_path / "m.safetensors"), str(tmp_path / "new"), tensors=names)
+        assert [one["after"][0] for one in told["tensors"]] == [len(NEW)] * 2
+
+
+def test_all_ids_of_a_configuration_are_those_of_the_new_vocabulary(tmp_path: Path) -> None:
+    """Tokens that are never to be written, words as lists of ids, and keys that are called otherwise."""
+    shards(tmp_path / "old")
+    shared, gone = OLD.tokens.index(b"a"), OLD.tokens.index(b" threads")
+    said = {
+        "suppress_tokens": [shared, gone],
+        "begin_suppress_tokens": [shared],
+        "bad_words_ids": [[shared, shared], [gone]],
+        "image_token_index": shared,
+        "eos_token_ids": [shared],
+        "max_length": shared,
+    }
+    (tmp_path / "old" / "generation_config.json").write_text(json.dumps(said))
+    told = transplant(OLD, NEW, str(tmp_path / "old"), str(tmp_path / "new"))
+    new = NEW.tokens.index(b"a")
+    assert json.loads((tmp_path / "new" / "generation_config.json").read_text()) == {
+        "suppress_tokens": [new],
+        "begin_suppress_tokens": [new],
+        "bad_words_ids": [[new, new]],
+        "image_token_index": new,
+        "eos_token_ids": [new],
+        "max_length": shared,
+    }
+    lost = [one for one in told["lost"] if one.startswith("generation_config.json")]
+    assert lost == ["generation_config.json: suppress_tokens", "generation_config.json: bad_words_ids"]
+
+
+def test_an_index_counts_the_parameters_that_there_are(tmp_path: Path) -> None:
+    before = shards(tmp_path / "old")
+    index = tmp_path / "old" / "model.safetensors.index.json"
+    index.write_text(json.dumps(json.loads(index.read_text()) | {"metadata": {"total_parameters": 1}}))
+    transplant(OLD, NEW, str(tmp_path / "old"), str(tmp_path / "new"))
+    more = 2 * (len(NEW) - 304) * WIDTH
+    found = json.loads((tmp_path / "new" / index.name).read_text())["metadata"]
+    assert found["total_parameters"] == sum(one.size for one in before.values()) + more
+
+
+def test_the_command_writes_no_folder_that_is_called_as_an_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shards(tmp_path / "old")
+    (tmp_path / "a.json").write_bytes(OLD.to_json())
+    asked = ["transplant", "a.json", "a.json", "--embeddings", "old", "--out", "s3://bucket/new"]
+    result = CliRunner().invoke(app, asked)
+    assert isinstance(result.exception, RecipeError)
+    assert "s3://bucket/new: it has to be on this machine" in str(result.exception)
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["a.json", "old"]
