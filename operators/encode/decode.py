@@ -10,7 +10,7 @@ from pairloom.operators.encode.kernels.decode import copy_tokens, find_ends, mea
 from pairloom.operators.errors import DataError
 from pairloom.operators.vocabulary.tokens import TokenTable
 
-__all__ = ["begun_characters", "decode_lists", "flat_lists", "token_ends"]
+__all__ = ["begun_characters", "check_known", "decode_lists", "flat_lists", "token_ends"]
 
 
 def flat_lists(ids: pa.Array) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]:
@@ -43,7 +43,7 @@ def decode_lists(
     tokens: TokenTable, values: npt.NDArray[np.uint32], offsets: npt.NDArray[np.int64]
 ) -> pa.LargeBinaryArray:
     """The bytes that each list of ids stands for; raises DataError for an id outside the vocabulary."""
-    _check(tokens, values)
+    check_known(values, len(tokens))
     sizes = np.zeros(len(offsets), np.int64)
     total = measure_lists(values, offsets, np.array(tokens.offsets), sizes)
     out = np.empty(total, np.uint8)
@@ -77,7 +77,8 @@ def begun_characters(tokens: TokenTable) -> TokenTable:
     return TokenTable(tokens.data[begins], counted[tokens.offsets])
 
 
-def _check(tokens: TokenTable, values: npt.NDArray[np.uint32]) -> None:
+def check_known(values: npt.NDArray[np.uint32], count: int) -> None:
+    """Raise DataError for an id outside a vocabulary of so many tokens."""
     highest = int(values.max(initial=0))
-    if len(values) and highest >= len(tokens):
-        raise DataError(f"id {highest} is outside a vocabulary of {len(tokens)} tokens")
+    if len(values) and highest >= count:
+        raise DataError(f"id {highest} is outside a vocabulary of {count} tokens")

@@ -48,7 +48,7 @@ class FrontedTables(ABC):
         return None
 
     def decode(self, values: npt.NDArray[np.uint32], offsets: npt.NDArray[np.int64]) -> pa.LargeBinaryArray:
-        """The text that the library makes of ids."""
+        """The text that the library makes of ids, by kernels where they know its decoder."""
         return self.library.decode(values, offsets)
 
 

@@ -4,12 +4,15 @@ import itertools
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from pairloom.operators.encode.decode import check_known
+from pairloom.operators.encode.decoding import Surfaces, UnknownDecoderError, read_surfaces
 from pairloom.operators.errors import DataError, RecipeError
 from pairloom.operators.models import Compiled, Entries, Model, Read, TokenizerFile
 from pairloom.operators.vocabulary.tokens import TokenTable, check_distinct, check_ids, to_alphabet
@@ -81,6 +84,20 @@ class ForeignTables:
         """The library's added tokens, by id."""
         return dict(self._tokenizer.get_added_tokens_decoder())
 
+    @cached_property
+    def surfaces(self) -> "Surfaces | str":
+        """What each id stands for, or why the library has to be asked, as "its decoder …"."""
+        decoder = self._tokenizer.decoder
+        state = None if decoder is None else json.loads(decoder.__getstate__())
+        try:
+            return read_surfaces(state, [self._tokenizer.id_to_token(i) for i in range(self._count)])
+        except UnknownDecoderError as error:
+            return str(error)
+
+    @cached_property
+    def _count(self) -> int:
+        return max([*self._tokenizer.get_vocab(with_added_tokens=True).values(), *self.added], default=-1) + 1
+
     @property
     def normalizer(self) -> Any:
         """The library's normalizer, which raises DataError where it fails, or None."""
@@ -151,7 +168,19 @@ class ForeignTables:
         return np.concatenate([nothing, *rows]).astype(self._dtype), lists
 
     def decode(self, values: npt.NDArray[np.uint32], offsets: npt.NDArray[np.int64]) -> pa.LargeBinaryArray:
-        """The text that ids stand for, in UTF-8, special tokens included; it need not be the text that was encoded."""
+        """The text that ids stand for, in UTF-8, special tokens included; it need not be the text that was encoded.
+
+        Raises DataError for an id outside the vocabulary.
+        """
+        if isinstance(self.surfaces, Surfaces):
+            return self.surfaces.decode(values, offsets)
+        check_known(values, self._count)
+        return self.decode_by_library(values, offsets)
+
+    def decode_by_library(
+        self, values: npt.NDArray[np.uint32], offsets: npt.NDArray[np.int64]
+    ) -> pa.LargeBinaryArray:
+        """The text that the library makes of ids."""
         bounds = itertools.pairwise(offsets.tolist())
         texts = [self._tokenizer.decode(values[a:b].tolist(), skip_special_tokens=False) for a, b in bounds]
         return pa.array([text.encode() for text in texts], pa.large_binary())

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-__all__ = ["TWINS", "decode", "find_added", "find_special", "unknown_words"]
+__all__ = ["TWINS", "decode", "find_added", "find_special", "spoiled_bytes", "unknown_words"]
 
 
 def find_added(text: str, tokens: Sequence[str], left: Collection[str] = ()) -> list[tuple[int, str]]:
@@ -50,12 +50,42 @@ def decode(ids: Iterable[int], tokens: Sequence[bytes]) -> tuple[bytes, list[int
     return b"".join(parts), list(itertools.accumulate(map(len, parts)))
 
 
+def spoiled_bytes(kinds: Sequence[int], *, whole: bool) -> list[bool]:
+    """Of tokens that are bytes (0 to 255), others (256) or none (257), which are bytes that are no text with those beside them.
+
+    >>> spoiled_bytes([0xC3, 0xA9, 0xC3], whole=False)
+    [False, False, True]
+    >>> spoiled_bytes([0xC3, 0xA9, 0xC3], whole=True)
+    [True, True, True]
+    """
+    found = [False] * len(kinds)
+    there = [i for i, kind in enumerate(kinds) if kind != 257]
+    for is_byte, group in itertools.groupby(there, lambda i: kinds[i] < 256):
+        run = list(group) if is_byte else []
+        while run:
+            sizes = range(len(run), len(run) + 1) if whole else range(1, 5)
+            size = next((n for n in sizes if _is_text(bytes(kinds[i] for i in run[:n]))), 0)
+            for i in run[: (len(run) if whole else 1)] if not size else ():
+                found[i] = True
+            run = [] if whole else run[max(size, 1) :]
+    return found
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 TWINS: Mapping[str, Callable[..., object]] = {
     "encode.kernels.special:find_tokens": find_added,
     "encode.kernels.special:cut_segments": find_added,
     "encode.kernels.decode:measure_lists": decode,
     "encode.kernels.decode:copy_tokens": decode,
     "encode.kernels.decode:find_ends": decode,
+    "encode.kernels.runs:spoil_runs": spoiled_bytes,
     "encode.kernels.table:rehash_short": unknown_words,
     "encode.kernels.table:rehash_long": unknown_words,
 }

@@ -237,6 +237,13 @@ def _joins_words(plan: "Plan") -> bool:
     )
 
 
+def _decodes_characters(plan: "Plan") -> bool:
+    """Whether tokens do not spell texts byte by byte, so that a decoder makes texts of them."""
+    if plan.vocabulary is not None:
+        return not plan.vocabulary.model.spells
+    return _is("character_bpe", "wordpiece")(plan) or _is_or_becomes("unigram")(plan)
+
+
 # What is compiled only where a plan has a use for it.
 _NEEDED_WHERE = {
     "pairloom.operators.evaluate.kernels": _never,  # reports are runs of their own
@@ -244,6 +251,7 @@ _NEEDED_WHERE = {
     "pairloom.operators.ngram.kernels": _scores,
     "pairloom.pipeline.inputs.readers.kernels": _reads_json,
     "pairloom.operators.encode.kernels:spans": _has_spans,
+    "pairloom.operators.encode.kernels:runs": _decodes_characters,
     "pairloom.operators.layouts.kernels": _has_row_steps,
     "pairloom.operators.near.kernels": _finds_near,
     "pairloom.operators.transforms.kernels": _has_token_steps,

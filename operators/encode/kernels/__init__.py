@@ -69,8 +69,21 @@ def _spans(_: tuple[str, ...]) -> None:
         token_values(ids, TokenTable.of([b"<|x|>", b"a", b"b"]), texts, spans, outside=0.0, rule="all")
 
 
+def _runs(_: tuple[str, ...]) -> None:
+    """Find bytes that are no characters."""
+    import numpy as np
+
+    from pairloom.operators.encode.kernels.runs import spoil_runs
+
+    kinds = np.array([0xC3, 0xA9, 256, 257], np.uint16)
+    values, offsets = np.array([0, 1, 2, 0, 3, 1, 0], np.uint32), np.array([0, 7], np.int64)
+    for whole in (True, False):
+        spoil_runs(values, offsets, kinds, whole, np.zeros(7, np.bool_))
+
+
 PARTS = {
     "words": Part(_words, ("batch", "block", "decode", "special", "state", "table")),
     "spans": Part(_spans, ("spans",)),
+    "runs": Part(_runs, ("runs",)),
 }
 _PAIRS = ((b"a", b"b"), (b"ab", b"ab"), (b"abab", b"abab"), (b" ", b"a"), (b"d", b"e"))

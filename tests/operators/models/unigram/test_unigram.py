@@ -165,7 +165,6 @@ def test_scores_that_are_equal_and_text_that_no_piece_spells() -> None:
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        (lambda d: d["model"].update(unk_id=None), "unk_id"),
         (lambda d: d.update(pre_tokenizer={"type": "Punctuation", "behavior": "Isolated"}), "Punctuation"),
         (
             lambda d: d["model"]["vocab"].remove(next(p for p in d["model"]["vocab"] if p[0] == "\u2581")),
