@@ -50,9 +50,10 @@ class Repeated(StepWithLists):
         offsets = np.concatenate([[0], np.cumsum(left)])
         kept = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pieces.filter(pa.array(~gone)))
         touched = pa.array(left != counts)
-        return batch.with_content(
-            pc.if_else(touched, pc.binary_join(kept, pa.scalar(between, _TEXT)), batch.content.cast(_TEXT))
-        )
+        joined = pc.binary_join(kept, pa.scalar(between, _TEXT))
+        blank = pc.equal(pc.utf8_trim_whitespace(joined), "")
+        joined = pc.if_else(blank, pa.scalar("", _TEXT), joined)
+        return batch.with_content(pc.if_else(touched, joined, batch.content.cast(_TEXT)))
 
 
 def _compared(pieces: pa.LargeStringArray) -> Any:

@@ -19,7 +19,7 @@ class DropRepeated(DocumentStep):
     gives it, or plain text with a piece to a line. White space around a piece does not matter; of longer ones the first 160
     bytes are compared, by 63 bits of a hash. Lines are what is between newlines, paragraphs what is between blank lines. A
     text that has none of them stays as it is; of another, paragraphs have one blank line between them afterwards, and one of
-    which nothing is left is empty.
+    which nothing but white space is left is empty.
     """
 
     name = "drop_repeated"

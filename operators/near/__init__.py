@@ -25,6 +25,10 @@ from pairloom.operators.text.pretokenize.classes import classes
 __all__ = ["Hashes", "Shingles", "components", "jaccard", "token_shingles", "word_shingles"]
 
 
+AT_ONCE = 1 << 22
+"""Numbers of signatures that are in memory at a time, or those of one document."""
+
+
 class Shingles(NamedTuple):
     """The shingles of documents: those of document `i` are `hashes[lists[i]:lists[i + 1]]`, at least one."""
 
@@ -87,12 +91,22 @@ class Hashes:
         sign(shingles.hashes, shingles.lists, factors, added, out)
         return out
 
-    def keys(self, shingles: Shingles) -> npt.NDArray[np.uint64]:
-        """The key of each band of each document: uint64[n, bands]. Keys of two bands are never compared."""
-        signatures = self.signatures(shingles)
-        out = np.empty((len(signatures), self.bands), np.uint64)
-        band_keys(signatures, self.rows, out)
-        return out
+    def keys(self, shingles: Shingles, whole: bool = False) -> npt.NDArray[np.uint64]:
+        """The key of each band of each document: uint64[n, bands]. Keys of two bands are never compared.
+
+        With `whole` there is one more of each document, by which only those agree that have all their shingles in common: among
+        many that are as good as equal, bands do not tell these from the others.
+        """
+        hashes, lists = shingles
+        out = np.empty((len(lists) - 1, self.bands), np.uint64)
+        few = max(1, AT_ONCE // (self.bands * self.rows))
+        for low in range(0, len(out), few):
+            some = Shingles(hashes, lists[low : low + few + 1])
+            band_keys(self.signatures(some), self.rows, out[low : low + few])
+        if not whole:
+            return out
+        sums = np.add.reduceat(hashes, lists[:-1]) if len(out) else out[:, 0]
+        return np.column_stack([out, mixed(sums)])
 
 
 def jaccard(

@@ -119,7 +119,7 @@ def _wanted(plan: Plan, until: str | None) -> tuple[str, ...]:
     if until is None:
         return plan.stages
     if until not in plan.stages:
-        raise RecipeError(f"the recipe {stage(until).unless}, so there is nothing to {until}")
+        raise RecipeError(f"the recipe {stage(until).unless}, so there is no stage {until} to run")
     return tuple(name for name in leading_to(until) if name in plan.stages)
 
 

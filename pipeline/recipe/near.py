@@ -44,6 +44,11 @@ class Near(Section):
     )
     seed: int = Field(default=0, ge=0, lt=1 << 63, description="another seed is other hashes", examples=[7])
 
+    @property
+    def keys(self) -> int:
+        """How many keys a document has: one a band, and where pairs are compared one of all its runs."""
+        return self.bands + (self.verify is not None)
+
     @model_validator(mode="after")
     def _possible(self) -> "Near":
         if self.keep == "best" and self.by is None:

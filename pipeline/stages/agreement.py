@@ -104,17 +104,17 @@ def check_indexed(tokenized: StageRecord, indexed: Sequence[tuple[str, int, int]
             )
 
 
-def check_surveyed(tokenized: StageRecord, surveyed: Sequence[Receipt], bands: int | None = None) -> None:
+def check_surveyed(tokenized: StageRecord, surveyed: Sequence[Receipt], keys: int | None = None) -> None:
     """Raise CorruptionError unless every survey, and its file of digests, has the documents and tokens of its shard.
 
-    Where documents are signed, each has a key for each of the `bands`.
+    Where documents are signed, each has so many `keys`.
     """
     for shard, receipt in zip(tokenized.files, surveyed, strict=True):
         for what, there in (("documents", shard.rows), ("tokens", shard.facts["tokens"])):
             splits = receipt.facts[f"train_{what}"] + receipt.facts[f"validation_{what}"]
             _same(receipt, f"{what} of {shard.path}", splits, there)
         for file in receipt.files:
-            each = 1 if bands is None or file.role != "keys" else bands
+            each = 1 if keys is None or file.role != "keys" else keys
             _same(receipt, f"documents of {shard.path}", file.rows, each * shard.rows)
 
 

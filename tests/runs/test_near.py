@@ -136,6 +136,20 @@ def test_the_longest_is_kept_and_pairs_are_compared(
     verify(open_dataset(recipe.root))
 
 
+def test_equal_documents_are_found_among_many_that_are_compared_and_too_different(tmp_path: Path) -> None:
+    rng = random.Random(2)
+    page = [f"word{number}" for number in range(60)]
+    texts = []
+    for number in range(40):
+        page[rng.randrange(60)] = f"name{number}"
+        texts.append(" ".join(page))
+        page = [f"word{number}" for number in range(60)]
+    recipe = recipe_of(tmp_path, "pack.near={bands: 1, rows: 1, verify: 0.99}", texts=texts + texts[::-1])
+    run(recipe)
+    assert left_out(recipe) == {79 - number: number for number in range(40)}
+    verify(open_dataset(recipe.root))
+
+
 def test_the_best_by_a_column_is_kept(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     table = pa.table({"text": ["a b c", "A b C.", "a, b, c", "x y z"], "quality": [0.5, None, 0.9, 0.1]})

@@ -24,7 +24,7 @@ class Select(Stage):
     name = "select"
     help = "Survey the sources and drop duplicates, tokenizing first if need be."
     after = "tokenize"
-    unless = "neither mixes nor deduplicates"
+    unless = "neither mixes nor deduplicates (weight of a source, pack.deduplicate)"
     steps: ClassVar[Mapping[str, str]] = {
         "survey": "takes a digest of the tokens of each document, to find duplicates",
         "sign": "takes the keys of each document, by which those that are nearly the same are found",

@@ -25,7 +25,7 @@ class Statistics(Stage):
     name = "statistics"
     help = "Make the tables of the recipe's statistics, tokenizing first if need be."
     after = "tokenize"
-    unless = "lists no statistics"
+    unless = "lists no statistics (such as statistics: [ngrams])"
     steps: ClassVar[Mapping[str, str]] = {
         "measure": "counts the keys of each shard, or of the texts of each unit",
         "recount": "counts what is left once more, where a statistic leaves out what is rare",

@@ -34,7 +34,8 @@ def test_pieces_that_are_listed_go(texts: list[str], pieces: list[str]) -> None:
         for text in texts:
             split = re.split(pattern, text)
             kept = [one for one in split if one.strip() not in pieces]
-            expected.append(between.join(kept) if len(kept) < len(split) else text)
+            joined = between.join(kept) if any(one.strip() for one in kept) else ""
+            expected.append(joined if len(kept) < len(split) else text)
         assert dropped(texts, pieces, of) == expected  # type: ignore[arg-type]
 
 
@@ -43,6 +44,7 @@ def test_long_pieces_are_compared_by_what_they_begin_with() -> None:
         "rest",
         f"{LONG[:-30]}\nrest",
     ]
+    assert dropped(["menu\n\n \nmenu\n"], ["menu"], "line") == [""], "blank lines are nothing that is left"
     assert dropped(["", "one\n\ntwo\nthree"], ["two\nthree"], "paragraph") == ["", "one"]
 
 

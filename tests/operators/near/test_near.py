@@ -99,3 +99,14 @@ def test_equal_texts_have_all_keys_in_common_and_others_none() -> None:
     same = [(a, b) for a, b in itertools.combinations(range(len(texts)), 2) if (keys[a] == keys[b]).any()]
     assert same == [(3, 4), (5, 6)]
     assert (keys[3] == keys[4]).all()
+
+
+def test_signatures_of_many_documents_are_not_in_memory_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = pa.array([" ".join(f"w{i}" for i in range(n, n + 9)) for n in range(20)], pa.large_string())
+    shingles, hashes = word_shingles(texts, 3), Hashes(bands=3, rows=2)
+    at_once = hashes.keys(shingles, whole=True)
+    monkeypatch.setattr("pairloom.operators.near.AT_ONCE", 20)
+    assert (hashes.keys(shingles, whole=True) == at_once).all()
+    assert len(np.unique(at_once[:, -1])) == len(texts)
+    none = word_shingles(pa.array([], pa.large_string()), 3)
+    assert hashes.keys(none, whole=True).shape == (0, 4)

@@ -208,7 +208,8 @@ def test_the_files_of_a_stage_from_outside_are_verified_with_and_without_it(
 def test_a_stage_that_a_recipe_does_not_have_says_why(tmp_path: Path) -> None:
     write_jsonl(tmp_path / "in" / "a.jsonl", documents(5))
     with pytest.raises(
-        RecipeError, match="the recipe neither mixes nor deduplicates, so there is nothing to select"
+        RecipeError,
+        match=r"the recipe neither mixes nor deduplicates \(weight of .*\), so there is no stage select to run",
     ):
         run(recipe_for(tmp_path), until="select")
 

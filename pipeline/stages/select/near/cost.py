@@ -30,6 +30,7 @@ __all__ = [
 
 # Bytes of text a second of one worker, tokens decoded and 112 hashes taken of each run of words (`tests/bench/bench_near.py`).
 RATE = 80e6
+HASHES = 112
 BYTES_A_KEY = 12
 BYTES_A_DOCUMENT = 21
 BYTES_A_PAIR = 16
@@ -48,9 +49,9 @@ def key_splits(documents: int, most: int) -> int:
     return splits
 
 
-def sign_memory(size: int, documents: int, bands: int) -> int:
+def sign_memory(size: int, documents: int, keys: int) -> int:
     """Bytes for a shard of a size: batches of its tokens, their text and shingles, and the keys of all documents."""
-    return 500_000_000 + size + documents * (24 * bands + 64)
+    return 500_000_000 + size + documents * (24 * keys + 64)
 
 
 def band_memory(documents: int) -> int:
@@ -80,11 +81,11 @@ def near_cost(sizes: Sizes, near: "Near", units: int, partitions: Callable[[int]
     """
     ranges = partitions(sizes.documents)
     splits = key_splits(sizes.documents, -(-sizes.documents // ranges))
-    tokens, keys = sizes.tokens * sizes.width, BYTES_A_KEY * near.bands * sizes.documents
+    tokens, keys = sizes.tokens * sizes.width, BYTES_A_KEY * near.keys * sizes.documents
     known, pairs = BYTES_A_DOCUMENT * sizes.documents, BYTES_A_PAIR * sizes.documents
     again = 2 if near.verify is not None else 0
     rounds = 1 if ranges == 1 else ROUNDS
-    parts = near.bands * splits
+    parts = near.keys * splits
     asked = Requests(reads=sizes.units * reads_of_batches(tokens // sizes.units)) + looked_up(units)
     asked += written(keys // sizes.units, sizes.units) + written(known // sizes.units, sizes.units)
     asked += Requests(reads=sizes.units * parts * reads_of_piece(keys // (sizes.units * parts), keys))
@@ -98,12 +99,12 @@ def near_cost(sizes: Sizes, near: "Near", units: int, partitions: Callable[[int]
     return Cost(
         tasks=units + parts + (2 * rounds + 1 + again) * ranges,
         memory=max(
-            sign_memory(int(share * tokens), int(share * sizes.documents), near.bands),
+            sign_memory(int(share * tokens), int(share * sizes.documents), near.keys),
             band_memory(sizes.documents // splits),
             settle_memory(each, BYTES_A_PAIR * each),
             text_memory(tokens // ranges) if again else 0,
         ),
-        work=(1 + again) * sizes.bytes / RATE,
+        work=(max(1.0, near.bands * near.rows / HASHES) + again) * sizes.bytes / RATE,
         disk=keys + known + 2 * pairs,
         read=(1 + again) * tokens + keys + known + 2 * rounds * pairs,
         written=keys + known + 2 * rounds * pairs,

@@ -51,7 +51,7 @@ def sign(job: Job, near: Near, shards: Sequence[PlacedShard]) -> list[Receipt]:
     ]
     shared = tokenizer_of(vocabulary), carried_columns(recipe, receipts)
     signed = job.step("sign", tasks, shared=shared, sizes=[shard.stored.bytes for shard in shards])
-    check_surveyed(tokenized, signed, near.bands)
+    check_surveyed(tokenized, signed, near.keys)
     return signed
 
 
@@ -87,7 +87,7 @@ class _Finding:
         """The files of the pairs that bands make, of those that share enough if that is asked for."""
         splits = key_splits(documents, cost.PARTITION_DOCUMENTS)
         shared = SharedKeys(files=tuple(keys), first=tuple(shard.first_record for shard in self.shards))
-        parts, compared = self.near.bands * splits, self.near.verify is not None
+        parts, compared = self.near.keys * splits, self.near.verify is not None
         tasks = [
             BandTask(
                 root=self.root,

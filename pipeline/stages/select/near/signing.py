@@ -2,7 +2,8 @@
 
 Nothing in it depends on where in the corpus the shard stands: one that has not changed is not signed again.
 
-    keys       a record batch for each band and range of keys: key, record (counted from the first of the shard)
+    keys       a record batch for each band and range of keys: key, record (counted from the first of the shard);
+               where pairs are compared, all runs together are one more band
     signed     a row a document: record, tokens, validation, rank (of those that hang together the lowest is kept)
 """
 
@@ -80,7 +81,7 @@ class SignTask(UnitTask):
 
     def identity(self) -> object:
         """The shard's bytes, where its records begin, and how documents are compared; not its place in the corpus."""
-        near = self.near.model_dump(exclude={"verify"})
+        near = self.near.model_dump(exclude={"verify"}) | {"keys": self.near.keys}
         return self.shard.identity(placed=False) | {
             "records": [count for _, count in self.shard.receipt.slices],
             "share": self.share,
@@ -96,7 +97,7 @@ class SignTask(UnitTask):
 
     def need(self) -> int:
         """A batch of tokens and its shingles, and all keys twice."""
-        return sign_memory(self.shard.stored.bytes, self.shard.stored.rows, self.near.bands)
+        return sign_memory(self.shard.stored.bytes, self.shard.stored.rows, self.near.keys)
 
     def work(self, attempt: Attempt, shared: tuple[Tokenizer, Carried]) -> None:
         """Read, sign, write."""
@@ -106,7 +107,7 @@ class SignTask(UnitTask):
                 f"{self.label}: a unit of 2^31 records or more cannot be signed: make execution.unit_bytes smaller"
             )
         hashes = Hashes(bands=self.near.bands, rows=self.near.rows, seed=self.near.seed)
-        keys = [np.zeros((0, self.near.bands), np.uint64)]
+        keys = [np.zeros((0, self.near.keys), np.uint64)]
         found: list[list[npt.NDArray[np.generic]]] = [[] for _ in SIGNED]
         with open_arrow(attempt.objects, self.shard.stored) as reader:
             for number in range(reader.num_record_batches):
@@ -114,7 +115,7 @@ class SignTask(UnitTask):
                 batch = reader.get_batch(number)
                 shingles = shingled(self.near, batch.column(INPUT_IDS), tokenizer)
                 with phase("sign"):
-                    keys.append(hashes.keys(shingles))
+                    keys.append(hashes.keys(shingles, whole=self.near.verify is not None))
                 for column, values in zip(found, self._facts(batch, carried), strict=True):
                     column.append(values)
         columns = [
@@ -141,7 +142,7 @@ class SignTask(UnitTask):
 
     def _write(self, attempt: Attempt, keys: npt.NDArray[np.uint64], record: npt.NDArray[np.int32]) -> None:
         with attempt.arrow("keys", KEYS) as writer:
-            for band in range(self.near.bands):
+            for band in range(self.near.keys):
                 mine = keys[:, band]
                 order = np.argsort(mine, kind="stable")
                 ranked = mine[order]
