@@ -76,6 +76,15 @@ class Asked:
 
         if offsets not in (False, True, "characters", "bytes"):
             raise ValueError(f"offsets must be a truth value, characters or bytes, got {offsets!r}")
+        for name, side in (("prepend", prepend), ("append", append)):
+            if isinstance(side, str | int):
+                raise TypeError(
+                    f"{name} is a sequence of ids or special tokens, got {side!r}: pass [{side!r}]"
+                )
+        if texts is None or isinstance(texts, bytes | int | float):
+            raise TypeError(
+                f"a text or several are encoded, got {texts!r}: pass a string, or a list or column of them"
+            )
         single = isinstance(texts, str)
         given = [texts] if single else texts
         if not isinstance(given, pa.Array | pa.ChunkedArray):
@@ -104,10 +113,18 @@ class Asked:
         return {name: rows[0] for name, rows in found.items()} if single and not overflow else found
 
     def decode_text(self, ids: Any, *, skip_special_tokens: bool = False) -> Any:
-        """The text that ids stand for, of a sequence a string, of a column of lists a list of them.
+        """The text that ids stand for, of a sequence a string, of a column of lists or of rows as they are given by a call a list.
 
         Bytes that are no UTF-8 become U+FFFD, as everywhere; `decode` gives the bytes.
+
+        >>> import pairloom as pl
+        >>> tokenizer = pl.Tokenizer(pl.learn(["a rose is a rose"], 262))
+        >>> rows = tokenizer(["a rose", "a"], padding="longest", pad="<|endoftext|>")
+        >>> tokenizer.decode_text(rows["input_ids"], skip_special_tokens=True)
+        ['a rose', 'a']
         """
+        if _are_rows(ids):
+            return [self.decode_text(row, skip_special_tokens=skip_special_tokens) for row in ids]
         found = self.decode(ids, skip_special_tokens=skip_special_tokens)
         if isinstance(found, bytes):
             return found.decode("utf-8", "replace")
@@ -123,6 +140,13 @@ class Asked:
         if not 0 <= token < len(self.vocabulary):
             raise ValueError(f"id {token} is outside a vocabulary of {len(self.vocabulary)} tokens")
         return int(token)
+
+
+def _are_rows(ids: Any) -> bool:
+    """Whether it is no sequence of ids but several, as a list or an array of two dimensions."""
+    if isinstance(ids, np.ndarray):
+        return ids.ndim == 2
+    return isinstance(ids, list | tuple) and len(ids) > 0 and all(np.ndim(row) == 1 for row in ids)
 
 
 class TextStream:

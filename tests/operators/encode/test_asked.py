@@ -238,3 +238,24 @@ def test_families_whose_tokens_are_no_bytes_are_told_apart() -> None:
     assert tokenizer.decode_text([1, 2, 3], skip_special_tokens=True).replace(" ", "") in ("ab", "a##b")
     with pytest.raises(ValueError, match="decode all of them"):
         tokenizer.stream()
+
+
+@pytest.mark.parametrize("padding", [None, "longest"])
+def test_rows_of_a_call_are_text_again(padding: str | None) -> None:
+    tokenizer = Tokenizer(LEARNED)
+    texts = ["naïve 日本", "", "a"]
+    rows = tokenizer(texts, append=["</s>"], padding=padding, pad="<|x|>")["input_ids"]
+    assert tokenizer.decode_text(rows, skip_special_tokens=True) == texts
+    assert tokenizer.decode_text([row.tolist() for row in rows], skip_special_tokens=True) == texts
+    assert tokenizer.decode_text(tokenizer([])["input_ids"]) == ""
+
+
+def test_what_is_no_sequence_is_said() -> None:
+    tokenizer = Tokenizer(LEARNED)
+    with pytest.raises(TypeError, match=r"append is a sequence .* pass \['</s>'\]"):
+        tokenizer("a", append="</s>")
+    with pytest.raises(TypeError, match="prepend is a sequence"):
+        tokenizer("a", prepend=0)  # type: ignore[arg-type]
+    for wrong in (None, b"a", 5):
+        with pytest.raises(TypeError, match="a text or several are encoded, got"):
+            tokenizer(wrong)  # type: ignore[arg-type]
