@@ -17,6 +17,7 @@ from pairloom.operators.errors import RecipeError
 from pairloom.operators.models.bpe import unreachable_tokens
 from pairloom.operators.models.bpe.pruning import prune
 from pairloom.pipeline import open_dataset, run
+from pairloom.pipeline.transplant import transplant
 from tests.operators.models.bpe.sharded.test_sharded_properties import counts_of, words_of_few_letters
 from tests.support.corpora import documents, recipe_for, write_jsonl
 
@@ -90,6 +91,7 @@ def test_the_command_writes_a_vocabulary_rows_and_a_map(tmp_path: Path) -> None:
         assert old.tokens[row["old_ids"][0]] == new.tokens[row["id"]] == row["token"]
     for row in mapped.to_pylist():
         assert b"".join(new.tokens[i] for i in row["new_ids"]) == row["token"] == old.tokens[row["old_id"]]
+    check_rows_follow(old, new, rows.column("old_ids").to_pylist(), tmp_path)
     texts = pa.array([text for _, text in documents(60)])
     ids = old.encode(texts).to_pylist()
     counts = np.bincount([i for one in ids for i in one], minlength=len(old))
@@ -100,3 +102,14 @@ def test_the_command_writes_a_vocabulary_rows_and_a_map(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, [*wrong, "--out", str(tmp_path / "x.json")])
     assert isinstance(done.exception, RecipeError)
     assert "ids of another vocabulary" in str(done.exception)
+
+
+def check_rows_follow(old: Vocabulary, new: Vocabulary, old_ids: list[list[int]], folder: Path) -> None:
+    """`transplant` gives a model the very rows that pruning has named."""
+    safetensors = pytest.importorskip("safetensors.numpy")
+    held = np.arange(3 * len(old), dtype=np.float32).reshape(-1, 3)
+    safetensors.save_file({"model.embed_tokens.weight": held}, folder / "model.safetensors")
+    transplant(old, new, str(folder / "model.safetensors"), str(folder / "smaller"))
+    (file,) = (folder / "smaller").glob("*.safetensors")
+    found = safetensors.load_file(file)["model.embed_tokens.weight"]
+    assert np.array_equal(found, held[np.concatenate(old_ids)])
