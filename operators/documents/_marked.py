@@ -13,7 +13,6 @@ from pairloom.operators.documents._with_lists import StepWithLists
 from pairloom.operators.documents.kernels.watermark import follow_keys
 from pairloom.operators.documents.watermark import Watermark
 from pairloom.operators.encode import Tokenizer
-from pairloom.operators.errors import RecipeError
 from pairloom.operators.kernels.hashing import hash_bytes
 
 __all__ = ["COSTS", "Marked", "p_values", "secret"]
@@ -54,10 +53,7 @@ class Marked(StepWithLists):
 
     def __call__(self, batch: DocumentBatch) -> DocumentBatch:
         """The documents without the watermark, as far as one can tell."""
-        if batch.given:
-            raise RecipeError(
-                f"{batch.uri}: the step {self.label} reads texts, and these documents bring tokens"
-            )
+        self.check_texts(batch)
         lists = self.tokenizer.encode_column(batch.content, missing_bytes="drop").ids
         found = p_values(self.step, lists.values.to_numpy(), lists.offsets.to_numpy())
         measured = with_measure(batch, self.step.field, pa.array(found, mask=np.isnan(found)))

@@ -9,7 +9,6 @@ from pairloom.operators.documents._batch import DocumentBatch
 from pairloom.operators.documents._measures import with_measure
 from pairloom.operators.documents._with_lists import StepWithLists
 from pairloom.operators.documents.perplexity import Perplexity
-from pairloom.operators.errors import RecipeError
 from pairloom.operators.ngram.texts import TextModel
 
 __all__ = ["Scored"]
@@ -26,10 +25,7 @@ class Scored(StepWithLists):
 
     def __call__(self, batch: DocumentBatch) -> DocumentBatch:
         """The documents that are likely enough, and not too likely."""
-        if batch.given:
-            raise RecipeError(
-                f"{batch.uri}: the step {self.label} reads texts, and these documents bring tokens"
-            )
+        self.check_texts(batch)
         found = self.model.perplexities(batch.content, self.step.kind)
         low, high = (np.zeros(len(batch), np.bool_) for _ in range(2))
         if self.step.min is not None:

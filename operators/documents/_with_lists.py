@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
+from pairloom.operators.documents._batch import DocumentBatch
 from pairloom.operators.documents._step import DocumentStep
+from pairloom.operators.errors import RecipeError
 
 __all__ = ["StepWithLists"]
 
@@ -21,3 +23,10 @@ class StepWithLists(DocumentStep):
     def identity(self) -> object:
         """That of the step."""
         return self.step.identity()
+
+    def check_texts(self, batch: DocumentBatch) -> None:
+        """Raise RecipeError for documents that bring tokens instead of texts."""
+        if batch.given:
+            raise RecipeError(
+                f"{batch.uri}: the step {self.label} reads texts, and these documents bring tokens"
+            )

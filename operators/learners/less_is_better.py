@@ -16,8 +16,11 @@ __all__ = ["LessIsBetterLearner"]
 class LessIsBetterLearner(Learner):
     """Chunks that make texts short to read, found by reading as people do: they may be parts of words, words, or several.
 
-    Sentences are what the pretokenizer gives (`{scheme: none, lines: true}` gives lines), each drawn as often as it occurs. See
-    `pairloom.operators.lexicons` for the keys. Encoding takes the longest chunk at each place; the 256 bytes are tokens too.
+    Sentences are what the pretokenizer gives (`{scheme: none, lines: true}` gives lines), each drawn as often as it occurs: so
+    many `passes` over so many `sentences` each, for chunks of at most `longest` characters. `propose` is the share of neighbours
+    that are proposed to become a chunk, `step` by which share of its rank a chunk moves, `forget` the share of the lexicon at its
+    end that is forgotten after `life` passes without use, and one chunk at least. Encoding takes the longest chunk at each place;
+    the 256 bytes are tokens too.
     """
 
     name = "less_is_better"
@@ -33,7 +36,6 @@ class LessIsBetterLearner(Learner):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        # The same keys as `Reading`, which would import kernels.
         for key in ("passes", "sentences", "life"):
             if getattr(self, key) < 1:
                 raise ValueError(f"{key} must be at least 1, not {getattr(self, key)}")
@@ -51,13 +53,10 @@ class LessIsBetterLearner(Learner):
         self, counts: "WordCounts", target: Target, *, progress: Progress | None = None
     ) -> "Vocabulary":
         """The bytes, the best chunks, then the special tokens."""
-        from dataclasses import asdict
-
-        from pairloom.operators.lexicons.less_is_better import Lexicon, Reading, drawn_passes
+        from pairloom.operators.lexicons.less_is_better import Lexicon, drawn_passes
         from pairloom.operators.models.lzw.learning import dictionary_vocabulary
 
-        reading = Reading(**asdict(self))
-        lexicon = Lexicon([word.decode("utf-8", "replace") for word in counts.words.to_pylist()], reading)
-        lexicon.learn(drawn_passes(counts, reading, progress))
+        lexicon = Lexicon([word.decode("utf-8", "replace") for word in counts.words.to_pylist()], self)
+        lexicon.learn(drawn_passes(counts, self, progress))
         chunks = [chunk.encode() for chunk in lexicon.chunks]
         return dictionary_vocabulary([chunk for chunk in chunks if len(chunk) > 1], target)

@@ -122,6 +122,7 @@ def read_sentences(
 
 def warm_up(schemes: tuple[str, ...]) -> None:
     """Read a sentence."""
-    from pairloom.operators.lexicons.less_is_better import Lexicon, Reading
+    from pairloom.operators.learners.less_is_better import LessIsBetterLearner
+    from pairloom.operators.lexicons.less_is_better import Lexicon
 
-    Lexicon(["ab"], Reading(passes=1, sentences=1)).learn([np.zeros(1, np.int64)])
+    Lexicon(["ab"], LessIsBetterLearner(passes=1, sentences=1)).learn([np.zeros(1, np.int64)])

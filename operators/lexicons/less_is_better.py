@@ -10,7 +10,6 @@ All sentences of a pass are read with one lexicon, and what they say is applied 
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -18,62 +17,35 @@ import numpy.typing as npt
 from pairloom.operators.counts import WordCounts
 from pairloom.operators.counts.drawing import drawn_words
 from pairloom.operators.kernels.hashing import mixed
+from pairloom.operators.learners.less_is_better import LessIsBetterLearner
 from pairloom.operators.lexicons.kernels import read_sentences
 from pairloom.operators.steps import in_53rds
 
-__all__ = ["Lexicon", "Reading", "drawn_passes"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """How a lexicon is learned: so many `passes` over so many `sentences` each, chunks of at most `longest` characters.
-
-    `propose` is the share of neighbours that are proposed to become a chunk, `step` by which share of its rank a chunk moves,
-    `forget` the share of the lexicon at its end that is forgotten after `life` passes without use, and one chunk at least.
-    """
-
-    passes: int = 500
-    sentences: int = 200
-    longest: int = 12
-    propose: float = 0.25
-    step: float = 0.2
-    forget: float = 1e-4
-    life: int = 10
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for key in ("passes", "sentences", "life"):
-            if getattr(self, key) < 1:
-                raise ValueError(f"{key} must be at least 1, not {getattr(self, key)}")
-        if not 2 <= self.longest <= 256:
-            raise ValueError(f"longest must be from 2 to 256 characters, not {self.longest}")
-        for key in ("propose", "step", "forget"):
-            if not 0 <= getattr(self, key) <= 1:
-                raise ValueError(f"{key} must be a share, from 0 to 1, not {getattr(self, key)}")
+__all__ = ["Lexicon", "drawn_passes"]
 
 
 def drawn_passes(
-    counts: WordCounts, reading: Reading, progress: Callable[[int, int], None] | None = None
+    counts: WordCounts, learner: LessIsBetterLearner, progress: Callable[[int, int], None] | None = None
 ) -> Iterator[npt.NDArray[np.int64]]:
     """The numbers of the words that each pass reads: all occurrences in the order of `drawn_words`, again and again."""
     drawn = (number for _ in itertools.count() for block in drawn_words(counts) for number in block.tolist())
-    for number in range(reading.passes if len(counts) else 0):
+    for number in range(learner.passes if len(counts) else 0):
         if progress is not None:
-            progress(number, reading.passes)
-        yield np.fromiter(itertools.islice(drawn, reading.sentences), np.int64, reading.sentences)
+            progress(number, learner.passes)
+        yield np.fromiter(itertools.islice(drawn, learner.sentences), np.int64, learner.sentences)
 
 
 class Lexicon:
     """The chunks of some texts, the most useful first.
 
-    >>> lexicon = Lexicon(["thedogsawthedog", "thecatsawthecat"], Reading(passes=300, sentences=2))
+    >>> lexicon = Lexicon(["thedogsawthedog", "thecatsawthecat"], LessIsBetterLearner(passes=300, sentences=2))
     >>> lexicon.learn(np.arange(2) for _ in range(300))
     >>> lexicon.read("thedogsawthecat")
     ['the', 'dog', 'sawthe', 'cat']
     """
 
-    def __init__(self, texts: Sequence[str], reading: Reading) -> None:
-        self._reading = reading
+    def __init__(self, texts: Sequence[str], learner: LessIsBetterLearner) -> None:
+        self._learner = learner
         self._chars = np.frombuffer("".join(texts).encode("utf-32-le"), np.uint32)
         self._edges = np.cumsum([0, *map(len, texts)], dtype=np.int64)
         self.chunks: list[str] = sorted(set().union(*texts)) if texts else []
@@ -90,7 +62,7 @@ class Lexicon:
         """A text as chunks: the longest at each place; a character that is in none is a chunk."""
         known, out, at = set(self.chunks), [], 0
         while at < len(text):
-            sizes = range(min(self._reading.longest, len(text) - at), 0, -1)
+            sizes = range(min(self._learner.longest, len(text) - at), 0, -1)
             size = next((n for n in sizes if text[at : at + n] in known), 1)
             out.append(text[at : at + size])
             at += size
@@ -100,7 +72,7 @@ class Lexicon:
         """Read some sentences, then apply what they say."""
         if not self.chunks:
             return
-        reading, chunks = self._reading, self.chunks
+        learner, chunks = self._learner, self.chunks
         size = int(np.diff(self._edges)[sentences].sum())
         proposals, moves = np.empty((size, 2), np.int64), np.empty((size, 2), np.int64)
         slots = np.full(1 << (2 * len(chunks)).bit_length(), -1, np.int64)
@@ -109,8 +81,8 @@ class Lexicon:
             self._edges,
             sentences,
             self._stream(number),
-            in_53rds(reading.propose),
-            reading.longest,
+            in_53rds(learner.propose),
+            learner.longest,
             np.frombuffer("".join(chunks).encode("utf-32-le"), np.uint32),
             np.cumsum([0, *map(len, chunks)], dtype=np.int64),
             slots,
@@ -125,7 +97,7 @@ class Lexicon:
     def _stream(self, number: int) -> np.uint64:
         """What the draws of a pass are made of."""
         one: np.uint64 = mixed(
-            np.full(1, self._reading.seed, np.uint64) ^ mixed(np.full(1, number + 1, np.uint64))
+            np.full(1, self._learner.seed, np.uint64) ^ mixed(np.full(1, number + 1, np.uint64))
         )[0]
         return one
 
@@ -149,7 +121,7 @@ class Lexicon:
                 rank = places.get(chunk, -1)
                 if rank < 0:
                     continue
-                to = rank + sign * (int(rank * self._reading.step) + 1)
+                to = rank + sign * (int(rank * self._learner.step) + 1)
                 if to >= len(order) and chunk not in self._letters:
                     to = -1  # it is forgotten
                     del order[rank], places[chunk]
@@ -168,13 +140,13 @@ class Lexicon:
 
     def _forget(self, used: set[str]) -> None:
         """Of the last chunks, those whose time is over; who is used has all of it again."""
-        tail = max(1, int(len(self.chunks) * self._reading.forget))
+        tail = max(1, int(len(self.chunks) * self._learner.forget))
         late = {chunk for chunk in self.chunks[-tail:] if chunk not in self._letters}
         self._dying = {
             chunk: left for chunk, left in self._dying.items() if chunk not in used and chunk in late
         }
         for chunk in late - used:
-            self._dying[chunk] = self._dying.get(chunk, self._reading.life) - 1
+            self._dying[chunk] = self._dying.get(chunk, self._learner.life) - 1
         over = {chunk for chunk, left in self._dying.items() if left == 0}
         if over:
             self.chunks[:] = [chunk for chunk in self.chunks if chunk not in over]

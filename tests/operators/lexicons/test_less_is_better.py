@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pairloom.operators.counts import count_words
 from pairloom.operators.learners import Target
 from pairloom.operators.learners.less_is_better import LessIsBetterLearner
-from pairloom.operators.lexicons import Lexicon, Reading
+from pairloom.operators.lexicons import Lexicon
 from pairloom.operators.lexicons.kernels import read_sentences
 from pairloom.operators.reference import lexicons as reference
 from pairloom.operators.text.pretokenize import Pretokenizer
@@ -69,7 +69,7 @@ def boundaries(parts: list[str]) -> set[int]:
 
 def test_words_are_found_where_nothing_parts_them() -> None:
     sentences = language(0)
-    lexicon = Lexicon(["".join(words) for words in sentences], Reading(passes=200))
+    lexicon = Lexicon(["".join(words) for words in sentences], LessIsBetterLearner(passes=200))
     rng = np.random.default_rng(0)
     lexicon.learn(rng.integers(0, len(sentences), 200) for _ in range(200))
     right = found = there = 0
@@ -114,6 +114,5 @@ def test_keys_that_make_no_sense_are_refused() -> None:
         ({"longest": 1}, "longest must be from 2 to 256 characters, not 1"),
         ({"propose": 2.0}, "propose must be a share, from 0 to 1, not 2"),
     ):
-        for kind in (LessIsBetterLearner, Reading):
-            with pytest.raises(ValueError, match=named):
-                kind(**keys)  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match=named):
+            LessIsBetterLearner(**keys)  # type: ignore[arg-type]
