@@ -21,8 +21,8 @@ from pairloom.pipeline.inputs.slices import InputFile
 from pairloom.pipeline.inputs.storage import resolve
 from pairloom.pipeline.inputs.units import Unit, plan_units, shaping_of
 from pairloom.pipeline.recipe import CorpusSource, Cut, Recipe, VocabularyChoice
+from pairloom.pipeline.recipe.cutting import RanksChoice
 from pairloom.pipeline.recipe.special import missing_special_tokens
-from pairloom.pipeline.recipe.vocabulary import RanksChoice
 from pairloom.pipeline.stages import stages
 from pairloom.pipeline.store.manifest import Manifest
 from pairloom.pipeline.store.remote.faults import scrub
