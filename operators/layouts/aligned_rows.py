@@ -79,7 +79,7 @@ class _Piece(NamedTuple):
 class AlignedRows(RowStep):
     """Tokens of another vocabulary beside those of each row, and which of both are the same text: chunks (ALM).
 
-    `vocabulary` is the path of the other `tokenizer.json`. Adds `chunk` beside tokens, and of `width` values each `other_ids`
+    `tokenizer` is the path of the other `tokenizer.json`. Adds `chunk` beside tokens, and of `width` values each `other_ids`
     and `other_chunk`; what has no room in `width` is of no chunk, and `other_left_out` counts it. A chunk ends where a token of
     both ends, with `mode: space` only before a space or where text ends. Special tokens become those of the other vocabulary
     of the same name, or the one that `special` says ("<|endoftext|>=</s>"), one to one; others have none. So have characters
@@ -91,7 +91,7 @@ class AlignedRows(RowStep):
     source: ClassVar[str] = "Minixhofer et al., 2025, arXiv:2503.20083"
     columns: ClassVar[tuple[Column, ...]] = (CHUNK, OTHER_IDS, OTHER_CHUNK, OTHER_LEFT_OUT)
 
-    vocabulary: str
+    tokenizer: str
     width: int = 2048
     mode: str = "unconstrained"
     special: tuple[str, ...] = ()
@@ -99,8 +99,8 @@ class AlignedRows(RowStep):
     threshold: float = 0.1
 
     def __post_init__(self) -> None:
-        if not self.vocabulary:
-            raise ValueError("vocabulary must be the path of a tokenizer.json")
+        if not self.tokenizer:
+            raise ValueError("tokenizer must be the path of a tokenizer.json")
         if not 1 <= self.width < 1 << 20:
             raise ValueError(f"width must be from 1 to 2^20 - 1 tokens, not {self.width}")
         if self.mode not in ("unconstrained", "space"):
@@ -112,7 +112,7 @@ class AlignedRows(RowStep):
 
     def identity(self) -> object:
         """Its keys, and what the files hold that it names."""
-        files = [path for path in (self.vocabulary, self.biases) if path is not None]
+        files = [path for path in (self.tokenizer, self.biases) if path is not None]
         return {**step_identity(self), "files": [file_hash(path) for path in files]}
 
     def prepare(self, tokenizer: Any) -> Tables:
@@ -120,18 +120,18 @@ class AlignedRows(RowStep):
         from pairloom.operators.encode.tokenizer import Tokenizer
         from pairloom.operators.vocabulary import Vocabulary
 
-        for key in ("vocabulary", "biases"):
+        for key in ("tokenizer", "biases"):
             if (path := getattr(self, key)) is not None and not Path(path).exists():
                 raise ValueError(f"{key} must be a file, and there is no {path}")
-        other = Vocabulary.load(self.vocabulary)
-        for which, one in (("this vocabulary", tokenizer), (self.vocabulary, other)):
+        other = Vocabulary.load(self.tokenizer)
+        for which, one in (("this vocabulary", tokenizer), (self.tokenizer, other)):
             if not one.model.spells:
                 raise ValueError(
-                    f"vocabulary must have tokens that are the bytes of a text: {which} is of the model {one.model.name!r}"
+                    f"tokenizer must have tokens that are the bytes of a text: {which} is of the model {one.model.name!r}"
                 )
         if other.normalizer != "none":
             raise ValueError(
-                f"vocabulary must take text as it is: {self.vocabulary} normalizes it ({other.normalizer}), and has other bytes"
+                f"tokenizer must take text as it is: {self.tokenizer} normalizes it ({other.normalizer}), and has other bytes"
             )
         names = {token: token for token in tokenizer.reserved_tokens if token in other.special_tokens}
         names |= dict(pair.split("=", 1) for pair in self.special)

@@ -390,7 +390,7 @@ def test_a_student_learns_what_a_teacher_with_another_vocabulary_says_of_chunks(
         special_tokens=["<|endoftext|>"],
     )
     other.save(tmp_path / "tokenizer.json")
-    step = AlignedRows(vocabulary=str(tmp_path / "tokenizer.json"), width=96)
+    step = AlignedRows(tokenizer=str(tmp_path / "tokenizer.json"), width=96)
     rows = list(batches(dataset, step, "input_ids", "chunk", "other_ids", "other_chunk"))[:3]
     student, teacher = gpt(len(dataset.vocabulary()), WIDTH), gpt(len(other), 96)
 

@@ -37,7 +37,7 @@ STEPS = {
     "dupmae": "{rate: 0.3}",
     "ponet": "{length: 24}",
     "any_subset": "{rate: [0.6, 0.75]}",
-    "aligned_rows": "{vocabulary: OTHER, width: 80, special: ['<|endoftext|>=</s>']}",
+    "aligned_rows": "{tokenizer: OTHER, width: 80, special: ['<|endoftext|>=</s>']}",
     "entity_masks": "{column: lexeme}",
     "byte2word": "{max_bytes: 40}",
     "dynamic_bpe": "{merges: 5}",

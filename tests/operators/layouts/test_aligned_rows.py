@@ -67,7 +67,7 @@ def test_chunks_are_the_same_text_on_both_sides_and_whole_texts_are_tiled(other:
     cut = data.draw(st.integers(0, 5))
     rows[0][0] = rows[0][0][cut:]
     mode = data.draw(st.sampled_from(["unconstrained", "space"]))
-    made = applied(AlignedRows(vocabulary=other, width=256, mode=mode), rows, 160)
+    made = applied(AlignedRows(tokenizer=other, width=256, mode=mode), rows, 160)
     chunks = spelled(made, 0)
     assert sorted(chunks) == list(range(len(chunks)))
     assert all(one == two for one, two in chunks.values())
@@ -96,7 +96,7 @@ def test_chunks_are_the_same_text_on_both_sides_and_whole_texts_are_tiled(other:
 
 def test_special_tokens_become_others_or_nothing(other: str) -> None:
     rows = [[[0, *OURS.encode_one("so").tolist(), 2, 1]]]
-    made = applied(AlignedRows(vocabulary=other, width=32, special=("<s>=<eos>",)), rows)
+    made = applied(AlignedRows(tokenizer=other, width=32, special=("<s>=<eos>",)), rows)
     chunks = spelled(made, 0)
     first, *text, last = chunks.values()
     assert (first, last) == ((b"<s>", b"<eos>"), (b"</s>", b"</s>"))
@@ -108,18 +108,18 @@ def test_characters_that_a_row_has_a_part_of_are_of_no_chunk(other: str) -> None
     ids = OURS.encode_one("日本 so").tolist()
     broken = next(i for i, token in enumerate(OURS.tokens) if token == "日".encode()[1:2])
     made = applied(
-        AlignedRows(vocabulary=other, width=32), [[[broken, *OURS.encode_one(" so").tolist(), broken]], [ids]]
+        AlignedRows(tokenizer=other, width=32), [[[broken, *OURS.encode_one(" so").tolist(), broken]], [ids]]
     )
     assert matrix(made, "chunk")[0][0] == -1
     assert list(spelled(made, 0).values()) == [(b" so", b" so")]
-    made = applied(AlignedRows(vocabulary=other, width=32), [[[broken]]])
+    made = applied(AlignedRows(tokenizer=other, width=32), [[[broken]]])
     assert spelled(made, 0) == {}
 
 
 def test_what_has_no_room_is_counted_and_of_no_chunk(other: str) -> None:
     text = TEXTS[0]
     whole = len(OTHER.encode_one(text))
-    made = applied(AlignedRows(vocabulary=other, width=6), [[OURS.encode_one(text).tolist()]])
+    made = applied(AlignedRows(tokenizer=other, width=6), [[OURS.encode_one(text).tolist()]])
     assert matrix(made, "other_left_out").tolist() == [[whole - 6]]
     chunks = spelled(made, 0)
     assert chunks
@@ -138,7 +138,7 @@ def test_chunks_that_are_biased_are_none(other: str, tmp_path: Path) -> None:
     pq.write_table(found.table(), tmp_path / "biases.parquet")
     rows = [[[*OURS.encode_one(text).tolist(), 1] for text in TEXTS]]
     free, strict, all_ = (
-        spelled(applied(AlignedRows(vocabulary=other, width=256, **more), rows, 160), 0)
+        spelled(applied(AlignedRows(tokenizer=other, width=256, **more), rows, 160), 0)
         for more in (
             {},
             {"biases": str(tmp_path / "biases.parquet"), "threshold": 0.02},
@@ -155,28 +155,28 @@ def test_chunks_that_are_biased_are_none(other: str, tmp_path: Path) -> None:
 
 def test_keys_files_and_vocabularies_that_do_not_fit_are_named(other: str, tmp_path: Path) -> None:
     for keys, said in (
-        ({"vocabulary": ""}, "vocabulary must be the path"),
-        ({"vocabulary": "x", "width": 0}, "width must be"),
-        ({"vocabulary": "x", "mode": "word"}, "mode must be"),
-        ({"vocabulary": "x", "special": ("<s>",)}, "special must be pairs"),
-        ({"vocabulary": "x", "threshold": -1.0}, "threshold must not be negative"),
+        ({"tokenizer": ""}, "tokenizer must be the path"),
+        ({"tokenizer": "x", "width": 0}, "width must be"),
+        ({"tokenizer": "x", "mode": "word"}, "mode must be"),
+        ({"tokenizer": "x", "special": ("<s>",)}, "special must be pairs"),
+        ({"tokenizer": "x", "threshold": -1.0}, "threshold must not be negative"),
     ):
         with pytest.raises(ValueError, match=said):
             AlignedRows(**keys)
-    with pytest.raises(ValueError, match="vocabulary must be a file, and there is no"):
-        AlignedRows(vocabulary=str(tmp_path / "none.json")).prepare(OURS)
+    with pytest.raises(ValueError, match="tokenizer must be a file, and there is no"):
+        AlignedRows(tokenizer=str(tmp_path / "none.json")).prepare(OURS)
     made = library().Tokenizer(library().models.WordPiece({"[UNK]": 0, "a": 1}, unk_token="[UNK]"))
     made.pre_tokenizer = library().pre_tokenizers.Whitespace()
     made.save(str(tmp_path / "wordpiece.json"))
     with pytest.raises(ValueError, match="is of the model 'wordpiece'"):
-        AlignedRows(vocabulary=str(tmp_path / "wordpiece.json")).prepare(OURS)
+        AlignedRows(tokenizer=str(tmp_path / "wordpiece.json")).prepare(OURS)
     formed = learn_bpe(count_words(pa.array(TEXTS), Pretokenizer()), 270, special_tokens=[], normalizer="nfc")
     formed.save(tmp_path / "nfc.json")
     with pytest.raises(ValueError, match=r"normalizes it \(nfc\)"):
-        AlignedRows(vocabulary=str(tmp_path / "nfc.json")).prepare(OURS)
-    first = AlignedRows(vocabulary=other).identity()
+        AlignedRows(tokenizer=str(tmp_path / "nfc.json")).prepare(OURS)
+    first = AlignedRows(tokenizer=other).identity()
     (tmp_path / "copy.json").write_bytes(Path(other).read_bytes())
-    assert first["files"] == AlignedRows(vocabulary=str(tmp_path / "copy.json")).identity()["files"]
+    assert first["files"] == AlignedRows(tokenizer=str(tmp_path / "copy.json")).identity()["files"]
     assert LAYOUTS.get("aligned_rows") is AlignedRows
 
 
@@ -190,7 +190,7 @@ def test_tokens_that_any_text_may_have_are_text(tmp_path: Path) -> None:
         plain_tokens=("<think>",),
     )
     OTHER.save(tmp_path / "other.json")
-    step = AlignedRows(vocabulary=str(tmp_path / "other.json"), width=32)
+    step = AlignedRows(tokenizer=str(tmp_path / "other.json"), width=32)
     ids = plain.encode_one("so<think> the").tolist()
     assert len(OURS) in ids
     made = laid_out(rows_of([[ids]], 16), [step], 1, 0, 0, [step.prepare(plain)])
