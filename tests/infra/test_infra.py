@@ -218,7 +218,7 @@ def test_commands_that_are_run_exist() -> None:
 
 def test_the_dockerfile_is_sound() -> None:
     checked = tool("hadolint", INFRA / "Dockerfile")
-    assert checked.returncode == 0, checked.stdout
+    assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
 def test_what_the_dockerfile_names_exists() -> None:
@@ -256,7 +256,7 @@ def test_what_the_dockerfile_names_exists() -> None:
 def test_the_batch_script_is_sound() -> None:
     script = INFRA / "slurm" / "pairloom.sbatch"
     checked = tool("shellcheck", "--severity=style", script)
-    assert checked.returncode == 0, checked.stdout
+    assert checked.returncode == 0, checked.stdout + checked.stderr
     options = re.findall(r"^#SBATCH (--[a-z-]+)", script.read_text(), re.MULTILINE)
     assert "--signal" in options
     assert "--requeue" in options
