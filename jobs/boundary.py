@@ -96,7 +96,7 @@ def ending(command: Callable[[], object], words: list[str], said: Callable[[], b
             return INTERRUPTED
         if "--traceback" in words and not isinstance(error, KeyboardInterrupt):
             traceback.print_exception(error)
-        code, message = _told(error)
+        code, message = _undecoded(error, words) or _told(error)
         _say(message, code, "--json" in words)
     return code
 
@@ -110,6 +110,19 @@ def _code(command: Callable[[], object]) -> int:
             raise KeyboardInterrupt from ended
         return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     return 0
+
+
+def _undecoded(error: BaseException, words: list[str]) -> tuple[int, str] | None:
+    """What is said where a word of the command line is bytes that are no UTF-8, and was taken for text.
+
+    A path may be such bytes, so that nobody else can tell before the word is used.
+    """
+    if not isinstance(error, UnicodeEncodeError):
+        return None
+    wrong = next((word for word in words if any("\ud800" <= one <= "\udfff" for one in word)), None)
+    return (
+        None if wrong is None else (2, f"the argument {wrong!r} is no UTF-8, as text and ids are: correct it")
+    )
 
 
 def _told(error: BaseException) -> tuple[int, str]:

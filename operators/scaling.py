@@ -173,6 +173,11 @@ def fit_over_trained(runs: Sequence[Run]) -> OverTrained:
     near = float(grid[int(np.argmin([solved(float(b))[1] for b in grid]))])
     b = _lowest(lambda one: solved(one)[1], max(1e-3, near - 0.01), near + 0.01)
     (a, c, floor), _ = solved(b)
+    if a > 0 and c > 0 and (floor < 0 or not grid[0] < b < grid[-1]):
+        raise DataError(
+            f"these runs do not say how far a loss can fall: the law would end at {floor:.3g} with the exponent {b:.3g}; give more "
+            "runs, of other sizes and of more tokens a parameter"
+        )
     if a <= 0 or c <= 0:
         raise DataError(
             "these runs do not get better with parameters and tokens: the law does not hold for them"

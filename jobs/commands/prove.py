@@ -66,10 +66,14 @@ def check_command(
     text = read_text(proof)
     try:
         written: Any = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DataError(
+            f"{proof} is no JSON ({error}); write one with `pairloom prove ROOT DOCUMENT`"
+        ) from error
+    try:
         found = check_proof(written, None if root is None else root.strip().lower())
-    except (ValueError, DataError, CorruptionError) as error:
-        kind = CorruptionError if isinstance(error, CorruptionError) else DataError
-        raise kind(f"{proof}: {error}") from error
+    except (DataError, CorruptionError) as error:
+        raise type(error)(f"{proof}: {error}") from error
     if as_json:
         sys.stdout.write(json.dumps(found) + "\n")
         return

@@ -208,6 +208,12 @@ def plan_command(asked: PlanOptions) -> None:
         return
     if not asked.recipe:
         raise typer.BadParameter("name a recipe, or give --budget", param_hint="RECIPE")
+    for name in ("unique", "law", "runs"):
+        if getattr(asked, name) is not None:
+            raise typer.BadParameter(
+                "it goes with --budget, --parameters, --tokens or --epochs: give one of these too",
+                param_hint=f"--{name}",
+            )
     recipe = asked.load()
     from pairloom.jobs.show.watch import watching
     from pairloom.pipeline import make_plan

@@ -125,7 +125,7 @@ def _opened(
     try:
         found: Any = json.loads(read_text(state))
         where = {name: found[name] for name in ("generation", "split", "seq_len", "seed")}
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise RecipeError(
             f"{state} is no state of a loader: write json.dump(loader.state_dict(), file)"
         ) from error

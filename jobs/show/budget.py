@@ -117,7 +117,8 @@ def _laws(name: str | None, runs: Path | None, *, repeats: bool) -> list[Law | O
         except DataError as error:
             raise DataError(f"{runs}: {error}" if str(runs) not in str(error) else str(error)) from error
     if name is not None and name not in LAWS:
-        raise RecipeError(f"there is no law {name!r} (there are: {', '.join(LAWS)})")
+        fitted = "; over-trained is fitted to --runs" if runs is None else "; that of --runs is shown as well"
+        raise RecipeError(f"there is no law {name!r} (there are: {', '.join(LAWS)}{fitted})")
     if name is not None:
         return [*found, LAWS[name]]
     return [*found, *(LAWS[one] for one in (("repeated", "replication", "chinchilla") if repeats else LAWS))]

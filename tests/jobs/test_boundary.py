@@ -208,6 +208,19 @@ def test_a_bug_says_that_it_is_one_and_json_is_json(capsys: pytest.CaptureFixtur
     assert "Traceback" in capsys.readouterr().err
 
 
+def test_bytes_that_are_no_text_are_the_fault_of_whoever_typed_them(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def wrong() -> None:
+        "caf\udcc3".encode()
+
+    assert ending(wrong, ["where", "out", "caf\udcc3"]) == 2
+    said = capsys.readouterr().err
+    assert "is no UTF-8, as text and ids are: correct it" in said
+    assert len(said.splitlines()) == 1
+    assert ending(wrong, ["where", "out", "doc"]) == BUG
+
+
 @pytest.mark.parametrize(
     ("error", "code", "word"),
     [

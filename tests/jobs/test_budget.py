@@ -62,6 +62,10 @@ def test_a_law_is_fitted_to_own_runs(pairloom: Command) -> None:
         (("--epochs", "2", "--tokens", "9", "--unique", "3"), "say the same"),
         (("--budget", "0"), "must be above 0"),
         (("--budget", "1e20", "--runs", "nowhere.csv"), "nowhere.csv"),
+        (("--budget", "1e20", "--law", "over-trained"), "over-trained is fitted to --runs"),
+        (("recipe.yaml", "--law", "repeated"), "goes with --budget"),
+        (("recipe.yaml", "--runs", "runs.csv"), "goes with --budget"),
+        (("recipe.yaml", "--unique", "1e9"), "goes with --budget"),
     ],
 )
 def test_what_cannot_be_planned_says_what_to_give(

@@ -41,6 +41,13 @@ def test_a_law_is_found_again_from_runs_that_follow_it() -> None:
         assert math.isclose(getattr(found, name), getattr(law, name), rel_tol=1e-3)
 
 
+def test_runs_that_leave_open_how_far_a_loss_falls_are_refused() -> None:
+    """Their law would foretell losses below 0, and models of 10^27 parameters on no token."""
+    runs = [(1e8, 2e9, 3.2), (2e8, 4e9, 3.0), (4e8, 8e9, 2.8), (1e8, 2e10, 3.0)]
+    with pytest.raises(DataError, match=r"how far a loss can fall.*give more runs"):
+        fit_over_trained([Run(parameters=n, tokens=d, loss=loss) for n, d, loss in runs])
+
+
 def test_of_25_billion_tokens_the_smaller_model_is_trained_longer() -> None:
     """(N09) Muennighoff et al.: for 9.3e21 FLOPs 8.67 B parameters on 178 B tokens, or of 25 B different ones 6.34 B on 242 B."""
     free = planned(LAWS["repeated"], flops=9.3e21)

@@ -170,9 +170,11 @@ def test_commands_refuse_whatever_was_tampered_with(folder: Path, pairloom: Comm
             check_proof(proof, root)
         proofs[1].write_text(json.dumps(proof))
         assert pairloom("check", str(proofs[1]), "--root", root)[0] != 0, tamper.__name__
-    for text in ("", "[]", "{}", "7", whole[:100]):
+    for text in ("", "[]", "{}", "7", whole[:100], "[" * 100_000):
         proofs[1].write_text(text)
-        assert str(proofs[1]) in pairloom("check", str(proofs[1]))[2]
+        said = pairloom("check", str(proofs[1]))[2]
+        assert str(proofs[1]) in said
+        assert "write one with `pairloom prove ROOT DOCUMENT`" in said
     assert "no document of" in pairloom("prove", str(folder / "out"), "nobody")[2]
 
 
