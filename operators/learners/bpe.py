@@ -39,7 +39,9 @@ class BPELearner(Learner):
     ) -> "Vocabulary":
         """See `learn_bpe`."""
         from pairloom.operators.models.bpe.learning import learn_bpe
+        from pairloom.operators.models.bpe.shaping import check_required
 
+        check_required(target.shape, target.pretokenizer)
         return learn_bpe(
             counts,
             target.size,
@@ -70,10 +72,11 @@ class MergeRounds(Rounds):
     def decider(self, given: "npt.NDArray[np.int32]") -> Decider:
         """The coordinator of the merges; with `limit_alphabet`, one that has the bytes counted first."""
         from pairloom.operators.models.bpe.assembling import first_tokens
-        from pairloom.operators.models.bpe.shaping import shape_limits
+        from pairloom.operators.models.bpe.shaping import check_required, shape_limits
         from pairloom.operators.models.bpe.sharded import Coordinator
 
         target = self.target
+        check_required(target.shape, target.pretokenizer)
         coordinator = Coordinator(
             first=self.first,
             merges=target.size - self.first,

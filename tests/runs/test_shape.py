@@ -14,7 +14,7 @@ SHAPE = (
     "vocabulary.max_token_length=5",
     "vocabulary.limit_alphabet=40",
     "vocabulary.initial_alphabet=['é', 'q']",
-    "vocabulary.required=[' pairloom', '</div>']",
+    "vocabulary.required=[' pairloom', ' method']",
     "vocabulary.blocked=[' t', '*in*']",
     f"vocabulary.fillers={[' ' * n for n in range(2, 180)]}",
 )
@@ -38,9 +38,9 @@ def test_in_rounds_and_in_one_task_the_same(folder: Path) -> None:
     assert verify(dataset).tokens > 0
     tokens = dataset.vocabulary().tokens
     assert len(tokens) == 512
-    assert {b" pairloom", b"</div>", b"  "} <= set(tokens)
+    assert {b" pairloom", b" method", b"  "} <= set(tokens)
     assert b" t" not in tokens
-    made = [token for token in tokens[257:] if token not in b" pairloom </div>"]
+    made = [token for token in tokens[257:] if token not in b" pairloom method"]
     assert not any(b"in" in token for token in made)
     sharded = ("vocabulary.learn={mode: sharded, members: 3}", "execution.unit_bytes=3000")
     again = run(recipe(folder, *SHAPE, *sharded, root="sharded"))

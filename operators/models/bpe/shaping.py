@@ -7,9 +7,11 @@ import numpy.typing as npt
 
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.learners import Shape
+from pairloom.operators.models.bpe.added import is_one_word
 from pairloom.operators.models.bpe.limits import PairLimits
+from pairloom.operators.text.pretokenize import Pretokenizer
 
-__all__ = ["initial_bytes", "shape_limits", "with_required"]
+__all__ = ["check_required", "initial_bytes", "shape_limits", "with_required"]
 
 Pair = tuple[int, int]
 
@@ -19,6 +21,17 @@ def shape_limits(shape: Shape, tokens: Sequence[bytes]) -> PairLimits | None:
     if not shape.blocked:
         return None
     return PairLimits(tokens=tokens, forbid=shape.blocked_strings, blocked=shape.blocked_tokens)
+
+
+def check_required(shape: Shape, pretokenizer: Pretokenizer) -> None:
+    """Raise RecipeError for a required token that no text becomes, because it is never one word."""
+    for token in shape.required:
+        if not is_one_word(token, pretokenizer):
+            words = ", ".join(map(repr, pretokenizer.split_text(token)))
+            raise RecipeError(
+                f"vocabulary.required has {token!r}, which the pretokenizer cuts into {words}: no text would become it; "
+                "leave it out, require its parts, or make it a special token"
+            )
 
 
 def initial_bytes(shape: Shape) -> bytes:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from pairloom.operators.encode.encoder import WordKernel
 from pairloom.operators.encode.words import WordTables
 from pairloom.operators.models import Entries, Model, OtherModelError, Read, TokenizerFile
+from pairloom.operators.models.bpe.added import is_one_word
 from pairloom.operators.models.bpe.tokenizer_json import byte_level_file, read_entries
 from pairloom.operators.models.bpe.trie import build_trie
 from pairloom.operators.models.lzw.kernels import encode_block, parse_longest
@@ -74,7 +75,8 @@ class LZW(Model):
         if model.get("max_input_chars_per_word", 100) < SHORTEST_BOUND:
             raise OtherModelError("its model is WordPiece that leaves out long words")
         fields, extras = read_entries(file.document, NO_MERGES, whole=False)
-        if both := [token for token in fields["special_tokens"] if token in model["vocab"]]:
+        both = [token for token in fields["special_tokens"] if token in model["vocab"]]
+        if any(is_one_word(token, fields["pretokenizer"]) for token in both):
             raise OtherModelError(f"its added token {both[0]!r} is a token of its model too")
         there = set(fields["tokens"])
         if any(bytes([byte]) not in there for byte in range(256)):
@@ -83,7 +85,9 @@ class LZW(Model):
 
     def write(self, entries: Entries, golden: Callable[[], list[list[Any]]]) -> bytes:
         """See `byte_level_file`."""
-        document, _ = byte_level_file(entries, {}, golden(), reached=lambda _: True)
+        document, _ = byte_level_file(
+            entries, {}, golden(), reached=lambda special: is_one_word(special, entries.pretokenizer)
+        )
         document["model"] = {
             "type": "WordPiece",
             "unk_token": "[UNK]",

@@ -1,6 +1,7 @@
 """Ids that are code points (C27): the same in every vocabulary, lossless beyond the plane, fewer tokens by pairs and triples."""
 
 from collections import Counter
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -44,6 +45,19 @@ def test_a_character_is_its_code_point(made: Vocabulary) -> None:
     bare = CodePointsLearner(each=0).learn(count_words(pa.array(["x"]), Pretokenizer()), TARGET)
     same = [i for i in range(1 << 16) if i < 0xD800 or i >= 0xF900]
     assert all(bare.tokens[i] == made.tokens[i] for i in same[::37])
+
+
+def test_the_file_has_the_same_ids(made: Vocabulary, tmp_path: Path) -> None:
+    made.save(tmp_path / "tokenizer.json")
+    read = Vocabulary.load(tmp_path / "tokenizer.json")
+    assert read == made
+    texts = pa.array(["the <|endoftext|> thing\U0001f600", "<pad>"])
+    for how in ("text", "parse"):
+        assert read.encode(texts, special_tokens_in_text=how) == made.encode(
+            texts, special_tokens_in_text=how
+        )
+    assert made.decode(made.encode(texts)).to_pylist() == [text.encode() for text in texts.to_pylist()]
+    assert made.encode(texts, special_tokens_in_text="parse").to_pylist()[1] == [0xE001]
 
 
 def test_frequent_pairs_and_triples_of_each_script_are_tokens(made: Vocabulary) -> None:

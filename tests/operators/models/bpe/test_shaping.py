@@ -1,11 +1,12 @@
 """What tokens may look like, and which there must be: by brute force, in one task and in rounds."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pairloom.operators import Pretokenizer, learn_bpe
+from pairloom.operators import Pretokenizer, count_words, learn_bpe
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.learners import Shape, Target
 from pairloom.operators.learners.bpe import BPELearner
@@ -148,3 +149,14 @@ def test_a_shape_that_makes_no_sense_is_refused() -> None:
         RecipeError, match="required tokens take 4 merges, and there is room for 3: raise size"
     ):
         learn_bpe(words, 259, shape=Shape(required=("pqrst",)))
+
+
+def test_a_required_token_that_no_text_becomes_is_refused():
+    words = count_words(pa.array(["a </div> b"]), Pretokenizer())
+    target = Target(size=300, shape=Shape(required=("</div>",)))
+    with pytest.raises(
+        RecipeError, match="which the pretokenizer cuts into '</', 'div', '>': no text would become it"
+    ):
+        BPELearner().learn(words, target)
+    with pytest.raises(RecipeError, match="which the pretokenizer cuts"):
+        BPELearner().rounds(target).decider(np.zeros((0, 2), np.int32))
