@@ -25,8 +25,8 @@ demo: .venv/ready ## tokenize and pack the standard library's sources
 # Set to `changed`, tests that are slow and rare run only where what they guard has changed since origin/main.
 RARE ?= always
 
-test: .venv/ready-dev ## the tests, four files at a time: two of the four wait for Ray, or for a disk, for most of their time
-	$(BIN)/python -m pytest -n 4 --dist loadfile --rare $(RARE)
+test: .venv/ready-dev ## the tests, three files at a time: one of the three waits for Ray for most of its time
+	$(BIN)/python -m pytest -n 3 --dist loadfile --rare $(RARE)
 
 test-rare: .venv/ready-dev ## only those that are slow and rare
 	$(BIN)/python -m pytest -m rare

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pairloom.operators.encode.origins import origins_of
+from pairloom.operators.schema import INPUT_IDS
 from pairloom.operators.text.arrays import Text
 
 if TYPE_CHECKING:
@@ -105,9 +106,9 @@ def encodings(
     found = tokenizer.encode(texts, offsets=located, **options)
     ids, ends = found if located else (found, None)
     lists = ids.offsets.to_numpy().astype(np.int64)
-    flat = {"input_ids": ids.values.to_numpy(zero_copy_only=False).astype(np.int64)}
+    flat = {INPUT_IDS: ids.values.to_numpy(zero_copy_only=False).astype(np.int64)}
     if ends is not None:
-        flat |= _places(tokenizer, texts, flat["input_ids"], lists, ends, offsets, words=words, **options)
+        flat |= _places(tokenizer, texts, flat[INPUT_IDS], lists, ends, offsets, words=words, **options)
     room = shape.room(len(prepend) + len(append))
     cuts = [shape.cuts(length, room) for length in np.diff(lists).tolist()]
     counts = [len(one) for one in cuts]
@@ -119,9 +120,9 @@ def encodings(
         np.concatenate(
             [np.ones(len(around[0])), np.isin(row, list(special)), np.ones(len(around[1]))]
         ).astype(np.int64)
-        for row in (flat["input_ids"][a:b] for a, b in edges)
+        for row in (flat[INPUT_IDS][a:b] for a, b in edges)
     ]
-    rows["attention_mask"] = [np.ones(len(row), np.int64) for row in rows["input_ids"]]
+    rows["attention_mask"] = [np.ones(len(row), np.int64) for row in rows[INPUT_IDS]]
     made: dict[str, Any] = {name: _padded(values, name, shape) for name, values in rows.items()}
     if shape.overflow:
         made["overflow_to_sample_mapping"] = np.repeat(np.arange(len(texts)), counts)
@@ -135,7 +136,7 @@ _EMPTY = {"offset_mapping": 0, "word_ids": -1, "special_tokens_mask": 1, "attent
 def _row(
     values: npt.NDArray[np.int64], name: str, around: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
 ) -> npt.NDArray[np.int64]:
-    if name == "input_ids":
+    if name == INPUT_IDS:
         return np.concatenate([around[0], values, around[1]])
     before, after = (np.full((len(side), *values.shape[1:]), _EMPTY[name]) for side in around)
     return np.concatenate([before, values, after])
@@ -149,7 +150,7 @@ def _padded(rows: list[npt.NDArray[np.int64]], name: str, shape: Shape) -> Any:
     if shape.padding == "max_length" and shape.max_length is not None:
         longest = max(longest, shape.max_length)
     length = -(-longest // shape.multiple) * shape.multiple
-    fill = shape.pad if name == "input_ids" else _EMPTY[name]
+    fill = shape.pad if name == INPUT_IDS else _EMPTY[name]
     out = np.full((len(rows), length, *((2,) if name == "offset_mapping" else ())), fill, np.int64)
     for row, values in zip(out, rows, strict=True):
         at = 0 if shape.padding_side == "right" else length - len(values)

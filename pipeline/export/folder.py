@@ -27,6 +27,7 @@ from pairloom.operators import Vocabulary
 from pairloom.operators.chat import Template, TemplateFailedError
 from pairloom.operators.errors import CorruptionError, RecipeError
 from pairloom.operators.models.sentencepiece import SentencePiece
+from pairloom.operators.schema import INPUT_IDS
 from pairloom.operators.vocabulary.golden import GOLDEN
 from pairloom.pipeline.dataset.dataset import Dataset
 from pairloom.pipeline.recipe import Recipe
@@ -159,7 +160,7 @@ def _files(
     config: dict[str, Any] = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "clean_up_tokenization_spaces": False,
-        "model_input_names": ["input_ids", "attention_mask"],
+        "model_input_names": [INPUT_IDS, "attention_mask"],
         "added_tokens_decoder": {
             str(token["id"]): {key: value for key, value in token.items() if key != "id"}
             for token in document["added_tokens"]

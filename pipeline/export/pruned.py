@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.models.bpe.pruning import Pruned, prune
+from pairloom.operators.schema import INPUT_IDS
 from pairloom.operators.vocabulary import Vocabulary
 from pairloom.pipeline.dataset.dataset import Dataset
 from pairloom.pipeline.export.extension import METADATA, rows_path
@@ -33,7 +34,7 @@ def prune_vocabulary(vocabulary: Vocabulary, dataset: Dataset, size: int, out: s
     counts = np.zeros(len(vocabulary), np.int64)
     for length in dataset.seq_lens():
         for batch in dataset.batches(seq_len=length):
-            ids = batch.column("input_ids").flatten().to_numpy(zero_copy_only=False)
+            ids = batch.column(INPUT_IDS).flatten().to_numpy(zero_copy_only=False)
             counts += np.bincount(ids, minlength=len(vocabulary))
     made = prune(vocabulary, counts, size)
     path = Path(out)
