@@ -31,7 +31,10 @@ class ExportOptions:
         ),
     ]
     out: Annotated[
-        str | None, typer.Option(help="an empty folder, local or in a bucket; for tiktoken and gguf a file")
+        str | None,
+        typer.Option(
+            help="an empty folder, local or in a bucket; for tiktoken, gguf and sentencepiece a file"
+        ),
     ] = None
     to: Annotated[
         str | None,
@@ -55,7 +58,8 @@ class ExportOptions:
     role: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="ROLE=TOKEN", help="for tokenizer and gguf: bos, eos, pad, unk, sep, cls or mask"
+            metavar="ROLE=TOKEN",
+            help="for tokenizer, gguf and sentencepiece: bos, eos, pad, unk, sep, cls or mask",
         ),
     ] = None
     chat_template: Annotated[
@@ -74,6 +78,7 @@ def export_command(asked: ExportOptions) -> None:
     pairloom export out --format megatron --out megatron/
     pairloom export out --format tokenizer --out tokenizer/ --role pad='<|pad|>'
     pairloom export out --format gguf --out vocabulary.gguf
+    pairloom export out --format sentencepiece --out tokenizer.model
     pairloom export out --format parquet --to hf://datasets/OWNER/NAME --license apache-2.0
     """
     if (asked.out is None) == (asked.to is None):

@@ -19,6 +19,7 @@ from pairloom.pipeline.export import (
     OF_VOCABULARIES,
     export_folder,
     export_gguf,
+    export_sentencepiece,
     export_tiktoken,
     roles_of,
     sample_texts,
@@ -145,11 +146,12 @@ def export(  # noqa: PLR0913  (everything that the command takes)
     """Write a dataset, or its vocabulary, in the files of another trainer.
 
     `source` is a root, a dataset that is open, a Vocabulary or the path of a `tokenizer.json`; `out` a folder of its own,
-    local or in a bucket (for "tiktoken" and "gguf" a file). "tiktoken", "gguf" (metadata for llama.cpp) and "tokenizer" (a
-    folder for `AutoTokenizer`) are of the vocabulary; for the latter two `roles` says which special token is bos, eos, pad,
-    unk, sep, cls, mask, where the recipe and common names do not, and `chat_template` and `max_length` (tokens) are written as
-    they are. `unit` is "rows" or "documents", by default what the format's trainers take; `seq_len` chooses among rows of
-    several lengths; `without` names columns to leave out, as a format asks that has no place for them.
+    local or in a bucket (for "tiktoken", "gguf" and "sentencepiece" a file). "tiktoken", "gguf" (metadata for llama.cpp),
+    "sentencepiece" (a `.model`) and "tokenizer" (a folder for `AutoTokenizer`) are of the vocabulary; for the latter three `roles`
+    says which special token is bos, eos, pad, unk, sep, cls, mask, where the recipe and common names do not; a folder and a GGUF
+    have `chat_template` and `max_length` (tokens) as they are. `unit` is "rows" or "documents", by default what the format's
+    trainers take; `seq_len` chooses among rows of several lengths; `without` names columns to leave
+    out, as a format asks that has no place for them.
 
     An `out` as `hf://datasets/OWNER/NAME` is a repository of the Hub: the files of a dataset are written into a temporary folder,
     sent, and made visible by one commit, with a card and Croissant metadata; `license` is for these, as `apache-2.0`.
@@ -169,11 +171,15 @@ def export(  # noqa: PLR0913  (everything that the command takes)
             return Exported(
                 out=out, format=format, facts=export_tiktoken(taken.vocabulary, out, taken.sample)
             )
+        given = taken.roles | dict(roles or {})
+        if format == "sentencepiece":
+            made = export_sentencepiece(taken.vocabulary, out, roles=given, sample=taken.sample)
+            return Exported(out=out, format=format, facts=made)
         written_by = export_gguf if format == "gguf" else export_folder
         facts = written_by(
             taken.vocabulary,
             out,
-            roles=taken.roles | dict(roles or {}),
+            roles=given,
             prepend=taken.prepend,
             chat_template=chat_template,
             max_length=max_length,
@@ -183,7 +189,7 @@ def export(  # noqa: PLR0913  (everything that the command takes)
         return Exported(out=out, format=format, facts=facts)
     if isinstance(source, Vocabulary):
         raise RecipeError(
-            f"format {format!r} is of datasets; a vocabulary is exported as tokenizer, tiktoken or gguf"
+            f"format {format!r} is of datasets; a vocabulary is exported as {', '.join(OF_VOCABULARIES)}"
         )
     dataset = source if isinstance(source, Dataset) else open_dataset(source, generation)
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from pairloom.pipeline.export.folder import export_folder, roles_of
     from pairloom.pipeline.export.formats import EXPORTERS
     from pairloom.pipeline.export.gguf import export_gguf
+    from pairloom.pipeline.export.sentencepiece import export_sentencepiece
     from pairloom.pipeline.export.tiktoken import export_tiktoken, sample_texts
 
 __all__ = [
@@ -16,12 +17,13 @@ __all__ = [
     "export",
     "export_folder",
     "export_gguf",
+    "export_sentencepiece",
     "export_tiktoken",
     "roles_of",
     "sample_texts",
 ]
 
-OF_VOCABULARIES = ("tokenizer", "tiktoken", "gguf")
+OF_VOCABULARIES = ("tokenizer", "tiktoken", "gguf", "sentencepiece")
 """The formats that are of a vocabulary, not of rows or documents."""
 
 if not TYPE_CHECKING:  # to type checkers, what is not imported above does not exist
@@ -32,6 +34,7 @@ if not TYPE_CHECKING:  # to type checkers, what is not imported above does not e
             "pairloom.pipeline.export.folder": ("export_folder", "roles_of"),
             "pairloom.pipeline.export.formats": ("EXPORTERS",),
             "pairloom.pipeline.export.gguf": ("export_gguf",),
+            "pairloom.pipeline.export.sentencepiece": ("export_sentencepiece",),
             "pairloom.pipeline.export.tiktoken": ("export_tiktoken", "sample_texts"),
         },
     )

@@ -6,7 +6,7 @@
     generation_config.json    the ids of the roles, as `generate` wants them
     token_bytes.npy           int32[tokens], the bytes of text of each token, 0 for special ones: for bits per byte;
                               only where tokens spell their text
-    tokenizer.model           that of SentencePiece, which the vocabulary was read from; only of such
+    tokenizer.model           that of SentencePiece: what the vocabulary was read from, or one with the same ids, where it has one
     README.md                 where it is from, and what it is
 
 Before anything is written, the ids that the folder gives are compared with the vocabulary's own, on its golden documents and a
@@ -26,10 +26,13 @@ import pyarrow as pa
 from pairloom.operators import Vocabulary
 from pairloom.operators.chat import Template, TemplateFailedError
 from pairloom.operators.errors import CorruptionError, RecipeError
+from pairloom.operators.models.character_bpe.model import CharacterBPE
 from pairloom.operators.models.sentencepiece import SentencePiece
+from pairloom.operators.models.unigram.model import Unigram
 from pairloom.operators.schema import INPUT_IDS
 from pairloom.operators.vocabulary.golden import GOLDEN
 from pairloom.pipeline.dataset.dataset import Dataset
+from pairloom.pipeline.export.piece_model import proved_model
 from pairloom.pipeline.recipe import Recipe
 from pairloom.pipeline.recipe.vocabulary import Role
 from pairloom.pipeline.store.location import open_objects
@@ -97,6 +100,9 @@ def export_folder(
             "tokenizer.json by `Vocabulary.load`"
         )
     files = _files(vocabulary, roles, prepend, chat_template, max_length)
+    model = _piece_model(vocabulary, roles, sample)
+    if isinstance(model, bytes):
+        files["tokenizer.model"] = model
     golden = GOLDEN if vocabulary.model.takes_text else ("0", "")
     texts = [*golden, *sample]
     if isinstance(
@@ -108,7 +114,7 @@ def export_folder(
     ):  # a text is one word, which others take a time for that grows faster than it
         texts = [text[:MOST_PROVED] for text in texts]
     prover = _prove(vocabulary, files, prepend, texts)
-    files["README.md"] = _readme(vocabulary, roles, prepend, prover, origin).encode()
+    files["README.md"] = _readme(vocabulary, roles, prepend, prover, origin, model).encode()
     objects = open_objects(out)
     for name, data in files.items():
         if not objects.put_if_absent(name, data) and objects.read(name) != data:
@@ -123,6 +129,18 @@ def export_folder(
         "proved_documents": len(texts),
         "proved_bytes": sum(len(text.encode()) for text in texts),
     }
+
+
+def _piece_model(vocabulary: Vocabulary, roles: Mapping[str, str], sample: Sequence[str]) -> bytes | str:
+    """The `.model` that stands beside the vocabulary, or why there is none; nothing of families that have none."""
+    if isinstance(vocabulary.model, SentencePiece):
+        return vocabulary.model.data
+    if not isinstance(vocabulary.model, CharacterBPE | Unigram):
+        return ""
+    try:
+        return proved_model(vocabulary, roles, sample)[0]
+    except RecipeError as error:
+        return str(error)
 
 
 def check_roles(vocabulary: Vocabulary, roles: Mapping[str, str]) -> None:
@@ -182,8 +200,6 @@ def _files(
         "special_tokens_map.json": _json(named),
         "generation_config.json": _json(ids),
     }
-    if isinstance(vocabulary.model, SentencePiece):
-        files["tokenizer.model"] = vocabulary.model.data
     if vocabulary.model.spells:
         special = set(vocabulary.special_ids)
         lengths = [0 if i in special else len(token) for i, token in enumerate(vocabulary.tokens)]
@@ -260,7 +276,12 @@ def _reader(folder: Path, before: list[int]) -> tuple[str, Callable[[str, bool],
 
 
 def _readme(
-    vocabulary: Vocabulary, roles: Mapping[str, str], prepend: Sequence[str], prover: str, origin: str
+    vocabulary: Vocabulary,
+    roles: Mapping[str, str],
+    prepend: Sequence[str],
+    prover: str,
+    origin: str,
+    model: bytes | str,
 ) -> str:
     named = "\n".join(
         f"| {role} | `{token}` | {vocabulary.special_id(token)} |" for role, token in roles.items()
@@ -271,7 +292,9 @@ def _readme(
         else ""
     )
     script = ""
-    if isinstance(vocabulary.model, SentencePiece):
+    if isinstance(model, str) and model:
+        script = f"\nThere is no `tokenizer.model` here: {model}."
+    if isinstance(model, bytes):
         script = """
 What opens `tokenizer.model` itself (`sentencepiece`, slow tokenizers) gives the same ids but in texts that spell special tokens,
 behind which it begins a text anew, with a space in front where the model has one."""

@@ -80,6 +80,7 @@ def test_formats_stages_splits_and_engines_are_completed() -> None:
         "tokenizer",
         "tiktoken",
         "gguf",
+        "sentencepiece",
     }
     assert completed("pairloom files out --stage t") == {"tokenize"}
     assert completed("pairloom files out --split v") == {"validation"}

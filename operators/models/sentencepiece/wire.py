@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from pairloom.operators.errors import DataError
 
-__all__ = ["Field", "fields", "signed"]
+__all__ = ["Field", "field", "fields", "signed"]
 
 Field: TypeAlias = tuple[int, int | float | bytes, int]
 """The number of a field, its value, and the byte of the file at which it begins."""
@@ -50,6 +50,27 @@ def signed(value: int | float | bytes) -> int:
     """An integer of 32 bits of the wire, with its sign."""
     number = int(value) & 0xFFFFFFFF
     return number - (1 << 32) if number >> 31 else number
+
+
+def field(number: int, value: int | float | bytes) -> bytes:
+    r"""A field of a message as it is on the wire, the contrary of `fields`: integers may be negative, floats have four bytes.
+
+    >>> field(1, b"hi") + field(2, 5), len(field(3, -1)), field(4, 1.0)
+    (b'\n\x02hi\x10\x05', 11, b'%\x00\x00\x80?')
+    """
+    if isinstance(value, bytes):
+        return _written(number << 3 | _BYTES) + _written(len(value)) + value
+    if isinstance(value, float):
+        return _written(number << 3 | _FOUR) + struct.pack("<f", value)
+    return _written(number << 3 | _VARINT) + _written(int(value) & (1 << 64) - 1)
+
+
+def _written(value: int) -> bytes:
+    out = bytearray()
+    while value > 127:
+        out.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*out, value])
 
 
 def _varint(data: bytes, at: int, stop: int) -> tuple[int, int]:
