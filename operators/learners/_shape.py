@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 __all__ = ["Shape"]
@@ -17,7 +18,9 @@ class Shape:
     has it; of families over characters, tokens of at most so many characters. `limit_alphabet`: of the bytes or characters of
     the words only this many of the most frequent take part, and those of `initial_alphabet` anyway. `required` are tokens that
     there must be; `blocked` those that merges must not make, and where one is written `*x*`, all that contain x. `fillers` are
-    tokens that fill the vocabulary up to the next power of two, the first ones first, as many as it takes.
+    tokens that fill the vocabulary up to the next power of two, the first ones first, as many as it takes. `script_caps` are
+    scripts and how many tokens merges may make of each, or, below 1, which share of all tokens. A token is of the script of its
+    first whole character that is of one; the rest of a character is of none, as what all scripts share is.
 
     >>> Shape(blocked=("the", "*qu*")).blocked_tokens, Shape(blocked=("the", "*qu*")).blocked_strings
     ((b'the',), (b'qu',))
@@ -29,6 +32,7 @@ class Shape:
     required: tuple[str, ...] = ()
     blocked: tuple[str, ...] = ()
     fillers: tuple[str, ...] = ()
+    script_caps: tuple[tuple[str, Fraction], ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("max_token_length", "limit_alphabet"):
@@ -42,6 +46,8 @@ class Shape:
             raise ValueError(
                 "initial_alphabet says what limit_alphabet keeps: say that too, or leave both out"
             )
+        if self.script_caps:
+            self._check_caps()
         for name in ("required", "fillers"):
             for token in getattr(self, name):
                 self._check(name, token)
@@ -50,6 +56,26 @@ class Shape:
         spelled = token.encode()
         if spelled in self.blocked_tokens or any(string in spelled for string in self.blocked_strings):
             raise ValueError(f"{name} has {token!r}, which is blocked: remove it from one of them")
+
+    def _check_caps(self) -> None:
+        from pairloom.operators.text.pretokenize.patterns.properties import SCRIPTS
+
+        known = [name for name in SCRIPTS if name not in ("Common", "Inherited")]
+        for name, cap in self.script_caps:
+            if name not in known:
+                raise ValueError(f"script_caps has {name!r}; there are: {', '.join(known)}")
+            if cap < 0 or (cap > 1 and cap.denominator > 1):
+                raise ValueError(
+                    f"script_caps has {cap} for {name}: write a whole number of tokens, or a share below 1"
+                )
+
+    def caps(self, size: int) -> dict[str, int]:
+        """How many tokens merges may make of each script in a vocabulary of `size`.
+
+        >>> Shape(script_caps=(("Han", Fraction(40)), ("Thai", Fraction(1, 8)))).caps(1000)
+        {'Han': 40, 'Thai': 125}
+        """
+        return {name: int(cap * size if cap < 1 else cap) for name, cap in self.script_caps}
 
     @property
     def blocked_tokens(self) -> tuple[bytes, ...]:
@@ -66,6 +92,7 @@ class Shape:
         """The keys that say something, as JSON: nothing, of a shape that leaves tokens as they come."""
         default = Shape()
         values = {one.name: getattr(self, one.name) for one in dataclasses.fields(self)}
+        values["script_caps"] = tuple((name, str(cap)) for name, cap in self.script_caps)
         return {
             name: list(value) if isinstance(value, tuple) else value
             for name, value in values.items()

@@ -82,7 +82,7 @@ class MergeRounds(Rounds):
             merges=target.size - self.first,
             min_count=target.min_count,
             max_token_length=target.shape.max_token_length,
-            limits=shape_limits(target.shape, first_tokens(target.special_tokens)),
+            limits=shape_limits(target.shape, first_tokens(target.special_tokens), target.size),
             given=given,
         )
         return coordinator if target.shape.limit_alphabet is None else _AlphabetFirst(coordinator, target)

@@ -24,7 +24,7 @@ class CharacterBPELearner(Learner):
     name = "character_bpe"
     by_rounds = True
     cuts = True
-    shapes = frozenset({"max_token_length", "limit_alphabet", "initial_alphabet", "blocked"})
+    shapes = frozenset({"max_token_length", "limit_alphabet", "initial_alphabet", "blocked", "script_caps"})
 
     byte_fallback: bool = True
     prefix: bool = True

@@ -24,7 +24,7 @@ class WordPieceLearner(Learner):
     name = "wordpiece"
     by_rounds = True
     cuts = True
-    shapes = frozenset({"max_token_length", "limit_alphabet", "initial_alphabet"})
+    shapes = frozenset({"max_token_length", "limit_alphabet", "initial_alphabet", "script_caps"})
 
     lowercase: bool = True
     longest_word: int = 100

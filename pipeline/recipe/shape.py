@@ -1,10 +1,11 @@
 """Keys of the vocabulary that say what its tokens may look like."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from pairloom.operators.learners import Shape
+from pairloom.pipeline.recipe.amounts import Exact, whole_number
 from pairloom.pipeline.recipe.section import Section
 
 __all__ = ["SHAPES", "ShapeKeys"]
@@ -48,11 +49,17 @@ class ShapeKeys(Section):
         description="tokens that fill the vocabulary up to the power of two from `size` on, the first ones first",
         examples=[["  ", "    ", "\n\n"]],
     )
+    script_caps: dict[str, Annotated[Exact, BeforeValidator(whole_number)]] = Field(
+        default={},
+        description="how many tokens merges may make of a script, by its name in Unicode; below 1, which share of `size`",
+        examples=[{"Han": 4000, "Cyrillic": 0.2}],
+    )
 
     @property
     def shape(self) -> Shape:
         """As learners know it."""
-        return Shape(**{name: getattr(self, name) for name in SHAPES})
+        keys: dict[str, Any] = {name: getattr(self, name) for name in SHAPES}
+        return Shape(**keys | {"script_caps": tuple(sorted(self.script_caps.items()))})
 
     @model_validator(mode="after")
     def _makes_sense(self) -> "ShapeKeys":

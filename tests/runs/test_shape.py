@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from pairloom.operators.errors import RecipeError
+from pairloom.operators.reference.models.bpe.superwords import script_of
 from pairloom.pipeline import Recipe, make_plan, open_dataset, run
 from pairloom.pipeline.audit.verify import verify
 from pairloom.pipeline.flow.events import Event, RoundDone
@@ -16,6 +17,7 @@ SHAPE = (
     "vocabulary.initial_alphabet=['é', 'q']",
     "vocabulary.required=[' pairloom', ' method']",
     "vocabulary.blocked=[' t', '*in*']",
+    "vocabulary.script_caps={Latin: 0.08, Han: 4k}",
     f"vocabulary.fillers={[' ' * n for n in range(2, 180)]}",
 )
 
@@ -42,6 +44,7 @@ def test_in_rounds_and_in_one_task_the_same(folder: Path) -> None:
     assert b" t" not in tokens
     made = [token for token in tokens[257:] if token not in b" pairloom method"]
     assert not any(b"in" in token for token in made)
+    assert 30 < sum(script_of(token) == "Latin" for token in made if len(token) > 1) <= 40
     sharded = ("vocabulary.learn={mode: sharded, members: 3}", "execution.unit_bytes=3000")
     again = run(recipe(folder, *SHAPE, *sharded, root="sharded"))
     for stage in ("learn", "pack"):
@@ -81,6 +84,7 @@ def test_each_key_is_another_vocabulary_and_none_is_the_old_one(folder: Path) ->
     assert len(keys | {plain.keys["learn"]}) == len(SHAPE)
     written = recipe(folder, *SHAPE).model_dump(mode="json")["vocabulary"]
     assert written["blocked"] == [" t", "*in*"]
+    assert written["script_caps"] == {"Latin": "2/25", "Han": "4000"}
     assert "blocked" not in recipe(folder).model_dump(mode="json")["vocabulary"]
 
 
@@ -93,6 +97,8 @@ def test_each_key_is_another_vocabulary_and_none_is_the_old_one(folder: Path) ->
         (["vocabulary={from: x.json, blocked: [a]}"], "`from` brings a whole vocabulary: remove blocked"),
         (["vocabulary.superwords={}", "vocabulary.fillers=[a]"], "fillers have filled"),
         (["vocabulary.initial_alphabet=[a]"], "says what limit_alphabet keeps"),
+        (["vocabulary.script_caps={Klingon: 9}"], "script_caps has 'Klingon'; there are: Latin"),
+        (["vocabulary={family: unigram, script_caps: {Han: 9}}"], "the family unigram has no script_caps"),
     ],
 )
 def test_what_makes_no_sense_is_refused(folder: Path, settings: list[str], said: str) -> None:

@@ -14,6 +14,7 @@ from pairloom.operators.models.bpe.characters import Alphabet, CharacterWords, L
 from pairloom.operators.models.bpe.layout import Layout
 from pairloom.operators.models.bpe.learner import Learner
 from pairloom.operators.models.bpe.limits import PairLimits
+from pairloom.operators.models.bpe.shaping import shape_limits
 from pairloom.operators.vocabulary import Vocabulary
 
 __all__ = ["CharacterFamily", "learn_characters", "longest_merge", "merge_limits"]
@@ -87,14 +88,8 @@ def longest_merge(target: Target) -> int | None:
 
 def merge_limits(family: CharacterFamily, alphabet: Alphabet, reserved: Sequence[str]) -> PairLimits | None:
     """What merges may not make: what is blocked, and these texts; None where that is nothing."""
-    shape = family.target.shape
-    if not shape.blocked and not reserved:
-        return None
-    return PairLimits(
-        tokens=[token.encode() for token in family.spelled(alphabet)],
-        forbid=shape.blocked_strings,
-        blocked=(*shape.blocked_tokens, *(token.encode() for token in reserved)),
-    )
+    tokens = [token.encode() for token in family.spelled(alphabet)]
+    return shape_limits(family.target.shape, tokens, family.target.size, reserved)
 
 
 def learn_characters(

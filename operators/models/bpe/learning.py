@@ -85,7 +85,7 @@ def learn_bpe(
         first=first,
         merges=size - first,
         max_token_length=shape.max_token_length,
-        limits=shape_limits(shape, tokens),
+        limits=shape_limits(shape, tokens, size),
     )
     learned = learner.learn(min_count=min_count, given=given, progress=progress)
     if shape.required or shape.fillers:

@@ -16,11 +16,21 @@ __all__ = ["check_required", "initial_bytes", "shape_limits", "with_required"]
 Pair = tuple[int, int]
 
 
-def shape_limits(shape: Shape, tokens: Sequence[bytes]) -> PairLimits | None:
-    """What merges may not make of `tokens`, which are there before the first one; None where that is nothing."""
-    if not shape.blocked:
+def shape_limits(
+    shape: Shape, tokens: Sequence[bytes], size: int, reserved: Sequence[str] = ()
+) -> PairLimits | None:
+    """What merges may not make of `tokens`, which are there before the first one, up to `size`; None where that is nothing.
+
+    They make none of the texts that are `reserved` either.
+    """
+    if not shape.blocked and not shape.script_caps and not reserved:
         return None
-    return PairLimits(tokens=tokens, forbid=shape.blocked_strings, blocked=shape.blocked_tokens)
+    return PairLimits(
+        tokens=tokens,
+        forbid=shape.blocked_strings,
+        blocked=(*shape.blocked_tokens, *(token.encode() for token in reserved)),
+        caps=shape.caps(size),
+    )
 
 
 def check_required(shape: Shape, pretokenizer: Pretokenizer) -> None:

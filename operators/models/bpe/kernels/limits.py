@@ -5,19 +5,32 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pairloom.operators.kernels.jit import inner, kernel, load_u8, load_u32, signed, store_u8, store_u32
+from pairloom.operators.kernels.jit import (
+    inner,
+    kernel,
+    load_u8,
+    load_u32,
+    load_u64,
+    signed,
+    store_u8,
+    store_u32,
+    store_u64,
+)
 
-__all__ = ["ENDS", "HOLDS", "STARTS", "Rule", "adopt", "mark_rejected", "rejected"]
+__all__ = ["ANOTHER", "ENDS", "HOLDS", "STARTS", "Rule", "adopt", "mark_rejected", "rejected", "used_up"]
 
 # Bits of a token's flags: it begins inside a word, ends inside one, contains a forbidden string.
 STARTS, ENDS, HOLDS = 1, 2, 4
+# The number of scripts that have no cap; 0 is none, and those that have one are in between.
+ANOTHER = 255
 
 
 class Rule(NamedTuple):
     """The limits, and the addresses of what `TokenFacts` knows of each token.
 
     `most_words` is 0 where there are no limits; `reach` are the bytes kept of each end of a token, `strings` the number of
-    forbidden strings, of which the first `whole` are whole tokens and the others may be in none.
+    forbidden strings, of which the first `whole` are whole tokens and the others may be in none. `scripts` has that of each code
+    point, and is 0 where none has a cap; `script` has that of each token, `room` how many more there may be of each.
     """
 
     most_words: int
@@ -31,6 +44,9 @@ class Rule(NamedTuple):
     tails: int
     forbidden: int
     bounds: int
+    script: int
+    room: int
+    scripts: int
 
 
 @inner
@@ -44,7 +60,7 @@ def _words(rule: Rule, left: int, right: int) -> int:
 
 @inner
 def _holds_forbidden(rule: Rule, left: int, right: int) -> bool:
-    _, reach, strings, whole, _, sizes, flags, heads, tails, forbidden, bounds = rule
+    _, reach, strings, whole, _, sizes, flags, heads, tails, forbidden, bounds, _, _, _ = rule
     if (signed(load_u8(flags + left)) | signed(load_u8(flags + right))) & HOLDS:
         return True
     left_size, right_size = signed(load_u32(sizes + 4 * left)), signed(load_u32(sizes + 4 * right))
@@ -65,7 +81,7 @@ def _holds_forbidden(rule: Rule, left: int, right: int) -> bool:
 
 @inner
 def _is_blocked(rule: Rule, left: int, right: int) -> bool:
-    _, reach, _, whole, _, sizes, _, heads, tails, forbidden, bounds = rule
+    _, reach, _, whole, _, sizes, _, heads, tails, forbidden, bounds, _, _, _ = rule
     left_size, right_size = signed(load_u32(sizes + 4 * left)), signed(load_u32(sizes + 4 * right))
     tail, head = tails + reach * (left + 1) - left_size, heads + reach * right - left_size
     for k in range(whole):
@@ -83,23 +99,67 @@ def _is_blocked(rule: Rule, left: int, right: int) -> bool:
 
 
 @inner
+def _at_seam(rule: Rule, left: int, right: int) -> int:
+    """The script of the character that begins in the left token and ends in the right one; 0 if there is none."""
+    reach, room = rule.reach, signed(load_u32(rule.sizes + 4 * right))
+    tail, head = rule.tails + reach * (left + 1), rule.heads + reach * right
+    for before in range(1, min(3, signed(load_u32(rule.sizes + 4 * left))) + 1):
+        byte = signed(load_u8(tail - before))
+        if byte < 0x80:
+            return 0
+        if byte >= 0xC0:
+            length = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
+            if length <= before or length - before > room or byte >= 0xF8:
+                return 0
+            point = byte & (0x7F >> length)
+            for i in range(1, length):
+                next_byte = signed(load_u8(tail - before + i if i < before else head + i - before))
+                if next_byte & 0xC0 != 0x80:
+                    return 0
+                point = point << 6 | (next_byte & 0x3F)
+            least = 0x80 if length == 2 else 0x800 if length == 3 else 0x10000
+            return signed(load_u8(rule.scripts + point)) if least <= point < 0x110000 else 0
+    return 0
+
+
+@inner
+def _script(rule: Rule, left: int, right: int) -> int:
+    found = signed(load_u8(rule.script + left))
+    if found == 0:
+        found = _at_seam(rule, left, right)
+    if found == 0:
+        found = signed(load_u8(rule.script + right))
+    return found
+
+
+@inner
+def used_up(rule: Rule, left: int, right: int) -> bool:
+    """Whether a pair makes a token of a script of which there are as many as there may be."""
+    return rule.scripts != 0 and signed(load_u64(rule.room + 8 * _script(rule, left, right))) <= 0
+
+
+@inner
 def rejected(rule: Rule, left: int, right: int) -> bool:
     """Whether a pair makes a token that is past the limits; `rule` is `TokenFacts.rule`, or `NO_LIMITS`."""
     if rule.most_words == 0:
         return False
     if _words(rule, left, right) > rule.most_words or _holds_forbidden(rule, left, right):
         return True
-    return _is_blocked(rule, left, right)
+    return _is_blocked(rule, left, right) or used_up(rule, left, right)
 
 
 @inner
 def adopt(rule: Rule, left: int, right: int, product: int) -> None:
     """Write the facts of the token that a merge makes."""
-    _, reach, _, _, words, sizes, flags, heads, tails, _, _ = rule
+    _, reach, _, _, words, sizes, flags, heads, tails, _, _, _, _, _ = rule
     if rule.most_words == 0:
         return
     left_flags, right_flags = signed(load_u8(flags + left)), signed(load_u8(flags + right))
     left_size, right_size = signed(load_u32(sizes + 4 * left)), signed(load_u32(sizes + 4 * right))
+    if rule.scripts != 0:
+        script = _script(rule, left, right)
+        store_u8(rule.script + product, np.uint8(script))
+        store_u64(rule.room + 8 * script, np.uint64(signed(load_u64(rule.room + 8 * script)) - 1))
     together = _words(rule, left, right)
     holds = np.uint8(HOLDS if _holds_forbidden(rule, left, right) else 0)
     store_u32(words + 4 * product, np.uint32(together))

@@ -27,7 +27,7 @@ from pairloom.operators.kernels.jit import (
     store_u64,
 )
 from pairloom.operators.models.bpe.kernels.heap import add_ranked, drop_top, refresh_top, take_from
-from pairloom.operators.models.bpe.kernels.limits import Rule, adopt, rejected
+from pairloom.operators.models.bpe.kernels.limits import Rule, adopt, rejected, used_up
 from pairloom.operators.models.bpe.kernels.pairs import PAIR, Bounds, find_pair
 from pairloom.operators.models.bpe.kernels.symbols import (
     AHEAD,
@@ -181,6 +181,9 @@ def merge_pairs(
             n = signed(load_u64(slot + 24))
             pair = signed(key) - 1
             a, b = pair >> 32, pair & 0xFFFFFFFF
+            if used_up(rule, a, b):
+                heaped = drop_top(top, heaped)
+                continue
         product = first + done
         arising = min(2 * n, 2 * (product + 1))
         if paired + arising > most_paired:

@@ -98,9 +98,9 @@ class Coordinator:
             tokens = list(limits.tokens)
             for left, right in self._merges[:done].tolist():
                 tokens.append(tokens[left] + tokens[right])
-            self._facts = TokenFacts.of(replace(limits, tokens=tokens), ids)
+            self._facts = TokenFacts.of(replace(limits, tokens=tokens, made=done), ids)
         self._rule = NO_LIMITS if self._facts is None else self._facts.rule
-        self._ranking = Ranking(self._most_hot)
+        self._ranking = Ranking(self._most_hot, self._rule)
         self._ranking.state[retiring.MADE] = done
         self._heads = np.arange(first + done + 4 * most_batch, dtype=np.int32)
         self._tails = self._heads.copy()

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators.errors import CapacityError, CorruptionError
+from pairloom.operators.models.bpe.kernels.limits import Rule, mark_rejected
 from pairloom.operators.models.bpe.sharded.kernels import retiring
 from pairloom.operators.models.bpe.sharded.kernels.counting import add_pairs, look_up
 
@@ -27,8 +28,8 @@ def pairs_of(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.int32]:
 class Ranking:
     """Pairs of ids and their counts; `table`, `heap` and `state` are those of the kernels in `retiring`."""
 
-    def __init__(self, most_hot: int) -> None:
-        self._most_hot = most_hot
+    def __init__(self, most_hot: int, rule: Rule) -> None:
+        self._most_hot, self._rule = most_hot, rule
         self.table, self.heap = np.zeros(2 << 10, np.uint64), np.zeros(2 << 10, np.uint64)
         self.state = np.zeros(4, np.int64)
 
@@ -59,6 +60,9 @@ class Ranking:
                 raise CapacityError("the count of a pair passes 2^63 - 1")
             self.state[retiring.PAIRED] += added
         known = np.flatnonzero(before[1::2].view(np.int64) >= threshold)
+        beyond = np.empty(len(known), np.bool_)  # those of scripts that were used up since
+        mark_rejected(self._rule, pairs_of(before[2 * known]), beyond)
+        known = known[~beyond]
         expected = before[2 * known + 1].view(np.int64)
         wrong = look_up(before[2 * known], expected, self.table)
         if wrong >= 0:
@@ -72,7 +76,7 @@ class Ranking:
     def best(self, wanted: int, threshold: int) -> npt.NDArray[np.int32]:
         """The best pairs at or above the threshold, int32[n, 2]; they stay in the heap."""
         best = np.empty((wanted, 2), np.uint64)
-        best = best[: retiring.pop_best(best, threshold, self.table, self.heap, self.state)]
+        best = best[: retiring.pop_best(best, threshold, self.table, self.heap, self._rule, self.state)]
         retiring.push_back(best, self.heap, self.state)
         return pairs_of(best[:, 1])
 

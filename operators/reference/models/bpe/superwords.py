@@ -3,9 +3,12 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
-from pairloom.operators.reference.models.bpe.learning import apply_merge, learn_merges, pair_counts
+import numpy as np
 
-__all__ = ["TWINS", "learn_superwords", "passed_over"]
+from pairloom.operators.reference.models.bpe.learning import apply_merge, learn_merges, pair_counts
+from pairloom.operators.text.pretokenize.patterns.properties import scripts_of
+
+__all__ = ["TWINS", "learn_superwords", "passed_over", "script_of"]
 
 
 def passed_over(
@@ -19,6 +22,17 @@ def passed_over(
     if token in blocked or any(string in token for string in forbid):
         return True
     return max_words is not None and len([part for part in token.split(b" ") if part]) > max_words
+
+
+def script_of(token: bytes) -> str | None:
+    """The script of the first whole character of a token that is of one; None if none is.
+
+    >>> script_of("1 да".encode()), script_of("日本".encode()[1:]), script_of("日".encode()[:2]), script_of(b"12")
+    ('Cyrillic', 'Han', None, None)
+    """
+    points = np.array([ord(char) for char in token.decode(errors="ignore")], np.uint32)
+    found = [name for name in scripts_of(points) if name not in (None, "Common", "Inherited")]
+    return found[0] if found else None
 
 
 def learn_superwords(

@@ -1,5 +1,7 @@
 """WordPiece and BPE over characters in rounds: the vocabulary of one task, whoever begins anew, from wherever it goes on."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -30,6 +32,7 @@ SHAPES = st.fixed_dictionaries(
         "max_token_length": st.one_of(st.none(), st.integers(1, 5)),
         "limit_alphabet": st.integers(2, 6),
         "initial_alphabet": st.lists(st.sampled_from("abqz"), max_size=2).map(tuple),
+        "script_caps": st.sampled_from([(), (("Latin", Fraction(3)), ("Han", Fraction(0)))]),
     }
 )
 

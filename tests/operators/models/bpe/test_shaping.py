@@ -1,5 +1,7 @@
 """What tokens may look like, and which there must be: by brute force, in one task and in rounds."""
 
+from fractions import Fraction
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -11,11 +13,17 @@ from pairloom.operators.errors import RecipeError
 from pairloom.operators.learners import Shape, Target
 from pairloom.operators.learners.bpe import BPELearner
 from pairloom.operators.models.bpe.assembling import byte_ids
+from pairloom.operators.models.bpe.layout import Layout
+from pairloom.operators.models.bpe.learner import Learner
+from pairloom.operators.models.bpe.shaping import shape_limits
+from pairloom.operators.models.bpe.sharded import Coordinator
 from pairloom.operators.reference.models.bpe.learning import apply_merge, pair_counts
-from pairloom.operators.reference.models.bpe.superwords import passed_over
+from pairloom.operators.reference.models.bpe.superwords import passed_over, script_of
 from pairloom.operators.vocabulary import byte_order
 from tests.operators.models.bpe.sharded.test_sharded_properties import (
     counts_of,
+    drive,
+    partition_of,
     spread,
     words_of_few_letters,
 )
@@ -59,6 +67,7 @@ def by_hand(words: dict[bytes, int], merges: int, shape: Shape) -> list[tuple[in
         current[ids] = current.get(ids, 0) + count
     tokens = [bytes([b]) for b in order]
     learned = []
+    room = shape.caps(256 + merges)
     while len(learned) < merges:
         counts = {
             (left, right): count
@@ -66,6 +75,7 @@ def by_hand(words: dict[bytes, int], merges: int, shape: Shape) -> list[tuple[in
             if not passed_over(
                 tokens[left] + tokens[right], None, shape.blocked_strings, shape.blocked_tokens
             )
+            and room.get(script_of(tokens[left] + tokens[right]), 1) > 0
             and (
                 shape.max_token_length is None
                 or max(left, right) < 256
@@ -81,6 +91,8 @@ def by_hand(words: dict[bytes, int], merges: int, shape: Shape) -> list[tuple[in
             merged[made] = merged.get(made, 0) + count
         current = merged
         tokens.append(tokens[pair[0]] + tokens[pair[1]])
+        if (script := script_of(tokens[-1])) in room:
+            room[script] -= 1
         learned.append(pair)
     return learned
 
@@ -103,6 +115,66 @@ def test_blocked_and_limited_as_by_hand_in_one_task_and_in_rounds(words, merges,
     one = LEARNER.learn(counts_of(words), target)
     assert [tuple(pair) for pair in one.model.merges.tolist()] == by_hand(words, merges, shape)
     assert in_rounds(spread(words, parts), target).fingerprint == one.fingerprint
+
+
+words_of_scripts = st.dictionaries(
+    st.text(alphabet="abжé日本 1", min_size=1, max_size=9).map(str.encode),
+    st.one_of(st.integers(1, 4), st.integers(1, 1 << 45)),
+    max_size=20,
+)
+CAPS = st.dictionaries(
+    st.sampled_from(["Latin", "Cyrillic", "Han", "Thai"]),
+    st.one_of(st.integers(0, 6).map(Fraction), st.just(Fraction(1, 80))),
+    max_size=3,
+).map(lambda caps: tuple(caps.items()))
+CAPPED = st.builds(
+    Shape,
+    script_caps=CAPS,
+    limit_alphabet=st.sampled_from([None, 3, 6, 9]),
+    blocked=st.sampled_from([(), ("ab", "*日本*")]),
+)
+
+
+@given(words_of_scripts, st.integers(0, 60), CAPPED, st.sampled_from([1, 3]))
+@settings(max_examples=40, deadline=None)
+def test_scripts_have_no_more_tokens_than_they_may_as_by_hand(words, merges, shape, parts):
+    target = Target(size=256 + merges, shape=shape, pretokenizer=Pretokenizer(scheme="none"))
+    one = LEARNER.learn(counts_of(words), target)
+    assert [tuple(pair) for pair in one.model.merges.tolist()] == by_hand(words, merges, shape)
+    assert in_rounds(spread(words, parts), target).fingerprint == one.fingerprint
+
+
+@given(words_of_scripts, st.integers(0, 60), CAPS, st.integers(1, 9), st.integers(1, 4), st.data())
+@settings(max_examples=30, deadline=None)
+def test_scripts_are_capped_however_pairs_are_listed_and_wherever_learning_goes_on(
+    words, merges, caps, threshold, most_hot, data
+):
+    shape = Shape(script_caps=caps)
+    limits = shape_limits(shape, [bytes([b]) for b in byte_order().tolist()], 256 + merges)
+    expected = by_hand(words, merges, shape)
+    learner = Learner(
+        Layout.of_bytes([counts_of(words)], IDS),
+        first=256,
+        merges=merges,
+        limits=limits,
+        threshold=threshold,
+        most_hot=most_hot,
+    )
+    assert [tuple(pair) for pair in learner.learn().tolist()] == expected
+    given = np.array(expected[: data.draw(st.integers(0, len(expected)))], np.int32).reshape(-1, 2)
+    again = Learner(Layout.of_bytes([counts_of(words)], IDS), first=256, merges=merges, limits=limits)
+    assert [tuple(pair) for pair in again.learn(given=given).tolist()] == expected
+    coordinator = Coordinator(
+        first=256,
+        merges=merges,
+        limits=limits,
+        given=given,
+        threshold=threshold,
+        most_hot=most_hot,
+        least_batch=2,
+    )
+    drive(coordinator, [partition_of(part) for part in spread(words, 2)])
+    assert [tuple(pair) for pair in coordinator.merges.tolist()] == expected
 
 
 @given(
@@ -139,6 +211,8 @@ def test_a_shape_that_makes_no_sense_is_refused() -> None:
         ({"initial_alphabet": ("a",)}, "says what limit_alphabet keeps"),
         ({"blocked": ("",)}, "blocked has an empty text"),
         ({"limit_alphabet": -1}, "must not be negative"),
+        ({"script_caps": (("Klingon", Fraction(3)),)}, "script_caps has 'Klingon'; there are: Latin, Greek"),
+        ({"script_caps": (("Han", Fraction(3, 2)),)}, "has 3/2 for Han: write a whole number of tokens"),
     ):
         with pytest.raises(ValueError, match=said):
             Shape(**keys)

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from pairloom.operators.errors import RecipeError
 from pairloom.operators.learners import LEARNERS, Shape, Target
 from pairloom.operators.models.character_bpe.learning import learn_character_bpe
 from pairloom.operators.models.wordpiece.learning import bert_words, learn_wordpiece
+from pairloom.operators.reference.models.bpe.superwords import script_of
 from tests.support.nasty import nasty_texts
 from tests.support.owners import corpus, library
 
@@ -118,6 +120,11 @@ def test_shapes_hold(counts: WordCounts) -> None:
     assert sum(len(token) == 1 for token in learned) == 30
     assert "\u2581the" not in learned
     assert not any("in" in token for token in learned)
+    shape = Shape(script_caps=(("Latin", Fraction(40)),))
+    for learn, first in ((learn_character_bpe, 258), (learn_wordpiece, 2)):
+        capped = learn(counts, Target(size=700, special_tokens=("<s>",), pretokenizer=CUT, shape=shape))
+        made = [token.decode().removeprefix("##") for token in capped.tokens[first:]]
+        assert sum(script_of(token.encode()) == "Latin" for token in made if len(token) > 1) == 40
     plain = learn_character_bpe(counts, Target(size=700, special_tokens=("<s>",), pretokenizer=CUT))
     assert "\u2581the" in [token.decode() for token in plain.tokens]
 

@@ -19,7 +19,7 @@ from pairloom.operators.models.bpe.kernels.heap import (
     sift_down,
     take_from,
 )
-from pairloom.operators.models.bpe.kernels.limits import Rule, adopt, rejected
+from pairloom.operators.models.bpe.kernels.limits import Rule, adopt, rejected, used_up
 from pairloom.operators.models.bpe.kernels.pairs import Bounds
 from pairloom.operators.models.bpe.sharded.kernels.applying import Around, add_neighbour
 from pairloom.operators.models.bpe.sharded.kernels.counting import COUNT, find_count
@@ -119,9 +119,13 @@ def pop_best(
     threshold: int,
     table: npt.NDArray[np.uint64],
     heap: npt.NDArray[np.uint64],
+    rule: Rule,
     state: npt.NDArray[np.int64],
 ) -> int:
-    """Take the best pairs out of the heap, best first: (count, key) into `best` (uint64[k, 2]); returns how many."""
+    """Take the best pairs out of the heap, best first: (count, key) into `best` (uint64[k, 2]); returns how many.
+
+    Those of a script that is used up are taken out for good.
+    """
     top, slots, mask = address(heap), address(table), len(table) // 2 - 1
     n = 0
     while n < len(best):
@@ -130,7 +134,8 @@ def pop_best(
         if heaped == 0:
             break
         best[n, 0], best[n, 1] = load_u64(top), load_u64(top + 8)
-        n += 1
+        pair = signed(best[n, 1]) - 1
+        n += 0 if used_up(rule, pair >> 32, pair & 0xFFFFFFFF) else 1
         state[HEAPED] = drop_top(top, heaped)
     return n
 
@@ -251,6 +256,9 @@ def retire(
         if heaped == 0:
             return NO_PAIR
         key = load_u64(top + 8)
+        if used_up(rule, (signed(key) - 1) >> 32, (signed(key) - 1) & 0xFFFFFFFF):
+            state[HEAPED] = drop_top(top, heaped)
+            continue
         at = _place_of(trial.keys, key)
         if at < 0:
             return ABSENT
