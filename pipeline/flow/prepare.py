@@ -218,7 +218,7 @@ def _learns(plan: "Plan") -> bool:
 
 
 def _learns_characters(plan: "Plan") -> bool:
-    return _learns(plan) and _is("character_bpe", "wordpiece")(plan)
+    return _learns(plan) and _is("character_bpe", "characters", "wordpiece")(plan)
 
 
 def _extends(plan: "Plan") -> bool:
@@ -241,7 +241,7 @@ def _decodes_characters(plan: "Plan") -> bool:
     """Whether tokens do not spell texts byte by byte, so that a decoder makes texts of them."""
     if plan.vocabulary is not None:
         return not plan.vocabulary.model.spells
-    return _is("character_bpe", "wordpiece")(plan) or _is_or_becomes("unigram")(plan)
+    return _is("character_bpe", "characters", "wordpiece")(plan) or _is_or_becomes("unigram")(plan)
 
 
 # What is compiled only where a plan has a use for it.
@@ -258,14 +258,14 @@ _NEEDED_WHERE = {
     "pairloom.operators.text.normalize.kernels": _normalizes,
     "pairloom.operators.models.bpe.sharded.kernels": _shards,
     "pairloom.operators.models.lzw.kernels": _other_family,
-    "pairloom.operators.models.character_bpe.kernels": _is("character_bpe"),
+    "pairloom.operators.models.character_bpe.kernels": _is("character_bpe", "characters"),
     "pairloom.operators.models.unigram.kernels": _is_or_becomes("unigram"),
     "pairloom.operators.models.unigram.learning.kernels": lambda plan: (
         plan.vocabulary is None and plan.recipe.vocabulary.learner.name == "unigram"
     ),
     "pairloom.operators.models.wordpiece.kernels": _is("wordpiece"),
     "pairloom.operators.text.front.kernels": lambda plan: (
-        _is("character_bpe", "wordpiece")(plan) or _is_or_becomes("unigram")(plan)
+        _is("character_bpe", "characters", "wordpiece")(plan) or _is_or_becomes("unigram")(plan)
     ),
     "pairloom.operators.models.bpe.kernels:learn": _learns,
     "pairloom.operators.models.bpe.kernels:extend": _extends,

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["model_of"]
 
-_FAMILIES = {"character_bpe": "bpe", "unigram": "unigram"}
 _FLAGS = ("lstrip", "rstrip", "single_word")
 
 
@@ -45,14 +44,18 @@ def model_of(vocabulary: "Vocabulary", roles: Mapping[str, str] | None = None) -
             f"SentencePiece has no model {model.name!r}: what has a .model is learned with vocabulary.family: unigram or "
             "character_bpe, or read from one"
         )
-    document = parse_tokenizer_json(model.data)
+    document, before = parse_tokenizer_json(model.data), _front(model.front)
     made = write_model(
         f.ModelFile(
             pieces=tuple(_pieces(vocabulary, document)),
-            family=_FAMILIES[model.name],
+            family="unigram"
+            if isinstance(model, Unigram)
+            else "bpe"
+            if len(document["model"].get("merges") or ())
+            else "char",
             byte_fallback=_falls_back(document["model"], vocabulary),
             unk_surface=vocabulary.tokens[_unknown(document["model"])].decode(),
-            **_front(model.front),
+            **before,
         ),
         roles,
     )
@@ -72,8 +75,8 @@ def _front(front: Front) -> dict[str, Any]:
         raise _cannot(
             f"its normalizer {front.whole or ', '.join(kinds)} is no map of characters: learn with vocabulary.normalizer: none"
         )
-    if not front.marker or front.words:
-        raise _cannot(f"its spaces do not become {MARKER!r} one by one")
+    if front.words or not (front.marker or front == Front(steps=front.steps)):
+        raise _cannot(f"its spaces do not become {MARKER!r} one by one, nor stay what they are")
     joins = (front.runs, "l" in front.strip, "r" in front.strip)
     if any(joins) and not all(joins):
         raise _cannot("it takes white space off some sides of a text, and not off all with what is double")
@@ -84,6 +87,7 @@ def _front(front: Front) -> dict[str, Any]:
         "charsmap": base64.b64decode(coded),
         "dummy_prefix": front.prepend or front.prefix == "always",
         "remove_extra": front.runs,
+        "escape": front.marker,
     }
 
 
@@ -118,7 +122,7 @@ def _pieces(vocabulary: "Vocabulary", document: Mapping[str, Any]) -> list[f.Pie
             zip((token.decode() for token in vocabulary.tokens), scores, strict=True)
         )
     ]
-    _check_pieces(pieces, scores, parted=vocabulary.model.front.cut == "marker")  # type: ignore[attr-defined]
+    _check_pieces(pieces, scores, front=vocabulary.model.front)  # type: ignore[attr-defined]
     return [f.Piece(p.text, p.score if p.kind == f.NORMAL else 0.0, p.kind) for p in pieces]
 
 
@@ -162,10 +166,14 @@ def _scores(model: Mapping[str, Any], size: int) -> list[float]:
     return [float(score) for score in scores]
 
 
-def _check_pieces(pieces: Sequence[f.Piece], scores: Sequence[float], *, parted: bool) -> None:
+def _check_pieces(pieces: Sequence[f.Piece], scores: Sequence[float], *, front: Front) -> None:
     """Raise RecipeError for pieces that would be used otherwise."""
     normal = [piece for piece in pieces if piece.kind == f.NORMAL]
-    if parted and (across := next((one.text for one in normal if MARKER in one.text[1:]), None)):
+    if not front.marker and (marked := next((one.text for one in normal if MARKER in one.text), None)):
+        raise _cannot(f"its token {marked!r} is decoded as a space there")
+    if front.cut == "marker" and (
+        across := next((one.text for one in normal if MARKER in one.text[1:]), None)
+    ):
         raise _cannot(f"its token {across!r} goes over a space, at which it cuts text")
     there = {piece.text for piece in normal}
     lacks = next(

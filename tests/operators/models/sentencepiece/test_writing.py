@@ -12,6 +12,7 @@ from pairloom.operators import Pretokenizer, Vocabulary, count_words
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.learners import Target
 from pairloom.operators.learners.character_bpe import CharacterBPELearner
+from pairloom.operators.learners.characters import CharactersLearner
 from pairloom.operators.learners.unigram import UnigramLearner
 from pairloom.operators.models.sentencepiece import file as f
 from pairloom.operators.models.sentencepiece.converted import model_of
@@ -106,7 +107,7 @@ def test_merges_that_a_model_would_make_otherwise_are_refused() -> None:
     ("family", "changes", "why"),
     [
         ("unigram", {"normalizer": {"type": "NFC"}}, "its normalizer NFC is no map of characters"),
-        ("character_bpe", {"normalizer": {"type": "Lowercase"}}, "its spaces do not become|normalizer Lowercase"),
+        ("character_bpe", {"normalizer": {"type": "Lowercase"}}, "normalizer Lowercase is no map"),
         (
             "unigram",
             {"pre_tokenizer": {"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "first"}, "normalizer": None},
@@ -130,6 +131,22 @@ def test_what_a_model_cannot_say_is_refused_in_a_line(family: str, changes: dict
     with pytest.raises(RecipeError, match=why) as raised:
         model_of(changed(family, **changes))
     assert "\n" not in str(raised.value)
+
+
+def test_characters_alone_have_a_model_that_leaves_spaces_as_they_are() -> None:
+    words = count_words(pa.array(["the text, naïve \u65e5\u672c"]), Pretokenizer(scheme="whitespace"))
+    vocabulary = CharactersLearner().learn(words, Target(size=400, special_tokens=("<s>",)))
+    data = model_of(vocabulary)
+    assert (f.read_model(data).family, f.read_model(data).escape) == ("char", False)
+    rows = pa.array([one for one in texts() if "<" not in one and "\u2581" not in one], pa.large_string())
+    read, ids = Vocabulary.from_json(data), vocabulary.encode(rows)
+    assert read.encode(rows).to_pylist() == ids.to_pylist()
+    assert read.decode(ids).to_pylist() == [one.encode() for one in rows.to_pylist()]
+    marked = CharactersLearner().learn(
+        count_words(pa.array(["a\u2581"]), Pretokenizer(scheme="whitespace")), Target(size=400)
+    )
+    with pytest.raises(RecipeError, match="'\u2581' is decoded as a space there"):
+        model_of(marked)
 
 
 def test_other_families_have_no_model() -> None:
