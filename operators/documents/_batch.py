@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from pairloom.operators.documents._letters import DeadLetter, excerpt_of
 from pairloom.operators.errors import RecipeError
-from pairloom.operators.text.arrays import text_of
+from pairloom.operators.text.arrays import text_of, texts_kept
 
 __all__ = ["DocumentBatch"]
 
@@ -218,7 +218,10 @@ class DocumentBatch:
     def filter(self, mask: Any) -> "DocumentBatch":
         """The documents where `mask` is true. The ledger says nothing of the others: a step leaves out with `drop`."""
         keep = self.mask(mask)
-        return self if keep.all() else self._each(lambda array: array.filter(pa.array(keep)))
+        if keep.all():
+            return self
+        chosen, texts = pa.array(keep), self.content
+        return self._each(lambda array: texts_kept(texts, keep) if array is texts else array.filter(chosen))
 
     def take(self, indices: Any) -> "DocumentBatch":
         """Some of the documents; as with `filter`, the ledger says nothing of the others."""

@@ -80,9 +80,10 @@ class Tokenizer(Asked):
         """Words that are encoded already: those it was given, or the vocabulary's own tokens; None where there is no memo."""
         if self._memo is None and self._vocabulary.model.by_words:
             # Without counts, the vocabulary's own tokens are the words to expect.
-            special = set(self._vocabulary.added_ids)
-            tokens = (t for i, t in enumerate(self._vocabulary.tokens) if t and i not in special)
-            self._memo = self.tables.memorized(TokenTable.of(tokens))
+            tokens = TokenTable.of(self._vocabulary.tokens)
+            words = tokens.lengths > 0
+            words[list(self._vocabulary.added_ids)] = False
+            self._memo = self.tables.memorized(tokens.take(np.flatnonzero(words)))
         return self._memo
 
     @property

@@ -22,6 +22,7 @@ _FLAGS = ("single_word", "lstrip", "rstrip", "normalized", "special")
 # Models of `tokenizers`, whose files have these keys; what a file of another family has, that family says.
 _OF_THE_LIBRARY = (None, "BPE", "WordPiece", "WordLevel", "Unigram")
 _ZEROS = bytes(ord("0") if chr(byte) in "123456789" else byte for byte in range(256))
+_LONG = re.compile(rb"(?:^|[\s:,\[-])[0-9]{21}")
 _Check: TypeAlias = Callable[[str, Any], None]
 
 
@@ -37,7 +38,8 @@ def parse_tokenizer_json(data: bytes) -> dict[str, Any]:
     """
     try:
         # Numbers too long are few files' fault: a function called for every one takes as long as all the rest.
-        whole = _whole if b"0" * 21 in data.translate(_ZEROS) else None
+        long = b"0" * 21 in data.translate(_ZEROS) and _LONG.search(data)  # in a word as many may stand
+        whole = _whole if long else None
         document = json.loads(
             data.decode(), object_pairs_hook=_distinct, parse_constant=_no_number, parse_int=whole
         )

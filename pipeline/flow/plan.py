@@ -6,6 +6,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from pairloom.operators.errors import PairloomError, RecipeError
@@ -232,7 +233,6 @@ def given_vocabulary(
     """The vocabulary that a recipe names by a key of `vocabulary`, and its file; raises RecipeError where it cannot be read."""
     if path is None:
         return None, None
-    from pairloom.operators.vocabulary import Vocabulary
     from pairloom.operators.vocabulary.tokenizer_json import is_tokenizer_json
 
     try:
@@ -243,7 +243,7 @@ def given_vocabulary(
         raise RecipeError(f"vocabulary.{key}: cannot read {scrub(path)}: {scrub(str(error))}") from error
     try:
         ranks = recipe.vocabulary.ranks if key == "from" else None
-        vocabulary = Vocabulary.from_json(data) if ranks is None else _of_ranks(data, ranks)
+        vocabulary = _read_vocabulary(data) if ranks is None else _of_ranks(data, ranks)
     except RecipeError as error:
         raise RecipeError(f"vocabulary.{key}: {scrub(path)}: {error}") from error
     except (ValueError, PairloomError) as error:
@@ -254,6 +254,14 @@ def given_vocabulary(
         raise RecipeError(missing)
     as_read = ranks is None and is_tokenizer_json(data)
     return vocabulary, data if as_read else vocabulary.to_json()
+
+
+@lru_cache(maxsize=1)
+def _read_vocabulary(data: bytes) -> "Vocabulary":
+    """The vocabulary of a file. The last one is kept with what was built of it: one process reads it once, run after run."""
+    from pairloom.operators.vocabulary import Vocabulary
+
+    return Vocabulary.from_json(data)
 
 
 def _of_ranks(data: bytes, ranks: RanksChoice) -> "Vocabulary":

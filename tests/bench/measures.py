@@ -155,7 +155,8 @@ def whole_path(sitting: Sitting) -> Table:
         title="The whole path",
         says=f"{size / 1e6:.0f} MB of JSON Lines. Pairloom reads, encodes, checks, shuffles and packs, to synced files; gigatoken's "
         "`encode_files` and tokenizers' `encode_batch_fast` leave tokens in memory, datatrove's `DocumentTokenizer` writes them. "
-        f"All of them on all processors; the last two have {part / 1e6:.0f} MB. Imports, kernels and starting workers are not in it.",
+        f"All of them on all processors; the last two have {part / 1e6:.0f} MB. Imports, kernels, starting workers and reading the "
+        "vocabulary are in none of them.",
         head=("", "MB/s", "x gigatoken", "x datatrove", "x tokenizers"),
         rows=rows,
     )

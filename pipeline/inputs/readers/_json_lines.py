@@ -45,6 +45,7 @@ _LETTERS = 1 << 14  # in a batch
 _FEW = 8  # less than one part in so many of a buffer is copied out of it
 _AT_ONCE = 1 << 16  # bytes that are looked through for lines, and are near then
 _TOGETHER = 1 << 16  # bytes of bad lines
+_ROOM = Buffers()  # of all slices that are read in this process, one after another or side by side
 _SHORT, _KNOWN = 64, 1 << 10  # lines that may be met again, and how many of them are remembered
 
 
@@ -103,7 +104,7 @@ def _scanned(
 
     The lines themselves are still there while it is used only if they are looked at `again`.
     """
-    row, buffers = 0, [Buffers() for _ in wanted.must]
+    row, buffers = 0, [_ROOM] * len(wanted.must)
     for block in line_blocks(piece, limits.batch_bytes, limits.max_record_bytes, through):
         stored, start = block.consumed, -1
         while start < block.stop:
@@ -117,6 +118,7 @@ def _scanned(
             yield made
             del made
             stored = 0
+        del part, block  # so that nobody looks at it any more
 
 
 class _Lines:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import BinaryIO, NamedTuple
 
 from pairloom.operators.errors import DataError
@@ -17,8 +18,11 @@ __all__ = ["PADDING", "Block", "line_blocks", "too_long"]
 PADDING = 128
 _BOM = b"\xef\xbb\xbf"
 _STEP = 1 << 20
+_BEYOND = 1 << 16  # bytes that are read at once beyond a range, for the end of its last line
 _SMALLEST = 64
 _LARGE = 32 << 20
+_RESTING = 4  # blocks that are kept for the next range: the pages of a new one cost as much as reading it
+_blocks_at_rest: list[bytearray] = []  # taking one out and putting it back are atomic
 
 
 class Block(NamedTuple):
@@ -132,16 +136,18 @@ def _blocks(
 
     `consumed(at)` is how many stored bytes were used for everything before byte `at`.
     """
-    block_bytes = max(block_bytes, _SMALLEST)
-    buffer = bytearray(block_bytes + PADDING)
+    block_bytes = max(_SMALLEST, min(block_bytes, min(stop, size) - at + _BEYOND))
+    capacity = block_bytes  # on this all depends, not on how large a block at rest happens to be
+    buffer = _block(capacity + PADDING)
     filled = reported = 0
     ended = False
     while not ended and at < stop:
-        if filled == len(buffer) - PADDING:  # a quarter more: a long line is in memory with little beside it
-            buffer += bytes(max(block_bytes, min(filled // 4, size - at - filled)))
-        room = block_bytes if filled < block_bytes else len(buffer) - PADDING  # more only for a long line
-        if at + filled < stop:
-            room = min(room, stop - at)
+        if filled == capacity:  # a quarter more: a long line is in memory with little beside it
+            capacity += max(block_bytes, min(filled // 4, size - at - filled))
+            buffer += bytes(max(0, capacity + PADDING - len(buffer)))
+        room = block_bytes if filled < block_bytes else capacity  # more only for a long line
+        beyond = at + filled - stop
+        room = min(room, stop - at if beyond < 0 else filled + max(_BEYOND, beyond))
         with memoryview(buffer) as view:
             got = fill(view[filled:room])
         if at == filled == 0:
@@ -159,13 +165,29 @@ def _blocks(
             raise too_long(file, f"byte {at + line}", longest)
         if cut == 0 and not ended:
             continue
-        carry = bytes(buffer[cut:filled])
+        carry = b"" if ended else bytes(buffer[cut:filled])
         buffer[cut : cut + PADDING] = b"\n" * PADDING
         used = consumed(at + cut)
-        start = len(_BOM) if at == 0 and buffer.startswith(_BOM) else 0
+        start = len(_BOM) if at == 0 and buffer.startswith(_BOM, 0, cut) else 0
         yield Block(buffer, start, cut, at, used - reported)
+        if ended:
+            break
         reported = used
         if len(buffer) < len(carry) + PADDING:  # it was given back
-            buffer += bytes(max(block_bytes, len(carry)) + PADDING)
+            capacity = max(block_bytes, len(carry))
+            buffer += bytes(capacity + PADDING)
         buffer[: len(carry)] = carry
         at, filled = at + cut, len(carry)
+    nobody_looks = (
+        sys.getrefcount(buffer) == 2
+    )  # this name and the argument: what was read may be asked for later
+    if nobody_looks and block_bytes <= len(buffer) <= _LARGE and len(_blocks_at_rest) < _RESTING:
+        _blocks_at_rest.append(buffer)
+
+
+def _block(size: int) -> bytearray:
+    """A block of at least so many bytes, of whatever was in it."""
+    with suppress(IndexError):
+        if len(found := _blocks_at_rest.pop()) >= size:
+            return found
+    return bytearray(size)

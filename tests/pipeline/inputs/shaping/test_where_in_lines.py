@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pairloom.operators.text.arrays import text_of
 from pairloom.pipeline.inputs.listing import list_inputs
-from pairloom.pipeline.inputs.readers import read, reader_of
+from pairloom.pipeline.inputs.readers import _text_lines, read, reader_of
 from pairloom.pipeline.inputs.readers._json_where import asked_of
 from pairloom.pipeline.inputs.readers.kernels.json_where import DEEPEST
 from pairloom.pipeline.inputs.shaping.records import documents_of
@@ -242,3 +242,35 @@ def test_documents_stay_what_they_are_while_others_are_read(folder, fields):
         assert bytes(data) == "".join(said).encode()
         assert part.to_pylist() == said[1:]
     assert all(batch.content.to_pylist() == said for batch, said in views)
+
+
+@pytest.mark.parametrize("batch_bytes", [1, 1_000, 1 << 20])
+def test_batches_do_not_depend_on_the_blocks_that_are_at_rest(folder, batch_bytes, monkeypatch):
+    path = folder / "rested.jsonl"
+    path.write_text("".join(json.dumps({"text": "é" * (i % 90 * 40)}) + "\n" for i in range(400)))
+    source = CorpusSource(name="s", paths=(str(path),))
+    ((piece,),) = (unit.slices for unit in plan_units(source, list_inputs(source), 1 << 40))
+
+    def found():
+        return [batch.content.to_pylist() for batch in read(piece, Fields(), Limits(batch_bytes=batch_bytes))]
+
+    monkeypatch.setattr(_text_lines, "_blocks_at_rest", [])
+    first = found()
+    monkeypatch.setattr(_text_lines, "_blocks_at_rest", [bytearray(b"\xef\xbb\xbf\n" * 1_000_000)])
+    assert found() == first
+
+
+def test_lines_that_somebody_looks_at_are_not_written_over(folder):
+    pieces = []
+    for name in ("held", "other"):
+        path = folder / f"{name}.jsonl"
+        path.write_text(json.dumps({"text": name * 50}) + "\n")
+        source = CorpusSource(name="s", paths=(str(path),))
+        pieces += [
+            piece for unit in plan_units(source, list_inputs(source), 1 << 40) for piece in unit.slices
+        ]
+    fields = Fields(where="missing != 1")
+    (held,) = reader_of(pieces[0].file).records(pieces[0], fields, Limits())
+    said = held.excerpt(0)
+    (_,) = reader_of(pieces[1].file).records(pieces[1], fields, Limits())
+    assert held.excerpt(0) == said == json.dumps({"text": "held" * 50}).encode()
