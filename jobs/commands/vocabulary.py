@@ -197,3 +197,34 @@ def prune_command(
         f"{found['corpus_tokens']:,} tokens of the corpus become about {found['more_tokens']:,} more\n"
         f"{found['rows']}: the old row of each new token\n{found['map']}: what each old token is now\n"
     )
+
+
+@vocabulary_app.command("rows")
+@with_examples
+def rows_command(
+    old: Annotated[
+        str, typer.Argument(metavar="OLD", help="a model's vocabulary: a tokenizer.json, or a root")
+    ],
+    new: Annotated[
+        str, typer.Argument(metavar="NEW", help="the vocabulary that it is to get, or a root that has it")
+    ],
+    out: Annotated[str, typer.Option(help="the Arrow file to write")],
+    as_json: AsJson = False,
+) -> None:
+    """Say from which rows of an embedding each token of another vocabulary begins, without a model.
+
+    The file is what `pairloom transplant` writes beside a model: id, token, origin, and the old ids with the weight of each.
+
+    pairloom vocabulary rows base.json typed.json --out rows.arrow
+    pairloom vocabulary rows base.json out/ --out rows.arrow --json
+    """
+    from pairloom.jobs.report.subjects import tokenizer_and_roles
+    from pairloom.pipeline.transplant import write_rows
+
+    (before, old_roles), (after, new_roles) = tokenizer_and_roles(old), tokenizer_and_roles(new)
+    found = write_rows(before, after, out, old_roles=old_roles, new_roles=new_roles)
+    if as_json:
+        sys.stdout.write(json.dumps(found) + "\n")
+        return
+    origins = ", ".join(f"{count:,} {name}" for name, count in found["origins"].items() if count)
+    sys.stdout.write(f"{found['out']}: {found['rows']:,} rows ({origins})\n")

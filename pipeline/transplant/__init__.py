@@ -2,6 +2,6 @@
 
 from pairloom.pipeline.transplant.adapting import adapt, check_adaptable
 from pairloom.pipeline.transplant.sources import Sources
-from pairloom.pipeline.transplant.transplanting import transplant
+from pairloom.pipeline.transplant.transplanting import transplant, write_rows
 
-__all__ = ["Sources", "adapt", "check_adaptable", "transplant"]
+__all__ = ["Sources", "adapt", "check_adaptable", "transplant", "write_rows"]

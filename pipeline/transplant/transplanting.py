@@ -47,7 +47,7 @@ from pairloom.pipeline.transplant.model import CONFIGS, INDEX, Model, open_model
 from pairloom.pipeline.transplant.safetensors import Tensor, TensorFile, write_tensors
 from pairloom.pipeline.transplant.sources import Sources, donor_tensor, open_vectors
 
-__all__ = ["transplant"]
+__all__ = ["transplant", "write_rows"]
 
 ROWS, DONE = "transplant.rows.arrow", "transplant.json"
 NOTHING = Sources()
@@ -108,14 +108,45 @@ def transplant(
     return done
 
 
+def write_rows(
+    old: Vocabulary,
+    new: Vocabulary,
+    out: str,
+    *,
+    old_roles: Mapping[str, str] | None = None,
+    new_roles: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Write the table that `transplant` would write beside a model, without one: which old rows each token begins from."""
+    _check_bytes("old", old)
+    _check_bytes("new", new)
+    rows = row_map(
+        old,
+        new,
+        old_roles=_own_roles(old) | dict(old_roles or {}),
+        new_roles=_own_roles(new) | dict(new_roles or {}),
+    )
+    path = local_path(out, "the file to write")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write_rows(path, rows, new, {"old": old.fingerprint, "new": new.fingerprint})
+    except OSError as error:
+        raise StorageError(f"cannot write {error.filename or path}: {error.strerror}") from error
+    return {"out": str(path), "rows": len(rows), "origins": rows.counts}
+
+
 def _check_bytes(which: str, vocabulary: Vocabulary) -> None:
-    """Raise RecipeError for a vocabulary whose tokens are no bytes of words: what their pieces are is not known."""
+    """Raise RecipeError for a vocabulary whose tokens are no bytes of words: what their pieces are is not known.
+
+    What is cut into pieces are the bytes of new tokens, so that these need not be of words.
+    """
+    if which == "new" and vocabulary.model.spells:
+        return
     try:
         Tokenizer(vocabulary).word_encoder()
     except RecipeError as error:
         raise RecipeError(
             f"the {which} vocabulary is of the model {vocabulary.model.name!r}, whose tokens are not the bytes of words: rows "
-            "follow only between vocabularies that are (bpe, lzw)"
+            "follow only between vocabularies that are (bpe, lzw, typed)"
         ) from error
 
 

@@ -5,11 +5,13 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+import pairloom as pl
 from pairloom.operators import Pretokenizer, Vocabulary, WordCounts, count_words
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.learners import Target
 from pairloom.operators.learners.bytes import BytesLearner
 from pairloom.operators.learners.compound_bpe import CompoundBPELearner
+from pairloom.operators.models.bpe.learning import learn_bpe
 from pairloom.operators.models.bpe.sequential import learn_sequential
 from pairloom.operators.models.lzw import learn_lzw
 from pairloom.operators.selection.order import document_numbers
@@ -17,6 +19,7 @@ from pairloom.pipeline import open_dataset, parse_recipe, run
 from pairloom.pipeline.audit.verify import verify
 from pairloom.pipeline.flow.plan import make_plan
 from pairloom.pipeline.forecast.cluster import Cluster, forecast
+from pairloom.pipeline.transplant import write_rows
 from tests.support.corpora import contents, documents, texts_of, write_jsonl
 
 
@@ -153,3 +156,38 @@ def test_roots_are_learned_packed_and_verified_and_their_files_count(folder: Pat
     (folder / "roots.txt").unlink()
     with pytest.raises(RecipeError, match=r"roots\.txt cannot be read"):
         make_plan(chosen)
+
+
+def test_typed_entries_are_learned_packed_verified_and_reported(folder: Path) -> None:
+    """C16."""
+    texts = [text for _, text in documents(120, 1)]
+    learn_bpe(count_words(pa.array(texts[:9]), Pretokenizer()), 300).save(folder / "base.json")
+    words = sorted(
+        {word for text in texts for word in text.split() if word.isalpha()}, key=lambda one: (-len(one), one)
+    )
+    lines = [f"{word}\t{('long', 'other')[place % 2]}\n" for place, word in enumerate(words[:40])]
+    (folder / "concepts.tsv").write_text("".join(lines), encoding="utf-8")
+    keys = f"base: {folder}/base.json, concepts: {folder}/concepts.tsv, entries: 60, sizes: {{other: 50}}"
+    family = f"vocabulary.family={{typed: {{{keys}}}}}"
+    chosen = recipe(folder, family, root="typed")
+    first = run(chosen)
+    dataset = open_dataset(chosen.root)
+    base, found = Vocabulary.load(folder / "base.json"), dataset.vocabulary()
+    assert found.tokens[: len(base)] == base.tokens[:]
+    assert len(found) > len(base) + 1
+    assert texts_of(dataset) == {
+        int(document_numbers(pa.array([name]))[0]): text.encode() for name, text in documents(120, 1) if text
+    }
+    assert verify(dataset).tokens > 0
+    again = run(recipe(folder, family, "execution.unit_bytes=9000", root="typed-other"))
+    for stage in ("learn", "pack"):
+        assert contents(first)[stage] == contents(again)[stage]
+    measured = pl.report(
+        str(folder / "base.json"), texts=[str(folder / "web" / "*")], against={"typed": found}
+    )
+    sums = measured.figures["groups"][0]["tokenizers"]
+    assert sums["typed"]["tokens"] < sums["this"]["tokens"]
+    assert sums["typed"]["bytes"] == sums["this"]["bytes"]
+    told = write_rows(base, found, str(folder / "rows.arrow"))
+    assert told["rows"] == len(found)
+    assert told["origins"]["pieces"] > 0
