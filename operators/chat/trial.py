@@ -1,6 +1,6 @@
 """A few conversations, tried before all of them are tokenized: what a model is to learn of them is what their template means.
 
-text       the bytes of its tokens, put together, are the text again
+text       the bytes of its tokens, put together, are the text again, where tokens spell text
 turns      what ends a turn is one token, wherever the template put it, and is predicted of the assistant
 ids, mask  are those of `transformers.apply_chat_template`, where that is installed and can say it
 """
@@ -16,10 +16,9 @@ import pyarrow as pa
 
 from pairloom.operators.chat.giver import Chat
 from pairloom.operators.documents import LOSS_MASK, SPECIAL, DocumentBatch
-from pairloom.operators.encode.spans import token_values
+from pairloom.operators.encode.valued import span_values
 from pairloom.operators.schema import INPUT_IDS
 from pairloom.operators.text.normalize import normalize
-from pairloom.operators.vocabulary.tokens import TokenTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,6 +86,8 @@ def try_conversations(
 
 def _check_text(ids: list[int], text: str, tokenizer: "Tokenizer") -> None:
     words = tokenizer.vocabulary.tokens
+    if not tokenizer.vocabulary.model.spells:
+        return
     if b"".join(bytes(words[token]) for token in ids) != text.encode():
         raise ValueError("its tokens do not give back the text that its template rendered")
 
@@ -125,6 +126,8 @@ class _Theirs:
         """It, or why nothing can be compared with it."""
         if chat.renderer.template.dated:
             return "the template asks for the date, which is today's there"
+        if tokenizer.vocabulary.model.name == "sentencepiece":
+            return "ids are those of the library sentencepiece, and not of tokenizers"
         try:
             with _quiet():
                 import transformers
@@ -228,16 +231,17 @@ _ADVICE = (
 
 def _straddling(documents: DocumentBatch, found: Columns, tokenizer: "Tokenizer") -> list[list[bool]]:
     """The tokens that are trained in part: here they are not, there they may be."""
-    ids = found[INPUT_IDS]
-    some = token_values(
+    ids, special = found[INPUT_IDS], documents.spans[SPECIAL]
+    spells = tokenizer.vocabulary.model.spells
+    some = span_values(
+        tokenizer,
         ids,
-        TokenTable.of(tokenizer.vocabulary.tokens),
         documents.content,
         documents.spans[LOSS_MASK],
         outside=0.0,
         rule="any",
-        normalizer=tokenizer.vocabulary.normalizer,
-        special=documents.spans[SPECIAL],
+        special=special,
+        located=None if spells else tokenizer.encode_column(documents.content, special=special).located,
     )
     ours = found[LOSS_MASK].values.to_numpy(zero_copy_only=False)
     partly = pa.array((some != 0) & np.logical_not(ours))

@@ -27,6 +27,9 @@ class Asked:
         def encode(self, texts: TextArray, *, offsets: bool | str = False, **options: Any) -> Any:
             """The ids of columns."""
 
+        def encode_column(self, *args: Any, **options: Any) -> Any:
+            """The ids of a column, and what is known of them."""
+
         def decode(self, ids: Any, *, skip_special_tokens: bool = False) -> Any:
             """The bytes of ids."""
 
@@ -57,10 +60,11 @@ class Asked:
         "max_length") fills rows up with `pad`. With `offsets` ("characters", which True means, or "bytes") `offset_mapping` has
         where each token begins and ends in its text: a token that has only a part of a character has all of it. With `words`,
         `word_ids` has the number of the word that a token is in, from 0 on; tokens of the text that are special are words of
-        their own. Both are of the text as it was given, whatever normal form was made of it; around it they are (0, 0) and -1.
+        their own. Both are of the text as it was given, whatever was made of it (of models that are not byte-level, by the owner's
+        rules); around it they are (0, 0) and -1.
 
         All arrays are int64: of one text, arrays, else lists of them, and with `padding` arrays of all rows. Raises ValueError
-        for what does not fit together, and for offsets of a model whose tokens are not the bytes of a text.
+        for what does not fit together, and for offsets of a model that does not know them (`roots`).
 
         >>> import pairloom as pl
         >>> tokenizer = pl.Tokenizer(pl.learn(["a rose is a rose"], 262))

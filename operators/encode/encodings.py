@@ -14,9 +14,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from pairloom.operators.encode.located import characters_of
 from pairloom.operators.encode.origins import origins_of
+from pairloom.operators.models import Located
 from pairloom.operators.schema import INPUT_IDS
-from pairloom.operators.text.arrays import Text
+from pairloom.operators.text.arrays import Text, text_of
 
 if TYPE_CHECKING:
     from pairloom.operators.encode.asked import Asked
@@ -103,11 +105,13 @@ def encodings(
     if texts.null_count:
         raise ValueError("a text is null; leave it out, or give an empty one")
     located = offsets is not None or words
-    found = tokenizer.encode(texts, offsets=located, **options)
-    ids, ends = found if located else (found, None)
+    encoded = tokenizer.encode_column(texts, offsets=located, **options)
+    ids, ends = encoded.ids, encoded.ends
     lists = ids.offsets.to_numpy().astype(np.int64)
     flat = {INPUT_IDS: ids.values.to_numpy(zero_copy_only=False).astype(np.int64)}
-    if ends is not None:
+    if encoded.located is not None:
+        flat |= _of_located(texts, encoded.located, offsets, words=words)
+    elif ends is not None:
         flat |= _places(tokenizer, texts, flat[INPUT_IDS], lists, ends, offsets, words=words, **options)
     room = shape.room(len(prepend) + len(append))
     cuts = [shape.cuts(length, room) for length in np.diff(lists).tolist()]
@@ -197,6 +201,17 @@ def _places(
         found["word_ids"] = np.searchsorted(cuts, start, "right") - np.searchsorted(
             cuts, first[owner], "right"
         )
+    return found
+
+
+def _of_located(
+    texts: pa.LargeStringArray, located: Located, offsets: str | None, *, words: bool
+) -> dict[str, npt.NDArray[np.int64]]:
+    """As `_places`, of tokens that say themselves where they are from."""
+    found = {"word_ids": located.words} if words else {}
+    if offsets is not None:
+        places = characters_of(text_of(texts), located) if offsets == "characters" else located
+        found["offset_mapping"] = np.stack([places.begin, places.end], 1)
     return found
 
 

@@ -16,6 +16,7 @@ import pyarrow as pa
 from pairloom.operators.encode.encoder import TABLE_BYTES, Encoder, WordKernel
 from pairloom.operators.encode.kernels import state as k
 from pairloom.operators.encode.special import Strings, kinds_of
+from pairloom.operators.models import Located
 from pairloom.operators.models.foreign import ForeignTables
 from pairloom.operators.text.arrays import text_of
 from pairloom.operators.text.front import Front
@@ -107,6 +108,10 @@ class FrontedEncoder:
             return values, lists
         found, ends_found = self._library.encode_texts(texts.take(pa.array(sent)), wanted=wanted, **around)
         return _put_in(values, lists, sent, found, ends_found)
+
+    def locate_texts(self, texts: pa.Array, **options: Any) -> Located:
+        """See `LocatingEncoder`."""
+        return self._library.locate_texts(texts, **options)
 
 
 def has_flags(added: Any) -> bool:

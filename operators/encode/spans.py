@@ -21,7 +21,7 @@ from pairloom.operators.text.arrays import text_of
 from pairloom.operators.text.normalize import normalize
 from pairloom.operators.vocabulary.tokens import TokenTable
 
-__all__ = ["SPAN", "ByteSpans", "Cut", "cut_at", "texts_between", "token_values"]
+__all__ = ["SPAN", "ByteSpans", "Cut", "cut_at", "flat_spans", "texts_between", "token_values"]
 
 SPAN = pa.struct([("start", pa.int64()), ("end", pa.int64()), ("value", pa.float32())])
 """A span of a text that has a value: its first character, the one behind its last, the value."""
@@ -48,7 +48,7 @@ class ByteSpans:
     @staticmethod
     def of(texts: pa.LargeStringArray, spans: pa.LargeListArray) -> "ByteSpans":
         """Spans over characters, as `documents` have them; raises ValueError for one outside of its text, or out of order."""
-        lists, begin, end, _ = _flat(spans)
+        lists, begin, end, _ = flat_spans(spans)
         places = np.stack([begin, end], 1).reshape(-1)
         text, out = text_of(texts), np.empty(2 * len(begin), np.int64)
         owner = np.repeat(np.arange(len(spans)), 2 * np.diff(lists))
@@ -119,7 +119,7 @@ def token_values(
     if normalizer != "none":
         texts, spans = _normalized(texts, spans, special, normalizer)
     found = ByteSpans.of(texts, spans)
-    value = _flat(spans)[3]
+    value = flat_spans(spans)[3]
     values = ids.values.to_numpy(zero_copy_only=False)
     lists = ids.offsets.to_numpy().astype(np.int64)
     out = np.empty(len(values), dtype)
@@ -175,10 +175,10 @@ def _are_ascii(texts: pa.LargeStringArray) -> npt.NDArray[np.bool_]:
     return _last.ascii
 
 
-def _flat(
+def flat_spans(
     spans: pa.LargeListArray,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[Any]]:
-    """Where the spans of each document begin, their edges, and their values if they have any."""
+    """Where the spans of each document begin, their edges, and their values if they have any; float32."""
     offsets = spans.offsets.to_numpy().astype(np.int64)
     flat = spans.flatten()
     begin, end = (np.array(pc.struct_field(flat, name).to_numpy(), np.int64) for name in ("start", "end"))

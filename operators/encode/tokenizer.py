@@ -16,12 +16,13 @@ from pairloom.operators.encode.columns import join_arrays, list_array, text_arra
 from pairloom.operators.encode.decode import begun_characters, flat_lists, token_ends
 from pairloom.operators.encode.encoder import TABLE_BYTES, Encoder
 from pairloom.operators.encode.kernels.state import TEXT
+from pairloom.operators.encode.located import characters_of, join
 from pairloom.operators.encode.memo import Memo
 from pairloom.operators.encode.spans import cut_at
 from pairloom.operators.encode.special import AddedFinder
 from pairloom.operators.encode.words import WordTables
 from pairloom.operators.errors import RecipeError
-from pairloom.operators.models import Compiled, TextEncoder
+from pairloom.operators.models import Compiled, Located, TextEncoder
 from pairloom.operators.text.arrays import TextArray, text_of
 from pairloom.operators.vocabulary import Vocabulary
 from pairloom.operators.vocabulary.tokens import TokenTable
@@ -36,7 +37,8 @@ class Encoded(NamedTuple):
 
     `words` are the pretokens of its text, `unknown_words` those that are none of the words of the encoder's memo. Both
     are 0 where the model does not encode by words. `seen`, int64[documents + 1, 2], has how many of both there are before each
-    document; None where the model's encoder does not know.
+    document; None where the model's encoder does not know. Of a model whose tokens do not spell their texts, `located` says where
+    each is from, in bytes, where ends or special spans were asked for; else it is None.
     """
 
     ids: pa.LargeListArray
@@ -44,6 +46,7 @@ class Encoded(NamedTuple):
     words: int
     unknown_words: int
     seen: npt.NDArray[np.int64] | None = None
+    located: Located | None = None
 
 
 class Tokenizer(Asked):
@@ -162,14 +165,7 @@ class Tokenizer(Asked):
         `special` are spans of the texts, none of which is empty, that are special tokens (`special_spans_of`), whatever is to
         become of those that the rest of the texts spells.
         """
-        if special_tokens_in_text not in _POLICIES:
-            raise ValueError(
-                f"special_tokens_in_text must be one of {', '.join(_POLICIES)}, got {special_tokens_in_text!r}"
-            )
-        if missing_bytes not in ("error", "drop"):
-            raise ValueError(f"missing_bytes must be error or drop, got {missing_bytes!r}")
-        if offsets not in (False, True, "bytes", "characters"):
-            raise ValueError(f"offsets must be a truth value, bytes or characters, got {offsets!r}")
+        _check_said(special_tokens_in_text, missing_bytes, offsets)
         before, after = self._ids(prepend), self._ids(append)
         arrays = text_arrays(texts) if special is None else [join_arrays(text_arrays(texts))]
         wanted = self._wanted(allowed_special)
@@ -177,13 +173,17 @@ class Tokenizer(Asked):
             wanted = frozenset(self._vocabulary.reserved_tokens)
         elif special_tokens_in_text == "error":
             self._refuse_special(arrays, wanted)
-        if (offsets or special is not None) and not self._vocabulary.model.spells:
+        apart = (offsets or special is not None) and not self._vocabulary.model.spells
+        if apart and not self._vocabulary.model.located:
             why = self._vocabulary.slow_path or f"of the model {self._vocabulary.model.name!r}"
             raise ValueError(f"offsets are not known of a tokenizer that is {why}")
         try:
             used = encoder or self._encoders.pop()
         except IndexError:
             used = self.encoder()
+        if apart:
+            options = {"wanted": wanted, "prepend": before, "append": after, "missing_bytes": missing_bytes}
+            return self._located(used, arrays, offsets, special=special, keep=encoder is None, **options)
         rows, ends = [], []
         counts: list[npt.NDArray[np.int64] | None] = []
         words = unknown = 0
@@ -218,6 +218,23 @@ class Tokenizer(Asked):
         return Encoded(
             join_arrays(rows), join_arrays(ends) if offsets else None, words, unknown, _joined(counts)
         )
+
+    def _located(
+        self, used: Any, arrays: list[pa.Array], offsets: bool | str, *, keep: bool, **options: Any
+    ) -> Encoded:
+        """A column by an encoder that says where its tokens are from, and that is to `keep`."""
+        try:
+            found = [used.locate_texts(array, special_ids=self._special_ids, **options) for array in arrays]
+        finally:
+            if keep:
+                self._encoders.append(used)
+        rows, ends = [], []
+        for array, one in zip(arrays, found, strict=True):
+            valid = array.is_valid().to_numpy(zero_copy_only=False) if array.null_count else None
+            rows.append(list_array(one.values, one.lists, valid))
+            places = characters_of(text_of(array), one) if offsets == "characters" else one
+            ends.append(list_array(places.end, one.lists, valid))
+        return Encoded(join_arrays(rows), join_arrays(ends) if offsets else None, 0, 0, located=join(found))
 
     def encode_one(
         self, text: str, *, special_tokens_in_text: str = "text", allowed_special: Collection[str] = ()
@@ -323,6 +340,17 @@ class Tokenizer(Asked):
             if not 0 <= int(i) < size:
                 raise ValueError(f"id {i} is outside a vocabulary of {size} tokens")
         return np.array(ids, dtype=np.uint32)
+
+
+def _check_said(special_tokens_in_text: str, missing_bytes: str, offsets: bool | str) -> None:
+    if special_tokens_in_text not in _POLICIES:
+        raise ValueError(
+            f"special_tokens_in_text must be one of {', '.join(_POLICIES)}, got {special_tokens_in_text!r}"
+        )
+    if missing_bytes not in ("error", "drop"):
+        raise ValueError(f"missing_bytes must be error or drop, got {missing_bytes!r}")
+    if offsets not in (False, True, "bytes", "characters"):
+        raise ValueError(f"offsets must be a truth value, bytes or characters, got {offsets!r}")
 
 
 def _joined(counts: Sequence[npt.NDArray[np.int64] | None]) -> npt.NDArray[np.int64] | None:

@@ -24,6 +24,8 @@ __all__ = [
     "MODELS",
     "Compiled",
     "Entries",
+    "Located",
+    "LocatingEncoder",
     "Model",
     "OtherModelError",
     "Read",
@@ -125,6 +127,37 @@ class TextEncoder(Protocol):
         """
 
 
+class Located(NamedTuple):
+    """The ids of texts, flat, where those of each begin (int64, one more than texts), and of each token where it is from.
+
+    That is from byte `begin` to byte `end` of its text, as it was given, and in the word with the number `words`, from 0 on in
+    each text; int64. Tokens that were put around a text are at its beginning or at its last token's end, and in the word -1.
+    """
+
+    values: npt.NDArray[Any]
+    lists: npt.NDArray[np.int64]
+    begin: npt.NDArray[np.int64]
+    end: npt.NDArray[np.int64]
+    words: npt.NDArray[np.int64]
+
+
+class LocatingEncoder(TextEncoder, Protocol):
+    """The encoder of a model that is `located`."""
+
+    def locate_texts(
+        self,
+        texts: pa.Array,
+        *,
+        wanted: Collection[str],
+        prepend: npt.NDArray[np.uint32],
+        append: npt.NDArray[np.uint32],
+        missing_bytes: str,
+        special: pa.LargeListArray | None = None,
+        special_ids: Mapping[str, int] = ...,
+    ) -> Located:
+        """As `encode_texts`, and where each token is from; `special` are spans that are special tokens (`special_spans_of`)."""
+
+
 class Compiled(Protocol):
     """The tables of a vocabulary, laid out for encoding: shared by all encoders, read-only, and picklable."""
 
@@ -146,7 +179,8 @@ class Model(ABC):
 
     What may be asked of it: with `by_words`, text is encoded word by word as the pretokenizer cuts it, so that words can be
     counted, tallied and remembered. With `spells`, the bytes of the tokens of a text, put together, are the text, so that
-    decoding gives it back and every token has a place in it. With `takes_text`, every text can be encoded. With `opened`, its
+    decoding gives it back and every token has a place in it; where they are not, but its encoders are `LocatingEncoder`, it is
+    `located`. With `takes_text`, every text can be encoded. With `opened`, its
     `tokenizer.json` is one that `tokenizers` opens. `merges` are the pairs that make tokens, in the order of their ranks, of the
     families that have such.
     """
@@ -157,6 +191,7 @@ class Model(ABC):
     types: ClassVar[tuple[str, ...]] = ()
     by_words: ClassVar[bool] = True
     spells: ClassVar[bool] = True
+    located: ClassVar[bool] = False
     takes_text: ClassVar[bool] = True
     opened: ClassVar[bool] = True
 

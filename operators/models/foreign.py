@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +14,13 @@ import pyarrow as pa
 from pairloom.operators.encode.decode import check_known
 from pairloom.operators.encode.decoding import Surfaces, UnknownDecoderError, read_surfaces
 from pairloom.operators.errors import DataError, RecipeError
-from pairloom.operators.models import Compiled, Entries, Model, Read, TokenizerFile
+from pairloom.operators.models import Compiled, Entries, Located, Model, Read, TokenizerFile
 from pairloom.operators.vocabulary.tokens import TokenTable, check_distinct, check_ids, to_alphabet
 
-__all__ = ["Foreign", "ForeignTables", "of_library", "read_fields"]
+if TYPE_CHECKING:
+    from pairloom.operators.encode.library import Locator
+
+__all__ = ["Foreign", "ForeignTables", "of_library", "open_tokenizer", "read_fields"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -27,6 +30,7 @@ class Foreign(Model):
     name: ClassVar[str] = "foreign"
     by_words: ClassVar[bool] = False
     spells: ClassVar[bool] = False
+    located: ClassVar[bool] = True
 
     data: bytes
     reason: str
@@ -166,6 +170,26 @@ class ForeignTables:
         ]
         lists = np.cumsum([0, *map(len, rows)], dtype=np.int64)
         return np.concatenate([nothing, *rows]).astype(self._dtype), lists
+
+    def locate_texts(
+        self,
+        texts: pa.Array,
+        *,
+        wanted: Collection[str],
+        prepend: npt.NDArray[np.uint32],
+        append: npt.NDArray[np.uint32],
+        missing_bytes: str,
+        special: pa.LargeListArray | None = None,
+        special_ids: Mapping[str, int] = {},
+    ) -> Located:
+        """See `LocatingEncoder`: all by the library, whose offsets these are."""
+        return self._locator.locate(texts, wanted, (prepend, append), special, special_ids)
+
+    @cached_property
+    def _locator(self) -> "Locator":
+        from pairloom.operators.encode.library import Locator
+
+        return Locator(self._model.data, self._model.reason, self._dtype)
 
     def decode(self, values: npt.NDArray[np.uint32], offsets: npt.NDArray[np.int64]) -> pa.LargeBinaryArray:
         """The text that ids stand for, in UTF-8, special tokens included; it need not be the text that was encoded.

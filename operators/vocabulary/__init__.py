@@ -219,8 +219,9 @@ class Vocabulary(Shown):
         A null document gives a null list. `special_tokens_in_text` is "text" (what spells a special token is
         ordinary text), "parse" (it becomes the special token, the leftmost and longest first) or "error"
         (ValueError); but the special tokens in `allowed_special` are always parsed. With `offsets`, returns (ids, ends):
-        `ends` is LargeList<int64>, where each token ends in its decoded document, in bytes, or with "characters" in
-        characters, of which one that a token has only a part of counts; what is put around a document has no length. Raises
+        `ends` is LargeList<int64>, where each token ends in its decoded document (in the document itself, of models whose tokens
+        do not spell it), in bytes, or with "characters" in characters, of which one that a token has only a part of counts; what
+        is put around a document has no length. Raises
         ValueError for a binary column that is not UTF-8 and for an id outside the vocabulary, DataError for a byte without a
         token (`missing_bytes="drop"` leaves it out).
         """

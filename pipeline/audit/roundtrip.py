@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pairloom.operators import Vocabulary
-from pairloom.operators.documents import DocumentBatch
+from pairloom.operators.documents import SPECIAL, DocumentBatch
 from pairloom.operators.encode import tokenizer_of
 from pairloom.operators.errors import CorruptionError
 from pairloom.operators.kernels.hashing import hash_bytes
@@ -113,12 +113,15 @@ class _Unit:
                 )
             self._check_attributes(read, part, done)
             proof.source_documents += len(read)
+            special = read.spans.get(SPECIAL)
             if read.given:
                 found = self._task.given_tokens(read, tokenizer_of(self._vocabulary))
                 proof.source_bytes += self._compare_given(found, part, done)
             else:
                 texts = normalize(read.content, self._vocabulary.normalizer)
-                proof.source_bytes += self._compare(texts, part.column(INPUT_IDS), done, self._uri)
+                proof.source_bytes += self._compare(
+                    texts, part.column(INPUT_IDS), done, self._uri, special=special
+                )
                 self._check_columns(read, part, done)
             if packed is not None:
                 lists, complete = packed
@@ -131,7 +134,12 @@ class _Unit:
                     proof.row_bytes += self._same_ids(chosen, rows, done, what)
                 else:
                     proof.row_bytes += self._compare(
-                        texts.take(pick), kept.take(pick), done, what, respelled=self._respelled
+                        texts.take(pick),
+                        kept.take(pick),
+                        done,
+                        what,
+                        respelled=self._respelled,
+                        special=None if special is None else special.take(pick),
                     )
                 proof.row_documents += len(whole)
             done += len(read)
@@ -198,7 +206,14 @@ class _Unit:
         return any(step.respells for step in self._taken.steps.steps)
 
     def _compare(
-        self, texts: pa.Array, ids: pa.LargeListArray, first: int, what: str, *, respelled: bool = False
+        self,
+        texts: pa.Array,
+        ids: pa.LargeListArray,
+        first: int,
+        what: str,
+        *,
+        respelled: bool = False,
+        special: pa.LargeListArray | None = None,
     ) -> int:
         """Compare texts with decoded ids, the tokens around each document included; the bytes that were equal.
 
@@ -209,8 +224,16 @@ class _Unit:
             return 0
         vocabulary, task = self._vocabulary, self._task
         if not vocabulary.model.spells:  # decoding need not give back the text
-            again = vocabulary.encode(
-                texts, prepend=task.prepend, append=task.append, special_tokens_in_text=self._policy
+            again = (
+                tokenizer_of(vocabulary)
+                .encode_column(
+                    texts,
+                    prepend=task.prepend,
+                    append=task.append,
+                    special_tokens_in_text=self._policy if special is None else "text",
+                    special=special,
+                )
+                .ids
             )
             pair = (again.to_pylist(), ids.to_pylist())
             if respelled:

@@ -1,5 +1,6 @@
 """Tokenizers that the `tokenizers` library learns in a test, and the ids and texts that it makes."""
 
+import itertools
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,8 +10,9 @@ import pyarrow as pa
 import pytest
 
 from pairloom.operators import Vocabulary
+from pairloom.operators.encode.tokenizer import Tokenizer
 
-__all__ = ["check_equal", "corpus", "library"]
+__all__ = ["check_equal", "check_offsets", "corpus", "library"]
 
 _DOCS = Path(__file__).parents[2] / "docs"
 
@@ -31,7 +33,7 @@ def corpus() -> list[str]:
 
 
 def check_equal(theirs: Any, texts: Sequence[str], *, model: str, **changes: Any) -> Vocabulary:
-    """Ids of texts and their decoding are the library's, in one call and one by one; which model it is."""
+    """Ids of texts, their decoding, offsets and words are the library's, in one call and one by one; which model it is."""
     document = json.loads(theirs.to_str())
     document["model"].update(changes)
     data = json.dumps(document).encode()
@@ -50,6 +52,7 @@ def check_equal(theirs: Any, texts: Sequence[str], *, model: str, **changes: Any
             assert found.pop() is None
             wrong = [(text, a, b) for text, a, b in zip(texts, found, expected, strict=True) if a != b]
             assert not wrong, (policy, len(wrong), wrong[:3])
+        check_offsets(vocabulary, theirs, texts, policy)
         ids = pa.array(expected, pa.large_list(pa.uint32()))
         assert vocabulary.decode(ids).to_pylist() == [
             theirs.decode(one, skip_special_tokens=False).encode() for one in expected
@@ -58,3 +61,21 @@ def check_equal(theirs: Any, texts: Sequence[str], *, model: str, **changes: Any
     theirs.encode_special_tokens = True
     assert around == [[1, *theirs.encode(text, add_special_tokens=False).ids, 0] for text in texts[:9]]
     return vocabulary
+
+
+def check_offsets(vocabulary: Vocabulary, theirs: Any, texts: Sequence[str], policy: str) -> None:
+    """Offsets in characters and in bytes, and the numbers of words, are those of the library."""
+    tokenizer = Tokenizer(vocabulary)
+    asked = {"words": True, "special_tokens_in_text": policy}
+    found = tokenizer(list(texts), offsets=True, **asked)
+    in_bytes = tokenizer(list(texts), offsets="bytes", **asked)["offset_mapping"]
+    for i, (text, one) in enumerate(
+        zip(texts, theirs.encode_batch(texts, add_special_tokens=False), strict=True)
+    ):
+        assert found["input_ids"][i].tolist() == one.ids, text
+        places = [tuple(pair) for pair in found["offset_mapping"][i].tolist()]
+        wrong = [each for each in zip(one.tokens, places, one.offsets, strict=True) if each[1] != each[2]]
+        assert not wrong, (text, policy, wrong[:5])
+        assert found["word_ids"][i].tolist() == one.word_ids, text
+        edges = [0, *itertools.accumulate(len(character.encode()) for character in text)]
+        assert in_bytes[i].tolist() == [[edges[a], edges[b]] for a, b in places]

@@ -17,13 +17,13 @@ import pyarrow as pa
 from pairloom.operators import Vocabulary
 from pairloom.operators.documents import LOSS_MASK, SPECIAL, DocumentBatch
 from pairloom.operators.encode import Encoded, Tokenizer
-from pairloom.operators.encode.spans import token_values
+from pairloom.operators.encode.valued import span_values
 from pairloom.operators.errors import CorruptionError, DataError
 from pairloom.operators.given import Beside, filled, surrounded
 from pairloom.operators.given.giver import rejected
+from pairloom.operators.models import Located
 from pairloom.operators.schema import INPUT_IDS, columns_of, shard_schema
 from pairloom.operators.text.arrays import text_of
-from pairloom.operators.vocabulary.tokens import TokenTable
 from pairloom.pipeline.flow.attempt import Attempt, UnitTask
 from pairloom.pipeline.identity import unit_ids
 from pairloom.pipeline.inputs.intake import Intake, slice_identity
@@ -245,7 +245,7 @@ class TokenizeTask(UnitTask):
                 self._encode(batch.content, special, tokenizer)
             raise
         others = [one for one in self.columns if one.column.name not in first.spans]
-        spanned = self.spanned_values(first, encoded.ids, tokenizer)
+        spanned = self.spanned_values(first, encoded.ids, tokenizer, encoded.located)
         found = {INPUT_IDS: encoded.ids, **filled(encoded.ids, others), **spanned}
         parts = zip(*(cut_lists(column, edges) for column in found.values()), strict=True)
         met = self._coverages(texts, encoded, edges)
@@ -265,22 +265,32 @@ class TokenizeTask(UnitTask):
         return surrounded(batch.given, self.columns, dtype, self.prepend, self.append)
 
     def spanned_values(
-        self, batch: DocumentBatch, ids: pa.LargeListArray, tokenizer: Tokenizer
+        self,
+        batch: DocumentBatch,
+        ids: pa.LargeListArray,
+        tokenizer: Tokenizer,
+        located: Located | None = None,
     ) -> dict[str, pa.LargeListArray]:
-        """The columns that spans of documents become, of the ids that the documents were encoded to."""
+        """The columns that spans of documents become, of the ids that the documents were encoded to.
+
+        `located` is where the tokens are from, which is asked for once more where it has to be known and is not.
+        """
+        special = batch.spans.get(SPECIAL)
+        if located is None and self._apart(tokenizer):
+            located = self._encode(batch.content, special, tokenizer).located
         found = {}
         for one in self.input.spanned:
-            values = token_values(
+            values = span_values(
+                tokenizer,
                 ids,
-                TokenTable.of(tokenizer.vocabulary.tokens),
                 batch.content,
                 batch.spans[one.column.name],
                 outside=one.outside,
                 rule=one.rule,
                 around=(len(self.prepend), len(self.append)),
-                normalizer=tokenizer.vocabulary.normalizer,
-                special=batch.spans.get(SPECIAL),
+                special=special,
                 dtype=one.column.dtype,
+                located=located,
             )
             found[one.column.name] = pa.LargeListArray.from_arrays(ids.offsets, pa.array(values))
         giver = self.input.giver
@@ -297,9 +307,14 @@ class TokenizeTask(UnitTask):
             append=self.append,
             special_tokens_in_text="parse" if parse else "text",
             special=special,
+            offsets=self._apart(tokenizer),
         )
         self._check_range(encoded.ids, len(tokenizer.vocabulary))
         return encoded
+
+    def _apart(self, tokenizer: Tokenizer) -> bool:
+        """Whether it has to be asked for where tokens are from: spans become columns, and tokens do not spell the text."""
+        return bool(self.input.spanned) and not tokenizer.vocabulary.model.spells
 
     def _coverages(
         self, texts: pa.LargeStringArray, encoded: Encoded, edges: npt.NDArray[np.int64]

@@ -62,14 +62,14 @@ def tokenize(job: Job) -> StageRecord:
 
 
 def _check_spells(units: Sequence[Unit], vocabulary: Vocabulary) -> None:
-    """Raise RecipeError where spans are to be mapped to tokens of which nobody knows the bytes."""
-    if vocabulary.model.spells:
+    """Raise RecipeError where spans are to be mapped to tokens of which nobody knows where they are from."""
+    if vocabulary.model.spells or vocabulary.model.located:
         return
     for unit in units:
         if unit.spanned:
             raise RecipeError(
                 f"source {unit.source!r} has spans of texts, which become {', '.join(one.column.name for one in unit.spanned)} by "
-                f"the bytes of each token, and this vocabulary is {vocabulary.slow_path or vocabulary.model.name}: use one that "
+                f"where each token is from, and this vocabulary is {vocabulary.slow_path or vocabulary.model.name}: use one that "
                 "is read here"
             )
 
