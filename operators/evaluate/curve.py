@@ -43,10 +43,10 @@ def merge_products(vocabulary: Vocabulary) -> npt.NDArray[np.int64]:
 
 
 def unreachable(vocabulary: Vocabulary) -> npt.NDArray[np.int64]:
-    """Ids of ordinary tokens that their own bytes, as a word, are not encoded to; ascending."""
+    """Ids of ordinary tokens that their own bytes, as a word, are not encoded to; ascending, none where there are no words."""
     ordinary = ordinary_ids(vocabulary)
     model = vocabulary.model
-    if isinstance(model, ByteLevelBPE) and model.ignore_merges:
+    if not model.by_words or (isinstance(model, ByteLevelBPE) and model.ignore_merges):
         return np.zeros(0, np.int64)
     words = TokenTable.of(vocabulary.tokens[int(i)] for i in ordinary)
     ids, offsets = encode_words(vocabulary, _array(words))

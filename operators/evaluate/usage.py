@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators.evaluate.curve import merge_products, merge_steps, ordinary_ids, unreachable
+from pairloom.operators.evaluate.surfaces import surfaces
 from pairloom.operators.vocabulary import Vocabulary
 
 __all__ = ["TokenUse", "duplicates", "partial_utf8", "token_use"]
@@ -47,7 +48,8 @@ def token_use(
     never, rare = ordinary[counts == 0], ordinary[(counts > 0) & (counts < threshold)]
     lost, partial = unreachable(vocabulary), partial_utf8(vocabulary)
     low = np.concatenate([never, rare])
-    several = np.array([len(vocabulary.tokens[int(i)]) > 1 for i in low], np.bool_)
+    spelled = surfaces(vocabulary)
+    several = np.array([len(spelled[int(i)]) > 1 for i in low], np.bool_)
     suspects = np.setdiff1d(low[several], np.concatenate([lost, partial]))
     steps = merge_steps(vocabulary, token_counts)
     if steps is not None:
@@ -67,10 +69,10 @@ def token_use(
 
 def partial_utf8(vocabulary: Vocabulary) -> npt.NDArray[np.int64]:
     """Ids of ordinary tokens whose bytes are not whole UTF-8, ascending; single bytes from 0x80 on are among them."""
-    found = []
+    found, tokens = [], surfaces(vocabulary)
     for i in ordinary_ids(vocabulary).tolist():
         try:
-            vocabulary.tokens[i].decode()
+            tokens[i].decode()
         except UnicodeDecodeError:
             found.append(i)
     return np.array(found, np.int64)
@@ -82,8 +84,9 @@ def duplicates(vocabulary: Vocabulary, token_counts: npt.NDArray[np.int64]) -> t
     In each group the most frequent comes first; the groups with the least frequent second tokens come first.
     """
     groups: dict[str, list[int]] = {}
+    tokens = surfaces(vocabulary)
     for i in ordinary_ids(vocabulary).tolist():
-        token = vocabulary.tokens[i]
+        token = tokens[i]
         try:
             text = token.decode()
         except UnicodeDecodeError:

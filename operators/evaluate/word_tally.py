@@ -95,11 +95,19 @@ class WordTally:
         return int(self.sums[:, DISTINCT].sum())
 
     def facts(self) -> dict[str, float]:
-        """The ratios that tokenizers are compared by; a ratio of nothing is 0.
+        """The ratios that tokenizers are compared by; a ratio of nothing is 0, and of texts without words there are none a word.
 
         `fertility` is tokens per word of letters, the word as the pretokenizer cuts it, `tokens_per_word` that of all words.
         """
         text = self.sums[KINDS.index("text")]
+        if self.tokens and not self.words:  # of whole texts
+            return {
+                "bytes": self.bytes,
+                "characters": self.characters,
+                "tokens": self.tokens,
+                "bytes_per_token": self.bytes / self.tokens,
+                "characters_per_token": self.characters / self.tokens,
+            }
         return {
             "bytes": self.bytes,
             "characters": self.characters,
@@ -115,8 +123,13 @@ class WordTally:
         }
 
     def by_kind(self) -> list[dict[str, float | str]]:
-        """A row for each kind of word: its share of the words and of the tokens, bytes per token, tokens per word."""
+        """A row for each kind of word: its share of the words and of the tokens, bytes per token, tokens per word.
+
+        Of texts without words there are no rows.
+        """
         rows: list[dict[str, float | str]] = []
+        if self.tokens and not self.words:
+            return rows
         for kind, row in zip(KINDS, self.sums.tolist(), strict=True):
             rows.append(
                 {

@@ -12,10 +12,10 @@ import pyarrow as pa
 
 from pairloom.operators import Vocabulary
 from pairloom.operators.evaluate.distribution import Documents
+from pairloom.operators.evaluate.surfaces import surface, surfaces
 from pairloom.operators.kernels.hashing import hash_bytes, hash_text
 from pairloom.operators.schema import INPUT_IDS
 from pairloom.operators.text.arrays import Text
-from pairloom.operators.vocabulary.tokens import TokenTable
 from pairloom.pipeline.audit.expected import flat, shards
 from pairloom.pipeline.dataset.dataset import Dataset
 from pairloom.pipeline.execution.base import Executor
@@ -62,7 +62,7 @@ class ShardTask:
         """Read, look at lengths, look at tokens."""
         documents = Documents.of(np.zeros(0, np.int64))
         worst: list[Bad] = []
-        lengths = TokenTable.of(shared.tokens).lengths.astype(np.int32)
+        lengths = surfaces(shared).lengths.astype(np.int32)
         lengths[list(shared.reserved_ids)] = 0
         for batch in read_batches(open_objects(self.root), self.shard.stored):
             ids, starts, sizes = flat(batch.column(INPUT_IDS))
@@ -188,7 +188,7 @@ def spelled(vocabulary: Vocabulary, ids: list[int]) -> list[tuple[str, int]]:
     pieces: list[tuple[str, int]] = []
     held, count = b"", 0
     for i in ids:
-        held, count = held + vocabulary.tokens[i], count + 1
+        held, count = held + surface(vocabulary, i), count + 1
         try:
             pieces.append((held.decode(), count))
         except UnicodeDecodeError:

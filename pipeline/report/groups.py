@@ -122,7 +122,7 @@ def _entropy(vocabulary: Vocabulary, text: TextSums) -> dict[str, float]:
 
 def _encoded(name: str, vocabulary: Vocabulary, group: Group, known: WordTally | None) -> dict[str, float]:
     """Compression of a group's documents: of all of them by their words, or of the kept where there are no words."""
-    if vocabulary.model.by_words:
+    if vocabulary.model.by_words or name in group.sums:
         tally = WordTally.empty(0)
         if name in group.sums:
             tally = WordTally(

@@ -10,6 +10,7 @@ from pairloom.operators import Vocabulary
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.evaluate.alignment import morpheme_alignment
 from pairloom.operators.evaluate.morphology import morphology_facts
+from pairloom.operators.evaluate.surfaces import surface
 from pairloom.pipeline.report.options import Options
 from pairloom.pipeline.report.text import TextSums
 
@@ -28,9 +29,12 @@ def about_morphology(
     lexicons = []
     for language, lexicon in options.lexicons.items():
         texts = _texts(text, language, options)
-        for name, one in own.items():
+        for name, one in tokenizers.items():
             counts = np.bincount(one.encode(texts).values.to_numpy(), minlength=len(one))
-            tokens = {one.tokens[i]: int(counts[i]) for i in np.flatnonzero(counts).tolist()}
+            tokens: dict[bytes, int] = {}
+            for i in np.flatnonzero(counts).tolist():
+                token = surface(one, i)
+                tokens[token] = tokens.get(token, 0) + int(counts[i])
             facts = morphology_facts(
                 tokens, words=lexicon.words, roots=lexicon.roots, affixes=lexicon.affixes, language=language
             )

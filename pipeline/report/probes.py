@@ -23,6 +23,5 @@ def about_probes(tokenizers: Mapping[str, Vocabulary]) -> dict[str, Any]:
         "probes": {
             name: [spelled(one, one.encode_one(text).tolist()) for text in PROBES]
             for name, one in tokenizers.items()
-            if one.model.spells
         }
     }

@@ -18,6 +18,7 @@ from pairloom.operators import Vocabulary
 from pairloom.operators.errors import PairloomError, RecipeError
 from pairloom.operators.evaluate.premium import explained, mean_token_length, premium_rows, token_overlap
 from pairloom.operators.evaluate.word_tally import WordTally
+from pairloom.operators.models.bpe.model import ByteLevelBPE
 from pairloom.pipeline.audit.expected import shards
 from pairloom.pipeline.dataset.dataset import Dataset
 from pairloom.pipeline.execution.base import Executor
@@ -60,11 +61,11 @@ def measure_root(name: str, dataset: Dataset, options: Options) -> Measured:
     are left out and `notes` says why.
     """
     vocabulary, recipe = dataset.vocabulary(), Recipe.model_validate(dataset.manifest.recipe)
-    _check_words(vocabulary)
+    _check_text(vocabulary)
     executor = options.place(recipe.execution)
-    notes: list[str] = []
+    notes: list[str] = _left_out(vocabulary)
     counted: Counted | None = None
-    if "count" in dataset.manifest.stages and counted_role(recipe) is not None:
+    if vocabulary.model.by_words and "count" in dataset.manifest.stages and counted_role(recipe) is not None:
         counted = read_counts(dataset, recipe, vocabulary, _owners(dataset, recipe), options, executor)
     tokenizers = {"this": vocabulary, **options.against}
     # Where the groups are the sources, and these are known by their counts, no word is looked at again.
@@ -93,7 +94,7 @@ def measure_root(name: str, dataset: Dataset, options: Options) -> Measured:
         tally, sources, basis = text.tally, _tallies(text), says(text, options)
     else:
         raise RecipeError(
-            f"{dataset.objects.root} has no word counts, and its text cannot be read: {notes[0]}. Run the recipe where "
+            f"{dataset.objects.root} has no word counts, and its text cannot be read: {notes[-1]}. Run the recipe where "
             "its inputs are, or report on the vocabulary with --text"
         )
     out = about_tokens(vocabulary, tally, options) | {"basis": basis, "notes": notes}
@@ -134,12 +135,12 @@ def measure_vocabulary(
     name: str, vocabulary: Vocabulary, texts: tuple[str, ...], field: str, options: Options
 ) -> Measured:
     """Report on a vocabulary, and hand on how often its tokens occur in the text, if there is one."""
-    _check_words(vocabulary)
+    _check_text(vocabulary)
     executor = options.place(Execution(engine="local"))
     categories = about_categories(vocabulary, options, executor)
     if not texts:
         tally = WordTally.empty(len(vocabulary))
-        out = about_tokens(vocabulary, tally, options) | {"basis": "no text", "notes": []}
+        out = about_tokens(vocabulary, tally, options) | {"basis": "no text", "notes": _left_out(vocabulary)}
         out |= {"provenance": _vocabulary_facts(name, vocabulary), "sources": [], "groups": []} | categories
         return Measured(name=name, report=out, vocabulary=vocabulary)
     source = CorpusSource(name="text", paths=texts, text=field)
@@ -148,7 +149,10 @@ def measure_vocabulary(
     units = plan_units(source, files, UNIT_BYTES)
     tokenizers = {"this": vocabulary, **options.against}
     text = read_text(units, tokenizers, options, executor, max_rejected=options.max_rejected)
-    out = about_tokens(vocabulary, text.tally, options) | {"basis": says(text, options), "notes": []}
+    out = about_tokens(vocabulary, text.tally, options) | {
+        "basis": says(text, options),
+        "notes": _left_out(vocabulary),
+    }
     _without_distinct(out["summary"])
     out["provenance"] = _vocabulary_facts(name, vocabulary) | {"texts": list(texts)}
     out["sources"] = [
@@ -183,12 +187,32 @@ def _of_kept_text(
     )
 
 
-def _check_words(vocabulary: Vocabulary) -> None:
-    if not vocabulary.model.by_words:
-        why = vocabulary.slow_path or f"of the model {vocabulary.model.name!r}"
+def _check_text(vocabulary: Vocabulary) -> None:
+    if not vocabulary.model.takes_text:
         raise RecipeError(
-            f"a report needs words, and this tokenizer has none: it is {why}. Give it as --against instead"
+            f"a report needs texts, and a vocabulary of the model {vocabulary.model.name!r} has none: there is nothing to report on"
         )
+
+
+def _left_out(vocabulary: Vocabulary) -> list[str]:
+    """What is not said of a vocabulary, and why."""
+    model = vocabulary.model
+    why = f"texts are taken as a whole by the model {model.name!r}"
+    notes = []
+    if not model.by_words:
+        notes.append(
+            f"No figures by word, and none of tokens that no text becomes: {why}, and what a word becomes depends on its place."
+        )
+    if not isinstance(model, ByteLevelBPE):
+        notes.append(
+            f"No sizes, merges and mixture: the model {model.name!r} has no list of byte-level merges of which the first are a "
+            "smaller vocabulary."
+        )
+    if not model.spells:
+        notes.append(
+            f"No letters, digits, sums and ends of morphemes: tokens of the model {model.name!r} are not the bytes of a text."
+        )
+    return notes
 
 
 def _units(recipe: Recipe, dataset: Dataset) -> Iterator[Unit]:

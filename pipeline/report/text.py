@@ -5,7 +5,8 @@
 
 Every sum is one of integers over documents, and what is kept depends on the documents alone: the figures are the same
 whatever the units, their order, and the machines. Each tokenizer encodes the distinct words of some 32 MB at a time, cut
-as it cuts them; a tokenizer that another library runs has no words, and is given the kept text.
+as it cuts them; a tokenizer that takes texts as a whole has no words, and is given the kept text, or all of it if it is the
+first.
 """
 
 from collections import Counter
@@ -23,6 +24,7 @@ from pairloom.operators.documents import DocumentBatch
 from pairloom.operators.encode import Encoder, Tokenizer, tokenizer_of
 from pairloom.operators.errors import DataError, RecipeError
 from pairloom.operators.evaluate.numbers import count_numbers, tally_numbers
+from pairloom.operators.evaluate.text_tally import tally_texts
 from pairloom.operators.evaluate.word_tally import WordTally, tally_words
 from pairloom.operators.kernels.hashing import hash_bytes
 from pairloom.operators.selection.order import document_keys
@@ -243,8 +245,10 @@ class _Sums:
 
     def __init__(self, tokenizers: Mapping[str, Tokenizer], *, words: bool) -> None:
         self._tokenizers = tokenizers
+        by_words = {name: one for name, one in tokenizers.items() if one.vocabulary.model.by_words}
+        self._looks = words
         self._words: dict[str, Encoder] = (
-            {name: one.word_encoder() for name, one in tokenizers.items()} if words else {}
+            {name: one.word_encoder() for name, one in by_words.items()} if words else {}
         )
         self._held: dict[str, list[pa.LargeStringArray]] = {}
         self._size = 0
@@ -285,15 +289,31 @@ class _Sums:
                 self.found.numbers[key] = (
                     self.found.numbers[key] + sums if key in self.found.numbers else sums
                 )
-            if self._words:
+            if self._looks:
+                self._add_texts(self.found.groups[name], texts)
                 self._add_words(self.found.groups[name], arrays)
         self._held.clear()
         self._size = 0
 
+    def _add_texts(self, group: Group, texts: pa.ChunkedArray) -> None:
+        """The first tokenizer over whole texts, where it has no words."""
+        key, one = next(iter(self._tokenizers.items()))
+        if not one.vocabulary.model.by_words:
+            with phase("encode"):
+                self._add(group, key, tally_texts(one, texts))
+
+    def _add(self, group: Group, key: str, tally: WordTally) -> None:
+        group.sums[key] = group.sums[key] + tally.sums if key in group.sums else tally.sums
+        if key == next(iter(self._tokenizers)):
+            self.found.tally = self.found.tally + tally
+            used = np.packbits(tally.token_counts > 0)
+            group.used = group.used | used if len(group.used) else used
+
     def _add_words(self, group: Group, arrays: Sequence[pa.LargeStringArray]) -> None:
         """Every tokenizer over the distinct words of a group, which are counted once for each way to cut them."""
         alike: dict[Cut, list[str]] = {}
-        for key, one in self._tokenizers.items():
+        for key in self._words:
+            one = self._tokenizers[key]
             cut = one.vocabulary.pretokenizer, one.vocabulary.normalizer
             alike.setdefault(cut, []).append(key)
         for (pretokenizer, normalizer), keys in alike.items():
@@ -304,11 +324,7 @@ class _Sums:
             for key in keys:
                 with phase("encode"):
                     tally = tally_words(self._tokenizers[key].vocabulary, counts, self._words[key])
-                group.sums[key] = group.sums[key] + tally.sums if key in group.sums else tally.sums
-                if key == next(iter(self._tokenizers)):
-                    self.found.tally = self.found.tally + tally
-                    used = np.packbits(tally.token_counts > 0)
-                    group.used = group.used | used if len(group.used) else used
+                self._add(group, key, tally)
 
 
 def read_text(
@@ -351,7 +367,8 @@ def read_text(
         )
         for number, unit in enumerate(chosen)
     ]
-    own = {name: one for name, one in tokenizers.items() if one.model.by_words}
+    first = next(iter(tokenizers))
+    own = {name: one for name, one in tokenizers.items() if one.model.by_words or name == first}
     out = TextSums(tally=WordTally.empty(len(next(iter(own.values())))), of_units=len(units))
     for _, sums in results(
         "text",

@@ -7,9 +7,9 @@ import numpy as np
 from pairloom.operators import Vocabulary
 from pairloom.operators.evaluate.curve import merge_products, merge_steps, ordinary_ids
 from pairloom.operators.evaluate.distribution import rank_frequency, renyi_efficiency, token_lengths
+from pairloom.operators.evaluate.surfaces import surfaces
 from pairloom.operators.evaluate.usage import token_use
 from pairloom.operators.evaluate.word_tally import WordTally
-from pairloom.operators.vocabulary.tokens import TokenTable
 from pairloom.pipeline.report.options import Options
 
 __all__ = ["about_tokens"]
@@ -20,7 +20,7 @@ EXAMPLES = 40
 
 def about_tokens(vocabulary: Vocabulary, tally: WordTally, options: Options) -> dict[str, Any]:
     """What follows from the tokens' counts alone."""
-    counts, tokens = tally.token_counts, TokenTable.of(vocabulary.tokens)
+    counts, tokens = tally.token_counts, surfaces(vocabulary)
     ordinary = ordinary_ids(vocabulary)
     use = token_use(vocabulary, counts, threshold=options.threshold)
     alpha = options.alpha
@@ -36,13 +36,14 @@ def about_tokens(vocabulary: Vocabulary, tally: WordTally, options: Options) -> 
             "mean_token_bytes": float(tokens.lengths[ordinary].mean()) if len(ordinary) else 0.0,
         },
         "kinds": tally.by_kind(),
-        "tokens_per_word": tally.tokens_per_word.tolist(),
+        "tokens_per_word": tally.tokens_per_word.tolist() if tally.words or not tally.tokens else [],
         "use": {
             "threshold": use.threshold,
             "ordinary": len(ordinary),
             "never": len(use.never),
             "rare": len(use.rare),
-            "unreachable": len(use.unreachable),
+            # What a word becomes depends on its place, where texts are taken as a whole.
+            **({"unreachable": len(use.unreachable)} if vocabulary.model.by_words else {}),
             "partial_utf8": len(use.partial),
             "duplicate_groups": len(use.duplicates),
             "duplicate_tokens": sum(len(group) - 1 for group in use.duplicates),

@@ -21,8 +21,7 @@ def head(report: dict[str, Any]) -> str:
         "tokens in the vocabulary": number(facts["vocabulary"]),
         "bytes per token": number(facts["bytes_per_token"]),
         "characters per token": number(facts["characters_per_token"]),
-        "tokens per word of letters": number(facts["fertility"]),
-        "words that are one token": share(facts["single_token_words"]),
+        **_by_words(facts),
         f"Rényi efficiency, order {facts['alpha']:g}": number(facts["renyi_efficiency"]),
         "tokens never used": share(report["use"]["never"] / max(1, report["use"]["ordinary"])),
         "measured": size_text(facts["bytes"]),
@@ -38,6 +37,16 @@ def head(report: dict[str, Any]) -> str:
         f'<header><h1>{shown(title_of(report))}</h1><p class="soft">{shown(said)}</p></header>{notes}'
         f"{tiles(figures)}{found}"
     )
+
+
+def _by_words(facts: dict[str, Any]) -> dict[str, str]:
+    """Figures of words, of a tokenizer that has such."""
+    if "fertility" not in facts:
+        return {}
+    return {
+        "tokens per word of letters": number(facts["fertility"]),
+        "words that are one token": share(facts["single_token_words"]),
+    }
 
 
 def title_of(report: dict[str, Any]) -> str:
@@ -143,8 +152,9 @@ def _use(report: dict[str, Any]) -> Iterator[tuple[str, str]]:
     use = report["use"]
     if not report["summary"]["tokens"]:
         return
+    lost = f"{use['unreachable']:,} tokens are unreachable, {use['never']:,}" if "unreachable" in use else ""
     said = (
-        f"{use['unreachable']:,} tokens are unreachable, {use['never']:,} never occur, {use['glitch_candidates']:,} occur so "
-        "rarely that a model may not learn them."
+        f"{lost or format(use['never'], ',') + ' tokens'} never occur, {use['glitch_candidates']:,} occur so rarely that a model "
+        "may not learn them."
     )
-    yield "bad" if use["unreachable"] else "good", said
+    yield "bad" if use.get("unreachable") else "good", said

@@ -24,6 +24,7 @@ def use(report: dict[str, Any]) -> str:
             ("partial_utf8", "parts of characters (no UTF-8 by themselves)"),
             ("duplicate_tokens", "another spelling of a token (case, spaces, compatibility)"),
         )
+        if key in use
     ]
     lists = [
         chips(title, [[(one["token"], one["count"])] for one in examples[key]])

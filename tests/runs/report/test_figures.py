@@ -204,8 +204,10 @@ def test_a_tokenizer_without_words_encodes_the_text_itself(root: Dataset, tmp_pa
         assert row["tokenizers"]["words"]["bytes"] == row["bytes"]
     assert [row["tokenizer"] for row in found["numbers"]] == ["this"]
     check_page(page(found))
-    with pytest.raises(RecipeError, match="this tokenizer has none"):
-        report_on_vocabulary("w", other, ("x",), "text", Options(against={}))
+    (tmp_path / "x.jsonl").write_text('{"text": "the rose, the"}\n')
+    alone = report_on_vocabulary("w", other, (str(tmp_path / "x.jsonl"),), "text", Options(against={}))
+    assert (alone["summary"]["tokens"], alone["use"]["never"]) == (3, 0)
+    assert "fertility" not in alone["summary"]
 
 
 def test_a_vocabulary_of_another_corpus_is_told_from_one_of_this(root: Dataset) -> None:
