@@ -228,3 +228,55 @@ def rows_command(
         return
     origins = ", ".join(f"{count:,} {name}" for name, count in found["origins"].items() if count)
     sys.stdout.write(f"{found['out']}: {found['rows']:,} rows ({origins})\n")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GlyphOptions:
+    """How tokens become rows of numbers."""
+
+    dimensions: Annotated[int, typer.Option(min=1, help="numbers of a row")] = 1024
+    slots: Annotated[
+        int, typer.Option(min=1, max=16, help="characters side by side; further ones lie over these")
+    ] = 3
+    reduce: Annotated[
+        str, typer.Option(help="pca: principal components; mean: shares of black in equal runs of pixels")
+    ] = "pca"
+
+
+@vocabulary_app.command("glyphs")
+@with_examples
+@spread
+def glyphs_command(
+    base: Annotated[str, typer.Argument(metavar="FILE", help="a tokenizer.json, or a root")],
+    font: Annotated[
+        str, typer.Option(metavar="FONT", help="GNU Unifont's .hex, or with Pillow a .ttf, .otf or .ttc")
+    ],
+    out: Annotated[
+        str, typer.Option(help="the .npy or .safetensors file to write: float32, a row for each id")
+    ],
+    asked: GlyphOptions,
+    as_json: AsJson = False,
+) -> None:
+    """Write what each token looks like as a row of numbers of length 1, to be an embedding that is not trained.
+
+    Special tokens, bytes that are no whole characters, unused ids, and tokens without any glyph in the font have rows of zeros.
+
+    pairloom vocabulary glyphs tokenizer.json --font unifont.hex --out glyphs.npy
+    pairloom vocabulary glyphs out/ --font font.ttf --out glyphs.safetensors --dimensions 768 --json
+    """
+    from dataclasses import asdict
+
+    from pairloom.jobs.report.subjects import load_tokenizer
+    from pairloom.pipeline.export.glyphs import write_glyphs
+
+    found = write_glyphs(load_tokenizer(base), font, out, **asdict(asked))
+    if as_json:
+        sys.stdout.write(json.dumps(found) + "\n")
+        return
+    sys.stdout.write(
+        f"{found['out']}: {found['rows']:,} rows of {found['dimensions']:,} numbers, {found['zero']:,} of them zero\n"
+    )
+    if found["missing"]:
+        sys.stdout.write(
+            f"{found['missing']:,} characters have no glyph, such as {', '.join(found['missing_first'])}\n"
+        )
