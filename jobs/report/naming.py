@@ -6,7 +6,7 @@ from typing import Any
 __all__ = ["beside", "named", "of"]
 
 THIS = "this"
-BY_TOKENIZER = ("content", "letters", "digits", "probes", "additions")
+BY_TOKENIZER = ("content", "letters", "digits", "probes", "additions", "gini")
 """Parts of a report that are by the names of tokenizers."""
 
 

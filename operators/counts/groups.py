@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = [
     "END",
     "Counters",
+    "behind",
+    "by_name",
     "groups_of",
     "joined",
     "name_of",
@@ -75,12 +77,8 @@ class Counters:
         if names is None:
             yield batch, self.of(None)
             return
-        coded: Any = names.cast(pa.large_string()).dictionary_encode()
-        index = coded.indices.fill_null(len(coded.dictionary)).to_numpy()
-        values: list[str | None] = [*coded.dictionary.to_pylist(), None]
-        for place in np.unique(index).tolist():
-            order = np.flatnonzero(index == place)
-            yield batch if len(order) == len(batch) else batch.take(order), self.of(values[place])
+        for part, name in by_name(batch, names):
+            yield part, self.of(name)
 
     def finish(self, *, sifted: bool) -> WordCounts:
         """The keys of all groups; where `sifted`, without what is rare in its group."""
@@ -89,7 +87,7 @@ class Counters:
             counts = self.counters.pop(name).finish()
             if self.share:
                 counts = sift(counts, self.kinds, self.share if sifted else 0.0)
-            found.append(_behind(prefix_of(name), counts) if self.grouped else counts)
+            found.append(behind(prefix_of(name), counts) if self.grouped else counts)
         return joined(found)
 
 
@@ -104,7 +102,18 @@ def joined(parts: Iterable[WordCounts]) -> WordCounts:
     )
 
 
-def _behind(prefix: bytes, counts: WordCounts) -> WordCounts:
+def by_name(batch: Batch, names: pa.Array) -> Iterator[tuple[Batch, str | None]]:
+    """The documents of each group, whose name `names` has for each document."""
+    coded: Any = names.cast(pa.large_string()).dictionary_encode()
+    index = coded.indices.fill_null(len(coded.dictionary)).to_numpy()
+    values: list[str | None] = [*coded.dictionary.to_pylist(), None]
+    for place in np.unique(index).tolist():
+        order = np.flatnonzero(index == place)
+        yield batch if len(order) == len(batch) else batch.take(order), values[place]
+
+
+def behind(prefix: bytes, counts: WordCounts) -> WordCounts:
+    """The keys of a group, behind its prefix."""
     words = pc.binary_join_element_wise(
         pa.scalar(prefix, _BINARY), counts.words, pa.scalar(b"", _BINARY), null_handling="emit_null"
     )

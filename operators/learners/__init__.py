@@ -14,10 +14,11 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from pairloom.operators.learners._parity import Parity
 from pairloom.operators.learners._shape import Shape
 from pairloom.operators.registry import Registry
 from pairloom.operators.text.pretokenize import Pretokenizer
@@ -35,6 +36,7 @@ __all__ = [
     "Decider",
     "Learner",
     "Member",
+    "Parity",
     "Progress",
     "Rounds",
     "Shape",
@@ -53,7 +55,8 @@ class Target:
     """What is to be learned, whatever the family: `size` tokens at most, special tokens included.
 
     Words were cut by `pretokenizer` from text that `normalizer` was applied to. What occurs less than `min_count` times is not
-    worth a token of its own, where a family counts such things. `shape` says what tokens may look like.
+    worth a token of its own, where a family counts such things. `shape` says what tokens may look like, `parity` which groups of
+    documents are to be treated alike.
     """
 
     size: int
@@ -62,6 +65,7 @@ class Target:
     normalizer: str = "none"
     min_count: int = 1
     shape: Shape = field(default_factory=Shape)
+    parity: Parity | None = None
 
 
 class Member(Protocol):
@@ -124,8 +128,8 @@ class Learner(ABC):
     `makes` is what people call that which it makes more and more of. `by_rounds`: it can learn in rounds. `merges_bytes`: it
     makes byte-level merges, which superwords, supertokens and `vocabulary.extend` go on from. `cuts`: it has a `cutter` of its
     own, and no use for `vocabulary.pretokenizer`. `counts_least`: it has a use for `min_count`. `shapes` are the keys of `Shape`
-    that it knows. `first_tokens` are those that every vocabulary of it has besides special tokens, and `first_words` says what
-    they are.
+    that it knows. `by_groups`: it can treat groups alike (`learn_groups`). `first_tokens` are those that every vocabulary of it has
+    besides special tokens, and `first_words` says what they are.
     """
 
     __slots__ = ()
@@ -137,6 +141,7 @@ class Learner(ABC):
     merges_bytes: ClassVar[bool] = False
     cuts: ClassVar[bool] = False
     counts_least: ClassVar[bool] = True
+    by_groups: ClassVar[bool] = False
     shapes: ClassVar[frozenset[str]] = frozenset()
     first_tokens: ClassVar[int] = 256
     first_words: ClassVar[str] = "256 bytes"
@@ -170,6 +175,20 @@ class Learner(ABC):
     @abstractmethod
     def learn(self, counts: WordCounts, target: Target, *, progress: Progress | None = None) -> Vocabulary:
         """The vocabulary of all words."""
+
+    def learn_groups(
+        self,
+        groups: Mapping[str | None, WordCounts],
+        target: Target,
+        *,
+        progress: Progress | None = None,
+    ) -> Vocabulary:
+        """The vocabulary of the words of groups by their names, of a family that is `by_groups`; `target.parity` says more."""
+        raise NotImplementedError(f"{self.name} knows no groups")
+
+    def need_groups(self, words: int) -> int:
+        """Bytes of memory for that, from stored counts of so many bytes."""
+        return 600_000_000 + 40 * words
 
     def rounds(self, target: Target) -> Rounds:
         """How it is learned in rounds, of a family that is `by_rounds`."""

@@ -1,6 +1,6 @@
 """Learning byte-level BPE: in one task, and in rounds."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,7 @@ class BPELearner(Learner):
     """Byte-pair merges: the most frequent pair of tokens becomes a token, again and again."""
 
     name = "bpe"
+    by_groups = True
     by_rounds = True
     merges_bytes = True
     shapes = frozenset(one.name for one in fields(Shape))
@@ -52,6 +53,20 @@ class BPELearner(Learner):
             progress=progress,
             shape=target.shape,
         )
+
+    def learn_groups(
+        self,
+        groups: "Mapping[str | None, WordCounts]",
+        target: Target,
+        *,
+        progress: Progress | None = None,
+    ) -> "Vocabulary":
+        """See `learn_bpe_groups`."""
+        from pairloom.operators.models.bpe.learning import learn_bpe_groups
+        from pairloom.operators.models.bpe.shaping import check_required
+
+        check_required(target.shape, target.pretokenizer)
+        return learn_bpe_groups(groups, target, progress=progress)
 
     def rounds(self, target: Target) -> Rounds:
         """See `operators/models/bpe/sharded/`."""

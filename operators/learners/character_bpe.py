@@ -1,5 +1,6 @@
 """Learning BPE over characters, as Llama 2, Mistral and Gemma have it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ class CharacterBPELearner(Learner):
     """
 
     name = "character_bpe"
+    by_groups = True
     by_rounds = True
     cuts = True
     shapes = frozenset({"max_token_length", "limit_alphabet", "initial_alphabet", "blocked", "script_caps"})
@@ -52,6 +54,20 @@ class CharacterBPELearner(Learner):
         return learn_character_bpe(
             counts, target, byte_fallback=self.byte_fallback, prefix=self.prefix, progress=progress
         )
+
+    def learn_groups(
+        self,
+        groups: "Mapping[str | None, WordCounts]",
+        target: Target,
+        *,
+        progress: Progress | None = None,
+    ) -> "Vocabulary":
+        """See `learn_character_groups`."""
+        from pairloom.operators.models.bpe.character_families import learn_character_groups
+        from pairloom.operators.models.character_bpe.learning import CharacterBPEFamily
+
+        family = CharacterBPEFamily(target=target, byte_fallback=self.byte_fallback, prefix=self.prefix)
+        return learn_character_groups(family, groups, progress=progress)
 
     def rounds(self, target: Target) -> Rounds:
         """See `operators/models/bpe/character_rounds.py`."""

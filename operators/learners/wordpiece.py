@@ -1,5 +1,6 @@
 """Learning WordPiece, as BERT has it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ class WordPieceLearner(Learner):
     """
 
     name = "wordpiece"
+    by_groups = True
     by_rounds = True
     cuts = True
     shapes = frozenset({"max_token_length", "limit_alphabet", "initial_alphabet", "script_caps"})
@@ -57,6 +59,20 @@ class WordPieceLearner(Learner):
         return learn_wordpiece(
             counts, target, lowercase=self.lowercase, longest_word=self.longest_word, progress=progress
         )
+
+    def learn_groups(
+        self,
+        groups: "Mapping[str | None, WordCounts]",
+        target: Target,
+        *,
+        progress: Progress | None = None,
+    ) -> "Vocabulary":
+        """See `learn_character_groups`."""
+        from pairloom.operators.models.bpe.character_families import learn_character_groups
+        from pairloom.operators.models.wordpiece.learning import WordPieceFamily
+
+        family = WordPieceFamily(target=target, lowercase=self.lowercase, longest_word=self.longest_word)
+        return learn_character_groups(family, groups, progress=progress)
 
     def rounds(self, target: Target) -> Rounds:
         """See `operators/models/bpe/character_rounds.py`."""

@@ -83,6 +83,11 @@ class Unit:
         """The same unit without the columns that go into rows: what needs only the text reads no more."""
         return replace(self, fields=replace(self.fields, attributes=())) if self.fields.attributes else self
 
+    def only(self, name: str) -> "Unit":
+        """The same unit with one column of those that go into rows, if it has it."""
+        kept = tuple(one for one in self.fields.attributes if one.name == name)
+        return replace(self, fields=replace(self.fields, attributes=kept))
+
     @property
     def list_memory(self) -> int:
         """About how much memory the lists take while they are read; an entry seldom has fewer than eight stored bytes."""

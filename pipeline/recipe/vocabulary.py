@@ -21,6 +21,7 @@ from pairloom.operators.learners.bpe import BPELearner
 from pairloom.operators.text.spelling import check_special_tokens
 from pairloom.pipeline.recipe.amounts import Exact
 from pairloom.pipeline.recipe.cutting import Cut, PretokenizerChoice, RanksChoice, Supertokens, Superwords
+from pairloom.pipeline.recipe.parity import ParityChoice
 from pairloom.pipeline.recipe.section import Section
 from pairloom.pipeline.recipe.shape import SHAPES, ShapeKeys
 from pairloom.pipeline.recipe.steps import REGISTRY, read_step, write_named
@@ -145,6 +146,9 @@ class VocabularyChoice(ShapeKeys):
     learn: Learn = Learn()
     superwords: Superwords | None = Field(default=None, description="a second stage that joins words")
     supertokens: Supertokens | None = Field(default=None, description="learn from chunks of random lengths")
+    parity: ParityChoice | None = Field(
+        default=None, description="treat groups of documents alike, whatever they have of the text"
+    )
     weights: dict[str, Exact] = Field(
         default={},
         description="how much a source counts when the vocabulary is learned, by its name, as a fraction or a decimal; otherwise 1",
@@ -193,7 +197,7 @@ class VocabularyChoice(ShapeKeys):
             named = self.model_fields_set & _BROUGHT
             if self.superwords is not None:
                 named |= {f"superwords.{name}" for name in self.superwords.model_fields_set - _LIMITS}
-            named |= set(self.shape.named)
+            named |= set(self.shape.named) | (set() if self.parity is None else {"parity"})
             if named:
                 raise ValueError(f"`extend` brings these with it: remove {', '.join(sorted(named))}")
         elif self.family == IDS:
@@ -202,6 +206,8 @@ class VocabularyChoice(ShapeKeys):
             if self.superwords is not None and self.fillers:
                 raise ValueError("superwords go on from a vocabulary that fillers have filled: choose one")
             self.learner.check(self.target(self.cut().last))
+        if self.parity is not None:
+            self._check_parity()
         if self.family != IDS and (wrong := self._unknown_to(self.learner)):
             raise ValueError(
                 f"a vocabulary of the family {self.learner.name} has no {' and no '.join(wrong)}: remove it"
@@ -218,6 +224,15 @@ class VocabularyChoice(ShapeKeys):
         if self.from_ is not None and (named := self.model_fields_set - brings):
             raise ValueError(f"`from` brings a whole vocabulary: remove {', '.join(sorted(named))}")
         return self
+
+    def _check_parity(self) -> None:
+        """Raise ValueError for what knows no groups."""
+        if self.superwords is not None:
+            raise ValueError(
+                "superwords are learned from all text at once, and parity is by groups: choose one"
+            )
+        if self.learn.mode == "sharded":
+            raise ValueError("parity is learned in one task: remove `learn: {mode: sharded}`")
 
     def _check_ids(self) -> None:
         """Raise ValueError for what a vocabulary of mere ids has not."""
@@ -246,6 +261,8 @@ class VocabularyChoice(ShapeKeys):
         if not learner.counts_least and self.min_count > 1:
             named.append("min_count")
         named += [name for name in self.shape.named if name not in learner.shapes]
+        if not learner.by_groups and self.parity is not None:
+            named.append("parity")
         if not learner.by_rounds and self.learn.mode == "sharded":
             named.append("learn.mode: sharded")
         return named
@@ -264,6 +281,7 @@ class VocabularyChoice(ShapeKeys):
             normalizer=self.normalizer,
             min_count=self.min_count if min_count is None else min_count,
             shape=self.shape,
+            parity=None if self.parity is None else self.parity.build(),
         )
 
     def cut(self) -> Cut:
@@ -307,6 +325,8 @@ class VocabularyChoice(ShapeKeys):
         data = {k: v for k, v in data.items() if k not in SHAPES or k in self.shape.named}
         if not self.modalities:
             data.pop("modalities", None)
+        if self.parity is None:
+            data.pop("parity", None)
         if not self.roles:
             data.pop("roles", None)
         if self.ranks is None:

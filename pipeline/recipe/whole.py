@@ -322,8 +322,18 @@ class Recipe(Section):
             )
 
     def _check_groups(self) -> None:
-        """Raise ValueError for a statistic per something that is no source and no column."""
+        """Raise ValueError for a statistic, or parity, by something that is no source and no column."""
         known = {column.name for source in self.corpus for column in source.columns}
+        parity = self.vocabulary.parity
+        if parity is not None and parity.by != "source" and parity.by not in known:
+            raise ValueError(
+                f"vocabulary.parity is by {parity.by!r}, which no source has among its columns: write by: source, or list it under "
+                "columns of a source"
+            )
+        if parity is not None and parity.by == "source" and parity.amounts:
+            sources = {source.name for source in self.corpus}
+            if wrong := sorted({*parity.amounts} - sources):
+                raise ValueError(f"vocabulary.parity.amounts has {wrong[0]!r}, and no source has this name")
         for one in self.statistics:
             if one.per is not None and one.per != "source" and one.per not in known:
                 raise ValueError(

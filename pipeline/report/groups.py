@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from pairloom.operators import Vocabulary
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.evaluate.content import atomicity, characters_per_token, generated_content
+from pairloom.operators.evaluate.inequality import gini
 from pairloom.operators.evaluate.items import addition_items, misaligned
 from pairloom.operators.evaluate.mixture_inference import infer_from_traces, log10_mse
 from pairloom.operators.evaluate.numbers import number_facts
@@ -72,6 +73,12 @@ def about_groups(
         groups.append(row)
     return {
         "groups": groups,
+        "gini": {
+            key: gini(
+                [row["tokenizers"][key]["tokens"] / max(1, row["tokenizers"][key]["bytes"]) for row in groups]
+            )
+            for key in tokenizers
+        },
         "groups_left_out": max(0, len(largest) - GROUPS),
         "grouped_by": options.by or "source",
         "sample": says(text, options),

@@ -63,11 +63,19 @@ def compression(report: dict[str, Any]) -> str:
     left = report.get("groups_left_out", 0)
     few = f" The {MOST_BARS} largest of {len(rows)}." if len(rows) > MOST_BARS else ""
     more = f" {left} smaller ones are left out." if left else ""
+    unequal = ", ".join(
+        f"{value:.4f} ({name})" if name else f"{value:.4f}" for name, value in report.get("gini", {}).items()
+    )
+    alike = (
+        f" Gini coefficient of the groups' tokens a byte, 0 where all are alike: {unequal}."
+        if unequal
+        else ""
+    )
     return section(
         f"Compression by {by}",
         "How many bytes of text does a token hold? Longer bars are cheaper text.",
         pair(
-            figure(svg, f"{report['sample'].capitalize()}.{few}{more}"),
+            figure(svg, f"{report['sample'].capitalize()}.{few}{more}{alike}"),
             table(rows, columns, label=f"compression by {by}"),
         ),
         details("By source" if by != "source" else "More figures", sources),

@@ -1,23 +1,31 @@
 """Learning merges of characters in one task: what learners of BPE over characters and of WordPiece have in common."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pairloom.operators.counts import WordCounts
 from pairloom.operators.errors import RecipeError
-from pairloom.operators.learners import Allocate, Progress, Target
+from pairloom.operators.learners import Allocate, Parity, Progress, Target
 from pairloom.operators.models.bpe.characters import Alphabet, CharacterWords, Letters
 from pairloom.operators.models.bpe.layout import Layout
 from pairloom.operators.models.bpe.learner import Learner
 from pairloom.operators.models.bpe.limits import PairLimits
+from pairloom.operators.models.bpe.parity import Group, GroupLearner, said
 from pairloom.operators.models.bpe.shaping import shape_limits
 from pairloom.operators.vocabulary import Vocabulary
 
-__all__ = ["CharacterFamily", "learn_characters", "longest_merge", "merge_limits"]
+__all__ = [
+    "CharacterFamily",
+    "learn_character_groups",
+    "learn_characters",
+    "longest_merge",
+    "merge_limits",
+]
 
 Merges = Sequence[tuple[int, int]]
 
@@ -106,18 +114,62 @@ def learn_characters(
     """
     words = family.words(counts)
     alphabet = alphabet or family.alphabet(words.letters())
-    room, first = family.room(alphabet), len(family.first(alphabet))
+    family.room(alphabet)
     symbols = words.symbols(alphabet.symbols(len(family.specials)))
+
+    def made(limits: PairLimits | None) -> npt.NDArray[np.int32]:
+        learner = Learner(Layout.of_tokens([symbols]), **_options(family, alphabet, limits))
+        return learner.learn(min_count=family.target.min_count, progress=progress)
+
+    return _without_reserved(family, alphabet, made)
+
+
+def learn_character_groups(
+    family: CharacterFamily, groups: Mapping[str | None, WordCounts], *, progress: Progress | None = None
+) -> Vocabulary:
+    """Learn from the words of groups: each merge is the most frequent pair of the group that is worst off; see `Parity`."""
+    parity, least = family.target.parity or Parity(), family.target.min_count
+    words = [family.words(counts) for counts in groups.values()]
+    alphabet = family.alphabet(Letters.together(one.letters() for one in words))
+    family.room(alphabet)
+    amounts, tokens = said(groups, parity), [one.weight for one in words]
+    symbols = [one.symbols(alphabet.symbols(len(family.specials))) for one in words]
+
+    def made(limits: PairLimits | None) -> npt.NDArray[np.int32]:
+        options, given = _options(family, alphabet, limits), None
+        if parity.first:
+            first = options | {"merges": min(parity.first, options["merges"])}
+            given = Learner(Layout.of_tokens(symbols), **first).learn(min_count=least, progress=progress)
+        laid_out = [
+            Group(layout=Layout.of_tokens([one]), tokens=many, units=units)
+            for one, many, units in zip(symbols, tokens, amounts, strict=True)
+        ]
+        learner = GroupLearner(laid_out, window=parity.window, **options)
+        return learner.learn(min_count=least, given=given, progress=progress)
+
+    return _without_reserved(family, alphabet, made)
+
+
+def _options(family: CharacterFamily, alphabet: Alphabet, limits: PairLimits | None) -> dict[str, Any]:
+    return {
+        "first": len(family.first(alphabet)),
+        "merges": family.room(alphabet),
+        "max_token_length": longest_merge(family.target),
+        "limits": limits,
+    }
+
+
+def _without_reserved(
+    family: CharacterFamily,
+    alphabet: Alphabet,
+    learned: Callable[[PairLimits | None], npt.NDArray[np.int32]],
+) -> Vocabulary:
+    """The vocabulary of the merges that are `learned` within limits, none of which makes what is reserved."""
     reserved: list[str] = []
+    first = len(family.first(alphabet))
     while True:
-        learner = Learner(
-            Layout.of_tokens([symbols]),
-            first=first,
-            merges=room,
-            max_token_length=longest_merge(family.target),
-            limits=merge_limits(family, alphabet, reserved),
-        )
-        merges = _pairs(learner.learn(min_count=family.target.min_count, progress=progress))
+        found = learned(merge_limits(family, alphabet, reserved))
+        merges = [(left, right) for left, right in found.tolist()]
         spelled = family.spelled(alphabet)
         for left, right in merges:
             spelled.append(family.joined(spelled[left], spelled[right]))
@@ -125,7 +177,3 @@ def learn_characters(
         if not made:
             return family.vocabulary(alphabet, merges)
         reserved += sorted(made)
-
-
-def _pairs(merges: npt.NDArray[np.int32]) -> list[tuple[int, int]]:
-    return [(left, right) for left, right in merges.tolist()]

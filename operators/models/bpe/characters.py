@@ -130,6 +130,13 @@ class CharacterWords:
             codes[place] = np.frombuffer("".join(some).encode("utf-32-le"), np.uint32)
         return cls(codes=codes, offsets=offsets, counts=numbers)
 
+    @property
+    def weight(self) -> int:
+        """How many characters they have, repetitions included."""
+        lengths = np.diff(self.offsets)
+        high, low = self.counts >> 32, self.counts & 0xFFFFFFFF
+        return (int(np.dot(high, lengths)) << 32) + int(np.dot(low, lengths))
+
     def letters(self) -> Letters:
         """The characters, how often each occurs, and which go on in a word."""
         sums, inside, seen = np.zeros((2, _POINTS), np.uint64), np.zeros(_POINTS, np.bool_), self._points()

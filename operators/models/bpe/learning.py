@@ -1,24 +1,26 @@
 """Learning byte-pair merges from word counts, id for id as Hugging Face's `BpeTrainer` in byte-level mode."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from pairloom.operators.counts import WordCounts
+from pairloom.operators.counts import WordCounts, merge_counts
 from pairloom.operators.errors import CapacityError, CorruptionError
-from pairloom.operators.learners import Shape
+from pairloom.operators.learners import Parity, Progress, Shape, Target
 from pairloom.operators.models.bpe.assembling import alphabet, assemble, check_options, first_tokens
 from pairloom.operators.models.bpe.kernels.pairs import count_byte_pairs
 from pairloom.operators.models.bpe.layout import Layout
 from pairloom.operators.models.bpe.learner import Learner, memory
 from pairloom.operators.models.bpe.merges import checked_merges
+from pairloom.operators.models.bpe.parity import Group, GroupLearner, said, weighed
 from pairloom.operators.models.bpe.shaping import initial_bytes, shape_limits, with_required
 from pairloom.operators.text.arrays import text_of
 from pairloom.operators.text.pretokenize import Pretokenizer
 from pairloom.operators.vocabulary import Vocabulary
 
-__all__ = ["count_pairs", "learn_bpe", "learn_memory"]
+__all__ = ["count_pairs", "learn_bpe", "learn_bpe_groups", "learn_memory"]
 
 
 def count_pairs(counts: WordCounts) -> npt.NDArray[np.int64]:
@@ -91,6 +93,47 @@ def learn_bpe(
     if shape.required or shape.fillers:
         learned = with_required(learned, tokens, size, shape)
     return assemble(learned, specials, pretokenizer=pretokenizer, normalizer=normalizer)
+
+
+def learn_bpe_groups(
+    groups: Mapping[str | None, WordCounts], target: Target, *, progress: Progress | None = None
+) -> Vocabulary:
+    r"""Learn a vocabulary that treats groups alike: each merge is the most frequent pair of the group that is worst off.
+
+    A pair must occur `min_count` times in that group. The first merges of `target.parity.first` are those of `learn_bpe` from all
+    words; one group is all words, and has the same vocabulary. See `Parity`.
+
+    >>> import pyarrow as pa
+    >>> from pairloom.operators.counts import count_words
+    >>> en, ja = (count_words(pa.array([text])) for text in ("the cat and the dog and the bird", "猫"))
+    >>> made = learn_bpe_groups({"en": en, "ja": ja}, Target(size=258, parity=Parity()))
+    >>> made.tokens[256:]
+    (b'\xe7\x8c', b'\xe7\x8c\xab')
+    """
+    shape, parity = target.shape, target.parity or Parity()
+    specials = check_options(target.size, target.special_tokens, min_count=target.min_count)
+    first, tokens = len(specials) + 256, first_tokens(specials)
+    merges, counts = target.size - first, merge_counts(groups.values())
+    ids = alphabet([counts], len(specials), shape.limit_alphabet, initial_bytes(shape))
+    options: dict[str, Any] = {
+        "first": first,
+        "max_token_length": shape.max_token_length,
+        "limits": shape_limits(shape, tokens, target.size),
+    }
+    given = None
+    if parity.first:
+        learner = Learner(Layout.of_bytes([counts], ids), merges=min(parity.first, merges), **options)
+        given = learner.learn(min_count=target.min_count, progress=progress)
+        del learner
+    laid_out = [
+        Group(layout=Layout.of_bytes([one], ids), tokens=weighed(one), units=units)
+        for one, units in zip(groups.values(), said(groups, parity), strict=True)
+    ]
+    fair = GroupLearner(laid_out, merges=merges, window=parity.window, **options)
+    learned = fair.learn(min_count=target.min_count, given=given, progress=progress)
+    if shape.required or shape.fillers:
+        learned = with_required(learned, tokens, target.size, shape)
+    return assemble(learned, specials, pretokenizer=target.pretokenizer, normalizer=target.normalizer)
 
 
 def learn_memory(words: int, symbols: int, merges: int) -> int:

@@ -55,6 +55,9 @@ class Count(Stage):
         weights = asked.recipe.count_weights()
         if len(set(weights.values())) > 1:
             words["weights"] = weights
+        if choice.parity is not None:
+            by_source = choice.parity.by == "source"
+            words["groups"] = [choice.parity.by, sorted(weights) if by_source else []]
         return fingerprint({"format": FORMAT_VERSION, **asked.inputs, **words})
 
     def cost(self, plan: "Plan", cluster: "Cluster") -> "Cost":

@@ -4,7 +4,8 @@ Each unit's words are counted and written in partitions by a hash of the word, o
 partition is merged over all units by a task of its own (in two steps, where there are very many units), which also adds up
 the partition's pairs of adjacent bytes. No process ever holds more than one unit's or one partition's words. A unit is of one
 source, so that sources get their weights in the merge, and other weights need no other counting. For superwords, pieces are
-counted besides words in the same pass.
+counted besides words in the same pass. Where groups are to be treated alike, the words of each group are counted, and written
+behind its name besides.
 """
 
 from collections.abc import Iterator, Sequence, Set
@@ -15,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from pairloom.operators import WordCounter, WordCounts, count_pairs, merge_counts
+from pairloom.operators.counts.groups import behind, by_name, joined, prefix_of
 from pairloom.operators.documents import SPECIAL, DocumentBatch
 from pairloom.operators.encode.spans import texts_between
 from pairloom.operators.errors import RecipeError
@@ -37,6 +39,7 @@ from pairloom.pipeline.store.receipts import Ledger, Receipt, committed_receipts
 
 __all__ = ["CountTask", "MergeTask", "count", "merged", "recount"]
 
+SOURCE = "source"  # what groups that are the sources of the recipe are by
 GATHERED = 1 << 20  # bytes of small texts that are counted together
 MERGED_ROWS = 1 << 20  # words in a record batch of a merged partition
 
@@ -51,6 +54,7 @@ class CountTask(UnitTask):
     parts: int
     max_record_bytes: int
     strict: bool = False  # whether no record may be rejected
+    by: str | None = None  # what words are grouped by: `source`, or a column
     step = "count"
 
     def identity(self) -> object:
@@ -61,7 +65,15 @@ class CountTask(UnitTask):
             "cut": self.cut.counted,
             "normalizer": normalizer_identity(self.normalizer),
             "parts": self.parts,
+            **self._grouped,
         }
+
+    @property
+    def _grouped(self) -> dict[str, object]:
+        if self.by is None:
+            return {}
+        source = {"source": self.input.source} if self.by == SOURCE else {}
+        return {"groups": self.by, **source}
 
     @property
     def label(self) -> str:
@@ -75,42 +87,68 @@ class CountTask(UnitTask):
     def work(self, attempt: Attempt, shared: Any) -> None:
         """Read, normalize, count, partition, write."""
         intake = Intake(self.input, self.max_record_bytes, strict=self.strict)
-        counters = {"words": WordCounter(self.cut.first)}
-        if self.cut.weaker is not None:
-            counters["pieces"] = WordCounter(self.cut.weaker)
-        for contents in _gathered(intake.documents()):
+        words: dict[str | None, WordCounter] = {}
+        pieces = None if self.cut.weaker is None else WordCounter(self.cut.weaker)
+        for name, contents in _gathered(self._by_group(intake.documents())):
             with phase("count"):
                 texts = normalize(contents, self.normalizer)
-                for counter in counters.values():
-                    counter.add(texts)
-        for role in list(counters):
-            self._write(attempt, role, counters.pop(role))
+                if name not in words:
+                    words[name] = WordCounter(self.cut.first)
+                words[name].add(texts)
+                if pieces is not None:
+                    pieces.add(texts)
+        with phase("count"):
+            counted = {name: words.pop(name).finish() for name in sorted(words, key=prefix_of)}
+        self._write(attempt, "words", merge_counts(counted.values()))
+        if self.by is not None:
+            self._write(attempt, "groups", joined(behind(prefix_of(name), counted[name]) for name in counted))
+        if pieces is not None:
+            with phase("count"):
+                found = pieces.finish()
+            self._write(attempt, "pieces", found)
         intake.write_rejected(attempt)
         attempt.ledger, attempt.slices, attempt.read = intake.ledger(), intake.slices(), tuple(intake.read)
 
-    def _write(self, attempt: Attempt, role: str, counter: WordCounter) -> None:
-        with phase("count"):
-            counts = counter.finish()
+    def _by_group(
+        self, batches: Iterator[DocumentBatch]
+    ) -> Iterator[tuple[str | None, pa.LargeStringArray, int]]:
+        """The texts of the documents of each group, and their bytes."""
+        for batch in batches:
+            if self.by in (None, SOURCE):
+                yield None if self.by is None else self.input.source, _texts(batch), batch.bytes
+                continue
+            names = batch.columns.get(self.by)
+            names = pa.nulls(len(batch), pa.large_string()) if names is None else names
+            for part, name in by_name(batch, names):
+                yield name, _texts(part), part.bytes
+
+    def _write(self, attempt: Attempt, role: str, counts: WordCounts) -> None:
         with attempt.arrow(role, WORDS) as writer:
             for part in counts.partition(self.parts):
                 writer.write(word_batch(part))
             writer.facts.update(words=len(counts), pretokens=counts.total)
 
 
-def _gathered(batches: Iterator[DocumentBatch]) -> Iterator[pa.LargeStringArray]:
-    """The texts of documents, those of many small files in one array: counting has costs of its own for each array."""
-    held: list[pa.LargeStringArray] = []
-    size = 0
-    for batch in batches:
-        special = batch.spans.get(SPECIAL)
-        held.append(batch.content if special is None else texts_between(batch.content, special))
-        size += batch.bytes
-        del batch  # a large one is needed by nobody else
-        if size >= GATHERED:
-            yield _joined(held)
-            held, size = [], 0
-    if held:
-        yield _joined(held)
+def _texts(batch: DocumentBatch) -> pa.LargeStringArray:
+    special = batch.spans.get(SPECIAL)
+    return batch.content if special is None else texts_between(batch.content, special)
+
+
+def _gathered(
+    parts: Iterator[tuple[str | None, pa.LargeStringArray, int]],
+) -> Iterator[tuple[str | None, pa.LargeStringArray]]:
+    """The texts of each group, those of many small files in one array: counting has costs of its own for each array."""
+    held: dict[str | None, list[pa.LargeStringArray]] = {}
+    sizes: dict[str | None, int] = {}
+    for name, texts, size in parts:
+        held.setdefault(name, []).append(texts)
+        sizes[name] = sizes.get(name, 0) + size
+        del texts  # a large one is needed by nobody else
+        if sizes[name] >= GATHERED:
+            yield name, _joined(held.pop(name))
+            sizes[name] = 0
+    for name in list(held):
+        yield name, _joined(held.pop(name))
 
 
 def _joined(arrays: list[pa.LargeStringArray]) -> pa.LargeStringArray:
@@ -180,11 +218,13 @@ def count(job: Job) -> StageRecord:
     counted = _counted(job)
     sources = [unit.source for unit in job.plan.units]
     words = _merge(job, "words", counted, sources)
+    parity = job.plan.recipe.vocabulary.parity
+    groups = [] if parity is None else _merge(job, "groups", counted, sources)
     pieces = [] if job.plan.cut.weaker is None else _merge(job, "pieces", counted, sources)
     return StageRecord(
         key=job.plan.keys["count"],
         units=tuple(receipt.unit for receipt in counted),
-        files=tuple(file for receipt in (*words, *pieces) for file in receipt.files),
+        files=tuple(file for receipt in (*words, *groups, *pieces) for file in receipt.files),
         rejected=dead_letters(counted),
         ledger=Ledger.sum(receipt.ledger for receipt in counted),
         facts={
@@ -210,15 +250,17 @@ def recount(job: Job, record: StageRecord, lost: Set[str]) -> list[StoredFile]:
 
 def _counted(job: Job) -> list[Receipt]:
     recipe = job.plan.recipe
+    by = None if recipe.vocabulary.parity is None else recipe.vocabulary.parity.by
     tasks = [
         CountTask(
             root=recipe.root,
-            input=unit.bare(),
+            input=unit.bare() if by in (None, SOURCE) else unit.only(by),
             cut=job.plan.cut,
             normalizer=job.plan.normalizer,
             parts=job.plan.partitions,
             max_record_bytes=recipe.max_record_bytes,
             strict=recipe.max_rejected == 0,
+            by=by,
         )
         for unit in job.plan.units
     ]

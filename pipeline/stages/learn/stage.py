@@ -48,6 +48,8 @@ class Learn(Stage):
             learned["family"] = choice.learner.identity
         if choice.shape.named:
             learned["shape"] = choice.shape.named
+        if choice.parity is not None:
+            learned["parity"] = choice.parity.build().named
         if choice.modalities:
             learned["modalities"] = choice.modalities
         if choice.extend_by != "merges":
@@ -68,9 +70,13 @@ class Learn(Stage):
         return learn(job)
 
     def summary(self, record: "StageRecord") -> dict[str, Any]:
-        """Nothing: the vocabulary is told of whether it was learned or not."""
-        return {}
+        """How groups come off that were to be treated alike; the vocabulary is told of whether it was learned or not."""
+        from pairloom.pipeline.stages.learn.groups import about_groups
+
+        return about_groups(record.facts)
 
     def lines(self, summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """Nothing."""
-        yield from ()
+        """The groups that come off best and worst, and how unequal all are."""
+        from pairloom.pipeline.stages.learn.groups import lines_of_groups
+
+        yield from lines_of_groups(summary)

@@ -4,7 +4,7 @@ One task learns from all words where their table fits one machine. Where it does
 (`rounds.py`), and one task makes of them what the other would have written, under the same unit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -25,6 +25,7 @@ from pairloom.pipeline.stages.count.files import read_pairs, read_words
 from pairloom.pipeline.stages.learn.cost import assemble_memory
 from pairloom.pipeline.stages.learn.extend import ExtendTask
 from pairloom.pipeline.stages.learn.files import most_frequent, note_merges, publish
+from pairloom.pipeline.stages.learn.groups import measured, read_groups
 from pairloom.pipeline.stages.learn.joining import join_words
 from pairloom.pipeline.stages.learn.rounds import StoredWords, WordsSpec, in_rounds, learn_in_rounds
 from pairloom.pipeline.store.files import StoredFile
@@ -44,6 +45,7 @@ class LearnTask(UnitTask):
     pairs: tuple[StoredFile, ...]
     target: Target
     learner: Learner
+    groups: tuple[StoredFile, ...] = ()
     step = "learn"
 
     def identity(self) -> object:
@@ -52,6 +54,8 @@ class LearnTask(UnitTask):
         # What was learned before there were families is found again.
         family = {} if learner == "bpe" else {"family": learner}
         shape = {"shape": target.shape.named} if target.shape.named else {}
+        if target.parity is not None:
+            shape["parity"] = {**target.parity.named, "groups": [file.sha256 for file in self.groups]}
         return (
             family
             | shape
@@ -72,7 +76,10 @@ class LearnTask(UnitTask):
 
     def need(self) -> int:
         """What the family takes for so many words."""
-        return self.learner.need(sum(file.bytes for file in self.words))
+        words = self.learner.need(sum(file.bytes for file in self.words))
+        if self.target.parity is None:
+            return words
+        return max(words, self.learner.need_groups(sum(file.bytes for file in self.groups)))
 
     def work(self, attempt: Attempt, shared: Any) -> None:
         """Learn; write `tokenizer.json` and the most frequent words."""
@@ -81,15 +88,22 @@ class LearnTask(UnitTask):
             raise CorruptionError(
                 "the stored pair counts are not those of the words: words were lost or added on the way"
             )
-        learned = self.learner.learn(
-            counts, self.target, progress=partial(note_merges, what=self.learner.makes)
-        )
-        self.publish(attempt, learned, most_frequent(counts))
+        progress, facts = partial(note_merges, what=self.learner.makes), {}
+        if self.target.parity is None:
+            learned = self.learner.learn(counts, self.target, progress=progress)
+        else:
+            groups = read_groups(attempt.objects, self.groups, counts)
+            learned = self.learner.learn_groups(groups, self.target, progress=progress)
+            if self.learner.merges_bytes:  # others put something before each text
+                facts = measured(learned, groups)
+        self.publish(attempt, learned, most_frequent(counts), facts)
 
-    def publish(self, attempt: Attempt, vocabulary: Vocabulary, top: WordCounts) -> None:
+    def publish(
+        self, attempt: Attempt, vocabulary: Vocabulary, top: WordCounts, facts: Mapping[str, int]
+    ) -> None:
         """Write the vocabulary and the memo's words."""
-        facts = {name: sum(file.facts[name] for file in self.words) for name in ("words", "pretokens")}
-        publish(attempt, vocabulary, top, facts)
+        counted = {name: sum(file.facts[name] for file in self.words) for name in ("words", "pretokens")}
+        publish(attempt, vocabulary, top, counted | dict(facts))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +138,7 @@ class AssembleTask(UnitTask):
             note(number, len(learn.words))
             part = most_frequent(read_words(attempt.objects, file))
             top = most_frequent(merge_counts([top, part]))
-        learn.publish(attempt, vocabulary, top)
+        learn.publish(attempt, vocabulary, top, {})
 
 
 def learn(job: Job) -> StageRecord:
@@ -166,6 +180,7 @@ def _learned(job: Job, task: LearnTask, size: int) -> list[Receipt]:
     """Learn in one task, or in rounds that another one then makes the same vocabulary of."""
     if (
         not task.learner.by_rounds
+        or task.target.parity is not None
         or not in_rounds(job, task, size)
         or job.receipts([("learn", task.unit)])[0] is not None
     ):
@@ -191,6 +206,7 @@ def _task(job: Job, words: tuple[StoredFile, ...], min_count: int) -> LearnTask:
         pairs=tuple(file for file in job.records["count"].files if file.role == "pairs"),
         target=choice.target(first, min_count),
         learner=choice.learner,
+        groups=tuple(file for file in job.records["count"].files if file.role == "groups"),
     )
 
 

@@ -30,6 +30,21 @@ def _learn(_: tuple[str, ...]) -> None:
     enlarge_pairs(table, np.zeros(8, np.uint64))
 
 
+def _parity(_: tuple[str, ...]) -> None:
+    """Learn for two groups, and do what that does only where it runs out of room."""
+    import numpy as np
+
+    from pairloom.operators.learners import Parity, Target
+    from pairloom.operators.models.bpe.kernels.pairs import compact_lists, enlarge_pairs
+    from pairloom.operators.models.bpe.learning import learn_bpe_groups
+
+    counts = _counted()
+    learn_bpe_groups({"a": counts, "b": counts}, Target(size=270, parity=Parity(first=2)))
+    nothing, table = np.zeros(0, np.uint32), np.zeros(4, np.uint64)
+    compact_lists(table, np.zeros(0, np.int64), 1, nothing, np.zeros(0, np.int32), nothing)
+    enlarge_pairs(table, np.zeros(8, np.uint64))
+
+
 def _extend(_: tuple[str, ...]) -> None:
     """Go on from a vocabulary."""
     from pairloom.operators.models.bpe import extend_bpe, learn_bpe
@@ -112,6 +127,7 @@ def _counted() -> "WordCounts":
 PARTS = {
     "tables": Part(_tables, ("linear", "trie", "word")),
     "learn": Part(_learn, ("heap", "merging", "pairs", "symbols")),
+    "parity": Part(_parity, ("heap", "merging", "pairs", "parity", "symbols")),
     "extend": Part(_extend, ("merging", "symbols")),
     "superwords": Part(_superwords, ("joined", "joins", "limits", "symbols")),
     "characters": Part(_characters, ("symbols",)),

@@ -1,0 +1,126 @@
+"""Groups that are treated alike, by recipe: whatever the units, with weights, repaired, and what is refused."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from pairloom.operators.counts import count_words
+from pairloom.operators.errors import RecipeError
+from pairloom.operators.learners import LEARNERS, Parity, Target
+from pairloom.operators.text.pretokenize import Pretokenizer
+from pairloom.pipeline import Recipe, make_plan, open_dataset, run
+from pairloom.pipeline.audit.verify import verify
+from pairloom.pipeline.repair.repair import repair
+from pairloom.pipeline.stages.learn.groups import about_groups, measured
+from pairloom.pipeline.stages.learn.stage import Learn
+from tests.support.corpora import contents
+
+ENGLISH = [
+    "the cat and the dog walked to the house",
+    "a bird sang in the old tree",
+    "the river ran by the house",
+]
+THAI = ["แมวและหมา", "นกร้องเพลง", "แม่น้ำ"]
+
+
+def texts() -> list[tuple[str | None, str]]:
+    lines: list[tuple[str | None, str]] = [("en", f"{ENGLISH[i % 3]} {i % 17}") for i in range(300)]
+    lines += [("th", f"{THAI[i % 3]} {THAI[i % 2]}") for i in range(40)]
+    return [*lines, *((None, "qx qy") for _ in range(9))]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("corpus")
+    lines = [{"text": text} | ({"lang": lang} if lang else {}) for lang, text in texts()]
+    (folder / "all.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    for name in ("en", "th"):
+        some = [line for line in lines if line.get("lang") == name]
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in some))
+    return folder
+
+
+def recipe(folder: Path, root: str, *, by: str = "lang", unit: int = 1 << 20, **vocabulary: Any) -> Recipe:
+    names = ["all"] if by == "lang" else ["en", "th"]
+    columns = {"columns": ["lang"]} if by == "lang" else {}
+    sources = [{"name": name, "paths": [str(folder / f"{name}.jsonl")], **columns} for name in names]
+    parity = vocabulary.pop("parity", {"by": by, "window": 7})
+    chosen = {"size": 330, **({"parity": parity} if parity else {}), **vocabulary}
+    return Recipe.model_validate(
+        {
+            "root": str(folder / root),
+            "corpus": sources,
+            "vocabulary": chosen,
+            "pack": {"seq_len": 64},
+            "execution": {"engine": "local", "unit_bytes": unit},
+        }
+    )
+
+
+def test_a_column_says_the_groups_and_units_decide_nothing(folder: Path) -> None:
+    first = run(recipe(folder, "one"))
+    dataset = open_dataset(str(folder / "one"))
+    assert verify(dataset).tokens > 0
+    vocabulary = dataset.vocabulary()
+    groups = {
+        name: count_words(pa.array([text for lang, text in texts() if lang == name]), Pretokenizer())
+        for name in (None, "en", "th")
+    }
+    target = Target(size=330, special_tokens=("<|endoftext|>",), parity=Parity(by="lang", window=7))
+    assert LEARNERS.get("bpe")().learn_groups(groups, target).fingerprint == vocabulary.fingerprint
+    again = run(recipe(folder, "many", unit=1500))
+    assert contents(first)["learn"] == contents(again)["learn"]
+    plain = run(recipe(folder, "plain", parity=None))
+    plain_vocabulary = open_dataset(str(folder / "plain")).vocabulary()
+    facts = first.stages["learn"].facts
+    told = about_groups(facts)["parity"]
+    assert told["bytes_per_token"].keys() == {"", "en", "th"}
+    assert 0 < told["gini"] < 0.2
+    assert told["gini"] < about_groups(measured(plain_vocabulary, groups))["parity"]["gini"]
+    assert plain.stages["learn"].facts.keys() == {"words", "pretokens", "tokens"}
+    assert facts["bytes of th"] == sum(
+        len("".join(text.split(" ")).encode()) + 1 for lang, text in texts() if lang == "th"
+    )
+    ((label, line),) = Learn().lines(about_groups(facts))
+    assert label == "groups"
+    assert line.startswith("3, from ")
+    assert "bytes a token" in line
+
+
+def test_sources_are_groups_with_weights_and_what_is_lost_is_made_again(folder: Path) -> None:
+    chosen = {"by": "source", "unit": "characters", "amounts": {"en": 3, "th": "1/2"}, "first": 9}
+    made = recipe(folder, "sources", by="source", parity=chosen, weights={"th": 3}, unit=3000)
+    first = run(made)
+    root = Path(made.root)
+    kept = {path: path.read_bytes() for path in root.rglob("*groups*") if path.is_file()}
+    assert kept
+    for path in kept:
+        path.unlink()
+    repair(made.root)
+    assert {path: path.read_bytes() for path in kept} == kept
+    other = recipe(folder, "sources", by="source", parity=chosen | {"first": 10}, weights={"th": 3})
+    assert make_plan(other).keys["count"] == first.stages["count"].key
+    assert make_plan(other).keys["learn"] != first.stages["learn"].key
+    written = other.model_dump(mode="json")["vocabulary"]["parity"]
+    assert written["amounts"] == {"en": "3", "th": "1/2"}
+    assert "parity" not in recipe(folder, "x", parity=None).model_dump(mode="json")["vocabulary"]
+
+
+@pytest.mark.parametrize(
+    ("vocabulary", "said"),
+    [
+        ({"parity": "speech"}, "vocabulary.parity is by 'speech', which no source has among its columns"),
+        ({"learn": "sharded"}, "parity is learned in one task: remove `learn: {mode: sharded}`"),
+        ({"superwords": {}}, "parity is by groups: choose one"),
+        ({"family": "unigram"}, "the family unigram has no parity"),
+        ({"extend": "x.json", "size": 999}, "`extend` brings these with it: remove parity"),
+        ({"parity": {"by": "source", "amounts": {"de": 1}}}, "amounts has 'de', and no source has this name"),
+        ({"parity": {"by": "source", "amounts": {"all": 0}}}, "it must be more than 0"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(folder: Path, vocabulary: dict[str, Any], said: str) -> None:
+    with pytest.raises((RecipeError, ValueError), match=said):
+        recipe(folder, "refused", **vocabulary)
