@@ -9,6 +9,7 @@ import pytest
 import sentencepiece
 
 from pairloom.operators import Vocabulary
+from pairloom.operators.encode.tokenizer import Tokenizer
 from tests.golden.families.texts import texts
 from tests.support.owners import corpus
 
@@ -73,6 +74,13 @@ def test_ids_and_texts_are_those_of_sentencepiece(family: str, name: str) -> Non
     assert (
         next(((text, a, b) for text, a, b in zip(rows, found, expected, strict=True) if a != b), None) is None
     )
+    tokenizer = Tokenizer(vocabulary)
+    in_bytes, in_characters = (tokenizer(rows, offsets=unit)["offset_mapping"] for unit in ("bytes", True))
+    for row, places, own in zip(rows, in_bytes, in_characters, strict=True):
+        pieces = theirs.encode(row, return_type="proto").pieces
+        assert places.tolist() == [[piece.begin, piece.end] for piece in pieces], row
+        data = row.encode()
+        assert own.tolist() == [[len(data[:one].decode()) for one in place] for place in places.tolist()]
     lists = [
         *expected,
         *([drawn.randrange(len(vocabulary)) for _ in range(drawn.randint(0, 6))] for _ in range(500)),

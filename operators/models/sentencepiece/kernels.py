@@ -9,7 +9,7 @@ from pairloom.operators.kernels.jit import address, inner, kernel, load_u8, load
 from pairloom.operators.models.bpe.kernels.trie import longest_token
 from pairloom.operators.text.normalize.kernels.quick import character
 
-__all__ = ["DUMMY", "ESCAPE", "REMOVE", "SUFFIX", "normalize", "warm_up"]
+__all__ = ["DUMMY", "ESCAPE", "REMOVE", "SUFFIX", "normalize", "normalize_located", "warm_up"]
 
 Int = int | np.int64
 
@@ -71,6 +71,104 @@ def _prefix(at: Int, stop: Int, tables: Any) -> Any:
     return at, taken, taken
 
 
+def _writing(located: bool) -> Any:
+    """What normalizes; `located`, it also writes for each byte where the text is from that it was made of."""
+
+    @inner
+    def write(
+        data: Any,
+        offsets: Any,
+        skipped: Any,
+        units: Any,
+        pool: Any,
+        trie: Any,
+        lengths: Any,
+        does: int,
+        longest: int,
+        out: Any,
+        ends: Any,
+        first: int,
+        places: Any,
+        stops: Any,
+    ) -> int:
+        base, begun = address(data), address(out)
+        limit = begun + len(out) - longest - 16
+        held = address(lengths) if len(lengths) > 0 else np.int64(0)
+        tables = (
+            address(units),
+            np.int64(len(units)),
+            address(pool),
+            np.int64(len(pool)),
+            address(trie),
+            held,
+        )
+        at = begun + ends[first]
+        for text in range(first, len(skipped)):
+            begin = at
+            p = base + offsets[text]
+            stop = base + offsets[text + 1]
+            if skipped[text]:
+                p = stop
+            while does & REMOVE != 0 and p < stop:
+                source, count, taken = _prefix(p, stop, tables)
+                if count != 1 or load_u8(source) != _SPACE:
+                    break
+                p += taken
+            there = p < stop
+            if there and does & DUMMY != 0 and does & SUFFIX == 0:
+                store_u8(at, np.uint8(_SPACE))
+                if located:
+                    places[at - begun] = p - base
+                at += 1
+            spaced = does & REMOVE != 0
+            while p < stop:
+                if at > limit:
+                    return text
+                source, count, taken = _prefix(p, stop, tables)
+                i = np.int64(0)
+                while spaced and i < count and load_u8(source + i) == _SPACE:
+                    i += 1
+                if i < count:
+                    spaced = does & REMOVE != 0 and load_u8(source + count - 1) == _SPACE
+                while i < count:
+                    byte = load_u8(source + i)
+                    i += 1
+                    if (
+                        byte == 0xE2
+                        and does & ESCAPE != 0
+                        and i + 1 < count
+                        and load_u8(source + i) == 0x96
+                        and load_u8(source + i + 1) == 0x81
+                    ):
+                        byte = np.uint8(_SPACE)
+                        i += 2
+                    store_u8(at, byte)
+                    if located:
+                        places[at - begun] = p - base
+                    at += 1
+                p += taken
+            last = p - base
+            if does & REMOVE != 0:
+                while at > begin and load_u8(at - 1) == _SPACE:
+                    at -= 1
+                    if located:
+                        last = places[at - begun]
+            if there and does & DUMMY != 0 and does & SUFFIX != 0:
+                store_u8(at, np.uint8(_SPACE))
+                if located:
+                    places[at - begun] = last
+                at += 1
+            if located:
+                stops[text] = last
+            ends[text + 1] = at - begun
+        return len(skipped)
+
+    return write
+
+
+_write, _write_located = _writing(False), _writing(True)
+
+
 @kernel
 def normalize(
     data: npt.NDArray[np.uint8],
@@ -92,59 +190,35 @@ def normalize(
     `trie`, whose `lengths` are by number, stay as they are. No normal form or token has more than `longest` bytes. `does`
     has bits, and with ESCAPE a space stands for U+2581 in what is written. Of what is `skipped`, nothing is written.
     """
-    base, begun = address(data), address(out)
-    limit = begun + len(out) - longest - 16
-    held = address(lengths) if len(lengths) > 0 else np.int64(0)
-    tables = (address(units), np.int64(len(units)), address(pool), np.int64(len(pool)), address(trie), held)
-    at = begun + ends[first]
-    for text in range(first, len(skipped)):
-        begin = at
-        p = base + offsets[text]
-        stop = base + offsets[text + 1]
-        if skipped[text]:
-            p = stop
-        while does & REMOVE != 0 and p < stop:
-            source, count, taken = _prefix(p, stop, tables)
-            if count != 1 or load_u8(source) != _SPACE:
-                break
-            p += taken
-        there = p < stop
-        if there and does & DUMMY != 0 and does & SUFFIX == 0:
-            store_u8(at, np.uint8(_SPACE))
-            at += 1
-        spaced = does & REMOVE != 0
-        while p < stop:
-            if at > limit:
-                return text
-            source, count, taken = _prefix(p, stop, tables)
-            i = np.int64(0)
-            while spaced and i < count and load_u8(source + i) == _SPACE:
-                i += 1
-            if i < count:
-                spaced = does & REMOVE != 0 and load_u8(source + count - 1) == _SPACE
-            while i < count:
-                byte = load_u8(source + i)
-                i += 1
-                if (
-                    byte == 0xE2
-                    and does & ESCAPE != 0
-                    and i + 1 < count
-                    and load_u8(source + i) == 0x96
-                    and load_u8(source + i + 1) == 0x81
-                ):
-                    byte = np.uint8(_SPACE)
-                    i += 2
-                store_u8(at, byte)
-                at += 1
-            p += taken
-        if does & REMOVE != 0:
-            while at > begin and load_u8(at - 1) == _SPACE:
-                at -= 1
-        if there and does & DUMMY != 0 and does & SUFFIX != 0:
-            store_u8(at, np.uint8(_SPACE))
-            at += 1
-        ends[text + 1] = at - begun
-    return len(skipped)
+    return _write(
+        data, offsets, skipped, units, pool, trie, lengths, does, longest, out, ends, first, ends, ends
+    )
+
+
+@kernel
+def normalize_located(
+    data: npt.NDArray[np.uint8],
+    offsets: npt.NDArray[np.int64],
+    skipped: npt.NDArray[np.bool_],
+    units: npt.NDArray[np.uint32],
+    pool: npt.NDArray[np.uint8],
+    trie: npt.NDArray[np.uint64],
+    lengths: npt.NDArray[np.uint32],
+    does: int,
+    longest: int,
+    out: npt.NDArray[np.uint8],
+    ends: npt.NDArray[np.int64],
+    first: int,
+    places: npt.NDArray[np.int64],
+    stops: npt.NDArray[np.int64],
+) -> int:
+    """As `normalize`, with the byte of `data` where what each byte was made of begins, and where all of each text ends.
+
+    A byte of which nothing was made is from where it was put. Spaces that are taken off the end are behind the end.
+    """
+    return _write_located(
+        data, offsets, skipped, units, pool, trie, lengths, does, longest, out, ends, first, places, stops
+    )
 
 
 def warm_up(schemes: tuple[str, ...]) -> None:
@@ -155,4 +229,6 @@ def warm_up(schemes: tuple[str, ...]) -> None:
 
     data = "".join(SAMPLE).encode()
     text = Text(data=np.frombuffer(data, np.uint8), offsets=np.array([0, len(data)], np.int64))
-    Rules.of(b"", ["<x>"], does=REMOVE | DUMMY).normalize(text, np.zeros(1, np.bool_))
+    rules = Rules.of(b"", ["<x>"], does=REMOVE | DUMMY)
+    rules.normalize(text, np.zeros(1, np.bool_))
+    rules.locate(text, np.zeros(1, np.bool_))

@@ -27,6 +27,7 @@ class SentencePiece(Model):
     types: ClassVar[tuple[str, ...]] = ("BPE", "Unigram")
     by_words: ClassVar[bool] = False
     spells: ClassVar[bool] = False
+    located: ClassVar[bool] = True
 
     data: bytes
 

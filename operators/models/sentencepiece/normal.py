@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,15 @@ from pairloom.operators.models.sentencepiece import kernels as k
 from pairloom.operators.text.arrays import Text
 from pairloom.operators.vocabulary.tokens import TokenTable
 
-__all__ = ["Rules"]
+__all__ = ["Normalized", "Rules"]
+
+
+class Normalized(NamedTuple):
+    """Normalized texts, and in bytes of what they were (int64) where what each byte was made of begins, where each text ends."""
+
+    text: Text
+    places: npt.NDArray[np.int64]
+    stops: npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -68,3 +77,18 @@ class Rules:
             larger[: ends[first]] = out[: ends[first]]
             out = larger
         return Text(data=out[: ends[-1]], offsets=ends)
+
+    def locate(self, text: Text, skipped: npt.NDArray[np.bool_]) -> Normalized:
+        """As `normalize`, and where all of it is from."""
+        size = text.bytes + (text.bytes >> 3) + len(skipped) + 4 * self.longest + 256
+        out, places = np.empty(size, np.uint8), np.empty(size, np.int64)
+        ends, stops = np.zeros(len(skipped) + 1, np.int64), np.zeros(len(skipped), np.int64)
+        offsets = np.array(text.offsets)
+        first = 0
+        while True:
+            rules = self.units, self.pool, self.trie, self.lengths, self.does, self.longest
+            first = k.normalize_located(text.data, offsets, skipped, *rules, out, ends, first, places, stops)
+            if first >= len(skipped):
+                used = int(ends[-1])
+                return Normalized(Text(data=out[:used], offsets=ends), places[:used], stops)
+            out, places = (np.concatenate([one, np.zeros_like(one)]) for one in (out, places))

@@ -1,6 +1,7 @@
 """A SentencePiece model laid out for encoding and decoding."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,14 @@ import pyarrow as pa
 
 from pairloom.operators.encode.encoder import TABLE_BYTES, Encoder, WordKernel
 from pairloom.operators.encode.kernels import state as k
+from pairloom.operators.encode.spans import cut_at
 from pairloom.operators.encode.special import Strings, kinds_of
+from pairloom.operators.models import Located
 from pairloom.operators.models.character_bpe.tables import CharacterTable
 from pairloom.operators.models.sentencepiece import file as f
 from pairloom.operators.models.sentencepiece.decoding import Decoding
 from pairloom.operators.models.sentencepiece.kernels import DUMMY, ESCAPE, REMOVE, SUFFIX
+from pairloom.operators.models.sentencepiece.locating import Origin, located_pieces, surrounded
 from pairloom.operators.models.sentencepiece.normal import Rules
 from pairloom.operators.models.unigram.tables import UnigramTable
 from pairloom.operators.schema import dtype_for
@@ -51,6 +55,11 @@ class PieceTables:
     def kernel(self) -> WordKernel:
         """How a text, or a part of one, is encoded."""
         return self._table.kernel()
+
+    def apart_kernel(self) -> WordKernel:
+        """As `kernel`, but that each byte of what no piece spells is a token, from `len(pieces)` on."""
+        ids = len(self.model.pieces) + np.arange(256, dtype=np.uint32)
+        return replace(self._table, falls_back=True, byte_ids=ids).kernel()
 
     def pieces(self) -> Pieces:
         """Cuts where no merge reaches; sums of scores go through the whole of a text, which is not cut for them."""
@@ -148,6 +157,7 @@ class PieceEncoder:
         # Of a Unigram, they are pieces as the others, with a score that all but outdoes these.
         user = [(tables.spelled(piece), i, "") for i, piece in model.of_kind(f.USER)] if bpe else []
         self._user = Strings(user)
+        self._apart: Encoder | None = None  # made when it is asked for
 
     @property
     def statistics(self) -> Mapping[str, int]:
@@ -180,3 +190,52 @@ class PieceEncoder:
             append=append,
             missing_bytes=missing_bytes,
         )
+
+    def locate_texts(
+        self,
+        texts: pa.Array,
+        *,
+        wanted: Collection[str],
+        prepend: npt.NDArray[np.uint32],
+        append: npt.NDArray[np.uint32],
+        missing_bytes: str,
+        special: pa.LargeListArray | None = None,
+        special_ids: Mapping[str, int] = {},
+    ) -> Located:
+        """See `LocatingEncoder`: as SentencePiece says, of which a token of a byte has no text but for the last of a character."""
+        tables, model = self._tables, self._tables.model
+        if special is None:
+            kinds, text = kinds_of(texts), text_of(texts)
+        else:
+            cut = cut_at(texts, special, special_ids)
+            kinds, text = cut.kinds, text_of(cut.segments)
+        if not len(kinds):
+            kinds = np.full(len(text), k.TEXT_ENDS, np.int32)
+        if wanted:
+            text, kinds = self._control.cut(text, kinds, self._names - set(wanted))
+        normal = tables.rules.locate(text, (kinds >= 0) | (kinds == k.NULL))
+        size = len(model.pieces)
+        # Of all tokens that are encoded here, those in the places of special ones have numbers of their own.
+        inside = np.where(kinds >= 0, kinds + 2 * (size + 256), kinds).astype(np.int32)
+        made = normal.text
+        if self._user:
+            made, inside = self._user.cut(made, inside, ())
+        if self._apart is None:
+            self._apart = Encoder(
+                tables.apart_kernel(), pretokenizer=tables.pieces(), dtype=np.dtype(np.uint32), table_bytes=0
+            )
+        nothing = np.zeros(0, np.uint32)
+        values, lists = self._apart.encode(
+            made, kinds=inside, documents=len(texts), prepend=nothing, append=nothing
+        )
+        lengths = [len(tables.spelled(piece).encode()) for piece in model.pieces]
+        origin = Origin(
+            first=text_of(texts).offsets[:-1],
+            text=text,
+            kinds=kinds,
+            normal=normal,
+            lengths=np.array([*lengths, *[1] * 256, *[0] * size], np.int64),
+        )
+        byte_ids = np.array(model.byte_ids, np.uint32)
+        found = located_pieces(values, lists, origin, byte_ids, model.unknown, size)
+        return surrounded(found, kinds, prepend, append, tables.dtype)

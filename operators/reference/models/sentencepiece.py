@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-__all__ = ["TWINS", "encode_bpe", "encode_unigram", "normalize"]
+__all__ = ["TWINS", "encode_bpe", "encode_unigram", "normalize", "places"]
 
 _MARKER = "\u2581"
 
@@ -94,4 +94,49 @@ def encode_unigram(text: str, scores: Mapping[str, float], penalty: float) -> li
     return parts
 
 
-TWINS: Mapping[str, Callable[..., object]] = {"models.sentencepiece.kernels:normalize": normalize}
+def places(
+    text: str,
+    rules: Mapping[str, str],
+    symbols: Sequence[str] = (),
+    *,
+    remove: bool = True,
+    dummy: bool = True,
+    suffix: bool = False,
+    escape: bool = True,
+) -> list[int]:
+    r"""For each byte of the normal form of a text, and behind the last, the byte of the text that it begins at.
+
+    >>> places(" a\tb ", {"\t": " "})
+    [1, 1, 2, 3, 4]
+    """
+    parts: list[tuple[str, int]] = []
+    at = byte = 0
+    while at < len(text):
+        symbol = max((one for one in symbols if text.startswith(one, at)), key=len, default="")
+        rule = max((one for one in rules if text.startswith(one, at)), key=len, default="")
+        taken = symbol or rule or text[at]
+        parts.append((symbol or (rules[rule] if rule else taken), byte))
+        at, byte = at + len(taken), byte + len(taken.encode())
+    while remove and parts and parts[0][0] == " ":
+        parts.pop(0)
+    if not parts:
+        return [byte]
+    out = [(" ", parts[0][1])] if dummy and not suffix else []
+    spaced = remove
+    for part, begins in parts:
+        made = part.lstrip(" ") if spaced else part
+        if made:
+            spaced = remove and made.endswith(" ")
+        made = made.replace(_MARKER, " ") if escape else made
+        out += [(character, begins) for character in made for _ in character.encode()]
+    while remove and out and out[-1][0] == " ":
+        byte = out.pop()[1]
+    if dummy and suffix:
+        out.append((" ", byte))
+    return [*(begins for _, begins in out), byte]
+
+
+TWINS: Mapping[str, Callable[..., object]] = {
+    "models.sentencepiece.kernels:normalize": normalize,
+    "models.sentencepiece.kernels:normalize_located": places,
+}

@@ -1,5 +1,6 @@
 """SentencePiece models: read, normalized, encoded and decoded as their owner does."""
 
+import itertools
 import json
 import math
 import pickle
@@ -13,10 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pairloom.operators import Vocabulary
+from pairloom.operators.documents import special_spans_of
+from pairloom.operators.encode.tokenizer import Tokenizer
 from pairloom.operators.errors import DataError, RecipeError
 from pairloom.operators.models.sentencepiece import kernels as k
 from pairloom.operators.models.sentencepiece.normal import Rules
-from pairloom.operators.reference.models.sentencepiece import encode_bpe, encode_unigram, normalize
+from pairloom.operators.reference.models.sentencepiece import encode_bpe, encode_unigram, normalize, places
 from pairloom.operators.text.arrays import text_of
 from tests.support.charsmaps import charsmap
 from tests.support.piece_models import PLAIN, bytes_pieces, field, piece_model
@@ -43,11 +46,17 @@ def test_texts_are_normalized_as_by_the_twin(
         bit for bit, there in zip((k.REMOVE, k.DUMMY, k.SUFFIX, k.ESCAPE), options, strict=True) if there
     )
     rules, kept = RULES if mapped else {}, ["<", "ab", "  "] if symbols else []
-    made = Rules.of(charsmap(rules) if mapped else b"", kept, does=does).normalize(
-        text_of(pa.array(texts, pa.large_string())), np.zeros(len(texts), np.bool_)
-    )
+    compiled = Rules.of(charsmap(rules) if mapped else b"", kept, does=does)
+    text, skipped = text_of(pa.array(texts, pa.large_string())), np.zeros(len(texts), np.bool_)
+    made, located = compiled.normalize(text, skipped), compiled.locate(text, skipped)
     found = [made.data[a:b].tobytes().decode() for a, b in zip(made.offsets, made.offsets[1:], strict=False)]
-    assert found == [normalize(text, rules, kept, **dict(zip(names, options, strict=True))) for text in texts]
+    said = dict(zip(names, options, strict=True))
+    assert found == [normalize(text, rules, kept, **said) for text in texts]
+    assert np.array_equal(located.text.data, made.data)
+    assert np.array_equal(located.text.offsets, made.offsets)
+    for i, (low, high) in enumerate(itertools.pairwise(made.offsets.tolist())):
+        begins = [*located.places[low:high].tolist(), located.stops[i]]
+        assert [one - text.offsets[i] for one in begins] == places(texts[i], rules, kept, **said)
 
 
 @given(
@@ -103,6 +112,37 @@ def test_special_tokens_stay_text_unless_they_are_asked_for() -> None:
     assert vocabulary.encode_one("<s>a</s>", allowed_special=["<s>"]).tolist() == [1, 7, 0]
     column = pa.array([None, "a", ""])
     assert vocabulary.encode(column, prepend=[1], append=[2]).to_pylist() == [None, [1, 7, 2], [1, 2]]
+
+
+def test_offsets_are_those_of_the_owner() -> None:
+    """Values by sentencepiece 0.2.3."""
+    text = "  ab  \u65e5\u672c ab<x> "
+    byte = [[6, 6], [6, 6], [6, 9], [9, 9], [9, 9], [9, 12]]
+    for fallback in (False, True):
+        between = [[4, 6], *(byte if fallback else [[6, 12]])]
+        for family, first, last in (
+            (1, [[2, 2], [2, 4]], [[12, 13], [13, 15], [15, 18]]),
+            (2, [[2, 3], [3, 4]], [[12, 14], [14, 15], [15, 18]]),
+        ):
+            tokenizer = Tokenizer(small(byte_fallback=fallback, family=family))
+            found = tokenizer(text, offsets="bytes", words=True)
+            assert found["offset_mapping"].tolist() == [*first, *between, *last]
+            assert found["word_ids"].tolist() == [0, 0, *[1] * len(between), 2, 2, 2]
+    assert tokenizer("   ", offsets=True)["offset_mapping"].tolist() == []
+
+
+def test_special_spans_are_tokens_with_their_places() -> None:
+    tokenizer = Tokenizer(small())
+    texts = pa.array(["ab</s>ab<s>", None, "", "<s>ab"], pa.large_string())
+    rows = pa.array(["x</s>ab<s> </s>", "<s>ab"], pa.large_string())
+    special = special_spans_of([[(1, 5, "</s>"), (11, 15, "</s>")], []])
+    found = tokenizer.encode_column(rows, special=special, prepend=[1], append=[2])
+    assert found.ids.to_pylist() == [[1, 4, 0, 2, 7, 6, 0, 2, 2], [1, 4, 0, 8, 2]]
+    assert found.located.begin.tolist() == [0, 0, 0, 1, 5, 6, 7, 11, 15, 0, 0, 0, 3, 5]
+    assert found.located.end.tolist() == [0, 0, 1, 5, 6, 7, 10, 15, 15, 0, 0, 3, 5, 5]
+    parsed = tokenizer.encode_column(texts, offsets=True, special_tokens_in_text="parse", append=[2])
+    assert parsed.ids.to_pylist() == [[7, 6, 2, 7, 6, 1, 2], None, [2], [1, 7, 6, 2]]
+    assert parsed.ends.to_pylist() == [[1, 2, 6, 7, 8, 11, 11], None, [0], [3, 4, 5, 5]]
 
 
 def test_ids_are_decoded_as_the_owner_does() -> None:
