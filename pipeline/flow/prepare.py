@@ -26,14 +26,14 @@ PACKAGES = ("pairloom.operators", "pairloom.pipeline")
 _MANY = 12  # kernels: where fewer are missing, they are compiled before helpers have begun
 _HELPER = 1_000_000_000  # bytes of memory that a process which compiles may take, twice of what was seen
 _MOST_HELPERS = 4  # more of them wait for the one that has most to do
-_CUTTING = "pairloom.operators.text.pretokenize.kernels"
+_CUTTING = "pairloom.operators.text.pretokenize.kernels:schemes"
 # Places of which one takes longer than several of the others; what one needs of another it finds compiled by then.
 _LONGEST = (
     "pairloom.operators.encode.kernels:words",
     "pairloom.operators.models.bpe.kernels:tables",
     "pairloom.operators.models.bpe.kernels:learn",
-    "pairloom.pipeline.inputs.readers.kernels",
-    "pairloom.operators.pack.kernels",
+    "pairloom.pipeline.inputs.readers.kernels:lines",
+    "pairloom.operators.pack.kernels:narrow",
 )
 SHARDED_FROM = 1_000_000_000  # stored bytes of a corpus; the words of a smaller one are learned by one worker
 
@@ -159,6 +159,10 @@ def _reads_json(plan: "Plan") -> bool:
     return any(READERS.get(name).compiled for name in formats)
 
 
+def _reads_whole_json(plan: "Plan") -> bool:
+    return any(piece.file.format == "json" for unit in plan.units for piece in unit.slices)
+
+
 def _has_spans(plan: "Plan") -> bool:
     """Whether documents may say something about parts of their text, which steps and givers let them do."""
     return any(unit.steps or unit.giver is not None for unit in plan.units)
@@ -170,6 +174,30 @@ def _finds_near(plan: "Plan") -> bool:
 
 def _has_row_steps(plan: "Plan") -> bool:
     return bool(plan.recipe.pack.rows)
+
+
+def _gathers_wide(plan: "Plan") -> bool:
+    """Whether ids may have four bytes, or something may stand beside them, which may have as many."""
+    pack = plan.recipe.pack
+    if pack.steps or pack.rows or any(unit.attributes for unit in plan.units) or _has_spans(plan):
+        return True
+    if plan.vocabulary is not None:
+        return plan.vocabulary.dtype.itemsize > 2
+    choice = plan.recipe.vocabulary
+    return plan.base is not None or choice.size + len(choice.all_special_tokens) > 1 << 16
+
+
+def _cuts_lines(plan: "Plan") -> bool:
+    known, cut = (plan.vocabulary, plan.base), plan.cut
+    used = (cut.first, cut.weaker, cut.last, *(one.pretokenizer for one in known if one is not None))
+    return any(isinstance(one, Pretokenizer) and one.lines for one in used)
+
+
+def _cuts_chunks(plan: "Plan") -> bool:
+    cut = plan.cut
+    return any(
+        one is not None and not isinstance(one, Pretokenizer) for one in (cut.first, cut.weaker, cut.last)
+    )
 
 
 def _has_token_steps(plan: "Plan") -> bool:
@@ -191,6 +219,10 @@ def _other_family(plan: "Plan") -> bool:
     if plan.vocabulary is not None:
         return plan.vocabulary.model.name != "bpe"
     return plan.recipe.vocabulary.learner.name != "bpe"
+
+
+def _learns_lexicon(plan: "Plan") -> bool:
+    return plan.vocabulary is None and plan.recipe.vocabulary.learner.name == "less_is_better"
 
 
 def _is(*names: str) -> Callable[["Plan"], bool]:
@@ -249,7 +281,14 @@ _NEEDED_WHERE = {
     "pairloom.operators.evaluate.kernels": _never,  # reports are runs of their own
     "pairloom.operators.documents.kernels": _has_rules,
     "pairloom.operators.ngram.kernels": _scores,
-    "pairloom.pipeline.inputs.readers.kernels": _reads_json,
+    "pairloom.operators.counts.kernels:drawn": _other_family,
+    "pairloom.operators.lexicons.kernels": _learns_lexicon,
+    "pairloom.operators.pack.kernels:derive": _has_row_steps,
+    "pairloom.operators.pack.kernels:wide": _gathers_wide,
+    "pairloom.operators.text.pretokenize.kernels:chunks": _cuts_chunks,
+    "pairloom.operators.text.pretokenize.kernels:lines": _cuts_lines,
+    "pairloom.pipeline.inputs.readers.kernels:lines": _reads_json,
+    "pairloom.pipeline.inputs.readers.kernels:layout": _reads_whole_json,
     "pairloom.operators.encode.kernels:spans": _has_spans,
     "pairloom.operators.encode.kernels:runs": _decodes_characters,
     "pairloom.operators.layouts.kernels": _has_row_steps,
@@ -263,6 +302,7 @@ _NEEDED_WHERE = {
     "pairloom.operators.models.unigram.learning.kernels": lambda plan: (
         plan.vocabulary is None and plan.recipe.vocabulary.learner.name == "unigram"
     ),
+    "pairloom.operators.models.sentencepiece.kernels": _is_or_becomes("sentencepiece"),
     "pairloom.operators.models.wordpiece.kernels": _is("wordpiece"),
     "pairloom.operators.text.front.kernels": lambda plan: (
         _is("character_bpe", "characters", "wordpiece")(plan) or _is_or_becomes("unigram")(plan)

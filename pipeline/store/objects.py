@@ -72,8 +72,11 @@ class Objects(Protocol):
     def replace(self, path: str, source: str) -> None:
         """Make an object what another is, which is gone then: readers see the old bytes or the new ones, all of them."""
 
-    def put_if_absent(self, path: str, data: bytes) -> bool:
-        """Write an object unless there is one; False when there was. Atomic between any number of writers."""
+    def put_if_absent(self, path: str, data: bytes, *, durable: bool = True) -> bool:
+        """Write an object unless there is one; False when there was. Atomic between any number of writers.
+
+        For one that need not be `durable` see `create`.
+        """
 
     def list(self, prefix: str) -> list[str]:
         """Paths below a prefix, sorted; for looking after the store, never to find what is committed."""
@@ -155,17 +158,18 @@ class LocalObjects:
         self._place(source).replace(place)
         _sync_folder(place.parent)
 
-    def put_if_absent(self, path: str, data: bytes) -> bool:
+    def put_if_absent(self, path: str, data: bytes, *, durable: bool = True) -> bool:
         """Write an object unless there is one."""
         place = self._place(path)
         if place.exists():
             return False
-        with needing_room(place.parent), self._temporary(place, data) as temporary:
+        with needing_room(place.parent), self._temporary(place, data, durable=durable) as temporary:
             try:
                 place.hardlink_to(temporary)
             except FileExistsError:
                 return False
-        _sync_folder(place.parent)
+        if durable:
+            _sync_folder(place.parent)
         return True
 
     def list(self, prefix: str) -> list[str]:
@@ -196,14 +200,15 @@ class LocalObjects:
             raise RecipeError(f"cannot write below the root {self.folder}: {error}") from error
 
     @contextmanager
-    def _temporary(self, place: Path, data: bytes) -> Iterator[Path]:
+    def _temporary(self, place: Path, data: bytes, *, durable: bool = True) -> Iterator[Path]:
         self._make_folder(place.parent)
         temporary = place.parent / f".{place.name}.{uuid.uuid4().hex}.tmp"
         try:
             with temporary.open("xb") as file:
                 file.write(data)
                 file.flush()
-                os.fsync(file.fileno())
+                if durable:
+                    os.fsync(file.fileno())
             yield temporary
         finally:
             with suppress(FileNotFoundError):

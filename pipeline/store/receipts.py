@@ -276,9 +276,13 @@ def claim(objects: Objects, receipt: Receipt) -> Receipt:
 
 
 def publish(objects: Objects, receipt: Receipt) -> bool:
-    """Make a receipt visible; False where the unit has one."""
+    """Make a receipt visible; False where the unit has one.
+
+    One of scratch alone is synced no more than its files: what a loss of power leaves of it is void as they are (`flow.void`).
+    """
     data = seal(receipt.model_dump_json())
-    return objects.put_if_absent(receipt_path(receipt.stage, receipt.unit), data)
+    scratch = bool(receipt.files) and not any(file.sha256 for file in receipt.files)
+    return objects.put_if_absent(receipt_path(receipt.stage, receipt.unit), data, durable=not scratch)
 
 
 def discard_all(objects: Objects, receipts: Sequence[Receipt]) -> None:

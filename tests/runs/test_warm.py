@@ -83,7 +83,12 @@ def test_a_run_compiles_nothing_after_its_first_step(
 @pytest.mark.parametrize(
     ("name", "text", "settings", "spared"),
     [
-        ("{}.txt", "{}", ["corpus.0.id=null"], ["pipeline.inputs.readers.kernels", "encode.kernels:spans"]),
+        (
+            "{}.txt",
+            "{}",
+            ["corpus.0.id=null"],
+            ["pipeline.inputs.readers.kernels:lines", "encode.kernels:spans"],
+        ),
         (
             "{}.jsonl",
             '{{"id": "x", "text": {}, "score": 1.5}}',
@@ -105,7 +110,11 @@ def test_what_is_spared_is_not_missed(
     assert done.returncode == 0, done.stderr[-3000:]
     missing, needed = map(json.loads, done.stdout.splitlines()[-2:])
     assert missing == []
-    every = ("pipeline.inputs.readers.kernels", "operators.encode.kernels:words", "encode.kernels:spans")
+    every = (
+        "pipeline.inputs.readers.kernels:lines",
+        "operators.encode.kernels:words",
+        "encode.kernels:spans",
+    )
     found = [one for one in every if any(place.endswith(one) for place in needed)]
     assert found == [one for one in every if one not in spared]
 

@@ -50,10 +50,10 @@ def fated(kind: type, fate: Fate) -> Iterator[None]:
     """Every storage call of a kind of store passes by a fate."""
 
     def plain(real: Callable[..., Any]) -> Callable[..., Any]:
-        def call(self: Any, *args: Any) -> Any:
+        def call(self: Any, *args: Any, **how: Any) -> Any:
             number = fate.begin(real.__name__)
             try:
-                return real(self, *args)
+                return real(self, *args, **how)
             finally:
                 fate.strike(number, "after")
 

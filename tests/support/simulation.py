@@ -94,7 +94,7 @@ class MemoryObjects:
     def replace(self, path: str, source: str) -> None:
         self.objects[path] = self.objects.pop(source)
 
-    def put_if_absent(self, path: str, data: bytes) -> bool:
+    def put_if_absent(self, path: str, data: bytes, *, durable: bool = True) -> bool:
         with self.lock:
             self.asked["put"] += 1
             return self.objects.setdefault(path, data) is data

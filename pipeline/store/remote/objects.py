@@ -122,8 +122,8 @@ class RemoteObjects:
                 to.write(block)
         self.delete(source)
 
-    def put_if_absent(self, path: str, data: bytes) -> bool:
-        """Write an object unless there is one."""
+    def put_if_absent(self, path: str, data: bytes, *, durable: bool = True) -> bool:
+        """Write an object unless there is one; it is `durable` whether that is asked for or not."""
         write = uuid.uuid4().hex
 
         def request(service: Service, key: str) -> bool:

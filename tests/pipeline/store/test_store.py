@@ -136,6 +136,7 @@ def test_scratch_has_sums_alone_and_is_not_synced(
         assert not writer.stored.sha256
         check_stored(objects, writer.stored)
         receipts.append(Receipt(stage="exchange", unit=unit, files=(writer.stored,)))
+    assert claim(objects, receipts[0]) == receipts[0]  # its receipt is no more than it
     monkeypatch.undo()
     assert claim(objects, receipts[0]) == claim(objects, receipts[1]) == receipts[0]
     with pytest.raises(CorruptionError, match="different bytes"):
