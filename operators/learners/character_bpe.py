@@ -1,10 +1,10 @@
 """Learning BPE over characters, as Llama 2, Mistral and Gemma have it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
-from pairloom.operators.learners import Learner, Progress, Rounds, Target
+from pairloom.operators.learners import Learner, Progress, Rounds, Shape, Target
 from pairloom.operators.text.pretokenize import Pretokenizer
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class CharacterBPELearner(Learner):
     by_groups = True
     by_rounds = True
     cuts = True
-    shapes = frozenset({"max_token_length", "limit_alphabet", "initial_alphabet", "blocked", "script_caps"})
+    shapes = frozenset(one.name for one in fields(Shape))
 
     byte_fallback: bool = True
     prefix: bool = True

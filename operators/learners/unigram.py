@@ -1,11 +1,12 @@
 """Learning a Unigram: in one task, and in rounds."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pairloom.operators.learners import Allocate, Decider, Learner, Member, Progress, Rounds, Target
+from pairloom.operators.learners import Allocate, Decider, Learner, Member, Progress, Rounds, Shape, Target
+from pairloom.operators.steps import step_identity
 from pairloom.operators.text.pretokenize.marker import BeforeSpaces
 
 if TYPE_CHECKING:
@@ -27,20 +28,31 @@ class UnigramLearner(Learner):
     """Pieces and their scores by expectation and maximization, as SentencePiece learns them; words begin with their spaces.
 
     The characters that are pieces in any case are those that make up `coverage` of the text; a piece has up to `max_length` of
-    them, of one script. `seeds` substrings are pieces to begin with. With `byte_fallback`, other characters are spelled by
-    tokens of bytes, else they are `<unk>`; with `prefix`, a space is put before each text.
+    them, of one script. With `split_digits`, digits stand alone. `seeds` substrings are pieces to begin with. With
+    `byte_fallback`, other characters are spelled by tokens of bytes, else they are `<unk>`; with `prefix`, a space is put before
+    each text.
     """
 
     name = "unigram"
     makes = "answers"
     by_rounds = True
     cuts = True
+    shapes = frozenset(one.name for one in fields(Shape)) - {"script_caps"}
 
     coverage: float = 0.9995
     max_length: int = 16
     seeds: int = 1_000_000
     byte_fallback: bool = True
     prefix: bool = True
+    split_digits: bool = False
+
+    @property
+    def identity(self) -> Any:
+        """The keys; what came later only where it says something."""
+        found = step_identity(self)
+        if not self.split_digits:
+            found["keys"].pop("split_digits")
+        return found
 
     def __post_init__(self) -> None:
         if not 0 < self.coverage <= 1:
@@ -91,15 +103,21 @@ class UnigramLearner(Learner):
     def options(self, target: Target) -> "Options":
         """What is learned besides the first tokens."""
         from pairloom.operators.models.unigram.learning.deciding import Options
+        from pairloom.operators.models.unigram.learning.shaping import PieceShape
         from pairloom.operators.models.unigram.learning.writing import blocked_by, first_tokens
 
+        first = len(first_tokens(target.special_tokens, self.byte_fallback))
+        longest = target.shape.max_token_length
+        reserved = blocked_by(target.special_tokens)
+        shape = PieceShape.of(target.shape, first=first, single_digits=self.split_digits, reserved=reserved)
         return Options(
-            size=target.size - len(first_tokens(target.special_tokens, self.byte_fallback)),
+            size=target.size - first,
             coverage=Fraction(str(self.coverage)),
-            longest=self.max_length,
+            longest=self.max_length if longest is None else min(longest, self.max_length),
             least=max(2, target.min_count),
             seeds=self.seeds,
-            blocked=blocked_by(target.special_tokens),
+            blocked=(*reserved, *target.shape.blocked_tokens),
+            shape=shape,
         )
 
 

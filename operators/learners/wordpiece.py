@@ -1,10 +1,10 @@
 """Learning WordPiece, as BERT has it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
-from pairloom.operators.learners import Learner, Progress, Rounds, Target
+from pairloom.operators.learners import Learner, Progress, Rounds, Shape, Target
 from pairloom.operators.text.pretokenize import Pretokenizer
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class WordPieceLearner(Learner):
     by_groups = True
     by_rounds = True
     cuts = True
-    shapes = frozenset({"max_token_length", "limit_alphabet", "initial_alphabet", "script_caps"})
+    shapes = frozenset(one.name for one in fields(Shape))
 
     lowercase: bool = True
     longest_word: int = 100

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from pairloom.operators.models.bpe.layout import Layout
 from pairloom.operators.models.bpe.learner import Learner
 from pairloom.operators.models.bpe.limits import PairLimits
 from pairloom.operators.models.bpe.parity import Group, GroupLearner, said
-from pairloom.operators.models.bpe.shaping import shape_limits
+from pairloom.operators.models.bpe.shaping import shape_limits, with_tokens
 from pairloom.operators.vocabulary import Vocabulary
 
 __all__ = [
@@ -70,6 +70,38 @@ class CharacterFamily(ABC):
     def vocabulary(self, alphabet: Alphabet, merges: Merges) -> Vocabulary:
         """The vocabulary of all merges."""
 
+    def asked(self, token: str) -> str:
+        """A token that is required, or fills, as this family writes it; RecipeError where no text becomes it."""
+        if token in self.specials:
+            raise RecipeError(
+                f"vocabulary.required has {token!r}, which is a special token: remove it from one of them"
+            )
+        return token
+
+    @property
+    def wanted(self) -> tuple[list[str], list[str]]:
+        """The tokens that are required, and those that fill, as this family writes them."""
+        shape = self.target.shape
+        return [*map(self.asked, shape.required)], [*map(self.asked, shape.fillers)]
+
+    @abstractmethod
+    def units(self, token: str) -> list[str]:
+        """The first tokens that spell one, character by character."""
+
+    def barred(self, blocked: str) -> str:
+        """A token that is blocked, as it is compared with what is `spelled`."""
+        return blocked
+
+    def finished(self, alphabet: Alphabet, merges: Merges) -> Vocabulary:
+        """The vocabulary of all merges, of what is required, and of what fills."""
+        required, fillers = self.wanted
+        if required or fillers:
+            pairs = np.array(merges, np.int32).reshape(-1, 2)
+            first = self.first(alphabet)
+            more = with_tokens(pairs, first, self.target.size, required, fillers, self.units, self.joined)
+            merges = [(left, right) for left, right in more.tolist()]
+        return self.vocabulary(alphabet, merges)
+
     def tokens(self, alphabet: Alphabet, merges: Iterable[tuple[int, int]]) -> list[str]:
         """All tokens, those of merges last."""
         tokens = self.first(alphabet)
@@ -97,7 +129,10 @@ def longest_merge(target: Target) -> int | None:
 def merge_limits(family: CharacterFamily, alphabet: Alphabet, reserved: Sequence[str]) -> PairLimits | None:
     """What merges may not make: what is blocked, and these texts; None where that is nothing."""
     tokens = [token.encode() for token in family.spelled(alphabet)]
-    return shape_limits(family.target.shape, tokens, family.target.size, reserved)
+    shape = family.target.shape
+    if shape.blocked:
+        shape = replace(shape, blocked=tuple(map(family.barred, shape.blocked)))
+    return shape_limits(shape, tokens, family.target.size, reserved)
 
 
 def learn_characters(
@@ -170,10 +205,12 @@ def _without_reserved(
     while True:
         found = learned(merge_limits(family, alphabet, reserved))
         merges = [(left, right) for left, right in found.tolist()]
-        spelled = family.spelled(alphabet)
-        for left, right in merges:
-            spelled.append(family.joined(spelled[left], spelled[right]))
-        made = {*family.reserved} & {*spelled[first:]}
+        made: set[str] = set()
+        if family.reserved:
+            spelled = family.spelled(alphabet)
+            for left, right in merges:
+                spelled.append(spelled[left] + spelled[right])
+            made = {*family.reserved} & {*spelled[first:]}
         if not made:
-            return family.vocabulary(alphabet, merges)
+            return family.finished(alphabet, merges)
         reserved += sorted(made)

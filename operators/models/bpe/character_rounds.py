@@ -53,7 +53,7 @@ class CharacterRounds(Rounds):
         alphabet = Alphabet.of_rows(merges)
         assert alphabet is not None, "the alphabet is learned first"
         pairs = [(left, right) for left, right in merges[len(alphabet.rows) :].tolist()]
-        return self.family.vocabulary(alphabet, pairs)
+        return self.family.finished(alphabet, pairs)
 
     def member_memory(self, words: int, symbols: int) -> int:
         """A partition; the words as characters, and as objects while a file of them is read."""

@@ -1,6 +1,8 @@
 """Tokens that a vocabulary must have: merges after those that were learned, and in place of the last of them."""
 
-from collections.abc import Iterable, Sequence
+import operator
+from collections.abc import Callable, Iterable, Sequence
+from typing import Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,9 +13,10 @@ from pairloom.operators.models.bpe.added import is_one_word
 from pairloom.operators.models.bpe.limits import PairLimits
 from pairloom.operators.text.pretokenize import Pretokenizer
 
-__all__ = ["check_required", "initial_bytes", "shape_limits", "with_required"]
+__all__ = ["check_required", "initial_bytes", "shape_limits", "with_required", "with_tokens"]
 
 Pair = tuple[int, int]
+Token = TypeVar("Token", str, bytes)
 
 
 def shape_limits(
@@ -52,18 +55,34 @@ def initial_bytes(shape: Shape) -> bytes:
 def with_required(
     merges: npt.NDArray[np.int32], tokens: Sequence[bytes], size: int, shape: Shape
 ) -> npt.NDArray[np.int32]:
-    """The merges (int32[m, 2], ids from `len(tokens)` on) with those that make what is required, and the fillers.
+    """The merges (int32[m, 2], ids from `len(tokens)` on) of bytes with those that make what is required, and the fillers.
 
-    As many of the last merges are left out as that takes. A token that is not there is made of what the merges so far make of
-    it, from the left. With fillers, there are as many tokens as the power of two from `size` on; RecipeError where they do not
-    suffice, or what is required does not fit.
+    See `with_tokens`.
     """
-    required = [token.encode() for token in shape.required]
+    required, fillers = ([token.encode() for token in asked] for asked in (shape.required, shape.fillers))
+    return with_tokens(merges, tokens, size, required, fillers, _bytes_of, operator.add)
+
+
+def with_tokens(
+    merges: npt.NDArray[np.int32],
+    tokens: Sequence[Token],
+    size: int,
+    required: Sequence[Token],
+    fillers: Sequence[Token],
+    units: Callable[[Token], list[Token]],
+    joined: Callable[[Token, Token], Token],
+) -> npt.NDArray[np.int32]:
+    """The merges with those that make tokens that are `required`, and fill up what there is with `fillers`.
+
+    `units` are the tokens before all merges that spell one, `joined` what a merge makes. As many of the last merges are left out
+    as that takes. A token that is not there is made of what the merges so far make of it, from the left. With fillers, there
+    are as many tokens as the power of two from `size` on; RecipeError where they do not suffice, or what is required does not fit.
+    """
     room = size - len(tokens)
     left_out = 0
     while True:
         kept = merges[: max(0, min(len(merges), room - left_out))]
-        made = _Made(tokens, kept.tolist())
+        made = _Made(tokens, kept.tolist(), units, joined)
         for token in required:
             made.add(token)
         over = len(made.merges) - room
@@ -74,42 +93,53 @@ def with_required(
                 f"required tokens take {len(made.merges)} merges, and there is room for {room}: raise size"
             )
         left_out = room - len(kept) + over
-    if shape.fillers:
-        _fill(made, shape.fillers, 1 << (size - 1).bit_length())
+    if fillers:
+        _fill(made, fillers, 1 << (size - 1).bit_length())
     return np.array(made.merges, np.int32).reshape(-1, 2)
 
 
-def _fill(made: "_Made", fillers: Iterable[str], size: int) -> None:
+def _bytes_of(token: bytes) -> list[bytes]:
+    return [bytes([byte]) for byte in token]
+
+
+def _fill(made: "_Made[Token]", fillers: Iterable[Token], size: int) -> None:
     for filler in fillers:
         if len(made.tokens) == size:
             return
-        if len(made.tokens) + made.cost(filler.encode()) <= size:
-            made.add(filler.encode())
+        if len(made.tokens) + made.cost(filler) <= size:
+            made.add(filler)
     if len(made.tokens) < size:
         raise RecipeError(
             f"the fillers end at {len(made.tokens)} tokens, and the next power of two is {size}: name more of them"
         )
 
 
-class _Made:
+class _Made(Generic[Token]):
     """Tokens and the merges that make them, to which more are added."""
 
-    def __init__(self, tokens: Sequence[bytes], merges: Sequence[Sequence[int]]) -> None:
+    def __init__(
+        self,
+        tokens: Sequence[Token],
+        merges: Sequence[Sequence[int]],
+        units: Callable[[Token], list[Token]],
+        joined: Callable[[Token, Token], Token],
+    ) -> None:
         self.first = len(tokens)
-        self.tokens = list(tokens)
+        self.tokens: list[Token] = list(tokens)
         self.merges: list[Pair] = []
-        self._ids = {
-            token: i for i, token in enumerate(tokens)
-        }  # of equals the last: bytes are after special tokens
+        self._units: Callable[[Token], list[Token]] = units
+        self._joined: Callable[[Token, Token], Token] = joined
+        # Of equals the last: bytes are after special tokens.
+        self._ids: dict[Token, int] = {token: i for i, token in enumerate(tokens)}
         self._ranks: dict[Pair, int] = {}
         for left, right in merges:
             self._append((left, right))
 
-    def cost(self, token: bytes) -> int:
+    def cost(self, token: Token) -> int:
         """How many merges it takes to make a token, at most."""
         return 0 if token in self._ids else len(self._pieces(token)) - 1
 
-    def add(self, token: bytes) -> None:
+    def add(self, token: Token) -> None:
         """Make a token of what the merges so far make of it."""
         if token in self._ids:
             return
@@ -119,11 +149,11 @@ class _Made:
     def _append(self, pair: Pair) -> None:
         self._ranks[pair] = len(self.merges)
         self.merges.append(pair)
-        self.tokens.append(self.tokens[pair[0]] + self.tokens[pair[1]])
+        self.tokens.append(self._joined(self.tokens[pair[0]], self.tokens[pair[1]]))
         self._ids[self.tokens[-1]] = len(self.tokens) - 1
 
-    def _pieces(self, token: bytes) -> list[int]:
-        pieces = [self._ids[bytes([byte])] for byte in token]
+    def _pieces(self, token: Token) -> list[int]:
+        pieces = [self._ids[unit] for unit in self._units(token)]
         none = len(self.merges)
         while len(pieces) > 1:
             ranks = [self._ranks.get(pair, none) for pair in zip(pieces, pieces[1:], strict=False)]

@@ -8,7 +8,7 @@ import numpy as np
 
 from pairloom.operators.counts import WordCounts
 from pairloom.operators.errors import RecipeError
-from pairloom.operators.learners import Allocate, Progress, Target
+from pairloom.operators.learners import Allocate, Progress, Shape, Target
 from pairloom.operators.models.bpe.character_families import CharacterFamily, Merges, learn_characters
 from pairloom.operators.models.bpe.characters import (
     Alphabet,
@@ -17,7 +17,9 @@ from pairloom.operators.models.bpe.characters import (
     chosen_characters,
     counted_texts,
 )
+from pairloom.operators.models.bpe.shaping import check_required
 from pairloom.operators.text.front.reading import MARKER
+from pairloom.operators.text.pretokenize import Pretokenizer
 from pairloom.operators.vocabulary import Vocabulary
 
 __all__ = ["UNKNOWN", "CharacterBPEFamily", "added_tokens", "learn_character_bpe"]
@@ -53,7 +55,8 @@ class CharacterBPEFamily(CharacterFamily):
 
     def alphabet(self, letters: Letters) -> Alphabet:
         """The characters; RecipeError where a special token is one."""
-        characters = chosen_characters(letters.weights, self.target.shape, MARKER)
+        kept = MARKER + "".join(token for tokens in self.wanted for token in tokens)
+        characters = chosen_characters(letters.weights, self.target.shape, kept)
         if same := sorted({*self.specials} & {*characters}):
             raise RecipeError(
                 f"special token {same[0]!r} is also a character of the text: choose one that is not"
@@ -67,6 +70,15 @@ class CharacterBPEFamily(CharacterFamily):
     def spelled(self, alphabet: Alphabet) -> list[str]:
         """The same, with spaces."""
         return [_plain(token) for token in self.first(alphabet)]
+
+    def asked(self, token: str) -> str:
+        """With U+2581 for spaces; it is in one word."""
+        check_required(Shape(required=(token,)), Pretokenizer(scheme="whitespace"))
+        return super(CharacterBPEFamily, self).asked(token).replace(" ", MARKER)
+
+    def units(self, token: str) -> list[str]:
+        """The characters."""
+        return [*token]
 
     def joined(self, left: str, right: str) -> str:
         """One after the other."""

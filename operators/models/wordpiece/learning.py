@@ -64,11 +64,42 @@ class WordPieceFamily(CharacterFamily):
 
     def alphabet(self, letters: Letters) -> Alphabet:
         """The characters, and those that go on somewhere."""
-        characters = chosen_characters(letters.weights, self.target.shape)
-        chosen = {*characters}
-        return Alphabet(
-            characters=tuple(characters), going_on=tuple(char for char in letters.going_on if char in chosen)
-        )
+        units = [unit for tokens in self.wanted for token in tokens for unit in self.units(token)]
+        kept = "".join(unit.removeprefix(PREFIX) if len(unit) > 1 else unit for unit in units)
+        characters = chosen_characters(letters.weights, self.target.shape, kept)
+        inside = {*characters} & {*letters.going_on} | {unit[-1] for unit in units if len(unit) > 1}
+        return Alphabet(characters=tuple(characters), going_on=tuple(sorted(inside)))
+
+    def asked(self, token: str) -> str:
+        """A word, or with `##` what goes on a word, as BERT makes such."""
+        from tokenizers import normalizers, pre_tokenizers
+
+        text = token.removeprefix(PREFIX)
+        normal = normalizers.BertNormalizer(lowercase=self.lowercase).normalize_str(text)
+        parts = [part for part, _ in pre_tokenizers.BertPreTokenizer().pre_tokenize_str(normal)]
+        if parts != [text]:
+            raise RecipeError(
+                f"vocabulary.required has {token!r}, of which BERT makes {', '.join(map(repr, parts)) or 'nothing'}: no text would "
+                "become it; write it so, without spaces, or leave it out"
+            )
+        return super(WordPieceFamily, self).asked(token)
+
+    def units(self, token: str) -> list[str]:
+        """The first character, if a word begins so, and others with `##`."""
+        text = token.removeprefix(PREFIX)
+        first = [] if text != token else [text[0]]
+        return [*first, *(PREFIX + char for char in text[len(first) :])]
+
+    def spelled(self, alphabet: Alphabet) -> list[str]:
+        """With a space before what begins a word, and nothing before what goes on."""
+        begins = (" " + char for char in alphabet.characters)
+        return [*self.specials, *begins, *alphabet.going_on]
+
+    def barred(self, blocked: str) -> str:
+        """A word that is blocked begins; one with `##` goes on."""
+        if len(blocked) > 2 and blocked[0] == blocked[-1] == "*":
+            return blocked
+        return blocked[2:] if len(blocked) > 2 and blocked.startswith(PREFIX) else " " + blocked
 
     def first(self, alphabet: Alphabet) -> list[str]:
         """All tokens before pieces."""

@@ -28,6 +28,7 @@ from pairloom.operators.models.unigram.learning.seeds import (
     required_points,
     seeds_of,
 )
+from pairloom.operators.models.unigram.learning.shaping import NO_SHAPE, PieceShape
 from pairloom.operators.text.arrays import text_of
 from pairloom.operators.vocabulary.tokens import TokenTable
 
@@ -41,7 +42,7 @@ class Options:
     """What is learned: `size` pieces, or the characters that are required where these are more.
 
     `coverage` of all characters are pieces at least; a piece has up to `longest` characters, a substring is one to begin with if
-    it occurs `least` times, and the `seeds` best of them are. None is one of `blocked`.
+    it occurs `least` times, and the `seeds` best of them are. None is one of `blocked`, or what `shape` leaves out.
     """
 
     size: int
@@ -50,6 +51,7 @@ class Options:
     least: int = 2
     seeds: int = MOST_SEEDS
     blocked: tuple[bytes, ...] = ()
+    shape: PieceShape = NO_SHAPE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +76,7 @@ class _Ends:
     longest: int
     bucket: int
     buckets: int
+    single_digits: bool = False
 
 
 class UnigramMember:
@@ -91,7 +94,8 @@ class UnigramMember:
         if isinstance(message, _Ends):
             if self._places is None:
                 given = {"longest": message.longest, "buckets": message.buckets}
-                self._places = Places(self._words, kinds_of(message.required), **given)
+                kinds = kinds_of(message.required, single_digits=message.single_digits)
+                self._places = Places(self._words, kinds, **given)
             return self._places.ends(self._words, message.bucket)
         symbols, most = 0, 0.0
         for counts in self._words:
@@ -151,6 +155,7 @@ class UnigramDecider:
                 longest=options.longest,
                 bucket=self._buckets_done,
                 buckets=buckets,
+                single_digits=options.shape.single_digits,
             )
         else:
             self._asked = self._pieces.next()
@@ -176,7 +181,7 @@ class UnigramDecider:
             self._found = found if self._found is None else merge_seeds([self._found, found], options.seeds)
             self._buckets_done += 1
             if self._buckets_done == self._asked.buckets:
-                self._seed(self._found.without(options.blocked))
+                self._seed(self._found.without(options.blocked, options.shape.strings))
         else:
             total: Answer = replies[0]
             for reply in replies[1:]:
@@ -188,7 +193,7 @@ class UnigramDecider:
     def learned(self) -> Learned:
         """The pieces, when all is learned."""
         assert self._pieces is not None
-        return self._pieces.learned()
+        return self._pieces.learned(self._options.shape)
 
     @property
     def _characters(self) -> npt.NDArray[np.int64]:
@@ -199,7 +204,8 @@ class UnigramDecider:
 
     @property
     def _required(self) -> npt.NDArray[np.int64]:
-        return required_points(self._characters, self._options.coverage)
+        characters = self._characters
+        return self._options.shape.points(required_points(characters, self._options.coverage), characters)
 
     def _count(self, counted: _Counted) -> None:
         self._counted = counted

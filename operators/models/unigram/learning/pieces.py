@@ -12,6 +12,7 @@ from pairloom.operators.models.unigram.learning.asking import Answer, Question
 from pairloom.operators.models.unigram.learning.kernels.arithmetic import digammas, logarithms
 from pairloom.operators.models.unigram.learning.kernels.pruning import DROP, KEEP, losses
 from pairloom.operators.models.unigram.learning.seeds import Seeds
+from pairloom.operators.models.unigram.learning.shaping import NO_SHAPE, PieceShape
 from pairloom.operators.vocabulary.tokens import TokenTable
 
 __all__ = ["COVERAGE", "LONGEST", "Learned", "PieceRounds"]
@@ -130,8 +131,8 @@ class PieceRounds:
         chosen = np.flatnonzero(kept)
         self._keep(chosen, self.scores[chosen])
 
-    def learned(self) -> Learned:
-        """The best `size` pieces, and before these all required characters."""
+    def learned(self, shape: PieceShape = NO_SHAPE) -> Learned:
+        """The best `size` pieces, and before these all required characters, and what a `shape` wants."""
         scores = self.scores.astype(np.float32).astype(np.float64)
         known = dict(zip(self.tokens, scores.tolist(), strict=True))
         worst = float(scores.min(initial=0.0))
@@ -145,10 +146,7 @@ class PieceRounds:
                 missing += 1
             found[token] = known[token]
         ranked = sorted(known.items(), key=lambda item: (-item[1], item[0]))
-        for token, score in ranked:
-            if len(found) >= self._size:
-                break
-            found.setdefault(token, score)
+        found = shape.pieces(known, found, ranked, self._size)
         ranked = sorted(found.items(), key=lambda item: (-item[1], item[0]))
         return Learned(
             tokens=TokenTable.of([token for token, _ in ranked]),

@@ -49,10 +49,13 @@ class Seeds:
         chosen = np.arange(min(most, len(self.tokens)))
         return Seeds(tokens=self.tokens.take(chosen), scores=self.scores[chosen])
 
-    def without(self, blocked: Collection[bytes]) -> "Seeds":
-        """All but some."""
-        names = pa.array(sorted(blocked), pa.large_binary())
-        kept = np.flatnonzero(~pc.is_in(token_column(self.tokens), names).to_numpy(zero_copy_only=False))
+    def without(self, blocked: Collection[bytes], strings: Collection[bytes] = ()) -> "Seeds":
+        """All but some, and but those that contain one of `strings`."""
+        names, column = pa.array(sorted(blocked), pa.large_binary()), token_column(self.tokens)
+        lost = pc.is_in(column, names).to_numpy(zero_copy_only=False)
+        for string in strings:
+            lost = lost | pc.match_substring(column, string).to_numpy(zero_copy_only=False)
+        kept = np.flatnonzero(~lost)
         return Seeds(tokens=self.tokens.take(kept), scores=self.scores[kept])
 
 
@@ -87,14 +90,17 @@ def required_points(characters: npt.NDArray[np.int64], coverage: Fraction) -> np
     return points[:found]
 
 
-def kinds_of(required: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+def kinds_of(required: npt.NDArray[np.int64], *, single_digits: bool = False) -> npt.NDArray[np.uint8]:
     """Beside which others each code point may be in a piece: uint8[0x110000], see `kernels/seeding.py`.
 
-    As in SentencePiece, a piece has characters of one script; Hiragana and Katakana are with Han.
+    As in SentencePiece, a piece has characters of one script; Hiragana and Katakana are with Han. With `single_digits`, no piece
+    has a digit beside anything else.
     """
     kinds = _all_kinds()
     found = np.full(_POINTS, k.BARRED, np.uint8)
     found[required] = kinds[required]
+    if single_digits:
+        found[ord("0") : ord("9") + 1] = k.BARRED
     if found[ord(" ")]:
         found[ord(" ")] = k.SPACE
     return found
