@@ -57,13 +57,15 @@ class JoinTable:
     """The two steps of a vocabulary; all arrays are read-only once built.
 
     `early` are the early merges, `full` all of them. `cuts` (uint8[65536]) has 1 at 256 x + y where no early token holds byte
-    x before byte y. `seams` (uint64, a power of two of them) is a filter of one bit a hash of the pairs of early tokens that meet
-    in a late token, `slots` (uint64) the ranks of the late merges, as in `PairTable`.
+    x before byte y, and `kinds` (uint8[768]) what is so of kinds of bytes (`_kinds`). `seams` (uint64, a power of two of them) is
+    a filter of one bit a hash of the pairs of early tokens that meet in a late token, `slots` (uint64) the ranks of the late
+    merges, as in `PairTable`.
     """
 
     early: PairTable
     full: PairTable
     cuts: npt.NDArray[np.uint8]
+    kinds: npt.NDArray[np.uint8]
     seams: npt.NDArray[np.uint64]
     slots: npt.NDArray[np.uint64]
 
@@ -90,7 +92,7 @@ class JoinTable:
         slots = np.zeros(1 << max(4, (3 * len(late)).bit_length()), np.uint64)
         fill_ranks(slots, late, np.arange(early, len(merges), dtype=np.uint32))
         table = PairTable.of(byte_ids, merges[:early], products[:early], tokens=tokens)
-        return cls(early=table, full=full, cuts=cuts, seams=seams, slots=slots)
+        return cls(early=table, full=full, cuts=cuts, kinds=_kinds(cuts, data), seams=seams, slots=slots)
 
     @property
     def addresses(self) -> tuple[int, ...]:
@@ -101,13 +103,35 @@ class JoinTable:
         slot_bits = len(self.slots).bit_length() - 1
         ours = (
             self.seams.ctypes.data,
-            64 - bits,
+            32 - bits,
             self.slots.ctypes.data,
             len(self.slots) - 1,
             64 - slot_bits,
         )
         spelled = (tokens.data.ctypes.data, tokens.offsets.ctypes.data)
         return (*ours, self.full.products.ctypes.data, *spelled, *self.full.linear.addresses)
+
+
+def _kinds(cuts: npt.NDArray[np.uint8], data: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Which cuts hold before all bytes of a kind, for every byte that stands before them: nearly all that text has.
+
+    Bytes are of eight kinds, a bit each. For every byte, before which kinds there is a cut whichever byte of it follows; before
+    which there mostly is (by how often `data` has bytes), so that it is worth a look (`cut_words`); and of which kind it is.
+    Two letters of ASCII are not looked at, nor what is inside of a character.
+    """
+    apart = cuts.reshape(256, 256).astype(np.bool_)
+    often = np.bincount(data, minlength=256) + 1
+    always, looked, kind = (np.zeros(256, np.uint8) for _ in range(3))
+    kind[:32], kind[32], kind[33:128], kind[48:58] = 1, 2, 4, 8
+    kind[65:91], kind[97:123], kind[128:192], kind[192:] = 16, 32, 64, 128
+    letters = np.isin(kind, [16, 32])  # letters of ASCII
+    for bit in range(8):
+        of = kind == 1 << bit
+        every, mostly = apart[:, of].all(axis=1), 2 * (apart[:, of] @ often[of]) > often[of].sum()
+        looked_at = mostly & ~every & ~(letters & letters[of].all()) & (bit != 6)
+        always |= every.astype(np.uint8) << bit
+        looked |= looked_at.astype(np.uint8) << bit
+    return np.concatenate([always, looked, kind])
 
 
 def holds_joined(tokens: TokenTable) -> bool:
@@ -126,8 +150,10 @@ def holds_joined(tokens: TokenTable) -> bool:
 class JoinCutter:
     """Cuts pieces of text into words for one encoder, and holds the scratch that joining them takes."""
 
-    def __init__(self, cuts: npt.NDArray[np.uint8], *, words: int = _WORDS) -> None:
-        self._cuts = cuts
+    def __init__(
+        self, cuts: npt.NDArray[np.uint8], kinds: npt.NDArray[np.uint8], *, words: int = _WORDS
+    ) -> None:
+        self._cuts, self._kinds = cuts, kinds
         self._text = np.zeros(0, np.uint8)
         self._whole = np.zeros(MEMO_BYTES // 8, np.uint64)
         self._cursor = np.zeros(4, np.int64)
@@ -143,7 +169,7 @@ class JoinCutter:
         cursor, total = self._cursor, int(ends[-1])
         cursor[:] = (0, low, low, 0)
         while cursor[PLACE] < total:
-            count = cut_words(at, ends, self._cuts, cursor, self._words, self._goes_on)
+            count = cut_words(at, ends, self._cuts, self._kinds, cursor, self._words, self._goes_on)
             self._make_room(state, int(cursor[LONGEST]))
             yield low, self._words[:count]
             low = int(self._words[count - 1])

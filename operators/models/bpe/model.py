@@ -51,7 +51,7 @@ class BPETables(WordTables):
             block=encode_joined,
             tables=joins.early.addresses,
             joins=joins.addresses,
-            cut_pieces=lambda: JoinCutter(joins.cuts),
+            cut_pieces=lambda: JoinCutter(joins.cuts, joins.kinds),
         )
 
 

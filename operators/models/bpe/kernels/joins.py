@@ -5,7 +5,13 @@ from typing import Any
 import numpy as np
 
 from pairloom.operators.kernels.jit import address, kernel, load_u8, signed, trailing_zeros
-from pairloom.operators.kernels.simd import bytes_between, store_chosen, store_positions
+from pairloom.operators.kernels.simd import (
+    bytes_between,
+    looks_up_bytes,
+    pairs_chosen,
+    store_chosen,
+    store_positions,
+)
 from pairloom.operators.models.bpe.kernels.runs import seam
 
 __all__ = ["LONGEST", "PLACE", "ROOM", "cut_words", "fill_cuts", "fill_seams", "first_joined"]
@@ -30,7 +36,7 @@ def first_joined(data: Any, offsets: Any, products: Any) -> int:
 
 @kernel
 def fill_cuts(data: Any, offsets: Any, products: Any, cuts: Any) -> None:
-    """Clear the cuts between every two bytes that stand side by side in a token of `products`."""
+    """Clear the cuts (uint8[65536]) between every two bytes that stand side by side in a token of `products`."""
     for k in range(len(products)):
         token = products[k]
         for i in range(offsets[token] + 1, offsets[token + 1]):
@@ -40,8 +46,8 @@ def fill_cuts(data: Any, offsets: Any, products: Any, cuts: Any) -> None:
 @kernel
 def fill_seams(late: Any, products: Any, tokens: int, seams: Any) -> None:
     """Set a bit of `seams` for every two early tokens that meet in a late one."""
-    shift = 58
-    while (1 << (64 - shift)) < 64 * len(seams):
+    shift = 26
+    while (1 << (32 - shift)) < 64 * len(seams):
         shift -= 1
     # The first and the last of the early tokens that each token is made of.
     heads = np.arange(tokens)
@@ -55,16 +61,16 @@ def fill_seams(late: Any, products: Any, tokens: int, seams: Any) -> None:
 
 
 @kernel
-def cut_words(data: int, ends: Any, cuts: Any, state: Any, finer: Any, goes_on: Any) -> int:
+def cut_words(data: int, ends: Any, cuts: Any, kinds: Any, state: Any, finer: Any, goes_on: Any) -> int:
     """Cut pieces of text between bytes that no early token holds side by side.
 
-    `data` is the address of the text, `ends` (int64) where its pieces end, `state` (int64[4]) where to go on
-    from. Writes the ends of words to `finer` (int64), of which `ROOM` stay free at least, and to `goes_on` (uint8) whether the
-    piece goes on after them; returns how many. A letter of ASCII and a blank are always cut
+    `data` is the address of the text, `ends` (int64) where its pieces end, `cuts` and `kinds` as of `JoinTable`, `state`
+    (int64[4]) where to go on from. Writes the ends of words to `finer` (int64), of which `ROOM` stay free at least, and to
+    `goes_on` (uint8) whether the piece goes on after them; returns how many. A letter of ASCII and a blank are always cut
     apart: no early merge joins them (`first_joined`). Letters, but where a capital follows a small one, and a blank before a
     letter are not looked at: cuts are rare there, and a word more or less makes no difference.
     """
-    table = address(cuts)
+    table, kind = address(cuts), address(kinds)
     finer_at, goes_on_at = address(finer), address(goes_on)
     piece, at, begun, longest = state[PIECE], state[PLACE], state[BEGUN], state[LONGEST]
     total = ends[len(ends) - 1]
@@ -80,7 +86,10 @@ def cut_words(data: int, ends: Any, cuts: Any, state: Any, finer: Any, goes_on: 
             begun = end
             piece += 1
         found = last
-        if at + 65 <= total:
+        if at + 65 <= total and looks_up_bytes():
+            found |= pairs_chosen(data + at, kind, kind + 512)
+            todo = pairs_chosen(data + at, kind + 256, kind + 512) & ~found
+        elif at + 65 <= total:
             here = data + at
             small, large = bytes_between(here, 97, 26), bytes_between(here, 65, 26)
             small_next, large_next = bytes_between(here + 1, 97, 26), bytes_between(here + 1, 65, 26)

@@ -23,7 +23,17 @@ from pairloom.operators.kernels.jit import (
     store_u64,
     trailing_zeros,
 )
-from pairloom.operators.kernels.simd import leading_zeros
+from pairloom.operators.kernels.simd import (
+    PAIR_FACTORS,
+    gathers_bits,
+    leading_zeros,
+    pairs_set_16,
+    pairs_set_32,
+    population,
+    presses_lanes,
+    store_kept_16,
+    store_kept_32,
+)
 from pairloom.operators.models.bpe.kernels.linear import encode_linear
 from pairloom.operators.models.bpe.kernels.word import NO_RANK, pair_rank
 
@@ -33,7 +43,7 @@ Int = int | np.int64
 
 MOST_RUN = 32
 _WINDOW = 64
-_MIX = 0x9E3779B97F4A7C15
+_LEFT, _RIGHT = PAIR_FACTORS
 _0 = np.uint64(0)
 _1 = np.uint64(1)
 _NONE = np.uint32(NO_RANK)
@@ -41,9 +51,9 @@ _NONE = np.uint32(NO_RANK)
 
 @inner
 def seam(left: Int, right: Int, shift: Int) -> Any:
-    """Which bit of the filter speaks of two tokens side by side."""
-    key = (np.uint64(left) << np.uint64(21)) ^ np.uint64(right)
-    return np.int64((key * np.uint64(_MIX)) >> np.uint64(shift))
+    """Which bit of the filter speaks of two tokens side by side; `shift` is 32 less its bits, as of `pairs_set_16`."""
+    mixed = np.uint64(left) * np.uint64(_LEFT) + np.uint64(right) * np.uint64(_RIGHT)
+    return np.int64((mixed & np.uint64(0xFFFFFFFF)) >> np.uint64(shift))
 
 
 @inner
@@ -72,6 +82,15 @@ def _may_join(seams: Int, shift: Int, left: Int, right: Int) -> Any:
 def _seams_between(first: Int, count: Int, width: Int, seams: Int, shift: Int) -> Any:
     # Bit `i`: whether the tokens `i` and `i` + 1 of those from `first` on may be joined.
     found = _0
+    if gathers_bits():
+        for i in range(0, count - 1, 16):
+            some = (_1 << np.uint64(min(np.int64(16), count - 1 - i))) - _1
+            if width == 1:
+                set_ = pairs_set_16(first + (i << 1), some, seams, shift)
+            else:
+                set_ = pairs_set_32(first + (i << 2), some, seams, shift)
+            found |= set_ << np.uint64(i)
+        return found
     left = _load_id(first, width)
     for i in range(1, count):
         right = _load_id(first + (i << width), width)
@@ -229,7 +248,20 @@ def _join_long(place: Int, count: Int, write: Int, width: Int, tables: Any, text
 
 @inner
 def _pack(read: Int, count: Int, gone: Any, write: Int, width: Int) -> Any:
-    # Copy those of `count` ids that are not gone; returns where they end.
+    # Copy those of `count` ids, a window of them at most, that are not gone; returns where they end.
+    if presses_lanes():
+        kept = ~gone & (np.uint64(0xFFFFFFFFFFFFFFFF) >> np.uint64(64 - count))
+        each = np.int64(64) >> width
+        for _ in range(0, count, each):
+            now = kept & ((_1 << np.uint64(each)) - _1)
+            if width == 1:
+                store_kept_16(read, now, write)
+            else:
+                store_kept_32(read, now, write)
+            kept >>= np.uint64(each)
+            read += 64
+            write += np.int64(population(now)) << width
+        return write
     for i in range(count):
         _store_id(write, width, _load_id(read + (i << width), width))
         write += (np.int64(gone >> np.uint64(i)) & 1 ^ 1) << width

@@ -1,5 +1,10 @@
 """Encoding in two steps, words first and then what joins them: the ids of one step, whatever the text and the tables."""
 
+import hashlib
+import os
+import subprocess
+import sys
+import textwrap
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +15,7 @@ from hypothesis import strategies as st
 
 from pairloom.operators import Vocabulary, count_words, learn_bpe, learn_superwords, segment_words
 from pairloom.operators.encode import Encoder, Tokenizer, tokenizer_of
+from pairloom.operators.encode.kernels import state
 from pairloom.operators.models.bpe import ByteLevelBPE
 from pairloom.operators.models.bpe.joins import JoinCutter, JoinTable
 from pairloom.operators.models.bpe.kernels.runs import MOST_RUN
@@ -49,7 +55,7 @@ def in_two_steps(
     if joins is None:
         return None
     kernel = BPETables(entries=vocabulary, pairs=pairs, joins=joins).kernel()
-    kernel = replace(kernel, cut_pieces=lambda: JoinCutter(joins.cuts, words=words))
+    kernel = replace(kernel, cut_pieces=lambda: JoinCutter(joins.cuts, joins.kinds, words=words))
     encoder = Encoder(kernel, pretokenizer=WHOLE, dtype=np.dtype(dtype), table_bytes=1 << 16)
     ids, lists = encoder.encode(text_of(pa.array(texts, pa.large_binary())), prepend=NONE, append=NONE)
     return [ids[low:high].tolist() for low, high in zip(lists[:-1], lists[1:], strict=True)]
@@ -153,6 +159,49 @@ def test_merges_that_join_words_from_the_start_are_made_in_one_step():
     vocabulary = learn_bpe(pieces, 270, pretokenizer=WHOLE)
     assert tokenizer_of(vocabulary).tables.joins is None
     assert vocabulary.encode_one("a b a b a b").tolist() == expected(vocabulary, b"a b a b a b")
+
+
+def test_pieces_are_cut_only_where_no_early_token_goes_on_and_wherever_a_blank_follows_a_letter():
+    joins = tokenizer_of(learned()).tables.joins
+    text = "\n".join(sample()).encode() + bytes(range(256)) * 3
+    data = np.frombuffer(text, np.uint8)
+    ends = np.array([1, 1000, 1064, len(data) - 70, len(data)], np.int64)
+    found = []
+    for start, words in JoinCutter(joins.cuts, joins.kinds, words=500)(
+        np.zeros(state.STATE, np.int64), data.ctypes.data, 0, ends
+    ):
+        assert start == (found[-1] if found else 0)
+        found += words.tolist()
+    assert found == sorted({*found, *ends.tolist()})
+    inner = np.setdiff1d(found, ends)
+    assert joins.cuts[256 * data[inner - 1].astype(np.int64) + data[inner]].all()
+    blanks = np.flatnonzero(data == 32)
+    letters = data[blanks - 1] | 32
+    assert np.isin(blanks[(letters >= 97) & (letters <= 122)], found).all()
+
+
+ELSEWHERE = """
+    import hashlib, sys
+    import pyarrow as pa
+    from pairloom.operators import Vocabulary
+    from tests.operators.models.bpe.test_superwords_properties import sample
+    ids = Vocabulary.load(sys.argv[1]).encode(pa.array(sample())).values
+    print(hashlib.sha256(ids.to_numpy().tobytes()).hexdigest())
+"""
+
+
+@pytest.mark.rare("operators/kernels", "operators/models/bpe")
+def test_processors_without_wide_vectors_join_alike(tmp_path):
+    environment = os.environ | {
+        "NUMBA_CPU_NAME": "generic",
+        "NUMBA_CPU_FEATURES": "",
+        "PAIRLOOM_CACHE_DIR": str(tmp_path),
+    }
+    (tmp_path / "tokenizer.json").write_bytes(learned().to_json())
+    command = [sys.executable, "-c", textwrap.dedent(ELSEWHERE), str(tmp_path / "tokenizer.json")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, env=environment)
+    ids = learned().encode(pa.array(sample())).values
+    assert done.stdout.strip() == hashlib.sha256(ids.to_numpy().tobytes()).hexdigest(), done.stderr
 
 
 def test_a_memo_of_words_serves_pieces():
