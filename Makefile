@@ -2,6 +2,8 @@
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
+# What is compiled of Python is kept: each process would compile it for a second.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo golden test test-bounds test-rare fuzz kernels test-browser test-consumers test-image docs sbom lint tree types imports bench bench-parts clean
 
@@ -25,8 +27,8 @@ demo: .venv/ready ## tokenize and pack the standard library's sources
 # Set to `changed`, tests that are slow and rare run only where what they guard has changed since origin/main.
 RARE ?= always
 
-test: .venv/ready-dev ## the tests, three files at a time: one of the three waits for Ray for most of its time
-	$(BIN)/python -m pytest -n 3 --dist loadfile --rare $(RARE)
+test: .venv/ready-dev ## the tests, four files at a time: two of them wait for Ray for most of it
+	$(BIN)/python -m pytest -n 4 --dist loadfile --rare $(RARE)
 
 test-rare: .venv/ready-dev ## only those that are slow and rare
 	$(BIN)/python -m pytest -m rare
@@ -87,9 +89,16 @@ test-image: .venv/ready-dev ## the image, built and run without a daemon: as roo
 docs: .venv-docs/ready tree ## the site of the documents, below build/site; fails where a link leads nowhere
 	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --quiet
 
-sbom: .venv/ready-dev ## what the environment consists of, as CycloneDX: build/sbom.json
+# In an environment of its own: what it checks texts with takes a second of every process that imports Ray beside it.
+.venv-sbom/ready: infra/sbom.txt
+	@test -n "$(PYTHON)" || { echo "Pairloom needs Python 3.11 or newer with venv; none was found" >&2; exit 2; }
+	$(PYTHON) -m venv .venv-sbom
+	.venv-sbom/bin/python -m pip install --quiet --requirement infra/sbom.txt
+	@touch $@
+
+sbom: .venv/ready .venv-sbom/ready ## what the environment consists of, as CycloneDX: build/sbom.json
 	@mkdir -p build
-	$(BIN)/cyclonedx-py environment $(BIN)/python --output-format JSON --output-file build/sbom.json
+	.venv-sbom/bin/cyclonedx-py environment $(BIN)/python --output-format JSON --output-file build/sbom.json
 
 lint: .venv/ready-dev
 	$(BIN)/ruff check .
@@ -125,4 +134,4 @@ bench-parts: .venv/ready-dev ## figures of single parts, printed
 	$(BIN)/python tests/bench/bench_report.py build/bench.jsonl --vocabulary 32768
 
 clean:
-	rm -rf .venv .venv-consumers .venv-docs build dist *.egg-info out .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-consumers .venv-docs .venv-sbom build dist *.egg-info out .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -36,6 +36,7 @@ pytestmark = [
 ]
 
 RAY = [sys.executable, "-c", "from ray.scripts.scripts import main; main()"]
+STARTED = "Ray runtime started"  # what a node writes into its log: reading that costs less than asking Ray
 PAIRLOOM = [sys.executable, "-m", "pairloom.jobs"]
 RECIPE = """
 root: s3://machines/tokens
@@ -64,6 +65,9 @@ class Cluster:
         head = self.network.machines[0]
         command = ["ip", "netns", "exec", head.name, *RAY, "status", f"--address={head.address}:6379"]
         return subprocess.run(command, env=self.environment, capture_output=True, text=True).stdout
+
+    def log(self, machine: str) -> str:
+        return (self.folder / f"{machine}.log").read_text()
 
     def logs(self) -> str:
         return "".join(path.read_text()[-3000:] for path in sorted(self.folder.glob("*.log")))
@@ -106,6 +110,7 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster
             [*RAY, "start", "--head", "--port=6379", *mine, *common], environment, f"{tmp_path}/head.log"
         )
         made = Cluster(network=net, environment=environment, folder=tmp_path)
+        wait(lambda: STARTED in made.log("head"), 180, made)
         wait(lambda: made.ray("list").returncode == 0, 120, made)
         other = [f"--address={head.address}:6379", f"--node-ip-address={worker.address}"]
         worker.run([*RAY, "start", *other, *common], environment, f"{tmp_path}/worker.log")
@@ -140,6 +145,7 @@ def test_jobs_on_two_machines_of_which_one_is_cut_off(tmp_path: Path, cluster: C
     assert "Job 'wrong' failed" in status
     assert "exit code 2" in status
 
+    wait(lambda: STARTED in cluster.log("worker"), 180, cluster)
     wait(lambda: "/2.0 CPU" in cluster.nodes(), 60, cluster)
     sent = cluster.ray("submit", "--submission-id=right", "--no-wait", "--", *PAIRLOOM, "run", str(recipe))
     assert sent.returncode == 0, sent.stderr

@@ -23,9 +23,10 @@ print("SAID", json.dumps([result.success, found and found.metadata["changed"].va
 
 @pytest.mark.rare("infra/dagster", "tests/infra/test_dagster.py")
 def test_dagster_makes_it_and_makes_it_again_only_where_something_changed(tmp_path: Path) -> None:
-    subprocess.run([sys.executable, "-m", "venv", tmp_path / "env"], check=True)
     python = tmp_path / "env" / "bin" / "python"
-    subprocess.run([python, "-m", "pip", "install", "--quiet", "dagster>=1.10,<2"], check=True)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "env"], check=True)
+    install = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-compile"]
+    subprocess.run([*install, "dagster>=1.10,<2"], check=True)
     (tmp_path / "in.jsonl").write_text(json.dumps({"text": "a rose is a rose " * 50}) + "\n")
     recipe = (
         "root: out\ncorpus: [{name: web, paths: in.jsonl}]\nvocabulary: {size: 300}\npack: {seq_len: 64}\n"

@@ -154,7 +154,7 @@ def watched():
 
     KernelCache.load_overload, PrepareTask.run = looked_for, prepare
 
-os.environ |= {"LOOKED_FOR": f"{folder}/looked", "RAY_raylet_start_wait_time_s": "180"}
+os.environ["LOOKED_FOR"] = f"{folder}/looked"
 Path(os.environ["LOOKED_FOR"]).mkdir()
 ray.init(
     num_cpus=2,
