@@ -188,7 +188,7 @@ class Learner(ABC):
 
     def need_groups(self, words: int) -> int:
         """Bytes of memory for that, from stored counts of so many bytes."""
-        return 600_000_000 + 40 * words
+        return 600_000_000 + 20 * words
 
     def rounds(self, target: Target) -> Rounds:
         """How it is learned in rounds, of a family that is `by_rounds`."""

@@ -14,6 +14,7 @@ from pairloom.pipeline.recipe.amounts import Size
 from pairloom.pipeline.recipe.corpus import CorpusSource, Mixture
 from pairloom.pipeline.recipe.drift import Retokenize
 from pairloom.pipeline.recipe.given import brings_ids
+from pairloom.pipeline.recipe.parity import ParityChoice
 from pairloom.pipeline.recipe.preferences import with_groups
 from pairloom.pipeline.recipe.rows import Pack, Tokenize
 from pairloom.pipeline.recipe.section import Section
@@ -321,6 +322,19 @@ class Recipe(Section):
                 "vocabulary.family ids has no words, and pack.join.separator is a text: name a special token"
             )
 
+    def _check_amounts(self, parity: ParityChoice) -> None:
+        """Raise ValueError for amounts that are of no source, or are not those of texts that count several times."""
+        if len(set(self.count_weights().values())) > 1:
+            raise ValueError(
+                "vocabulary.parity.amounts are of texts as they are, and vocabulary.weights count them more or less often: "
+                "remove one of them"
+            )
+        names = [source.name for source in self.corpus]
+        if parity.by == "source" and {*names} != {*parity.amounts}:
+            raise ValueError(
+                f"vocabulary.parity.amounts are of {', '.join(parity.amounts)}, and the sources are {', '.join(names)}: name these"
+            )
+
     def _check_groups(self) -> None:
         """Raise ValueError for a statistic, or parity, by something that is no source and no column."""
         known = {column.name for source in self.corpus for column in source.columns}
@@ -330,10 +344,8 @@ class Recipe(Section):
                 f"vocabulary.parity is by {parity.by!r}, which no source has among its columns: write by: source, or list it under "
                 "columns of a source"
             )
-        if parity is not None and parity.by == "source" and parity.amounts:
-            sources = {source.name for source in self.corpus}
-            if wrong := sorted({*parity.amounts} - sources):
-                raise ValueError(f"vocabulary.parity.amounts has {wrong[0]!r}, and no source has this name")
+        if parity is not None and parity.amounts:
+            self._check_amounts(parity)
         for one in self.statistics:
             if one.per is not None and one.per != "source" and one.per not in known:
                 raise ValueError(

@@ -1,6 +1,9 @@
 """Groups that are treated alike, by recipe: whatever the units, with weights, repaired, and what is refused."""
 
 import json
+import os
+import random
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,9 @@ from pairloom.pipeline.audit.verify import verify
 from pairloom.pipeline.repair.repair import repair
 from pairloom.pipeline.stages.learn.groups import about_groups, measured
 from pairloom.pipeline.stages.learn.stage import Learn
+from pairloom.pipeline.store.objects import LocalObjects
 from tests.support.corpora import contents
+from tests.support.fates import ONCE, Fate, Killed, fated
 
 ENGLISH = [
     "the cat and the dog walked to the house",
@@ -91,7 +96,7 @@ def test_a_column_says_the_groups_and_units_decide_nothing(folder: Path) -> None
 
 
 def test_sources_are_groups_with_weights_and_what_is_lost_is_made_again(folder: Path) -> None:
-    chosen = {"by": "source", "unit": "characters", "amounts": {"en": 3, "th": "1/2"}, "first": 9}
+    chosen = {"by": "source", "unit": "characters", "first": 9}
     made = recipe(folder, "sources", by="source", parity=chosen, weights={"th": 3}, unit=3000)
     first = run(made)
     root = Path(made.root)
@@ -104,7 +109,8 @@ def test_sources_are_groups_with_weights_and_what_is_lost_is_made_again(folder: 
     other = recipe(folder, "sources", by="source", parity=chosen | {"first": 10}, weights={"th": 3})
     assert make_plan(other).keys["count"] == first.stages["count"].key
     assert make_plan(other).keys["learn"] != first.stages["learn"].key
-    written = other.model_dump(mode="json")["vocabulary"]["parity"]
+    told = {"by": "source", "amounts": {"en": 3, "th": "1/2"}}
+    written = recipe(folder, "x", by="source", parity=told).model_dump(mode="json")["vocabulary"]["parity"]
     assert written["amounts"] == {"en": "3", "th": "1/2"}
     assert "parity" not in recipe(folder, "x", parity=None).model_dump(mode="json")["vocabulary"]
 
@@ -117,10 +123,36 @@ def test_sources_are_groups_with_weights_and_what_is_lost_is_made_again(folder: 
         ({"superwords": {}}, "parity is by groups: choose one"),
         ({"family": "unigram"}, "the family unigram has no parity"),
         ({"extend": "x.json", "size": 999}, "`extend` brings these with it: remove parity"),
-        ({"parity": {"by": "source", "amounts": {"de": 1}}}, "amounts has 'de', and no source has this name"),
+        (
+            {"parity": {"by": "source", "amounts": {"de": 1}}},
+            "amounts are of de, and the sources are all: name these",
+        ),
+        (
+            {
+                "by": "source",
+                "parity": {"by": "source", "amounts": {"en": 1, "th": 1}},
+                "weights": {"th": 2},
+            },
+            "remove one of them",
+        ),
         ({"parity": {"by": "source", "amounts": {"all": 0}}}, "it must be more than 0"),
     ],
 )
 def test_what_makes_no_sense_is_refused(folder: Path, vocabulary: dict[str, Any], said: str) -> None:
     with pytest.raises((RecipeError, ValueError), match=said):
         recipe(folder, "refused", **vocabulary)
+
+
+def test_a_run_that_dies_anywhere_goes_on_to_the_same_bytes(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = run(recipe(folder, "whole", unit=9000), until="learn")
+    monkeypatch.setattr(os, "fsync", lambda _handle: None)  # no power is cut here
+    with fated(LocalObjects, plain := Fate(0, "after", Killed)):
+        run(recipe(folder, "counted", unit=9000), until="learn")
+    draw = random.Random(3)
+    for at in sorted(draw.sample(range(1, plain.calls), 5)):
+        killed = recipe(folder, f"killed {at}", unit=9000)
+        with fated(LocalObjects, Fate(at, "after", Killed)), suppress(Killed):
+            run(killed, until="learn", executor=ONCE)
+        assert contents(run(killed, until="learn")) == contents(whole)

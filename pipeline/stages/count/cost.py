@@ -102,6 +102,7 @@ class Counting:
 def cost(plan: "Plan") -> Cost:
     """What counting asks."""
     sizes, counting = Sizes.of(plan), Counting.of(plan)
+    kinds = 1 if plan.recipe.vocabulary.parity is None else 2  # words, and those of groups
     words, combined = counting.words * counting.units, counting.combined * counting.groups
     memory = max(
         count_memory(sizes.unit, repeats=plan.cut.repeats),
@@ -111,12 +112,12 @@ def cost(plan: "Plan") -> Cost:
         grouped = counting.words * -(-counting.units // counting.groups)
         memory = max(memory, combine_memory(grouped, plan.partitions))
     return Cost(
-        tasks=len(plan.units) + plan.partitions + counting.groups,
+        tasks=len(plan.units) + kinds * (plan.partitions + counting.groups),
         memory=memory,
         work=sizes.bytes / RATE,
         disk=sizes.bytes // WORDS_SHARE if plan.cut.repeats else sizes.bytes,
         # What is written for good is read again once, before anybody may trust it.
-        read=sizes.bytes + 3 * words + 2 * combined,
-        written=2 * words + combined,
-        requests=counting.requests,
+        read=sizes.bytes + kinds * (3 * words + 2 * combined),
+        written=kinds * (2 * words + combined),
+        requests=counting.requests if kinds == 1 else counting.requests + counting.requests,
     )

@@ -115,7 +115,10 @@ class CountTask(UnitTask):
         """The texts of the documents of each group, and their bytes."""
         for batch in batches:
             if self.by in (None, SOURCE):
-                yield None if self.by is None else self.input.source, _texts(batch), batch.bytes
+                texts, size = _texts(batch), batch.bytes
+                del batch  # a large one is needed by nobody else
+                yield None if self.by is None else self.input.source, texts, size
+                del texts
                 continue
             names = batch.columns.get(self.by)
             names = pa.nulls(len(batch), pa.large_string()) if names is None else names

@@ -75,6 +75,8 @@ def cost(plan: "Plan", cluster: Cluster) -> Cost:
     steps = 2 + plan.partitions if pieces else 1  # of superwords both stages, and the pieces' segments
     symbols = 0 if plan.cut.repeats else SYMBOL_BYTES * (sizes.tokens if pieces else sizes.bytes)
     alone = choice.learner.need(sizes.bytes // MERGED_SHARE) + symbols
+    if choice.parity is not None:  # groups share some of their words
+        alone = max(alone, choice.learner.need_groups(2 * sizes.bytes // MERGED_SHARE))
     found = Cost(
         tasks=steps,
         memory=alone,
@@ -86,7 +88,7 @@ def cost(plan: "Plan", cluster: Cluster) -> Cost:
         ).requests,
         at_once=1,
     )
-    mode = choice.learn.mode
+    mode = "single" if choice.parity is not None else choice.learn.mode
     if not choice.learner.by_rounds or mode == "single" or (mode == "auto" and alone <= cluster.room):
         return found
     members = max(1, min(plan.partitions, choice.learn.members or min(MEMBERS, cluster.workers)))

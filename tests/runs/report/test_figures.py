@@ -14,6 +14,7 @@ from pairloom.jobs.report.subjects import load_tokenizer
 from pairloom.operators import Pretokenizer, count_words, learn_bpe
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.evaluate.content import counting_forms
+from pairloom.operators.evaluate.inequality import gini
 from pairloom.pipeline import Dataset, Recipe, open_dataset, run
 from pairloom.pipeline.execution.base import Done, Task, perform
 from pairloom.pipeline.execution.local import LocalExecutor
@@ -46,6 +47,8 @@ def test_the_figures_are_those_of_encoding_every_document(root: Dataset, report:
         assert row["documents"] == len(own)
         assert row["tokens"] == sum(len(encoded[one["id"]]) for one in own)
     assert {row["group"] for row in report["groups"]} == {"de", "en", "fr"}
+    each = [row["tokenizers"]["this"] for row in report["groups"]]
+    assert report["gini"]["this"] == gini([row["tokens"] / row["bytes"] for row in each])
     for row in report["groups"]:
         own = [one for one in rows if one["lang"] == row["group"]]
         assert row["documents"] == len(own)
