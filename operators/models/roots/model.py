@@ -49,7 +49,7 @@ class Roots(Model):
     @property
     def spelled(self) -> int:
         """The id of the first byte; those of bytes and merges have no gap."""
-        return self.lexical + len(self.lexicon.lines)
+        return self.lexical + len(self.lexicon.roots) + len(self.lexicon.affixes)
 
     @property
     def end(self) -> int:

@@ -67,6 +67,42 @@ def test_more_merges_leave_fewer_tokens() -> None:
     assert all(span[0] in (2, 3, 4, 6) and set(span[1:]) <= {3, 4} for span in found.spans)
 
 
+def test_more_than_a_fifth_of_the_tokens_of_words_are_merged_away() -> None:
+    """(C26) At the boundaries of words, of bytes of several scripts; pairs that are no whole characters are merged, too."""
+    words = [
+        "the",
+        "which",
+        "other",
+        "\u0434\u0440\u0443\u0433",
+        "\u043a\u043e\u0442\u043e\u0440\u044b\u0439",
+        "\u5b57\u5178",
+    ]
+    ordinary = [*(bytes([byte]) for byte in range(256)), *(b" " + bytes([byte]) for byte in range(256))]
+    vocabulary = Words(["[PAD]", "[CLS]"], ordinary)
+    rng = np.random.default_rng(1)
+    rows = []
+    for _ in range(32):
+        row = [1]
+        for word in rng.choice(words, 8, p=[0.3, 0.2, 0.2, 0.1, 0.1, 0.1]):
+            first, *rest = str(word).encode()
+            row += [258 + first, *(2 + byte for byte in rest)]
+        rows.append([row])
+    width = max(len(row[0]) for row in rows)
+    mean = []
+    for merges in (0, 10, 18, 60):
+        step = DynamicBPE(merges=merges)
+        found = step.merged(rows_of(rows, width), step.prepare(vocabulary))
+        mean.append(float((found.ids >= 0).sum(axis=1).mean()))
+        spelled = [b"".join(vocabulary.tokens[old] for old in span) for span in found.spans]
+    assert mean == sorted(mean, reverse=True)
+    assert mean[-1] < 0.8 * mean[0]
+    assert all(token.count(b" ") <= 1 and token.rfind(b" ") <= 0 for token in spelled)
+    assert any(
+        not token.decode(errors="replace").isprintable() or "\ufffd" in token.decode(errors="replace")
+        for token in spelled
+    )
+
+
 def test_keys_that_make_no_sense_are_refused() -> None:
     with pytest.raises(ValueError, match="merges must be from 0 to 1048575, not -1"):
         DynamicBPE(merges=-1)

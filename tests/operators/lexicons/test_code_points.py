@@ -37,6 +37,25 @@ def test_every_text_comes_back(made: Vocabulary, text: str) -> None:
     assert made.decode(ids).to_pylist() == [text.encode()]
 
 
+def test_every_character_of_the_plane_comes_back(made: Vocabulary) -> None:
+    points = [point for point in range(1 << 16) if not 0xD800 <= point < 0xE000]
+    rows = made.encode(pa.array([chr(point) for point in points], pa.large_string()))
+    assert made.decode(rows).to_pylist() == [chr(point).encode() for point in points]
+    for point, ids in zip(points, rows.to_pylist(), strict=True):
+        assert (ids == [point]) == (point < 0xD800 or point >= 0xF900)
+    whole = "".join(map(chr, points))
+    assert made.decode(made.encode_one(whole)).decode() == whole
+
+
+def test_ids_are_the_same_whatever_is_learned_from(made: Vocabulary) -> None:
+    counts = count_words(TEXTS.take(pa.array(range(len(TEXTS) - 1, -1, -1))), Pretokenizer())
+    assert CodePointsLearner().learn(counts, TARGET).to_json() == made.to_json()
+    other = CodePointsLearner().learn(count_words(pa.array(["zzz zzz abcabc"] * 3), Pretokenizer()), TARGET)
+    same = [*range(0xD800), *range(0xE000, 0xE100), *range(0xF900, 1 << 16)]
+    assert [other.tokens[i] for i in same] == [made.tokens[i] for i in same]
+    assert other != made
+
+
 def test_a_character_is_its_code_point(made: Vocabulary) -> None:
     alone = "aZ\u00e9\u042f\u5b57\uff01\u0000"
     ids = [made.encode(pa.array([character])).to_pylist()[0] for character in alone]

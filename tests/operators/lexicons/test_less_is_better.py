@@ -1,7 +1,10 @@
 """A lexicon by reading (C18): the kernel reads as its twin does, words are found without spaces, order decides nothing."""
 
 import random
+import re
+from collections import Counter
 from itertools import pairwise
+from pydoc_data.topics import topics
 
 import numpy as np
 import pyarrow as pa
@@ -80,6 +83,40 @@ def test_words_are_found_where_nothing_parts_them() -> None:
     assert precision > 0.75
     assert recall > 0.55
     assert {"".join(word) for words in sentences for word in words} & set(lexicon.chunks)
+
+
+def english() -> list[list[str]]:
+    """Phrases of the language reference that Python ships, each as its words in small letters."""
+    phrases = []
+    for name in sorted(topics):
+        for phrase in re.split(r"[.:;,!?\n]\s", topics[name].lower()):
+            words = phrase.split()
+            if 2 <= len(words) <= 12 and all(re.fullmatch("[a-z]+", word) for word in words):
+                phrases.append(words)
+    return phrases
+
+
+def test_english_without_spaces_is_parted_at_words_and_pairs_of_words_that_are_often_together() -> None:
+    """(C18) The shape of what is published of the Brent corpus, whose phrases are shorter and easier."""
+    phrases = english()
+    texts = ["".join(words) for words in phrases]
+    lexicon = Lexicon(texts, LessIsBetterLearner(passes=200))
+    rng = np.random.default_rng(0)
+    lexicon.learn(rng.integers(0, len(phrases), 200) for _ in range(200))
+    right = found = there = units = 0
+    for words, text in zip(phrases[:800], texts, strict=False):
+        read = lexicon.read(text)
+        ours, wanted = boundaries(read), boundaries(words)
+        right, found, there = right + len(ours & wanted), found + len(ours), there + len(wanted)
+        units += len(read)
+    precision, recall = right / found, right / there
+    assert 2 * precision * recall / (precision + recall) > 0.55
+    assert units < 1.6 * sum(map(len, phrases[:800]))
+    words = {word for phrase in phrases for word in phrase}
+    pairs = Counter(a + b for phrase in phrases for a, b in pairwise(phrase))
+    head = lexicon.chunks[:100]
+    assert sum(chunk in words for chunk in head) > 50
+    assert {pair for pair, _ in pairs.most_common(40)} & set(lexicon.chunks[:300])
 
 
 def test_what_is_learned_reads_any_text_and_gives_it_back() -> None:
