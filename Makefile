@@ -43,7 +43,7 @@ BOUNDED := tests/operators/counts/test_counts_properties.py tests/operators/docu
 	tests/operators/text/normalize/test_normalize_properties.py tests/operators/text/pretokenize/test_chunks_properties.py tests/operators/transforms
 
 test-bounds: .venv/ready-dev ## the properties of kernels, with every index into an array checked
-	NUMBA_BOUNDSCHECK=1 PAIRLOOM_CACHE_DIR=build/bounds $(BIN)/python -m pytest -n 2 --dist loadfile $(BOUNDED)
+	NUMBA_BOUNDSCHECK=1 PAIRLOOM_CACHE_DIR=build/bounds $(BIN)/python -m pytest -n 2 --timeout 1800 --dist loadfile $(BOUNDED)
 
 kernels: .venv/ready-dev ## compile what the tests would compile, each of their processes for itself
 	$(BIN)/pairloom warmup
