@@ -244,17 +244,18 @@ def needles(
 
 
 def _vocabulary(path: str | None, *, spelling: bool = False) -> "Vocabulary | None":
-    """The vocabulary that was named; with `spelling`, RecipeError for one whose tokens are not the bytes of a text."""
+    """The vocabulary that was named; with `spelling`, RecipeError for one that does not know where in a text they are."""
     if path is None:
         return None
     from pairloom.jobs.report.subjects import load_tokenizer
     from pairloom.operators.errors import RecipeError
+    from pairloom.operators.evaluate.placed import is_placed
 
     found = load_tokenizer(path)
-    if spelling and not found.model.spells:
+    if spelling and not is_placed(found):
         raise RecipeError(
-            f"{path} is of the model {found.model.name!r}, whose tokens are not the bytes of a text: name a tokenizer whose "
-            "tokens are (bpe, lzw), or leave --tokenizer out"
+            f"{path} is of the model {found.model.name!r}, of which is not known where in a text its tokens are: name another "
+            "tokenizer, or leave --tokenizer out"
         )
     return found
 

@@ -7,8 +7,7 @@ words that are several tokens; here that is `score`, besides recall and precisio
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
 
-import pyarrow as pa
-
+from pairloom.operators.evaluate.placed import places_of
 from pairloom.operators.vocabulary import Vocabulary
 
 __all__ = ["morpheme_alignment"]
@@ -26,14 +25,14 @@ def morpheme_alignment(vocabulary: Vocabulary, words: Mapping[str, Sequence[str]
     for word, morphemes in words.items():
         if "".join(morphemes) != word or not all(morphemes):
             raise ValueError(f"{' '.join(morphemes)!r} does not spell {word!r}")
-    column = pa.array([f" {word}" for word in words], pa.large_string())
-    _, ends = vocabulary.encode(column, offsets=True)
+    found_places = places_of(vocabulary, [f" {word}" for word in words])
     wanted_all = found_all = common_all = aligned = whole = 0
     scores = []
-    for morphemes, found in zip(words.values(), ends.to_pylist(), strict=True):
+    for morphemes, found in zip(words.values(), found_places, strict=True):
         sizes = [len(morpheme.encode()) for morpheme in morphemes]
         wanted = set(accumulate(sizes[:-1]))
-        cuts = {end - 1 for end in found[:-1]} - {0}  # the space is one byte, and no part of the word
+        # The space is one byte, and no part of the word.
+        cuts = {end - 1 for _, end in found[:-1]} - {-1, 0, sum(sizes)}
         common = len(wanted & cuts)
         wanted_all, found_all, common_all = (
             wanted_all + len(wanted),

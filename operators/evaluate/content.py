@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from pairloom.operators.evaluate.placed import places_of
 from pairloom.operators.vocabulary import Vocabulary
 
 __all__ = [
@@ -51,11 +52,11 @@ def atomicity(vocabulary: Vocabulary, letters: str) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for form, text in counting_forms(letters).items():
         places = _places(text, set(letters))
-        ends = _ends(vocabulary, text)
-        tokens = [(_token_at(ends, start), _token_at(ends, stop - 1)) for start, stop in places]
+        (found,) = places_of(vocabulary, [text])
+        tokens = [(_token_at(found, start), _token_at(found, stop - 1)) for start, stop in places]
         holds = Counter(first for first, _ in tokens)
-        own = [first == last and holds[first] == 1 for first, last in tokens]
-        sizes = [end - begin for begin, end in zip([0, *ends], ends, strict=False)]
+        own = [first == last >= 0 and holds[first] == 1 for first, last in tokens]
+        sizes = [end - begin for begin, end in found]
         delimited = [
             mine and sizes[first] > stop - start
             for mine, (first, _), (start, stop) in zip(own, tokens, places, strict=True)
@@ -64,7 +65,7 @@ def atomicity(vocabulary: Vocabulary, letters: str) -> list[dict[str, Any]]:
             {
                 "form": form,
                 "characters": len(text),
-                "tokens": len(ends),
+                "tokens": len(found),
                 "atomic": sum(own) / max(1, len(own)),
                 "delimited": sum(delimited) / max(1, len(own)),
                 "all": all(own),
@@ -84,14 +85,9 @@ def _places(text: str, letters: set[str]) -> list[tuple[int, int]]:
     return places
 
 
-def _ends(vocabulary: Vocabulary, text: str) -> list[int]:
-    _, ends = vocabulary.encode(pa.array([text], pa.large_string()), offsets=True)
-    found: list[int] = ends.to_pylist()[0]
-    return found
-
-
-def _token_at(ends: list[int], byte: int) -> int:
-    return next(i for i, end in enumerate(ends) if byte < end)
+def _token_at(places: list[tuple[int, int]], byte: int) -> int:
+    """The token that has a byte, -1 where none has."""
+    return next((i for i, (begin, end) in enumerate(places) if begin <= byte < end), -1)
 
 
 def covariates(vocabulary: Vocabulary, word: str, index: int) -> dict[str, float]:
@@ -102,12 +98,12 @@ def covariates(vocabulary: Vocabulary, word: str, index: int) -> dict[str, float
     """
     if not 0 <= index < len(word):
         raise ValueError(f"letter {index} is outside of {word!r}")
-    ends = _ends(vocabulary, word)
+    (found,) = places_of(vocabulary, [word])
     starts = [len(word[:i].encode()) for i in range(len(word))]
-    inside = [_token_at(ends, start) for start in starts]
+    inside = [_token_at(found, start) for start in starts]
     return {
-        "tokens": len(ends),
-        "compression": len(word) / len(ends),
+        "tokens": len(found),
+        "compression": len(word) / max(1, len(found)),
         "target_length": inside.count(inside[index]),
         "gold_per_length": index / len(word),
     }

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from pairloom.operators.evaluate.chunks import Mode, chunks_between
+from pairloom.operators.evaluate.placed import is_placed, places_of, tiling
 from pairloom.operators.vocabulary import Vocabulary
 
 __all__ = ["Aligned", "alignable", "aligned", "differences"]
@@ -36,10 +36,10 @@ class Aligned(NamedTuple):
 
 def alignable(vocabulary: Vocabulary) -> str | None:
     """Why a vocabulary's tokens cannot be aligned with others'; None where they can."""
-    if not vocabulary.model.spells:
+    if not is_placed(vocabulary):
         return (
-            f"is of the model {vocabulary.model.name!r}, whose tokens are not the bytes of a text: only tokenizers "
-            "whose tokens are (bpe, lzw) can be aligned"
+            f"is of the model {vocabulary.model.name!r}, of which is not known where in a text its tokens are, so that they "
+            "cannot be aligned with others"
         )
     if vocabulary.normalizer != "none":
         return f"normalizes text ({vocabulary.normalizer}): its tokens are of other bytes than those given"
@@ -50,12 +50,18 @@ def aligned(
     first: Vocabulary, second: Vocabulary, texts: Sequence[str], mode: Mode = "unconstrained"
 ) -> list[Aligned]:
     """Texts in the tokens of two vocabularies that can be aligned."""
-    column = pa.array(texts, pa.large_string())
-    one, other = (vocabulary.encode(column, offsets=True)[1].to_pylist() for vocabulary in (first, second))
+    one, other = (
+        [tiling(row, len(text.encode())) for row, text in zip(places_of(each, texts), texts, strict=True)]
+        for each in (first, second)
+    )
     found = []
     for text, cuts, others in zip(texts, one, other, strict=True):
         data = text.encode()
-        chunks = chunks_between(np.array(cuts, np.int64), np.array(others, np.int64), mode=mode, text=data)
+        if cuts and others:
+            ends = np.array(cuts, np.int64), np.array(others, np.int64)
+            chunks = chunks_between(*ends, mode=mode, text=data)
+        else:  # of white space, say, some have no token
+            chunks = np.zeros((0, 4), np.int32)
         found.append(Aligned(text, _cut(data, cuts), _cut(data, others), chunks, [0, *cuts]))
     return found
 

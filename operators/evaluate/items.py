@@ -11,13 +11,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from pairloom.operators.evaluate.content import counting_forms
 from pairloom.operators.evaluate.numbers import chunk_digits
+from pairloom.operators.evaluate.placed import places_of
 from pairloom.operators.selection.order import permutation
 from pairloom.operators.vocabulary import Vocabulary
-from pairloom.operators.vocabulary.tokens import TokenTable
 
 __all__ = [
     "DELETIONS",
@@ -197,11 +196,10 @@ def misaligned(vocabulary: Vocabulary, items: Iterable[dict[str, Any]]) -> float
     rows = [[str(item[key]) for key in ("left", "right", "sum")] for item in items]
     if not rows:
         return 0.0
-    column = pa.array([number for row in rows for number in row], pa.large_string())
-    lengths = TokenTable.of(vocabulary.tokens).lengths
+    numbers = [number for row in rows for number in row]
     cuts = [
-        set(np.cumsum(lengths[np.array(ids, np.int64)][::-1])[:-1].tolist())
-        for ids in vocabulary.encode(column).to_pylist()
+        {len(number) - end for _, end in found[:-1]} - {0, len(number)}
+        for number, found in zip(numbers, places_of(vocabulary, numbers), strict=True)
     ]
     wrong = 0
     for place, row in enumerate(rows):

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from pairloom.operators.evaluate.biases import Biases
 from pairloom.operators.evaluate.chunks import chunk_edges, chunk_numbers
+from pairloom.operators.evaluate.placed import is_placed
 from pairloom.operators.layouts import RowStep
 from pairloom.operators.layouts._counts import file_hash
 from pairloom.operators.layouts._rows import matrix_of, segment_edges, with_columns
@@ -124,11 +125,15 @@ class AlignedRows(RowStep):
             if (path := getattr(self, key)) is not None and not Path(path).exists():
                 raise ValueError(f"{key} must be a file, and there is no {path}")
         other = Vocabulary.load(self.tokenizer)
-        for which, one in (("this vocabulary", tokenizer), (self.tokenizer, other)):
-            if not one.model.spells:
-                raise ValueError(
-                    f"tokenizer must have tokens that are the bytes of a text: {which} is of the model {one.model.name!r}"
-                )
+        if not tokenizer.model.spells:
+            raise ValueError(
+                "tokens of rows must be the bytes of their texts, which are encoded once more: this vocabulary is of the model "
+                f"{tokenizer.model.name!r}"
+            )
+        if not is_placed(other):
+            raise ValueError(
+                f"tokenizer must know where in a text its tokens are: {self.tokenizer} is of the model {other.model.name!r}"
+            )
         if other.normalizer != "none":
             raise ValueError(
                 f"tokenizer must take text as it is: {self.tokenizer} normalizes it ({other.normalizer}), and has other bytes"
@@ -171,8 +176,10 @@ class AlignedRows(RowStep):
         biases: Biases | None,
     ) -> "_Both":
         """The chunks of a piece by both tokenizations, without those that are biased."""
-        edges = np.concatenate([[0], ends])
         text = (piece.text or "").encode()
+        edges = np.concatenate([[0], np.maximum.accumulate(ends)])
+        if len(ends):  # white space at the end may be in no token
+            edges[-1] = len(text)
         common = chunk_edges(piece.edges, edges, mode=self.mode, text=text)
         ours, beside = chunk_numbers(piece.edges, common), chunk_numbers(edges, common)
         if biases is not None and len(common) > 1:

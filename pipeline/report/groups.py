@@ -14,6 +14,7 @@ from pairloom.operators.evaluate.inequality import gini
 from pairloom.operators.evaluate.items import addition_items, misaligned
 from pairloom.operators.evaluate.mixture_inference import infer_from_traces, log10_mse
 from pairloom.operators.evaluate.numbers import number_facts
+from pairloom.operators.evaluate.placed import is_placed
 from pairloom.operators.evaluate.theory import order_entropy, unigram_bits
 from pairloom.operators.evaluate.word_tally import WordTally
 from pairloom.pipeline.report.counts import Counted
@@ -61,7 +62,7 @@ def about_groups(
         return {"groups": [], "numbers": [], "content": {}, "letters": {}, "digits": {}, "entropy": {}}
     content = generated_content(seed=options.seed)
     additions = list(addition_items(ADDITIONS, shots=0, seed=options.seed))
-    own = {key: one for key, one in tokenizers.items() if one.model.spells}
+    own = {key: one for key, one in tokenizers.items() if is_placed(one)}
     largest = _largest(text)
     groups = []
     for name, group in largest[:GROUPS]:

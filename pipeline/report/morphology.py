@@ -10,6 +10,7 @@ from pairloom.operators import Vocabulary
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.evaluate.alignment import morpheme_alignment
 from pairloom.operators.evaluate.morphology import morphology_facts
+from pairloom.operators.evaluate.placed import is_placed
 from pairloom.operators.evaluate.surfaces import surface
 from pairloom.pipeline.report.options import Options
 from pairloom.pipeline.report.text import TextSums
@@ -25,7 +26,6 @@ def about_morphology(
     The language of a lexicon is a group of that name where there are groups by a field; otherwise all the text is taken
     for text of it. Raises RecipeError where there is no such group, or no text.
     """
-    own = {name: one for name, one in tokenizers.items() if one.model.spells}
     lexicons = []
     for language, lexicon in options.lexicons.items():
         texts = _texts(text, language, options)
@@ -42,7 +42,8 @@ def about_morphology(
     segmentations = [
         {"language": language, "tokenizer": name} | morpheme_alignment(one, words)
         for language, words in options.segmentations.items()
-        for name, one in own.items()
+        for name, one in tokenizers.items()
+        if is_placed(one)
     ]
     if not lexicons and not segmentations:
         return {}

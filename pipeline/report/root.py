@@ -16,6 +16,7 @@ import numpy as np
 
 from pairloom.operators import Vocabulary
 from pairloom.operators.errors import PairloomError, RecipeError
+from pairloom.operators.evaluate.placed import is_placed
 from pairloom.operators.evaluate.premium import explained, mean_token_length, premium_rows, token_overlap
 from pairloom.operators.evaluate.word_tally import WordTally
 from pairloom.operators.models.bpe.model import ByteLevelBPE
@@ -208,9 +209,9 @@ def _left_out(vocabulary: Vocabulary) -> list[str]:
             f"No sizes, merges and mixture: the model {model.name!r} has no list of byte-level merges of which the first are a "
             "smaller vocabulary."
         )
-    if not model.spells:
+    if not is_placed(vocabulary):
         notes.append(
-            f"No letters, digits, sums and ends of morphemes: tokens of the model {model.name!r} are not the bytes of a text."
+            f"No letters, digits, sums and ends of morphemes: nobody knows where in a text tokens of the model {model.name!r} are."
         )
     return notes
 

@@ -13,6 +13,7 @@ from pairloom.jobs.cli import app
 from pairloom.operators import Pretokenizer, count_words, learn_bpe
 from pairloom.operators.errors import RecipeError
 from tests.support.owners import library
+from tests.support.unplaced import unplaced
 
 TEXTS = ["unrelatedly so, and related words", "naïve 日本"]
 
@@ -60,8 +61,15 @@ def test_what_cannot_be_aligned_is_said(files: list[str]) -> None:
     theirs.pre_tokenizer = library().pre_tokenizers.Whitespace()
     other = Path(files[0]).with_name("wordpiece.json")
     theirs.save(str(other))
-    with pytest.raises(RecipeError, match="'wordpiece', whose tokens are not the bytes of a text"):
-        CliRunner().invoke(app, ["align", files[0], str(other), "--text", "a"], catch_exceptions=False)
+    made = CliRunner().invoke(app, ["align", files[0], str(other), "--text", "a a ", "--json"])
+    assert json.loads(made.stdout)["b"] == ["a", " a "]  # what is in no token goes with the next, or the last
+    unplaced(other.with_name("roots.json"))
+    with pytest.raises(RecipeError, match="'roots', of which is not known where in a text its tokens are"):
+        CliRunner().invoke(
+            app,
+            ["align", files[0], str(other.with_name("roots.json")), "--text", "a"],
+            catch_exceptions=False,
+        )
     said = CliRunner().invoke(app, ["inspect", str(other), "--json"], catch_exceptions=False)
     found = json.loads(said.stdout)
     assert (found["family"], found["pretokenizer"], found["normalizer"]) == (

@@ -13,7 +13,7 @@ from pairloom.operators.evaluate.content import atomicity, covariates
 from pairloom.operators.evaluate.items import addition_items, counting_items, deletion_items, spelling_items
 from pairloom.operators.evaluate.langgame import langgame_items
 from pairloom.operators.evaluate.needles import follow, needle_item
-from tests.support.owners import library
+from tests.support.unplaced import unplaced
 
 TEXT = "the quick brown foxes jumped over several lazy hounds while their keepers slept under trees " * 3
 
@@ -115,14 +115,12 @@ def test_a_text_without_words_is_an_error_and_leaves_no_file(
 
 
 @pytest.mark.parametrize("kind", ["counting", "spelling"])
-def test_a_tokenizer_whose_tokens_are_no_bytes_of_a_text_is_refused(
+def test_a_tokenizer_whose_tokens_have_no_places_in_a_text_is_refused(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    theirs = library().Tokenizer(library().models.WordPiece({"[UNK]": 0, "a": 1}, unk_token="[UNK]"))
-    theirs.pre_tokenizer = library().pre_tokenizers.Whitespace()
-    theirs.save(str(tmp_path / "wordpiece.json"))
+    unplaced(tmp_path / "roots.json")
     (tmp_path / "words.txt").write_text(TEXT)
     text = [str(tmp_path / "words.txt")] if kind == "spelling" else []
-    code, _, err = call([kind, *text, "--tokenizer", str(tmp_path / "wordpiece.json")], monkeypatch, capsys)
+    code, _, err = call([kind, *text, "--tokenizer", str(tmp_path / "roots.json")], monkeypatch, capsys)
     assert code == 2
-    assert "'wordpiece', whose tokens are not the bytes of a text" in err
+    assert "'roots', of which is not known where in a text its tokens are" in err

@@ -17,6 +17,7 @@ from pairloom.operators.layouts import LAYOUTS, laid_out, taken_back
 from pairloom.operators.layouts.aligned_rows import AlignedRows, chunks_of
 from tests.support.owners import library
 from tests.support.rows import matrix, rows_of
+from tests.support.unplaced import unplaced
 
 TEXTS = ["unrelatedly so, and related words", "naïve 日本 related", "the cat sat on the mat, unrelated"]
 
@@ -165,11 +166,11 @@ def test_keys_files_and_vocabularies_that_do_not_fit_are_named(other: str, tmp_p
             AlignedRows(**keys)
     with pytest.raises(ValueError, match="tokenizer must be a file, and there is no"):
         AlignedRows(tokenizer=str(tmp_path / "none.json")).prepare(OURS)
-    made = library().Tokenizer(library().models.WordPiece({"[UNK]": 0, "a": 1}, unk_token="[UNK]"))
-    made.pre_tokenizer = library().pre_tokenizers.Whitespace()
-    made.save(str(tmp_path / "wordpiece.json"))
-    with pytest.raises(ValueError, match="is of the model 'wordpiece'"):
-        AlignedRows(tokenizer=str(tmp_path / "wordpiece.json")).prepare(OURS)
+    roots = unplaced(tmp_path / "roots.json")
+    with pytest.raises(ValueError, match=r"where in a text its tokens are: .* is of the model 'roots'"):
+        AlignedRows(tokenizer=str(tmp_path / "roots.json")).prepare(OURS)
+    with pytest.raises(ValueError, match="tokens of rows must be the bytes of their texts"):
+        AlignedRows(tokenizer=other).prepare(roots)
     formed = learn_bpe(count_words(pa.array(TEXTS), Pretokenizer()), 270, special_tokens=[], normalizer="nfc")
     formed.save(tmp_path / "nfc.json")
     with pytest.raises(ValueError, match=r"normalizes it \(nfc\)"):
@@ -195,3 +196,32 @@ def test_tokens_that_any_text_may_have_are_text(tmp_path: Path) -> None:
     assert len(OURS) in ids
     made = laid_out(rows_of([[ids]], 16), [step], 1, 0, 0, [step.prepare(plain)])
     assert (matrix(made, "chunk")[0][: len(ids)] >= 0).all()
+
+
+def test_rows_stand_beside_tokens_that_do_not_spell_their_texts(tmp_path: Path) -> None:
+    words = {
+        "[UNK]": 0,
+        "un": 1,
+        "##related": 2,
+        "so": 3,
+        "and": 4,
+        "words": 5,
+        "##ly": 6,
+        ",": 7,
+        "related": 8,
+    }
+    made = library().Tokenizer(library().models.WordPiece(words, unk_token="[UNK]"))
+    made.pre_tokenizer = library().pre_tokenizers.Whitespace()
+    made.save(str(tmp_path / "wordpiece.json"))
+    found = applied(
+        AlignedRows(tokenizer=str(tmp_path / "wordpiece.json"), width=30),
+        [[OURS.encode_one(f"{TEXTS[0]} ").tolist()]],
+    )
+    ours, theirs = (matrix(found, name)[0] for name in ("input_ids", "other_ids"))
+    chunk, beside = (matrix(found, name)[0] for name in ("chunk", "other_chunk"))
+    names = {i: word for word, i in words.items()}
+    assert chunk.max() == beside.max() > 2
+    for one in range(chunk.max() + 1):
+        mine = b"".join(OURS.tokens[i] for i in ours[chunk == one].tolist())
+        other = "".join(names[i] for i in theirs[beside == one].tolist()).replace("##", "")
+        assert mine.decode().replace(" ", "") == other

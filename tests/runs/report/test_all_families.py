@@ -75,7 +75,7 @@ def check(report: Mapping[str, Any], vocabulary: Vocabulary, name: str) -> None:
         assert bool(report[key]) == (name not in WHOLE)
     assert ("unreachable" in report["use"]) == ("fertility" in report["summary"]) == (name not in WHOLE)
     assert ("No figures by word" in said) == (name in WHOLE)
-    assert ("No letters, digits" in said) == (name in UNSPELLED)
+    assert ("No letters, digits" in said) == (name == "roots")
     assert bool(report["curve"]) == (name not in OTHER)
     assert ("No sizes, merges and mixture" in said) == (name in OTHER)
     assert not any("\n" in note for note in report["notes"])
