@@ -30,7 +30,8 @@ def places_of(vocabulary: Vocabulary, texts: Sequence[str]) -> list[list[tuple[i
     column = pa.array(texts, pa.large_string())
     encoded = tokenizer_of(vocabulary).encode_column(column, offsets="bytes")
     if encoded.located is None:
-        return [list(zip([0, *row], row, strict=False)) for row in encoded.ends.to_pylist()]
+        rows = [] if encoded.ends is None else encoded.ends.to_pylist()
+        return [list(zip([0, *row], row, strict=False)) for row in rows]
     found, lists = encoded.located, encoded.located.lists.tolist()
     flat = list(zip(found.begin.tolist(), found.end.tolist(), strict=True))
     return [flat[a:b] for a, b in zip(lists, lists[1:], strict=False)]
