@@ -35,12 +35,14 @@ __all__ = [
     "STATE",
     "TEXT",
     "TEXT_ENDS",
+    "emit_ids",
     "emit_long",
     "emit_spilled",
     "keep_long",
     "keep_short",
     "open_cut",
     "open_documents",
+    "spill",
 ]
 
 BATCH = 192
@@ -100,7 +102,8 @@ TEXT, TEXT_ENDS, NULL = -1, -2, -3
 
 
 @inner
-def _emit(out: int, width: int, ids: int, count: int) -> Any:
+def emit_ids(out: int, width: int, ids: int, count: int) -> Any:
+    """Write `count` ids, uint32 at an address, as ids of the output; its new end."""
     if width == 2:
         for i in range(count):
             store_u32(out + (i << 2), load_u32(ids + (i << 2)))
@@ -140,7 +143,7 @@ def open_documents(state: Any, position: int | np.int64, begin: bool) -> None:
             kind = _kind(state, segment)
             if _ends_document(kind):
                 if kind != NULL:
-                    out = _emit(out, width, state[APPEND_AT], state[APPENDS])
+                    out = emit_ids(out, width, state[APPEND_AT], state[APPENDS])
                 document += 1
                 store_u64(state[LISTS_AT] + (document << 3), np.uint64((out - state[BASE]) >> width))
                 if state[SEEN_AT]:
@@ -151,7 +154,7 @@ def open_documents(state: Any, position: int | np.int64, begin: bool) -> None:
             break
         kind = _kind(state, segment)
         if kind != NULL and (segment == 0 or _ends_document(_kind(state, segment - 1))):
-            out = _emit(out, width, state[PREPEND_AT], state[PREPENDS])
+            out = emit_ids(out, width, state[PREPEND_AT], state[PREPENDS])
         state[SKIP] = 0
         if kind >= 0:
             state[SKIP] = 1
@@ -169,8 +172,8 @@ def open_documents(state: Any, position: int | np.int64, begin: bool) -> None:
 
 
 @inner
-def _spill(state: Any, header: int) -> Any:
-    # Room for `header` bytes and up to as many ids as the caller counted in; 0 where the arena is full.
+def spill(state: Any, header: int) -> Any:
+    """Room for so many bytes, the ids that the caller counted in, in the arena; 0 where it is full."""
     need = (header + 7) & ~7
     if state[ARENA_USED] + need + 16 > state[ARENA_SIZE]:
         return np.int64(0)
@@ -187,7 +190,7 @@ def keep_short(state: Any, low: Any, high: Any, out: int, count: int, missing: i
     """
     width = state[WIDTH]
     scratch = state[SCRATCH_AT]
-    end = _emit(out, width, scratch, count)
+    end = emit_ids(out, width, scratch, count)
     state[MISSES] += 1
     state[UNKNOWN] += 1
     if missing:
@@ -207,10 +210,10 @@ def keep_short(state: Any, low: Any, high: Any, out: int, count: int, missing: i
                 store_u64(place + 24, load_u64(out + 8))
                 tag = np.uint64(count)
             else:
-                room = _spill(state, count << width)
+                room = spill(state, count << width)
                 if room == 0:
                     return end
-                _emit(room, width, scratch, count)
+                emit_ids(room, width, scratch, count)
                 store_u64(place + 16, np.uint64(room - state[ARENA_AT]))
                 store_u64(place + 24, np.uint64(count))
                 tag = np.uint64(0)
@@ -249,21 +252,21 @@ def keep_long(
     scratch = state[SCRATCH_AT]
     state[MISSES] += 1
     state[UNKNOWN] += 1
-    end = _emit(out, width, scratch, count)
+    end = emit_ids(out, width, scratch, count)
     if missing:
         if state[MISSING] == 0:
             state[MISSING_AT] = state[DOCUMENT]
         state[MISSING] += missing
     elif place >= 0:
         padded = (length + 7) & ~7
-        room = _spill(state, 8 + padded + (count << width))
+        room = spill(state, 8 + padded + (count << width))
         if room:
             store_u32(room, np.uint32(length))
             store_u32(room + 4, np.uint32(count | (state[MARK] << 28)))
             for i in range(0, length - 8, 8):
                 store_u64(room + 8 + i, load_u64(start + i))
             store_u64(room + length, load_u64(start + length - 8))
-            _emit(room + 8 + padded, width, scratch, count)
+            emit_ids(room + 8 + padded, width, scratch, count)
             slot = state[LONG_AT] + (place << 4)
             store_u64(slot, hashed)
             store_u64(slot + 8, np.uint64(room - state[ARENA_AT]))

@@ -6,7 +6,7 @@ other character is known whether some product goes on after it, whether one goes
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -114,6 +114,10 @@ class CharacterTable:
             classes=classes,
             apart=apart,
         )
+
+    def with_bytes(self, byte_ids: npt.NDArray[np.uint32]) -> "CharacterTable":
+        """The same, but that what is no symbol falls back to bytes of these ids."""
+        return replace(self, falls_back=True, byte_ids=byte_ids)
 
     def kernel(self) -> WordKernel:
         """How a word is encoded."""

@@ -166,6 +166,14 @@ def _check(model: ModelFile) -> None:
         raise RecipeError(
             f"this SentencePiece model has pieces that are not to be used, as {unused[1].text!r}"
         )
+    if (
+        model.escape
+        and model.byte_fallback
+        and all(one.text != "\u2581" for _, one in model.of_kind(NORMAL, USER))
+    ):
+        raise RecipeError(
+            "this SentencePiece model falls back to bytes for U+2581, the space, which is no piece of it; add that piece"
+        )
     if model.family == "bpe":
         _check_merges(model)
 

@@ -1,14 +1,13 @@
 """A SentencePiece model laid out for encoding and decoding."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pairloom.operators.encode.encoder import TABLE_BYTES, Encoder, WordKernel
+from pairloom.operators.encode.encoder import TABLE_BYTES, Cuts, Encoder, WordKernel
 from pairloom.operators.encode.kernels import state as k
 from pairloom.operators.encode.spans import cut_at
 from pairloom.operators.encode.special import Strings, kinds_of
@@ -16,13 +15,13 @@ from pairloom.operators.models import Located
 from pairloom.operators.models.character_bpe.tables import CharacterTable
 from pairloom.operators.models.sentencepiece import file as f
 from pairloom.operators.models.sentencepiece.decoding import Decoding
-from pairloom.operators.models.sentencepiece.kernels import DUMMY, ESCAPE, REMOVE, SUFFIX
+from pairloom.operators.models.sentencepiece.kernels.normalize import DUMMY, ESCAPE, REMOVE, SUFFIX
 from pairloom.operators.models.sentencepiece.locating import Origin, located_pieces, surrounded
 from pairloom.operators.models.sentencepiece.normal import Rules
+from pairloom.operators.models.sentencepiece.words import SumTable, cuts_of
 from pairloom.operators.models.unigram.tables import UnigramTable
 from pairloom.operators.schema import dtype_for
 from pairloom.operators.text.arrays import text_of
-from pairloom.operators.text.front.kernels.cut import CLASSES
 from pairloom.operators.text.front.pieces import Pieces
 
 __all__ = ["MARKER", "PieceEncoder", "PieceTables"]
@@ -47,7 +46,7 @@ class PieceTables:
             does=sum(bit for bit, there in (*flags, (ESCAPE, model.escape)) if there),
         )
         self._decoding = Decoding(model)
-        self._table = self._unigram() if model.family == "unigram" else self._bpe()
+        self._table = self._bpe() if model.family != "unigram" else SumTable(self._unigram())
 
     def __reduce__(self) -> tuple[Any, ...]:
         return PieceTables, (self._data,)
@@ -59,13 +58,14 @@ class PieceTables:
     def apart_kernel(self) -> WordKernel:
         """As `kernel`, but that each byte of what no piece spells is a token, from `len(pieces)` on."""
         ids = len(self.model.pieces) + np.arange(256, dtype=np.uint32)
-        return replace(self._table, falls_back=True, byte_ids=ids).kernel()
+        return self._table.with_bytes(ids).kernel()
 
-    def pieces(self) -> Pieces:
-        """Cuts where no merge reaches; sums of scores go through the whole of a text, which is not cut for them."""
+    def pieces(self) -> Cuts:
+        """Cuts where no piece reaches, so that merges or ways to spell a text are put together of those of its parts."""
         if isinstance(self._table, CharacterTable):
             return Pieces(self._table.classes, self._table.apart)
-        return Pieces(np.zeros(0x110000, np.uint8), np.zeros(CLASSES * CLASSES, np.uint8))
+        spelled = [self.spelled(piece) for _, piece in self.model.of_kind(f.NORMAL, f.USER)]
+        return cuts_of(spelled, falls_back=self.model.byte_fallback)
 
     def encoder(self, *, memo: Any = None, table_bytes: int = TABLE_BYTES) -> "PieceEncoder":
         """A new encoder; its table of words begins empty."""
@@ -88,11 +88,15 @@ class PieceTables:
     def _unigram(self) -> UnigramTable:
         model = self.model
         scores = np.array([piece.score for _, piece in model.of_kind(f.NORMAL)], np.float32)
-        least, most = scores.min(initial=np.inf), scores.max(initial=np.float32(0))
+        least = scores.min(initial=np.finfo(np.float32).max)
 
         def score(piece: f.Piece) -> float:
-            # Symbols of the user are better than any piece.
-            return float(len(piece.text.encode()) * most) if piece.kind == f.USER else piece.score
+            # Symbols of the user are better than most pieces, the longer the better.
+            return (
+                float(np.float32(0.1 * (len(piece.text.encode()) - 1)))
+                if piece.kind == f.USER
+                else piece.score
+            )
 
         there = (f.NORMAL, f.USER)
         return UnigramTable.of(
@@ -146,10 +150,7 @@ class PieceEncoder:
         model = tables.model
         bpe = model.family != "unigram"
         self._encoder = Encoder(
-            tables.kernel(),
-            pretokenizer=tables.pieces(),
-            dtype=tables.dtype,
-            table_bytes=table_bytes if bpe else 0,
+            tables.kernel(), pretokenizer=tables.pieces(), dtype=tables.dtype, table_bytes=table_bytes
         )
         control = [(piece.text, i, piece.text) for i, piece in model.of_kind(f.CONTROL)]
         self._control = Strings(control)

@@ -1,8 +1,8 @@
 """The pieces of a word whose scores have the greatest sum, for the words of an encoder.
 
 Sums are of float64, from the left, and of two that are equal the one that was found first stays, at each place from the piece that
-begins first: so is it in `tokenizers`, whose ids these are. SentencePiece (from 0.2.2 on) has sums of float32, and looks for no
-piece that what is unknown in a row may be.
+begins first: so is it in `tokenizers`, whose ids these are. SentencePiece (0.2.3) has sums of float32, begins them anew at a place
+where one is beyond 100,000, and looks for no piece that what is unknown in a row may be.
 """
 
 from typing import Any
@@ -25,13 +25,16 @@ from pairloom.operators.kernels.warmup import SAMPLE
 from pairloom.operators.models.bpe.kernels.trie import ROOT
 from pairloom.operators.text.normalize.kernels.quick import character
 
-__all__ = ["NODE", "encode_block", "warm_up"]
+__all__ = ["BEYOND", "NODE", "encode_block", "encode_from", "nodes_of", "warm_up", "write_ids"]
 
 Int = int | np.int64
 
 # Bytes of what is known of a place of a word: the greatest sum of what ends there, where its last piece begins + 1 (0: nothing
 # ends there), and that piece's id.
 NODE = 24
+
+BEYOND = 100_000.0
+"""Sums of float32 go no further: what is known of later places is told from the one where one did, whose sum is 0 then."""
 
 
 @inner
@@ -62,16 +65,30 @@ def _offer(node: Int, total: float, begins: Int, piece: Int, narrow: bool) -> No
 
 
 @inner
-def _forward(word: Int, length: Int, tables: Any, nodes: Int) -> None:
+def _begin_anew(nodes: Int, at: Int, frontier: Int, total: float) -> None:
+    """Take a sum from those of a place and of all later ones that something ends at."""
+    for i in range(at, frontier + 1):
+        node = nodes + NODE * i
+        if i == at or load_u64(node + 8) != np.uint64(0):
+            store_f64(node, np.float64(np.float32(load_f64(node) - total)))
+
+
+@inner
+def _forward(word: Int, length: Int, tables: Any, nodes: Int, total: float) -> None:
     slots, scores, unknown = tables[0], tables[1], tables[2]
     penalty, narrow = load_f64(tables[5]), tables[6] != 0
     for i in range(length + 1):
         store_f64(nodes + NODE * i, 0.0)
         store_u64(nodes + NODE * i + 8, np.uint64(0))
+    store_f64(nodes, total)
     stop = word + length
     at = np.int64(0)
+    frontier = np.int64(0)
     while at < length:
         here = load_f64(nodes + NODE * at)
+        if narrow and abs(here) > BEYOND:
+            _begin_anew(nodes, at, frontier, here)
+            here = 0.0
         size = max(np.int64(1), np.int64(character(word + at, stop)) & 7)
         single = False
         base = np.int64(ROOT)
@@ -85,12 +102,14 @@ def _forward(word: Int, length: Int, tables: Any, nodes: Int) -> None:
             piece = np.int64(slot >> np.uint64(33)) - 1
             if piece >= 0:
                 _offer(nodes + NODE * end, load_f64(scores + (piece << 3)) + here, at, piece, narrow)
+                frontier = max(frontier, end)
                 single |= end - at == size
             base = np.int64(slot >> np.uint64(9)) & 0xFFFFFF
             if base == 0:
                 break
         if not single:
             _offer(nodes + NODE * (at + size), penalty + here, at, unknown, narrow)
+            frontier = max(frontier, at + size)
         at += size
 
 
@@ -112,16 +131,16 @@ def _unknown_run(word: Int, begin: Int, end: Int, tables: Any, out: Int) -> Any:
 
 
 @inner
-def encode_word(word: Int, length: Int, tables: Any, scratch: Int) -> Any:
-    """Encode the `length` bytes at address `word`: see `block_by`.
+def nodes_of(scratch: Int, length: Int) -> Any:
+    """Where what is known of the places of a word is, behind its ids."""
+    return scratch + ((4 * length + 15) & ~7)
 
-    `tables` are the addresses of a trie of pieces and of their scores (float64, by id); the id of what is unknown; the address of
-    the ids of bytes (uint32[256]), and whether what is unknown falls back to them; that of the score of an unknown character; and
-    whether it is done as in SentencePiece.
-    """
+
+@inner
+def write_ids(word: Int, length: Int, tables: Any, scratch: Int) -> Any:
+    """Write the ids of the way that the nodes of a word have found; how many these are."""
     unknown = tables[2]
-    nodes = scratch + ((4 * length + 15) & ~7)
-    _forward(word, length, tables, nodes)
+    nodes = nodes_of(scratch, length)
     end = signed(length)
     run = np.int64(-1)  # where the unknown text that is open ends
     out = scratch
@@ -145,7 +164,26 @@ def encode_word(word: Int, length: Int, tables: Any, scratch: Int) -> Any:
         kept = load_u32(left)
         store_u32(left, load_u32(right))
         store_u32(right, kept)
-    return count, np.int64(0)
+    return count
+
+
+@inner
+def encode_from(word: Int, length: Int, tables: Any, scratch: Int, total: float) -> Any:
+    """As `encode_word`, in a text whose sum is `total` before the word; (how many ids, the sum behind it)."""
+    nodes = nodes_of(scratch, length)
+    _forward(word, length, tables, nodes, total)
+    return write_ids(word, length, tables, scratch), load_f64(nodes + NODE * length)
+
+
+@inner
+def encode_word(word: Int, length: Int, tables: Any, scratch: Int) -> Any:
+    """Encode the `length` bytes at address `word`: see `block_by`.
+
+    `tables` are the addresses of a trie of pieces and of their scores (float64, by id); the id of what is unknown; the address of
+    the ids of bytes (uint32[256]), and whether what is unknown falls back to them; that of the score of an unknown character; and
+    whether it is done as in SentencePiece.
+    """
+    return encode_from(word, length, tables, scratch, 0.0)[0], np.int64(0)
 
 
 _encode_block = block_by(encode_word)

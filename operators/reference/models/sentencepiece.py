@@ -1,10 +1,11 @@
 """SentencePiece: normalizing by rules, merging by scores, and sums of float32, each as it is meant."""
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-__all__ = ["TWINS", "encode_bpe", "encode_unigram", "normalize", "places"]
+__all__ = ["TWINS", "cut_words", "encode_bpe", "encode_unigram", "normalize", "places"]
 
 _MARKER = "\u2581"
 
@@ -71,14 +72,20 @@ def encode_bpe(text: str, scores: Mapping[str, float]) -> list[str]:
 def encode_unigram(text: str, scores: Mapping[str, float], penalty: float) -> list[str]:
     """The pieces of normalized text whose scores have the greatest sum, in float32; a character without one has the `penalty`.
 
+    Where a sum is beyond 100,000, it is taken from all that are known from there on.
+
     >>> encode_unigram("aab", {"a": -1.0, "ab": -1.5, "b": -1.0}, -12.0)
     ['a', 'ab']
     """
     best: list[tuple[np.float32, int] | None] = [(np.float32(0), 0)] + [None] * len(text)
+    longest = max(map(len, scores), default=1)
     for start in range(len(text)):
         known = best[start]
         assert known is not None
-        for end in range(start + 1, len(text) + 1):
+        if abs(known[0]) > 100_000:
+            best[start:] = [one and (one[0] - known[0], one[1]) for one in best[start:]]
+            known = (np.float32(0), known[1])
+        for end in range(start + 1, min(start + longest, len(text)) + 1):
             piece = text[start:end]
             score = scores.get(piece, penalty if end == start + 1 else None)
             other = best[end]
@@ -89,9 +96,19 @@ def encode_unigram(text: str, scores: Mapping[str, float], penalty: float) -> li
     while end:
         node = best[end]
         assert node is not None
-        parts.insert(0, text[node[1] : end])
+        parts.append(text[node[1] : end])
         end = node[1]
-    return parts
+    return parts[::-1]
+
+
+def cut_words(text: str) -> list[str]:
+    """The words of normalized text: each begins with a space that no space is before, but for the first.
+
+    >>> cut_words("a  b c ")
+    ['a', '  b', ' c', ' ']
+    """
+    starts = [i for i in range(1, len(text)) if text[i] == " " and text[i - 1] != " "]
+    return [text[a:b] for a, b in itertools.pairwise([0, *starts, len(text)]) if a < b]
 
 
 def places(
@@ -137,6 +154,8 @@ def places(
 
 
 TWINS: Mapping[str, Callable[..., object]] = {
-    "models.sentencepiece.kernels:normalize": normalize,
-    "models.sentencepiece.kernels:normalize_located": places,
+    "models.sentencepiece.kernels.block:encode_sums": encode_unigram,
+    "models.sentencepiece.kernels.normalize:normalize": normalize,
+    "models.sentencepiece.kernels.normalize:normalize_located": places,
+    "models.sentencepiece.kernels.spaces:cut_spaces": cut_words,
 }

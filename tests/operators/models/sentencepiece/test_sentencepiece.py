@@ -17,7 +17,7 @@ from pairloom.operators import Vocabulary
 from pairloom.operators.documents import special_spans_of
 from pairloom.operators.encode.tokenizer import Tokenizer
 from pairloom.operators.errors import DataError, RecipeError
-from pairloom.operators.models.sentencepiece import kernels as k
+from pairloom.operators.models.sentencepiece.kernels import normalize as k
 from pairloom.operators.models.sentencepiece.normal import Rules
 from pairloom.operators.reference.models.sentencepiece import encode_bpe, encode_unigram, normalize, places
 from pairloom.operators.text.arrays import text_of
@@ -33,7 +33,9 @@ RULES = {
     "\ufdfa": "  ab cd",
     "x": "\u2581",
 }
-TEXTS = st.lists(st.text("abAe\u0301\u3000\u200b\ufdfax \t\u2581<>\u65e5", max_size=24), max_size=5)
+_ODD = st.text("abAe\u0301\u3000\u200b\ufdfax \t\u2581<>\u65e5", max_size=24)
+_RUNS = st.lists(st.one_of(_ODD, st.text("be ", min_size=40, max_size=90)), max_size=6).map("".join)
+TEXTS = st.lists(st.one_of(_ODD, _RUNS), max_size=5)
 CHARACTERS = [("\u2581", -9.0, 1), ("a", -10.0, 1), ("b", -11.0, 1)]
 
 

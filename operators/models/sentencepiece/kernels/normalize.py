@@ -5,11 +5,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pairloom.operators.kernels.jit import address, inner, kernel, load_u8, load_u32, store_u8
+from pairloom.operators.kernels.jit import (
+    address,
+    copy_16,
+    inner,
+    kernel,
+    load_u8,
+    load_u32,
+    store_u8,
+    trailing_zeros,
+)
+from pairloom.operators.kernels.simd import bits_chosen, bytes_between
 from pairloom.operators.models.bpe.kernels.trie import longest_token
 from pairloom.operators.text.normalize.kernels.quick import character
 
-__all__ = ["DUMMY", "ESCAPE", "REMOVE", "SUFFIX", "normalize", "normalize_located", "warm_up"]
+__all__ = ["DUMMY", "ESCAPE", "REMOVE", "SUFFIX", "normalize", "normalize_located"]
 
 Int = int | np.int64
 
@@ -71,6 +81,28 @@ def _prefix(at: Int, stop: Int, tables: Any) -> Any:
     return at, taken, taken
 
 
+@inner
+def _plain_run(p: Int, stop: Int, plain: Any, spaced: bool, does: Int) -> Any:
+    """How many of the next bytes stay as they are, of 64, for all that is known without looking for rules.
+
+    `plain` are which of ASCII neither are a rule or a token by themselves nor begin one with more of ASCII, as bits of two uint64,
+    and whether all other bytes begin none. Of spaces that are joined, one is plain that none is before.
+    """
+    if p + 64 > stop or (not plain[2] and load_u8(p) >= 0x80):
+        return np.int64(0)
+    low, high = bytes_between(p, 0, 64), bytes_between(p, 64, 64)
+    kept = low & bits_chosen(p, plain[0]) | high & bits_chosen(p, plain[1])
+    if plain[2]:
+        kept |= ~(low | high)
+        if does & ESCAPE != 0:
+            kept &= ~bytes_between(p, 0xE2, 1)
+    if does & REMOVE != 0:
+        spaces = bytes_between(p, _SPACE, 1)
+        kept &= ~(spaces & (spaces << np.uint64(1) | np.uint64(spaced)))
+    # What follows the last may belong to it.
+    return max(np.int64(0), min(np.int64(trailing_zeros(~kept)), np.int64(64)) - 1)
+
+
 def _writing(located: bool) -> Any:
     """What normalizes; `located`, it also writes for each byte where the text is from that it was made of."""
 
@@ -85,6 +117,7 @@ def _writing(located: bool) -> Any:
         lengths: Any,
         does: int,
         longest: int,
+        plain: Any,
         out: Any,
         ends: Any,
         first: int,
@@ -92,7 +125,9 @@ def _writing(located: bool) -> Any:
         stops: Any,
     ) -> int:
         base, begun = address(data), address(out)
-        limit = begun + len(out) - longest - 16
+        limit = begun + len(out) - longest - 80
+        # Where each byte is from is known of ASCII alone, whose characters are bytes.
+        quick = (plain[0], plain[1], plain[2] != 0 and not located)
         held = address(lengths) if len(lengths) > 0 else np.int64(0)
         tables = (
             address(units),
@@ -124,6 +159,17 @@ def _writing(located: bool) -> Any:
             while p < stop:
                 if at > limit:
                     return text
+                count = _plain_run(p, stop, quick, spaced, does)
+                if count > 0:
+                    for i in range(0, count, 16):
+                        copy_16(p + i, at + i)
+                    if located:
+                        for i in range(count):
+                            places[at - begun + i] = p - base + i
+                    p += count
+                    at += count
+                    spaced = does & REMOVE != 0 and load_u8(at - 1) == _SPACE
+                    continue
                 source, count, taken = _prefix(p, stop, tables)
                 i = np.int64(0)
                 while spaced and i < count and load_u8(source + i) == _SPACE:
@@ -180,6 +226,7 @@ def normalize(
     lengths: npt.NDArray[np.uint32],
     does: int,
     longest: int,
+    plain: npt.NDArray[np.uint64],
     out: npt.NDArray[np.uint8],
     ends: npt.NDArray[np.int64],
     first: int,
@@ -187,11 +234,12 @@ def normalize(
     """Write normalized texts from `first` on, and where they end; the text for which there was no room, or their number.
 
     `units` are the double array of the rules, `pool` their normal forms, each with a zero behind it, the last too. The tokens of
-    `trie`, whose `lengths` are by number, stay as they are. No normal form or token has more than `longest` bytes. `does`
-    has bits, and with ESCAPE a space stands for U+2581 in what is written. Of what is `skipped`, nothing is written.
+    `trie`, whose `lengths` are by number, stay as they are; `plain` is that of `_plain_run`. No normal form or token has more
+    than `longest` bytes. `does` has bits, and with ESCAPE a space stands for U+2581 in what is written. Of what is `skipped`,
+    nothing is written.
     """
     return _write(
-        data, offsets, skipped, units, pool, trie, lengths, does, longest, out, ends, first, ends, ends
+        data, offsets, skipped, units, pool, trie, lengths, does, longest, plain, out, ends, first, ends, ends
     )
 
 
@@ -206,6 +254,7 @@ def normalize_located(
     lengths: npt.NDArray[np.uint32],
     does: int,
     longest: int,
+    plain: npt.NDArray[np.uint64],
     out: npt.NDArray[np.uint8],
     ends: npt.NDArray[np.int64],
     first: int,
@@ -217,18 +266,19 @@ def normalize_located(
     A byte of which nothing was made is from where it was put. Spaces that are taken off the end are behind the end.
     """
     return _write_located(
-        data, offsets, skipped, units, pool, trie, lengths, does, longest, out, ends, first, places, stops
+        data,
+        offsets,
+        skipped,
+        units,
+        pool,
+        trie,
+        lengths,
+        does,
+        longest,
+        plain,
+        out,
+        ends,
+        first,
+        places,
+        stops,
     )
-
-
-def warm_up(schemes: tuple[str, ...]) -> None:
-    """Normalize the sample without rules."""
-    from pairloom.operators.kernels.warmup import SAMPLE
-    from pairloom.operators.models.sentencepiece.normal import Rules
-    from pairloom.operators.text.arrays import Text
-
-    data = "".join(SAMPLE).encode()
-    text = Text(data=np.frombuffer(data, np.uint8), offsets=np.array([0, len(data)], np.int64))
-    rules = Rules.of(b"", ["<x>"], does=REMOVE | DUMMY)
-    rules.normalize(text, np.zeros(1, np.bool_))
-    rules.locate(text, np.zeros(1, np.bool_))

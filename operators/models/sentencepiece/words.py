@@ -1,0 +1,80 @@
+"""Words of SentencePiece's Unigram: where its text is cut into some, and what encodes them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from pairloom.operators.encode.encoder import Cuts, WordKernel
+from pairloom.operators.models.character_bpe.tables import neighbours
+from pairloom.operators.models.sentencepiece.kernels.block import encode_sums
+from pairloom.operators.models.sentencepiece.kernels.spaces import cut_spaces
+from pairloom.operators.models.unigram.kernels import NODE
+from pairloom.operators.models.unigram.tables import UnigramTable
+from pairloom.operators.text.arrays import Text
+from pairloom.operators.text.front.kernels.cut import POSITION
+from pairloom.operators.text.front.pieces import Pieces
+
+__all__ = ["Spaces", "SumTable", "cuts_of"]
+
+_BLOCK_BYTES = 128 << 10
+
+
+class Spaces:
+    """Cuts documents before each space that no space is before (`Cuts`)."""
+
+    def blocks(
+        self, text: Text, *, block_bytes: int = _BLOCK_BYTES
+    ) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
+        """As `Pieces.blocks`."""
+        state = np.array([0, text.offsets[0]], np.int64)
+        ends = np.empty(min(block_bytes, text.bytes) + 192, np.int64)
+        while True:
+            start = int(state[POSITION])
+            count = cut_spaces(text.data, text.offsets, state, block_bytes, ends)
+            if count == 0:
+                return
+            yield start, ends[:count]
+
+
+def cuts_of(pieces: Sequence[str], *, falls_back: bool) -> Cuts:
+    """What cuts normalized text, in which a space stands for U+2581, where no piece reaches.
+
+    What is unknown side by side has one id, unless it `falls_back` to bytes: it is never apart.
+    """
+    unknown = np.ones(0x110000, np.bool_)
+    unknown[[ord(piece) for piece in pieces if len(piece) == 1]] = False
+    unknown[0xFFFD] = True  # what is no character, too
+    spaced = any(" " in piece.lstrip(" ") for piece in pieces)
+    if not spaced and (falls_back or not unknown[ord(" ")]):
+        return Spaces()
+    return Pieces(*neighbours(pieces, unknown, fuses=not falls_back))
+
+
+class SumTable:
+    """The pieces of a Unigram whose sums are of float32, laid out for the loop that remembers words."""
+
+    def __init__(self, table: UnigramTable) -> None:
+        self._table = table
+        self._scores = np.append(table.scores, 0.0).astype(np.float32)
+        self._most = np.array([np.abs([*table.scores, table.penalty[0]]).max()], np.float64)
+
+    def with_bytes(self, byte_ids: npt.NDArray[np.uint32]) -> "SumTable":
+        """The same, but that what no piece spells falls back to bytes of these ids."""
+        return SumTable(replace(self._table, falls_back=True, byte_ids=byte_ids))
+
+    def kernel(self) -> WordKernel:
+        """How words are encoded, whatever is before them."""
+        return WordKernel(
+            block=encode_sums,
+            tables=(
+                *self._table.kernel().tables,
+                self._most.ctypes.data,
+                self._scores.ctypes.data,
+                len(self._scores) - 1,
+            ),
+            held=self,
+            before=8,
+            scratch_bytes=lambda length: 4 * length + 32 + (NODE + 8) * (length + 1),
+        )
