@@ -28,7 +28,7 @@ from pairloom.operators.kernels.hashing import hash_text
 from pairloom.operators.shown import Shown
 from pairloom.operators.text.arrays import TextArray, chunks, frozen, text_of
 from pairloom.operators.text.pretokenize import Pretokenizer
-from pairloom.operators.text.pretokenize.chunks import RandomChunks
+from pairloom.operators.text.pretokenize.chunks import RandomChunks, RandomSpaces
 from pairloom.operators.text.pretokenize.marker import BeforeSpaces
 
 __all__ = ["KeyCounter", "WordCounter", "WordCounts", "count_words", "merge_counts"]
@@ -162,7 +162,7 @@ class KeyCounter:
 class WordCounter(KeyCounter):
     """Counts the words of texts, batch by batch."""
 
-    def __init__(self, pretokenizer: Pretokenizer | RandomChunks | BeforeSpaces) -> None:
+    def __init__(self, pretokenizer: Pretokenizer | RandomChunks | RandomSpaces | BeforeSpaces) -> None:
         super().__init__()
         self._pretokenizer = pretokenizer
 
@@ -178,7 +178,9 @@ class WordCounter(KeyCounter):
                 self.add_pieces(text.data, start, ends)
 
 
-def count_words(texts: TextArray, pretokenizer: Pretokenizer | RandomChunks | BeforeSpaces) -> WordCounts:
+def count_words(
+    texts: TextArray, pretokenizer: Pretokenizer | RandomChunks | RandomSpaces | BeforeSpaces
+) -> WordCounts:
     """Count the words of a text column."""
     counter = WordCounter(pretokenizer)
     counter.add(texts)

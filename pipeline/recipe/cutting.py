@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from pairloom.operators import Pretokenizer
-from pairloom.operators.text.pretokenize.chunks import BELL, RandomChunks
+from pairloom.operators.text.pretokenize.chunks import BELL, RandomChunks, RandomSpaces
 from pairloom.operators.text.pretokenize.marker import BeforeSpaces
 from pairloom.operators.text.spelling import check_special_tokens
 from pairloom.pipeline.recipe.amounts import Exact
@@ -110,14 +110,25 @@ class Supertokens(Section):
         description="(least, most characters, share) of each range",
         examples=[[[4, 7, 0.5], [8, 15, 0.5]]],
     )
+    spaces: float | None = Field(
+        default=None,
+        gt=0.0,
+        le=1.0,
+        description="cut before white space instead, each time with this probability, and nowhere else",
+        examples=[0.3],
+    )
 
     @model_validator(mode="after")
     def _known(self) -> "Supertokens":
+        if self.spaces is not None and "lengths" in self.model_fields_set and self.lengths != BELL:
+            raise ValueError("supertokens are cut by lengths or at spaces: choose one")
         self.build()
         return self
 
-    def build(self) -> RandomChunks:
+    def build(self) -> RandomChunks | RandomSpaces:
         """The operator that this choice names."""
+        if self.spaces is not None:
+            return RandomSpaces(seed=self.seed, share=self.spaces)
         return RandomChunks(seed=self.seed, lengths=self.lengths)
 
 
@@ -125,7 +136,7 @@ class Supertokens(Section):
 class Cut:
     """By what text is cut: `first` for counting words, `weaker` for the pieces of superwords, `last` for encoding."""
 
-    first: Pretokenizer | RandomChunks | BeforeSpaces
+    first: Pretokenizer | RandomChunks | RandomSpaces | BeforeSpaces
     weaker: Pretokenizer | None
     last: Pretokenizer
 

@@ -6,9 +6,10 @@ from typing import TypeAlias, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from pairloom.operators.kernels.hashing import hash_text
+from pairloom.operators.kernels.hashing import GOLDEN, hash_text, mixed
+from pairloom.operators.steps import in_53rds
 from pairloom.operators.text.arrays import Text
-from pairloom.operators.text.pretokenize.chunks import RandomChunks
+from pairloom.operators.text.pretokenize.chunks import RandomChunks, RandomSpaces
 from pairloom.operators.text.pretokenize.classes import classes
 from pairloom.operators.text.pretokenize.kernels.chunks import POSITION as PLACE
 from pairloom.operators.text.pretokenize.kernels.chunks import cut_chunks
@@ -18,7 +19,7 @@ from pairloom.operators.text.pretokenize.patterns import ends_of_pieces
 from pairloom.operators.text.pretokenize.pretokenizer import Pretokenizer
 from pairloom.operators.text.pretokenize.rules import Rules, rules
 
-__all__ = ["Block", "cut", "cut_at_random"]
+__all__ = ["Block", "cut", "cut_at_random", "cut_at_spaces"]
 
 CHUNKS = 1 << 17
 
@@ -60,6 +61,20 @@ def cut_at_random(text: Text, chunks: RandomChunks) -> Iterator[Block]:
         if count == 0:
             return
         yield start, ends[:count]
+
+
+def cut_at_spaces(text: Text, chosen: RandomSpaces) -> Iterator[Block]:
+    """Blocks of the words of a block of the pretokenizer `whitespace`, put together; see `RandomSpaces.blocks`."""
+    keys = hash_text(text, chosen.seed & ((1 << 64) - 1))
+    start = int(text.offsets[0])
+    for _, ends in Pretokenizer(scheme="whitespace").blocks(text):
+        owner = np.searchsorted(text.offsets, ends, side="left") - 1
+        place = (ends - text.offsets[owner]).astype(np.uint64)
+        drawn = mixed(keys[owner] + place * GOLDEN) >> np.uint64(11) < in_53rds(chosen.share)
+        kept = ends[drawn | (ends == text.offsets[owner + 1])]
+        if len(kept):
+            yield start, kept
+            start = int(kept[-1])
 
 
 def _scan(text: Text, found: Rules, size: int) -> Iterator[Block]:

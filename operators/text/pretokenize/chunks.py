@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pairloom.operators.text.arrays import Text
     from pairloom.operators.text.pretokenize.blocks import Block
 
-__all__ = ["BELL", "RandomChunks"]
+__all__ = ["BELL", "RandomChunks", "RandomSpaces"]
 
 # (least, most characters, share)
 BELL = (
@@ -66,3 +66,36 @@ class RandomChunks:
         from pairloom.operators.text.pretokenize.blocks import cut_at_random
 
         return cut_at_random(text, self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RandomSpaces:
+    """Cuts documents before white space, each time with the probability `share`; the pieces tile them.
+
+    The draw for a place depends on the seed, the document's bytes and the place alone. Raises ValueError for a share that is not
+    above 0 and up to 1.
+
+    >>> import numpy as np
+    >>> from pairloom.operators.text.arrays import Text
+    >>> text = Text(data=np.frombuffer(b"a bc d", np.uint8), offsets=np.array([0, 6]))
+    >>> [ends.tolist() for _, ends in RandomSpaces(share=1.0).blocks(text)]
+    [[1, 4, 6]]
+    """
+
+    seed: int = 0
+    share: float = 0.3
+
+    def __post_init__(self) -> None:
+        if not 0 < self.share <= 1:
+            raise ValueError(f"the share of white space to cut at is above 0 and up to 1, not {self.share}")
+
+    @property
+    def identity(self) -> list[Any]:
+        """Everything that decides a cut, for hashes of what was cut."""
+        return ["spaces", self.seed, self.share]
+
+    def blocks(self, text: "Text") -> "Iterator[Block]":
+        """Cut documents, some at a time; as `Pretokenizer.blocks`."""
+        from pairloom.operators.text.pretokenize.blocks import cut_at_spaces
+
+        return cut_at_spaces(text, self)

@@ -11,7 +11,8 @@ from pairloom.operators import Pretokenizer, Vocabulary, count_words, learn_bpe
 from pairloom.operators.counts import WordCounts
 from pairloom.operators.learners import Shape
 from pairloom.operators.text.arrays import text_of
-from pairloom.operators.text.pretokenize.chunks import RandomChunks
+from pairloom.operators.text.pretokenize.chunks import RandomChunks, RandomSpaces
+from pairloom.pipeline.recipe.cutting import Supertokens
 
 SYLLABLES = [a + b for a in "bcdfglmnprst" for b in "aeiou"]
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -121,3 +122,38 @@ def test_random_chunks_of_two_to_five_characters_are_all_alike_and_tile_the_text
     # Chi-square with 3 degrees of freedom, of which 1 in 10^5 draws are more than 25.9; ends of texts are few.
     assert sum((found[n] - whole / 4) ** 2 / (whole / 4) for n in (2, 3, 4, 5)) < 25.9 + len(texts) / 4
     assert found[1] <= len(texts)
+
+
+def test_white_space_is_cut_at_as_often_as_it_is_said() -> None:
+    texts = ["", *(f" {text}\t\nx  y \u00a0z" for text in legal(2, 120)), "one"]
+    text = text_of(pa.array(texts, pa.large_string()))
+
+    def pieces(cut: RandomSpaces) -> list[str]:
+        data, out, at = text.data.tobytes(), [], 0
+        for start, ends in cut.blocks(text):
+            assert start == at
+            for end in ends.tolist():
+                out.append(data[at:end].decode())
+                at = end
+        assert "".join(out) == "".join(texts)
+        return out
+
+    words, found = pieces(RandomSpaces(share=1.0)), pieces(RandomSpaces(seed=4, share=0.3))
+    assert words == [word for one in texts for word in Pretokenizer(scheme="whitespace").split_text(one)]
+    inside, expected = len(words) - len(texts) + 1, len(found) - len(texts) + 1  # ends of texts are no draws
+    assert abs(expected - 0.3 * inside) < 5 * (0.21 * inside) ** 0.5
+    assert found == pieces(RandomSpaces(seed=4, share=0.3)) != pieces(RandomSpaces(seed=5, share=0.3))
+    learned = learn_bpe(
+        count_words(pa.array(texts), RandomSpaces(seed=4)), 600, pretokenizer=Pretokenizer(scheme="none")
+    )
+    assert any(b" " in token.strip() for token in learned.tokens)
+    with pytest.raises(ValueError, match="above 0 and up to 1, not 0"):
+        RandomSpaces(share=0.0)
+
+
+def test_a_recipe_says_at_which_share_of_white_space() -> None:
+    found = Supertokens.model_validate({"seed": 3, "spaces": 0.3})
+    assert found.build() == RandomSpaces(seed=3, share=0.3)
+    assert Supertokens.model_validate(found.model_dump()).build() == found.build()
+    with pytest.raises(ValueError, match="by lengths or at spaces: choose one"):
+        Supertokens.model_validate({"spaces": 0.3, "lengths": [[2, 5, 1.0]]})
