@@ -248,8 +248,8 @@ def learn(sitting: Sitting) -> Table:
         )
     return Table(
         title="Learning a vocabulary",
-        says=f"{size / 1e6:.0f} MB as one text, 32,000 tokens; Pairloom on one thread, peers on all processors. The memory is what "
-        "the process grows by, the text included. gigabpe learns the same merges.",
+        says=f"{size / 1e6:.0f} MB in one file, 32,000 tokens; Pairloom on one thread, peers on all processors. The memory is what "
+        "the process grows by, with what it holds of the text. gigabpe learns the same merges.",
         head=("", "count, s", "merges, s", "both, s", "memory, MB", "of Pairloom's time"),
         rows=rows,
     )
