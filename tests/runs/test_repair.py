@@ -1,15 +1,8 @@
 """Repairing a root: whatever of a generation is lost is made again, the same bytes, or it is said why not."""
 
 import json
-import random
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -20,103 +13,21 @@ from pairloom.jobs.cli import app
 from pairloom.operators.errors import CorruptionError, RecipeError
 from pairloom.pipeline import Recipe, open_dataset, run
 from pairloom.pipeline.export import export
-from pairloom.pipeline.repair.repair import Repaired, repair
+from pairloom.pipeline.repair.repair import repair
 from pairloom.pipeline.store.gc import collect
 from pairloom.pipeline.store.location import open_objects
-from pairloom.pipeline.store.objects import LocalObjects
-from tests.support.corpora import documents, mixed_recipe_for, recipe_for, write_jsonl
-from tests.support.fates import ONCE, Fate, Killed, fated
-
-UNITS = "execution.unit_bytes=9000"
-
-
-def plain(folder: Path) -> Recipe:
-    write_jsonl(folder / "in" / "a.jsonl", documents(150))
-    (folder / "in" / "b.jsonl").write_text("nonsense\n")
-    return recipe_for(folder, UNITS, "max_rejected=1", "pack.validation=0.2")
-
-
-def blocks(folder: Path) -> Recipe:
-    write_jsonl(folder / "in" / "a.jsonl", documents(150))
-    return recipe_for(folder, UNITS, "pack.shuffle={mode: block}", "pack.validation=0.2")
-
-
-def mixed(folder: Path) -> Recipe:
-    for seed, name in enumerate(("x", "y")):
-        write_jsonl(folder / name / "a.jsonl", documents(100, seed=seed))
-    return mixed_recipe_for(folder, {"x": {"epochs": 2}, "y": {"epochs": 1}}, UNITS, "pack.deduplicate=exact")
-
-
-def measured(folder: Path) -> Recipe:
-    write_jsonl(folder / "in" / "a.jsonl", documents(150))
-    return recipe_for(folder, UNITS, "statistics=[ngrams: {n: [2]}]")
-
-
-def given(folder: Path) -> Recipe:
-    write_jsonl(folder / "first" / "in" / "a.jsonl", documents(100))
-    first = run(recipe_for(folder / "first"))
-    assert first.vocabulary is not None
-    shutil.copy(folder / "first" / "out" / first.vocabulary.path, folder / "tokenizer.json")
-    write_jsonl(folder / "in" / "a.jsonl", documents(150))
-    return recipe_for(folder, UNITS, f"vocabulary={{from: {folder / 'tokenizer.json'}}}")
-
-
-def superwords(folder: Path) -> Recipe:
-    write_jsonl(folder / "in" / "a.jsonl", documents(100))
-    return recipe_for(folder, UNITS, "vocabulary.superwords={transition: 0.8}")
-
-
-def _brought(folder: Path, key: str, size: int) -> Path:
-    """The vocabulary of other documents."""
-    write_jsonl(folder / key / "in" / "a.jsonl", documents(60, seed=size))
-    first = run(recipe_for(folder / key, f"vocabulary.size={size}"))
-    assert first.vocabulary is not None
-    file = folder / f"{key}.json"
-    shutil.copy(folder / key / "out" / first.vocabulary.path, file)
-    return file
-
-
-def extended(folder: Path) -> Recipe:
-    base = _brought(folder, "base", 300)
-    write_jsonl(folder / "in" / "a.jsonl", documents(100))
-    return recipe_for(folder, UNITS, f"vocabulary={{extend: {base}, size: 340}}")
-
-
-def appended(folder: Path) -> Recipe:
-    base, more = _brought(folder, "base", 300), _brought(folder, "more", 330)
-    write_jsonl(folder / "in" / "a.jsonl", documents(100))
-    return recipe_for(folder, UNITS, f"vocabulary={{from: {base}, append: {more}}}")
-
-
-RECIPES = [plain, blocks, mixed, measured, given, superwords, extended, appended]
-
-
-def snapshot(root: Path) -> dict[str, bytes]:
-    """Everything that a generation holds."""
-    return {
-        str(path.relative_to(root)): path.read_bytes()
-        for name in ("data", "manifests", "receipts")
-        for path in sorted((root / name).rglob("*"))
-        if path.is_file()
-    }
-
-
-def flip(path: Path) -> None:
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    path.write_bytes(data)
-
-
-def made(found: Repaired) -> list[str]:
-    return [one.uri for one in found.mended if one.result == "made"]
-
-
-def without_seconds(data: bytes) -> object:
-    """A receipt, but for how long its unit took."""
-    receipt = json.loads(data)
-    for one in (receipt, *receipt["pieces"]):
-        one.pop("seconds")
-    return {name: value for name, value in receipt.items() if name not in ("sha256", "sum", "seal")}
+from tests.support.corpora import documents, recipe_for, write_jsonl
+from tests.support.repairs import (
+    RECIPES,
+    UNITS,
+    flip,
+    lose_everything,
+    made,
+    plain,
+    snapshot,
+    superwords,
+    without_seconds,
+)
 
 
 @pytest.mark.parametrize("make", RECIPES, ids=lambda make: make.__name__)
@@ -320,79 +231,6 @@ def test_the_command(tmp_path: Path) -> None:
     assert runner.invoke(app, ["repair", recipe.root]).exit_code == 1
     with pytest.raises(RecipeError, match="no generation 7"):
         repair(recipe.root, generation=7)
-
-
-CODE = "import sys; from pairloom.pipeline.repair.repair import repair; repair(sys.argv[1])"
-
-
-def lose_everything(root: Path) -> None:
-    for path in (root / "data").rglob("*.arrow"):
-        path.unlink()
-
-
-def test_repairs_that_are_killed_are_finished_by_the_next(tmp_path: Path) -> None:
-    """R3."""
-    recipe = blocks(tmp_path)
-    run(recipe)
-    root = Path(recipe.root)
-    whole = snapshot(root)
-    lose_everything(root)
-    rng, killed = random.Random(3), 0
-    for _ in range(4):
-        process = subprocess.Popen([sys.executable, "-c", CODE, recipe.root])
-        before = len(list((root / "data").rglob("*.arrow")))
-        while process.poll() is None and len(list((root / "data").rglob("*.arrow"))) <= before:
-            time.sleep(0.01)
-        time.sleep(rng.random() * 0.2)
-        process.send_signal(signal.SIGKILL)
-        killed += process.wait() == -signal.SIGKILL
-    assert killed > 0
-    assert repair(recipe.root).whole
-    now = snapshot(root)
-    assert {path: now[path] for path in whole} == whole
-    pl.verify(recipe.root)
-
-
-def test_a_repair_killed_at_any_storage_call_is_finished_by_the_next(tmp_path: Path) -> None:
-    """R3."""
-    recipe = plain(tmp_path)
-    manifest = run(recipe)
-    root = Path(recipe.root)
-    whole = snapshot(root)
-    lost = [manifest.stages[name].files[0].path for name in ("count", "tokenize", "pack")]
-
-    def lose() -> None:
-        for path in lost:
-            (root / path).unlink(missing_ok=True)
-
-    lose()
-    fate = Fate(0, "before", Killed)
-    with fated(LocalObjects, fate):
-        repair(recipe.root, executor=ONCE)
-    calls = [
-        number + 1 for number, name in enumerate(fate.names) if name in ("create", "replace", "put", "delete")
-    ]
-    for number in calls[:: max(1, len(calls) // 12)]:
-        for when in ("before", "after"):
-            lose()
-            with fated(LocalObjects, Fate(number, when, Killed)), suppress(Killed):
-                repair(recipe.root, executor=ONCE)
-            assert repair(recipe.root).whole
-            now = snapshot(root)
-            assert {path: now[path] for path in whole} == whole
-
-
-def test_two_repairs_at_once(tmp_path: Path) -> None:
-    """R3."""
-    recipe = blocks(tmp_path)
-    run(recipe)
-    root = Path(recipe.root)
-    whole = snapshot(root)
-    lose_everything(root)
-    with ThreadPoolExecutor(2) as pool:
-        found = list(pool.map(lambda _: repair(recipe.root), range(2)))
-    assert all(one.whole for one in found)
-    assert snapshot(root) == whole
 
 
 def test_a_root_in_a_bucket(tmp_path: Path, s3_root: str) -> None:

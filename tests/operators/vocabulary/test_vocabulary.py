@@ -1,44 +1,22 @@
-"""The vocabulary as a value and as a file: tokenizer.json, .tiktoken, fingerprints, pickles, golden documents."""
+"""The vocabulary as a value and as a file: tokenizer.json, fingerprints, pickles, golden documents."""
 
-import base64
-import functools
 import json
 import pickle
-from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 import pytest
-import tiktoken
-import tiktoken.load
 import tokenizers
 from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
 
 from pairloom.operators import Pretokenizer, Vocabulary, count_words, learn_bpe
 from pairloom.operators.encode import Tokenizer
 from pairloom.operators.errors import CorruptionError, DataError, RecipeError
-from pairloom.operators.models.bpe import ByteLevelBPE, load_tiktoken, save_tiktoken
+from pairloom.operators.models.bpe import ByteLevelBPE
 from pairloom.operators.models.bpe.word import PairTable
 from pairloom.operators.text.pretokenize.schemes import DIGITS, SCHEMES
 from pairloom.operators.vocabulary.tokens import TokenTable, byte_order, from_alphabet, to_alphabet
-
-TEXTS = [
-    "hello world hello it's 42, 1234567!",
-    "日本語のテキスト\r\n\n  café CAFÉ e\u0301 x",
-    "the the the  \t end",
-    "",
-] * 3
-
-
-@functools.cache
-def learned(scheme="gpt2", digits="keep", normalizer="none", special=("<|end|>",)) -> Vocabulary:
-    cut = Pretokenizer(scheme=scheme, digits=digits)
-    counts = count_words(pa.array(TEXTS), cut)
-    return learn_bpe(counts, 330, special_tokens=special, pretokenizer=cut, normalizer=normalizer)
-
-
-def ids_of(vocab: Vocabulary) -> list[list[int]]:
-    return vocab.encode(pa.array(TEXTS), special_tokens_in_text="parse").to_pylist()
+from tests.operators.vocabulary.checks import TEXTS, ids_of, learned
 
 
 def test_the_alphabet_is_gpt2s():
@@ -328,76 +306,6 @@ def test_spellings_must_be_distinct():
     tokens = ["é".encode(), *(bytes([b]) for b in range(256))]
     with pytest.raises(RecipeError, match="both spelled 'é'"):
         Vocabulary(tokens=tokens, model=ByteLevelBPE(merges=[]), special_tokens=("é",)).to_json()
-
-
-def test_tiktoken_files(tmp_path):
-    vocab = learned("cl100k", special=())
-    save_tiktoken(vocab, tmp_path / "x.tiktoken")
-    read = load_tiktoken(tmp_path / "x.tiktoken", scheme="cl100k", special_tokens={"<|end|>": 1000})
-    assert np.array_equal(read.model.merges, vocab.model.merges)
-    assert read.encode(pa.array(TEXTS)).equals(vocab.encode(pa.array(TEXTS)))
-    assert read.encode_one("a<|end|>", special_tokens_in_text="parse").tolist()[-1] == 1000
-    assert (len(read), read.tokens[999]) == (1001, b"")
-    save_tiktoken(read, tmp_path / "y.tiktoken")
-    assert (tmp_path / "y.tiktoken").read_bytes() == (tmp_path / "x.tiktoken").read_bytes()
-    assert Vocabulary.from_json(read.to_json()) == read
-
-
-def test_tiktoken_files_of_a_vocabulary_whose_special_tokens_come_first(tmp_path):
-    vocab = learned("cl100k")
-    special = dict(zip(vocab.special_tokens, vocab.special_ids, strict=True))
-    assert 0 in special.values()
-    save_tiktoken(vocab, tmp_path / "x.tiktoken")
-    read = load_tiktoken(tmp_path / "x.tiktoken", scheme="cl100k", special_tokens=special)
-    assert list(read.tokens) == list(vocab.tokens)
-    assert np.array_equal(read.model.merges, vocab.model.merges)
-    assert read.encode(pa.array(TEXTS)).equals(vocab.encode(pa.array(TEXTS)))
-    theirs = tiktoken.Encoding(
-        "x",
-        pat_str=vocab.pretokenizer.patterns[0],
-        mergeable_ranks=tiktoken.load.load_tiktoken_bpe(str(tmp_path / "x.tiktoken")),
-        special_tokens=special,
-    )
-    for text in TEXTS:
-        assert theirs.encode(text, disallowed_special=()) == vocab.encode_one(text).tolist()
-    marked = f"a{vocab.special_tokens[0]}b"
-    assert theirs.encode(marked, allowed_special="all") == (
-        vocab.encode_one(marked, special_tokens_in_text="parse").tolist()
-    )
-
-
-def test_tiktoken_files_of_what_tiktoken_would_cut_otherwise(tmp_path):
-    """(T3)"""
-    file = tmp_path / "x.tiktoken"
-    for cut, message in (
-        ({"scheme": "deepseek_v3"}, "one pattern, and scheme 'deepseek_v3' has 3"),
-        ({"scheme": "cl100k", "lines": True}, "scheme 'cl100k' has 2, that of lines included"),
-        ({"scheme": "none"}, "scheme 'none' has 0"),
-        ({"pattern": r"\S+$|\s+"}, "another dialect than Oniguruma"),
-    ):
-        vocab = replace(learned("cl100k", special=()), pretokenizer=Pretokenizer(**cut))
-        with pytest.raises(RecipeError, match=message):
-            save_tiktoken(vocab, file)
-    assert not file.exists()
-
-
-def test_tiktoken_files_that_cannot_be(tmp_path):
-    file = tmp_path / "x.tiktoken"
-    for vocab, message in (
-        (learned(normalizer="nfc"), "without a normalizer"),
-        (Vocabulary(tokens=[b"a", b"b"], model=ByteLevelBPE(merges=[])), "each of the 256 bytes"),
-        (
-            Vocabulary(tokens=[*(bytes([b]) for b in range(256)), b"ab"], model=ByteLevelBPE(merges=[])),
-            "merge in another order",
-        ),
-    ):
-        with pytest.raises(RecipeError, match=message):
-            save_tiktoken(vocab, file)
-    word = base64.b64encode(b"a").decode()
-    for text in (f"{word} 0\n{word} 1", "nonsense", f"{word} x", " 0", f"{word} 0\nYg== 0", f"{word} -1"):
-        file.write_text(text)
-        with pytest.raises(DataError, match=r"tiktoken file"):
-            load_tiktoken(file)
 
 
 def test_tables_travel_with_a_prepared_tokenizer(monkeypatch: pytest.MonkeyPatch) -> None:
