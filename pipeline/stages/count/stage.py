@@ -27,7 +27,7 @@ class Count(Stage):
     after = None
     unless = "brings its vocabulary (vocabulary.from)"
     steps: ClassVar[Mapping[str, str]] = {
-        "count": "counts the words of each unit; for superwords pieces of text besides",
+        "count": "counts the words of each unit; for superwords pieces of text besides, for parity the words of each group",
         "combine": "adds up the counts of neighbouring units, where there are very many",
         "merge": "adds up the counts of all units, partition by partition",
     }
