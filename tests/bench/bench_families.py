@@ -2,13 +2,16 @@
 
 FILE is a tokenizer.json, or a .model, whose owner is `sentencepiece`; without one, the `tokenizers` library learns small ones of each
 family from half of the text, and the other half is encoded. With `--learned`, every family (but three) is learned here
-instead, in one task, with the seconds that takes, and the owner is the library with its `tokenizer.json`. TEXT is as of `bench_encode.py`. One thread; the two take turns, `--repeat` times; figures are medians of processor
-time in MB/s. First pass: a new encoder. Later passes: the same encoder, same text. Tables: MB that they take once built, as numpy
+instead, in one task, with the seconds that takes, and the owner is the library with its `tokenizer.json`. TEXT is as of
+`bench_encode.py`. One thread; all take turns, `--repeat` times; figures are medians of processor time in MB/s; gigatoken, where it
+takes the file, in later passes. First pass: a new encoder. Later passes: the same encoder, same text. Tables: MB that they take
+once built, as numpy
 counts them, but for those of the library.
 """
 
 import argparse
 import gc
+import json
 import os
 import statistics
 import time
@@ -26,7 +29,7 @@ import tokenizers as owner
 from pairloom.operators import Vocabulary, count_words
 from pairloom.operators.encode import Tokenizer
 from pairloom.operators.learners import LEARNERS, Target
-from tests.bench.bench_encode import documents
+from tests.bench.bench_encode import documents, gigatoken_passes
 
 _SPECIAL = ["<unk>", "<s>", "</s>"]
 _LEAST_BYTES = 2_000_000  # of the library's turn: it takes a second
@@ -57,11 +60,10 @@ def character_bpe(texts: list[str]) -> Any:
             vocab_size=32_000, special_tokens=special, limit_alphabet=1000, show_progress=False
         ),
     )
-    made.pre_tokenizer = owner.pre_tokenizers.Sequence([])
     made.normalizer = owner.normalizers.Sequence(
         [owner.normalizers.Prepend("\u2581"), owner.normalizers.Replace(" ", "\u2581")]
     )
-    return made
+    return owner.Tokenizer.from_str(json.dumps(json.loads(made.to_str()) | {"pre_tokenizer": None}))
 
 
 def unigram(texts: list[str]) -> Any:
@@ -124,6 +126,17 @@ def of_sentencepiece(data: bytes) -> Callable[[list[str]], Any]:
     return lambda texts: model.encode(texts, num_threads=1)
 
 
+def of_gigatoken(data: bytes, texts: list[str]) -> Callable[[], Any] | None:
+    """What encodes the texts by `gigatoken`; None for a file that it does not take, or without the package."""
+    if data[:1] != b"{":
+        return None
+    try:
+        return gigatoken_passes(texts, data)
+    except Exception as error:  # noqa: BLE001 - of any class, its own among them
+        print("gigatoken does not take the next file:", str(error).split("\n")[0])
+        return None
+
+
 def table_bytes(tokenizer: Tokenizer) -> int:
     """Bytes of the arrays of a tokenizer's tables."""
     gc.collect()
@@ -149,16 +162,22 @@ def compare(
         few += 1
     encoder = tokenizer.encoder()
     tokenizer.encode_column(column.slice(0, 1), encoder=encoder)
-    first, later, library = [], [], []
+    first, later, library, other = [], [], [], []
+    peer = of_gigatoken(data, texts)
+    if peer is not None:
+        peer()
     for _ in range(repeat):
         encoder = tokenizer.encoder()
         first.append(size / seconds(lambda: tokenizer.encode_column(column, encoder=encoder)) / 1e6)  # noqa: B023
         library.append(taken / seconds(lambda: theirs(texts[:few])) / 1e6)
+        if peer is not None:
+            other.append(size / seconds(peer) / 1e6)
         later.append(size / seconds(lambda: tokenizer.encode_column(column, encoder=encoder)) / 1e6)  # noqa: B023
     figures = [statistics.median(one) for one in (library, first, later)]
+    giga = f"{statistics.median(other):9.1f}" if other else f"{'-':>9}"
     path = vocabulary.slow_path or f"kernels ({vocabulary.model.name})"
     print(
-        f"{name:28} {figures[0]:9.1f} {figures[1]:9.1f} {figures[2]:9.1f} {figures[2] / figures[0]:7.1f} x "
+        f"{name:28} {figures[0]:9.1f} {giga} {figures[1]:9.1f} {figures[2]:9.1f} {figures[2] / figures[0]:7.1f} x "
         f"{table_bytes(tokenizer) / 1e6:7.1f}  {path}",
         flush=True,
     )
@@ -174,7 +193,7 @@ def main() -> None:
     options = parser.parse_args()
     texts = documents(options.text, int(options.megabytes * 2e6))
     half = len(texts) // 2
-    print(f"{'':28} {'owner':>9} {'first':>9} {'later':>9} {'ratio':>9} {'tables':>7}")
+    print(f"{'':28} {'owner':>9} {'gigatoken':>9} {'first':>9} {'later':>9} {'ratio':>9} {'tables':>7}")
     for file in options.files:
         data = file.read_bytes()
         theirs = (
