@@ -29,6 +29,7 @@ __all__ = ["MARKER", "PieceEncoder", "PieceTables"]
 MARKER = "\u2581"
 # By how much a character without a piece is worse than the worst piece, as the owner has it.
 _PENALTY = np.float32(10.0)
+_APART_BYTES = 16 << 20  # for the words of texts whose tokens are asked for with their places
 
 
 class PieceTables:
@@ -159,6 +160,7 @@ class PieceEncoder:
         user = [(tables.spelled(piece), i, "") for i, piece in model.of_kind(f.USER)] if bpe else []
         self._user = Strings(user)
         self._apart: Encoder | None = None  # made when it is asked for
+        self._apart_bytes = min(table_bytes, _APART_BYTES) if bpe else 0
 
     @property
     def statistics(self) -> Mapping[str, int]:
@@ -223,7 +225,10 @@ class PieceEncoder:
             made, inside = self._user.cut(made, inside, ())
         if self._apart is None:
             self._apart = Encoder(
-                tables.apart_kernel(), pretokenizer=tables.pieces(), dtype=np.dtype(np.uint32), table_bytes=0
+                tables.apart_kernel(),
+                pretokenizer=tables.pieces(),
+                dtype=np.dtype(np.uint32),
+                table_bytes=self._apart_bytes,
             )
         nothing = np.zeros(0, np.uint32)
         values, lists = self._apart.encode(
