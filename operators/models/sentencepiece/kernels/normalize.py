@@ -106,7 +106,6 @@ def _plain_run(p: Int, stop: Int, plain: Any, spaced: bool, does: Int) -> Any:
 def _writing(located: bool) -> Any:
     """What normalizes; `located`, it also writes for each byte where the text is from that it was made of."""
 
-    @inner
     def write(
         data: Any,
         offsets: Any,
@@ -209,7 +208,9 @@ def _writing(located: bool) -> Any:
             ends[text + 1] = at - begun
         return len(skipped)
 
-    return write
+    # Of one name, what is kept on disk would have the one in the place of the other in a process that loads both.
+    write.__qualname__ += "_located" if located else "_plain"
+    return inner(write)
 
 
 _write, _write_located = _writing(False), _writing(True)
