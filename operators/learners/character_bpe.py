@@ -26,6 +26,7 @@ class CharacterBPELearner(Learner):
     by_groups = True
     by_rounds = True
     cuts = True
+    work = 4.0  # measured: 12 MB of sources, 32,000 tokens, one task
     shapes = frozenset(one.name for one in fields(Shape))
 
     byte_fallback: bool = True

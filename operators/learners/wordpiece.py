@@ -26,6 +26,7 @@ class WordPieceLearner(Learner):
     by_groups = True
     by_rounds = True
     cuts = True
+    work = 9.0  # measured: 12 MB of sources, 32,000 tokens, one task
     shapes = frozenset(one.name for one in fields(Shape))
 
     lowercase: bool = True

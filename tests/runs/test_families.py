@@ -19,6 +19,7 @@ from pairloom.pipeline import open_dataset, parse_recipe, run
 from pairloom.pipeline.audit.verify import verify
 from pairloom.pipeline.flow.plan import make_plan
 from pairloom.pipeline.forecast.cluster import Cluster, forecast
+from pairloom.pipeline.stages.learn.cost import cost as learning_cost
 from pairloom.pipeline.transplant import write_rows
 from tests.support.corpora import contents, documents, texts_of, write_jsonl
 
@@ -112,6 +113,16 @@ def test_a_forecast_has_one_task_that_learns_them(folder: Path) -> None:
             one for one in forecast(make_plan(recipe(folder, *settings)), small) if one.stage == "learn"
         )
         assert found.tasks == tasks
+
+
+def test_a_forecast_knows_what_families_take(folder: Path) -> None:
+    cluster = Cluster(machines=1, processors=2, memory=1 << 36, network=1e9)
+
+    def work(*settings: str) -> float:
+        return learning_cost(make_plan(recipe(folder, *settings)), cluster).work
+
+    assert work("vocabulary.family=unigram") == pytest.approx(28 * work())
+    assert work("vocabulary.family=character_bpe") == pytest.approx(4 * work())
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 # Stored bytes of the corpus a second of one learner, measured as that of the other stages was: English, 32k tokens. A large
-# corpus has relatively fewer words to learn from.
+# corpus has relatively fewer words to learn from. A family's `work` says how many times as long it takes.
 RATE = 100e6
 # What all members tell is added up by one driver: some 120 kB a round each.
 MEMBERS = 64
@@ -80,7 +80,7 @@ def cost(plan: "Plan", cluster: Cluster) -> Cost:
     found = Cost(
         tasks=steps,
         memory=alone,
-        work=sizes.bytes / RATE,
+        work=choice.learner.work * sizes.bytes / RATE,
         disk=10 * choice.size,
         read=counting.words * counting.units,
         requests=Learning(
