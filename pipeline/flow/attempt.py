@@ -98,6 +98,8 @@ class UnitTask(ABC):
     """
 
     root: str
+    # The unit's id, once somebody has asked for it: of thousands of files in one unit it takes milliseconds each time.
+    known_id: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @property
     @abstractmethod
@@ -124,7 +126,9 @@ class UnitTask(ABC):
     @property
     def unit(self) -> str:
         """The unit's id: a hash of the step and the identity."""
-        return unit_id(self.step, self.identity())
+        if not self.known_id:
+            self.known_id.append(unit_id(self.step, self.identity()))
+        return self.known_id[0]
 
     def run(self, shared: Any = None) -> Receipt:
         """Do the work and publish the receipt; where another attempt was first, its receipt."""

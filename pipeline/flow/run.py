@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from pairloom.operators.errors import CorruptionError, RecipeError
 from pairloom.pipeline.execution.base import Executor, never
+from pairloom.pipeline.execution.garbage import collected_rarely
 from pairloom.pipeline.execution.local import LocalExecutor
 from pairloom.pipeline.execution.machine import processors
 from pairloom.pipeline.flow.engine import Engine, choose_engine, chosen_engine
@@ -74,9 +75,10 @@ def run(
     )
     first = PrepareTask(schemes=needed_schemes(plan), places=needed_kernels(plan))
     job.prepare(preparing(first, max(1, workers)))
-    for left in reversed(range(1 + RESTARTS)):
-        if _complete(job, wanted, left):
-            break
+    with collected_rarely():
+        for left in reversed(range(1 + RESTARTS)):
+            if _complete(job, wanted, left):
+                break
     observe(Doing(step="commit", what="looking for every file, and writing the manifest"))
     check_present(objects, job.records.values(), last)
     vocabulary = job.vocabulary_file()
