@@ -20,8 +20,9 @@ from pairloom.pipeline.inputs.listing import list_inputs
 from pairloom.pipeline.inputs.units import plan_units
 from pairloom.pipeline.phases import phase
 from pairloom.pipeline.report.options import Options
+from pairloom.pipeline.report.sums import Records
 from pairloom.pipeline.report.tasks import Found, InputTask, results
-from pairloom.pipeline.report.text import UNIT_BYTES, Records, below
+from pairloom.pipeline.report.text import UNIT_BYTES, below
 
 __all__ = ["CategoryTask", "about_categories"]
 

@@ -19,7 +19,7 @@ from pairloom.operators.evaluate.theory import order_entropy, unigram_bits
 from pairloom.operators.evaluate.word_tally import WordTally
 from pairloom.pipeline.report.counts import Counted
 from pairloom.pipeline.report.options import Options
-from pairloom.pipeline.report.text import Group, TextSums
+from pairloom.pipeline.report.sums import Group, TextSums
 
 __all__ = ["about_groups", "about_mixture", "says"]
 

@@ -13,7 +13,7 @@ from pairloom.operators.evaluate.morphology import morphology_facts
 from pairloom.operators.evaluate.placed import is_placed
 from pairloom.operators.evaluate.surfaces import surface
 from pairloom.pipeline.report.options import Options
-from pairloom.pipeline.report.text import TextSums
+from pairloom.pipeline.report.sums import TextSums
 
 __all__ = ["about_morphology"]
 

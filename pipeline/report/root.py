@@ -41,7 +41,8 @@ from pairloom.pipeline.report.probes import about_probes
 from pairloom.pipeline.report.simple import about_simple
 from pairloom.pipeline.report.sizes import about_sizes
 from pairloom.pipeline.report.statistics import about_statistics
-from pairloom.pipeline.report.text import UNIT_BYTES, TextSums, read_text
+from pairloom.pipeline.report.sums import TextSums
+from pairloom.pipeline.report.text import UNIT_BYTES, read_text
 from pairloom.pipeline.report.tokens import about_tokens
 
 __all__ = ["measure_root", "measure_vocabulary", "report_on_root", "report_on_vocabulary"]

@@ -20,7 +20,7 @@ from pairloom.operators.evaluate.theory import (
     unigram_bits,
 )
 from pairloom.pipeline.report.options import Options
-from pairloom.pipeline.report.text import TextSums
+from pairloom.pipeline.report.sums import TextSums
 
 __all__ = ["about_simple"]
 

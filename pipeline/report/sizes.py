@@ -14,7 +14,7 @@ from pairloom.operators import Vocabulary
 from pairloom.operators.evaluate.curve import MergeSteps, merge_steps
 from pairloom.operators.evaluate.premium import equal_costs, fit_sizes
 from pairloom.pipeline.report.options import Options
-from pairloom.pipeline.report.text import TextSums
+from pairloom.pipeline.report.sums import TextSums
 
 __all__ = ["about_sizes", "spaced_sizes"]
 

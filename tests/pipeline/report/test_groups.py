@@ -8,13 +8,13 @@ import pytest
 
 from pairloom.operators import Pretokenizer, count_words, learn_bpe
 from pairloom.pipeline.report.documents import spelled
-from pairloom.pipeline.report.text import Group
+from pairloom.pipeline.report.sums import Group
 
 
 def test_what_is_kept_of_a_group_is_bounded_and_the_same_in_any_order(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("pairloom.pipeline.report.text.KEPT_BYTES", 40)
+    monkeypatch.setattr("pairloom.pipeline.report.sums.KEPT_BYTES", 40)
     made = [(7, "é" * 9), (3, "b" * 15), (5, "c" * 15), (1, "d" * 15), (9, "e")]
     wanted = [text for _, text in sorted(made)][:3]  # the third begins below 40 bytes, the fourth does not
     for order in itertools.permutations(made):
