@@ -11,6 +11,7 @@ from pairloom.operators.counts.weights import whole_weights
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.pack import STRATEGIES
 from pairloom.pipeline.recipe.amounts import Size
+from pairloom.pipeline.recipe.column_checks import check_attributes, check_given
 from pairloom.pipeline.recipe.corpus import CorpusSource, Mixture
 from pairloom.pipeline.recipe.drift import Retokenize
 from pairloom.pipeline.recipe.given import brings_ids
@@ -24,8 +25,6 @@ from pairloom.pipeline.recipe.vocabulary import VocabularyChoice
 
 if TYPE_CHECKING:
     from pairloom.operators.given import Beside
-    from pairloom.operators.layouts import RowStep
-    from pairloom.operators.transforms import TokenStep
 
 __all__ = ["Execution", "Recipe"]
 
@@ -140,12 +139,12 @@ class Recipe(Section):
             raise ValueError(
                 f"vocabulary.family ids has no words, and these sources have texts: {', '.join(text)}"
             )
-        self._check_given()
+        check_given(self)
         if self.pack.overflow == "turn" and not any(one.messages and one.turns for one in self.corpus):
             raise ValueError(
                 "pack.overflow is turn, and no source has conversations with turns: say split, truncate or drop"
             )
-        self._check_attributes()
+        check_attributes(self)
         self._check_near()
         grouped = [source.name for source in self.corpus if source.preferences is not None]
         if grouped and self.pack.deduplicate != "none":
@@ -194,49 +193,6 @@ class Recipe(Section):
                 found.setdefault(one.column.name, one)
         return tuple(found.values())
 
-    def _check_given(self) -> None:
-        """Raise ValueError where sources have one column in different ways, or two things of a source, or a step, give it."""
-        giver: dict[str, tuple[str, Beside]] = {}
-        for source in self.corpus:
-            names = [one.column.name for one in source.beside]
-            if twice := sorted({name for name in names if names.count(name) > 1}):
-                raise ValueError(
-                    f"source {source.name} gives the column {', '.join(twice)} twice: keep one of them"
-                )
-            for one in source.beside:
-                name = one.column.name
-                other, before = giver.setdefault(name, (f"source {source.name}", one))
-                if before.identity() != one.identity():
-                    raise ValueError(
-                        f"{other} and source {source.name} bring the column {name} with different dtype, pad or elsewhere"
-                    )
-        if blind := [step for step in self.pack.steps if giver and not step.moves_columns]:
-            raise ValueError(
-                f"the step {blind[0].name} encodes text anew, and {', '.join(giver)} would stand beside other tokens: cut between "
-                "tokens (split: token), or leave it out"
-            )
-        there = {*giver, "source", *(one.name for source in self.corpus for one in source.document_columns)}
-        for reader in self.pack.steps:
-            if missing := [name for name in reader.reads if name not in there]:
-                raise ValueError(
-                    f"the step {reader.name} reads the column {missing[0]}, and documents have {', '.join(sorted(there))}: let a "
-                    "source give it (given.columns, columns), or a step before"
-                )
-            there |= {column.name for column in reader.columns}
-        for row_step in self.pack.rows:
-            if missing := [name for name in row_step.reads if name not in there | {"joined"}]:
-                raise ValueError(
-                    f"the step {row_step.name} reads the column {missing[0]}, and documents have {', '.join(sorted(there))}: let a "
-                    "source give it (columns), or correct the name"
-                )
-        steps: tuple[TokenStep | RowStep, ...] = (*self.pack.steps, *self.pack.rows)
-        for step in steps:
-            for column in step.columns:
-                if column.name in giver:
-                    raise ValueError(
-                        f"{giver[column.name][0]} brings the column {column.name}, and the step {step.name} gives it: rename one"
-                    )
-
     @property
     def sources(self) -> tuple[str, ...]:
         """The names of the sources, in the order of the corpus: rows name a source by its place here."""
@@ -268,59 +224,6 @@ class Recipe(Section):
             for one in source.document_columns:
                 found.setdefault(one.name, one)
         return tuple(found.values())
-
-    def _check_attributes(self) -> None:
-        """A column is of one type, whatever the source, and is given by nothing else."""
-        first = {one.name: one for one in self.attributes}
-        for key in ("by", "then"):
-            name = getattr(self.pack.shuffle, key)
-            if name is not None and name not in first:
-                raise ValueError(
-                    f"pack.shuffle.{key} is {name}, and no source has a column of this name (there is "
-                    f"{', '.join(first) or 'none'}): add it to the columns of the sources"
-                )
-        if self.pack.join is not None:
-            self._check_join({*first, *(beside.column.name for beside in self.given_columns)})
-        for source in self.corpus:
-            for one in source.document_columns:
-                if one.type != first[one.name].type:
-                    raise ValueError(
-                        f"the column {one.name} is {one.type} in source {source.name} and {first[one.name].type} in another: "
-                        "say one type, or give them two names"
-                    )
-        if self.pack.shuffle.mode == "none" and any(source.epochs_by for source in self.corpus):
-            raise ValueError(
-                "epochs by a column have no passes one after another: choose another shuffle than none"
-            )
-        for beside in self.given_columns:
-            if beside.column.name in first:
-                raise ValueError(
-                    f"a source brings {beside.column.name} for each token, and one asks for a column of this name: give that "
-                    "another name"
-                )
-        steps: tuple[Any, ...] = (*self.pack.steps, *self.pack.rows) if first else ()
-        for step in steps:
-            for column in step.columns:
-                if column.name in first:
-                    raise ValueError(
-                        f"{step.name} gives the column {column.name}, and a source asks for one of this name: give that another "
-                        "name"
-                    )
-
-    def _check_join(self, columns: set[str]) -> None:
-        if "joined" in columns:
-            raise ValueError(
-                "pack.join gives the column joined, and a source has one of this name: give that another name"
-            )
-        join = self.pack.join
-        if (
-            self.vocabulary.family == "ids"
-            and join is not None
-            and set(join.separator) - set(join.special_tokens)
-        ):
-            raise ValueError(
-                "vocabulary.family ids has no words, and pack.join.separator is a text: name a special token"
-            )
 
     def _check_amounts(self, parity: ParityChoice) -> None:
         """Raise ValueError for amounts that are of no source, or are not those of texts that count several times."""
