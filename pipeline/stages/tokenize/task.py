@@ -8,10 +8,8 @@ asks for. What no shard holds is in the unit's ledger. Its receipt has the strin
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
-from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from pairloom.operators import Vocabulary
@@ -23,18 +21,17 @@ from pairloom.operators.given import Beside, filled, surrounded
 from pairloom.operators.given.giver import rejected
 from pairloom.operators.models import Located
 from pairloom.operators.schema import INPUT_IDS, columns_of, shard_schema
-from pairloom.operators.text.arrays import text_of
 from pairloom.pipeline.flow.attempt import Attempt, UnitTask
 from pairloom.pipeline.identity import unit_ids
 from pairloom.pipeline.inputs.intake import Intake, slice_identity
 from pairloom.pipeline.inputs.units import Unit
 from pairloom.pipeline.phases import elapsed, phase
 from pairloom.pipeline.recipe import Recipe
-from pairloom.pipeline.stages.agreement import NOTHING_TRAINED
 from pairloom.pipeline.stages.tokenize.carried import Strings
 from pairloom.pipeline.stages.tokenize.cost import TOKENIZE_MEMORY
+from pairloom.pipeline.stages.tokenize.encoded import EncodedBatch, coverages, remaining, without_untaught
 from pairloom.pipeline.stages.tokenize.gathering import cut_lists, edges_of, gathered
-from pairloom.pipeline.stages.tokenize.refusing import all_zero, without_refused, without_special_tokens
+from pairloom.pipeline.stages.tokenize.refusing import without_refused, without_special_tokens
 from pairloom.pipeline.stages.tokenize.reuse import Known, earlier_shards
 from pairloom.pipeline.store.coverage import Coverage
 from pairloom.pipeline.store.objects import Objects
@@ -195,21 +192,23 @@ class TokenizeTask(UnitTask):
 
     def _encoded(
         self, intake: Intake, numbers: Sequence[int], tokenizer: Tokenizer
-    ) -> Iterator[list["_Encoded"]]:
+    ) -> Iterator[list[EncodedBatch]]:
         """The documents of slices with their columns; those that teach nothing, where they ought to, are rejected."""
         needed = [one.column.name for one in self.input.spanned if one.needed]
         for group in gathered(self._read(intake, numbers, tokenizer), self._fits(tokenizer)):
             with phase("encode"):
                 encoded = self._tokens(group, tokenizer)
             yield (
-                [_taught(intake, self._usable(intake, one), needed) for one in encoded] if needed else encoded
+                [without_untaught(intake, self._usable(intake, one), needed) for one in encoded]
+                if needed
+                else encoded
             )
 
-    def _usable(self, intake: Intake, one: "_Encoded") -> "_Encoded":
+    def _usable(self, intake: Intake, one: EncodedBatch) -> EncodedBatch:
         """The documents that can be used now that their tokens are known; the others are rejected."""
         giver = self.input.giver
         faults = None if giver is None else giver.unusable(one.batch, one.found)
-        return one if not faults else _left(intake, one, rejected(one.batch, faults))
+        return one if not faults else remaining(intake, one, rejected(one.batch, faults))
 
     def _read(self, intake: Intake, numbers: Sequence[int], tokenizer: Tokenizer) -> Iterator[DocumentBatch]:
         for number in numbers:
@@ -231,11 +230,11 @@ class TokenizeTask(UnitTask):
         may = tokenizer.counts_each and not self.input.spanned
         return lambda batch: may and not batch.given and not batch.spans
 
-    def _tokens(self, group: list[DocumentBatch], tokenizer: Tokenizer) -> list["_Encoded"]:
+    def _tokens(self, group: list[DocumentBatch], tokenizer: Tokenizer) -> list[EncodedBatch]:
         """Batches with their columns, encoded or given."""
         first = group[0]
         if first.given:
-            return [_Encoded(first, self.given_tokens(first, tokenizer), Coverage(memo=self.memo))]
+            return [EncodedBatch(first, self.given_tokens(first, tokenizer), Coverage(memo=self.memo))]
         edges, special = edges_of(group), first.spans.get(SPECIAL)
         texts = first.content if len(group) == 1 else pa.concat_arrays([one.content for one in group])
         try:
@@ -248,9 +247,9 @@ class TokenizeTask(UnitTask):
         spanned = self.spanned_values(first, encoded.ids, tokenizer, encoded.located)
         found = {INPUT_IDS: encoded.ids, **filled(encoded.ids, others), **spanned}
         parts = zip(*(cut_lists(column, edges) for column in found.values()), strict=True)
-        met = self._coverages(texts, encoded, edges)
+        met = coverages(texts, encoded, edges, around=len(self.prepend) + len(self.append), memo=self.memo)
         return [
-            _Encoded(batch, dict(zip(found, columns, strict=True)), coverage)
+            EncodedBatch(batch, dict(zip(found, columns, strict=True)), coverage)
             for batch, columns, coverage in zip(group, parts, met, strict=True)
         ]
 
@@ -316,25 +315,6 @@ class TokenizeTask(UnitTask):
         """Whether it has to be asked for where tokens are from: spans become columns, and tokens do not spell the text."""
         return bool(self.input.spanned) and not tokenizer.vocabulary.model.spells
 
-    def _coverages(
-        self, texts: pa.LargeStringArray, encoded: Encoded, edges: npt.NDArray[np.int64]
-    ) -> list[Coverage]:
-        """How the vocabulary met the texts between `edges`."""
-        around = np.diff(edges) * (len(self.prepend) + len(self.append))
-        size = np.diff(text_of(texts).offsets[edges])
-        tokens = np.diff(encoded.ids.offsets.to_numpy()[edges]) - around
-        seen = np.array([(encoded.words, encoded.unknown_words)])
-        if encoded.seen is not None:
-            seen = np.diff(encoded.seen[edges], axis=0)
-        if self.memo is None:
-            seen[:, 1] = 0
-        return [
-            Coverage(bytes=text, tokens=count, words=words, unknown_words=unknown, memo=self.memo)
-            for text, count, (words, unknown) in zip(
-                size.tolist(), tokens.tolist(), seen.tolist(), strict=True
-            )
-        ]
-
     def _check_range(self, encoded: pa.LargeListArray, size: int) -> None:
         values = encoded.values.to_numpy()
         if len(values) and int(values.max()) >= size:
@@ -351,36 +331,6 @@ class _Made:
     batches: int = 0
     seconds: float = 0.0
     met: list[Coverage] = field(default_factory=list)
-
-
-class _Encoded(NamedTuple):
-    """Documents, the columns of lists that they become, and how the vocabulary met their text."""
-
-    batch: DocumentBatch
-    found: Mapping[str, pa.LargeListArray]
-    met: Coverage
-
-
-def _taught(intake: Intake, one: _Encoded, needed: Sequence[str]) -> _Encoded:
-    """The documents that have something in every column that is `needed`; the others are rejected."""
-    lost = np.zeros(len(one.batch), np.bool_)
-    for name in needed:
-        lost |= all_zero(one.found[name])
-    if not lost.any():
-        return one
-    return _left(
-        intake, one, one.batch.reject(lost, NOTHING_TRAINED, "none of its tokens is to be predicted")
-    )
-
-
-def _left(intake: Intake, one: _Encoded, batch: DocumentBatch) -> _Encoded:
-    """What is left where documents of it were rejected, which is what `batch` says."""
-    kept = intake.lose(batch)
-    left = pa.array(
-        np.isin(one.batch.row.to_numpy(), kept.row.to_numpy())
-    )  # without others of a group that was lost
-    found = {name: column.filter(left) for name, column in one.found.items()}
-    return _Encoded(kept, found, one.met)
 
 
 def _count(lists: pa.LargeListArray) -> int:
