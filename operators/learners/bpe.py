@@ -40,9 +40,7 @@ class BPELearner(Learner):
     ) -> "Vocabulary":
         """See `learn_bpe`."""
         from pairloom.operators.models.bpe.learning import learn_bpe
-        from pairloom.operators.models.bpe.shaping import check_required
 
-        check_required(target.shape, target.pretokenizer)
         return learn_bpe(
             counts,
             target.size,
@@ -63,9 +61,7 @@ class BPELearner(Learner):
     ) -> "Vocabulary":
         """See `learn_bpe_groups`."""
         from pairloom.operators.models.bpe.learning import learn_bpe_groups
-        from pairloom.operators.models.bpe.shaping import check_required
 
-        check_required(target.shape, target.pretokenizer)
         return learn_bpe_groups(groups, target, progress=progress)
 
     def rounds(self, target: Target) -> Rounds:
@@ -87,18 +83,16 @@ class MergeRounds(Rounds):
     def decider(self, given: "npt.NDArray[np.int32]") -> Decider:
         """The coordinator of the merges; with `limit_alphabet`, one that has the bytes counted first."""
         from pairloom.operators.models.bpe.assembling import first_tokens
-        from pairloom.operators.models.bpe.shaping import check_required, shape_limits
+        from pairloom.operators.models.bpe.shaping import merge_options
         from pairloom.operators.models.bpe.sharded import Coordinator
 
         target = self.target
-        check_required(target.shape, target.pretokenizer)
+        tokens = first_tokens(target.special_tokens)
         coordinator = Coordinator(
-            first=self.first,
-            merges=target.size - self.first,
+            merges=target.size - len(tokens),
             min_count=target.min_count,
-            max_token_length=target.shape.max_token_length,
-            limits=shape_limits(target.shape, first_tokens(target.special_tokens), target.size),
             given=given,
+            **merge_options(target.shape, tokens, target.size, target.pretokenizer),
         )
         return coordinator if target.shape.limit_alphabet is None else _AlphabetFirst(coordinator, target)
 

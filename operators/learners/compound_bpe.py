@@ -51,9 +51,7 @@ class CompoundBPELearner(Learner):
     ) -> "Vocabulary":
         """See `learn_bpe`, of the words' parts."""
         from pairloom.operators.models.bpe.learning import learn_bpe
-        from pairloom.operators.models.bpe.shaping import check_required
 
-        check_required(target.shape, target.pretokenizer)
         return learn_bpe(
             constituents(counts, self),
             target.size,

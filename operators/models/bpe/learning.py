@@ -1,7 +1,6 @@
 """Learning byte-pair merges from word counts, id for id as Hugging Face's `BpeTrainer` in byte-level mode."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +13,8 @@ from pairloom.operators.models.bpe.kernels.pairs import count_byte_pairs
 from pairloom.operators.models.bpe.layout import Layout
 from pairloom.operators.models.bpe.learner import Learner, memory
 from pairloom.operators.models.bpe.merges import checked_merges
-from pairloom.operators.models.bpe.parity import Group, GroupLearner, said, weighed
-from pairloom.operators.models.bpe.shaping import initial_bytes, shape_limits, with_required
+from pairloom.operators.models.bpe.parity import Group, GroupLearner, group_amounts, text_size
+from pairloom.operators.models.bpe.shaping import initial_bytes, merge_options, with_required
 from pairloom.operators.text.arrays import text_of
 from pairloom.operators.text.pretokenize import Pretokenizer
 from pairloom.operators.vocabulary import Vocabulary
@@ -70,25 +69,19 @@ def learn_bpe(
 
     Raises ValueError where an option is wrong or a special token spells a token of the vocabulary (they would share an id),
     CapacityError where a pair's count passes 2^63 - 1 or the words pass what 32 bits address, CorruptionError where
-    `pairs` disagree.
+    `pairs` disagree, RecipeError for a required token that no text becomes.
     """
     shape = shape or Shape(max_token_length=max_token_length, limit_alphabet=limit_alphabet)
     specials = check_options(size, special_tokens, min_count=min_count)
-    first = len(specials) + 256
+    tokens = first_tokens(specials)
+    first, options = len(tokens), merge_options(shape, tokens, size, pretokenizer or Pretokenizer())
     if pairs is not None and not np.array_equal(pairs, count_pairs(counts)):
         raise CorruptionError(
             "the given pair counts are not those of the words: words were lost or added on the way"
         )
     ids = alphabet([counts], len(specials), shape.limit_alphabet, initial_bytes(shape))
     given = None if merges is None else checked_merges(merges, first, size)
-    tokens = first_tokens(specials)
-    learner = Learner(
-        Layout.of_bytes([counts], ids),
-        first=first,
-        merges=size - first,
-        max_token_length=shape.max_token_length,
-        limits=shape_limits(shape, tokens, size),
-    )
+    learner = Learner(Layout.of_bytes([counts], ids), merges=size - first, **options)
     learned = learner.learn(min_count=min_count, given=given, progress=progress)
     if shape.required or shape.fillers:
         learned = with_required(learned, tokens, size, shape)
@@ -112,22 +105,18 @@ def learn_bpe_groups(
     """
     shape, parity = target.shape, target.parity or Parity()
     specials = check_options(target.size, target.special_tokens, min_count=target.min_count)
-    first, tokens = len(specials) + 256, first_tokens(specials)
-    merges, counts = target.size - first, merge_counts(groups.values())
+    tokens = first_tokens(specials)
+    options = merge_options(shape, tokens, target.size, target.pretokenizer)
+    merges, counts = target.size - len(tokens), merge_counts(groups.values())
     ids = alphabet([counts], len(specials), shape.limit_alphabet, initial_bytes(shape))
-    options: dict[str, Any] = {
-        "first": first,
-        "max_token_length": shape.max_token_length,
-        "limits": shape_limits(shape, tokens, target.size),
-    }
     given = None
     if parity.first:
         learner = Learner(Layout.of_bytes([counts], ids), merges=min(parity.first, merges), **options)
         given = learner.learn(min_count=target.min_count, progress=progress)
         del learner
     laid_out = [
-        Group(layout=Layout.of_bytes([one], ids), tokens=weighed(one), units=units)
-        for one, units in zip(groups.values(), said(groups, parity), strict=True)
+        Group(layout=Layout.of_bytes([one], ids), tokens=text_size(one), units=units)
+        for one, units in zip(groups.values(), group_amounts(groups, parity), strict=True)
     ]
     fair = GroupLearner(laid_out, merges=merges, window=parity.window, **options)
     learned = fair.learn(min_count=target.min_count, given=given, progress=progress)

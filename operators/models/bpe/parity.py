@@ -30,12 +30,12 @@ from pairloom.operators.models.bpe.kernels.parity import (
     ALL_CLOSED,
     ALL_MERGED,
     COLUMNS,
+    GROUP,
     HEAP_FULL,
     LISTS_FULL,
     MADE,
-    NOT_HOT,
+    NO_HOT_PAIR,
     PAIRS_FULL,
-    WHO,
     Groups,
     Turns,
     heap_above,
@@ -47,10 +47,11 @@ from pairloom.operators.models.bpe.layout import Layout
 from pairloom.operators.models.bpe.limits import NO_LIMITS, PairLimits, TokenFacts
 from pairloom.operators.text.arrays import text_of
 
-__all__ = ["Group", "GroupLearner", "said", "weighed"]
+__all__ = ["Group", "GroupLearner", "group_amounts", "text_size"]
 
 # Positions visited between two reports of progress.
 _PAUSE = 1 << 20
+# Counts of tokens and units are int64 in kernels.
 _MOST = (1 << 63) - 1
 
 
@@ -63,8 +64,8 @@ class Group:
     units: int
 
 
-def said(counts: Mapping[str | None, WordCounts], parity: Parity) -> list[int]:
-    """How much each group says, in whole numbers of one unit; RecipeError where an amount is missing or is of no group."""
+def group_amounts(counts: Mapping[str | None, WordCounts], parity: Parity) -> list[int]:
+    """How much each group says, in whole numbers of one unit: by its text, or as given; RecipeError for too few amounts, or too many."""
     if parity.amounts:
         given = dict(parity.amounts)
         names = [name for name in counts if name is not None]
@@ -76,11 +77,11 @@ def said(counts: Mapping[str | None, WordCounts], parity: Parity) -> list[int]:
             raise RecipeError(f"vocabulary.parity.amounts has none for the group {left[0]!r}: add it")
         scale = lcm(*(amount.denominator for amount in given.values()))
         return [int(given[name] * scale) for name in counts if name is not None]
-    return [weighed(one, characters=parity.unit == "characters") for one in counts.values()]
+    return [text_size(one, characters=parity.unit == "characters") for one in counts.values()]
 
 
-def weighed(counts: WordCounts, *, characters: bool = False) -> int:
-    """The bytes or characters of words, repetitions included."""
+def text_size(counts: WordCounts, *, characters: bool = False) -> int:
+    """The bytes of words, or their characters, each word as often as it occurs."""
     text = text_of(counts.words)
     lengths = np.diff(text.offsets)
     if characters:
@@ -264,14 +265,14 @@ class GroupLearner:
                 progress(int(self._state[MADE]), len(self._merges))
             if status in (ALL_MERGED, ALL_CLOSED):
                 return self._merges[: int(self._state[MADE])]
-            who = int(self._state[WHO])
-            if status == NOT_HOT and self._pairs[who].hot == floor:
-                closed[who] = True
+            group = int(self._state[GROUP])
+            if status == NO_HOT_PAIR and self._pairs[group].hot == floor:
+                closed[group] = True
             else:
-                self._make_room(self._pairs[who], status, floor)
+                self._make_room(self._pairs[group], status, floor)
 
     def _make_room(self, pairs: _Pairs, status: int, floor: int) -> None:
-        if status == NOT_HOT:
+        if status == NO_HOT_PAIR:
             pairs.hot = max(floor, pairs.hot // 4)
             pairs.rank()
         elif status == PAIRS_FULL:

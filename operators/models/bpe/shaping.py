@@ -2,7 +2,7 @@
 
 import operator
 from collections.abc import Callable, Iterable, Sequence
-from typing import Generic, TypeVar
+from typing import Generic, TypedDict, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,15 @@ from pairloom.operators.models.bpe.added import is_one_word
 from pairloom.operators.models.bpe.limits import PairLimits
 from pairloom.operators.text.pretokenize import Pretokenizer
 
-__all__ = ["check_required", "initial_bytes", "shape_limits", "with_required", "with_tokens"]
+__all__ = [
+    "MergeOptions",
+    "check_required",
+    "initial_bytes",
+    "merge_options",
+    "shape_limits",
+    "with_required",
+    "with_tokens",
+]
 
 Pair = tuple[int, int]
 Token = TypeVar("Token", str, bytes)
@@ -36,9 +44,32 @@ def shape_limits(
     )
 
 
-def check_required(shape: Shape, pretokenizer: Pretokenizer) -> None:
+class MergeOptions(TypedDict):
+    """How merges of bytes are made, by whatever makes them: the id of the first one, and what tokens may look like."""
+
+    first: int
+    max_token_length: int | None
+    limits: PairLimits | None
+
+
+def merge_options(
+    shape: Shape, tokens: Sequence[bytes], size: int, pretokenizer: Pretokenizer
+) -> MergeOptions:
+    """What `shape` says of merges that go on from `tokens`, up to `size`.
+
+    Raises RecipeError for a required token that no text becomes, before anything is learned.
+    """
+    check_required(shape.required, pretokenizer)
+    return {
+        "first": len(tokens),
+        "max_token_length": shape.max_token_length,
+        "limits": shape_limits(shape, tokens, size),
+    }
+
+
+def check_required(required: Sequence[str], pretokenizer: Pretokenizer) -> None:
     """Raise RecipeError for a required token that no text becomes, because it is never one word."""
-    for token in shape.required:
+    for token in required:
         if not is_one_word(token, pretokenizer):
             words = ", ".join(map(repr, pretokenizer.split_text(token)))
             raise RecipeError(

@@ -8,7 +8,7 @@ import numpy as np
 
 from pairloom.operators.counts import WordCounts
 from pairloom.operators.errors import RecipeError
-from pairloom.operators.learners import Allocate, Progress, Shape, Target
+from pairloom.operators.learners import Allocate, Progress, Target
 from pairloom.operators.models.bpe.character_families import CharacterFamily, Merges, learn_characters
 from pairloom.operators.models.bpe.characters import (
     Alphabet,
@@ -73,7 +73,7 @@ class CharacterBPEFamily(CharacterFamily):
 
     def asked(self, token: str) -> str:
         """With U+2581 for spaces; it is in one word."""
-        check_required(Shape(required=(token,)), Pretokenizer(scheme="whitespace"))
+        check_required([token], Pretokenizer(scheme="whitespace"))
         return super(CharacterBPEFamily, self).asked(token).replace(" ", MARKER)
 
     def units(self, token: str) -> list[str]:

@@ -31,24 +31,24 @@ __all__ = [
     "ALL_CLOSED",
     "ALL_MERGED",
     "COLUMNS",
+    "GROUP",
     "HEAP_FULL",
     "LISTS_FULL",
     "MADE",
-    "NOT_HOT",
+    "NO_HOT_PAIR",
     "PAIRS_FULL",
     "PAUSE",
     "TURN",
-    "WHO",
     "Groups",
     "Turns",
     "heap_above",
     "merge_in_groups",
 ]
 
-# How `merge_in_groups` ends; all but the first two and the last are about the group `state[WHO]`.
-ALL_MERGED, PAUSE, NOT_HOT, PAIRS_FULL, LISTS_FULL, HEAP_FULL, ALL_CLOSED = 0, 1, 2, 3, 4, 5, 6
+# How `merge_in_groups` ends; all but the first two and the last are about the group `state[GROUP]`.
+ALL_MERGED, PAUSE, NO_HOT_PAIR, PAIRS_FULL, LISTS_FULL, HEAP_FULL, ALL_CLOSED = 0, 1, 2, 3, 4, 5, 6
 # What its `state` holds: merges made, a group, and how many were chosen so far.
-MADE, WHO, TURN = 0, 1, 2
+MADE, GROUP, TURN = 0, 1, 2
 # The columns of `views`: the words' arrays, table, mask, pool and its length, heap and its length, and the group's state.
 _TEXT, _SPLIT, _STARTS, _OWNERS, _COUNTS, _SLOTS, _MASK, _LISTS, _POOL, _TOP, _HEAP, _STATE = range(12)
 COLUMNS = 12
@@ -147,8 +147,8 @@ def merge_in_groups(
 ) -> int:
     """Merge until the goal is reached, or something is missing; `state` is int64[3].
 
-    `merges` is int32[wanted, 2]; merge k makes the id `bounds.first + k`. Returns ALL_MERGED; PAUSE; NOT_HOT (the chosen group has
-    no hot pair left); PAIRS_FULL, LISTS_FULL, HEAP_FULL (make room, call again); ALL_CLOSED.
+    `merges` is int32[wanted, 2]; merge k makes the id `bounds.first + k`. Returns ALL_MERGED; PAUSE; NO_HOT_PAIR (the chosen
+    group has none left that occurs `hot` times); PAIRS_FULL, LISTS_FULL, HEAP_FULL (make room, call again); ALL_CLOSED.
     """
     sizes, lefts, hist = address(lengths), address(scratch.touched), address(scratch.around)
     rights = lefts + 4 * (len(scratch.around) // 4)
@@ -157,19 +157,19 @@ def merge_in_groups(
         if visited > goal.pause:
             return PAUSE
         made = state[MADE]
-        a, b, who, heaped, top = signed(merges[made, 0]), signed(merges[made, 1]), -1, 0, 0
+        a, b, chosen, heaped, top = signed(merges[made, 0]), signed(merges[made, 1]), -1, 0, 0
         if made >= goal.given:
-            who = _chosen(groups, turns)
-            if who < 0:
+            chosen = _chosen(groups, turns)
+            if chosen < 0:
                 return ALL_CLOSED
-            state[WHO] = who
-            view = groups.views[who]
+            state[GROUP] = chosen
+            view = groups.views[chosen]
             top, own = view[_TOP], view[_STATE]
             heaped = signed(load_u64(own + 8 * HEAPED))
-            heaped = refresh_top(top, heaped, view[_SLOTS], view[_MASK], PAIR, groups.hot[who])
+            heaped = refresh_top(top, heaped, view[_SLOTS], view[_MASK], PAIR, groups.hot[chosen])
             store_u64(own + 8 * HEAPED, np.uint64(heaped))
             if heaped == 0:
-                return NOT_HOT
+                return NO_HOT_PAIR
             pair = signed(load_u64(top + 8)) - 1
             a, b = pair >> 32, pair & 0xFFFFFFFF
             if used_up(rule, a, b):
@@ -182,17 +182,17 @@ def merge_in_groups(
             groups.slots[one] = find_pair(view[_SLOTS], view[_MASK], key)
         missing, one = _short_of(groups, product)
         if missing != ALL_MERGED:
-            state[WHO] = one
+            state[GROUP] = one
             return missing
-        if who >= 0:
-            store_u64(groups.views[who, _STATE] + 8 * HEAPED, np.uint64(drop_top(top, heaped)))
+        if chosen >= 0:
+            store_u64(groups.views[chosen, _STATE] + 8 * HEAPED, np.uint64(drop_top(top, heaped)))
             merges[made, 0], merges[made, 1] = a, b
             if window > 0:
                 place = state[TURN] % window
                 if state[TURN] >= window:
                     turns.times[turns.last[place]] -= 1
-                turns.last[place] = who
-                turns.times[who] += 1
+                turns.last[place] = chosen
+                turns.times[chosen] += 1
             state[TURN] += 1
         size = signed(load_u32(sizes + 4 * a)) + signed(load_u32(sizes + 4 * b))
         store_u32(sizes + 4 * product, np.uint32(size))
