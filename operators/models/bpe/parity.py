@@ -65,7 +65,7 @@ class Group:
 
 
 def group_amounts(counts: Mapping[str | None, WordCounts], parity: Parity) -> list[int]:
-    """How much each group says, in whole numbers of one unit: by its text, or as given; RecipeError for too few amounts, or too many."""
+    """How much each group says, in whole numbers of one unit; RecipeError where amounts are given for other groups than these."""
     if parity.amounts:
         given = dict(parity.amounts)
         names = [name for name in counts if name is not None]
