@@ -21,6 +21,9 @@ _BY_CHARACTER = (
     "StripAccents",
 )
 
+# Pretokenizers that leave white space out, and how `Front.cut` calls them.
+_PARTS = {"BertPreTokenizer": "bert", "WhitespaceSplit": "space", "Whitespace": "whitespace"}
+
 
 class UnknownFrontError(Exception):
     """A pretokenizer that kernels do not know; the message says why, as "its pre_tokenizer …"."""
@@ -66,7 +69,8 @@ def read_front(normalizer: Mapping[str, Any] | None, pretokenizer: Mapping[str, 
     """
     steps = _flat(normalizer, "normalizers")
     cuts = _flat(pretokenizer, "pretokenizers")
-    found = _normal(steps, any(step["type"] == "Metaspace" for step in cuts))
+    parts = len(cuts) == 1 and cuts[0]["type"] in _PARTS
+    found = _normal(steps, any(step["type"] == "Metaspace" for step in cuts), parts=parts)
     found.update(_cut(cuts, bool(found.get("marker"))))
     front = Front(**found)
     if front.prefix == "first" and (front.steps or front.whole is not None or front.strip):
@@ -84,11 +88,12 @@ def _flat(node: Mapping[str, Any] | None, inside: str) -> list[Mapping[str, Any]
     return [node]
 
 
-def _normal(steps: list[Mapping[str, Any]], spaced: bool) -> dict[str, Any]:
-    # `spaced`: spaces become U+2581 after the normalizers, as those do that `_is_marking` knows.
+def _normal(steps: list[Mapping[str, Any]], spaced: bool, *, parts: bool) -> dict[str, Any]:
+    # `spaced`: spaces become U+2581 after the normalizers, as those do that `_is_marking` knows. Where white space is what
+    # `parts` words, U+2581 is a character as others, and no space may stand for it.
     found: dict[str, Any] = {}
     left = list(steps)
-    if left and _is_marking(left[-1]):
+    if left and _is_marking(left[-1]) and not parts:
         found["marker"] = True
         left.pop()
         if left and left[-1]["type"] == "Prepend" and left[-1].get("prepend") == MARKER:
@@ -138,12 +143,8 @@ def _cut(steps: list[Mapping[str, Any]], marker: bool) -> dict[str, Any]:
         return {}  # there are no spaces any more
     if not kinds:
         return {}
-    if kinds == ["BertPreTokenizer"]:
-        return {"cut": "bert"}
-    if kinds == ["WhitespaceSplit"]:
-        return {"cut": "space"}
-    if kinds == ["Whitespace"]:
-        return {"cut": "whitespace"}
+    if len(kinds) == 1 and kinds[0] in _PARTS:
+        return {"cut": _PARTS[kinds[0]]}
     if kinds in (["Metaspace"], ["WhitespaceSplit", "Metaspace"]):
         return _metaspace(steps[-1], parted=len(kinds) == 2, marker=marker)
     raise UnknownFrontError(f"its pre_tokenizer is {', '.join(kinds)}")

@@ -4,8 +4,10 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from types import FunctionType
+from typing import Any
 
 import pytest
 
@@ -174,6 +176,63 @@ def test_of_what_is_compiled_kernels_are_told_and_helpers_are_not() -> None:
     assert told == [f"{__name__}:double"]
     assert double(2.5) == 5.0
     assert len(told) == 1
+
+
+def compiled_with(kernel: object) -> Iterator[FunctionType]:
+    """The functions that a kernel is made of: its own, those that it calls, and so on."""
+    seen: set[int] = set()
+    todo = [kernel]
+    while todo:
+        function = getattr(todo.pop(), "py_func", None)
+        if function is None or id(function) in seen:
+            continue
+        seen.add(id(function))
+        yield function
+        cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+        known = function.__globals__ | {name: cell.cell_contents for name, cell in cells}
+        todo += [known.get(name) for name in (*function.__code__.co_names, *function.__code__.co_freevars)]
+
+
+def clashing(kernels: Iterable[object]) -> set[str]:
+    """The names that stand for several functions: of those, a process that loads two kernels from disk may run one for both."""
+    made: dict[str, Any] = {}
+    found = set()
+    for function in (one for whole in kernels for one in compiled_with(whole)):
+        name = f"{function.__module__}.{function.__qualname__}"
+        closure = tuple(id(cell.cell_contents) for cell in function.__closure__ or ())
+        what = function.__code__, closure, id(function.__globals__)
+        if made.setdefault(name, what) != what:
+            found.add(name)
+    return found
+
+
+def test_no_two_functions_have_one_name_on_disk() -> None:
+    kernels = find_kernels() | find_kernels("pairloom.pipeline")
+    assert len(kernels) > 150
+    assert clashing(kernels.values()) == set()
+
+
+def test_two_functions_of_one_name_are_told() -> None:
+    def made(step: int) -> Any:
+        @inner
+        def stepped(number: int) -> int:
+            return number + step
+
+        return stepped
+
+    one, other = made(1), made(2)
+
+    @kernel
+    def first(number: int) -> Any:
+        return one(number)
+
+    @kernel
+    def second(number: int) -> Any:
+        return other(number)
+
+    assert clashing([first]) == clashing([second]) == set()
+    (name,) = clashing([first, second])
+    assert name.endswith("made.<locals>.stepped")
 
 
 def test_without_compilation_there_is_one_message() -> None:

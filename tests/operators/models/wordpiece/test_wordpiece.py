@@ -75,6 +75,22 @@ def test_other_pretokenizers_and_normalizers(cut: str, normal: str | None) -> No
     )
 
 
+@pytest.mark.parametrize("cut", ["Whitespace", "WhitespaceSplit", "BertPreTokenizer"])
+def test_a_mark_in_the_place_of_spaces_parts_no_words(cut: str) -> None:
+    tokenizers = library()
+    pieces = ["[UNK]", "a", "b", "##b", "##a", "\u2581", "##\u2581", "\u2581\u2581"]
+    words = {piece: i for i, piece in enumerate(pieces)}
+    texts = [*nasty_texts(100), "a b", "a  b", "  a", "a ", "a\tb", "\u00a0a\u2581b a", " ", "\u2581"]
+    normal = tokenizers.normalizers
+    mark = normal.Replace(" ", "\u2581")
+    for model in (tokenizers.models.WordPiece, tokenizers.models.WordLevel):
+        theirs = tokenizers.Tokenizer(model(words, unk_token="[UNK]"))
+        theirs.pre_tokenizer = getattr(tokenizers.pre_tokenizers, cut)()
+        for before in ([], [normal.NFKC()], [normal.Prepend("\u2581")], [normal.Strip()]):
+            theirs.normalizer = normal.Sequence([*before, mark])
+            check_equal(theirs, texts, model="wordpiece")
+
+
 def test_added_tokens_with_flags_send_a_document_to_the_library() -> None:
     tokenizers = library()
     theirs = learned()
