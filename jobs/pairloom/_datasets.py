@@ -17,6 +17,7 @@ from pairloom.pipeline.audit.verify import verify as verify_stored
 from pairloom.pipeline.expected import told
 from pairloom.pipeline.export import (
     OF_VOCABULARIES,
+    VocabularyExport,
     export_folder,
     export_gguf,
     export_sentencepiece,
@@ -171,22 +172,17 @@ def export(  # noqa: PLR0913  (everything that the command takes)
             return Exported(
                 out=out, format=format, facts=export_tiktoken(taken.vocabulary, out, taken.sample)
             )
-        given = taken.roles | dict(roles or {})
-        if format == "sentencepiece":
-            made = export_sentencepiece(taken.vocabulary, out, roles=given, sample=taken.sample)
-            return Exported(out=out, format=format, facts=made)
-        written_by = export_gguf if format == "gguf" else export_folder
-        facts = written_by(
-            taken.vocabulary,
-            out,
-            roles=given,
+        asked = VocabularyExport(
+            vocabulary=taken.vocabulary,
+            roles=taken.roles | dict(roles or {}),
             prepend=taken.prepend,
             chat_template=chat_template,
             max_length=max_length,
             sample=taken.sample,
             origin=taken.origin,
         )
-        return Exported(out=out, format=format, facts=facts)
+        written_by = {"sentencepiece": export_sentencepiece, "gguf": export_gguf, "tokenizer": export_folder}
+        return Exported(out=out, format=format, facts=written_by[format](asked, out))
     if isinstance(source, Vocabulary):
         raise RecipeError(
             f"format {format!r} is of datasets; a vocabulary is exported as {', '.join(OF_VOCABULARIES)}"

@@ -11,7 +11,7 @@ from pairloom.operators.errors import DataError, RecipeError
 from pairloom.operators.models.bpe import load_tiktoken
 from pairloom.pipeline import Dataset, open_dataset
 from pairloom.pipeline.expected import unreadable
-from pairloom.pipeline.export.folder import roles_of
+from pairloom.pipeline.export.given_vocabulary import roles_of
 from pairloom.pipeline.recipe import CorpusSource
 from pairloom.pipeline.report import (
     Measured,

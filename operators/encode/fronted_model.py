@@ -4,7 +4,7 @@ import json
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from pairloom.operators.models.foreign import Foreign, ForeignTables, read_field
 from pairloom.operators.text.front import Front, UnknownFrontError, read_front
 from pairloom.operators.text.front.characters import WHITE_SPACE
 from pairloom.operators.text.front.reading import MARKER
+
+if TYPE_CHECKING:
+    from pairloom.operators.vocabulary import Vocabulary
 
 __all__ = ["Fronted"]
 
@@ -58,6 +61,14 @@ class Fronted(Foreign):
     @abstractmethod
     def refuses(cls, file: TokenizerFile, front: Front) -> str | None:
         """Why the model of a file, behind this front, is not encoded here, as "its …"; None where it is."""
+
+    def piece_model(self, vocabulary: "Vocabulary", roles: Mapping[str, str]) -> bytes:
+        """As `Model`, of a family that is `as_pieces`."""
+        if not self.as_pieces:
+            return super(Fronted, self).piece_model(vocabulary, roles)
+        from pairloom.operators.models.sentencepiece.converted import model_of
+
+        return model_of(vocabulary, roles)
 
     def library(self, dtype: "np.dtype[Any]") -> ForeignTables:
         """The library's tokenizer."""

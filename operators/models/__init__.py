@@ -11,14 +11,18 @@ gives an object with the three methods of `Compiled`.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from pairloom.operators.errors import RecipeError
 from pairloom.operators.registry import Registry
 from pairloom.operators.text.pretokenize import Pretokenizer
+
+if TYPE_CHECKING:
+    from pairloom.operators.vocabulary import Vocabulary
 
 __all__ = [
     "MODELS",
@@ -183,6 +187,10 @@ class Model(ABC):
     `located`. With `takes_text`, every text can be encoded. With `opened`, its
     `tokenizer.json` is one that `tokenizers` opens. `merges` are the pairs that make tokens, in the order of their ranks, of the
     families that have such.
+
+    What other libraries have of it: `piece_file` is the `.model` of SentencePiece that a vocabulary was read from; of a family that
+    is `as_pieces`, most vocabularies have one that `piece_model` makes. `nearest_gguf` is the model of llama.cpp that is most like
+    the family, and what that has otherwise: an error says so.
     """
 
     __slots__ = ()
@@ -194,6 +202,8 @@ class Model(ABC):
     located: ClassVar[bool] = False
     takes_text: ClassVar[bool] = True
     opened: ClassVar[bool] = True
+    as_pieces: ClassVar[bool] = False
+    nearest_gguf: ClassVar[tuple[str, str]] = ("gpt2", "other tokens")
 
     @property
     def merges(self) -> npt.NDArray[np.int32]:
@@ -217,6 +227,23 @@ class Model(ABC):
 
     def check(self, entries: Entries) -> None:  # noqa: B027 - most models go with any tokens
         """Raise ValueError where this model cannot belong to these tokens."""
+
+    @property
+    def piece_file(self) -> bytes | None:
+        """The `.model` of SentencePiece that a vocabulary of it is; of most families, none."""
+        return None
+
+    def piece_model(self, vocabulary: "Vocabulary", roles: Mapping[str, str]) -> bytes:
+        """A `.model` of SentencePiece with the ids of a vocabulary of it; `roles` says which special tokens are bos, eos and pad.
+
+        Raises RecipeError for what a `.model` cannot say.
+        """
+        if self.piece_file is not None:
+            return self.piece_file
+        raise RecipeError(
+            f"SentencePiece has no model {self.name!r}: what has a .model is learned with vocabulary.family: unigram or "
+            "character_bpe, or read from one"
+        )
 
     @classmethod
     @abstractmethod

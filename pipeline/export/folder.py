@@ -18,103 +18,50 @@ import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from pairloom.operators import Vocabulary
-from pairloom.operators.chat import Template, TemplateFailedError
 from pairloom.operators.errors import CorruptionError, RecipeError
-from pairloom.operators.models.character_bpe.model import CharacterBPE
-from pairloom.operators.models.sentencepiece import SentencePiece
-from pairloom.operators.models.unigram.model import Unigram
 from pairloom.operators.schema import INPUT_IDS
 from pairloom.operators.vocabulary.golden import GOLDEN
-from pairloom.pipeline.dataset.dataset import Dataset
+from pairloom.pipeline.export.given_vocabulary import VocabularyExport
 from pairloom.pipeline.export.piece_model import proved_model
-from pairloom.pipeline.recipe import Recipe
-from pairloom.pipeline.recipe.vocabulary import Role
 from pairloom.pipeline.store.location import open_objects
 
-__all__ = ["ROLES", "check_roles", "check_template", "export_folder", "roles_of"]
-
-ROLES: tuple[str, ...] = get_args(Role)
-"""What a special token may be for."""
-
-_COMMON = {
-    "bos": ("<|begin_of_text|>", "<|startoftext|>", "<s>", "<bos>"),
-    "eos": ("<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>", "<|im_end|>"),
-    "pad": ("<|pad|>", "<pad>", "[PAD]", "<|finetune_right_pad_id|>"),
-    "unk": ("<unk>", "[UNK]"),
-    "sep": ("[SEP]",),
-    "cls": ("[CLS]",),
-    "mask": ("[MASK]", "<mask>"),
-}
+__all__ = ["export_folder"]
 
 MOST_PROVED = 2000  # characters
 
 
-def roles_of(source: Dataset | Vocabulary) -> dict[str, str]:
-    """Which special token has which role: by the recipe of a dataset, and for what that does not say by common names.
+def export_folder(asked: VocabularyExport, out: str) -> dict[str, Any]:
+    """Write the folder `out`; returns what was written, by which the ids were proved, the roles.
 
-    What `vocabulary.roles` does not say follows from what is put around documents: the end of a text is the last token that is
-    appended, its beginning the first that is put before them.
+    Raises RecipeError for what `VocabularyExport.check` refuses, and for a folder that has other files of these names,
+    CorruptionError for a text that would get other ids.
     """
-    vocabulary = source.vocabulary() if isinstance(source, Dataset) else source
-    there = set(vocabulary.special_tokens)
-    found = {role: next((name for name in names if name in there), "") for role, names in _COMMON.items()}
-    if isinstance(source, Dataset):
-        choice = Recipe.model_validate(source.manifest.recipe)
-        found["eos"] = choice.tokenize.append[-1] if choice.tokenize.append else found["eos"]
-        found["bos"] = choice.tokenize.prepend[0] if choice.tokenize.prepend else found["bos"]
-        found["pad"] = choice.pack.pad or found["pad"]
-        found |= {str(role): token for role, token in choice.vocabulary.roles.items()}
-    found["pad"] = found["pad"] or found["eos"]
-    return {role: token for role, token in found.items() if token}
-
-
-def export_folder(
-    vocabulary: Vocabulary,
-    out: str,
-    *,
-    roles: Mapping[str, str],
-    prepend: Sequence[str] = (),
-    chat_template: str | None = None,
-    max_length: int | None = None,
-    sample: Sequence[str] = (),
-    origin: str = "",
-) -> dict[str, Any]:
-    """Write the folder `out`, proved on `sample`; returns what was written, by which the ids were proved, the roles.
-
-    `prepend` are the tokens that `add_special_tokens` puts before a text. Raises RecipeError for a role or token that there
-    is not, for a chat template that is none and for a folder that has other files of these names, CorruptionError for a text
-    that would get other ids.
-    """
-    if chat_template is not None:
-        check_template(chat_template)
-    check_roles(vocabulary, roles)
+    asked.check()
+    vocabulary = asked.vocabulary
     if not vocabulary.model.opened:
         raise RecipeError(
             f"`tokenizers` has no model {vocabulary.model.name!r}: no other library would open the folder; read the vocabulary's "
             "tokenizer.json by `Vocabulary.load`"
         )
-    files = _files(vocabulary, roles, prepend, chat_template, max_length)
-    model = _piece_model(vocabulary, roles, sample)
+    files, model = _files(asked), _piece_model(asked)
     if isinstance(model, bytes):
         files["tokenizer.model"] = model
     golden = GOLDEN if vocabulary.model.takes_text else ("0", "")
-    texts = [*golden, *sample]
-    if isinstance(
-        vocabulary.model, SentencePiece
-    ):  # see `_readme`: around special tokens, theirs are other ids
+    texts = [*golden, *asked.sample]
+    if vocabulary.model.piece_file is not None:  # see `_readme`: around special tokens, theirs are other ids
         texts = [text for text in texts if not any(token in text for token in vocabulary.special_tokens)]
     if (
         vocabulary.pretokenizer.scheme == "none"
     ):  # a text is one word, which others take a time for that grows faster than it
         texts = [text[:MOST_PROVED] for text in texts]
-    prover = _prove(vocabulary, files, prepend, texts)
-    files["README.md"] = _readme(vocabulary, roles, prepend, prover, origin, model).encode()
+    prover = _prove(asked, files, texts)
+    files["README.md"] = _readme(asked, prover, model).encode()
     objects = open_objects(out)
     for name, data in files.items():
         if not objects.put_if_absent(name, data) and objects.read(name) != data:
@@ -124,56 +71,32 @@ def export_folder(
         "n_vocab": len(vocabulary),
         "vocabulary": vocabulary.fingerprint,
         "files": sorted(files),
-        "roles": dict(roles),
+        "roles": dict(asked.roles),
         "proved_by": prover,
         "proved_documents": len(texts),
         "proved_bytes": sum(len(text.encode()) for text in texts),
     }
 
 
-def _piece_model(vocabulary: Vocabulary, roles: Mapping[str, str], sample: Sequence[str]) -> bytes | str:
+def _piece_model(asked: VocabularyExport) -> bytes | str:
     """The `.model` that stands beside the vocabulary, or why there is none; nothing of families that have none."""
-    if isinstance(vocabulary.model, SentencePiece):
-        return vocabulary.model.data
-    if not isinstance(vocabulary.model, CharacterBPE | Unigram):
+    model = asked.vocabulary.model
+    if model.piece_file is not None:
+        return model.piece_file
+    if not model.as_pieces:
         return ""
     try:
-        return proved_model(vocabulary, roles, sample)[0]
+        return proved_model(asked)[0]
     except RecipeError as error:
         return str(error)
 
 
-def check_roles(vocabulary: Vocabulary, roles: Mapping[str, str]) -> None:
-    """Raise RecipeError for a role that there is not, and for a token that is no special token of the vocabulary."""
-    for role, token in roles.items():
-        if role not in ROLES:
-            raise RecipeError(f"there is no role {role!r}: it is one of {', '.join(ROLES)}")
-        if token not in vocabulary.special_tokens:
-            raise RecipeError(
-                f"the {role} token {token!r} is no special token of this vocabulary: choose one of "
-                f"{', '.join(vocabulary.special_tokens) or 'none that it has'}, or learn it with vocabulary.special_tokens"
-            )
-
-
-def check_template(source: str) -> None:
-    """Raise RecipeError for a chat template that is none."""
-    try:
-        Template(source)
-    except TemplateFailedError as error:
-        raise RecipeError(f"the chat template is none: {error}; mend it, or export without one") from error
-
-
-def _files(
-    vocabulary: Vocabulary,
-    roles: Mapping[str, str],
-    prepend: Sequence[str],
-    chat_template: str | None,
-    max_length: int | None,
-) -> dict[str, bytes]:
+def _files(asked: VocabularyExport) -> dict[str, bytes]:
     """The files that readers open."""
+    vocabulary, roles = asked.vocabulary, asked.roles
     document = json.loads(vocabulary.to_json())
-    if prepend and document.get("post_processor") in (None, {}):
-        document["post_processor"] = _template(vocabulary, prepend)
+    if asked.prepend and document.get("post_processor") in (None, {}):
+        document["post_processor"] = _template(vocabulary, asked.prepend)
     named = {f"{role}_token": token for role, token in roles.items()}
     config: dict[str, Any] = {
         "tokenizer_class": "PreTrainedTokenizerFast",
@@ -185,10 +108,10 @@ def _files(
         },
         **named,
     }
-    if max_length is not None:
-        config["model_max_length"] = max_length
-    if chat_template is not None:
-        config["chat_template"] = chat_template
+    if asked.max_length is not None:
+        config["model_max_length"] = asked.max_length
+    if asked.chat_template is not None:
+        config["chat_template"] = asked.chat_template
     ids = {
         f"{role}_token_id": vocabulary.special_id(roles[role])
         for role in ("bos", "eos", "pad")
@@ -225,14 +148,13 @@ def _template(vocabulary: Vocabulary, prepend: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _prove(
-    vocabulary: Vocabulary, files: Mapping[str, bytes], prepend: Sequence[str], texts: Sequence[str]
-) -> str:
+def _prove(asked: VocabularyExport, files: Mapping[str, bytes], texts: Sequence[str]) -> str:
     """Compare ids, with and without special tokens; returns what gave the other ones."""
     # Readers of such folders take special tokens in text for what they are.
     column = pa.array(texts, pa.large_string())
+    vocabulary = asked.vocabulary
     ours = vocabulary.encode(column, special_tokens_in_text="parse").to_pylist()
-    before = [vocabulary.special_id(token) for token in prepend]
+    before = [vocabulary.special_id(token) for token in asked.prepend]
     with tempfile.TemporaryDirectory() as folder:
         for name, data in files.items():
             Path(folder, name).write_bytes(data)
@@ -275,20 +197,14 @@ def _reader(folder: Path, before: list[int]) -> tuple[str, Callable[[str, bool],
     )
 
 
-def _readme(
-    vocabulary: Vocabulary,
-    roles: Mapping[str, str],
-    prepend: Sequence[str],
-    prover: str,
-    origin: str,
-    model: bytes | str,
-) -> str:
+def _readme(asked: VocabularyExport, prover: str, model: bytes | str) -> str:
+    vocabulary = asked.vocabulary
     named = "\n".join(
-        f"| {role} | `{token}` | {vocabulary.special_id(token)} |" for role, token in roles.items()
+        f"| {role} | `{token}` | {vocabulary.special_id(token)} |" for role, token in asked.roles.items()
     )
     put = (
-        f"`add_special_tokens` puts {', '.join(f'`{token}`' for token in prepend)} before a text."
-        if prepend
+        f"`add_special_tokens` puts {', '.join(f'`{token}`' for token in asked.prepend)} before a text."
+        if asked.prepend
         else ""
     )
     script = ""
@@ -309,7 +225,7 @@ these and by ln 2, is bits per byte.
 """
     return f"""# A tokenizer of {len(vocabulary):,} tokens
 
-Made by Pairloom{f" from {origin}" if origin else ""}. {what};
+Made by Pairloom{f" from {asked.origin}" if asked.origin else ""}. {what};
 fingerprint `{vocabulary.fingerprint}`. Its ids were compared with Pairloom's by {prover}.
 
 ```python

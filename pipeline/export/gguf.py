@@ -23,7 +23,7 @@ from pairloom.operators.errors import CorruptionError, RecipeError
 from pairloom.operators.models.bpe.model import ByteLevelBPE, byte_ids, merge_products
 from pairloom.operators.vocabulary.golden import GOLDEN
 from pairloom.operators.vocabulary.tokens import TokenTable, from_alphabet, to_alphabet
-from pairloom.pipeline.export.folder import check_roles, check_template
+from pairloom.pipeline.export.given_vocabulary import VocabularyExport
 from pairloom.pipeline.store.location import open_objects
 
 __all__ = ["export_gguf", "pre_of"]
@@ -53,12 +53,6 @@ _NEAREST = {
     "superbpe": ("tekken", "it cuts digits one by one and takes marks otherwise"),
     "superwords": ("superbpe", "it keeps punctuation with words"),
 }
-_FAMILIES = {
-    "character_bpe": ("llama", "scores instead of ranks"),
-    "sentencepiece": ("llama", "scores instead of ranks"),
-    "unigram": ("t5", "another normalizer"),
-    "wordpiece": ("bert", "a normalizer of its own"),
-}
 _KINDS = {"normal": 1, "control": 3, "user": 4, "unused": 5}
 _ROLES = ("bos", "eos", "pad", "unk", "sep", "mask")
 
@@ -70,7 +64,7 @@ def pre_of(vocabulary: Vocabulary) -> str:
     """
     model, cut = vocabulary.model, vocabulary.pretokenizer
     if not isinstance(model, ByteLevelBPE):
-        near, why = _FAMILIES.get(model.name, ("gpt2", "other tokens"))
+        near, why = model.nearest_gguf
         then = (
             "export the folder (--format tokenizer), and convert that with llama.cpp's own script"
             if model.opened
@@ -108,34 +102,23 @@ def pre_of(vocabulary: Vocabulary) -> str:
     return merging
 
 
-def export_gguf(
-    vocabulary: Vocabulary,
-    out: str,
-    *,
-    roles: Mapping[str, str],
-    prepend: Sequence[str] = (),
-    chat_template: str | None = None,
-    max_length: int | None = None,
-    sample: Sequence[str] = (),
-    origin: str = "",
-) -> dict[str, Any]:
-    """Write a vocabulary to the file `out`, proved on `sample`; returns what was written.
+def export_gguf(asked: VocabularyExport, out: str) -> dict[str, Any]:
+    """Write a vocabulary to the file `out`; returns what was written.
 
     Raises RecipeError for a vocabulary that llama.cpp would give other ids, without a token that ends text, and where the
     package `gguf` is not installed, CorruptionError for a text that would get other ids.
     """
-    check_roles(vocabulary, roles)
-    if chat_template is not None:
-        check_template(chat_template)
+    asked.check()
+    vocabulary = asked.vocabulary
     pre = pre_of(vocabulary)
-    _check(vocabulary, roles, prepend)
+    _check(vocabulary, asked.roles, asked.prepend)
     folder, _, name = out.rpartition("/")
     if not name:
         raise RecipeError(f"{out} names a folder; name a file, such as {out}vocabulary.gguf")
-    texts = [*GOLDEN, *sample]
+    texts = [*GOLDEN, *asked.sample]
     with tempfile.TemporaryDirectory(prefix="pairloom-gguf-") as scratch:
         path = Path(scratch, "vocabulary.gguf")
-        _write(vocabulary, path, pre, roles, prepend, chat_template, max_length, origin)
+        _write(asked, path, pre)
         _prove(vocabulary, path, texts)
         data = path.read_bytes()
     objects = open_objects(folder or ".")
@@ -148,7 +131,7 @@ def export_gguf(
         "n_vocab": len(vocabulary),
         "vocabulary": vocabulary.fingerprint,
         "sha256": hashlib.sha256(data).hexdigest(),
-        "roles": dict(roles),
+        "roles": dict(asked.roles),
         "proved_by": "pairloom, from the file read back",
         "proved_documents": len(texts),
         "proved_bytes": sum(len(text.encode()) for text in texts),
@@ -235,23 +218,15 @@ def _over_each_other(plain: Sequence[str]) -> tuple[str, str] | None:
     return None
 
 
-def _write(
-    vocabulary: Vocabulary,
-    path: Path,
-    pre: str,
-    roles: Mapping[str, str],
-    prepend: Sequence[str],
-    chat_template: str | None,
-    max_length: int | None,
-    origin: str,
-) -> None:
+def _write(asked: VocabularyExport, path: Path, pre: str) -> None:
+    vocabulary, roles = asked.vocabulary, asked.roles
     writer = _library().GGUFWriter(str(path), "llama")
     writer.add_name("vocabulary")
     writer.add_description(
-        f"Made by Pairloom{f' from {origin}' if origin else ''}; fingerprint {vocabulary.fingerprint}"
+        f"Made by Pairloom{f' from {asked.origin}' if asked.origin else ''}; fingerprint {vocabulary.fingerprint}"
     )
-    if max_length is not None:
-        writer.add_context_length(max_length)
+    if asked.max_length is not None:
+        writer.add_context_length(asked.max_length)
     spelled, kinds = _tokens(vocabulary)
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre(pre)
@@ -261,10 +236,10 @@ def _write(
     ids = {role: vocabulary.special_id(roles[role]) for role in _ROLES if role in roles}
     for role, found in {"bos": ids["eos"], **ids}.items():
         getattr(writer, f"add_{role}_token_id")(found)
-    writer.add_add_bos_token(bool(prepend))
+    writer.add_add_bos_token(bool(asked.prepend))
     writer.add_add_eos_token(False)
-    if chat_template is not None:
-        writer.add_chat_template(chat_template)
+    if asked.chat_template is not None:
+        writer.add_chat_template(asked.chat_template)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.close()

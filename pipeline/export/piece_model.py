@@ -4,7 +4,7 @@ Where the package `sentencepiece` is installed, its ids and texts are compared t
 whole text: where two ways to spell a text are equal but for that, either is right, and how many such texts there are is told.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,24 +12,25 @@ import pyarrow as pa
 
 from pairloom.operators import Vocabulary
 from pairloom.operators.errors import CorruptionError
-from pairloom.operators.models.sentencepiece.converted import model_of
 from pairloom.operators.models.sentencepiece.file import read_model
 from pairloom.operators.vocabulary.golden import GOLDEN
+from pairloom.pipeline.export.given_vocabulary import VocabularyExport
 
 __all__ = ["proved_model"]
 
 
-def proved_model(
-    vocabulary: Vocabulary, roles: Mapping[str, str], sample: Sequence[str]
-) -> tuple[bytes, dict[str, Any]]:
+def proved_model(asked: VocabularyExport) -> tuple[bytes, dict[str, Any]]:
     """The `.model` of a vocabulary, and by what it was proved on which texts.
 
     Raises RecipeError for a vocabulary that a `.model` cannot say, CorruptionError for a text that would get other ids.
     """
-    data = model_of(vocabulary, roles)
+    vocabulary = asked.vocabulary
+    data = vocabulary.model.piece_model(vocabulary, asked.roles)
     # What spells a special token is text here, and in a .model a text that it looks for in vain; a Unigram may find it.
     texts = [
-        text for text in [*GOLDEN, *sample] if not any(token in text for token in vocabulary.special_tokens)
+        text
+        for text in [*GOLDEN, *asked.sample]
+        if not any(token in text for token in vocabulary.special_tokens)
     ]
     read = Vocabulary.from_json(data)
     column = pa.array(texts, pa.large_string())

@@ -1,31 +1,28 @@
 """A vocabulary for SentencePiece: a `.model` file, which `sentencepiece`, slow tokenizers and converters open."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pairloom.operators import Vocabulary
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.models.sentencepiece.file import read_model
-from pairloom.pipeline.export.folder import check_roles
+from pairloom.pipeline.export.given_vocabulary import VocabularyExport
 from pairloom.pipeline.export.piece_model import proved_model
 from pairloom.pipeline.store.location import open_objects
 
 __all__ = ["export_sentencepiece"]
 
 
-def export_sentencepiece(
-    vocabulary: Vocabulary, out: str, *, roles: Mapping[str, str], sample: Sequence[str] = ()
-) -> dict[str, Any]:
-    """Write a vocabulary to the file `out`, proved on `sample`; returns what was written.
+def export_sentencepiece(asked: VocabularyExport, out: str) -> dict[str, Any]:
+    """Write a vocabulary to the file `out`; returns what was written.
 
     Raises RecipeError for a vocabulary that a `.model` cannot say, CorruptionError for a text that would get other ids.
     """
-    check_roles(vocabulary, roles)
+    asked.check()
+    vocabulary = asked.vocabulary
     folder, _, name = out.rpartition("/")
     if not name:
         raise RecipeError(f"{out} names a folder; name a file, such as {out}tokenizer.model")
-    data, facts = proved_model(vocabulary, roles, sample)
+    data, facts = proved_model(asked)
     objects = open_objects(folder or ".")
     if not objects.put_if_absent(name, data) and objects.read(name) != data:
         raise RecipeError(f"{objects.uri(name)} is there with other content; choose another name")
@@ -35,6 +32,6 @@ def export_sentencepiece(
         "n_vocab": len(vocabulary),
         "vocabulary": vocabulary.fingerprint,
         "sha256": hashlib.sha256(data).hexdigest(),
-        "roles": dict(roles),
+        "roles": dict(asked.roles),
         **facts,
     }

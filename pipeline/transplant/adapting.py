@@ -18,7 +18,8 @@ from pairloom.operators.evaluate.word_tally import WordTally, tally_words
 from pairloom.operators.models.bpe import unreachable_tokens
 from pairloom.operators.vocabulary import Vocabulary
 from pairloom.pipeline.dataset.dataset import Dataset
-from pairloom.pipeline.export.folder import export_folder, roles_of
+from pairloom.pipeline.export.folder import export_folder
+from pairloom.pipeline.export.given_vocabulary import VocabularyExport, roles_of
 from pairloom.pipeline.local import local_path
 from pairloom.pipeline.stages.count.files import read_words
 from pairloom.pipeline.transplant.model import open_model
@@ -70,9 +71,8 @@ def adapt(
             "the merges of the base contradict each other; extend another vocabulary"
         )
     before, after = _tally(base, dataset), _tally(vocabulary, dataset)
-    proved = export_folder(
-        vocabulary, str(Path(out) / "tokenizer"), roles=roles, origin=f"extended in {dataset.objects.root}"
-    )
+    asked = VocabularyExport(vocabulary=vocabulary, roles=roles, origin=f"extended in {dataset.objects.root}")
+    proved = export_folder(asked, str(Path(out) / "tokenizer"))
     told = transplant(
         base,
         vocabulary,

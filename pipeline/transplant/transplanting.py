@@ -40,7 +40,7 @@ from pairloom.operators.embeddings import (
 from pairloom.operators.encode import Tokenizer
 from pairloom.operators.errors import RecipeError, StorageError
 from pairloom.operators.vocabulary import Vocabulary
-from pairloom.pipeline.export.folder import roles_of
+from pairloom.pipeline.export.given_vocabulary import roles_of
 from pairloom.pipeline.inputs.words import token_counts, words_of_text
 from pairloom.pipeline.local import local_path
 from pairloom.pipeline.transplant.model import CONFIGS, INDEX, Model, open_model, read_json, told_tokens

@@ -13,6 +13,7 @@ from pairloom.operators.errors import CorruptionError
 from pairloom.pipeline import open_dataset, run
 from pairloom.pipeline.export import export
 from pairloom.pipeline.export.folder import export_folder
+from pairloom.pipeline.export.given_vocabulary import VocabularyExport
 from pairloom.pipeline.generations.retokenize import retokenize
 from pairloom.pipeline.recipe import Recipe
 from pairloom.pipeline.repair.repair import repair
@@ -111,8 +112,7 @@ def test_the_vocabulary_of_ids_is_exported_as_a_folder(tmp_path: Path) -> None:
     made = corpus(tmp_path)
     run(made)
     vocabulary = open_dataset(made.root).vocabulary()
-    said = export_folder(
-        vocabulary, str(tmp_path / "folder"), roles={"eos": "<|endoftext|>"}, sample=["5 7 899"]
-    )
+    asked = VocabularyExport(vocabulary=vocabulary, roles={"eos": "<|endoftext|>"}, sample=["5 7 899"])
+    said = export_folder(asked, str(tmp_path / "folder"))
     assert said["n_vocab"] == 901
     assert Vocabulary.load(tmp_path / "folder") == vocabulary

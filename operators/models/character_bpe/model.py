@@ -27,6 +27,8 @@ class CharacterBPE(Fronted):
 
     name: ClassVar[str] = "character_bpe"
     types: ClassVar[tuple[str, ...]] = ("BPE",)
+    as_pieces: ClassVar[bool] = True
+    nearest_gguf: ClassVar[tuple[str, str]] = ("llama", "scores instead of ranks")
 
     @classmethod
     def refuses(cls, file: TokenizerFile, front: Front) -> str | None:

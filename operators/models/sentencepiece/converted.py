@@ -14,16 +14,14 @@ import numpy as np
 import pyarrow as pa
 
 from pairloom.operators.errors import DataError, RecipeError
-from pairloom.operators.models.character_bpe.model import CharacterBPE
 from pairloom.operators.models.sentencepiece import file as f
-from pairloom.operators.models.sentencepiece.model import SentencePiece
 from pairloom.operators.models.sentencepiece.writing import write_model
-from pairloom.operators.models.unigram.model import Unigram
 from pairloom.operators.text.front.reading import MARKER, Front
 from pairloom.operators.vocabulary.file_merges import NO_MERGES
 from pairloom.operators.vocabulary.shape import parse_tokenizer_json
 
 if TYPE_CHECKING:
+    from pairloom.operators.encode.fronted_model import Fronted
     from pairloom.operators.vocabulary import Vocabulary
 
 __all__ = ["model_of"]
@@ -32,27 +30,13 @@ _FLAGS = ("lstrip", "rstrip", "single_word")
 
 
 def model_of(vocabulary: "Vocabulary", roles: Mapping[str, str] | None = None) -> bytes:
-    """The `.model` of a vocabulary; `roles` says which special tokens are bos, eos and pad.
-
-    Raises RecipeError for what a `.model` cannot say.
-    """
-    model = vocabulary.model
-    if isinstance(model, SentencePiece):
-        return model.data
-    if not isinstance(model, Unigram | CharacterBPE):
-        raise RecipeError(
-            f"SentencePiece has no model {model.name!r}: what has a .model is learned with vocabulary.family: unigram or "
-            "character_bpe, or read from one"
-        )
+    """The `.model` of a vocabulary that is a `tokenizer.json` of a Unigram or of BPE over characters; see `Model.piece_model`."""
+    model: Fronted = vocabulary.model  # type: ignore[assignment]
     document, before = parse_tokenizer_json(model.data), _front(model.front)
     made = write_model(
         f.ModelFile(
             pieces=tuple(_pieces(vocabulary, document)),
-            family="unigram"
-            if isinstance(model, Unigram)
-            else "bpe"
-            if len(document["model"].get("merges") or ())
-            else "char",
+            family=_family(document["model"]),
             byte_fallback=_falls_back(document["model"], vocabulary),
             unk_surface=vocabulary.tokens[_unknown(document["model"])].decode(),
             **before,
@@ -63,9 +47,15 @@ def model_of(vocabulary: "Vocabulary", roles: Mapping[str, str] | None = None) -
         f.read_model(made)
     except DataError as error:
         raise _cannot(str(error).partition(": ")[2]) from error
-    if isinstance(model, CharacterBPE):
+    if document["model"]["type"] == "BPE":
         _check_merges(vocabulary, document["model"])
     return made
+
+
+def _family(model: Mapping[str, Any]) -> str:
+    if model["type"] == "Unigram":
+        return "unigram"
+    return "bpe" if len(model.get("merges") or ()) else "char"
 
 
 def _front(front: Front) -> dict[str, Any]:

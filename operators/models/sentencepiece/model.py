@@ -28,11 +28,17 @@ class SentencePiece(Model):
     by_words: ClassVar[bool] = False
     spells: ClassVar[bool] = False
     located: ClassVar[bool] = True
+    nearest_gguf: ClassVar[tuple[str, str]] = ("llama", "scores instead of ranks")
 
     data: bytes
 
     @property
     def identity(self) -> bytes:
+        """The file."""
+        return self.data
+
+    @property
+    def piece_file(self) -> bytes:
         """The file."""
         return self.data
 

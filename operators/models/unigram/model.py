@@ -28,6 +28,8 @@ class Unigram(Fronted):
 
     name: ClassVar[str] = "unigram"
     types: ClassVar[tuple[str, ...]] = ("Unigram",)
+    as_pieces: ClassVar[bool] = True
+    nearest_gguf: ClassVar[tuple[str, str]] = ("t5", "another normalizer")
 
     @classmethod
     def refuses(cls, file: TokenizerFile, front: Front) -> str | None:

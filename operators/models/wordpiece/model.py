@@ -37,6 +37,7 @@ class WordPiece(Fronted):
 
     name: ClassVar[str] = "wordpiece"
     types: ClassVar[tuple[str, ...]] = ("WordLevel", "WordPiece")
+    nearest_gguf: ClassVar[tuple[str, str]] = ("bert", "a normalizer of its own")
 
     @classmethod
     def refuses(cls, file: TokenizerFile, front: Front) -> str | None:

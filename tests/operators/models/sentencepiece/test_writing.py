@@ -154,7 +154,7 @@ def test_other_families_have_no_model() -> None:
 
     vocabulary = learn_bpe(count_words(pa.array(["a b"]), Pretokenizer()), 260)
     with pytest.raises(RecipeError, match="SentencePiece has no model 'bpe'"):
-        model_of(vocabulary)
+        vocabulary.model.piece_model(vocabulary, {})
 
 
 def test_added_tokens_of_a_text_are_symbols_of_the_user() -> None:
