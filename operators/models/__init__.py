@@ -33,6 +33,7 @@ __all__ = [
     "Model",
     "OtherModelError",
     "Read",
+    "ScoredPieces",
     "TextEncoder",
     "TokenizerFile",
 ]
@@ -55,6 +56,13 @@ class Read(NamedTuple):
 
     fields: dict[str, Any]
     golden: Sequence[Sequence[Any]] = ()
+
+
+class ScoredPieces(NamedTuple):
+    """The pieces of a Unigram by id, with U+2581 for spaces, None for those that are no text of their own, and their scores."""
+
+    texts: list[str | None]
+    scores: list[float]
 
 
 class Entries(Protocol):
@@ -227,6 +235,10 @@ class Model(ABC):
 
     def check(self, entries: Entries) -> None:  # noqa: B027 - most models go with any tokens
         """Raise ValueError where this model cannot belong to these tokens."""
+
+    def scored_pieces(self, entries: Entries) -> ScoredPieces | None:
+        """The pieces of which a text is those of the greatest sum; of a family that has no scores, None."""
+        return None
 
     @property
     def piece_file(self) -> bytes | None:

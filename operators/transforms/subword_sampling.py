@@ -5,7 +5,6 @@
 A spelling is drawn by its probability to the power of `alpha`, out of all that there are (forward filtering, backward sampling).
 """
 
-import json
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
@@ -100,33 +99,11 @@ class SubwordSampling(TokenStep):
 
 def scored_pieces(vocabulary: Any) -> _Scored:
     """The pieces of a Unigram and their scores; raises ValueError for a vocabulary of another family."""
-    name = vocabulary.model.name
-    stays = {*vocabulary.special_ids}
-    if name == "sentencepiece":
-        from pairloom.operators.models.sentencepiece.file import NORMAL, read_model
-
-        model = read_model(vocabulary.model.data)
-        if model.family == "unigram":
-            stays |= {i for i, piece in enumerate(model.pieces) if piece.kind != NORMAL}
-            return _spelled([(piece.text, piece.score) for piece in model.pieces], stays)
-    if name == "unigram":
-        found = json.loads(vocabulary.model.data)["model"]
-        pieces = [(text, float(score)) for text, score in found["vocab"]]
-        stays.add(found["unk_id"])
-        if found.get("byte_fallback"):
-            stays |= {
-                i for i, (text, _) in enumerate(pieces) if text in {f"<0x{byte:02X}>" for byte in range(256)}
-            }
-        pieces += [("", 0.0)] * (len(vocabulary) - len(pieces))
-        return _spelled(pieces, stays)
-    raise ValueError(
-        f"subword_sampling draws pieces by their scores, and a vocabulary of the family {name} has none: use it with a Unigram"
-    )
-
-
-def _spelled(pieces: list[tuple[str, float]], stays: set[int]) -> _Scored:
-    texts = [
-        None if i in stays or not text or " " in text else text.replace(_MARK, " ")
-        for i, (text, _) in enumerate(pieces)
-    ]
-    return _Scored(pieces=texts, scores=[score for _, score in pieces])
+    found = vocabulary.model.scored_pieces(vocabulary)
+    if found is None:
+        raise ValueError(
+            f"subword_sampling draws pieces by their scores, and a vocabulary of the family {vocabulary.model.name} has none: use "
+            "it with a Unigram"
+        )
+    texts = [None if not text or " " in text else text.replace(_MARK, " ") for text in found.texts]
+    return _Scored(pieces=texts, scores=found.scores)

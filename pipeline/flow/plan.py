@@ -189,7 +189,7 @@ def brought_vocabulary(
 ) -> "tuple[Vocabulary, bytes] | tuple[None, None]":
     """The vocabulary of ids alone, or of `vocabulary.from` with the tokens of `vocabulary.append`, and its file, or no two."""
     choice = recipe.vocabulary
-    if choice.family == "ids":
+    if choice.of_ids:
         from pairloom.operators.models.ids import vocabulary_of_ids
 
         size = choice.size if "size" in choice.model_fields_set else 0

@@ -101,11 +101,7 @@ def _check_join(recipe: "Recipe", columns: set[str]) -> None:
             "pack.join gives the column joined, and a source has one of this name: give that another name"
         )
     join = recipe.pack.join
-    if (
-        recipe.vocabulary.family == "ids"
-        and join is not None
-        and set(join.separator) - set(join.special_tokens)
-    ):
+    if recipe.vocabulary.of_ids and join is not None and set(join.separator) - set(join.special_tokens):
         raise ValueError(
             "vocabulary.family ids has no words, and pack.join.separator is a text: name a special token"
         )

@@ -200,7 +200,7 @@ class VocabularyChoice(ShapeKeys):
             named |= set(self.shape.named) | (set() if self.parity is None else {"parity"})
             if named:
                 raise ValueError(f"`extend` brings these with it: remove {', '.join(sorted(named))}")
-        elif self.family == IDS:
+        elif self.of_ids:
             self._check_ids()
         elif self.from_ is None:
             if self.superwords is not None and self.fillers:
@@ -208,7 +208,7 @@ class VocabularyChoice(ShapeKeys):
             self.learner.check(self.target(self.cut().last))
         if self.parity is not None:
             self._check_parity()
-        if self.family != IDS and (wrong := self._unknown_to(self.learner)):
+        if not self.of_ids and (wrong := self._unknown_to(self.learner)):
             raise ValueError(
                 f"a vocabulary of the family {self.learner.name} has no {' and no '.join(wrong)}: remove it"
             )
@@ -266,6 +266,11 @@ class VocabularyChoice(ShapeKeys):
         if not learner.by_rounds and self.learn.mode == "sharded":
             named.append("learn.mode: sharded")
         return named
+
+    @property
+    def of_ids(self) -> bool:
+        """Whether it is no more than ids, which have no words."""
+        return self.family == IDS
 
     @property
     def learner(self) -> Learner:

@@ -133,9 +133,7 @@ class Recipe(Section):
             raise ValueError(f"statistics lists {', '.join(twice)} twice")
         self._check_groups()
         self._check_weights()
-        if self.vocabulary.family == "ids" and (
-            text := [one.name for one in self.corpus if one.given is None]
-        ):
+        if self.vocabulary.of_ids and (text := [one.name for one in self.corpus if one.given is None]):
             raise ValueError(
                 f"vocabulary.family ids has no words, and these sources have texts: {', '.join(text)}"
             )
@@ -182,7 +180,7 @@ class Recipe(Section):
     @property
     def learns(self) -> bool:
         """Whether the vocabulary is learned from the corpus."""
-        return self.vocabulary.from_ is None and self.vocabulary.family != "ids"
+        return self.vocabulary.from_ is None and not self.vocabulary.of_ids
 
     @property
     def given_columns(self) -> "tuple[Beside, ...]":
@@ -265,7 +263,7 @@ class Recipe(Section):
         near = self.pack.nearness
         if near is None:
             return
-        if near.of == "words" and self.vocabulary.family == "ids":
+        if near.of == "words" and self.vocabulary.of_ids:
             raise ValueError("vocabulary.family ids has no words to compare: say pack.near.of: tokens")
         numbers = [one.name for one in self.attributes if one.type not in ("string", "hash")]
         if near.by is not None and near.by not in numbers:

@@ -8,7 +8,15 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from pairloom.operators.errors import DataError, RecipeError
-from pairloom.operators.models import Compiled, Entries, Model, OtherModelError, Read, TokenizerFile
+from pairloom.operators.models import (
+    Compiled,
+    Entries,
+    Model,
+    OtherModelError,
+    Read,
+    ScoredPieces,
+    TokenizerFile,
+)
 from pairloom.operators.models.sentencepiece import file as f
 from pairloom.operators.models.sentencepiece.document import document_of
 from pairloom.operators.text.spelling import check_special_token
@@ -41,6 +49,15 @@ class SentencePiece(Model):
     def piece_file(self) -> bytes:
         """The file."""
         return self.data
+
+    def scored_pieces(self, entries: Entries) -> ScoredPieces | None:
+        """Those of a Unigram that are normal, and not special."""
+        model = f.read_model(self.data)
+        if model.family != "unigram":
+            return None
+        stays = {i for i, piece in enumerate(model.pieces) if piece.kind != f.NORMAL} | {*entries.special_ids}
+        texts = [None if i in stays else piece.text for i, piece in enumerate(model.pieces)]
+        return ScoredPieces(texts, [piece.score for piece in model.pieces])
 
     @classmethod
     def read(cls, file: TokenizerFile) -> Read:

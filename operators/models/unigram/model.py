@@ -1,5 +1,6 @@
 """Unigram as a model: files of T5, XLM-R, mT5, Albert and what is like them, by kernels with the library's ids."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -9,7 +10,7 @@ import numpy as np
 from pairloom.operators.encode.encoder import WordKernel
 from pairloom.operators.encode.fronted import FrontedTables
 from pairloom.operators.encode.fronted_model import Fronted
-from pairloom.operators.models import Entries, TokenizerFile
+from pairloom.operators.models import Entries, ScoredPieces, TokenizerFile
 from pairloom.operators.models.unigram.tables import UnigramTable
 from pairloom.operators.text.front import Front
 from pairloom.operators.text.front.kernels.cut import CLASSES
@@ -48,6 +49,19 @@ class Unigram(Fronted):
         if model.get("byte_fallback") and len(found := _byte_ids(pieces)) not in (0, 256):
             return f"its model has byte_fallback, and tokens for {len(found)} of 256 bytes"
         return None
+
+    def scored_pieces(self, entries: Entries) -> ScoredPieces:
+        """Those of the file but special tokens, the one for what is unknown, and with `byte_fallback` those of bytes."""
+        model = json.loads(self.data)["model"]
+        pieces: list[tuple[str, float]] = [(text, float(score)) for text, score in model["vocab"]]
+        stays = {*entries.special_ids, model["unk_id"]}
+        if model.get("byte_fallback"):
+            stays |= {
+                i for i, (text, _) in enumerate(pieces) if text in {f"<0x{byte:02X}>" for byte in range(256)}
+            }
+        pieces += [("", 0.0)] * (len(entries) - len(pieces))
+        texts = [None if i in stays else text for i, (text, _) in enumerate(pieces)]
+        return ScoredPieces(texts, [score for _, score in pieces])
 
     def compiled(self, entries: Entries) -> "UnigramTables":
         """Time and room are linear in the bytes of the pieces."""

@@ -1,7 +1,6 @@
 """Subword sampling: the twin's pieces, each as often as its lattice says, and the same text."""
 
 from collections import Counter
-from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -9,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pairloom.operators import Vocabulary
+from pairloom.operators import Pretokenizer, Vocabulary, count_words, learn_bpe
 from pairloom.operators.models.unigram.learning.pieces import Learned
 from pairloom.operators.models.unigram.learning.writing import unigram_vocabulary
 from pairloom.operators.reference.transforms import subword_sampling as twin
@@ -146,7 +145,7 @@ def test_copies_of_a_document_are_drawn_anew() -> None:
 def test_other_families_are_refused() -> None:
     with pytest.raises(ValueError, match=r"^alpha must be from 0 to 100, not -1"):
         SubwordSampling(alpha=-1)
-    other = SimpleNamespace(model=SimpleNamespace(name="bpe"), special_ids=())
+    other = learn_bpe(count_words(pa.array(["a b"]), Pretokenizer()), 260)
     with pytest.raises(ValueError, match="a vocabulary of the family bpe has none: use it with a Unigram"):
         SubwordSampling().prepare(other)
 
