@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from pairloom.operators.chat.giver import Chat
 from pairloom.operators.documents import LOSS_MASK, SPECIAL, DocumentBatch
-from pairloom.operators.encode.valued import span_values
+from pairloom.operators.encode.span_values import span_values
 from pairloom.operators.schema import INPUT_IDS
 from pairloom.operators.text.normalize import normalize
 

@@ -18,7 +18,7 @@ from pairloom.operators.models import Compiled, Entries, Located, Model, Read, T
 from pairloom.operators.vocabulary.tokens import TokenTable, check_distinct, check_ids, to_alphabet
 
 if TYPE_CHECKING:
-    from pairloom.operators.encode.library import Locator
+    from pairloom.operators.encode.library_locator import Locator
 
 __all__ = ["Foreign", "ForeignTables", "of_library", "open_tokenizer", "read_fields"]
 
@@ -187,7 +187,7 @@ class ForeignTables:
 
     @cached_property
     def _locator(self) -> "Locator":
-        from pairloom.operators.encode.library import Locator
+        from pairloom.operators.encode.library_locator import Locator
 
         return Locator(self._model.data, self._model.reason, self._dtype)
 

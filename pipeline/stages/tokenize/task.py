@@ -15,7 +15,7 @@ import pyarrow as pa
 from pairloom.operators import Vocabulary
 from pairloom.operators.documents import LOSS_MASK, SPECIAL, DocumentBatch
 from pairloom.operators.encode import Encoded, Tokenizer
-from pairloom.operators.encode.valued import span_values
+from pairloom.operators.encode.span_values import span_values
 from pairloom.operators.errors import CorruptionError, DataError
 from pairloom.operators.given import Beside, filled, surrounded
 from pairloom.operators.given.giver import rejected
