@@ -126,7 +126,7 @@ class _Theirs:
         """It, or why nothing can be compared with it."""
         if chat.renderer.template.dated:
             return "the template asks for the date, which is today's there"
-        if tokenizer.vocabulary.model.name == "sentencepiece":
+        if tokenizer.vocabulary.model.piece_file is not None:
             return "ids are those of the library sentencepiece, and not of tokenizers"
         try:
             with _quiet():
