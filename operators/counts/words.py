@@ -129,7 +129,7 @@ class KeyCounter:
 
         Raises ValueError where the ends do not ascend within the data; pieces before them may have been counted.
         """
-        data, ends = frozen(np.asarray(data, np.uint8)), np.ascontiguousarray(ends, np.int64)
+        data, ends = frozen(np.asarray(data, np.uint8)), frozen(np.asarray(ends, np.int64))
         state = self._state
         state[NEXT] = 0
         while True:

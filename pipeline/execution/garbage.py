@@ -1,6 +1,7 @@
-"""How often this process looks for garbage while a run goes on."""
+"""How often this process looks for garbage while runs go on."""
 
 import gc
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,9 +12,38 @@ __all__ = ["collected_rarely"]
 _OBJECTS = 10_000
 
 
+class _Runs:
+    """How many runs go on in this process, and how many objects there were between two looks before the first."""
+
+    def __init__(self) -> None:
+        self._lock, self._count, self._before = threading.Lock(), 0, 0
+
+    def begin(self) -> None:
+        with self._lock:
+            self._count += 1
+            before, *others = gc.get_threshold()
+            if self._count == 1:
+                self._before = before
+            if 0 < before < _OBJECTS:
+                gc.set_threshold(_OBJECTS, *others)
+
+    def end(self) -> None:
+        """The last run gives back what was there before the first, unless somebody has asked for something else since."""
+        with self._lock:
+            self._count -= 1
+            now, *others = gc.get_threshold()
+            if not self._count and now == _OBJECTS:
+                gc.set_threshold(self._before, *others)
+
+
+_RUNS = _Runs()
+
+
 @contextmanager
 def collected_rarely() -> Iterator[None]:
     """While the block runs, garbage is looked for after more objects than usual, unless it is looked for still more rarely.
+
+    The setting is the process's: of several blocks, in threads, the last that ends puts back what was there before the first.
 
     >>> import gc
     >>> before = gc.get_threshold()
@@ -23,10 +53,8 @@ def collected_rarely() -> Iterator[None]:
     >>> gc.get_threshold() == before
     True
     """
-    before = gc.get_threshold()
-    if 0 < before[0] < _OBJECTS:
-        gc.set_threshold(_OBJECTS, *before[1:])
+    _RUNS.begin()
     try:
         yield
     finally:
-        gc.set_threshold(*before)
+        _RUNS.end()

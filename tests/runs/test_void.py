@@ -136,6 +136,26 @@ def test_exchange_files_that_a_power_cut_took_are_made_again(
     assert contents(manifest) == contents(whole)
 
 
+@pytest.mark.parametrize(
+    ("how", "files_too"), [(lose, True), (cut, False), (empty, True), (blank, False), (blank, True)]
+)
+def test_receipts_of_scratch_that_a_power_cut_took_are_made_again(
+    tmp_path: Path, how: Callable[[Path], None], files_too: bool
+) -> None:
+    """Nor are they synced: with their files or without, whatever is left of them is void."""
+    unfinished(tmp_path, "exchange")
+    receipts = sorted((tmp_path / "out" / "receipts" / "exchange").rglob("*.json"))
+    files = sorted((tmp_path / "out" / "data" / "exchange").rglob("*.exchange.arrow"))
+    assert receipts
+    assert files
+    for path in [*receipts[::2], *(files[::3] if files_too else [])]:
+        how(path)
+    manifest = run(recipe_for(tmp_path, UNITS))
+    whole = run(recipe_for(tmp_path, UNITS, root=tmp_path / "whole"))
+    assert contents(manifest) == contents(whole)
+    assert not list((tmp_path / "out" / "receipts" / "exchange").rglob("*.json"))
+
+
 def test_a_run_whose_files_are_damaged_again_and_again_ends(tmp_path: Path) -> None:
     """R3: it says what is damaged, and does not begin anew for ever."""
     write_jsonl(tmp_path / "in" / "a.jsonl", documents(50))

@@ -47,6 +47,7 @@ print(json.dumps(sorted(missing)))
                 "pack.shuffle.mode=none",
                 "pack.deduplicate=near",
                 "pack.near.verify=0.9",
+                "statistics=[{duplicates: {}}, {ngrams: {n: [2]}}, {characters: {}}, {text_lengths: {}}]",
             ],
         ),
         ("cl100k", ["pack.deduplicate=exact", "pack.shuffle.mode=block", "pack.file_tokens=900"]),
