@@ -53,7 +53,12 @@ print(json.dumps(sorted(missing)))
         ("cl100k", ["pack.deduplicate=exact", "pack.shuffle.mode=block", "pack.file_tokens=900"]),
         (
             "o200k",
-            ["vocabulary.learn.mode=sharded", "pack.strategy=first_fit", "pack.predict_every_token=true"],
+            [
+                "vocabulary.learn.mode=sharded",
+                "pack.strategy=first_fit",
+                "pack.predict_every_token=true",
+                "pack.steps=[{bpe_dropout: {rate: 0.2}}]",
+            ],
         ),
         (
             "llama3",

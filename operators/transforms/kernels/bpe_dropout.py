@@ -181,7 +181,9 @@ def merge_words(
 
 
 def warm_up(batch: Any) -> None:
-    """Lay a merge out, and cut a word of a byte."""
+    """Lay a merge out, and cut a word of a byte; nobody may write to texts."""
+    from pairloom.operators.text.arrays import frozen
+
     slots, ranks, ids, one = (
         np.full(4, EMPTY),
         np.zeros(4, np.int64),
@@ -193,7 +195,7 @@ def warm_up(batch: Any) -> None:
         Merges(slots=slots, rank=ranks, product=ids, bytes=np.zeros(256, np.int64)),
         np.zeros(4, np.bool_),
     )
-    streams, data, ends = np.zeros(1, np.uint64), np.zeros(1, np.uint8), np.ones(1, np.int64)
+    streams, data, ends = np.zeros(1, np.uint64), frozen(np.zeros(1, np.uint8)), np.ones(1, np.int64)
     merge_words(
         ids[:1], one, streams, ranks + 1, stays, data, ends, merges, streams[0], ids.copy(), ranks, one.copy()
     )
