@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from pairloom.operators.learners import Learner, Progress, Rounds, Target
-from pairloom.operators.text.pretokenize import Pretokenizer
+from pairloom.operators.learners import Progress, Target
+from pairloom.operators.learners._characters import CharacterLearner, check_room
 
 if TYPE_CHECKING:
     from pairloom.operators.counts import WordCounts
@@ -16,7 +16,7 @@ __all__ = ["CharactersLearner"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CharactersLearner(Learner):
+class CharactersLearner(CharacterLearner):
     """One token a character, of the most frequent ones that are `coverage` of the text together, as far as `size` goes.
 
     With `byte_fallback`, all others are spelled by tokens of bytes, so that every text comes back; else they are `<unk>`, one for
@@ -25,8 +25,6 @@ class CharactersLearner(Learner):
 
     name = "characters"
     makes = "characters"
-    by_rounds = True
-    cuts = True
     counts_least = False
     shapes = frozenset({"limit_alphabet", "initial_alphabet"})
 
@@ -41,13 +39,7 @@ class CharactersLearner(Learner):
 
     def check(self, target: Target) -> None:
         """Raise ValueError where the bytes and a character do not fit."""
-        first = len({*target.special_tokens, "<unk>"}) + (256 if self.byte_fallback else 0)
-        if target.size <= first:
-            raise ValueError(f"size must be more than {first}: special tokens, <unk>, bytes, and characters")
-
-    def cutter(self, target: Target) -> Pretokenizer:
-        """Any would do: characters are counted, not words."""
-        return Pretokenizer(scheme="whitespace")
+        check_room(target, byte_fallback=self.byte_fallback)
 
     def need(self, words: int) -> int:
         """The words, as texts, and their characters."""
@@ -63,13 +55,8 @@ class CharactersLearner(Learner):
             counts, target, coverage=self.coverage, byte_fallback=self.byte_fallback
         )
 
-    def rounds(self, target: Target) -> Rounds:
+    def family(self, target: Target) -> "CharactersFamily":
         """Members count their characters, and have nothing to merge then."""
-        from pairloom.operators.models.bpe.character_rounds import CharacterRounds
-
-        return CharacterRounds(self._family(target))
-
-    def _family(self, target: Target) -> "CharactersFamily":
         from pairloom.operators.models.character_bpe.single import CharactersFamily
 
         coverage = Fraction(str(self.coverage))

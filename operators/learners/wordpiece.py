@@ -1,21 +1,21 @@
 """Learning WordPiece, as BERT has it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
-from pairloom.operators.learners import Learner, Progress, Rounds, Shape, Target
-from pairloom.operators.text.pretokenize import Pretokenizer
+from pairloom.operators.learners import Progress, Shape, Target
+from pairloom.operators.learners._characters import CharacterLearner
 
 if TYPE_CHECKING:
     from pairloom.operators.counts import WordCounts
+    from pairloom.operators.models.wordpiece.learning import WordPieceFamily
     from pairloom.operators.vocabulary import Vocabulary
 
 __all__ = ["WordPieceLearner"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WordPieceLearner(Learner):
+class WordPieceLearner(CharacterLearner):
     """The pieces of words that `tokenizers`' WordPieceTrainer makes, for BERT.
 
     Text is cleaned, put in lower case without accents (unless `lowercase` is false), and cut at punctuation, when it is learned
@@ -24,8 +24,6 @@ class WordPieceLearner(Learner):
 
     name = "wordpiece"
     by_groups = True
-    by_rounds = True
-    cuts = True
     work = 9.0  # measured: 12 MB of sources, 32,000 tokens, one task
     shapes = frozenset(one.name for one in fields(Shape))
 
@@ -43,10 +41,6 @@ class WordPieceLearner(Learner):
         if target.size <= (first := len({*target.special_tokens, "[UNK]"})):
             raise ValueError(f"size must be more than {first}: special tokens, [UNK], and characters")
 
-    def cutter(self, target: Target) -> Pretokenizer:
-        """Words begin with a space, if with any, and no token joins words."""
-        return Pretokenizer(scheme="whitespace")
-
     def need(self, words: int) -> int:
         """The words, as texts, and their symbols."""
         return 600_000_000 + 40 * words
@@ -61,25 +55,8 @@ class WordPieceLearner(Learner):
             counts, target, lowercase=self.lowercase, longest_word=self.longest_word, progress=progress
         )
 
-    def learn_groups(
-        self,
-        groups: "Mapping[str | None, WordCounts]",
-        target: Target,
-        *,
-        progress: Progress | None = None,
-    ) -> "Vocabulary":
-        """See `learn_character_groups`."""
-        from pairloom.operators.models.bpe.character_families import learn_character_groups
+    def family(self, target: Target) -> "WordPieceFamily":
+        """As `WordPieceFamily` has it."""
         from pairloom.operators.models.wordpiece.learning import WordPieceFamily
 
-        family = WordPieceFamily(target=target, lowercase=self.lowercase, longest_word=self.longest_word)
-        return learn_character_groups(family, groups, progress=progress)
-
-    def rounds(self, target: Target) -> Rounds:
-        """See `operators/models/bpe/character_rounds.py`."""
-        from pairloom.operators.models.bpe.character_rounds import CharacterRounds
-        from pairloom.operators.models.wordpiece.learning import WordPieceFamily
-
-        return CharacterRounds(
-            WordPieceFamily(target=target, lowercase=self.lowercase, longest_word=self.longest_word)
-        )
+        return WordPieceFamily(target=target, lowercase=self.lowercase, longest_word=self.longest_word)
