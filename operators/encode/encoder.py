@@ -65,7 +65,7 @@ class WordKernel:
     rule addresses of arrays, which `held` keeps for as long as this is kept. A word of `n` bytes takes `scratch_bytes(n)` bytes
     of scratch, aligned to 8, and `before` bytes in front of them, which begin as zeros and stay; the scratch is made for words of
     `shortest` bytes at first. Where a family puts the tokens of several words together, `joins` are the numbers that it does so
-    by, and `cut_pieces` makes what cuts a piece of text into words.
+    by, and `cut_pieces` makes what cuts a piece of text into words. A word has at most `ids_a_byte` ids for each of its bytes.
     """
 
     block: Callable[..., int]
@@ -76,6 +76,7 @@ class WordKernel:
     shortest: int = 256
     joins: tuple[int, ...] = (0,)
     cut_pieces: Callable[[], CutPieces] | None = None
+    ids_a_byte: int = 1
 
 
 class Cuts(Protocol):
@@ -225,7 +226,7 @@ class Encoder:
                 continue
             high = int(ends[-1])
             closing = int(np.searchsorted(cuts, high, "right")) - int(state[k.CUT]) + 1
-            out = self._room(out, high - low + closing * around)
+            out = self._room(out, (high - low) * self._kernel.ids_a_byte + closing * around)
             self._run_pieces(at, len(text.data), low, np.ascontiguousarray(ends, np.int64))
         if state[k.MISSING] and missing_bytes != "drop":
             raise DataError(
@@ -366,8 +367,9 @@ class Encoder:
         for first in range(0, most, 1024):
             ends = words.offsets[first + 1 : min(first + 1024, most) + 1]
             low = int(words.offsets[first])
-            if int(ends[-1]) - low + 64 > len(discarded):
-                discarded = np.empty(2 * (int(ends[-1]) - low) + 64, self._dtype)
+            ids = (int(ends[-1]) - low) * self._kernel.ids_a_byte
+            if ids + 64 > len(discarded):
+                discarded = np.empty(2 * ids + 64, self._dtype)
             state[k.BASE] = state[k.OUT] = discarded.ctypes.data
             state[[k.CUT, k.CUTS, k.DOCUMENT, k.SKIP]] = 0
             if not self._run_pieces(words.data.ctypes.data, len(words.data), low, ends, refill=False):

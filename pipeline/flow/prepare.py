@@ -304,6 +304,7 @@ _NEEDED_WHERE = {
     ),
     "pairloom.operators.models.sentencepiece.kernels": _is_or_becomes("sentencepiece"),
     "pairloom.operators.models.wordpiece.kernels": _is("wordpiece"),
+    "pairloom.operators.models.roots.kernels": _is_or_becomes("roots"),
     "pairloom.operators.text.front.kernels": lambda plan: (
         _is("character_bpe", "characters", "wordpiece")(plan) or _is_or_becomes("unigram")(plan)
     ),

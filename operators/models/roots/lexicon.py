@@ -142,7 +142,8 @@ class RootLexicon:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "RootLexicon":
-        """What `document` gave."""
+        """What `document` gave; raises ValueError for what it did not give."""
+        _check_rules(document["classes"], dict(document["case"]), document["joiners"], document["letters"])
         return cls(
             roots=tuple(document["roots"]),
             affixes=tuple(document["affixes"]),

@@ -18,7 +18,7 @@ from pairloom.operators.models.roots.spelling import MARKS
 from pairloom.operators.text.pretokenize import Pretokenizer
 from pairloom.operators.vocabulary.tokens import TokenTable, byte_order
 
-__all__ = ["Roots", "layout_tokens"]
+__all__ = ["Roots", "layout_tokens", "merged_tokens"]
 
 _TYPE = "Roots"
 
@@ -124,7 +124,7 @@ class Roots(Model):
         """The forms and the merges, laid out."""
         from pairloom.operators.models.roots.tables import RootTables
 
-        return RootTables(self, entries)
+        return RootTables.of(self, entries)
 
     def _document(self) -> dict[str, Any]:
         return {"lexicon": self.lexicon.document(), "merges": self.fallback.tolist(), "start": self.start}
@@ -135,11 +135,16 @@ def layout_tokens(lexicon: RootLexicon, merges: npt.NDArray[np.int32]) -> list[b
     return [
         *(mark.encode() for mark in MARKS),
         *(lexicon.forms(line)[-1].text.encode() for line in lexicon.lines),
-        *_merged(merges),
+        *merged_tokens(merges),
     ]
 
 
-def _merged(merges: npt.NDArray[np.int32]) -> Sequence[bytes]:
+def merged_tokens(merges: npt.NDArray[np.int32]) -> Sequence[bytes]:
+    """The bytes, in the order that vocabularies have them in, and what merges make of them.
+
+    >>> merged_tokens(np.array([[64, 65]], np.int32))[256:]
+    [b'ab']
+    """
     tokens = [bytes([byte]) for byte in byte_order().tolist()]
     for left, right in merges.tolist():
         tokens.append(tokens[left] + tokens[right])
