@@ -7,6 +7,7 @@ glyphs are made larger in whole numbers as often as they fit 32 by 32 pixels, an
 import gzip
 import io
 import zlib
+from codecs import BOM_UTF8
 from collections.abc import Callable
 from typing import Any
 
@@ -45,7 +46,7 @@ def read_hex(name: str, data: bytes) -> dict[int, npt.NDArray[np.bool_]]:
     [True, True, False]
     """
     found: dict[int, npt.NDArray[np.bool_]] = {}
-    for number, line in enumerate(data.split(b"\n"), 1):
+    for number, line in enumerate(data.removeprefix(BOM_UTF8).split(b"\n"), 1):
         point, _, spelled = line.strip().partition(b":")
         if not point:
             continue

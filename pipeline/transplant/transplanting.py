@@ -146,7 +146,7 @@ def _check_bytes(which: str, vocabulary: Vocabulary) -> None:
     except RecipeError as error:
         raise RecipeError(
             f"the {which} vocabulary is of the model {vocabulary.model.name!r}, whose tokens are not the bytes of words: rows "
-            "follow only between vocabularies that are (bpe, lzw, typed)"
+            "follow only from a vocabulary of bpe or lzw, to one of bpe, lzw or typed"
         ) from error
 
 

@@ -95,6 +95,15 @@ def test_a_column_says_the_groups_and_units_decide_nothing(folder: Path) -> None
     assert "bytes a token" in line
 
 
+def test_documents_without_a_value_and_with_an_empty_one_are_told_apart() -> None:
+    names = (None, "", '""', "en")
+    groups = {name: count_words(pa.array(["a bird sang " * 9]), Pretokenizer()) for name in names}
+    vocabulary = LEARNERS.get("bpe")().learn(groups["en"], Target(size=260))
+    told = about_groups(measured(vocabulary, groups))["parity"]["bytes_per_token"]
+    assert len(told) == 4
+    assert told.keys() >= {"", '""', "en"}
+
+
 def test_sources_are_groups_with_weights_and_what_is_lost_is_made_again(folder: Path) -> None:
     chosen = {"by": "source", "unit": "characters", "first": 9}
     made = recipe(folder, "sources", by="source", parity=chosen, weights={"th": 3}, unit=3000)

@@ -70,11 +70,11 @@ class CharacterFamily(ABC):
     def vocabulary(self, alphabet: Alphabet, merges: Merges) -> Vocabulary:
         """The vocabulary of all merges."""
 
-    def asked(self, token: str) -> str:
-        """A token that is required, or fills, as this family writes it; RecipeError where no text becomes it."""
+    def asked(self, token: str, key: str = "required") -> str:
+        """A token of a `key` (`required` or `fillers`), as this family writes it; RecipeError where no text becomes it."""
         if token in self.specials:
             raise RecipeError(
-                f"vocabulary.required has {token!r}, which is a special token: remove it from one of them"
+                f"vocabulary.{key} has {token!r}, which is a special token: remove it from one of them"
             )
         return token
 
@@ -82,7 +82,8 @@ class CharacterFamily(ABC):
     def wanted(self) -> tuple[list[str], list[str]]:
         """The tokens that are required, and those that fill, as this family writes them."""
         shape = self.target.shape
-        return [*map(self.asked, shape.required)], [*map(self.asked, shape.fillers)]
+        required = [self.asked(token) for token in shape.required]
+        return required, [self.asked(token, "fillers") for token in shape.fillers]
 
     @abstractmethod
     def units(self, token: str) -> list[str]:

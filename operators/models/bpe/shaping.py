@@ -67,13 +67,13 @@ def merge_options(
     }
 
 
-def check_required(required: Sequence[str], pretokenizer: Pretokenizer) -> None:
-    """Raise RecipeError for a required token that no text becomes, because it is never one word."""
+def check_required(required: Sequence[str], pretokenizer: Pretokenizer, key: str = "required") -> None:
+    """Raise RecipeError for a token of a `key` that no text becomes, because it is never one word."""
     for token in required:
         if not is_one_word(token, pretokenizer):
             words = ", ".join(map(repr, pretokenizer.split_text(token)))
             raise RecipeError(
-                f"vocabulary.required has {token!r}, which the pretokenizer cuts into {words}: no text would become it; "
+                f"vocabulary.{key} has {token!r}, which the pretokenizer cuts into {words}: no text would become it; "
                 "leave it out, require its parts, or make it a special token"
             )
 

@@ -71,10 +71,10 @@ class CharacterBPEFamily(CharacterFamily):
         """The same, with spaces."""
         return [_plain(token) for token in self.first(alphabet)]
 
-    def asked(self, token: str) -> str:
+    def asked(self, token: str, key: str = "required") -> str:
         """With U+2581 for spaces; it is in one word."""
-        check_required([token], Pretokenizer(scheme="whitespace"))
-        return super(CharacterBPEFamily, self).asked(token).replace(" ", MARKER)
+        check_required([token], Pretokenizer(scheme="whitespace"), key)
+        return super(CharacterBPEFamily, self).asked(token, key).replace(" ", MARKER)
 
     def units(self, token: str) -> list[str]:
         """The characters."""

@@ -203,7 +203,7 @@ def _read_lines(path: str, rules: RootLexicon) -> list[str]:
 
 def _text(path: str) -> str:
     try:
-        return Path(path).read_bytes().decode()
+        return Path(path).read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise RecipeError(f"{path} cannot be read: {error.strerror}; name a file that is there") from error
     except UnicodeDecodeError as error:

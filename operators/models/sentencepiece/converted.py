@@ -112,6 +112,10 @@ def _pieces(vocabulary: "Vocabulary", document: Mapping[str, Any]) -> list[f.Pie
             zip((token.decode() for token in vocabulary.tokens), scores, strict=True)
         )
     ]
+    if odd := next((p.text for p in pieces if "\0" in p.text), None):
+        raise _cannot(
+            f"its token {odd!r} has a NUL, which no piece may have: take NULs out of the text (clean_text), and learn again"
+        )
     _check_pieces(pieces, scores, front=vocabulary.model.front)  # type: ignore[attr-defined]
     return [f.Piece(p.text, p.score if p.kind == f.NORMAL else 0.0, p.kind) for p in pieces]
 

@@ -64,7 +64,7 @@ def _wrong(text: str, tab: str, kind: str) -> str:
 
 def _lines(path: str) -> list[str]:
     try:
-        return Path(path).read_bytes().decode().split("\n")
+        return Path(path).read_bytes().decode("utf-8-sig").split("\n")
     except OSError as error:
         raise RecipeError(f"{path} cannot be read: {error.strerror}; name a file that is there") from error
     except UnicodeDecodeError as error:

@@ -70,7 +70,7 @@ class WordPieceFamily(CharacterFamily):
         inside = {*characters} & {*letters.going_on} | {unit[-1] for unit in units if len(unit) > 1}
         return Alphabet(characters=tuple(characters), going_on=tuple(sorted(inside)))
 
-    def asked(self, token: str) -> str:
+    def asked(self, token: str, key: str = "required") -> str:
         """A word, or with `##` what goes on a word, as BERT makes such."""
         from tokenizers import normalizers, pre_tokenizers
 
@@ -79,10 +79,10 @@ class WordPieceFamily(CharacterFamily):
         parts = [part for part, _ in pre_tokenizers.BertPreTokenizer().pre_tokenize_str(normal)]
         if parts != [text]:
             raise RecipeError(
-                f"vocabulary.required has {token!r}, of which BERT makes {', '.join(map(repr, parts)) or 'nothing'}: no text would "
+                f"vocabulary.{key} has {token!r}, of which BERT makes {', '.join(map(repr, parts)) or 'nothing'}: no text would "
                 "become it; write it so, without spaces, or leave it out"
             )
-        return super(WordPieceFamily, self).asked(token)
+        return super(WordPieceFamily, self).asked(token, key)
 
     def units(self, token: str) -> list[str]:
         """The first character, if a word begins so, and others with `##`."""

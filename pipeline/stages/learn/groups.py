@@ -1,5 +1,6 @@
 """Groups that a vocabulary treats alike: their words, read from what was counted, and how each comes off."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -51,11 +52,18 @@ def measured(vocabulary: Vocabulary, groups: Mapping[str | None, WordCounts]) ->
             tokens += sum(
                 map(int.__mul__, lengths.tolist(), counts.counts[start : start + _AT_A_TIME].tolist())
             )
-        found.append((tokens / max(1, counts.bytes), name or "", tokens, counts.bytes))
+        found.append((tokens / max(1, counts.bytes), _told(name), tokens, counts.bytes))
     facts: dict[str, int] = {}
     for _, name, tokens, size in sorted(found, reverse=True)[:MOST_TOLD]:
         facts |= {_BYTES + name: size, _TOKENS + name: tokens}
     return facts
+
+
+def _told(name: str | None) -> str:
+    """A group's name in facts: nothing for documents without a value; an empty one, and what begins with a quote, in quotes."""
+    if name is None:
+        return ""
+    return name if name and name[0] != '"' else json.dumps(name)
 
 
 def about_groups(facts: Mapping[str, int]) -> dict[str, Any]:

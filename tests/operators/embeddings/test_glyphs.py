@@ -58,6 +58,7 @@ def test_glyphs_of_text_fonts_are_doubled_in_the_middle() -> None:
     narrow, wide = glyphs[0x41], glyphs[0x1F600]
     assert np.flatnonzero(narrow[0]).tolist() == [8, 9, 22, 23]
     assert np.flatnonzero(wide[31]).tolist() == [0, 1, 30, 31]
+    assert list(read_hex("x.hex", b"\xef\xbb\xbf41:" + b"81" * 16)) == [0x41]
     packed = font_of("x.hex.gz", gzip.compress(b"41:" + b"81" * 16))("A")
     assert packed is not None
     assert np.array_equal(packed, narrow)

@@ -103,6 +103,8 @@ def test_characters_have_what_is_required_and_fill_up(words: list[WordCounts]) -
             {"required": ("Pairloom",)},
             "'Pairloom', of which BERT makes 'pairloom': no text would become it",
         ),
+        ("wordpiece", {"fillers": ("a b",)}, "vocabulary.fillers has 'a b', of"),
+        ("character_bpe", {"fillers": ("a b",)}, "vocabulary.fillers has 'a b', which"),
         ("wordpiece", {"required": ("a b",)}, "of which BERT makes 'a', 'b'"),
         ("wordpiece", {"required": ("[PAD]",)}, "of which BERT makes"),
         ("character_bpe", {"required": ("a b",)}, "which the pretokenizer cuts into 'a', ' b'"),

@@ -36,15 +36,16 @@ class PieceShape:
     @classmethod
     def of(cls, shape: Shape, *, first: int, single_digits: bool, reserved: Sequence[bytes]) -> "PieceShape":
         """Of the keys of a recipe; RecipeError for what is required and no piece can be."""
-        for token in (*shape.required, *shape.fillers):
+        asked = [("required", token) for token in shape.required]
+        for key, token in [*asked, *(("fillers", token) for token in shape.fillers)]:
             if token.encode() in reserved or " " in token.strip(" ") or token[1:] != token[1:].strip(" "):
                 raise RecipeError(
-                    f"vocabulary.required has {token!r}: a piece has a space only as its first, and is no special token; leave it "
+                    f"vocabulary.{key} has {token!r}: a piece has a space only as its first, and is no special token; leave it "
                     "out"
                 )
             if any(ord(char) in _NEVER for char in token):
                 raise RecipeError(
-                    f"vocabulary.required has {token!r}, with a character that no piece may have: leave it out"
+                    f"vocabulary.{key} has {token!r}, with a character that no piece may have: leave it out"
                 )
         return cls(
             limit=shape.limit_alphabet,

@@ -385,6 +385,13 @@ def test_what_files_hold_decides_what_is_learned(tmp_path: Path) -> None:
     assert RootsLearner(**keys).identity != before
 
 
+def test_marks_of_utf_8_are_no_part_of_what_files_hold(tmp_path: Path) -> None:
+    keys = files(tmp_path)
+    for path in map(Path, keys.values()):
+        path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert read_lexicon(**keys) == TURKISH
+
+
 @pytest.mark.parametrize(
     ("name", "content", "named"),
     [

@@ -147,6 +147,11 @@ def test_characters_alone_have_a_model_that_leaves_spaces_as_they_are() -> None:
     )
     with pytest.raises(RecipeError, match="'\u2581' is decoded as a space there"):
         model_of(marked)
+    null = CharactersLearner().learn(
+        count_words(pa.array(["a\0"]), Pretokenizer(scheme="whitespace")), Target(size=400)
+    )
+    with pytest.raises(RecipeError, match="has a NUL, which no piece may have: take NULs out of the text"):
+        model_of(null)
 
 
 def test_other_families_have_no_model() -> None:

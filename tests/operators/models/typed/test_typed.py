@@ -292,6 +292,11 @@ def test_files_that_are_none_say_where(tmp_path: Path, content: str, named: str)
         read_concepts(str(tmp_path / "c.tsv"))
 
 
+def test_a_mark_of_utf_8_is_no_part_of_the_first_concept(tmp_path: Path) -> None:
+    (tmp_path / "c.tsv").write_text("aspirin\tdrug\r\n", encoding="utf-8-sig")
+    assert read_concepts(str(tmp_path / "c.tsv")) == (Concept("aspirin", "drug"),)
+
+
 def test_what_does_not_fit_is_told(base: Vocabulary, vocabulary: Vocabulary, tmp_path: Path) -> None:
     counts = count_words(pa.array([TEXT]), Pretokenizer())
     with pytest.raises(RecipeError, match="size must be at least 560"):

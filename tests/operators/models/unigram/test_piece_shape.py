@@ -89,6 +89,8 @@ def test_fillers_fill_up_to_a_power_of_two(words: list[WordCounts]) -> None:
         ({"required": ("a b",)}, "a piece has a space only as its first"),
         ({"required": ("<s>",)}, "is no special token"),
         ({"required": ("a\u2581",)}, "with a character that no piece may have"),
+        ({"fillers": ("a b",)}, "vocabulary.fillers has 'a b': a piece"),
+        ({"fillers": ("a\u2581",)}, "vocabulary.fillers has .* no piece may have"),
         ({"fillers": ("qqqq",)}, "the fillers end at .* and the next power of two is 1024: name more"),
     ],
 )
