@@ -130,7 +130,8 @@ class Learner(ABC):
     own, and no use for `vocabulary.pretokenizer`. `counts_least`: it has a use for `min_count`. `shapes` are the keys of `Shape`
     that it knows. `by_groups`: it can treat groups alike (`learn_groups`). `first_tokens` are those that every vocabulary of it has
     besides special tokens, and `first_words` says what they are.
-    `work` is the processor time of learning in one task, beside that of byte-level BPE from the same text.
+    `work` is the processor time of learning in one task, beside that of byte-level BPE from the same text. `kernels` are those
+    of its vocabularies (`Model.kernels`) and what else below `pairloom.operators` runs only where it learns.
     """
 
     __slots__ = ()
@@ -147,6 +148,7 @@ class Learner(ABC):
     first_tokens: ClassVar[int] = 256
     first_words: ClassVar[str] = "256 bytes"
     work: ClassVar[float] = 1.0
+    kernels: ClassVar[tuple[str, ...]] = ()
 
     @property
     def identity(self) -> Any:

@@ -23,6 +23,12 @@ class CharacterBPELearner(CharacterLearner):
     """
 
     name = "character_bpe"
+    kernels = (
+        "encode.kernels:runs",
+        "models.bpe.kernels:characters",
+        "models.character_bpe.kernels",
+        "text.front.kernels",
+    )
     by_groups = True
     work = 4.0  # measured: 12 MB of sources, 32,000 tokens, one task
     shapes = frozenset(one.name for one in fields(Shape))

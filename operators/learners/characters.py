@@ -24,6 +24,12 @@ class CharactersLearner(CharacterLearner):
     """
 
     name = "characters"
+    kernels = (
+        "encode.kernels:runs",
+        "models.bpe.kernels:characters",
+        "models.character_bpe.kernels",
+        "text.front.kernels",
+    )
     makes = "characters"
     counts_least = False
     shapes = frozenset({"limit_alphabet", "initial_alphabet"})

@@ -21,6 +21,7 @@ class CodePointsLearner(Learner):
     """
 
     name = "code_points"
+    kernels = ("models.lzw.kernels",)
     counts_least = False
 
     each: int = 338

@@ -21,6 +21,7 @@ class EqualInfoLearner(Learner):
     """
 
     name = "equal_info"
+    kernels = ("models.lzw.kernels",)
     counts_least = False
 
     order: int = 2

@@ -24,6 +24,7 @@ class LessIsBetterLearner(Learner):
     """
 
     name = "less_is_better"
+    kernels = ("counts.kernels:drawn", "lexicons.kernels", "models.lzw.kernels")
     counts_least = False
 
     passes: int = 500

@@ -17,6 +17,7 @@ class LZWLearner(Learner):
     """The dictionary that LZW grows in one pass over the words."""
 
     name = "lzw"
+    kernels = ("counts.kernels:drawn", "models.lzw.kernels")
     counts_least = False
 
     def learn(

@@ -28,6 +28,7 @@ class RootsLearner(Learner):
     """
 
     name = "roots"
+    kernels = ("encode.kernels:runs", "models.roots.kernels")
     cuts = True
     first_tokens = 256 + 3
     first_words = "256 bytes, 3 marks"

@@ -17,6 +17,7 @@ class SequentialBPELearner(Learner):
     """Byte-pair merges, each of which is found in words that no other has seen."""
 
     name = "sequential_bpe"
+    kernels = ("counts.kernels:drawn", "models.bpe.kernels:sequential")
 
     def learn(
         self, counts: "WordCounts", target: Target, *, progress: Progress | None = None

@@ -28,6 +28,7 @@ class TypedLearner(Learner):
     """
 
     name = "typed"
+    kernels = ("models.lzw.kernels", "models.typed.kernels")
     cuts = True
     makes = "types"
     first_tokens = 256

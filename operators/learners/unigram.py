@@ -34,6 +34,12 @@ class UnigramLearner(Learner):
     """
 
     name = "unigram"
+    kernels = (
+        "encode.kernels:runs",
+        "models.unigram.kernels",
+        "models.unigram.learning.kernels",
+        "text.front.kernels",
+    )
     makes = "answers"
     by_rounds = True
     cuts = True

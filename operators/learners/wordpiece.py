@@ -23,6 +23,12 @@ class WordPieceLearner(CharacterLearner):
     """
 
     name = "wordpiece"
+    kernels = (
+        "encode.kernels:runs",
+        "models.bpe.kernels:characters",
+        "models.wordpiece.kernels",
+        "text.front.kernels",
+    )
     by_groups = True
     work = 9.0  # measured: 12 MB of sources, 32,000 tokens, one task
     shapes = frozenset(one.name for one in fields(Shape))

@@ -30,6 +30,7 @@ class Foreign(Model):
     name: ClassVar[str] = "foreign"
     by_words: ClassVar[bool] = False
     spells: ClassVar[bool] = False
+    kernels: ClassVar[tuple[str, ...]] = ("encode.kernels:runs",)
     located: ClassVar[bool] = True
 
     data: bytes

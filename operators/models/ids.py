@@ -34,6 +34,7 @@ class Ids(Model):
     types: ClassVar[tuple[str, ...]] = ("WordLevel",)
     by_words: ClassVar[bool] = False
     spells: ClassVar[bool] = False
+    kernels: ClassVar[tuple[str, ...]] = ("encode.kernels:runs",)
     takes_text: ClassVar[bool] = False
 
     @property

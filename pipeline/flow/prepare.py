@@ -1,6 +1,5 @@
 """prepare: the first step of a run, in which a worker starts and its kernels are loaded, or compiled once a machine."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
@@ -10,6 +9,8 @@ from pairloom.operators import Pretokenizer
 from pairloom.operators.kernels.beside import Piece, compile_beside
 from pairloom.operators.kernels.cache import takes_kernels
 from pairloom.operators.kernels.warmup import kernel_places, missing_kernels, on_compiled, warm_up
+from pairloom.operators.learners import LEARNERS
+from pairloom.operators.models import MODELS
 from pairloom.operators.models.bpe.joins import holds_joined
 from pairloom.operators.text.pretokenize.schemes import SCHEMES
 from pairloom.operators.vocabulary.tokens import TokenTable
@@ -124,12 +125,22 @@ def needed_schemes(plan: "Plan") -> tuple[str, ...]:
 
 def needed_kernels(plan: "Plan") -> tuple[str, ...]:
     """The places of kernels that the stages of a plan run: all but those that are known to be of no use to it."""
+    of_families = {
+        one for family in (*LEARNERS.all().values(), *MODELS.all().values()) for one in family.kernels
+    }
+    family = plan.recipe.vocabulary.learner if plan.vocabulary is None else plan.vocabulary.model
+
+    def needed(part: str) -> bool:
+        if (name := part.removeprefix("pairloom.operators.")) in of_families:
+            return name in family.kernels
+        return part not in _NEEDED_WHERE or _NEEDED_WHERE[part](plan)
+
     return tuple(
         part
         for package in PACKAGES
         for place in kernel_places(package)
         for part in _parts(place)
-        if part not in _NEEDED_WHERE or _NEEDED_WHERE[part](plan)
+        if needed(part)
     )
 
 
@@ -215,42 +226,8 @@ def _shards(plan: "Plan") -> bool:
     return plan.vocabulary is None and (mode == "sharded" or (mode == "auto" and plan.bytes >= SHARDED_FROM))
 
 
-def _other_family(plan: "Plan") -> bool:
-    if plan.vocabulary is not None:
-        return plan.vocabulary.model.name != "bpe"
-    return plan.recipe.vocabulary.learner.name != "bpe"
-
-
-def _learns_lexicon(plan: "Plan") -> bool:
-    return plan.vocabulary is None and plan.recipe.vocabulary.learner.name == "less_is_better"
-
-
-def _is(*names: str) -> Callable[["Plan"], bool]:
-    """Whether the vocabulary that a plan is given, or learns, has one of these models."""
-
-    def asked(plan: "Plan") -> bool:
-        if plan.vocabulary is not None:
-            return plan.vocabulary.model.name in names
-        return plan.base is None and plan.recipe.vocabulary.learner.name in names
-
-    return asked
-
-
-def _is_or_becomes(name: str) -> Callable[["Plan"], bool]:
-    """Whether the vocabulary of a plan has this model, given or learned."""
-
-    def found(plan: "Plan") -> bool:
-        return _is(name)(plan) or (plan.vocabulary is None and plan.recipe.vocabulary.learner.name == name)
-
-    return found
-
-
 def _learns(plan: "Plan") -> bool:
     return plan.vocabulary is None
-
-
-def _learns_characters(plan: "Plan") -> bool:
-    return _learns(plan) and _is("character_bpe", "characters", "wordpiece")(plan)
 
 
 def _extends(plan: "Plan") -> bool:
@@ -269,20 +246,11 @@ def _joins_words(plan: "Plan") -> bool:
     )
 
 
-def _decodes_characters(plan: "Plan") -> bool:
-    """Whether tokens do not spell texts byte by byte, so that a decoder makes texts of them."""
-    if plan.vocabulary is not None:
-        return not plan.vocabulary.model.spells
-    return _is("character_bpe", "characters", "wordpiece")(plan) or _is_or_becomes("unigram")(plan)
-
-
-# What is compiled only where a plan has a use for it.
+# What is compiled only where a plan has a use for it, besides what families say of themselves.
 _NEEDED_WHERE = {
     "pairloom.operators.evaluate.kernels": _never,  # reports are runs of their own
     "pairloom.operators.documents.kernels": _has_rules,
     "pairloom.operators.ngram.kernels": _scores,
-    "pairloom.operators.counts.kernels:drawn": _other_family,
-    "pairloom.operators.lexicons.kernels": _learns_lexicon,
     "pairloom.operators.pack.kernels:derive": _has_row_steps,
     "pairloom.operators.pack.kernels:wide": _gathers_wide,
     "pairloom.operators.text.pretokenize.kernels:chunks": _cuts_chunks,
@@ -290,28 +258,13 @@ _NEEDED_WHERE = {
     "pairloom.pipeline.inputs.readers.kernels:lines": _reads_json,
     "pairloom.pipeline.inputs.readers.kernels:layout": _reads_whole_json,
     "pairloom.operators.encode.kernels:spans": _has_spans,
-    "pairloom.operators.encode.kernels:runs": _decodes_characters,
     "pairloom.operators.layouts.kernels": _has_row_steps,
     "pairloom.operators.near.kernels": _finds_near,
     "pairloom.operators.transforms.kernels": _has_token_steps,
     "pairloom.operators.text.normalize.kernels": _normalizes,
     "pairloom.operators.models.bpe.sharded.kernels": _shards,
-    "pairloom.operators.models.lzw.kernels": _other_family,
-    "pairloom.operators.models.character_bpe.kernels": _is("character_bpe", "characters"),
-    "pairloom.operators.models.unigram.kernels": _is_or_becomes("unigram"),
-    "pairloom.operators.models.unigram.learning.kernels": lambda plan: (
-        plan.vocabulary is None and plan.recipe.vocabulary.learner.name == "unigram"
-    ),
-    "pairloom.operators.models.sentencepiece.kernels": _is_or_becomes("sentencepiece"),
-    "pairloom.operators.models.wordpiece.kernels": _is("wordpiece"),
-    "pairloom.operators.models.roots.kernels": _is_or_becomes("roots"),
-    "pairloom.operators.text.front.kernels": lambda plan: (
-        _is("character_bpe", "characters", "wordpiece")(plan) or _is_or_becomes("unigram")(plan)
-    ),
     "pairloom.operators.models.bpe.kernels:learn": _learns,
     "pairloom.operators.models.bpe.kernels:extend": _extends,
     "pairloom.operators.models.bpe.kernels:superwords": _joins_words,
-    "pairloom.operators.models.bpe.kernels:characters": _learns_characters,
-    "pairloom.operators.models.bpe.kernels:sequential": _other_family,
     "pairloom.operators.models.bpe.kernels:replay": _never,
 }

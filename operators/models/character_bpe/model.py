@@ -27,6 +27,11 @@ class CharacterBPE(Fronted):
 
     name: ClassVar[str] = "character_bpe"
     types: ClassVar[tuple[str, ...]] = ("BPE",)
+    kernels: ClassVar[tuple[str, ...]] = (
+        "encode.kernels:runs",
+        "models.character_bpe.kernels",
+        "text.front.kernels",
+    )
     as_pieces: ClassVar[bool] = True
     nearest_gguf: ClassVar[tuple[str, str]] = ("llama", "scores instead of ranks")
 

@@ -52,6 +52,7 @@ class LZW(Model):
 
     name: ClassVar[str] = "lzw"
     types: ClassVar[tuple[str, ...]] = ("WordPiece",)
+    kernels: ClassVar[tuple[str, ...]] = ("models.lzw.kernels",)
 
     @property
     def identity(self) -> bytes:

@@ -33,6 +33,7 @@ class Roots(Model):
 
     name: ClassVar[str] = "roots"
     types: ClassVar[tuple[str, ...]] = (_TYPE,)
+    kernels: ClassVar[tuple[str, ...]] = ("encode.kernels:runs", "models.roots.kernels")
     by_words: ClassVar[bool] = False
     spells: ClassVar[bool] = False
     opened: ClassVar[bool] = False

@@ -33,6 +33,7 @@ class SentencePiece(Model):
 
     name: ClassVar[str] = "sentencepiece"
     types: ClassVar[tuple[str, ...]] = ("BPE", "Unigram")
+    kernels: ClassVar[tuple[str, ...]] = ("encode.kernels:runs", "models.sentencepiece.kernels")
     by_words: ClassVar[bool] = False
     spells: ClassVar[bool] = False
     located: ClassVar[bool] = True

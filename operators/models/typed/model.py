@@ -40,6 +40,7 @@ class Typed(Model):
 
     name: ClassVar[str] = "typed"
     types: ClassVar[tuple[str, ...]] = (_TYPE,)
+    kernels: ClassVar[tuple[str, ...]] = ("models.lzw.kernels", "models.typed.kernels")  # of its base, too
     by_words: ClassVar[bool] = False
     opened: ClassVar[bool] = False
 

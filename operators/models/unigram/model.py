@@ -29,6 +29,11 @@ class Unigram(Fronted):
 
     name: ClassVar[str] = "unigram"
     types: ClassVar[tuple[str, ...]] = ("Unigram",)
+    kernels: ClassVar[tuple[str, ...]] = (
+        "encode.kernels:runs",
+        "models.unigram.kernels",
+        "text.front.kernels",
+    )
     as_pieces: ClassVar[bool] = True
     nearest_gguf: ClassVar[tuple[str, str]] = ("t5", "another normalizer")
 

@@ -37,6 +37,11 @@ class WordPiece(Fronted):
 
     name: ClassVar[str] = "wordpiece"
     types: ClassVar[tuple[str, ...]] = ("WordLevel", "WordPiece")
+    kernels: ClassVar[tuple[str, ...]] = (
+        "encode.kernels:runs",
+        "models.wordpiece.kernels",
+        "text.front.kernels",
+    )
     nearest_gguf: ClassVar[tuple[str, str]] = ("bert", "a normalizer of its own")
 
     @classmethod
