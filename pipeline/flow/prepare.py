@@ -9,8 +9,8 @@ from pairloom.operators import Pretokenizer
 from pairloom.operators.kernels.beside import Piece, compile_beside
 from pairloom.operators.kernels.cache import takes_kernels
 from pairloom.operators.kernels.warmup import kernel_places, missing_kernels, on_compiled, warm_up
-from pairloom.operators.learners import LEARNERS
-from pairloom.operators.models import MODELS
+from pairloom.operators.learners import LEARNERS, Learner
+from pairloom.operators.models import MODELS, Model
 from pairloom.operators.models.bpe.joins import holds_joined
 from pairloom.operators.text.pretokenize.schemes import SCHEMES
 from pairloom.operators.vocabulary.tokens import TokenTable
@@ -125,14 +125,14 @@ def needed_schemes(plan: "Plan") -> tuple[str, ...]:
 
 def needed_kernels(plan: "Plan") -> tuple[str, ...]:
     """The places of kernels that the stages of a plan run: all but those that are known to be of no use to it."""
-    of_families = {
-        one for family in (*LEARNERS.all().values(), *MODELS.all().values()) for one in family.kernels
-    }
-    family = plan.recipe.vocabulary.learner if plan.vocabulary is None else plan.vocabulary.model
+    families: list[type[Learner] | type[Model]] = [*LEARNERS.all().values(), *MODELS.all().values()]
+    of_families = {one for family in families for one in family.kernels}
+    learner, vocabulary = plan.recipe.vocabulary.learner, plan.vocabulary
+    own = learner.kernels if vocabulary is None else vocabulary.model.kernels
 
     def needed(part: str) -> bool:
         if (name := part.removeprefix("pairloom.operators.")) in of_families:
-            return name in family.kernels
+            return name in own
         return part not in _NEEDED_WHERE or _NEEDED_WHERE[part](plan)
 
     return tuple(
