@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from pairloom.operators.encode.kernels import state as k
 from pairloom.operators.encode.spans import ByteSpans, flat_spans
 from pairloom.operators.models import Located
 from pairloom.operators.text.arrays import Text, text_of
 
-__all__ = ["Mark", "bytes_of", "characters_of", "join", "located_values", "marks_of"]
+__all__ = ["Mark", "bytes_of", "characters_of", "join", "located_values", "marks_of", "surrounded"]
 
 Mark: TypeAlias = tuple[int, int, int]
 """A special token in a text: its first character, the one behind its last, its id."""
@@ -54,8 +55,10 @@ def characters_of(text: Text, found: Located) -> Located:
     first = (text.offsets - text.offsets[0])[:-1]
     seen = np.concatenate([[0], np.cumsum(used & 0xC0 != 0x80)])  # characters that begin before each byte
     owner = np.repeat(np.arange(len(first)), np.diff(found.lists))
-    begin, end = (seen[first[owner] + one] - seen[first[owner]] for one in (found.begin, found.end))
-    return found._replace(begin=begin, end=end)
+    begin, end = first[owner] + found.begin, first[owner] + found.end
+    # A part of a character is from all of it.
+    begins = np.where(begin < end, seen[np.minimum(begin + 1, len(used))] - 1, seen[begin])
+    return found._replace(begin=begins - seen[first[owner]], end=seen[end] - seen[first[owner]])
 
 
 def located_values(
@@ -135,3 +138,36 @@ def join(parts: list[Located]) -> Located:
         np.concatenate([getattr(one, name) for one in parts]) for name in ("values", "begin", "end", "words")
     )
     return Located(values, lists, begin, end, words)
+
+
+def surrounded(
+    found: Located,
+    kinds: npt.NDArray[np.int32],
+    prepend: npt.NDArray[np.uint32],
+    append: npt.NDArray[np.uint32],
+    dtype: np.dtype[Any],
+) -> Located:
+    """With the tokens that are put around each document that is not null."""
+    before, after = len(prepend), len(append)
+    values = found.values.astype(dtype)
+    if not before and not after:
+        return found._replace(values=values)
+    ending = kinds[(kinds < k.TEXT) | ((kinds >= 0) & (kinds & 1 == 1))]
+    there = ending != k.NULL
+    sizes = np.diff(found.lists)
+    lists = np.concatenate([[0], np.cumsum(sizes + np.where(there, before + after, 0))])
+    owner = np.repeat(np.arange(len(sizes)), sizes)
+    at = np.arange(len(values)) - found.lists[:-1][owner] + lists[:-1][owner] + before
+    ids = np.zeros(lists[-1], dtype)
+    begin, end, words = np.zeros((3, lists[-1]), np.int64)
+    words[:] = -1
+    ids[at], begin[at], end[at], words[at] = values, found.begin, found.end, found.words
+    for place, token in enumerate(prepend):
+        ids[lists[:-1][there] + place] = token
+    last = np.zeros(len(sizes), np.int64)
+    last[sizes > 0] = found.end[found.lists[1:][sizes > 0] - 1]
+    for place, token in enumerate(append):
+        behind = lists[1:][there] - after + place
+        ids[behind] = token
+        begin[behind] = end[behind] = last[there]
+    return Located(ids, lists, begin, end, words)

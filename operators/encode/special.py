@@ -46,17 +46,20 @@ class AddedFinder:
 
         `kinds` are those of the documents, none where all are text. Of the special tokens, the `wanted` are found.
         """
-        text = text_of(texts)
-        looking = self._always or bool(wanted)
-        left = self._special - set(wanted)
-        if looking and self._first:
-            text, kinds = self._first.cut(text, kinds, left)
-            if self._normalizer != "none":
-                texts = _view(text)
+        text, kinds = self.cut(texts, kinds, wanted)
         if self._normalizer != "none":
-            text = text_of(normalize(texts, self._normalizer))
-        if looking and self._late:
-            text, kinds = self._late.cut(text, kinds, left)
+            text = text_of(normalize(_view(text), self._normalizer))
+        if (self._always or wanted) and self._late:
+            text, kinds = self._late.cut(text, kinds, self._special - set(wanted))
+        return text, kinds
+
+    def cut(
+        self, texts: pa.Array, kinds: npt.NDArray[np.int32], wanted: Collection[str]
+    ) -> tuple[Text, npt.NDArray[np.int32]]:
+        """As `segments`, of documents as they are: cut at tokens that are found before text is normalized."""
+        text = text_of(texts)
+        if (self._always or wanted) and self._first:
+            text, kinds = self._first.cut(text, kinds, self._special - set(wanted))
         return text, kinds
 
     def found(

@@ -51,7 +51,7 @@ def test_both_forms(files: list[str]) -> None:
     assert "".join(found[0]["b"]) == TEXTS[0]
 
 
-def test_what_cannot_be_aligned_is_said(files: list[str]) -> None:
+def test_what_cannot_be_aligned_is_said(files: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     assert CliRunner().invoke(app, ["align", *files[:2]]).exit_code == 2
     with pytest.raises(RecipeError, match="is an address, and a file is read here"):
         CliRunner().invoke(
@@ -63,11 +63,11 @@ def test_what_cannot_be_aligned_is_said(files: list[str]) -> None:
     theirs.save(str(other))
     made = CliRunner().invoke(app, ["align", files[0], str(other), "--text", "a a ", "--json"])
     assert json.loads(made.stdout)["b"] == ["a", " a "]  # what is in no token goes with the next, or the last
-    unplaced(other.with_name("roots.json"))
-    with pytest.raises(RecipeError, match="'roots', of which is not known where in a text its tokens are"):
+    unplaced(other.with_name("unplaced.json"), monkeypatch)
+    with pytest.raises(RecipeError, match="'unplaced', of which is not known where in a text its tokens are"):
         CliRunner().invoke(
             app,
-            ["align", files[0], str(other.with_name("roots.json")), "--text", "a"],
+            ["align", files[0], str(other.with_name("unplaced.json")), "--text", "a"],
             catch_exceptions=False,
         )
     said = CliRunner().invoke(app, ["inspect", str(other), "--json"], catch_exceptions=False)

@@ -118,9 +118,9 @@ def test_a_text_without_words_is_an_error_and_leaves_no_file(
 def test_a_tokenizer_whose_tokens_have_no_places_in_a_text_is_refused(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    unplaced(tmp_path / "roots.json")
+    unplaced(tmp_path / "unplaced.json", monkeypatch)
     (tmp_path / "words.txt").write_text(TEXT)
     text = [str(tmp_path / "words.txt")] if kind == "spelling" else []
-    code, _, err = call([kind, *text, "--tokenizer", str(tmp_path / "roots.json")], monkeypatch, capsys)
+    code, _, err = call([kind, *text, "--tokenizer", str(tmp_path / "unplaced.json")], monkeypatch, capsys)
     assert code == 2
-    assert "'roots', of which is not known where in a text its tokens are" in err
+    assert "'unplaced', of which is not known where in a text its tokens are" in err

@@ -36,6 +36,7 @@ class Roots(Model):
     kernels: ClassVar[tuple[str, ...]] = ("encode.kernels:runs", "models.roots.kernels")
     by_words: ClassVar[bool] = False
     spells: ClassVar[bool] = False
+    located: ClassVar[bool] = True
     opened: ClassVar[bool] = False
 
     lexicon: RootLexicon

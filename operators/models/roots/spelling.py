@@ -63,9 +63,9 @@ class Speller:
 
     def text(self, items: Sequence[Item]) -> str:
         """What items spell."""
-        return "".join(self._texts(items))
+        return "".join(self.texts(items))
 
-    def _texts(self, items: Sequence[Item]) -> list[str]:
+    def texts(self, items: Sequence[Item]) -> list[str]:
         """What each item spells, a mark nothing."""
         out: list[str] = []
         behind, mode = "", 0
@@ -103,7 +103,7 @@ class Speller:
         pieces = self._matched(part)
         while True:
             items, places = _with_marks(pieces)
-            texts = self._texts(items)
+            texts = self.texts(items)
             if "".join(texts) == part:
                 return items
             wrong = next(

@@ -5,18 +5,16 @@ encoded as a token for each byte, which become what they are after.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from pairloom.operators.encode.kernels import state as k
 from pairloom.operators.errors import CorruptionError
 from pairloom.operators.models import Located
 from pairloom.operators.models.sentencepiece.normal import Normalized
 from pairloom.operators.text.arrays import Text
 
-__all__ = ["Origin", "located_pieces", "surrounded"]
+__all__ = ["Origin", "located_pieces"]
 
 _SPACE = 32
 
@@ -116,36 +114,3 @@ def _words(
     begins[lists[:-1][np.diff(lists) > 0]] = True
     count = np.cumsum(begins)
     return count - count[lists[:-1][owner]]
-
-
-def surrounded(
-    found: Located,
-    kinds: npt.NDArray[np.int32],
-    prepend: npt.NDArray[np.uint32],
-    append: npt.NDArray[np.uint32],
-    dtype: "np.dtype[Any]",
-) -> Located:
-    """With the tokens that are put around each document that is not null."""
-    before, after = len(prepend), len(append)
-    values = found.values.astype(dtype)
-    if not before and not after:
-        return found._replace(values=values)
-    ending = kinds[(kinds < k.TEXT) | ((kinds >= 0) & (kinds & 1 == 1))]
-    there = ending != k.NULL
-    sizes = np.diff(found.lists)
-    lists = np.concatenate([[0], np.cumsum(sizes + np.where(there, before + after, 0))])
-    owner = np.repeat(np.arange(len(sizes)), sizes)
-    at = np.arange(len(values)) - found.lists[:-1][owner] + lists[:-1][owner] + before
-    ids = np.zeros(lists[-1], dtype)
-    begin, end, words = np.zeros((3, lists[-1]), np.int64)
-    words[:] = -1
-    ids[at], begin[at], end[at], words[at] = values, found.begin, found.end, found.words
-    for place, token in enumerate(prepend):
-        ids[lists[:-1][there] + place] = token
-    last = np.zeros(len(sizes), np.int64)
-    last[sizes > 0] = found.end[found.lists[1:][sizes > 0] - 1]
-    for place, token in enumerate(append):
-        behind = lists[1:][there] - after + place
-        ids[behind] = token
-        begin[behind] = end[behind] = last[there]
-    return Located(ids, lists, begin, end, words)

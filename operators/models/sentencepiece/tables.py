@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from pairloom.operators.encode.encoder import TABLE_BYTES, Cuts, Encoder, WordKernel
 from pairloom.operators.encode.kernels import state as k
+from pairloom.operators.encode.located import surrounded
 from pairloom.operators.encode.spans import cut_at
 from pairloom.operators.encode.special import Strings, kinds_of
 from pairloom.operators.models import Located
@@ -16,7 +17,7 @@ from pairloom.operators.models.character_bpe.tables import CharacterTable
 from pairloom.operators.models.sentencepiece import file as f
 from pairloom.operators.models.sentencepiece.decoding import Decoding
 from pairloom.operators.models.sentencepiece.kernels.normalize import DUMMY, ESCAPE, REMOVE, SUFFIX
-from pairloom.operators.models.sentencepiece.locating import Origin, located_pieces, surrounded
+from pairloom.operators.models.sentencepiece.locating import Origin, located_pieces
 from pairloom.operators.models.sentencepiece.normal import Rules
 from pairloom.operators.models.sentencepiece.words import SumTable, cuts_of
 from pairloom.operators.models.unigram.tables import UnigramTable

@@ -154,7 +154,9 @@ def test_chunks_that_are_biased_are_none(other: str, tmp_path: Path) -> None:
     assert all(any(one == other for other in left) for one in strict.values())
 
 
-def test_keys_files_and_vocabularies_that_do_not_fit_are_named(other: str, tmp_path: Path) -> None:
+def test_keys_files_and_vocabularies_that_do_not_fit_are_named(
+    other: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for keys, said in (
         ({"tokenizer": ""}, "tokenizer must be the path"),
         ({"tokenizer": "x", "width": 0}, "width must be"),
@@ -166,11 +168,11 @@ def test_keys_files_and_vocabularies_that_do_not_fit_are_named(other: str, tmp_p
             AlignedRows(**keys)
     with pytest.raises(ValueError, match="tokenizer must be a file, and there is no"):
         AlignedRows(tokenizer=str(tmp_path / "none.json")).prepare(OURS)
-    roots = unplaced(tmp_path / "roots.json")
-    with pytest.raises(ValueError, match=r"where in a text its tokens are: .* is of the model 'roots'"):
-        AlignedRows(tokenizer=str(tmp_path / "roots.json")).prepare(OURS)
+    strange = unplaced(tmp_path / "unplaced.json", monkeypatch)
+    with pytest.raises(ValueError, match=r"where in a text its tokens are: .* is of the model 'unplaced'"):
+        AlignedRows(tokenizer=str(tmp_path / "unplaced.json")).prepare(OURS)
     with pytest.raises(ValueError, match="tokens of rows must be the bytes of their texts"):
-        AlignedRows(tokenizer=other).prepare(roots)
+        AlignedRows(tokenizer=other).prepare(strange)
     formed = learn_bpe(count_words(pa.array(TEXTS), Pretokenizer()), 270, special_tokens=[], normalizer="nfc")
     formed.save(tmp_path / "nfc.json")
     with pytest.raises(ValueError, match=r"normalizes it \(nfc\)"):

@@ -19,6 +19,7 @@ from pairloom.pipeline.report import Measured, Options, compare, measure_root, m
 from pairloom.pipeline.report.options import Lexicon
 from tests.runs.report.checks import check_page
 from tests.support.corpora import documents, recipe_for, write_jsonl
+from tests.support.unplaced import unplaced
 
 TEXTS = [text for _, text in documents(24, 3) if text]
 SIZES = {"code_points": 1 << 16, "typed": 600}
@@ -75,7 +76,7 @@ def check(report: Mapping[str, Any], vocabulary: Vocabulary, name: str) -> None:
         assert bool(report[key]) == (name not in WHOLE)
     assert ("unreachable" in report["use"]) == ("fertility" in report["summary"]) == (name not in WHOLE)
     assert ("No figures by word" in said) == (name in WHOLE)
-    assert ("No letters, digits" in said) == (name == "roots")
+    assert "No letters, digits" not in said
     assert bool(report["curve"]) == (name not in OTHER)
     assert ("No sizes, merges and mixture" in said) == (name in OTHER)
     assert not any("\n" in note for note in report["notes"])
@@ -111,6 +112,16 @@ def test_a_root_of_a_family_without_words_is_read_again(folder: Path) -> None:
     other = measured("bytes", folder)
     reports = {one.name: one.report for one in (found, other)}
     check_page(compare_page({"reports": reports, "comparison": compare(found, other)}))
+
+
+def test_of_tokens_without_places_nothing_is_said_that_needs_them(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vocabulary = unplaced(tmp_path / "unplaced.json", monkeypatch)
+    source = (str(folder / "in" / "a.jsonl"),)
+    found = measure_vocabulary("unplaced", vocabulary, source, "text", Options(against={}))
+    assert "No letters, digits" in " ".join(found.report["notes"])
+    check_page(page(found.report))
 
 
 def test_ids_without_texts_are_refused() -> None:

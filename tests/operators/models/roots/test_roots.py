@@ -204,8 +204,6 @@ def test_special_tokens_nulls_and_what_is_put_around(vocabulary: Vocabulary) -> 
     assert end not in vocabulary.encode_one("ev<|e|>lar")
     with pytest.raises(DataError, match="outside a vocabulary"):
         vocabulary.decode([len(vocabulary)])
-    with pytest.raises(ValueError, match="offsets"):
-        vocabulary.encode(texts, offsets=True)
 
 
 def test_ids_in_any_order_decode(vocabulary: Vocabulary) -> None:
