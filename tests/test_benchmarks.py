@@ -14,6 +14,16 @@ def test_a_table_is_markdown() -> None:
     assert table(("", "MB/s"), [("ours", "12.0")]) == "|  | MB/s |\n|---|---|\n| ours | 12.0 |\n"
 
 
+def test_programs_find_the_tests_that_they_take_parts_of() -> None:
+    """`python tests/bench/NAME.py` has `tests/bench` in its path, and not what `tests` is in."""
+    for path in (Path(__file__).parent / "bench").glob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        if "\nfrom tests" in text and "__main__" in text:
+            assert (
+                "\nsys.path.insert(0, str(Path(__file__).parents[2]))\n" in text.partition("\nfrom tests")[0]
+            ), path
+
+
 def test_a_page_says_what_machine_and_has_every_table() -> None:
     one = Table(
         title="Encoding",

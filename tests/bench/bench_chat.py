@@ -14,9 +14,12 @@ import statistics
 import sys
 import time
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from pairloom.operators import Pretokenizer, count_words, learn_bpe
 from pairloom.operators.chat import TEMPLATES, Chat, Renderer, Template

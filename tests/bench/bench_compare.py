@@ -1,4 +1,4 @@
-"""What comparing rows with what was written costs a loader: `python -m tests.bench.bench_compare [documents]`.
+"""What comparing rows with what was written costs a loader: `python tests/bench/bench_compare.py [documents]`.
 
 Prints rows a second with and without, in turns, and the median share that comparing takes.
 """
@@ -8,6 +8,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from pairloom.pipeline import open_dataset, run
 from tests.support.corpora import documents, recipe_for, write_jsonl

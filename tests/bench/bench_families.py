@@ -14,6 +14,7 @@ import gc
 import json
 import os
 import statistics
+import sys
 import time
 import tracemalloc
 from collections.abc import Callable
@@ -25,6 +26,8 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 import pyarrow as pa
 import tokenizers as owner
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from pairloom.operators import Vocabulary, count_words
 from pairloom.operators.encode import Tokenizer
