@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from tests.support.corpora import documents, write_jsonl
+from tests.support.piece_models import PLAIN, bytes_pieces, piece_model
 
-# A process of its own, in which nothing ran before. Whatever a kernel is asked for that it did not have is looked for on disk
-# first, and compiled where it is not there: what is looked for depends on no disk.
+# A process of its own, in which nothing ran before: the plan is made in another, as making it may encode a few texts. Whatever
+# a kernel is asked for that it did not have is looked for on disk first, and compiled where it is not there: what is looked for
+# depends on no disk.
 SCRIPT = """
-import json, sys
+import json, os, pickle, sys
 from pathlib import Path
 
 from pairloom.operators.kernels.cache import KernelCache
@@ -23,7 +25,11 @@ from tests.support.corpora import recipe_for
 folder, scheme, *settings = sys.argv[1:]
 cut = [f"vocabulary.pretokenizer.scheme={scheme}"] if scheme else []
 recipe = recipe_for(Path(folder), *cut, *settings)
-plan = make_plan(recipe)
+if not os.fork():
+    Path(folder, "plan").write_bytes(pickle.dumps(make_plan(recipe)))
+    os._exit(0)
+os.wait()
+plan = pickle.loads(Path(folder, "plan").read_bytes())
 PrepareTask(schemes=needed_schemes(plan), places=needed_kernels(plan)).run()
 missing, load = set(), KernelCache.load_overload
 
@@ -73,14 +79,44 @@ print(json.dumps(sorted(missing)))
         ("qwen2", ["vocabulary.family=lzw", "pack.strategy=padded", "corpus.0.epochs=1.5"]),
         ("", ["vocabulary.family=wordpiece", "vocabulary.learn.mode=sharded"]),
         ("", ["vocabulary.family=character_bpe", "vocabulary.size=500"]),
+        (
+            "gpt2",
+            [
+                "vocabulary.special_tokens=['<|endoftext|>', '<landmark>']",
+                "corpus.0.steps=[{spans: {field: spans, keep_untrained: true}}]",
+                "pack.steps=[identifiers, {landmark: {every: 7}}]",
+                "pack.rows=[lexinvariant_rows]",
+                "statistics=[{successors: {context: 2}}, {language_model: {order: 3}}, scripts]",
+            ],
+        ),
     ],
 )
 def test_a_run_compiles_nothing_after_its_first_step(
     tmp_path: Path, scheme: str, settings: list[str]
 ) -> None:
-    write_jsonl(tmp_path / "in" / "a.jsonl", documents(60))
-    write_jsonl(tmp_path / "in" / "b.jsonl", documents(60, seed=1))
+    (tmp_path / "in").mkdir()
+    for seed in range(2):
+        lines = [
+            {"id": name, "text": text, "spans": [[0, len(text) // 2]]} for name, text in documents(60, seed)
+        ]
+        (tmp_path / "in" / f"{seed}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     command = [sys.executable, "-c", SCRIPT, str(tmp_path), scheme, *settings]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert json.loads(done.stdout.splitlines()[-1]) == []
+
+
+def test_a_run_with_a_model_of_sentencepiece_compiles_nothing_after_its_first_step(tmp_path: Path) -> None:
+    write_jsonl(tmp_path / "in" / "a.jsonl", documents(20))
+    pieces = [
+        *PLAIN,
+        ("<|endoftext|>", 0.0, 3),
+        *bytes_pieces(),
+        *((text, -1.0, 1) for text in ("th", "\u2581", "t", "h")),
+    ]
+    (tmp_path / "bpe.model").write_bytes(piece_model(pieces, byte_fallback=True))
+    settings = [f"vocabulary={{from: '{tmp_path}/bpe.model'}}"]
+    command = [sys.executable, "-c", SCRIPT, str(tmp_path), "", *settings]
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
     assert done.returncode == 0, done.stderr[-3000:]
     assert json.loads(done.stdout.splitlines()[-1]) == []

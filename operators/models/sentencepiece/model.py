@@ -33,7 +33,12 @@ class SentencePiece(Model):
 
     name: ClassVar[str] = "sentencepiece"
     types: ClassVar[tuple[str, ...]] = ("BPE", "Unigram")
-    kernels: ClassVar[tuple[str, ...]] = ("encode.kernels:runs", "models.sentencepiece.kernels")
+    kernels: ClassVar[tuple[str, ...]] = (
+        "encode.kernels:runs",
+        "models.character_bpe.kernels",  # of a file that is a BPE
+        "models.sentencepiece.kernels",
+        "text.front.kernels",
+    )
     by_words: ClassVar[bool] = False
     spells: ClassVar[bool] = False
     located: ClassVar[bool] = True

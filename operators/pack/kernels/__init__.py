@@ -38,8 +38,23 @@ def _narrow(_: tuple[str, ...]) -> None:
 
 
 def _wide(_: tuple[str, ...]) -> None:
-    """Pack ids of four bytes."""
+    """Pack ids of four bytes, and what stands beside ids, which may have one byte each."""
     _pack("uint32")
+    _gather_bytes()
+
+
+def _gather_bytes() -> None:
+    import numpy as np
+    import pyarrow as pa
+
+    from pairloom.operators.pack import STRATEGIES, gather_column
+    from pairloom.operators.schema import INPUT_IDS, Column
+    from pairloom.operators.tokens import TokenBatch
+
+    beside = Column(name="beside", dtype=np.dtype(np.uint8))
+    ids, values = (pa.array([[1, 2]], pa.large_list(kind)) for kind in (pa.uint32(), pa.uint8()))
+    (plan,) = STRATEGIES.get("concat")().plans(np.array([2]), 2, least=1)
+    gather_column(plan, TokenBatch.of({INPUT_IDS: ids, beside.name: values}), beside)
 
 
 def _derive(_: tuple[str, ...]) -> None:
