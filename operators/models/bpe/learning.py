@@ -98,8 +98,9 @@ def learn_bpe_groups(
 
     >>> import pyarrow as pa
     >>> from pairloom.operators.counts import count_words
-    >>> en, ja = (count_words(pa.array([text])) for text in ("the cat and the dog and the bird", "猫"))
-    >>> made = learn_bpe_groups({"en": en, "ja": ja}, Target(size=258, parity=Parity()))
+    >>> texts = ("the cat and the dog and the bird", "猫")
+    >>> en, ja = (count_words(pa.array([text]), Pretokenizer()) for text in texts)
+    >>> made = learn_bpe_groups({"en": en, "ja": ja}, Target(size=258, parity=Parity(unit="characters")))
     >>> made.tokens[256:]
     (b'\xe7\x8c', b'\xe7\x8c\xab')
     """

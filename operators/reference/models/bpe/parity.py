@@ -34,7 +34,7 @@ def learn_for_groups(
     those made.
 
     >>> learn_for_groups([{(0, 1): 9}, {(2, 3, 4): 1}], [18, 3], 5, 3)
-    [(2, 3), (5, 4), (0, 1)]
+    [(0, 1), (2, 3), (6, 4)]
     """
     together: Counter[tuple[int, ...]] = Counter()
     for words in groups:
