@@ -19,7 +19,7 @@ class Shape:
     the words only this many of the most frequent take part, and those of `initial_alphabet` anyway. `required` are tokens that
     there must be; `blocked` those that merges must not make, and where one is written `*x*`, all that contain x. `fillers` are
     tokens that fill the vocabulary up to the next power of two, the first ones first, as many as it takes. `script_caps` are
-    scripts and how many tokens merges may make of each, or, below 1, which share of all tokens. A token is of the script of its
+    scripts and how many tokens of each may be learned, or, below 1, which share of all tokens. A token is of the script of its
     first whole character that is of one; the rest of a character is of none, as what all scripts share is.
 
     >>> Shape(blocked=("the", "*qu*")).blocked_tokens, Shape(blocked=("the", "*qu*")).blocked_strings
@@ -70,7 +70,7 @@ class Shape:
                 )
 
     def caps(self, size: int) -> dict[str, int]:
-        """How many tokens merges may make of each script in a vocabulary of `size`.
+        """How many tokens of each script may be learned for a vocabulary of `size`.
 
         >>> Shape(script_caps=(("Han", Fraction(40)), ("Thai", Fraction(1, 8)))).caps(1000)
         {'Han': 40, 'Thai': 125}

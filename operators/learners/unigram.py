@@ -44,7 +44,7 @@ class UnigramLearner(Learner):
     by_rounds = True
     cuts = True
     work = 28.0  # measured: 12 MB of sources, 32,000 tokens, one task
-    shapes = frozenset(one.name for one in fields(Shape)) - {"script_caps"}
+    shapes = frozenset(one.name for one in fields(Shape))
 
     coverage: float = 0.9995
     max_length: int = 16
@@ -116,7 +116,9 @@ class UnigramLearner(Learner):
         first = len(first_tokens(target.special_tokens, self.byte_fallback))
         longest = target.shape.max_token_length
         reserved = blocked_by(target.special_tokens)
-        shape = PieceShape.of(target.shape, first=first, single_digits=self.split_digits, reserved=reserved)
+        shape = PieceShape.of(
+            target.shape, size=target.size, first=first, single_digits=self.split_digits, reserved=reserved
+        )
         return Options(
             size=target.size - first,
             coverage=Fraction(str(self.coverage)),

@@ -51,7 +51,7 @@ class ShapeKeys(Section):
     )
     script_caps: dict[str, Annotated[Exact, BeforeValidator(whole_number)]] = Field(
         default={},
-        description="how many tokens merges may make of a script, by its name in Unicode; below 1, which share of `size`",
+        description="how many tokens of a script may be learned, by its name in Unicode; below 1, which share of `size`",
         examples=[{"Han": 4000, "Cyrillic": 0.2}],
     )
 

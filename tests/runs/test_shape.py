@@ -98,7 +98,10 @@ def test_each_key_is_another_vocabulary_and_none_is_the_old_one(folder: Path) ->
         (["vocabulary.superwords={}", "vocabulary.fillers=[a]"], "fillers have filled"),
         (["vocabulary.initial_alphabet=[a]"], "says what limit_alphabet keeps"),
         (["vocabulary.script_caps={Klingon: 9}"], "script_caps has 'Klingon'; there are: Latin"),
-        (["vocabulary={family: unigram, script_caps: {Han: 9}}"], "the family unigram has no script_caps"),
+        (
+            ["vocabulary={family: characters, script_caps: {Han: 9}}"],
+            "the family characters has no script_caps",
+        ),
     ],
 )
 def test_what_makes_no_sense_is_refused(folder: Path, settings: list[str], said: str) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from pairloom.operators.errors import RecipeError
-from pairloom.pipeline import Recipe, make_plan, run
+from pairloom.operators.reference.models.bpe.superwords import script_of
+from pairloom.pipeline import Recipe, make_plan, open_dataset, run
 from pairloom.pipeline.flow.events import Event, RoundDone
 from tests.support.corpora import contents, recipe_for, write_jsonl
 
@@ -82,3 +83,18 @@ def test_other_ways_to_cut_and_other_options_are_other_vocabularies(folder: Path
         recipe(folder, tmp_path, "single", "vocabulary.pretokenizer=o200k")
     with pytest.raises(RecipeError, match="coverage is a share"):
         recipe(folder, tmp_path, "single", "vocabulary.family={unigram: {coverage: 2.0}}")
+
+
+def test_scripts_are_capped_the_same_in_rounds(folder: Path, tmp_path: Path) -> None:
+    caps = "vocabulary.script_caps={Latin: 0.05, Han: 1}"
+    alone = run(recipe(folder, tmp_path / "one", "single", caps), until="learn")
+    many = recipe(folder, tmp_path / "many", "sharded", "vocabulary.learn.members=3", caps)
+    watch = Watch(interrupt=4)
+    with pytest.raises(KeyboardInterrupt):
+        run(many, until="learn", observe=watch)
+    again = run(many)
+    assert contents(alone)["learn"] == contents(again)["learn"]
+    tokens = open_dataset(many.root).vocabulary().tokens
+    pieces = [token for token in tokens[258:] if len(token.decode()) > 1]
+    assert sum(script_of(token) == "Latin" for token in pieces) == 30
+    assert sum(script_of(token) == "Han" for token in pieces) <= 1

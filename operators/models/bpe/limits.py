@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from pairloom.operators.models.bpe.kernels.limits import ANOTHER, ENDS, HOLDS, STARTS, Rule
 
-__all__ = ["NO_LIMITS", "PairLimits", "TokenFacts"]
+__all__ = ["NO_LIMITS", "PairLimits", "TokenFacts", "capped_scripts"]
 
 # The rule of a learner without limits: addresses that are never read.
 NO_LIMITS = Rule(*(0,) * 14)
@@ -75,7 +75,7 @@ class TokenFacts:
         """The facts of the tokens that there are, with room for `ids` tokens in all."""
         strings = limits.blocked + limits.forbid
         reach = max(max(map(len, strings), default=1) - 1, 3 if limits.caps else 0)
-        scripts, room = _capped(limits.caps)
+        scripts, room = capped_scripts(limits.caps)
         facts = cls(
             words=np.zeros(ids, np.uint32),
             sizes=np.zeros(ids, np.uint32),
@@ -111,7 +111,7 @@ class TokenFacts:
         return facts
 
 
-def _capped(caps: Mapping[str, int]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+def capped_scripts(caps: Mapping[str, int]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
     """The script of each code point: from 1 on, those of `caps`, `ANOTHER`, or 0 for none; and the room for tokens of each."""
     room = np.full(256, 1 << 62, np.int64)
     if not caps:

@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 
+from pairloom.operators.reference.models.bpe.superwords import script_of
+
 __all__ = [
     "TWINS",
     "alternatives",
@@ -17,6 +19,7 @@ __all__ = [
     "logarithm",
     "reach",
     "seeds",
+    "stays",
 ]
 
 BARRED, SPACE, INHERITED, ANY = 0, 1, 2, 3
@@ -161,6 +164,33 @@ def alternatives(
                 after += logarithm(used[part] + float(used[number])) - log_after
             found.append(used[number] * (logarithm(float(used[number])) - logarithm(float(whole)) - after))
     return found
+
+
+def stays(
+    pieces: Sequence[str], found: Sequence[float | str], room: int, size: int, caps: Mapping[str, int]
+) -> list[str]:
+    """Which pieces stay where there is `room` for so many, of what `alternatives` found, in their order.
+
+    What is to be kept stays, and what would be missed most; of a script, only so many as its cap is of `size`.
+
+    >>> stays(["ab", "да", "не", "c"], [3.0, 9.0, "keep", 4.0], 2, 1, {"Cyrillic": 1})
+    ['да', 'не']
+    >>> stays(["ab", "да", "не", "c"], [3.0, 9.0, "keep", 4.0], 3, 3, {"Cyrillic": 1})
+    ['ab', 'не', 'c']
+    """
+    left = {script: cap * room // size for script, cap in caps.items()}
+    order = sorted(
+        (-math.inf if one == "keep" else -float(one), i) for i, one in enumerate(found) if one != "drop"
+    )
+    chosen: list[int] = []
+    for loss, i in order:
+        script = script_of(pieces[i].encode()) if len(pieces[i]) > 1 else None
+        if left.get(script or "", 1) <= 0 or (len(chosen) >= room and loss > -math.inf):
+            continue
+        if script in left:
+            left[script] -= 1
+        chosen.append(i)
+    return [pieces[i] for i in sorted(chosen)]
 
 
 def characters(words: Mapping[str, int]) -> Counter[str]:

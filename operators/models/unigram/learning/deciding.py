@@ -217,7 +217,9 @@ class UnigramDecider:
         data[: len(tokens.data)] = tokens.data
         self._log.append(np.concatenate([tokens.lengths, seeds.scores, data.view("<i8")]))
         self._log[-1] = np.append(len(tokens), self._log[-1])
-        self._pieces = PieceRounds(seeds, self._characters, self._required, self._options.size)
+        self._pieces = PieceRounds(
+            seeds, self._characters, self._required, self._options.size, self._options.shape.caps
+        )
         self._found = None
 
     def _replay(self, entry: npt.NDArray[np.int64]) -> None:

@@ -11,6 +11,7 @@ from pairloom.operators.models.bpe.trie import build_trie
 from pairloom.operators.models.unigram.learning.asking import Answer, Question
 from pairloom.operators.models.unigram.learning.kernels.arithmetic import digammas, logarithms
 from pairloom.operators.models.unigram.learning.kernels.pruning import DROP, KEEP, losses
+from pairloom.operators.models.unigram.learning.scripts import NO_CAPS, ScriptCaps
 from pairloom.operators.models.unigram.learning.seeds import Seeds
 from pairloom.operators.models.unigram.learning.shaping import NO_SHAPE, PieceShape
 from pairloom.operators.vocabulary.tokens import TokenTable
@@ -40,6 +41,7 @@ class PieceRounds:
     """Pieces that shrink from seeds to about `size`; `next` asks, `take` is told the answer of all words together.
 
     `characters` (int64[0x110000]) is how often each is in the words, `required` those that are pieces at last in any case.
+    With `caps`, each pruning leaves of a script no more than its share, so that what is freed goes to the pieces of others.
     """
 
     def __init__(
@@ -48,10 +50,11 @@ class PieceRounds:
         characters: npt.NDArray[np.int64],
         required: npt.NDArray[np.int64],
         size: int,
+        caps: ScriptCaps = NO_CAPS,
     ) -> None:
         self.rounds = 0
         self.lost = 0.0
-        self._required, self._size = required, size
+        self._required, self._size, self._caps = required, size, caps
         total = sum(characters.tolist())
         if total >= 1 << 56:
             raise CapacityError(f"{total} characters are more than the 2^56 that a Unigram is learned from")
@@ -124,11 +127,13 @@ class PieceRounds:
             np.empty(room),
             np.empty((2, room), np.int64),
         )
-        kept = state == KEEP
-        rest = np.flatnonzero((state != KEEP) & (state != DROP))
-        room = max(self.wanted, int(count * _SHRINKS)) - int(kept.sum())
-        kept[rest[np.argsort(-lost[rest], kind="stable")[: max(0, room)]]] = True
-        chosen = np.flatnonzero(kept)
+        # What no others spell would be missed most; of equals, the better seed is before the other.
+        lost[state == KEEP] = np.inf
+        rest = np.flatnonzero(state != DROP)
+        ranked = rest[np.argsort(-lost[rest], kind="stable")]
+        room = max(self.wanted, int(count * _SHRINKS))
+        ranked = ranked[self._caps.within(self._caps.scripts(tokens)[ranked], room, self._size)]
+        chosen = np.sort(ranked[: max(room, int((lost[ranked] == np.inf).sum()))])
         self._keep(chosen, self.scores[chosen])
 
     def learned(self, shape: PieceShape = NO_SHAPE) -> Learned:

@@ -9,6 +9,8 @@ import numpy.typing as npt
 
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.learners import Shape
+from pairloom.operators.models.unigram.learning.scripts import NO_CAPS, ScriptCaps
+from pairloom.operators.vocabulary.tokens import TokenTable
 
 __all__ = ["NO_SHAPE", "PieceShape"]
 
@@ -23,6 +25,7 @@ class PieceShape:
     """The keys of `Shape` as pieces; `single_digits` are digits that stand alone, `first` how many tokens are before the pieces.
 
     What is required, or fills, has a score a little better than the best other way to spell it, if it has no better one.
+    `caps` are on pieces of a script; single characters, what is required, and what fills count for nothing.
     """
 
     limit: int | None = None
@@ -32,10 +35,13 @@ class PieceShape:
     strings: tuple[bytes, ...] = ()
     single_digits: bool = False
     first: int = 0
+    caps: ScriptCaps = NO_CAPS
 
     @classmethod
-    def of(cls, shape: Shape, *, first: int, single_digits: bool, reserved: Sequence[bytes]) -> "PieceShape":
-        """Of the keys of a recipe; RecipeError for what is required and no piece can be."""
+    def of(
+        cls, shape: Shape, *, size: int, first: int, single_digits: bool, reserved: Sequence[bytes]
+    ) -> "PieceShape":
+        """Of the keys of a recipe for `size` tokens; RecipeError for what is required and no piece can be."""
         asked = [("required", token) for token in shape.required]
         for key, token in [*asked, *(("fillers", token) for token in shape.fillers)]:
             if token.encode() in reserved or " " in token.strip(" ") or token[1:] != token[1:].strip(" "):
@@ -55,6 +61,7 @@ class PieceShape:
             strings=shape.blocked_strings,
             single_digits=single_digits,
             first=first,
+            caps=ScriptCaps.of(shape.caps(size)),
         )
 
     def points(
@@ -81,10 +88,14 @@ class PieceShape:
         scores = dict(known) | found
         for token in wanted:
             found[token] = scores[token] = self._score(scores, token)
-        for token, score in ranked:
+        scripts = self.caps.scripts(TokenTable.of([token for token, _ in ranked]))
+        there = np.array([token in found for token, _ in ranked], np.bool_)
+        stay = self.caps.within(scripts, size, size, taken=there)
+        for (token, score), stays in zip(ranked, stay.tolist(), strict=True):
             if len(found) >= size:
                 break
-            found.setdefault(token, score)
+            if stays:
+                found.setdefault(token, score)
         if self.fillers:
             self._fill(found, scores, 1 << (self.first + size - 1).bit_length())
         return found
