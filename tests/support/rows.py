@@ -2,9 +2,12 @@
 
 import math
 from collections.abc import Sequence
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
+
+from pairloom.operators.text.pretokenize import Pretokenizer
 
 
 def rows_of(rows: Sequence[Sequence[Sequence[int]]], seq_len: int, dtype: type = np.uint16) -> pa.RecordBatch:
@@ -38,6 +41,8 @@ class Words:
         self.special_tokens = self.reserved_tokens = tuple(special)
         self.tokens = (*(token.encode() for token in special), *ordinary)
         self.special_ids = self.reserved_ids = tuple(range(len(special)))
+        self.pretokenizer = Pretokenizer()
+        self.model = SimpleNamespace(name="bpe", spells=True)
 
     def __len__(self) -> int:
         return len(self.tokens)
