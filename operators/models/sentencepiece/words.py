@@ -1,6 +1,6 @@
 """Words of SentencePiece's Unigram: where its text is cut into some, and what encodes them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -9,33 +9,12 @@ import numpy.typing as npt
 from pairloom.operators.encode.encoder import Cuts, WordKernel
 from pairloom.operators.models.character_bpe.tables import neighbours
 from pairloom.operators.models.sentencepiece.kernels.block import encode_sums
-from pairloom.operators.models.sentencepiece.kernels.spaces import cut_spaces
 from pairloom.operators.models.unigram.kernels import NODE
 from pairloom.operators.models.unigram.tables import UnigramTable
-from pairloom.operators.text.arrays import Text
-from pairloom.operators.text.front.kernels.cut import POSITION
 from pairloom.operators.text.front.pieces import Pieces
+from pairloom.operators.text.front.spaces import Spaces
 
-__all__ = ["Spaces", "SumTable", "cuts_of"]
-
-_BLOCK_BYTES = 128 << 10
-
-
-class Spaces:
-    """Cuts documents before each space that no space is before (`Cuts`)."""
-
-    def blocks(
-        self, text: Text, *, block_bytes: int = _BLOCK_BYTES
-    ) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
-        """As `Pieces.blocks`."""
-        state = np.array([0, text.offsets[0]], np.int64)
-        ends = np.empty(min(block_bytes, text.bytes) + 192, np.int64)
-        while True:
-            start = int(state[POSITION])
-            count = cut_spaces(text.data, text.offsets, state, block_bytes, ends)
-            if count == 0:
-                return
-            yield start, ends[:count]
+__all__ = ["SumTable", "cuts_of"]
 
 
 def cuts_of(pieces: Sequence[str], *, falls_back: bool) -> Cuts:
@@ -48,7 +27,7 @@ def cuts_of(pieces: Sequence[str], *, falls_back: bool) -> Cuts:
     unknown[0xFFFD] = True  # what is no character, too
     spaced = any(" " in piece.lstrip(" ") for piece in pieces)
     if not spaced and (falls_back or not unknown[ord(" ")]):
-        return Spaces()
+        return Spaces(pieces)
     return Pieces(*neighbours(pieces, unknown, fuses=not falls_back))
 
 

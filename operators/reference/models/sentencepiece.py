@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-__all__ = ["TWINS", "cut_words", "encode_bpe", "encode_unigram", "normalize", "places"]
+__all__ = ["TWINS", "cut_words", "encode_bpe", "encode_unigram", "normalize", "places", "side_by_side"]
 
 _MARKER = "\u2581"
 
@@ -101,13 +101,38 @@ def encode_unigram(text: str, scores: Mapping[str, float], penalty: float) -> li
     return parts[::-1]
 
 
-def cut_words(text: str) -> list[str]:
-    """The words of normalized text: each begins with a space that no space is before, but for the first.
+def side_by_side(pieces: Sequence[str]) -> Callable[[str], bool]:
+    """Whether some piece has two characters side by side, or two that share their bit of the filter."""
+    pairs = {
+        piece[i : i + 2] for piece in pieces for i in range(len(piece) - 1) if _wide(piece[i : i + 2]) == 2
+    }
+    bits = min(22, max(6, (16 * len(pairs)).bit_length()))
 
-    >>> cut_words("a  b c ")
-    ['a', '  b', ' c', ' ']
+    def place(pair: str) -> int:
+        return int.from_bytes(pair.encode(), "little") * 0x9E3779B97F4A7C15 % 2**64 >> (64 - bits)
+
+    places = {place(pair) for pair in pairs}
+    return lambda pair: not pieces or place(pair) in places
+
+
+def _wide(text: str) -> int:
+    return sum(0x800 <= ord(char) < 0x10000 for char in text)
+
+
+def cut_words(text: str, pieces: Sequence[str] = (), before: str = "first") -> list[str]:
+    """The words of normalized text: each begins with a space, and those of wide characters where no piece has two side by side.
+
+    >>> cut_words("a  b c "), cut_words(" 日本語", ["日本", "語"])
+    (['a', '  b', ' c', ' '], [' 日本', '語'])
     """
-    starts = [i for i in range(1, len(text)) if text[i] == " " and text[i - 1] != " "]
+    beside = side_by_side(pieces)
+    starts = []
+    for i in range(1, len(text)):
+        pair = text[i - 1 : i + 1]
+        spaced = pair[1] == " " and before != "none" and (before == "each" or pair[0] != " ")
+        apart = _wide(pair) == 2 and not beside(pair) and any(char in pieces for char in pair)
+        if spaced or apart:
+            starts.append(i)
     return [text[a:b] for a, b in itertools.pairwise([0, *starts, len(text)]) if a < b]
 
 
@@ -157,5 +182,5 @@ TWINS: Mapping[str, Callable[..., object]] = {
     "models.sentencepiece.kernels.block:encode_sums": encode_unigram,
     "models.sentencepiece.kernels.normalize:normalize": normalize,
     "models.sentencepiece.kernels.normalize:normalize_located": places,
-    "models.sentencepiece.kernels.spaces:cut_spaces": cut_words,
+    "text.front.kernels.spaces:cut_spaces": cut_words,
 }

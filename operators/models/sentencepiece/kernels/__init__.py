@@ -12,9 +12,10 @@ def warm_up(schemes: tuple[str, ...]) -> None:
     from pairloom.operators.encode.encoder import Encoder
     from pairloom.operators.models.sentencepiece.kernels.normalize import DUMMY, REMOVE
     from pairloom.operators.models.sentencepiece.normal import Rules
-    from pairloom.operators.models.sentencepiece.words import Spaces, SumTable
+    from pairloom.operators.models.sentencepiece.words import SumTable
     from pairloom.operators.models.unigram.tables import UnigramTable
     from pairloom.operators.text.arrays import Text
+    from pairloom.operators.text.front.spaces import Spaces
 
     data = "".join(SAMPLE).encode()
     text = Text(data=np.frombuffer(data, np.uint8), offsets=np.array([0, len(data)], np.int64))

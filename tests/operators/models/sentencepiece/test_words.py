@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from pairloom.operators import Vocabulary
 from pairloom.operators.encode.encoder import Encoder
 from pairloom.operators.errors import RecipeError
-from pairloom.operators.models.sentencepiece.words import Spaces, SumTable, cuts_of
+from pairloom.operators.models.sentencepiece.words import SumTable, cuts_of
 from pairloom.operators.models.unigram.tables import UnigramTable
 from pairloom.operators.reference.models.sentencepiece import cut_words, encode_unigram
 from pairloom.operators.text.arrays import text_of
+from pairloom.operators.text.front.spaces import Spaces
 from tests.support.piece_models import PLAIN, bytes_pieces, piece_model
 
 NOTHING = np.zeros(0, np.uint32)
@@ -35,7 +36,9 @@ def drawn_pieces(drawn: random.Random, grain: str, inner: float) -> dict[str, fl
     score = GRAINS[grain]
     found = {"a": 0.0, "b": 0.0, " ": 0.0}
     for _ in range(drawn.randint(2, 24)):
-        letters = "".join(drawn.choice("ab\u00e9") for _ in range(drawn.randint(1, 5)))
+        letters = "".join(
+            drawn.choice("ab\u00e9\u65e5\u672c\u8a9e\u3002") for _ in range(drawn.randint(1, 5))
+        )
         if drawn.random() < inner:
             letters = letters[:1] + " " + letters[1:]
         found[drawn.choice(("", " ", " ")) + letters] = 0.0
@@ -58,8 +61,11 @@ def test_ids_are_those_of_the_whole_text(
     scores = drawn_pieces(drawn, grain, inner)
     penalty = float(np.float32(min(scores.values())) - np.float32(10))
     lengths = (0, 3, 40, 400)
-    texts = ["".join(drawn.choice("aabb\u00e9q  ") for _ in range(drawn.choice(lengths))) for _ in range(6)]
-    texts += ["ab" * drawn.randint(1, 60) + " b" * 8, texts[-1]]
+    letters = drawn.choice(
+        ("aabb\u00e9q  ", "\u65e5\u672c\u8a9e\u65e5\u3002\u3042a ", "\u65e5\u672c\u8a9e\u3002\u3042")
+    )
+    texts = ["".join(drawn.choice(letters) for _ in range(drawn.choice(lengths))) for _ in range(6)]
+    texts += ["ab" * drawn.randint(1, 60) + " b" * 8, letters[:2] * 40, texts[-1]]
     ids = {piece: i for i, piece in enumerate(scores, 1)}
     table = UnigramTable.of(
         [(b"", 0.0), *((piece.encode(), score) for piece, score in scores.items())],
@@ -107,20 +113,35 @@ def test_words_are_remembered_where_sums_cannot_matter() -> None:
 
 
 @given(
-    st.lists(st.lists(st.tuples(st.sampled_from("a\u00e9 "), st.integers(1, 90)), max_size=9), max_size=5),
+    st.lists(
+        st.lists(
+            st.tuples(st.sampled_from("a\u00e9 \u65e5\u672c\u0e01\uffee\U00020000"), st.integers(1, 90)),
+            max_size=9,
+        ),
+        max_size=5,
+    ),
     st.integers(1, 200),
+    st.tuples(
+        st.lists(st.text("a \u65e5\u672c\u0e01\uffee", min_size=1, max_size=4), max_size=5),
+        st.sampled_from(["first", "each", "none"]),
+    ),
 )
-@example([[("a", 64), (" ", 1), ("a", 63)], [(" ", 64), ("a", 1)], []], 1)
-def test_text_is_cut_before_spaces_as_by_the_twin(runs: list[list[tuple[str, int]]], size: int) -> None:
+@example([[("a", 64), (" ", 1), ("a", 63)], [(" ", 64), ("a", 1)], []], 1, ([], "first"))
+@example([[("a", 61), ("\u65e5", 9), ("\u672c", 40), ("\u65e5", 1)]], 1, (["\u65e5"], "each"))
+@example([[("a", 60), ("\u65e5\u672c", 40)]], 7, (["\u672c\u65e5", "\u672c"], "none"))
+def test_text_is_cut_before_spaces_and_between_characters_as_by_the_twin(
+    runs: list[list[tuple[str, int]]], size: int, given_pieces: tuple[list[str], str]
+) -> None:
     texts = ["".join(one * count for one, count in run) for run in runs]
+    pieces, before = given_pieces
     text = text_of(pa.array(texts, pa.large_string()))
     found, start = [], int(text.offsets[0])
-    for low, ends in Spaces().blocks(text, block_bytes=size):
+    for low, ends in Spaces(pieces, before=before).blocks(text, block_bytes=size):
         assert low == start
         for end in ends.tolist():
             found.append(text.data[start:end].tobytes().decode())
             start = end
-    assert found == [word for one in texts for word in cut_words(one)]
+    assert found == [word for one in texts for word in cut_words(one, pieces, before)]
 
 
 def test_symbols_of_the_user_are_the_better_the_longer_they_are() -> None:
