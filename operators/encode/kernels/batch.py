@@ -21,8 +21,9 @@ from pairloom.operators.encode.kernels.state import (
     SHORT_MASK,
 )
 from pairloom.operators.encode.kernels.table import bucket_hash, hash_long, high_of, low_of, pack_at_end
+from pairloom.operators.kernels.avx512 import first_bytes, masked_loads
 from pairloom.operators.kernels.jit import copy_16, inner, load_u8, load_u64, opaque, prefetch, store_u64
-from pairloom.operators.kernels.simd import first_bytes, halves_equal, masked_loads
+from pairloom.operators.kernels.simd import halves_equal
 
 __all__ = ["emit_by", "next_stop", "plan_words"]
 

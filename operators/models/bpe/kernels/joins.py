@@ -4,14 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from pairloom.operators.kernels.avx512 import looks_up_bytes, pairs_chosen
 from pairloom.operators.kernels.jit import address, kernel, load_u8, signed, trailing_zeros
-from pairloom.operators.kernels.simd import (
-    bytes_between,
-    looks_up_bytes,
-    pairs_chosen,
-    store_chosen,
-    store_positions,
-)
+from pairloom.operators.kernels.simd import bytes_between, store_chosen, store_positions
 from pairloom.operators.models.bpe.kernels.runs import seam
 
 __all__ = ["LONGEST", "PLACE", "ROOM", "cut_words", "fill_cuts", "fill_seams", "first_joined"]

@@ -9,6 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from pairloom.operators.kernels.avx512 import (
+    PAIR_FACTORS,
+    gathers_bits,
+    pairs_set_16,
+    pairs_set_32,
+    presses_lanes,
+    store_kept_16,
+    store_kept_32,
+)
 from pairloom.operators.kernels.jit import (
     inner,
     load_u8,
@@ -23,17 +32,7 @@ from pairloom.operators.kernels.jit import (
     store_u64,
     trailing_zeros,
 )
-from pairloom.operators.kernels.simd import (
-    PAIR_FACTORS,
-    gathers_bits,
-    leading_zeros,
-    pairs_set_16,
-    pairs_set_32,
-    population,
-    presses_lanes,
-    store_kept_16,
-    store_kept_32,
-)
+from pairloom.operators.kernels.simd import leading_zeros, population
 from pairloom.operators.models.bpe.kernels.linear import encode_linear
 from pairloom.operators.models.bpe.kernels.word import NO_RANK, pair_rank
 
