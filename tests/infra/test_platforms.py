@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 from pairloom.jobs.recipes import named_recipe
-from tests.infra.test_infra import COMMANDS, console_lines
+from tests.infra.test_console import console_lines
+from tests.infra.test_infra import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "infra" / "platforms").glob("*.md"))
