@@ -1,7 +1,6 @@
 """Conversations beside `transformers`: the same text, the same ids, the same masks, and rows that are their documents."""
 
 import json
-import random
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +23,9 @@ from pairloom.pipeline.audit.roundtrip import round_trip
 from pairloom.pipeline.audit.verify import verify
 from pairloom.pipeline.dataset.torch import TorchRows
 from pairloom.pipeline.export import export
+from tests.consumers.conversations import TOOLS, by_transformers, conversations
 from tests.support.blocks import blocks
-from tests.support.corpora import WORDS, documents, rows_of, write_jsonl
+from tests.support.corpora import documents, rows_of, write_jsonl
 
 SPECIAL = [
     "<|endoftext|>",
@@ -65,57 +65,6 @@ execution: {{engine: local}}
 @pytest.fixture(scope="module")
 def theirs(folder: Path) -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(tokenizer_file=str(folder / "tokenizer.json"))
-
-
-def said(rng: random.Random, most: int = 30) -> str:
-    words = [word for word in WORDS if not word.startswith("<|")]
-    return " ".join(rng.choice(words) for _ in range(rng.randint(1, most))).strip() or "yes"
-
-
-def conversations(count: int, *, tools: bool = False, seed: int = 1) -> list[list[dict[str, Any]]]:
-    rng, made = random.Random(seed), []
-    for _ in range(count):
-        messages: list[dict[str, Any]] = []
-        if rng.random() < 0.4:
-            messages.append({"role": "system", "content": said(rng)})
-        for _ in range(rng.randint(1, 4)):
-            messages.append({"role": "user", "content": said(rng)})
-            if tools and rng.random() < 0.5:
-                call = {"name": "look_up", "arguments": {"of": said(rng, 3), "many": rng.randint(0, 9)}}
-                messages.append(
-                    {
-                        "role": "assistant",
-                        "content": "",
-                        "tool_calls": [{"type": "function", "function": call}],
-                    }
-                )
-                messages.append({"role": "tool", "name": "look_up", "content": said(rng)})
-            messages.append({"role": "assistant", "content": said(rng)})
-        made.append(messages)
-    return made
-
-
-TOOLS = [
-    {
-        "type": "function",
-        "function": {"name": "look_up", "description": "Looks things up.", "parameters": {"type": "object"}},
-    }
-]
-
-
-def by_transformers(
-    tokenizer: Any, name: str, messages: Any, tools: Any = None
-) -> tuple[list[int], list[int]]:
-    named = TEMPLATES[name]
-    made = tokenizer.apply_chat_template(
-        messages,
-        tools=tools,
-        chat_template=named.source,
-        return_assistant_tokens_mask=True,
-        return_dict=True,
-        **named.variables,
-    )
-    return made["input_ids"], made["assistant_masks"]
 
 
 def by_pairloom(

@@ -1,11 +1,10 @@
-"""Row steps beside the collators of `transformers`, and a small model that learns from each."""
+"""A small model learns from the rows of each row step."""
 
 import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -14,9 +13,6 @@ from transformers import (
     BertConfig,
     BertForMaskedLM,
     BertForTokenClassification,
-    BertTokenizer,
-    DataCollatorForLanguageModeling,
-    DataCollatorForWholeWordMask,
     ElectraConfig,
     ElectraForPreTraining,
     GPT2Config,
@@ -45,13 +41,11 @@ from pairloom.operators.layouts.span_corruption import SpanCorruption
 from pairloom.pipeline import Dataset, open_dataset, run
 from pairloom.pipeline.dataset.torch import TorchRows
 from tests.support.corpora import documents, recipe_for, write_jsonl
-from tests.support.rows import Words, chi_square, matrix, rows_of
 
 WIDTH = 64
 SENTINELS = [f"<extra_id_{i}>" for i in range(24)]
 SPECIAL = ["<|endoftext|>", "[MASK]", "[CLS]", "[SEP]", "</s>", "[R]", "[S]", "[X]", *SENTINELS]
 SMALL = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
-BERT = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 
 @pytest.fixture(scope="module")
@@ -241,58 +235,6 @@ def test_bert_learns_the_order_of_sentences(tmp_path: Path) -> None:
         assert (b["structure_ids"][b["order_labels"] != -100] == cls).all()
         assert (b["order_labels"] != -100).any()
     learns(model, [lambda b=b: model(b["structure_ids"], labels=b["order_labels"].long()).loss for b in rows])
-
-
-def word_pieces(folder: Path) -> tuple[Words, BertTokenizer]:
-    """One vocabulary, as ours and as BERT's: words of one to three pieces."""
-    tokens = [f"w{i}" for i in range(60)] + [f"##p{i}" for i in range(40)]
-    words = Words(BERT, [token.encode() for token in tokens])
-    (folder / "vocab.txt").write_text("\n".join(token.decode() for token in words.tokens))
-    return words, BertTokenizer(str(folder / "vocab.txt"))
-
-
-def pieces(rng: np.random.Generator, rows: int, length: int) -> np.ndarray:
-    """Rows of ids: [CLS], words, [SEP]."""
-    ids = rng.integers(5, 65, (rows, length))
-    goes_on = rng.random((rows, length)) < 0.4
-    goes_on[:, :2] = False
-    ids[goes_on] = rng.integers(65, 105, int(goes_on.sum()))
-    ids[:, 0], ids[:, -1] = 2, 3
-    return ids
-
-
-@pytest.mark.parametrize("unit", ["token", "word"])
-def test_masks_are_those_of_the_collators_in_distribution(tmp_path: Path, unit: str) -> None:
-    """The share that is predicted, what it becomes, words whole or not: as `transformers` draws them."""
-    words, tokenizer = word_pieces(tmp_path)
-    ids = pieces(np.random.default_rng(1), 600, 130)
-    torch.manual_seed(1)
-    kind = DataCollatorForLanguageModeling if unit == "token" else DataCollatorForWholeWordMask
-    theirs = kind(tokenizer, mlm_probability=0.15)([{"input_ids": torch.tensor(row)} for row in ids])
-    step = MaskedLM(unit=unit)
-    made = step(rows_of([[row.tolist()] for row in ids], 130), 1, 0, 0, step.prepare(words))
-    found = {}
-    for name, after, labels in (
-        ("theirs", theirs["input_ids"].numpy(), theirs["labels"].numpy()),
-        ("ours", matrix(made, "input_ids"), matrix(made, "labels")),
-    ):
-        hit = labels != -100
-        assert (labels[hit] == ids[hit]).all()
-        assert (after[~hit] == ids[~hit]).all()
-        assert not hit[:, [0, -1]].any()
-        masked, stays = hit & (after == 4), hit & (after == ids)
-        found[name] = [int(part.sum()) for part in (masked, stays, hit & ~masked & ~stays)]
-        if unit == "word":
-            inside = ids >= 65
-            assert (hit[:, 1:] == hit[:, :-1])[inside[:, 1:]].all()
-    # What becomes of tokens has one distribution; how many are predicted differs by how a budget is rounded.
-    ours, both = found["ours"], [a + b for a, b in zip(found["ours"], found["theirs"], strict=True)]
-    share = sum(ours) / sum(both)
-    expected = [share * n for n in both] + [(1 - share) * n for n in both]
-    assert chi_square([*ours, *found["theirs"]], expected) < 4
-    rates = {name: sum(counts) / ids[:, 1:-1].size for name, counts in found.items()}
-    assert rates["ours"] == pytest.approx(0.15, abs=0.004)
-    assert rates["theirs"] == pytest.approx(rates["ours"], abs=0.01)
 
 
 def gpt(tokens: int, places: int) -> GPT2LMHeadModel:
