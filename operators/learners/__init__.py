@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from pairloom.operators.learners._parity import Parity
 from pairloom.operators.learners._shape import Shape
 from pairloom.operators.registry import Registry
+from pairloom.operators.speeds import BYTE_LEVEL, Encoding
 from pairloom.operators.text.pretokenize import Pretokenizer
 
 if TYPE_CHECKING:
@@ -130,7 +131,8 @@ class Learner(ABC):
     own, and no use for `vocabulary.pretokenizer`. `counts_least`: it has a use for `min_count`. `shapes` are the keys of `Shape`
     that it knows. `by_groups`: it can treat groups alike (`learn_groups`). `first_tokens` are those that every vocabulary of it has
     besides special tokens, and `first_words` says what they are.
-    `work` is the processor time of learning in one task, beside that of byte-level BPE from the same text. `kernels` are those
+    `work` is the processor time of learning in one task, beside that of byte-level BPE from the same text; `encoding` is what text
+    takes by what is learned. `kernels` are those
     of its vocabularies (`Model.kernels`) and what else below `pairloom.operators` runs only where it learns.
     """
 
@@ -148,6 +150,7 @@ class Learner(ABC):
     first_tokens: ClassVar[int] = 256
     first_words: ClassVar[str] = "256 bytes"
     work: ClassVar[float] = 1.0
+    encoding: ClassVar[Encoding] = BYTE_LEVEL
     kernels: ClassVar[tuple[str, ...]] = ()
 
     @property

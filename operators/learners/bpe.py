@@ -14,6 +14,7 @@ from pairloom.operators.learners import (
     Shape,
     Target,
 )
+from pairloom.operators.speeds import BYTE_LEVEL
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,6 +31,7 @@ class BPELearner(Learner):
     """Byte-pair merges: the most frequent pair of tokens becomes a token, again and again."""
 
     name = "bpe"
+    encoding = BYTE_LEVEL
     by_groups = True
     by_rounds = True
     merges_bytes = True

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pairloom.operators.learners import Learner, Progress, Target
+from pairloom.operators.speeds import Encoding
 
 if TYPE_CHECKING:
     from pairloom.operators.counts import WordCounts
@@ -22,6 +23,7 @@ class BytesLearner(Learner):
 
     name = "bytes"
     makes = "bytes"
+    encoding = Encoding(first=220, later=305, bytes_per_token=1)
     counts_least = False
 
     offset: int | None = None

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from pairloom.operators.learners import Progress, Shape, Target
 from pairloom.operators.learners._characters import CharacterLearner, check_room
+from pairloom.operators.speeds import Encoding
 
 if TYPE_CHECKING:
     from pairloom.operators.counts import WordCounts
@@ -23,6 +24,7 @@ class CharacterBPELearner(CharacterLearner):
     """
 
     name = "character_bpe"
+    encoding = Encoding(first=29, later=160, bytes_per_token=3.8)
     kernels = (
         "encode.kernels:runs",
         "models.bpe.kernels:characters",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pairloom.operators.learners import Progress, Target
 from pairloom.operators.learners._characters import CharacterLearner, check_room
+from pairloom.operators.speeds import Encoding
 
 if TYPE_CHECKING:
     from pairloom.operators.counts import WordCounts
@@ -24,6 +25,7 @@ class CharactersLearner(CharacterLearner):
     """
 
     name = "characters"
+    encoding = Encoding(first=134, later=126, bytes_per_token=1)
     kernels = (
         "encode.kernels:runs",
         "models.bpe.kernels:characters",

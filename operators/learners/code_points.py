@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pairloom.operators.learners import Learner, Progress, Target
+from pairloom.operators.speeds import Encoding
 
 if TYPE_CHECKING:
     from pairloom.operators.counts import WordCounts
@@ -22,6 +23,7 @@ class CodePointsLearner(Learner):
 
     name = "code_points"
     kernels = ("models.lzw.kernels",)
+    encoding = Encoding(first=160, later=480, bytes_per_token=1.6)
     counts_least = False
 
     each: int = 338

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from pairloom.operators.learners import Learner, Progress, Shape, Target
+from pairloom.operators.speeds import Encoding
 
 if TYPE_CHECKING:
     from pairloom.operators.counts import WordCounts
@@ -28,6 +29,7 @@ class CompoundBPELearner(Learner):
     """
 
     name = "compound_bpe"
+    encoding = Encoding(first=205, later=580, bytes_per_token=3.5)
     shapes = frozenset(one.name for one in fields(Shape))
 
     least_count: int = 16

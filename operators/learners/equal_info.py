@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pairloom.operators.learners import Learner, Progress, Target
+from pairloom.operators.speeds import Encoding
 
 if TYPE_CHECKING:
     from pairloom.operators.counts import WordCounts
@@ -22,6 +23,7 @@ class EqualInfoLearner(Learner):
 
     name = "equal_info"
     kernels = ("models.lzw.kernels",)
+    encoding = Encoding(first=150, later=180, bytes_per_token=3.1)
     counts_least = False
 
     order: int = 2

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pairloom.operators.learners import Learner, Progress, Target
+from pairloom.operators.speeds import Encoding
 
 if TYPE_CHECKING:
     from pairloom.operators.counts import WordCounts
@@ -25,6 +26,7 @@ class LessIsBetterLearner(Learner):
 
     name = "less_is_better"
     kernels = ("counts.kernels:drawn", "lexicons.kernels", "models.lzw.kernels")
+    encoding = Encoding(first=315, later=540, bytes_per_token=1.5)
     counts_least = False
 
     passes: int = 500

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pairloom.operators.learners import Learner, Progress, Target
+from pairloom.operators.speeds import Encoding
 
 if TYPE_CHECKING:
     from pairloom.operators.counts import WordCounts
@@ -18,6 +19,7 @@ class LZWLearner(Learner):
 
     name = "lzw"
     kernels = ("counts.kernels:drawn", "models.lzw.kernels")
+    encoding = Encoding(first=220, later=555, bytes_per_token=3.3)
     counts_least = False
 
     def learn(

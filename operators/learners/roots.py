@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.learners import Learner, Progress, Target
+from pairloom.operators.speeds import Encoding
 from pairloom.operators.steps import step_identity
 from pairloom.operators.text.pretokenize import Pretokenizer
 
@@ -29,6 +30,7 @@ class RootsLearner(Learner):
 
     name = "roots"
     kernels = ("encode.kernels:runs", "models.roots.kernels")
+    encoding = Encoding(first=75, later=550, bytes_per_token=2.2)
     cuts = True
     first_tokens = 256 + 3
     first_words = "256 bytes, 3 marks"

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pairloom.operators.learners import Learner, Progress, Target
+from pairloom.operators.speeds import Encoding
 
 if TYPE_CHECKING:
     from pairloom.operators.counts import WordCounts
@@ -18,6 +19,7 @@ class SequentialBPELearner(Learner):
 
     name = "sequential_bpe"
     kernels = ("counts.kernels:drawn", "models.bpe.kernels:sequential")
+    encoding = Encoding(first=260, later=560, bytes_per_token=2.8)
 
     def learn(
         self, counts: "WordCounts", target: Target, *, progress: Progress | None = None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.learners import Learner, Progress, Target
+from pairloom.operators.speeds import Encoding
 from pairloom.operators.steps import step_identity
 from pairloom.operators.text.pretokenize import Pretokenizer
 
@@ -29,6 +30,7 @@ class TypedLearner(Learner):
 
     name = "typed"
     kernels = ("models.lzw.kernels", "models.typed.kernels")
+    encoding = Encoding(first=75, later=91, bytes_per_token=3.2)
     cuts = True
     makes = "types"
     first_tokens = 256

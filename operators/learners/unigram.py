@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from pairloom.operators.learners import Allocate, Decider, Learner, Member, Progress, Rounds, Shape, Target
+from pairloom.operators.speeds import Encoding
 from pairloom.operators.steps import step_identity
 from pairloom.operators.text.pretokenize.marker import BeforeSpaces
 
@@ -34,6 +35,7 @@ class UnigramLearner(Learner):
     """
 
     name = "unigram"
+    encoding = Encoding(first=62, later=152, bytes_per_token=3.5)
     kernels = (
         "encode.kernels:runs",
         "models.unigram.kernels",

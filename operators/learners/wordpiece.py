@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from pairloom.operators.learners import Progress, Shape, Target
 from pairloom.operators.learners._characters import CharacterLearner
+from pairloom.operators.speeds import Encoding
 
 if TYPE_CHECKING:
     from pairloom.operators.counts import WordCounts
@@ -23,6 +24,7 @@ class WordPieceLearner(CharacterLearner):
     """
 
     name = "wordpiece"
+    encoding = Encoding(first=132, later=157, bytes_per_token=3.7)
     kernels = (
         "encode.kernels:runs",
         "models.bpe.kernels:characters",

@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.registry import Registry
+from pairloom.operators.speeds import BYTE_LEVEL, Encoding
 from pairloom.operators.text.pretokenize import Pretokenizer
 
 if TYPE_CHECKING:
@@ -194,7 +195,8 @@ class Model(ABC):
     decoding gives it back and every token has a place in it; where they are not, but its encoders are `LocatingEncoder`, it is
     `located`. With `takes_text`, every text can be encoded. With `opened`, its
     `tokenizer.json` is one that `tokenizers` opens. `merges` are the pairs that make tokens, in the order of their ranks, of the
-    families that have such. `kernels` are places below `pairloom.operators` that runs without such a vocabulary have no use for.
+    families that have such. `encoding` is what text takes by it. `kernels` are places below `pairloom.operators` that runs
+    without such a vocabulary have no use for.
 
     What other libraries have of it: `piece_file` is the `.model` of SentencePiece that a vocabulary was read from; of a family that
     is `as_pieces`, most vocabularies have one that `piece_model` makes. `nearest_gguf` is the model of llama.cpp that is most like
@@ -210,6 +212,7 @@ class Model(ABC):
     located: ClassVar[bool] = False
     takes_text: ClassVar[bool] = True
     opened: ClassVar[bool] = True
+    encoding: ClassVar[Encoding] = BYTE_LEVEL
     kernels: ClassVar[tuple[str, ...]] = ()
     as_pieces: ClassVar[bool] = False
     nearest_gguf: ClassVar[tuple[str, str]] = ("gpt2", "other tokens")

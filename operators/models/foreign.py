@@ -15,6 +15,7 @@ from pairloom.operators.encode.decode import check_known
 from pairloom.operators.encode.decoding import Surfaces, UnknownDecoderError, read_surfaces
 from pairloom.operators.errors import DataError, RecipeError
 from pairloom.operators.models import Compiled, Entries, Located, Model, Read, TokenizerFile
+from pairloom.operators.speeds import LIBRARY, Encoding
 from pairloom.operators.vocabulary.tokens import TokenTable, check_distinct, check_ids, to_alphabet
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class Foreign(Model):
     """A `tokenizer.json` that no model here reads: `data` are its bytes, `reason` says why."""
 
     name: ClassVar[str] = "foreign"
+    encoding: ClassVar[Encoding] = LIBRARY
     by_words: ClassVar[bool] = False
     spells: ClassVar[bool] = False
     kernels: ClassVar[tuple[str, ...]] = ("encode.kernels:runs",)

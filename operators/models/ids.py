@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from pairloom.operators.errors import DataError, RecipeError
 from pairloom.operators.models import Entries, Model, OtherModelError, Read, TokenizerFile
+from pairloom.operators.speeds import BYTE_LEVEL, Encoding
 from pairloom.operators.vocabulary.tokens import TokenTable
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class Ids(Model):
     """Every id from 0 on is a token that is spelled as its number; special tokens come behind them."""
 
     name: ClassVar[str] = "ids"
+    encoding: ClassVar[Encoding] = BYTE_LEVEL  # ids are given: nothing is faster
     types: ClassVar[tuple[str, ...]] = ("WordLevel",)
     by_words: ClassVar[bool] = False
     spells: ClassVar[bool] = False

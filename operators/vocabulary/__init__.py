@@ -16,6 +16,7 @@ from pairloom.operators.models import Model
 from pairloom.operators.room import needing_room
 from pairloom.operators.schema import dtype_for
 from pairloom.operators.shown import Shown
+from pairloom.operators.speeds import Encoding
 from pairloom.operators.text.arrays import TextArray
 from pairloom.operators.text.normalize import NORMALIZERS, normalizer_identity
 from pairloom.operators.text.pretokenize import UNICODE_VERSION, Pretokenizer
@@ -117,6 +118,12 @@ class Vocabulary(Shown):
             library = "regex" if is_translated(pattern) else "tokenizers"
             return f"pretokenized by the `{library}` library, because no scheme has the pattern {pattern!r}"
         return None
+
+    @property
+    def encoding(self) -> Encoding:
+        """What text takes by it: as its family says, but where another library is part of it."""
+        found = self.model.encoding
+        return found if self.slow_path is None else found.by_library()
 
     @property
     def added_ids(self) -> tuple[int, ...]:

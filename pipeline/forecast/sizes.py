@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 from pairloom.operators.schema import dtype_for
 
 if TYPE_CHECKING:
+    from pairloom.operators.speeds import Encoding
     from pairloom.pipeline.flow.plan import Plan
 
-__all__ = ["BYTES_PER_DOCUMENT", "BYTES_PER_TOKEN", "Sizes", "SourceProjection", "project_sources"]
+__all__ = ["BYTES_PER_DOCUMENT", "Sizes", "SourceProjection", "encoding_of", "project_sources"]
 
-# Bytes of text per token that projections assume where nothing is known yet (English, 32k tokens: 4 to 4.5).
-BYTES_PER_TOKEN = 3.5
 # Stored bytes of a document where nothing is known yet.
 BYTES_PER_DOCUMENT = 2000
 
@@ -35,7 +34,7 @@ class Sizes:
     @staticmethod
     def of(plan: "Plan") -> "Sizes":
         """The sizes of a plan; raises RecipeError where its mixture cannot be had of so much text."""
-        recipe, tokens = plan.recipe, int(plan.bytes / BYTES_PER_TOKEN)
+        recipe, tokens = plan.recipe, int(plan.bytes / encoding_of(plan).bytes_per_token)
         taken = tokens
         if recipe.mixes:
             taken = int(sum(source.epochs * source.tokens for source in project_sources(plan)))
@@ -49,6 +48,15 @@ class Sizes:
             taken=taken,
             width=dtype_for(vocabulary).itemsize,
         )
+
+
+def encoding_of(plan: "Plan") -> "Encoding":
+    """What text takes by the vocabulary that there is, or by those of the family that is learned."""
+    if plan.vocabulary is not None:
+        return plan.vocabulary.encoding
+    choice = plan.recipe.vocabulary
+    found = choice.learner.encoding
+    return found if choice.pretokenizer.pattern is None else found.by_library()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +75,8 @@ def project_sources(plan: "Plan") -> list[SourceProjection]:
     sizes = {source.name: 0 for source in plan.recipe.corpus}
     for file in plan.inputs:
         sizes[file.source] += file.size
-    train = 1 - plan.recipe.pack.validation
-    tokens = [int(size / BYTES_PER_TOKEN * train) for size in sizes.values()]
+    train, bytes_per_token = 1 - plan.recipe.pack.validation, encoding_of(plan).bytes_per_token
+    tokens = [int(size / bytes_per_token * train) for size in sizes.values()]
     # As many tokens as documents are kept, where a share is; where epochs go by a column, one, since nobody knows yet.
     kept = [Fraction(1) if one.keep is None else Fraction(one.keep.share) for one in plan.recipe.corpus]
     tokens = [int(there * share) for there, share in zip(tokens, kept, strict=True)]

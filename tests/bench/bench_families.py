@@ -1,9 +1,9 @@
 """Families of tokenizers against their owner: python tests/bench/bench_families.py [FILE …] [--learned] [--text FILE] [--megabytes N].
 
 FILE is a tokenizer.json, or a .model, whose owner is `sentencepiece`; without one, the `tokenizers` library learns small ones of each
-family from half of the text, and the other half is encoded. With `--learned`, every family (but three) is learned here
-instead, in one task, with the seconds that takes, and the owner is the library with its `tokenizer.json`. TEXT is as of
-`bench_encode.py`. One thread; all take turns, `--repeat` times; figures are medians of processor time in MB/s; gigatoken, where it
+family from half of the text, and the other half is encoded. With `--learned`, every family is learned here instead, in one task,
+with the seconds that takes, and the owner is the library with its `tokenizer.json`; three have none that could take part. Roots and
+concepts are the most frequent words. TEXT is as of `bench_encode.py`. One thread; all take turns, `--repeat` times; figures are medians of processor time in MB/s; gigatoken, where it
 takes the file, in later passes. First pass: a new encoder. Later passes: the same encoder, same text. Tables: MB that they take
 once built, as numpy
 counts them, but for those of the library.
@@ -13,10 +13,13 @@ import argparse
 import gc
 import json
 import os
+import re
 import statistics
 import sys
+import tempfile
 import time
 import tracemalloc
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -32,6 +35,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from pairloom.operators import Vocabulary, count_words
 from pairloom.operators.encode import Tokenizer
 from pairloom.operators.learners import LEARNERS, Target
+from pairloom.operators.text.pretokenize import Pretokenizer
 from tests.bench.bench_encode import documents, gigatoken_passes
 
 _SPECIAL = ["<unk>", "<s>", "</s>"]
@@ -85,23 +89,58 @@ def unigram(texts: list[str]) -> Any:
     return made
 
 
+def word_level(texts: list[str]) -> Any:
+    """Whole words, without pieces."""
+    made = owner.Tokenizer(owner.models.WordLevel(unk_token="<unk>"))
+    made.pre_tokenizer = owner.pre_tokenizers.Whitespace()
+    made.train_from_iterator(
+        texts,
+        owner.trainers.WordLevelTrainer(vocab_size=32_000, special_tokens=_SPECIAL, show_progress=False),
+    )
+    return made
+
+
 FAMILIES: dict[str, Callable[[list[str]], Any]] = {
     "WordPiece": wordpiece,
     "SentencePiece BPE": character_bpe,
     "Unigram": unigram,
+    "WordLevel": word_level,
 }
 
 
 SIZES = {"code_points": 1 << 16, "sequential_bpe": 16_384, "characters": 8192}
-# The first two need files; the library takes a time for the third's words, which are whole texts, that grows faster than they do.
-LEFT_OUT = {"roots", "typed", "equal_info"}
+# Files that no library opens; and whole texts are the words of the third, for which the library takes a time that grows faster
+# than they do.
+ALONE = {"roots", "typed", "equal_info"}
+# What these learn from files is made of the text: so many words are roots or concepts, the base has so many tokens.
+WORDS, BASE = 2000, 8000
+WHOLE = {"equal_info": Pretokenizer(scheme="none")}
 
 
-def learned(name: str, texts: list[str]) -> tuple[Vocabulary, float]:
+def keys(name: str, texts: list[str], folder: Path) -> dict[str, Any]:
+    """Keys of a family, and the files that they name."""
+    if name not in ("roots", "typed"):
+        return {}
+    counts = Counter(word for text in texts for word in re.findall("[a-z]{4,}", text))
+    often = [word for word, _ in counts.most_common(WORDS)]
+    if name == "roots":
+        (folder / "roots.txt").write_text("".join(f"{word}\n" for word in often))
+        (folder / "affixes.txt").write_text("s\ned\ning\ner\nly\n")
+        return {"roots": str(folder / "roots.txt"), "affixes": str(folder / "affixes.txt")}
+    (folder / "concepts.tsv").write_text("".join(f"{word}\tword\n" for word in often))
+    learned("bpe", texts, folder, BASE)[0].save(folder / "base.json")
+    return {"base": str(folder / "base.json"), "concepts": str(folder / "concepts.tsv")}
+
+
+def learned(name: str, texts: list[str], folder: Path, size: int | None = None) -> tuple[Vocabulary, float]:
     """A vocabulary of a family, and the seconds that learning takes, without counting."""
-    learner = LEARNERS.get(name)()
+    learner = LEARNERS.get(name)(**keys(name, texts, folder))
     special = ("[UNK]",) if name == "wordpiece" else ("<|endoftext|>",)
-    target = Target(size=SIZES.get(name, 32_000), special_tokens=special)
+    target = Target(
+        size=size or SIZES.get(name, 32_000),
+        special_tokens=special,
+        pretokenizer=WHOLE.get(name, Pretokenizer()),
+    )
     words = count_words(pa.array(texts, pa.large_string()), learner.cutter(target))
     start = time.process_time()
     return learner.learn(words, target), time.process_time() - start
@@ -153,9 +192,9 @@ def table_bytes(tokenizer: Tokenizer) -> int:
 
 
 def compare(
-    name: str, data: bytes, theirs: Callable[[list[str]], Any], texts: list[str], repeat: int
+    name: str, data: bytes, theirs: Callable[[list[str]], Any] | None, texts: list[str], repeat: int
 ) -> None:
-    """Print a line of the table."""
+    """Print a line of the table; without an owner, speed alone."""
     vocabulary = Vocabulary.from_json(data)
     tokenizer, column = Tokenizer(vocabulary), pa.array(texts, pa.large_string())
     size = sum(len(text.encode()) for text in texts)
@@ -166,22 +205,27 @@ def compare(
     encoder = tokenizer.encoder()
     tokenizer.encode_column(column.slice(0, 1), encoder=encoder)
     first, later, library, other = [], [], [], []
-    peer = of_gigatoken(data, texts)
+    peer = None if theirs is None else of_gigatoken(data, texts)
     if peer is not None:
         peer()
     for _ in range(repeat):
         encoder = tokenizer.encoder()
         first.append(size / seconds(lambda: tokenizer.encode_column(column, encoder=encoder)) / 1e6)  # noqa: B023
-        library.append(taken / seconds(lambda: theirs(texts[:few])) / 1e6)
+        if theirs is not None:
+            library.append(taken / seconds(lambda: theirs(texts[:few])) / 1e6)
         if peer is not None:
             other.append(size / seconds(peer) / 1e6)
         later.append(size / seconds(lambda: tokenizer.encode_column(column, encoder=encoder)) / 1e6)  # noqa: B023
-    figures = [statistics.median(one) for one in (library, first, later)]
+    figures = [statistics.median(one) for one in (first, later)]
+    of_owner = statistics.median(library) if library else None
+    by_owner = f"{'-':>9}" if of_owner is None else f"{of_owner:9.1f}"
+    ratio = f"{'-':>7}  " if of_owner is None else f"{figures[1] / of_owner:7.1f} x"
+    tokens = len(tokenizer.encode_column(column, encoder=encoder).ids.flatten())
     giga = f"{statistics.median(other):9.1f}" if other else f"{'-':>9}"
     path = vocabulary.slow_path or f"kernels ({vocabulary.model.name})"
     print(
-        f"{name:28} {figures[0]:9.1f} {giga} {figures[1]:9.1f} {figures[2]:9.1f} {figures[2] / figures[0]:7.1f} x "
-        f"{table_bytes(tokenizer) / 1e6:7.1f}  {path}",
+        f"{name:28} {by_owner} {giga} {figures[0]:9.1f} {figures[1]:9.1f} {ratio} {table_bytes(tokenizer) / 1e6:7.1f} "
+        f"{size / tokens:7.2f}  {path}",
         flush=True,
     )
 
@@ -196,7 +240,9 @@ def main() -> None:
     options = parser.parse_args()
     texts = documents(options.text, int(options.megabytes * 2e6))
     half = len(texts) // 2
-    print(f"{'':28} {'owner':>9} {'gigatoken':>9} {'first':>9} {'later':>9} {'ratio':>9} {'tables':>7}")
+    print(
+        f"{'':28} {'owner':>9} {'gigatoken':>9} {'first':>9} {'later':>9} {'ratio':>9} {'tables':>7} {'B/token':>7}"
+    )
     for file in options.files:
         data = file.read_bytes()
         theirs = (
@@ -206,11 +252,11 @@ def main() -> None:
         )
         compare(file.name[-28:], data, theirs, texts[half:], options.repeat)
     for name in LEARNERS.names() if options.learned else ():
-        if name not in LEFT_OUT:
-            made, took = learned(name, texts[:half])
-            data = made.to_json()
-            theirs = of_library(owner.Tokenizer.from_str(data.decode()))
-            compare(f"{name} ({took:.1f} s)", data, theirs, texts[half:], options.repeat)
+        with tempfile.TemporaryDirectory() as folder:
+            made, took = learned(name, texts[:half], Path(folder))
+        data = made.to_json()
+        theirs = None if name in ALONE else of_library(owner.Tokenizer.from_str(data.decode()))
+        compare(f"{name} ({took:.1f} s)", data, theirs, texts[half:], options.repeat)
     for name, learn in FAMILIES.items() if not options.files and not options.learned else ():
         made = learn(texts[:half])
         compare(name, made.to_str().encode(), of_library(made), texts[half:], options.repeat)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+import tokenizers as owner
 
 import pairloom as pl
 from pairloom.operators import Pretokenizer, Vocabulary, WordCounts, count_words
@@ -19,7 +20,10 @@ from pairloom.pipeline import open_dataset, parse_recipe, run
 from pairloom.pipeline.audit.verify import verify
 from pairloom.pipeline.flow.plan import make_plan
 from pairloom.pipeline.forecast.cluster import Cluster, forecast
+from pairloom.pipeline.forecast.cost import Cost
 from pairloom.pipeline.stages.learn.cost import cost as learning_cost
+from pairloom.pipeline.stages.tokenize import cost as tokenizing
+from pairloom.pipeline.stages.tokenize.cost import cost as tokenizing_cost
 from pairloom.pipeline.transplant import write_rows
 from tests.support.corpora import contents, documents, texts_of, write_jsonl
 
@@ -123,6 +127,32 @@ def test_a_forecast_knows_what_families_take(folder: Path) -> None:
 
     assert work("vocabulary.family=unigram") == pytest.approx(28 * work())
     assert work("vocabulary.family=character_bpe") == pytest.approx(4 * work())
+
+
+def test_a_forecast_of_tokenizing_knows_families_and_files(folder: Path, tmp_path: Path) -> None:
+    def asked(*settings: str) -> Cost:
+        return tokenizing_cost(make_plan(recipe(folder, *settings)))
+
+    usual = asked()
+    assert usual.work == pytest.approx(make_plan(recipe(folder)).bytes / tokenizing.RATE)
+    assert asked("vocabulary.family=unigram").work > usual.work
+    assert asked("vocabulary.family=bytes").disk == pytest.approx(3.5 * usual.disk, rel=0.01)
+    # The library cuts and encodes these: so much longer that it is most of the time.
+    slow = asked("vocabulary.pretokenizer.pattern='[a-z]+'")
+    assert slow.work > 10 * usual.work
+    made = owner.Tokenizer(owner.models.BPE({"a": 0, "b": 1, "b</w>": 2}, [], end_of_word_suffix="</w>"))
+    made.add_special_tokens(["<|endoftext|>"])
+    made.save(str(tmp_path / "tokenizer.json"))
+    brought = asked(f"vocabulary={{from: '{tmp_path}/tokenizer.json'}}")
+    assert Vocabulary.load(tmp_path / "tokenizer.json").slow_path is not None
+    assert brought.work == pytest.approx(slow.work)
+    # And a vocabulary that kernels encode is asked for its own.
+    counts = count_words(pa.array(["to be or not to be"]), Pretokenizer())
+    learned = learn_lzw(counts, 300, special_tokens=["<|endoftext|>"])
+    learned.save(tmp_path / "lzw.json")
+    assert asked(f"vocabulary={{from: '{tmp_path}/lzw.json'}}").work == pytest.approx(
+        asked("vocabulary.family=lzw").work
+    )
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from pairloom.operators.encode.encoder import WordKernel
 from pairloom.operators.encode.words import WordTables
+from pairloom.operators.learners.bpe import BPELearner
 from pairloom.operators.models import Entries, Model, Read, TokenizerFile
 from pairloom.operators.models.bpe.joins import JoinCutter, JoinTable
 from pairloom.operators.models.bpe.kernels.block import encode_block
@@ -21,6 +22,7 @@ from pairloom.operators.models.bpe.kernels.word import SHORT
 from pairloom.operators.models.bpe.tokenizer_json import read_byte_level, write_byte_level
 from pairloom.operators.models.bpe.trie import token_column
 from pairloom.operators.models.bpe.word import PairTable, scratch_bytes
+from pairloom.operators.speeds import Encoding
 from pairloom.operators.vocabulary.tokens import TokenTable, ordinary_index
 
 __all__ = ["BPETables", "ByteLevelBPE", "byte_ids", "byte_level", "merge_products"]
@@ -66,6 +68,7 @@ class ByteLevelBPE(Model):
     """
 
     name: ClassVar[str] = "bpe"
+    encoding: ClassVar[Encoding] = BPELearner.encoding
     types: ClassVar[tuple[str, ...]] = ("BPE",)
 
     merges: npt.NDArray[np.int32] = field()

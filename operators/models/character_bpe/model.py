@@ -9,9 +9,11 @@ import numpy as np
 from pairloom.operators.encode.encoder import WordKernel
 from pairloom.operators.encode.fronted import FrontedTables
 from pairloom.operators.encode.fronted_model import Fronted
+from pairloom.operators.learners.character_bpe import CharacterBPELearner
 from pairloom.operators.models import Entries, TokenizerFile
 from pairloom.operators.models.bpe.word import MOST_IDS
 from pairloom.operators.models.character_bpe.tables import CharacterTable, byte_tokens
+from pairloom.operators.speeds import Encoding
 from pairloom.operators.text.front import Front
 from pairloom.operators.text.front.pieces import Pieces
 from pairloom.operators.text.front.reading import MARKER
@@ -26,6 +28,7 @@ class CharacterBPE(Fronted):
     """Merges of pairs of tokens, from the characters of a text on, with U+2581 for spaces."""
 
     name: ClassVar[str] = "character_bpe"
+    encoding: ClassVar[Encoding] = CharacterBPELearner.encoding
     types: ClassVar[tuple[str, ...]] = ("BPE",)
     kernels: ClassVar[tuple[str, ...]] = (
         "encode.kernels:runs",

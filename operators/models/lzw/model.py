@@ -14,11 +14,13 @@ import numpy.typing as npt
 
 from pairloom.operators.encode.encoder import WordKernel
 from pairloom.operators.encode.words import WordTables
+from pairloom.operators.learners.lzw import LZWLearner
 from pairloom.operators.models import Entries, Model, OtherModelError, Read, TokenizerFile
 from pairloom.operators.models.bpe.added import is_one_word
 from pairloom.operators.models.bpe.tokenizer_json import byte_level_file, read_entries
 from pairloom.operators.models.bpe.trie import build_trie
 from pairloom.operators.models.lzw.kernels import encode_block, parse_longest
+from pairloom.operators.speeds import Encoding
 from pairloom.operators.vocabulary.file_merges import NO_MERGES
 from pairloom.operators.vocabulary.tokens import TokenTable, ordinary_index
 
@@ -51,6 +53,7 @@ class LZW(Model):
     """The longest token at each place of a word, from its start on; every byte is a token."""
 
     name: ClassVar[str] = "lzw"
+    encoding: ClassVar[Encoding] = LZWLearner.encoding
     types: ClassVar[tuple[str, ...]] = ("WordPiece",)
     kernels: ClassVar[tuple[str, ...]] = ("models.lzw.kernels",)
 

@@ -12,9 +12,11 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from pairloom.operators.learners.roots import RootsLearner
 from pairloom.operators.models import Compiled, Entries, Model, OtherModelError, Read, TokenizerFile
 from pairloom.operators.models.roots.lexicon import RootLexicon
 from pairloom.operators.models.roots.spelling import MARKS
+from pairloom.operators.speeds import Encoding
 from pairloom.operators.text.pretokenize import Pretokenizer
 from pairloom.operators.vocabulary.tokens import TokenTable, byte_order
 
@@ -32,6 +34,7 @@ class Roots(Model):
     """
 
     name: ClassVar[str] = "roots"
+    encoding: ClassVar[Encoding] = RootsLearner.encoding
     types: ClassVar[tuple[str, ...]] = (_TYPE,)
     kernels: ClassVar[tuple[str, ...]] = ("encode.kernels:runs", "models.roots.kernels")
     by_words: ClassVar[bool] = False

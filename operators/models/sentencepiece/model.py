@@ -19,6 +19,7 @@ from pairloom.operators.models import (
 )
 from pairloom.operators.models.sentencepiece import file as f
 from pairloom.operators.models.sentencepiece.document import document_of
+from pairloom.operators.speeds import Encoding
 from pairloom.operators.text.spelling import check_special_token
 from pairloom.operators.vocabulary.tokens import TokenTable
 
@@ -32,6 +33,9 @@ class SentencePiece(Model):
     """The `.model` file whose bytes are `data`; in a `tokenizer.json`, it is kept under `model.pairloom`."""
 
     name: ClassVar[str] = "sentencepiece"
+    encoding: ClassVar[Encoding] = Encoding(
+        first=81, later=220
+    )  # measured: a BPE of 32,768 pieces, English prose
     types: ClassVar[tuple[str, ...]] = ("BPE", "Unigram")
     kernels: ClassVar[tuple[str, ...]] = (
         "encode.kernels:runs",

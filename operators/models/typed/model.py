@@ -18,7 +18,9 @@ from typing import Any, ClassVar
 import numpy as np
 import pyarrow as pa
 
+from pairloom.operators.learners.typed import TypedLearner
 from pairloom.operators.models import Compiled, Entries, Model, OtherModelError, Read, TokenizerFile
+from pairloom.operators.speeds import Encoding
 from pairloom.operators.text.arrays import text_of
 from pairloom.operators.text.pretokenize import Pretokenizer
 from pairloom.operators.vocabulary import Vocabulary
@@ -39,6 +41,7 @@ class Typed(Model):
     """
 
     name: ClassVar[str] = "typed"
+    encoding: ClassVar[Encoding] = TypedLearner.encoding
     types: ClassVar[tuple[str, ...]] = (_TYPE,)
     kernels: ClassVar[tuple[str, ...]] = ("models.lzw.kernels", "models.typed.kernels")  # of its base, too
     by_words: ClassVar[bool] = False

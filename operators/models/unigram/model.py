@@ -10,8 +10,10 @@ import numpy as np
 from pairloom.operators.encode.encoder import WordKernel
 from pairloom.operators.encode.fronted import FrontedTables
 from pairloom.operators.encode.fronted_model import Fronted
+from pairloom.operators.learners.unigram import UnigramLearner
 from pairloom.operators.models import Entries, ScoredPieces, TokenizerFile
 from pairloom.operators.models.unigram.tables import UnigramTable
+from pairloom.operators.speeds import Encoding
 from pairloom.operators.text.front import Front
 from pairloom.operators.text.front.kernels.cut import CLASSES
 from pairloom.operators.text.front.pieces import Pieces, apart_by
@@ -28,6 +30,7 @@ class Unigram(Fronted):
     """The pieces of a word whose scores have the greatest sum."""
 
     name: ClassVar[str] = "unigram"
+    encoding: ClassVar[Encoding] = UnigramLearner.encoding
     types: ClassVar[tuple[str, ...]] = ("Unigram",)
     kernels: ClassVar[tuple[str, ...]] = (
         "encode.kernels:runs",

@@ -10,8 +10,10 @@ import numpy as np
 from pairloom.operators.encode.encoder import WordKernel
 from pairloom.operators.encode.fronted import FrontedTables
 from pairloom.operators.encode.fronted_model import Fronted
+from pairloom.operators.learners.wordpiece import WordPieceLearner
 from pairloom.operators.models import Entries, TokenizerFile
 from pairloom.operators.models.wordpiece.tables import WordPieceTable
+from pairloom.operators.speeds import Encoding
 from pairloom.operators.text.front import Front
 from pairloom.operators.text.front.pieces import Pieces, apart_by
 
@@ -36,6 +38,7 @@ class WordPiece(Fronted):
     """
 
     name: ClassVar[str] = "wordpiece"
+    encoding: ClassVar[Encoding] = WordPieceLearner.encoding
     types: ClassVar[tuple[str, ...]] = ("WordLevel", "WordPiece")
     kernels: ClassVar[tuple[str, ...]] = (
         "encode.kernels:runs",
