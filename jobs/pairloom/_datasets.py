@@ -3,13 +3,14 @@
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from pairloom.operators import Vocabulary
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.shown import Shown
+from pairloom.operators.vocabulary.files import FILES
 from pairloom.pipeline import Dataset, open_dataset
 from pairloom.pipeline.audit.roundtrip import round_trip
 from pairloom.pipeline.audit.verify import Proof
@@ -213,10 +214,26 @@ class _Taken(NamedTuple):
     origin: str = ""
 
 
+def _holds_vocabulary(folder: Path) -> bool:
+    """Whether a folder has a vocabulary's file, and is no root."""
+    return (
+        folder.is_dir()
+        and not (folder / "manifests").is_dir()
+        and any(
+            PurePath(file.name).match(kind)
+            for file in folder.iterdir()
+            for kinds in FILES
+            for kind in kinds.split(" and ")
+        )
+    )
+
+
 def _vocabulary_of(source: str | os.PathLike[str] | Dataset | Vocabulary, generation: int | None) -> _Taken:
     if isinstance(source, str | os.PathLike) and Path(source).is_file():
         if generation is not None:
             raise RecipeError(f"{source} is a file, which has no generations; leave --generation out")
+        source = Vocabulary.load(Path(source))
+    if isinstance(source, str | os.PathLike) and _holds_vocabulary(Path(source)):
         source = Vocabulary.load(Path(source))
     if isinstance(source, Vocabulary):
         return _Taken(source, roles_of(source))

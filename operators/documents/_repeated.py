@@ -13,6 +13,7 @@ from pairloom.operators.documents._listed import in_list
 from pairloom.operators.documents._step import Entries
 from pairloom.operators.documents._with_lists import StepWithLists
 from pairloom.operators.documents.drop_repeated import SHOWN, DropRepeated
+from pairloom.operators.errors import RecipeError
 from pairloom.operators.selection.order import document_numbers
 
 __all__ = ["Repeated"]
@@ -32,9 +33,15 @@ class Repeated(StepWithLists):
 
     @staticmethod
     def of(step: DropRepeated, entries: Entries) -> "Repeated":
-        """The step that knows its list."""
+        """The step that knows its list; raises RecipeError for one without a piece, which would take out nothing."""
         names = pa.array([], _TEXT) if entries.names is None else entries.names.cast(_TEXT)
-        return Repeated(step=step, numbers=np.unique(document_numbers(_compared(names.drop_null()))))
+        names = names.filter(pc.not_equal(pc.utf8_trim_whitespace(names), ""))
+        if not len(names):
+            raise RecipeError(
+                f"{step.name}: no line of {step.pieces} has anything in it, so that nothing would be taken out: name a list with "
+                "pieces, or leave the step out"
+            )
+        return Repeated(step=step, numbers=np.unique(document_numbers(_compared(names))))
 
     def __call__(self, batch: DocumentBatch) -> DocumentBatch:
         """The documents without these pieces."""

@@ -8,7 +8,7 @@ never a generator's state, so that a loader that goes on from a place gives what
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -52,6 +52,11 @@ class RowStep(ABC):
     def reads(self) -> tuple[str, ...]:
         """The columns of documents that rows must have."""
         return ()
+
+    @property
+    def files(self) -> Mapping[str, str]:
+        """The files that its keys name, by key: a plan asks whether they are there."""
+        return {}
 
     def identity(self) -> object:
         """Everything that decides what it gives, as JSON."""

@@ -7,6 +7,7 @@ Tokens of one chunk are the same bytes on both sides, and no smaller chunks are:
 compared, whatever their vocabularies.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -111,10 +112,14 @@ class AlignedRows(RowStep):
         if self.threshold < 0:
             raise ValueError(f"threshold must not be negative, and is {self.threshold:g}")
 
+    @property
+    def files(self) -> Mapping[str, str]:
+        """The other vocabulary, and the biases."""
+        return {"tokenizer": self.tokenizer} | ({"biases": self.biases} if self.biases is not None else {})
+
     def identity(self) -> object:
         """Its keys, and what the files hold that it names."""
-        files = [path for path in (self.tokenizer, self.biases) if path is not None]
-        return {**step_identity(self), "files": [file_hash(path) for path in files]}
+        return {**step_identity(self), "files": [file_hash(path) for path in self.files.values()]}
 
     def prepare(self, tokenizer: Any) -> Tables:
         """Both vocabularies; raises ValueError for a file that there is not, and for tokens that are not the bytes of a text."""

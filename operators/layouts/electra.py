@@ -10,6 +10,7 @@ Tokens in the place of others come from a distribution that is known beforehand;
 takes `input_ids` and `labels` instead.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -141,6 +142,11 @@ class Electra(RowStep):
             raise ValueError(f"length must be at most the {seq_len} tokens of a row, not {self.length}")
         if self.pairs and seq_len < 5:
             raise ValueError(f"pairs must have rows of at least 5 tokens, not {seq_len}")
+
+    @property
+    def files(self) -> Mapping[str, str]:
+        """The counts, if they are given."""
+        return {} if self.counts is None else {"counts": self.counts}
 
     def identity(self) -> object:
         """The keys, and what the file of counts holds."""

@@ -7,6 +7,7 @@
 The lexicon is a table of n-grams, such as the statistic `ngrams` makes, best first.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -119,6 +120,11 @@ class ErnieGram(RowStep):
     def special_tokens(self) -> tuple[str, ...]:
         """The mask."""
         return (self.mask_token,)
+
+    @property
+    def files(self) -> Mapping[str, str]:
+        """The lexicon."""
+        return {"lexicon": self.lexicon}
 
     def identity(self) -> object:
         """The keys, and what the lexicon holds."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pairloom.operators.errors import PairloomError, RecipeError
@@ -157,6 +158,12 @@ def make_plan(
             observe(Doing(step="plan", what=f"cutting {many} of {source.name} into units"))
         inputs += one.files
         units += plan_units(source, one.files, recipe.execution.unit_bytes, hub) if cut else []
+    for step in recipe.pack.rows:
+        for key, path in step.files.items():
+            if not Path(path).exists():
+                raise RecipeError(
+                    f"pack.rows: {step.name}: {key} must be a file, and there is no {path}: correct the path"
+                )
     if recipe.vocabulary.from_ or recipe.vocabulary.extend:
         observe(Doing(step="plan", what="reading the vocabulary that the recipe brings"))
     vocabulary, vocabulary_json = brought_vocabulary(recipe, hub)

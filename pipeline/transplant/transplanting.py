@@ -4,6 +4,8 @@
                      config.json           its size, and the ids of special tokens
                      transplant.rows.arrow one row a new row: where it comes from, and from which old ones
                      transplant.json       what was done, by which vocabularies; written last
+                     transplant.begun.json  which files are being written: where it is left of a run that was killed, these are
+                                           taken away, and it begins anew
 
 Everything else of the shards is copied byte for byte. One shard is open at a time, and of a tensor so many rows are in memory as
 make 64 MiB of old ones, whatever its size.
@@ -49,7 +51,7 @@ from pairloom.pipeline.transplant.sources import Sources, donor_tensor, open_vec
 
 __all__ = ["transplant", "write_rows"]
 
-ROWS, DONE = "transplant.rows.arrow", "transplant.json"
+ROWS, DONE, BEGUN = "transplant.rows.arrow", "transplant.json", "transplant.begun.json"
 NOTHING = Sources()
 _NEEDED = {
     "counts": "text in which old tokens are counted",
@@ -80,7 +82,7 @@ def transplant(
 
     Rows of tokens that only `new` has are made by a `method`, the mean of their pieces if none is given, of `sources`.
     Raises RecipeError where model and vocabulary do not belong together, where something that the method needs is
-    missing, and where `out` has files already.
+    missing, and where `out` has files already, but for those of a transplant that did not come to its end.
     """
     _check_bytes("old", old)
     _check_bytes("new", new)
@@ -96,13 +98,14 @@ def transplant(
     given = _given(method, Given(old=old, new=new, rows=rows), sources)
     other = None if sources.donor is None else open_model(sources.donor, len(new), which="new")
     folder = local_path(out, "the folder to write")
-    _make(folder)
+    _make(folder, opened)
     maps = _maps(method, given, pad_to, opened, other)
     try:
         lost = _write(opened, maps, padded(rows, pad_to), folder)
         files = _write_maps(folder, maps, new, {"old": old.fingerprint, "new": new.fingerprint})
         done = _told(opened, maps, files, given, lost) | {"method": settings_of(method), "out": out}
         (folder / DONE).write_text(json.dumps(done, indent=1) + "\n", encoding="utf-8")
+        (folder / BEGUN).unlink()
     except OSError as error:
         raise StorageError(f"cannot write {error.filename or folder}: {error.strerror}") from error
     return done
@@ -212,14 +215,44 @@ def _own_roles(vocabulary: Vocabulary) -> dict[str, str]:
     return {role: token for role, token in found.items() if role != "pad" or token != found.get("eos")}
 
 
-def _make(folder: Path) -> None:
+def _make(folder: Path, opened: Model) -> None:
+    """The folder, without what a transplant left in it that was killed, and with a note of what this one writes."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        used = any(folder.iterdir())
+        if (folder / BEGUN).exists():
+            for name in _begun(folder / BEGUN):
+                (folder / name).unlink(missing_ok=True)
+        used = {one.name for one in folder.iterdir()} - {BEGUN, f"{BEGUN}.part"}
     except OSError as error:
         raise RecipeError(f"{folder} cannot be made: {error.strerror}; choose another folder") from error
     if used:
         raise RecipeError(f"{folder} is not empty: choose another folder")
+    shards = [shard.path.name for shard in opened.shards]
+    tables = [_table(number) for number in range(len(opened.names))]
+    names = [*shards, *(f"{name}.part" for name in shards), *tables, INDEX, *CONFIGS, DONE]
+    try:
+        part = folder / f"{BEGUN}.part"
+        part.write_text(json.dumps(names, indent=1) + "\n", encoding="utf-8")
+        part.replace(folder / BEGUN)
+    except OSError as error:
+        raise StorageError(f"cannot write {folder / BEGUN}: {error.strerror}") from error
+
+
+def _begun(note: Path) -> list[str]:
+    """The names of files that a transplant wrote; raises RecipeError for a note that is none."""
+    try:
+        names = json.loads(note.read_bytes())
+    except ValueError:
+        names = None
+    if not isinstance(names, list) or not all(
+        isinstance(one, str) and Path(one).name == one for one in names
+    ):
+        raise RecipeError(f"{note} is no list of files: choose another folder, or delete this one")
+    return names
+
+
+def _table(number: int) -> str:
+    return ROWS if not number else ROWS.replace(".arrow", f".{number + 1}.arrow")
 
 
 def _write(opened: Model, maps: Mapping[str, RowMap], rows: RowMap, folder: Path) -> list[str]:
@@ -261,7 +294,7 @@ def _write_maps(
     names: dict[int, str] = {}
     for rows in maps.values():
         if id(rows) not in names:
-            names[id(rows)] = ROWS if not names else ROWS.replace(".arrow", f".{len(names) + 1}.arrow")
+            names[id(rows)] = _table(len(names))
             _write_rows(folder / names[id(rows)], rows, new, facts)
     return {name: names[id(rows)] for name, rows in maps.items()}
 

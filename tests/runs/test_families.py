@@ -156,6 +156,35 @@ def test_a_forecast_of_tokenizing_knows_families_and_files(folder: Path, tmp_pat
 
 
 @pytest.mark.parametrize(
+    ("step", "key"),
+    [
+        ("aligned_rows: {tokenizer: /nowhere/x.json}", "aligned_rows: tokenizer"),
+        ("ernie_gram: {lexicon: /nowhere/x.json}", "ernie_gram: lexicon"),
+        ("electra: {counts: /nowhere/x.json, generator: unigram}", "electra: counts"),
+    ],
+)
+def test_a_plan_asks_for_the_files_of_row_steps(folder: Path, step: str, key: str) -> None:
+    tokens = ["<|endoftext|>", "[MASK]", "[CLS]", "[SEP]"]
+    with pytest.raises(
+        RecipeError, match=rf"pack.rows: {key} must be a file, and there is no /nowhere/x.json"
+    ):
+        make_plan(recipe(folder, f"pack.rows=[{{{step}}}]", f"vocabulary.special_tokens={tokens}"))
+
+
+def test_a_folder_with_a_vocabulary_alone_is_exported_as_its_file_is(tmp_path: Path) -> None:
+    learned = learn_lzw(
+        count_words(pa.array(["to be"]), Pretokenizer()), 300, special_tokens=["<|endoftext|>"]
+    )
+    (tmp_path / "held").mkdir()
+    learned.save(tmp_path / "held" / "tokenizer.json")
+    pl.export(tmp_path / "held", tmp_path / "out", format="tokenizer")
+    assert Vocabulary.load(tmp_path / "out") == learned
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(RecipeError, match="nothing is committed below"):
+        pl.export(tmp_path / "empty", tmp_path / "other", format="tokenizer")
+
+
+@pytest.mark.parametrize(
     ("settings", "named"),
     [
         (["superwords={}"], "superwords"),

@@ -164,7 +164,10 @@ def _check_pieces(pieces: Sequence[f.Piece], scores: Sequence[float], *, front: 
     """Raise RecipeError for pieces that would be used otherwise."""
     normal = [piece for piece in pieces if piece.kind == f.NORMAL]
     if not front.marker and (marked := next((one.text for one in normal if MARKER in one.text), None)):
-        raise _cannot(f"its token {marked!r} is decoded as a space there")
+        raise _cannot(
+            f"its token {marked!r} is decoded as a space there; write a tokenizer.json (--format tokenizer), "
+            "or learn from text without it"
+        )
     if front.cut == "marker" and (
         across := next((one.text for one in normal if MARKER in one.text[1:]), None)
     ):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pairloom.operators.documents import DocumentBatch, Entries
 from pairloom.operators.documents.drop_repeated import DropRepeated
+from pairloom.operators.errors import RecipeError
 
 LONG = "\u00e9" * 100
 
@@ -26,7 +27,7 @@ def dropped(texts: list[str], pieces: list[str], of: Literal["line", "paragraph"
 @settings(deadline=None)
 @given(
     st.lists(st.text("ab \n\t", max_size=20), min_size=1, max_size=5),
-    st.lists(st.sampled_from(["a", "b", "a b"])),
+    st.lists(st.sampled_from(["a", "b", "a b"]), min_size=1),
 )
 def test_pieces_that_are_listed_go(texts: list[str], pieces: list[str]) -> None:
     for of, pattern, between in (("line", r"\n", "\n"), ("paragraph", r"\n[ \t\r]*\n[ \t\r\n]*", "\n\n")):
@@ -53,3 +54,6 @@ def test_what_cannot_be_is_said() -> None:
         DropRepeated(pieces="x", of="word")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="pieces must be a path"):
         DropRepeated(pieces="")
+    for nothing in ([], ["", " "]):
+        with pytest.raises(RecipeError, match="no line of x has anything in it"):
+            dropped(["a"], nothing, "line")

@@ -1,6 +1,7 @@
 """A model's files for another vocabulary, read by the library `safetensors`, whole, in shards, and damaged."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from typer.testing import CliRunner
 from pairloom.jobs.cli import app
 from pairloom.operators import Pretokenizer, Vocabulary, count_words, learn_bpe
 from pairloom.operators.errors import DataError, RecipeError
-from pairloom.pipeline.transplant import transplant
+from pairloom.pipeline.transplant import transplant, transplanting
 from pairloom.pipeline.transplant.safetensors import open_tensors
 
 safetensors = pytest.importorskip("safetensors.numpy")
@@ -122,6 +123,61 @@ def test_what_does_not_belong_together_is_refused(tmp_path: Path) -> None:
     (tmp_path / "out" / "mine").write_text("")
     with pytest.raises(RecipeError, match="is not empty: choose another folder"):
         transplant(OLD, NEW, str(path), str(tmp_path / "out"))
+
+
+def test_what_was_killed_begins_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At every write: afterwards the same command makes what it would have made, and leaves nothing else."""
+    path, out = tmp_path / "old" / "model.safetensors", tmp_path / "out"
+    path.parent.mkdir()
+    safetensors.save_file(arrays(), path)
+    (path.parent / "config.json").write_text(json.dumps({"vocab_size": 304}))
+    transplant(OLD, NEW, str(path.parent), str(tmp_path / "whole"))
+    whole = {file.name: file.read_bytes() for file in (tmp_path / "whole").iterdir()}
+
+    class Killed(BaseException):
+        pass
+
+    def killed(at: int, calls: list[str], name: str, call):  # type: ignore[no-untyped-def]
+        def instead(*args, **kwargs):  # type: ignore[no-untyped-def]
+            calls.append(name)
+            if len(calls) == at:
+                raise Killed
+            return call(*args, **kwargs)
+
+        return instead
+
+    at, done = 1, False
+    while not done:
+        with monkeypatch.context() as patched:
+            calls: list[str] = []
+            for name in ("write_text", "replace", "unlink"):
+                patched.setattr(Path, name, killed(at, calls, name, getattr(Path, name)))
+            patched.setattr(
+                transplanting, "_write_rows", killed(at, calls, "rows", transplanting._write_rows)
+            )
+            try:
+                transplant(OLD, NEW, str(path.parent), str(out))
+                done = True
+            except Killed:
+                pass
+        if not done:
+            transplant(OLD, NEW, str(path.parent), str(out))
+        found = {file.name: file.read_bytes() for file in out.iterdir()}
+        assert found.keys() == whole.keys()
+        same = whole.keys() - {"transplant.json"}  # which names the folder
+        assert all(found[name] == whole[name] for name in same)
+        shutil.rmtree(out)
+        at += 1
+    assert at > 6
+    # What is not of a transplant stays, and is said.
+    out.mkdir()
+    (out / "transplant.begun.json").write_text('["../old/model.safetensors"]')
+    with pytest.raises(RecipeError, match=r"begun\.json is no list of files"):
+        transplant(OLD, NEW, str(path), str(out))
+    (out / "transplant.begun.json").write_text('["model.safetensors"]')
+    (out / "mine").write_text("")
+    with pytest.raises(RecipeError, match="is not empty: choose another folder"):
+        transplant(OLD, NEW, str(path), str(out))
 
 
 def test_an_end_of_text_that_stands_in_for_padding_stays_an_end_of_text(tmp_path: Path) -> None:

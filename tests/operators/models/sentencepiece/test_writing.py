@@ -145,7 +145,10 @@ def test_characters_alone_have_a_model_that_leaves_spaces_as_they_are() -> None:
     marked = CharactersLearner().learn(
         count_words(pa.array(["a\u2581"]), Pretokenizer(scheme="whitespace")), Target(size=400)
     )
-    with pytest.raises(RecipeError, match="'\u2581' is decoded as a space there"):
+    with pytest.raises(
+        RecipeError,
+        match="'\u2581' is decoded as a space there; write a tokenizer",
+    ):
         model_of(marked)
     null = CharactersLearner().learn(
         count_words(pa.array(["a\0"]), Pretokenizer(scheme="whitespace")), Target(size=400)
