@@ -16,6 +16,8 @@ import numba
 import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, config, types
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler
 from numba.extending import intrinsic
 
 from pairloom.operators.errors import RecipeError
@@ -69,7 +71,45 @@ def inner(function: F) -> F:
     It is compiled, and as a rule inlined, with each kernel that calls it. Python cannot call it.
     """
     options = {"nogil": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-    return numba.njit(**options)(function)
+    return numba.njit(pipeline_class=_Linked, **options)(function)
+
+
+class _Linked(Compiler):  # type: ignore[misc]
+    """How a function is compiled that only other kernels call."""
+
+    def compile_extra(self, func: Any) -> Any:
+        """Compile it into a library of its own kind."""
+        self.state.library = _LinkedLibrary(self.state.targetctx.codegen(), func.__qualname__)
+        return super().compile_extra(func)
+
+
+class _LinkedLibrary(JITCodeLibrary):  # type: ignore[misc]
+    """What is linked into kernels and never run by itself: it is optimized and becomes machine code with each of them.
+
+    Numba does both for every function, which for one that is called through five others is six times.
+    """
+
+    def __init__(self, codegen: Any, name: str) -> None:
+        super().__init__(codegen, name)
+        self.enable_object_caching()
+
+    def _optimize_final_module(self) -> None:
+        """Nothing yet."""
+
+    def _finalize_final_module(self) -> None:
+        self._finalized = True
+
+    def get_pointer_to_function(self, name: str) -> int:
+        """There is none."""
+        return 0
+
+    @property
+    def codegen(self) -> Any:
+        """Who is asked to `set_env`."""
+        return self
+
+    def set_env(self, name: str, environment: Any) -> None:
+        """There is no machine code that would have one."""
 
 
 @intrinsic
