@@ -21,7 +21,7 @@ from pairloom.pipeline.notes import note
 if TYPE_CHECKING:
     from pairloom.pipeline.flow.plan import Plan
 
-__all__ = ["PrepareTask", "needed_kernels", "needed_schemes", "preparing"]
+__all__ = ["SHARDED_KERNELS", "PrepareTask", "needed_kernels", "needed_schemes", "preparing"]
 
 PACKAGES = ("pairloom.operators", "pairloom.pipeline")
 _MANY = 12  # kernels: where fewer are missing, they are compiled before helpers have begun
@@ -36,6 +36,7 @@ _LONGEST = (
     "pairloom.pipeline.inputs.readers.kernels:lines",
     "pairloom.operators.pack.kernels:narrow",
 )
+SHARDED_KERNELS = "pairloom.operators.models.bpe.sharded.kernels"
 SHARDED_FROM = 1_000_000_000  # stored bytes of a corpus; the words of a smaller one are learned by one worker
 
 
@@ -230,6 +231,10 @@ def _learns(plan: "Plan") -> bool:
     return plan.vocabulary is None
 
 
+def _for_groups(plan: "Plan") -> bool:
+    return plan.vocabulary is None and plan.recipe.vocabulary.parity is not None
+
+
 def _extends(plan: "Plan") -> bool:
     return plan.base is not None
 
@@ -262,9 +267,10 @@ _NEEDED_WHERE = {
     "pairloom.operators.near.kernels": _finds_near,
     "pairloom.operators.transforms.kernels": _has_token_steps,
     "pairloom.operators.text.normalize.kernels": _normalizes,
-    "pairloom.operators.models.bpe.sharded.kernels": _shards,
+    SHARDED_KERNELS: _shards,
     "pairloom.operators.models.bpe.kernels:learn": _learns,
     "pairloom.operators.models.bpe.kernels:extend": _extends,
+    "pairloom.operators.models.bpe.kernels:parity": _for_groups,
     "pairloom.operators.models.bpe.kernels:superwords": _joins_words,
     "pairloom.operators.models.bpe.kernels:replay": _never,
 }

@@ -161,6 +161,41 @@ def test_what_is_spared_is_not_missed(
     assert found == [one for one in every if one not in spared]
 
 
+def test_rounds_that_nobody_foresaw_are_prepared(tmp_path: Path) -> None:
+    """Words that turn out to fit no machine are learned from in rounds, whose kernels are loaded before the first."""
+    (tmp_path / "in").mkdir()
+    write_jsonl(tmp_path / "in" / "a.jsonl", documents(60))
+    script = SCRIPT.replace("run(recipe, plan=plan)", SMALL_MACHINE)
+    command = [sys.executable, "-c", script, str(tmp_path), "gpt2"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
+    assert done.returncode == 0, done.stderr[-3000:]
+    steps, missing = map(json.loads, done.stdout.splitlines()[-2:])
+    assert steps.index("rounds") == steps.index("prepare", 1) + 1
+    assert missing == []
+
+
+# What is looked for while kernels are prepared is not missed.
+SMALL_MACHINE = """
+from pairloom.pipeline.execution.local import LocalExecutor
+from pairloom.pipeline.flow.events import StepFinished, StepStarted
+
+LocalExecutor.room = lambda self, workers=1: 1_000_000
+steps, before = [], set()
+
+def observe(event):
+    if isinstance(event, StepStarted):
+        steps.append(event.step)
+        before.clear()
+        before.update(missing)
+    if isinstance(event, StepFinished) and event.step == "prepare":
+        missing.clear()
+        missing.update(before)
+
+run(recipe, plan=plan, observe=observe)
+print(json.dumps(steps))
+"""
+
+
 # The same of Ray's workers, processes in which this one can change nothing: they write down what they look for, and whether they
 # prepare. What one of them looks for while it works must be what some worker has looked for, and so compiled, as it prepared.
 ON_RAY = """

@@ -25,6 +25,7 @@ from pairloom.pipeline.execution.arena import arena
 from pairloom.pipeline.execution.base import Executor, Task, Workers
 from pairloom.pipeline.flow.events import RoundDone, StepFinished, StepStarted, UnitDone
 from pairloom.pipeline.flow.job import Job
+from pairloom.pipeline.flow.prepare import SHARDED_KERNELS, PrepareTask, preparing
 from pairloom.pipeline.stages.count.files import read_pairs, read_words
 from pairloom.pipeline.stages.learn.cost import MEMBERS
 from pairloom.pipeline.store.files import StoredFile
@@ -201,6 +202,9 @@ def learn_in_rounds(
     members = choice.members or _members(spec(0, range(len(sizes))).projected, job.executor)
     members = max(1, min(len(sizes), members))
     shares = share_out(sizes, members)
+    if choice.mode == "auto":  # whether there would be rounds was not known when the run began
+        first = PrepareTask(schemes=(), places=(SHARDED_KERNELS,))
+        job.prepare(preparing(first, min(members, job.executor.places())))
     job.observe(
         StepStarted(step=step, units=members, reused=0, bytes=sum(sizes), stage=job.running, in_rounds=True)
     )
