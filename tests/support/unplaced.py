@@ -1,7 +1,7 @@
 """A family of another distribution, of which nobody knows where in a text its tokens are."""
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,6 +13,7 @@ import pytest
 
 from pairloom.operators import Vocabulary
 from pairloom.operators.models import MODELS, Entries, Model, OtherModelError, Read, TokenizerFile
+from pairloom.operators.models.ids import IdsTables
 from tests.extend.strangers import distribution
 
 __all__ = ["Unplaced", "unplaced"]
@@ -42,37 +43,21 @@ class Unplaced(Model):
         return json.dumps({"added_tokens": [], "model": {"type": "Unplaced"}}).encode()
 
     def compiled(self, entries: Entries) -> "_Tables":
-        return _Tables(entries.dtype)
+        return _Tables(len(entries), {}, entries.dtype)
 
 
-@dataclass(frozen=True)
-class _Tables:
-    dtype: np.dtype[Any]
-
-    def encoder(self, *, memo: Any = None, table_bytes: int = 0) -> "_Tables":
-        return self
-
-    def memorized(self, words: Any) -> None: ...
-
-    @property
-    def statistics(self) -> Mapping[str, int]:
-        return {"lookups": 0, "unknown": 0}
+class _Tables(IdsTables):
+    """Remembers nothing, as they do; reads and writes bytes instead of numbers."""
 
     def encode_texts(
-        self,
-        texts: pa.Array,
-        *,
-        wanted: Collection[str],
-        prepend: npt.NDArray[np.uint32],
-        append: npt.NDArray[np.uint32],
-        missing_bytes: str,
+        self, texts: pa.Array, *, prepend: npt.NDArray[np.uint32], append: npt.NDArray[np.uint32], **_: Any
     ) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
         rows = [
             [] if text is None else [*prepend.tolist(), *text.encode(), *append.tolist()]
             for text in texts.to_pylist()
         ]
         lists = np.cumsum([0, *map(len, rows)], dtype=np.int64)
-        return np.array([i for row in rows for i in row], self.dtype), lists
+        return np.array([i for row in rows for i in row], self._dtype), lists
 
     def decode(self, values: npt.NDArray[np.uint32], offsets: npt.NDArray[np.int64]) -> pa.LargeBinaryArray:
         rows = [values[a:b].tolist() for a, b in zip(offsets[:-1], offsets[1:], strict=True)]
