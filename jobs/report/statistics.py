@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pairloom.jobs.report import plots
+from pairloom.jobs.report.html import figure, pair
 from pairloom.jobs.report.tables import Column, table
 
-__all__ = ["named_tables", "rows_of"]
+__all__ = ["beside_bars", "named_tables", "rows_of"]
 
 
 def named_tables(report: Mapping[str, Any], name: str) -> Iterator[dict[str, Any]]:
@@ -23,3 +25,9 @@ def rows_of(one: Mapping[str, Any], columns: Mapping[str, Column], caption: str 
     some = "" if shown >= one["rows_in_all"] else f"the first {shown:,} of {one['rows_in_all']:,}"
     said = ", ".join(part for part in (caption, f"per {per}" if per else "", some) if part)
     return table(rows, heads, said, label=one["name"])
+
+
+def beside_bars(shown: str, rows: list[dict[str, Any]], of: str, count: str, *, label: str, says: str) -> str:
+    """A table as it is `shown`, beside bars of some rows: how long `count` is for each `of`."""
+    svg = plots.bars([row[of] for row in rows], {count: [row[count] for row in rows]}, label=label, x=count)
+    return pair(figure(svg, says), shown)

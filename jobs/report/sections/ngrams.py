@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from pairloom.jobs.report import plots
-from pairloom.jobs.report.html import details, figure, pair, section
-from pairloom.jobs.report.statistics import named_tables, rows_of
+from pairloom.jobs.report.html import details, section
+from pairloom.jobs.report.statistics import beside_bars, named_tables, rows_of
 from pairloom.jobs.report.tables import Column, compact
 
 __all__ = ["ngrams"]
@@ -21,13 +20,8 @@ def ngrams(report: dict[str, Any]) -> str:
         made = rows_of(one, COLUMNS)
         if one["per"] is None:
             top = sorted(one["rows"], key=lambda row: -row["count"])[:BARS]
-            svg = plots.bars(
-                [row["text"] for row in top],
-                {"count": [row["count"] for row in top]},
-                label="counts of n-grams",
-                x="count",
-            )
-            made = pair(figure(svg, "The most frequent of those in the table."), made)
+            says = "The most frequent of those in the table."
+            made = beside_bars(made, top, "text", "count", label="counts of n-grams", says=says)
         parts.append(made if one["per"] is None else details(f"N-grams per {one['per']}", made))
     parts += [
         details("Pairs of tokens near to each other" + _per(one), rows_of(one, PAIRS))

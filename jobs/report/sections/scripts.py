@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from pairloom.jobs.report import plots
-from pairloom.jobs.report.html import details, figure, pair, section
-from pairloom.jobs.report.statistics import named_tables, rows_of
+from pairloom.jobs.report.html import details, section
+from pairloom.jobs.report.statistics import beside_bars, named_tables, rows_of
 from pairloom.jobs.report.tables import Column, compact
 
 __all__ = ["scripts"]
@@ -30,14 +29,8 @@ def scripts(report: dict[str, Any]) -> str:
     for one in named_tables(report, "scripts"):
         made = rows_of(one, COLUMNS)
         if one["per"] is None:
-            top = one["rows"][:BARS]
-            svg = plots.bars(
-                [row["script"] for row in top],
-                {"characters": [row["characters"] for row in top]},
-                label="characters by script",
-                x="characters",
-            )
-            made = pair(figure(svg, "Characters of each script."), made)
+            top, says = one["rows"][:BARS], "Characters of each script."
+            made = beside_bars(made, top, "script", "characters", label="characters by script", says=says)
         parts.append(made)
     parts += [
         details("Characters" + (f" per {one['per']}" if one["per"] else ""), rows_of(one, CHARACTERS))
