@@ -60,7 +60,7 @@ kernels: .venv/ready-dev ## compile what the tests would compile, each of their 
 	@touch $@
 
 test-consumers: .venv-consumers/ready ## the exports, opened by the libraries that they are for
-	.venv-consumers/bin/python -m pytest -c tests/consumers/pytest.ini tests/consumers
+	.venv-consumers/bin/python -m pytest -n 2 --dist loadfile -c tests/consumers/pytest.ini tests/consumers
 
 .venv/ready-browser: .venv/ready-dev tests/browser/requirements.txt
 	$(BIN)/python -m pip install --quiet --requirement tests/browser/requirements.txt

@@ -1,5 +1,10 @@
 """What the consumers need before they can be imported."""
 
+import os
+
+# What is learned here is tiny: threads that wait for each other take longer than one alone. Read as PyTorch is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import torch
 
 pytest_plugins = ["tests.support.hub", "tests.support.servers"]
