@@ -15,15 +15,21 @@ import pyarrow as pa
 
 from pairloom.operators.encode.encoder import TABLE_BYTES, Encoder, WordKernel
 from pairloom.operators.encode.kernels import state as k
-from pairloom.operators.encode.special import Strings, kinds_of
+from pairloom.operators.encode.located import put_in, replaced, surrounded
+from pairloom.operators.encode.placing import Segments
+from pairloom.operators.encode.special import Strings, document_of, ends_of
+from pairloom.operators.encode.spans import opened
 from pairloom.operators.models import Located
 from pairloom.operators.models.foreign import ForeignTables
-from pairloom.operators.text.arrays import text_of
+from pairloom.operators.text.arrays import Text
 from pairloom.operators.text.front import Front
+from pairloom.operators.text.front.located import Locating
 from pairloom.operators.text.front.normal import Normal
 from pairloom.operators.text.front.pieces import Pieces
 
 __all__ = ["FrontedEncoder", "FrontedTables", "has_flags"]
+
+_APART_BYTES = 16 << 20  # for the words of texts whose tokens are asked for with their places
 
 
 class FrontedTables(ABC):
@@ -35,6 +41,14 @@ class FrontedTables(ABC):
     @abstractmethod
     def kernel(self) -> WordKernel:
         """How a word is encoded."""
+
+    @abstractmethod
+    def apart_kernel(self) -> WordKernel:
+        """As `kernel`, but that what no piece spells has ids of its own, past all others."""
+
+    @abstractmethod
+    def place(self, values: npt.NDArray[np.uint32], segments: Segments, cuts: Pieces) -> Located:
+        """Where the tokens are from that `apart_kernel` makes of segments, which `cuts` cut into words."""
 
     @abstractmethod
     def pieces(self) -> tuple[Pieces, Callable[[str], None]]:
@@ -59,6 +73,10 @@ class FrontedEncoder:
     def __init__(self, tables: FrontedTables, table_bytes: int) -> None:
         self._library = tables.library
         pieces, seen = tables.pieces()
+        self._tables, self._pieces = tables, pieces
+        self._apart: Encoder | None = None  # made when it is asked for, and the next
+        self._locating: Locating | None = None
+        self._apart_bytes = min(table_bytes, _APART_BYTES)
         self._normal = Normal(tables.front, self._library.normalizer, self._library.build_normalizer, seen)
         self._encoder = Encoder(
             tables.kernel(), pretokenizer=pieces, dtype=self._library.dtype, table_bytes=table_bytes
@@ -67,6 +85,7 @@ class FrontedEncoder:
         self._special = frozenset(one.content for one in added.values() if one.special)
         # Strings that send a document to the library, with the tokens that they are: as they are written, and normalized.
         self._flagged = [(one.content, one.content) for one in added.values() if has_flags(one)]
+        self._flagged_ids = [i for i, one in added.items() if has_flags(one)]
         late = [one.content for one in added.values() if one.normalized]
         self._late = [(self._normal.normalize_text(one, False).strip(" "), one) for one in late]
         apart = set(late)
@@ -91,27 +110,81 @@ class FrontedEncoder:
     ) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
         """See `TextEncoder`."""
         around: dict[str, Any] = {"prepend": prepend, "append": append, "missing_bytes": missing_bytes}
-        left = self._special - set(wanted)
-        kinds, text = kinds_of(texts), text_of(texts)
-        given = kinds if len(kinds) else np.full(len(text), k.TEXT_ENDS, np.int32)
-        if left not in self._wanted:
-            self._wanted[left] = _active(self._flagged, left), _active(self._late, left)
-        flagged, late = self._wanted[left]
-        sent = flagged.found_in(text, given)
-        text, kinds = self._first.cut(text, given, left)
-        ends = (kinds < k.TEXT) | ((kinds >= 0) & (kinds & 1 == 1))
+        text, kinds = opened(texts)
+        text, kinds, late, sent = self._cut(text, kinds, self._special - set(wanted))
+        ends = ends_of(kinds)
         begins = np.concatenate([[True], ends])[: len(ends)]
         normal = self._normal.normalize(text, begins, (kinds >= 0) | (kinds == k.NULL))
-        sent = np.union1d(sent, (np.cumsum(ends) - ends)[late.found_in(normal, kinds)])
+        sent = np.union1d(sent, document_of(kinds)[late.found_in(normal, kinds)])
         values, lists = self._encoder.encode(normal, kinds=kinds, documents=len(texts), **around)
         if not len(sent):
             return values, lists
         found, ends_found = self._library.encode_texts(texts.take(pa.array(sent)), wanted=wanted, **around)
-        return _put_in(values, lists, sent, found, ends_found)
+        return put_in(values, lists, sent, found, ends_found)
 
-    def locate_texts(self, texts: pa.Array, **options: Any) -> Located:
-        """See `LocatingEncoder`."""
-        return self._library.locate_texts(texts, **options)
+    def locate_texts(
+        self,
+        texts: pa.Array,
+        *,
+        wanted: Collection[str],
+        prepend: npt.NDArray[np.uint32],
+        append: npt.NDArray[np.uint32],
+        missing_bytes: str,
+        special: pa.LargeListArray | None = None,
+        special_ids: Mapping[str, int] = {},
+    ) -> Located:
+        """See `LocatingEncoder`: as the library says, which is asked where kernels do not know."""
+        around: dict[str, Any] = {"prepend": prepend, "append": append, "missing_bytes": missing_bytes}
+        text, kinds = opened(texts, special, special_ids)
+        marked = np.isin(kinds >> 1, self._flagged_ids) & (kinds >= 0)
+        sent = document_of(kinds)[marked]
+        text, kinds, late, flagged = self._cut(text, kinds, self._special - set(wanted))
+        begins = np.append(True, ends_of(kinds))[: len(kinds)]
+        if self._locating is None:
+            self._locating = Locating(self._normal, self._library.build_aligner)
+        normal = self._locating.locate(text, begins, (kinds >= 0) | (kinds == k.NULL))
+        document = document_of(kinds)
+        unsure = document[normal.missing], document[late.found_in(normal.text, kinds)]
+        sent = np.unique(np.concatenate([sent, flagged, *unsure]))
+        found = None
+        if len(sent) < len(texts) or not len(texts):
+            segments = Segments(text=text, kinds=kinds, normal=normal, documents=len(texts))
+            found = surrounded(self._placed(segments), kinds, prepend, append, self._library.dtype)
+        if found is not None and not len(sent):
+            return found
+        rest = pa.array(sent)
+        asked = {"wanted": wanted, "special_ids": special_ids, **around}
+        asked["special"] = None if special is None else special.take(rest)
+        others = self._library.locate_texts(texts.take(rest), **asked)
+        return others if found is None else replaced(found, sent, others)
+
+    def _cut(
+        self, text: Text, kinds: npt.NDArray[np.int32], left: frozenset[str]
+    ) -> tuple[Text, npt.NDArray[np.int32], Strings, npt.NDArray[np.int64]]:
+        """Segments cut at added tokens, their kinds, the tokens that are looked for in normalized text, the documents to send."""
+        if left not in self._wanted:
+            self._wanted[left] = _active(self._flagged, left), _active(self._late, left)
+        flagged, late = self._wanted[left]
+        sent = document_of(kinds)[flagged.found_in(text, kinds)]
+        return *self._first.cut(text, kinds, left), late, sent
+
+    def _placed(self, segments: Segments) -> Located:
+        if self._apart is None:
+            self._apart = Encoder(
+                self._tables.apart_kernel(),
+                pretokenizer=self._pieces,
+                dtype=np.dtype(np.uint32),
+                table_bytes=self._apart_bytes,
+            )
+        nothing = np.zeros(0, np.uint32)
+        values, _ = self._apart.encode(
+            segments.normal.text,
+            kinds=segments.kinds,
+            documents=segments.documents,
+            prepend=nothing,
+            append=nothing,
+        )
+        return self._tables.place(values, segments, self._pieces)
 
 
 def has_flags(added: Any) -> bool:
@@ -121,20 +194,3 @@ def has_flags(added: Any) -> bool:
 
 def _active(strings: list[tuple[str, str]], left: Collection[str]) -> Strings:
     return Strings([(string, 0, token) for string, token in strings if token not in left])
-
-
-def _put_in(
-    values: npt.NDArray[Any],
-    lists: npt.NDArray[np.int64],
-    places: npt.NDArray[np.int64],
-    others: npt.NDArray[Any],
-    ends: npt.NDArray[np.int64],
-) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
-    """The lists with others at some places."""
-    parts, last = [], 0
-    lengths = np.diff(lists)
-    for i, place in enumerate(places.tolist()):
-        parts += [values[last : lists[place]], others[ends[i] : ends[i + 1]]]
-        last = int(lists[place + 1])
-        lengths[place] = ends[i + 1] - ends[i]
-    return np.concatenate([*parts, values[last:]]), np.concatenate([[0], np.cumsum(lengths)])

@@ -15,7 +15,7 @@ from pairloom.operators.encode.spans import ByteSpans, flat_spans
 from pairloom.operators.models import Located
 from pairloom.operators.text.arrays import Text, text_of
 
-__all__ = ["Mark", "bytes_of", "characters_of", "join", "located_values", "marks_of", "surrounded"]
+__all__ = ["Mark", "bytes_of", "characters_of", "join", "located_values", "marks_of", "put_in", "replaced", "surrounded"]
 
 Mark: TypeAlias = tuple[int, int, int]
 """A special token in a text: its first character, the one behind its last, its id."""
@@ -171,3 +171,30 @@ def surrounded(
         ids[behind] = token
         begin[behind] = end[behind] = last[there]
     return Located(ids, lists, begin, end, words)
+
+
+def replaced(found: Located, places: npt.NDArray[np.int64], others: Located) -> Located:
+    """What was found of documents, with that of others in the places of some."""
+    columns = [
+        put_in(getattr(found, name), found.lists, places, getattr(others, name), others.lists)
+        for name in ("values", "begin", "end", "words")
+    ]
+    values, begin, end, words = (column for column, _ in columns)
+    return Located(values, columns[0][1], begin, end, words)
+
+
+def put_in(
+    values: npt.NDArray[Any],
+    lists: npt.NDArray[np.int64],
+    places: npt.NDArray[np.int64],
+    others: npt.NDArray[Any],
+    ends: npt.NDArray[np.int64],
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+    """Lists with others in the places of some; `values` are of all lists, `ends` where the others begin and end."""
+    parts, last = [], 0
+    lengths = np.diff(lists)
+    for i, place in enumerate(places.tolist()):
+        parts += [values[last : lists[place]], others[ends[i] : ends[i + 1]]]
+        last = int(lists[place + 1])
+        lengths[place] = ends[i + 1] - ends[i]
+    return np.concatenate([*parts, values[last:]]), np.concatenate([[0], np.cumsum(lengths)])

@@ -7,6 +7,7 @@ import threading
 import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,12 +17,13 @@ import pyarrow.compute as pc
 
 from pairloom.operators.encode.kernels import spans as k
 from pairloom.operators.encode.kernels import state
+from pairloom.operators.encode.special import kinds_of
 from pairloom.operators.errors import DataError
-from pairloom.operators.text.arrays import text_of
+from pairloom.operators.text.arrays import Text, text_of
 from pairloom.operators.text.normalize import normalize
 from pairloom.operators.vocabulary.tokens import TokenTable
 
-__all__ = ["SPAN", "ByteSpans", "Cut", "cut_at", "flat_spans", "texts_between", "token_values"]
+__all__ = ["SPAN", "ByteSpans", "Cut", "cut_at", "flat_spans", "opened", "texts_between", "token_values"]
 
 SPAN = pa.struct([("start", pa.int64()), ("end", pa.int64()), ("value", pa.float32())])
 """A span of a text that has a value: its first character, the one behind its last, the value."""
@@ -89,6 +91,18 @@ def cut_at(texts: pa.LargeStringArray, special: pa.LargeListArray, ids: Mapping[
         len(kinds), pa.py_buffer(np.ascontiguousarray(edges, np.int64)), pa.py_buffer(text.data)
     )
     return Cut(segments, kinds)
+
+
+def opened(
+    texts: pa.Array, special: pa.LargeListArray | None = None, ids: Mapping[str, int] = MappingProxyType({})
+) -> tuple[Text, npt.NDArray[np.int32]]:
+    """Documents, null ones among them, or their segments where they have special spans (see `cut_at`), and the kind of each."""
+    if special is None:
+        text, kinds = text_of(texts), kinds_of(texts)
+    else:
+        cut = cut_at(texts, special, ids)
+        text, kinds = text_of(cut.segments), cut.kinds
+    return text, kinds if len(kinds) else np.full(len(text), state.TEXT_ENDS, np.int32)
 
 
 def texts_between(texts: pa.LargeStringArray, special: pa.LargeListArray) -> pa.LargeStringArray:

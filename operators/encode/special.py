@@ -18,7 +18,7 @@ from pairloom.operators.models import Entries
 from pairloom.operators.text.arrays import Text, text_of
 from pairloom.operators.text.normalize import normalize
 
-__all__ = ["AddedFinder", "Strings", "kinds_of"]
+__all__ = ["AddedFinder", "Strings", "document_of", "ends_of", "kinds_of"]
 
 
 class AddedFinder:
@@ -46,7 +46,7 @@ class AddedFinder:
 
         `kinds` are those of the documents, none where all are text. Of the special tokens, the `wanted` are found.
         """
-        text, kinds = self.cut(texts, kinds, wanted)
+        text, kinds = self.cut(text_of(texts), kinds, wanted)
         if self._normalizer != "none":
             text = text_of(normalize(_view(text), self._normalizer))
         if (self._always or wanted) and self._late:
@@ -54,10 +54,9 @@ class AddedFinder:
         return text, kinds
 
     def cut(
-        self, texts: pa.Array, kinds: npt.NDArray[np.int32], wanted: Collection[str]
+        self, text: Text, kinds: npt.NDArray[np.int32], wanted: Collection[str]
     ) -> tuple[Text, npt.NDArray[np.int32]]:
         """As `segments`, of documents as they are: cut at tokens that are found before text is normalized."""
-        text = text_of(texts)
         if (self._always or wanted) and self._first:
             text, kinds = self._first.cut(text, kinds, self._special - set(wanted))
         return text, kinds
@@ -67,8 +66,7 @@ class AddedFinder:
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Of each special token in the documents that is `wanted`, the document and the id; see `segments` for `kinds`."""
         _, kinds = self.segments(texts, kinds_of(texts) if kinds is None else kinds, self._special)
-        ends = (kinds < k.TEXT) | ((kinds >= 0) & (kinds & 1 == 1))
-        documents = np.cumsum(ends) - ends
+        documents = document_of(kinds)
         hits = np.isin(kinds >> 1, [self._ids[token] for token in wanted]) & (kinds >= 0)
         return documents[hits].astype(np.int64), (kinds[hits] >> 1).astype(np.int64)
 
@@ -143,6 +141,17 @@ def kinds_of(texts: pa.Array) -> npt.NDArray[np.int32]:
         return np.zeros(0, np.int32)
     valid = texts.is_valid().to_numpy(zero_copy_only=False)
     return np.where(valid, k.TEXT_ENDS, k.NULL).astype(np.int32)
+
+
+def ends_of(kinds: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
+    """Which segments end a document."""
+    return (kinds < k.TEXT) | ((kinds >= 0) & (kinds & 1 == 1))
+
+
+def document_of(kinds: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
+    """The document of each segment."""
+    ends = ends_of(kinds)
+    return np.cumsum(ends) - ends
 
 
 def _view(text: Text) -> pa.Array:

@@ -16,6 +16,7 @@ from pairloom.operators.encode.decoding import Surfaces, UnknownDecoderError, re
 from pairloom.operators.errors import DataError, RecipeError
 from pairloom.operators.models import Compiled, Entries, Located, Model, Read, TokenizerFile
 from pairloom.operators.speeds import LIBRARY, Encoding
+from pairloom.operators.text.front.located import Aligned
 from pairloom.operators.vocabulary.tokens import TokenTable, check_distinct, check_ids, to_alphabet
 
 if TYPE_CHECKING:
@@ -130,6 +131,23 @@ class ForeignTables:
         found = Normalizers([])
         found.__setstate__(data)
         return found
+
+    @staticmethod
+    def build_aligner(data: bytes) -> Callable[[Sequence[str]], list[Aligned]]:
+        """What normalizes texts by a normalizer of the library from its JSON, and says where each character is from."""
+        from tokenizers import Tokenizer
+        from tokenizers.models import BPE
+
+        # Without merges, each character of normalized text is a token, of which the library says where it is from.
+        each = Tokenizer(BPE({"?": 0}, [], unk_token="?", fuse_unk=False))
+        each.normalizer = ForeignTables.build_normalizer(data)
+
+        def align(texts: Sequence[str]) -> list[Aligned]:
+            found = of_library("normalize this text", lambda: each.encode_batch(texts))
+            made = of_library("normalize this text", lambda: list(map(each.normalizer.normalize_str, texts)))
+            return [Aligned(text, row.offsets) for text, row in zip(made, found, strict=True)]
+
+        return align
 
     def encoder(self, *, memo: Any = None, table_bytes: int = 0) -> "ForeignTables":
         """Itself: the library's tokenizer remembers what it will, and serves all threads."""

@@ -81,7 +81,28 @@ def _runs(_: tuple[str, ...]) -> None:
         spoil_runs(values, offsets, kinds, whole, np.zeros(7, np.bool_))
 
 
+def _places(_: tuple[str, ...]) -> None:
+    """Say where tokens are from whose text was normalized."""
+    import numpy as np
+
+    from pairloom.operators.encode.placing import Segments, Side, Words
+    from pairloom.operators.text.arrays import Text
+    from pairloom.operators.text.front.located import LocatedText
+    from pairloom.operators.text.front.pieces import Pieces
+
+    offsets = np.array([0, 2], np.int64)
+    # Arrow's memory may not be written to.
+    given, made = Text(data=np.frombuffer(b"ab", np.uint8), offsets=offsets), np.array([97, 98], np.uint8)
+    normal = LocatedText(Text(data=made, offsets=offsets), np.arange(2), np.zeros(0, np.int64))
+    segments = Segments(text=given, kinds=np.array([-2], np.int32), normal=normal, documents=1)
+    values, lengths = np.array([0, 1], np.uint32), np.ones(2, np.uint32)
+    Side(lengths=lengths, unknown=0).place(values, segments)
+    cuts = Pieces(np.zeros(0x110000, np.uint8), np.zeros(1 << 16, np.uint8))
+    Words(first=lengths, later=lengths, unknown=0).place(values, segments, cuts)
+
+
 PARTS = {
+    "places": Part(_places, ("places",)),
     "words": Part(_words, ("batch", "block", "decode", "special", "state", "table")),
     "spans": Part(_spans, ("spans",)),
     "runs": Part(_runs, ("runs",)),

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
 from pairloom.operators.encode.encoder import WordKernel
 from pairloom.operators.encode.fronted import FrontedTables
 from pairloom.operators.encode.fronted_model import Fronted
+from pairloom.operators.encode.placing import Segments, Side
 from pairloom.operators.learners.character_bpe import CharacterBPELearner
-from pairloom.operators.models import Entries, TokenizerFile
+from pairloom.operators.models import Entries, Located, TokenizerFile
 from pairloom.operators.models.bpe.word import MOST_IDS
 from pairloom.operators.models.character_bpe.tables import CharacterTable, byte_tokens
 from pairloom.operators.speeds import Encoding
@@ -31,6 +33,7 @@ class CharacterBPE(Fronted):
     encoding: ClassVar[Encoding] = CharacterBPELearner.encoding
     types: ClassVar[tuple[str, ...]] = ("BPE",)
     kernels: ClassVar[tuple[str, ...]] = (
+        "encode.kernels:places",
         "encode.kernels:runs",
         "models.character_bpe.kernels",
         "text.front.kernels",
@@ -100,6 +103,10 @@ class CharacterTables(FrontedTables):
             falls_back=bool(found.get("byte_fallback")) and len(byte_tokens(words)) == 256,
             parted=model.front.cut == "marker",
         )
+        self._lengths = np.zeros(max(words.values()) + 1, np.uint32)
+        for word, i in words.items():
+            if not model.front.marker or word != MARKER:  # which the space stands for
+                self._lengths[i] = len(word.encode())
 
     def __reduce__(self) -> tuple[Any, ...]:
         return CharacterTables, (self._model, self._dtype)
@@ -107,6 +114,22 @@ class CharacterTables(FrontedTables):
     def kernel(self) -> WordKernel:
         """See `FrontedTables`."""
         return self._table.kernel()
+
+    def apart_kernel(self) -> WordKernel:
+        """See `FrontedTables`."""
+        return self._table.with_bytes(len(self._lengths) + np.arange(256, dtype=np.uint32)).kernel()
+
+    def place(self, values: npt.NDArray[np.uint32], segments: Segments, cuts: Pieces) -> Located:
+        """See `FrontedTables`."""
+        table = self._table
+        side = Side(
+            lengths=self._lengths,
+            unknown=table.unknown,
+            byte_ids=table.byte_ids.tolist() if table.falls_back else (),
+            fuses=table.fuses,
+            spaced=self.front.cut == "marker",
+        )
+        return side.place(values, segments)
 
     def pieces(self) -> tuple[Pieces, Callable[[str], None]]:
         """Cuts where no merge reaches."""

@@ -15,8 +15,8 @@ from pairloom.operators.encode.encoder import Encoder
 from pairloom.operators.encode.kernels import state as k
 from pairloom.operators.encode.located import surrounded
 from pairloom.operators.encode.origins import origins_of
-from pairloom.operators.encode.spans import cut_at
-from pairloom.operators.encode.special import AddedFinder, kinds_of
+from pairloom.operators.encode.spans import opened
+from pairloom.operators.encode.special import AddedFinder, document_of, ends_of
 from pairloom.operators.errors import CorruptionError
 from pairloom.operators.models import Located
 from pairloom.operators.text.arrays import Text, text_of
@@ -58,13 +58,7 @@ class RootEncoder(Encoder):
         special_ids: Mapping[str, int] = {},
     ) -> Located:
         """See `LocatingEncoder`: tokens lie side by side."""
-        kinds, given = kinds_of(texts), texts
-        if special is not None:
-            cut = cut_at(texts, special, special_ids)
-            kinds, given = cut.kinds, cut.segments
-        raw, kinds = self._finder.cut(given, kinds, wanted)
-        if not len(kinds):
-            kinds = np.full(len(raw), k.TEXT_ENDS, np.int32)
+        raw, kinds = self._finder.cut(*opened(texts, special, special_ids), wanted)
         parts = pa.LargeStringArray.from_buffers(len(raw), pa.py_buffer(raw.offsets), pa.py_buffer(raw.data))
         normalizer = self._entries.normalizer
         text = raw if normalizer == "none" else text_of(normalize(parts, normalizer))
@@ -94,8 +88,7 @@ class RootEncoder(Encoder):
         end = np.where(low == high, begin, origins.end[np.maximum(high, low + 1) - 1])
         begin[marked], end[marked] = 0, np.diff(raw.offsets)[owner[marked]]
         # From segments to documents: which each belongs to, and where it begins there.
-        ends = (kinds < k.TEXT) | ((kinds >= 0) & (kinds & 1 == 1))
-        document = np.cumsum(ends) - ends
+        ends, document = ends_of(kinds), document_of(kinds)
         starts = np.concatenate([[0], np.flatnonzero(ends)[:-1] + 1]).astype(np.int64)
         shift = (raw.offsets[:-1] - raw.offsets[starts[document]])[owner]
         counts = np.bincount(document[owner], minlength=len(texts))

@@ -10,8 +10,8 @@ import pyarrow as pa
 from pairloom.operators.encode.encoder import TABLE_BYTES, Cuts, Encoder, WordKernel
 from pairloom.operators.encode.kernels import state as k
 from pairloom.operators.encode.located import surrounded
-from pairloom.operators.encode.spans import cut_at
-from pairloom.operators.encode.special import Strings, kinds_of
+from pairloom.operators.encode.spans import opened
+from pairloom.operators.encode.special import Strings
 from pairloom.operators.models import Located
 from pairloom.operators.models.character_bpe.tables import CharacterTable
 from pairloom.operators.models.sentencepiece import file as f
@@ -178,9 +178,7 @@ class PieceEncoder:
         missing_bytes: str,
     ) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
         """See `TextEncoder`: what stands between special tokens is encoded as a text by itself."""
-        kinds, text = kinds_of(texts), text_of(texts)
-        if not len(kinds):
-            kinds = np.full(len(text), k.TEXT_ENDS, np.int32)
+        text, kinds = opened(texts)
         if wanted:
             text, kinds = self._control.cut(text, kinds, self._names - set(wanted))
         text = self._tables.rules.normalize(text, (kinds >= 0) | (kinds == k.NULL))
@@ -208,13 +206,7 @@ class PieceEncoder:
     ) -> Located:
         """See `LocatingEncoder`: as SentencePiece says, of which a token of a byte has no text but for the last of a character."""
         tables, model = self._tables, self._tables.model
-        if special is None:
-            kinds, text = kinds_of(texts), text_of(texts)
-        else:
-            cut = cut_at(texts, special, special_ids)
-            kinds, text = cut.kinds, text_of(cut.segments)
-        if not len(kinds):
-            kinds = np.full(len(text), k.TEXT_ENDS, np.int32)
+        text, kinds = opened(texts, special, special_ids)
         if wanted:
             text, kinds = self._control.cut(text, kinds, self._names - set(wanted))
         normal = tables.rules.locate(text, (kinds >= 0) | (kinds == k.NULL))

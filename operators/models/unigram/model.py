@@ -2,16 +2,18 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
 from pairloom.operators.encode.encoder import WordKernel
 from pairloom.operators.encode.fronted import FrontedTables
 from pairloom.operators.encode.fronted_model import Fronted
+from pairloom.operators.encode.placing import Segments, Side
 from pairloom.operators.learners.unigram import UnigramLearner
-from pairloom.operators.models import Entries, ScoredPieces, TokenizerFile
+from pairloom.operators.models import Entries, Located, ScoredPieces, TokenizerFile
 from pairloom.operators.models.unigram.tables import UnigramTable
 from pairloom.operators.speeds import Encoding
 from pairloom.operators.text.front import Front
@@ -33,6 +35,7 @@ class Unigram(Fronted):
     encoding: ClassVar[Encoding] = UnigramLearner.encoding
     types: ClassVar[tuple[str, ...]] = ("Unigram",)
     kernels: ClassVar[tuple[str, ...]] = (
+        "encode.kernels:places",
         "encode.kernels:runs",
         "models.unigram.kernels",
         "text.front.kernels",
@@ -89,8 +92,10 @@ class UnigramTables(FrontedTables):
         if model.front.marker:
             # A space stands for the mark, and no text has a space.
             pieces = [("" if " " in piece else piece.replace(MARKER, " "), score) for piece, score in pieces]
+        spelled = [piece.encode() for piece, _ in pieces]
+        self._lengths = np.array([len(piece) for piece in spelled], np.uint32)
         self._table = UnigramTable.of(
-            [(piece.encode(), score) for piece, score in pieces],
+            [(piece, score) for piece, (_, score) in zip(spelled, pieces, strict=True)],
             unknown=found["unk_id"],
             byte_ids=byte_ids if len(byte_ids) == 256 else (),
         )
@@ -103,6 +108,23 @@ class UnigramTables(FrontedTables):
     def kernel(self) -> WordKernel:
         """See `FrontedTables`."""
         return self._table.kernel()
+
+    def apart_kernel(self) -> WordKernel:
+        """See `FrontedTables`."""
+        ids = len(self._lengths) + np.arange(256, dtype=np.uint32)
+        return replace(self._table, falls_back=True, byte_ids=ids).kernel()
+
+    def place(self, values: npt.NDArray[np.uint32], segments: Segments, cuts: Pieces) -> Located:
+        """See `FrontedTables`: what no piece spells is one in a row."""
+        table = self._table
+        side = Side(
+            lengths=self._lengths,
+            unknown=table.unknown,
+            byte_ids=table.byte_ids.tolist() if table.falls_back else (),
+            whole=True,
+            spaced=self.front.cut == "marker",
+        )
+        return side.place(values, segments)
 
     def pieces(self) -> tuple[Pieces, Callable[[str], None]]:
         """Cuts before each space."""

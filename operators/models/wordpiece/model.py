@@ -2,16 +2,18 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
 from pairloom.operators.encode.encoder import WordKernel
 from pairloom.operators.encode.fronted import FrontedTables
 from pairloom.operators.encode.fronted_model import Fronted
+from pairloom.operators.encode.placing import Segments, Words
 from pairloom.operators.learners.wordpiece import WordPieceLearner
-from pairloom.operators.models import Entries, TokenizerFile
+from pairloom.operators.models import Entries, Located, TokenizerFile
 from pairloom.operators.models.wordpiece.tables import WordPieceTable
 from pairloom.operators.speeds import Encoding
 from pairloom.operators.text.front import Front
@@ -41,6 +43,7 @@ class WordPiece(Fronted):
     encoding: ClassVar[Encoding] = WordPieceLearner.encoding
     types: ClassVar[tuple[str, ...]] = ("WordLevel", "WordPiece")
     kernels: ClassVar[tuple[str, ...]] = (
+        "encode.kernels:places",
         "encode.kernels:runs",
         "models.wordpiece.kernels",
         "text.front.kernels",
@@ -85,6 +88,16 @@ class WordPieceTables(FrontedTables):
     def kernel(self) -> WordKernel:
         """See `FrontedTables`."""
         return self._table.kernel()
+
+    def apart_kernel(self) -> WordKernel:
+        """See `FrontedTables`."""
+        return replace(self._table, unknown=len(self._table.first_lengths)).kernel()
+
+    def place(self, values: npt.NDArray[np.uint32], segments: Segments, cuts: Pieces) -> Located:
+        """See `FrontedTables`."""
+        table = self._table
+        words = Words(first=table.first_lengths, later=table.later_lengths, unknown=table.unknown)
+        return words.place(values, segments, cuts)
 
     def pieces(self) -> tuple[Pieces, Callable[[str], None]]:
         """Cuts by classes that the library is asked for, a character at a time."""

@@ -92,7 +92,8 @@ class Normal:
         build: Callable[[Any], Any],
         seen: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self._front, self._library, self._seen = front, library, seen
+        self.front, self.seen = front, seen
+        self._library = library
         self._makers = makers(front.steps, build)
         self._table = Table(self._becomes, seen)
         self._met: set[str] = set()
@@ -104,16 +105,26 @@ class Normal:
         self._later = bits | (k.PREFIX if front.prefix == "always" else 0)
         self._first = bits | (k.PREFIX if front.prefix in ("always", "first") else 0)
 
-    def normalize(self, text: Text, begins: npt.NDArray[np.bool_], left_out: npt.NDArray[np.bool_]) -> Text:
-        """Normalized segments; `begins` says which begin a document, and those `left_out` are empty."""
+    @property
+    def table(self) -> Table | None:
+        """What becomes of characters; None where the library normalizes all text."""
+        return self._table if self.front.whole is None else None
+
+    def does(self, begins: npt.NDArray[np.bool_], left_out: npt.NDArray[np.bool_]) -> npt.NDArray[np.int16]:
+        """What is done to segments, for `rewrite`; see `normalize`."""
         does = np.where(begins, self._first, self._later).astype(np.int16)
         does[left_out] = -1
-        if self._front.whole is not None:
+        return does
+
+    def normalize(self, text: Text, begins: npt.NDArray[np.bool_], left_out: npt.NDArray[np.bool_]) -> Text:
+        """Normalized segments; `begins` says which begin a document, and those `left_out` are empty."""
+        does = self.does(begins, left_out)
+        if self.table is None:
             does[~left_out] = -1
             hard = np.flatnonzero(~left_out)
             made = Text(data=np.zeros(0, np.uint8), offsets=np.zeros(len(does) + 1, np.int64))
         else:
-            made, hard = by_table(text, does, self._table)
+            made, hard = by_table(text, does, self.table)
         if not len(hard):
             return made
         texts = [
@@ -124,12 +135,12 @@ class Normal:
         ]
         for char in set().union(*texts) - self._met:
             self._met.add(char)
-            self._seen(char)
+            self.seen(char)
         return _put_in(made, hard, [one.encode() for one in texts])
 
     def normalize_text(self, text: str, begins: bool) -> str:
         """One segment, by the library: what `normalize` makes of each."""
-        front = self._front
+        front = self.front
         if self._library is not None:
             text = self._library.normalize_str(text)
         if front.parted:
@@ -150,7 +161,11 @@ class Normal:
             if (made := make(char)) is None:
                 return None
             char = made
-        front = self._front
+        return self.settled(char)
+
+    def settled(self, char: str) -> str | None:
+        """What is made of what the normalizers have made of a character; None where that depends on others."""
+        front = self.front
         if front.marker and MARKER in char:
             return None if front.runs or front.strip or front.words else char.replace(MARKER, " ")
         if front.parted or front.words:
