@@ -17,8 +17,8 @@ from pairloom.operators.encode.encoder import TABLE_BYTES, Encoder, WordKernel
 from pairloom.operators.encode.kernels import state as k
 from pairloom.operators.encode.located import put_in, replaced, surrounded
 from pairloom.operators.encode.placing import Segments
-from pairloom.operators.encode.special import Strings, document_of, ends_of
 from pairloom.operators.encode.spans import opened
+from pairloom.operators.encode.special import Strings, document_of, ends_of
 from pairloom.operators.models import Located
 from pairloom.operators.models.foreign import ForeignTables
 from pairloom.operators.text.arrays import Text

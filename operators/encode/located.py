@@ -15,7 +15,17 @@ from pairloom.operators.encode.spans import ByteSpans, flat_spans
 from pairloom.operators.models import Located
 from pairloom.operators.text.arrays import Text, text_of
 
-__all__ = ["Mark", "bytes_of", "characters_of", "join", "located_values", "marks_of", "put_in", "replaced", "surrounded"]
+__all__ = [
+    "Mark",
+    "bytes_of",
+    "characters_of",
+    "join",
+    "located_values",
+    "marks_of",
+    "put_in",
+    "replaced",
+    "surrounded",
+]
 
 Mark: TypeAlias = tuple[int, int, int]
 """A special token in a text: its first character, the one behind its last, its id."""

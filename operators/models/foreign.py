@@ -139,7 +139,7 @@ class ForeignTables:
         from tokenizers.models import BPE
 
         # Without merges, each character of normalized text is a token, of which the library says where it is from.
-        each = Tokenizer(BPE({"?": 0}, [], unk_token="?", fuse_unk=False))
+        each = Tokenizer(BPE({"?": 0}, [], unk_token="?", fuse_unk=False))  # noqa: S106  (a token, no password)
         each.normalizer = ForeignTables.build_normalizer(data)
 
         def align(texts: Sequence[str]) -> list[Aligned]:

@@ -46,10 +46,10 @@ def place_pieces(
 ) -> int:
     """Write the ids of tokens that lie side by side, begin, end and word of each (`out`, [3, n]), and the lists of documents.
 
-    Segments of `source`, with `edges`, are of `kinds` (see `open_documents`), and normalized in `data`, with `offsets`: the character
-    that byte i is from begins at `places[i]`. Of `values`, those below the number of `lengths` have so many bytes, others are a
-    byte that no piece spells: `byte_ids` has its id, or that of what is unknown for all. A segment is a word, or with `spaced`
-    each part that begins with a space. Returns how many ids there are, -1 where values do not spell the text.
+    Segments of `source`, with `edges`, are of `kinds` (see `open_documents`), and normalized in `data`, with `offsets`; the
+    character that byte i is from begins at `places[i]`. Of `values`, those below the number of `lengths` have so many bytes, others
+    are a byte that no piece spells: `byte_ids` has its id, or that of what is unknown for all. A segment is a word, or with
+    `spaced` each part that begins with a space. Returns how many ids there are, -1 where values do not spell the text.
     """
     size = lengths.size
     at = used = 0
@@ -61,6 +61,8 @@ def place_pieces(
         kind = kinds[segment]
         low, stop = offsets[segment], offsets[segment + 1]
         if kind >= 0:
+            if at >= values.size:
+                return -1
             word += 1
             ids[used] = kind >> 1
             out[0, used], out[1, used] = edges[segment] - first, edges[segment + 1] - first
@@ -146,6 +148,8 @@ def place_words(
         kind = kinds[segment]
         low, stop = offsets[segment], offsets[segment + 1]
         if kind >= 0:
+            if at >= values.size:
+                return -1
             word += 1
             ids[used] = kind >> 1
             out[0, used], out[1, used] = edges[segment] - first, edges[segment + 1] - first

@@ -99,7 +99,7 @@ class Windows:
 
     def _row(self, one: Aligned, text: str) -> tuple[bytes, list[int]] | None:
         first = np.cumsum([0, *(len(char.encode()) for char in text)]).tolist()
-        made, rises = b"", []
+        made, rises = bytearray(), []
         for char, (begin, end) in zip(one.text, one.places, strict=True):
             settled = self._settle(char)
             if settled is None or end != begin + 1:
@@ -108,7 +108,7 @@ class Windows:
             rises += [first[begin]] * len(settled.encode())
             for part in settled:
                 self._seen(part)
-        return made, rises
+        return bytes(made), rises
 
 
 class Locating:
@@ -183,7 +183,18 @@ def located_by_table(
     while True:
         window = int(np.searchsorted(windows[0], first))
         first = k.rewrite_located(
-            text.data, offsets, does, table.states, table.pool, windows, *rows, out, places, ends, first, window
+            text.data,
+            offsets,
+            does,
+            table.states,
+            table.pool,
+            windows,
+            *rows,
+            out,
+            places,
+            ends,
+            first,
+            window,
         )
         if first == len(does):
             used = int(ends[-1])

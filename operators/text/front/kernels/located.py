@@ -53,7 +53,9 @@ def find_windows(
             continue
         p = base + offsets[segment]
         stop = base + offsets[segment + 1]
-        begin = before = 0  # addresses: of the window that is open, of the last character that depends on nothing
+        begin = before = (
+            0  # addresses: of the window that is open, of the last character that depends on nothing
+        )
         fresh = False  # whether no such character came since
         while p < stop:
             lead = int(load_u8(p))
