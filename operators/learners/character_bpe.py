@@ -26,6 +26,7 @@ class CharacterBPELearner(CharacterLearner):
     name = "character_bpe"
     encoding = Encoding(first=29, later=160, bytes_per_token=3.8)
     kernels = (
+        "encode.kernels:places",
         "encode.kernels:runs",
         "models.bpe.kernels:characters",
         "models.character_bpe.kernels",

@@ -27,6 +27,7 @@ class CharactersLearner(CharacterLearner):
     name = "characters"
     encoding = Encoding(first=134, later=126, bytes_per_token=1)
     kernels = (
+        "encode.kernels:places",
         "encode.kernels:runs",
         "models.bpe.kernels:characters",
         "models.character_bpe.kernels",

@@ -37,6 +37,7 @@ class UnigramLearner(Learner):
     name = "unigram"
     encoding = Encoding(first=62, later=152, bytes_per_token=3.5)
     kernels = (
+        "encode.kernels:places",
         "encode.kernels:runs",
         "models.unigram.kernels",
         "models.unigram.learning.kernels",

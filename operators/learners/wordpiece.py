@@ -26,6 +26,7 @@ class WordPieceLearner(CharacterLearner):
     name = "wordpiece"
     encoding = Encoding(first=132, later=157, bytes_per_token=3.7)
     kernels = (
+        "encode.kernels:places",
         "encode.kernels:runs",
         "models.bpe.kernels:characters",
         "models.wordpiece.kernels",

@@ -90,7 +90,11 @@ class Windows:
     def _add(self, made: bytes, rises: list[int]) -> int:
         used = self._used + len(made)
         while used > len(self.made) or self._count + 2 > len(self.edges):
-            self.made, self.rises, self.edges = map(_doubled, (self.made, self.rises, self.edges))
+            self.made, self.rises, self.edges = (
+                _doubled(self.made),
+                _doubled(self.rises),
+                _doubled(self.edges),
+            )
         self.made[self._used : used] = np.frombuffer(made, np.uint8)
         self.rises[self._used : used] = rises
         self._used, self._count = used, self._count + 1
