@@ -19,7 +19,6 @@ from pairloom.operators.models.bpe.layout import Allocate, Layout, TokenSequence
 from pairloom.operators.models.bpe.model import ByteLevelBPE, byte_level
 from pairloom.operators.models.bpe.sharded.kernels.remaking import merge_words
 from pairloom.operators.models.bpe.sharded.kernels.writing import write_tokens
-from pairloom.operators.models.bpe.word import scratch_bytes
 from pairloom.operators.text.arrays import Text, text_of
 from pairloom.operators.text.pretokenize import Pretokenizer
 from pairloom.operators.vocabulary import Vocabulary
@@ -149,7 +148,7 @@ class SymbolWords:
                 starts = part.offsets[start : stop + 1]
                 ids = part.ids[starts[0] : starts[-1]].astype(np.uint32)
                 longest = int(np.diff(starts).max(initial=0))
-                scratch = np.empty(scratch_bytes(longest) // 8 + 1, np.uint64)
+                scratch = np.empty((64 + 40 * (longest + 1)) // 8 + 1, np.uint64)  # of `merge_symbols`
                 bounds = np.empty(len(starts), np.int64)
                 merge_words(ids, starts - starts[0], slots, products, scratch, bounds)
                 yield starts, bounds, ids

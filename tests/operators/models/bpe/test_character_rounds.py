@@ -126,6 +126,19 @@ def test_merging_words_anew_is_encoding_them(words, drawn) -> None:
     assert ids[: bounds[1]].tolist() == [9, 1, 9]
 
 
+def test_long_words_are_merged_anew_within_their_room() -> None:
+    for length in (60, 83, 120, 171, 256, 257, 400):
+        word = [0, 1, 0, 0, 1][: length % 5] + [0, 1] * (length // 2)
+        part = TokenSequences(
+            ids=np.array(word, np.uint32), offsets=np.array([0, len(word)]), counts=np.ones(1, np.int64)
+        )
+        merges = [(0, 1), (2, 2), (3, 3), (4, 4), (0, 2)]
+        ranks = {pair: (k, 2 + k) for k, pair in enumerate(merges)}
+        for _ in range(20):  # what is written beyond it is noticed sooner or later
+            ((_, bounds, ids),) = SymbolWords([part], 2).encoded(np.array(merges, np.int32))
+            assert ids[: bounds[1]].tolist() == encode_word(word, ranks)
+
+
 @given(
     st.dictionaries(
         st.text("abé日\U0001f926", min_size=1, max_size=9), st.integers(1, (1 << 63) - 1), max_size=9
