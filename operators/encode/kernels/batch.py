@@ -15,25 +15,26 @@ from pairloom.operators.encode.kernels.state import (
     BATCH,
     LONG_AT,
     LONG_BITS,
-    LONG_LIMIT,
     PLAN_AT,
     SHORT_AT,
     SHORT_MASK,
+    find_entry,
 )
 from pairloom.operators.encode.kernels.table import bucket_hash, hash_long, high_of, low_of, pack_at_end
 from pairloom.operators.kernels.avx512 import first_bytes, masked_loads
 from pairloom.operators.kernels.jit import copy_16, inner, load_u8, load_u64, opaque, prefetch, store_u64
 from pairloom.operators.kernels.simd import halves_equal
 
-__all__ = ["emit_by", "next_stop", "plan_words"]
+__all__ = ["emit_by", "next_stop", "place_long_words", "plan_words"]
 
 
 @inner
-def plan_words(state: Any, data: int, limit: int, position: int, ends: int, count: int) -> None:
+def plan_words(state: Any, data: int, limit: int, position: int, ends: int, count: int) -> Any:
     """Pack `count` words, whose ends are at the address `ends`, into the plan: 24 bytes a word.
 
     These are `low`, `high` and where in the table its bucket begins; for a word of 16 bytes or more its hash, and zeros. The
-    first begins at `position`; 16 bytes can be read from addresses up to `limit`.
+    first begins at `position`; 16 bytes can be read from addresses up to `limit`. Returns the end of the list of addresses of the
+    steps of these long words, which begins behind the plan.
     """
     step = state[PLAN_AT]
     table, mask = state[SHORT_AT], state[SHORT_MASK]
@@ -68,14 +69,33 @@ def plan_words(state: Any, data: int, limit: int, position: int, ends: int, coun
             long += 8
         step += 24
         word = end
-    while longs < long and state[LONG_LIMIT]:
+    while longs < long:
         hashed = load_u64(np.int64(load_u64(longs)))
         slot = slots + (np.int64(hashed >> shift) << 4)
         if load_u64(slot) == hashed:
             record = state[ARENA_AT] + np.int64(load_u64(slot + 8))
-            prefetch(record)
-            prefetch(record + 56)
+            prefetch(record - 32)
+            prefetch(record + 32)
         longs += 8
+    return long
+
+
+@inner
+def place_long_words(state: Any, data: int, position: int, ends: int, last: int) -> None:
+    """Have the steps of long words that the table holds say where their entries are, as those of short ones say it.
+
+    `last` is what `plan_words` returned. A word that is not held keeps its zeros.
+    """
+    plan = state[PLAN_AT]
+    for longs in range(plan + 24 * BATCH, last, 8):
+        step = np.int64(load_u64(longs))
+        end = ends + ((step - plan) // 24 << 3)
+        start = position if step == plan else np.int64(load_u64(end - 8))
+        length = np.int64(load_u64(end)) - start
+        entry = find_entry(state, load_u64(step), data + start, length)[1]
+        if entry:
+            store_u64(step + 8, np.uint64(length))
+            store_u64(step + 16, np.uint64(entry - state[SHORT_AT]))
 
 
 @inner

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from pairloom.operators.encode.kernels.batch import emit_by, next_stop, plan_words
+from pairloom.operators.encode.kernels.batch import emit_by, next_stop, place_long_words, plan_words
 from pairloom.operators.encode.kernels.state import (
     ARENA_AT,
     ARENA_SIZE,
@@ -144,7 +144,8 @@ def block_by(encode_word: Any, join_tokens: Any = keep_tokens) -> Any:
             batch = min(np.int64(BATCH), total - piece)
             ends = at + (piece << 3)
             goes_on = state[GOES_ON_AT] + piece
-            plan_words(state, data, limit, position, ends, batch)
+            longs = plan_words(state, data, limit, position, ends, batch)
+            place_long_words(state, data, position, ends, longs)
             done = noted = skipped = unknown = np.int64(0)
             stop = np.int64(0)
             last = piece_ends

@@ -38,6 +38,7 @@ __all__ = [
     "emit_ids",
     "emit_long",
     "emit_spilled",
+    "find_entry",
     "keep_long",
     "keep_short",
     "open_cut",
@@ -205,42 +206,61 @@ def keep_short(state: Any, low: Any, high: Any, out: int, count: int, missing: i
     for probe in range(2 * PROBES):
         place = state[SHORT_AT] + (((bucket + (probe >> 1)) & mask) << 6) + ((probe & 1) << 5)
         if load_u64(place + 8) == np.uint64(0):
-            if 0 < count <= MOST_INLINE and (count << width) <= 16:
-                store_u64(place + 16, load_u64(out))
-                store_u64(place + 24, load_u64(out + 8))
-                tag = np.uint64(count)
-            else:
+            room = np.int64(0)
+            if _is_spilled(width, count):
                 room = spill(state, count << width)
                 if room == 0:
                     return end
-                emit_ids(room, width, scratch, count)
-                store_u64(place + 16, np.uint64(room - state[ARENA_AT]))
-                store_u64(place + 24, np.uint64(count))
-                tag = np.uint64(0)
-            tag |= np.uint64(state[MARK])
-            store_u64(place, low)
-            store_u64(place + 8, high | (tag << np.uint64(60)))
+            _fill(state, place, low, high, count, room, out)
             state[SHORT_USED] += 1
             break
     return end
 
 
 @inner
-def emit_long(state: Any, hashed: Any, start: int, length: int, out: int) -> Any:
-    """Write the ids of a long word that the table holds: (place in the table or -1, the new end of the output or 0)."""
-    width = state[WIDTH]
-    place = np.int64(-1)
+def _is_spilled(width: int, count: int) -> bool:
+    return count == 0 or count > MOST_INLINE or (count << width) > 16
+
+
+@inner
+def _fill(state: Any, entry: int, low: Any, high: Any, count: int, room: int, out: int) -> None:
+    """Write an entry of `count` ids, which are at the address `out` and at the scratch; `room` is where to spill them, or 0."""
+    tag = np.uint64(state[MARK])
+    if room:
+        emit_ids(room, state[WIDTH], state[SCRATCH_AT], count)
+        store_u64(entry + 16, np.uint64(room - state[ARENA_AT]))
+        store_u64(entry + 24, np.uint64(count))
+    else:
+        copy_16(out, entry + 16)
+        tag |= np.uint64(count)
+    store_u64(entry, low)
+    store_u64(entry + 8, high | (tag << np.uint64(60)))
+
+
+@inner
+def find_entry(state: Any, hashed: Any, start: int, length: int) -> Any:
+    """The place of a long word among the slots, or -1 where it has none, and the address of its entry, or 0."""
+    place, entry = np.int64(-1), np.int64(0)
     if state[LONG_LIMIT] and length <= LONGEST_STORED:
         place, record = find_long(state[LONG_AT], state[LONG_BITS], state[ARENA_AT], hashed, start, length)
         if record:
-            count = np.int64(load_u32(record + 4))
-            state[UNKNOWN] += count >> 31
-            count &= 0x7FFFFFFF
-            ids = record + 8 + ((length + 7) & ~7)
-            for i in range(0, count << width, 16):
-                copy_16(ids + i, out + i)
-            return place, out + (count << width)
-    return place, np.int64(0)
+            entry = record - 32
+    return place, entry
+
+
+@inner
+def emit_long(state: Any, hashed: Any, start: int, length: int, out: int) -> Any:
+    """Write the ids of a long word that the table holds: (place in the table or -1, the new end of the output or 0)."""
+    place, entry = find_entry(state, hashed, start, length)
+    if entry == 0:
+        return place, entry
+    tag = load_u64(entry + 8)
+    state[UNKNOWN] += np.int64(tag >> np.uint64(63))
+    count = np.int64(tag >> np.uint64(60)) & MOST_INLINE
+    if count == 0:
+        return place, emit_spilled(state[ARENA_AT], state[WIDTH], entry, out)
+    copy_16(entry + 16, out)
+    return place, out + (count << state[WIDTH])
 
 
 @inner
@@ -259,17 +279,19 @@ def keep_long(
         state[MISSING] += missing
     elif place >= 0:
         padded = (length + 7) & ~7
-        room = spill(state, 8 + padded + (count << width))
-        if room:
-            store_u32(room, np.uint32(length))
-            store_u32(room + 4, np.uint32(count | (state[MARK] << 28)))
+        spilled = _is_spilled(width, count)
+        entry = spill(state, 40 + padded + (count << width if spilled else 0))
+        if entry:
+            record = entry + 32
+            room = record + 8 + padded if spilled else 0
+            _fill(state, entry, hashed, np.uint64(length), count, room, out)
+            store_u64(record, np.uint64(length))
             for i in range(0, length - 8, 8):
-                store_u64(room + 8 + i, load_u64(start + i))
-            store_u64(room + length, load_u64(start + length - 8))
-            emit_ids(room + 8 + padded, width, scratch, count)
+                store_u64(record + 8 + i, load_u64(start + i))
+            store_u64(record + length, load_u64(start + length - 8))
             slot = state[LONG_AT] + (place << 4)
             store_u64(slot, hashed)
-            store_u64(slot + 8, np.uint64(room - state[ARENA_AT]))
+            store_u64(slot + 8, np.uint64(record - state[ARENA_AT]))
             state[LONG_USED] += 1
     return end
 
