@@ -46,7 +46,11 @@ class CharacterLearner(Learner):
         return learn_character_groups(self.family(target), groups, progress=progress)
 
     def rounds(self, target: Target) -> Rounds:
-        """See `operators/models/bpe/character_rounds.py`."""
+        """See `operators/models/bpe/character_rounds.py`, of groups `parity_rounds.py`."""
+        if target.parity is not None:
+            from pairloom.operators.models.bpe.parity_rounds import CharacterGroups, ParityRounds
+
+            return ParityRounds(CharacterGroups(self.family(target)))
         from pairloom.operators.models.bpe.character_rounds import CharacterRounds
 
         return CharacterRounds(self.family(target))

@@ -68,7 +68,11 @@ class BPELearner(Learner):
 
     def rounds(self, target: Target) -> Rounds:
         """See `operators/models/bpe/sharded/`."""
-        return MergeRounds(target)
+        if target.parity is None:
+            return MergeRounds(target)
+        from pairloom.operators.models.bpe.parity_rounds import ByteGroups, ParityRounds
+
+        return ParityRounds(ByteGroups(target))
 
 
 @dataclass(frozen=True, slots=True)

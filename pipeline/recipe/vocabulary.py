@@ -231,8 +231,6 @@ class VocabularyChoice(ShapeKeys):
             raise ValueError(
                 "superwords are learned from all text at once, and parity is by groups: choose one"
             )
-        if self.learn.mode == "sharded":
-            raise ValueError("parity is learned in one task: remove `learn: {mode: sharded}`")
 
     def _check_ids(self) -> None:
         """Raise ValueError for what a vocabulary of mere ids has not."""

@@ -11,13 +11,15 @@ import pyarrow as pa
 import pytest
 
 from pairloom.operators.counts import count_words
-from pairloom.operators.errors import RecipeError
+from pairloom.operators.errors import CorruptionError, RecipeError
 from pairloom.operators.learners import LEARNERS, Parity, Target
+from pairloom.operators.models.bpe import count_pairs
 from pairloom.operators.text.pretokenize import Pretokenizer
 from pairloom.pipeline import Recipe, make_plan, open_dataset, run
 from pairloom.pipeline.audit.verify import verify
+from pairloom.pipeline.flow.events import Event, RoundDone
 from pairloom.pipeline.repair.repair import repair
-from pairloom.pipeline.stages.learn.groups import about_groups, measured
+from pairloom.pipeline.stages.learn.groups import about_groups, check_groups, measured
 from pairloom.pipeline.stages.learn.stage import Learn
 from pairloom.pipeline.store.objects import LocalObjects
 from tests.support.corpora import contents
@@ -84,7 +86,7 @@ def test_a_column_says_the_groups_and_units_decide_nothing(folder: Path) -> None
     told = about_groups(facts)["parity"]
     assert told["bytes_per_token"].keys() == {"", "en", "th"}
     assert 0 < told["gini"] < 0.2
-    assert told["gini"] < about_groups(measured(plain_vocabulary, groups))["parity"]["gini"]
+    assert told["gini"] < about_groups(measured(plain_vocabulary, groups.items()))["parity"]["gini"]
     assert plain.stages["learn"].facts.keys() == {"words", "pretokens", "tokens"}
     assert facts["bytes of th"] == sum(
         len("".join(text.split(" ")).encode()) + 1 for lang, text in texts() if lang == "th"
@@ -99,7 +101,7 @@ def test_documents_without_a_value_and_with_an_empty_one_are_told_apart() -> Non
     names = (None, "", '""', "en")
     groups = {name: count_words(pa.array(["a bird sang " * 9]), Pretokenizer()) for name in names}
     vocabulary = LEARNERS.get("bpe")().learn(groups["en"], Target(size=260))
-    told = about_groups(measured(vocabulary, groups))["parity"]["bytes_per_token"]
+    told = about_groups(measured(vocabulary, groups.items()))["parity"]["bytes_per_token"]
     assert len(told) == 4
     assert told.keys() >= {"", '""', "en"}
 
@@ -128,7 +130,6 @@ def test_sources_are_groups_with_weights_and_what_is_lost_is_made_again(folder: 
     ("vocabulary", "said"),
     [
         ({"parity": "speech"}, "vocabulary.parity is by 'speech', which no source has among its columns"),
-        ({"learn": "sharded"}, "parity is learned in one task: remove `learn: {mode: sharded}`"),
         ({"superwords": {}}, "parity is by groups: choose one"),
         ({"family": "unigram"}, "the family unigram has no parity"),
         ({"extend": "x.json", "size": 999}, "`extend` brings these with it: remove parity"),
@@ -165,3 +166,43 @@ def test_a_run_that_dies_anywhere_goes_on_to_the_same_bytes(
         with fated(LocalObjects, Fate(at, "after", Killed)), suppress(Killed):
             run(killed, until="learn", executor=ONCE)
         assert contents(run(killed, until="learn")) == contents(whole)
+
+
+class Watch:
+    """The rounds of a run; raises in one of them if told to."""
+
+    def __init__(self, interrupt: int = 0) -> None:
+        self.rounds: list[RoundDone] = []
+        self._interrupt = interrupt
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, RoundDone):
+            self.rounds.append(event)
+            if event.rounds == self._interrupt:
+                raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("family", ["bpe", "character_bpe", "wordpiece"])
+def test_rounds_are_one_task_and_go_on_after_what_is_stored(folder: Path, family: str) -> None:
+    parity = {"by": "lang", "window": 7, "first": 9, "unit": "characters"}
+    chosen = {"family": family, "size": 420, "parity": parity}
+    whole = contents(run(recipe(folder, f"{family} one", **chosen), until="learn"))
+    for members in (1, 3):
+        learn = {"mode": "sharded", "members": members, "checkpoint_seconds": 3600}
+        made, stored = recipe(folder, f"{family} {members}", learn=learn, **chosen), 0
+        for last in (3, 4):
+            watch = Watch(interrupt=last)
+            with pytest.raises(KeyboardInterrupt):
+                run(made, until="learn", observe=watch)
+            assert watch.rounds[-1].merges > stored
+            stored = watch.rounds[-1].merges
+        assert contents(run(made, until="learn")) == whole
+        assert not list(Path(made.root).rglob("*merges*"))
+
+
+def test_groups_that_are_not_the_corpus_are_noticed() -> None:
+    counts = count_words(pa.array(["a bird sang"]), Pretokenizer())
+    check_groups([("a", counts), (None, counts)], 2 * count_pairs(counts))
+    for pairs in (count_pairs(counts), 3 * count_pairs(counts)):
+        with pytest.raises(CorruptionError, match="the groups are not those of the corpus"):
+            check_groups([("a", counts), (None, counts)], pairs)

@@ -15,7 +15,7 @@ from pairloom.operators.models.bpe.characters import Alphabet, CharacterWords, L
 from pairloom.operators.models.bpe.layout import Layout
 from pairloom.operators.models.bpe.learner import Learner
 from pairloom.operators.models.bpe.limits import PairLimits
-from pairloom.operators.models.bpe.parity import Group, GroupLearner, group_amounts
+from pairloom.operators.models.bpe.parity import Group, GroupLearner, group_amounts, group_sizes
 from pairloom.operators.models.bpe.shaping import shape_limits, with_tokens
 from pairloom.operators.vocabulary import Vocabulary
 
@@ -168,7 +168,7 @@ def learn_character_groups(
     words = [family.words(counts) for counts in groups.values()]
     alphabet = family.alphabet(Letters.together(one.letters() for one in words))
     family.room(alphabet)
-    amounts, tokens = group_amounts(groups, parity), [one.weight for one in words]
+    amounts, tokens = group_amounts(group_sizes(groups, parity), parity), [one.weight for one in words]
     symbols = [one.symbols(alphabet.symbols(len(family.specials))) for one in words]
 
     def made(limits: PairLimits | None) -> npt.NDArray[np.int32]:

@@ -13,7 +13,7 @@ from pairloom.operators.models.bpe.kernels.pairs import count_byte_pairs
 from pairloom.operators.models.bpe.layout import Layout
 from pairloom.operators.models.bpe.learner import Learner, memory
 from pairloom.operators.models.bpe.merges import checked_merges
-from pairloom.operators.models.bpe.parity import Group, GroupLearner, group_amounts, text_size
+from pairloom.operators.models.bpe.parity import Group, GroupLearner, group_amounts, group_sizes, text_size
 from pairloom.operators.models.bpe.shaping import initial_bytes, merge_options, with_required
 from pairloom.operators.text.arrays import text_of
 from pairloom.operators.text.pretokenize import Pretokenizer
@@ -117,7 +117,9 @@ def learn_bpe_groups(
         del learner
     laid_out = [
         Group(layout=Layout.of_bytes([one], ids), tokens=text_size(one), units=units)
-        for one, units in zip(groups.values(), group_amounts(groups, parity), strict=True)
+        for one, units in zip(
+            groups.values(), group_amounts(group_sizes(groups, parity), parity), strict=True
+        )
     ]
     fair = GroupLearner(laid_out, merges=merges, window=parity.window, **options)
     learned = fair.learn(min_count=target.min_count, given=given, progress=progress)

@@ -37,17 +37,17 @@ from pairloom.operators.models.bpe.kernels.parity import (
     NO_HOT_PAIR,
     PAIRS_FULL,
     Groups,
-    Turns,
     heap_above,
     merge_in_groups,
 )
 from pairloom.operators.models.bpe.kernels.replacing import HEAPED, LISTED, PAIRED
 from pairloom.operators.models.bpe.kernels.symbols import HOLE
+from pairloom.operators.models.bpe.kernels.turns import Turns
 from pairloom.operators.models.bpe.layout import Layout
 from pairloom.operators.models.bpe.limits import NO_LIMITS, PairLimits, TokenFacts
 from pairloom.operators.text.arrays import text_of
 
-__all__ = ["Group", "GroupLearner", "group_amounts", "text_size"]
+__all__ = ["Group", "GroupLearner", "group_amounts", "group_sizes", "text_size"]
 
 # Positions visited between two reports of progress.
 _PAUSE = 1 << 20
@@ -64,20 +64,26 @@ class Group:
     units: int
 
 
-def group_amounts(counts: Mapping[str | None, WordCounts], parity: Parity) -> list[int]:
-    """How much each group says, in whole numbers of one unit; RecipeError where amounts are given for other groups than these."""
-    if parity.amounts:
-        given = dict(parity.amounts)
-        names = [name for name in counts if name is not None]
-        if wrong := [name for name in given if name not in names]:
-            raise RecipeError(
-                f"vocabulary.parity.amounts has {wrong[0]!r}, which no document is of: remove it"
-            )
-        if left := [name for name in counts if name not in given]:
-            raise RecipeError(f"vocabulary.parity.amounts has none for the group {left[0]!r}: add it")
-        scale = lcm(*(amount.denominator for amount in given.values()))
-        return [int(given[name] * scale) for name in counts if name is not None]
-    return [text_size(one, characters=parity.unit == "characters") for one in counts.values()]
+def group_amounts(sizes: Mapping[str | None, int], parity: Parity) -> list[int]:
+    """How much each group says, in whole numbers of one unit, of the `sizes` of all groups in `parity.unit`.
+
+    Raises RecipeError where amounts are given for other groups than these.
+    """
+    if not parity.amounts:
+        return [*sizes.values()]
+    given = dict(parity.amounts)
+    if wrong := [name for name in given if name not in sizes]:
+        raise RecipeError(f"vocabulary.parity.amounts has {wrong[0]!r}, which no document is of: remove it")
+    if left := [name for name in sizes if name not in given]:
+        raise RecipeError(f"vocabulary.parity.amounts has none for the group {left[0]!r}: add it")
+    scale = lcm(*(amount.denominator for amount in given.values()))
+    return [int(given[name] * scale) for name in sizes if name is not None]
+
+
+def group_sizes(groups: Mapping[str | None, WordCounts], parity: Parity) -> dict[str | None, int]:
+    """How much text each group has, in `parity.unit`."""
+    characters = parity.unit == "characters"
+    return {name: text_size(one, characters=characters) for name, one in groups.items()}
 
 
 def text_size(counts: WordCounts, *, characters: bool = False) -> int:

@@ -88,7 +88,7 @@ def cost(plan: "Plan", cluster: Cluster) -> Cost:
         ).requests,
         at_once=1,
     )
-    mode = "single" if choice.parity is not None else choice.learn.mode
+    mode = choice.learn.mode
     if not choice.learner.by_rounds or mode == "single" or (mode == "auto" and alone <= cluster.room):
         return found
     members = max(1, min(plan.partitions, choice.learn.members or min(MEMBERS, cluster.workers)))

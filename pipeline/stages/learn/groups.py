@@ -2,20 +2,23 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from pairloom.operators import Vocabulary, WordCounts, merge_counts
 from pairloom.operators.counts.groups import groups_of, name_of, prefix_of, stripped
 from pairloom.operators.errors import CorruptionError
 from pairloom.operators.evaluate.inequality import gini
+from pairloom.operators.models.bpe import count_pairs
 from pairloom.pipeline.stages.count.files import read_words
 from pairloom.pipeline.store.files import StoredFile
 from pairloom.pipeline.store.objects import Objects
 
-__all__ = ["about_groups", "lines_of_groups", "measured", "read_groups"]
+__all__ = ["StoredGroups", "about_groups", "check_groups", "lines_of_groups", "measured", "read_groups"]
 
 MOST_TOLD = 256  # groups, those first that take the most tokens
 _AT_A_TIME = 1 << 18  # words that are encoded
@@ -40,19 +43,49 @@ def read_groups(
     return groups
 
 
-def measured(vocabulary: Vocabulary, groups: Mapping[str | None, WordCounts]) -> dict[str, int]:
-    """Facts: the bytes of the words of each group, and the tokens that they become."""
-    found = []
-    for name, counts in groups.items():
-        tokens = 0
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredGroups:
+    """The words of groups in some files, each with the name of its group, read anew whenever they are gone through."""
+
+    objects: Objects
+    files: tuple[StoredFile, ...]
+
+    def __iter__(self) -> Iterator[tuple[str | None, WordCounts]]:
+        for file in self.files:
+            words = read_words(self.objects, file)
+            for prefix, start, stop in groups_of(words.words):
+                yield name_of(prefix), stripped(words, prefix, start, stop)
+
+
+def check_groups(groups: Iterable[tuple[str | None, WordCounts]], pairs: npt.NDArray[np.int64]) -> None:
+    """Raise CorruptionError where groups do not have the `pairs` of bytes (int64[256, 256]) of the corpus together."""
+    left = pairs.copy()
+    for _, counts in groups:
+        found = count_pairs(counts)
+        if np.any(found > left):
+            left[0, 0] = -1
+            break
+        left -= found
+    if left.any():
+        raise CorruptionError(
+            "the stored words of the groups are not those of the corpus: words were lost or added on the way"
+        )
+
+
+def measured(vocabulary: Vocabulary, groups: Iterable[tuple[str | None, WordCounts]]) -> dict[str, int]:
+    """Facts: the bytes of the words of each group, which may come in parts, and the tokens that they become."""
+    sums: dict[str | None, list[int]] = {}
+    for name, counts in groups:
+        own = sums.setdefault(name, [0, 0])
+        own[1] += counts.bytes
         for start in range(0, len(counts), _AT_A_TIME):
             words: Any = counts.words.slice(start, _AT_A_TIME)
             ids = vocabulary.encode(words.cast(pa.large_string()))
             lengths = np.diff(ids.offsets.to_numpy())
-            tokens += sum(
+            own[0] += sum(
                 map(int.__mul__, lengths.tolist(), counts.counts[start : start + _AT_A_TIME].tolist())
             )
-        found.append((tokens / max(1, counts.bytes), _told(name), tokens, counts.bytes))
+    found = [(tokens / max(1, size), _told(name), tokens, size) for name, (tokens, size) in sums.items()]
     facts: dict[str, int] = {}
     for _, name, tokens, size in sorted(found, reverse=True)[:MOST_TOLD]:
         facts |= {_BYTES + name: size, _TOKENS + name: tokens}

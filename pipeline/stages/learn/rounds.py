@@ -13,6 +13,7 @@ import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,13 +29,22 @@ from pairloom.pipeline.flow.job import Job
 from pairloom.pipeline.flow.prepare import SHARDED_KERNELS, PrepareTask, preparing
 from pairloom.pipeline.stages.count.files import read_pairs, read_words
 from pairloom.pipeline.stages.learn.cost import MEMBERS
+from pairloom.pipeline.stages.learn.groups import StoredGroups
 from pairloom.pipeline.store.files import StoredFile
 from pairloom.pipeline.store.location import open_objects
 from pairloom.pipeline.store.merge_log import MergeLog
 from pairloom.pipeline.store.objects import Objects
 from pairloom.pipeline.store.receipts import Ledger
 
-__all__ = ["MemberSpec", "StoredWords", "WordsSpec", "in_rounds", "learn_in_rounds", "share_out"]
+__all__ = [
+    "GroupsSpec",
+    "MemberSpec",
+    "StoredWords",
+    "WordsSpec",
+    "in_rounds",
+    "learn_in_rounds",
+    "share_out",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +108,7 @@ class WordsSpec(MemberSpec):
     """A member that holds the words of some merged partitions."""
 
     words: tuple[StoredFile, ...]
-    pairs: tuple[StoredFile, ...]
+    pairs: tuple[StoredFile, ...] = ()
     rounds: Rounds
 
     @property
@@ -132,6 +142,16 @@ class WordsSpec(MemberSpec):
                     "on the way"
                 )
         return self.rounds.member(words, self.empty)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupsSpec(WordsSpec):
+    """A member that holds the words of groups, of some merged partitions; that none is lost is seen when all is learned."""
+
+    def start(self) -> Member:
+        """See `MemberSpec`."""
+        groups: Any = StoredGroups(objects=open_objects(self.root), files=self.words)
+        return self.rounds.member(groups, self.empty)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,9 +25,15 @@ from pairloom.pipeline.stages.count.files import read_pairs, read_words
 from pairloom.pipeline.stages.learn.cost import assemble_memory
 from pairloom.pipeline.stages.learn.extend import ExtendTask
 from pairloom.pipeline.stages.learn.files import most_frequent, note_merges, publish
-from pairloom.pipeline.stages.learn.groups import measured, read_groups
+from pairloom.pipeline.stages.learn.groups import StoredGroups, check_groups, measured, read_groups
 from pairloom.pipeline.stages.learn.joining import join_words
-from pairloom.pipeline.stages.learn.rounds import StoredWords, WordsSpec, in_rounds, learn_in_rounds
+from pairloom.pipeline.stages.learn.rounds import (
+    GroupsSpec,
+    StoredWords,
+    WordsSpec,
+    in_rounds,
+    learn_in_rounds,
+)
 from pairloom.pipeline.store.files import StoredFile
 from pairloom.pipeline.store.manifest import StageRecord
 from pairloom.pipeline.store.merge_log import MergeLog
@@ -95,7 +101,7 @@ class LearnTask(UnitTask):
             groups = read_groups(attempt.objects, self.groups, counts)
             learned = self.learner.learn_groups(groups, self.target, progress=progress)
             if self.learner.merges_bytes:  # others put something before each text
-                facts = measured(learned, groups)
+                facts = measured(learned, groups.items())
         self.publish(attempt, learned, most_frequent(counts), facts)
 
     def publish(
@@ -124,7 +130,8 @@ class AssembleTask(UnitTask):
 
     def need(self) -> int:
         """The words of one partition and the memo's, twice."""
-        return assemble_memory(max((file.bytes for file in self.learn.words), default=0))
+        files = self.learn.words + self.learn.groups
+        return assemble_memory(max((file.bytes for file in files), default=0))
 
     def work(self, attempt: Attempt, shared: Any) -> None:
         """Read the merges and, one partition after another, the words; write what `LearnTask` writes."""
@@ -138,7 +145,13 @@ class AssembleTask(UnitTask):
             note(number, len(learn.words))
             part = most_frequent(read_words(attempt.objects, file))
             top = most_frequent(merge_counts([top, part]))
-        learn.publish(attempt, vocabulary, top, {})
+        facts: dict[str, int] = {}
+        if learn.target.parity is not None:
+            groups = StoredGroups(objects=attempt.objects, files=learn.groups)
+            check_groups(groups, _sum_pairs(attempt.objects, learn.pairs))
+            if learn.learner.merges_bytes:  # as in one task
+                facts = measured(vocabulary, groups)
+        learn.publish(attempt, vocabulary, top, facts)
 
 
 def learn(job: Job) -> StageRecord:
@@ -180,18 +193,22 @@ def _learned(job: Job, task: LearnTask, size: int) -> list[Receipt]:
     """Learn in one task, or in rounds that another one then makes the same vocabulary of."""
     if (
         not task.learner.by_rounds
-        or task.target.parity is not None
         or not in_rounds(job, task, size)
         or job.receipts([("learn", task.unit)])[0] is not None
     ):
         return job.step("learn", [task], sizes=[size])
     rounds = task.learner.rounds(task.target)
+    grouped = task.target.parity is not None
+    held = task.groups if grouped else task.words
 
     def spec(number: int, share: Sequence[int]) -> WordsSpec:
-        words, pairs = (tuple(files[part] for part in share) for files in (task.words, task.pairs))
+        words = tuple(held[part] for part in share)
+        if grouped:
+            return GroupsSpec(root=task.root, number=number, words=words, rounds=rounds)
+        pairs = tuple(task.pairs[part] for part in share)
         return WordsSpec(root=task.root, number=number, words=words, pairs=pairs, rounds=rounds)
 
-    learn_in_rounds(job, "rounds", task.unit, rounds.decider, spec, [file.bytes for file in task.words])
+    learn_in_rounds(job, "rounds", task.unit, rounds.decider, spec, [file.bytes for file in held])
     receipts = job.step("learn", [AssembleTask(root=task.root, learn=task)], sizes=[size])
     MergeLog(job.objects, "learn", task.unit).discard()
     return receipts

@@ -26,6 +26,7 @@ from pairloom.operators.models.bpe.kernels.merging import Goal, Scratch
 from pairloom.operators.models.bpe.kernels.pairs import PAIR, Bounds, find_pair
 from pairloom.operators.models.bpe.kernels.replacing import HEAPED, LISTED, PAIRED, Merge, Room, replace_pair
 from pairloom.operators.models.bpe.kernels.symbols import Places
+from pairloom.operators.models.bpe.kernels.turns import Turns, chosen_group, take_turn
 
 __all__ = [
     "ALL_CLOSED",
@@ -40,7 +41,6 @@ __all__ = [
     "PAUSE",
     "TURN",
     "Groups",
-    "Turns",
     "heap_above",
     "merge_in_groups",
 ]
@@ -52,9 +52,6 @@ MADE, GROUP, TURN = 0, 1, 2
 # The columns of `views`: the words' arrays, table, mask, pool and its length, heap and its length, and the group's state.
 _TEXT, _SPLIT, _STARTS, _OWNERS, _COUNTS, _SLOTS, _MASK, _LISTS, _POOL, _TOP, _HEAP, _STATE = range(12)
 COLUMNS = 12
-
-_HALF = np.uint64(0xFFFFFFFF)
-_32 = np.uint64(32)
 
 
 class Groups(NamedTuple):
@@ -70,50 +67,6 @@ class Groups(NamedTuple):
     tokens: npt.NDArray[np.int64]
     units: npt.NDArray[np.int64]
     slots: npt.NDArray[np.int64]
-
-
-class Turns(NamedTuple):
-    """The last groups that were chosen, as a ring (int64[window]), and how often each is there (int64[g])."""
-
-    last: npt.NDArray[np.int64]
-    times: npt.NDArray[np.int64]
-
-
-@inner
-def _product(left: np.uint64, right: np.uint64) -> tuple[np.uint64, np.uint64]:
-    """The high and the low half of a product of two uint64."""
-    low = (left & _HALF) * (right & _HALF)
-    one = (left >> _32) * (right & _HALF) + (low >> _32)
-    other = (left & _HALF) * (right >> _32) + (one & _HALF)
-    return (left >> _32) * (right >> _32) + (one >> _32) + (other >> _32), (other << _32) | (low & _HALF)
-
-
-@inner
-def _worse(groups: Groups, one: int, other: int) -> bool:
-    """Whether a group takes more tokens for what it says than another."""
-    high, low = _product(np.uint64(groups.tokens[one]), np.uint64(groups.units[other]))
-    its_high, its_low = _product(np.uint64(groups.tokens[other]), np.uint64(groups.units[one]))
-    return bool(high > its_high or (high == its_high and low > its_low))
-
-
-@inner
-def _chosen(groups: Groups, turns: Turns) -> int:
-    """The group that is worst off, of equals the first; -1 where all are closed.
-
-    Those that had twice their share of the last turns are passed over, unless all that are left had.
-    """
-    window, many = len(turns.last), len(groups.closed)
-    best = worst = -1
-    for one in range(many):
-        if groups.closed[one]:
-            continue
-        if worst < 0 or _worse(groups, one, worst):
-            worst = one
-        if window > 0 and turns.times[one] * many >= 2 * window:
-            continue
-        if best < 0 or _worse(groups, one, best):
-            best = one
-    return worst if best < 0 else best
 
 
 @inner
@@ -152,14 +105,14 @@ def merge_in_groups(
     """
     sizes, lefts, hist = address(lengths), address(scratch.touched), address(scratch.around)
     rights = lefts + 4 * (len(scratch.around) // 4)
-    window, visited = len(turns.last), 0
+    visited = 0
     while state[MADE] < goal.wanted:
         if visited > goal.pause:
             return PAUSE
         made = state[MADE]
         a, b, chosen, heaped, top = signed(merges[made, 0]), signed(merges[made, 1]), -1, 0, 0
         if made >= goal.given:
-            chosen = _chosen(groups, turns)
+            chosen = chosen_group(groups, turns)
             if chosen < 0:
                 return ALL_CLOSED
             state[GROUP] = chosen
@@ -187,12 +140,7 @@ def merge_in_groups(
         if chosen >= 0:
             store_u64(groups.views[chosen, _STATE] + 8 * HEAPED, np.uint64(drop_top(top, heaped)))
             merges[made, 0], merges[made, 1] = a, b
-            if window > 0:
-                place = state[TURN] % window
-                if state[TURN] >= window:
-                    turns.times[turns.last[place]] -= 1
-                turns.last[place] = chosen
-                turns.times[chosen] += 1
+            take_turn(turns, state[TURN], chosen)
             state[TURN] += 1
         size = signed(load_u32(sizes + 4 * a)) + signed(load_u32(sizes + 4 * b))
         store_u32(sizes + 4 * product, np.uint32(size))

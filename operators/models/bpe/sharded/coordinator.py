@@ -111,7 +111,8 @@ class Coordinator:
         self._size = least_batch
         self._slots, self._weight, self._members = 0, 0.0, 0
         self._told = cells_told
-        self._sums, self._surveyed = np.zeros(0, np.int64), 0
+        self._tables = 1  # of pairs that are counted apart
+        self._sums, self._surveyed = np.zeros((0, 1), np.int64), 0
         self._hot_cells: npt.NDArray[np.uint8] | None = None
         self._counted_at = -1  # merges made when pairs were counted last
         self._listing = False
@@ -154,7 +155,7 @@ class Coordinator:
             case Round() as asked:
                 nothing = np.zeros((0, 2), np.int32)
                 return begin, replace(
-                    asked, kept=np.zeros(0, np.bool_), listed=nothing, hot=self._names[self._ranking.hot()]
+                    asked, kept=np.zeros(0, np.bool_), listed=nothing, hot=self._names[self._hot()]
                 )
             case Survey() as asked:
                 return begin, replace(asked, kept=np.zeros(0, np.bool_))
@@ -204,15 +205,24 @@ class Coordinator:
         if self._few and not len(self.merges):
             self._lower(None)
             return Collect(hot=np.ones(1, np.uint8))
+        return self._surveying()
+
+    def _surveying(self) -> Survey:
+        """Settle what is on trial, and have the pairs added up in cells, some at a time."""
         kept, self._kept = self._kept, np.zeros(0, np.bool_)
         self._base += len(self._batch)
         self._batch = self._batch[:0]
         if self._surveyed == len(self._sums):
             # A cell for 8 to 16 slots keeps most pairs that are not hot apart from those that are.
-            cells = 1 << min(max(10, (self._slots // 16).bit_length()), 24)
-            self._sums, self._surveyed = np.zeros(cells, np.int64), 0
+            most = 24 - (self._tables - 1).bit_length()
+            cells = 1 << min(max(10, (self._slots // 16).bit_length()), max(10, most))
+            self._sums, self._surveyed = np.zeros((cells, self._tables), np.int64), 0
         stop = min(self._surveyed + max(1, self._told // self._members), len(self._sums))
         return Survey(kept=kept, cells=len(self._sums), start=self._surveyed, stop=stop)
+
+    def _hot(self) -> npt.NDArray[np.int32]:
+        """All pairs that may be merged soon."""
+        return self._ranking.hot()
 
     def _round(self, best: npt.NDArray[np.int32]) -> Round:
         """A round with these pairs on trial."""
@@ -227,13 +237,13 @@ class Coordinator:
         return Round(
             kept=self._kept,
             listed=np.zeros((0, 2), np.int32) if listing else self._listed,
-            hot=self._names[self._ranking.hot()] if listing else None,
+            hot=self._names[self._hot()] if listing else None,
             batch=self._names[self._batch],
             base=self._base,
         )
 
-    def _retire(self, replies: Sequence[Neighbours]) -> None:
-        """Make the merges that the answers to a round allow."""
+    def _tried(self, replies: Sequence[Neighbours]) -> tuple[Around, retiring.Trial, retiring.Names]:
+        """The answers to a round, what was on trial, and how symbols are called."""
         k, base = len(self._batch), self._base
         starts = np.cumsum([0, *(len(reply.symbols) for reply in replies)])
         ends = np.stack([reply.ends + start for reply, start in zip(replies, starts, strict=False)])
@@ -243,8 +253,6 @@ class Coordinator:
             ends=ends,
             totals=np.stack([reply.totals for reply in replies]),
         )
-        ranking = self._ranking
-        ranking.reserve(len(answers.symbols))
         if base + k > len(self._heads):
             more = np.zeros(base + k, np.int32)
             self._heads, self._tails = (
@@ -257,6 +265,13 @@ class Coordinator:
         keys = keys[order]
         trial = retiring.Trial(pairs=self._batch, keys=keys, order=order, base=base)
         names = retiring.Names(heads=self._heads, tails=self._tails, symbols=self._names, sizes=self._sizes)
+        return answers, trial, names
+
+    def _retire(self, replies: Sequence[Neighbours]) -> None:
+        """Make the merges that the answers to a round allow."""
+        k, ranking = len(self._batch), self._ranking
+        answers, trial, names = self._tried(replies)
+        ranking.reserve(len(answers.symbols))
         sums = np.zeros(k, np.int64)
         wrong = retiring.check_batch(trial, answers, names, self._flags, sums, ranking.table)
         if wrong >= 0:
@@ -289,9 +304,12 @@ class Coordinator:
             raise CorruptionError(
                 f"round {self.rounds}: a pair occurs less often than it is lost: words were lost or added on the way"
             )
-        made = len(self.merges) - before
+        self._settled(len(self.merges) - before, listed[: int(ranking.state[retiring.LISTED])])
+
+    def _settled(self, made: int, listed: npt.NDArray[np.int32]) -> None:
+        """Note how many merges a round made, and the pairs that arose in it."""
         assert made, "the best pair is always on trial"
-        arose = self._names[listed[: int(ranking.state[retiring.LISTED])]]
+        arose = self._names[listed]
         self._listed = arose[np.argsort(arose.max(axis=1), kind="stable")] if len(arose) else arose
         least, most = self._batch_sizes
         self._size = min(max(made * 7 // 4, least), most)
@@ -319,17 +337,25 @@ class Coordinator:
 
     def _survey(self, asked: Survey, replies: Sequence[Cells]) -> None:
         """Add up what the partitions tell of their cells; after the last ones, choose those whose pairs are counted."""
-        sums = self._sums[asked.start : asked.stop]
+        sums = self._sums[asked.start : asked.stop, 0]
         for reply in replies:
             sums += np.minimum(reply.sums, _MOST - sums)
         self._surveyed = asked.stop
         if asked.stop == asked.cells:
-            self._lower(self._sums)
-            self._hot_cells = (self._sums >= self._threshold).astype(np.uint8)
+            self._lower(self._sums[:, 0])
+            self._hot_cells = (self._sums[:, 0] >= self._threshold).astype(np.uint8)
             self._sums, self._surveyed = self._sums[:0].copy(), 0
 
     def _count(self, replies: Sequence[PairCounts]) -> None:
         """Rank the pairs that the partitions have counted, as far as they reach the threshold."""
+        pairs, counts = self._within(replies)
+        self._threshold = self._ranking.begin(pairs, counts, self._threshold)
+        self._counted_at, self._hot_cells, self._listing = len(self.merges), None, True
+
+    def _within(
+        self, replies: Sequence[PairCounts]
+    ) -> tuple[list[npt.NDArray[np.int32]], list[npt.NDArray[np.int64]]]:
+        """The pairs that are counted, as pairs of ids, and their counts: those that may be merged."""
         pairs = [self._heads[reply.pairs] for reply in replies]
         counts = [reply.counts for reply in replies]
         for k, named in enumerate(pairs):
@@ -338,5 +364,4 @@ class Coordinator:
             beyond = np.empty(len(named), np.bool_)
             mark_rejected(self._rule, named, beyond)
             pairs[k], counts[k] = named[short & ~beyond], counts[k][short & ~beyond]
-        self._threshold = self._ranking.begin(pairs, counts, self._threshold)
-        self._counted_at, self._hot_cells, self._listing = len(self.merges), None, True
+        return pairs, counts

@@ -101,15 +101,16 @@ class Round:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Begun:
-    """How much a partition holds: slots of its words' symbols, and bytes with repetitions, about."""
+    """How much a partition holds: slots of its words' symbols, bytes with repetitions, about, and tokens that merges have saved."""
 
     slots: int
     weight: float
+    saved: int
 
     @property
     def nbytes(self) -> int:
         """The bytes of its numbers."""
-        return 16
+        return 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

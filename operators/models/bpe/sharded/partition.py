@@ -82,7 +82,10 @@ class Partition:
         named = int(message.symbols.max(initial=self._first - 1)) + 1
         self._lengths = np.ones(named + 1024, np.int32)
         self._around = np.zeros(2 * len(self._lengths), np.int64)
+        self._table, self._pool, self._listed, self._paired = np.zeros(4, np.uint64), _NO_LISTS, 0, 0
+        saved = 0
         if len(message.merges):
+            saved = self._adjacent()
             names = np.concatenate([np.arange(self._first, dtype=np.int32), message.symbols])
             for k, (left, right) in enumerate(message.merges.tolist()):
                 self._lengths[names[self._first + k]] = (
@@ -91,14 +94,20 @@ class Partition:
             encode_words(
                 self._words, message.merges, names, self._lengths, layout.words.split, layout.words.symbols
             )
+            saved -= self._adjacent()
         self._counted: npt.NDArray[np.uint64] | None = None
         self._cells: npt.NDArray[np.int64] | None = None
-        self._table, self._pool, self._listed, self._paired = np.zeros(4, np.uint64), _NO_LISTS, 0, 0
         self._batch, self._base = np.zeros((0, 2), np.int32), named
         self._positions, self._weights = _NO_LISTS, _NO_WEIGHTS
         self._bounds = np.zeros(1, np.int64)
         self._begun = True
-        return Begun(slots=len(layout.words.symbols), weight=layout.weight)
+        return Begun(slots=len(layout.words.symbols), weight=layout.weight, saved=saved)
+
+    def _adjacent(self) -> int:
+        """How often any symbol stands beside another."""
+        cells = np.zeros(1, np.int64)
+        self._tally(CELLS, 0, cells, np.zeros(4, np.uint64))
+        return int(cells[0])
 
     def survey(self, message: Survey) -> Cells:
         """Settle the batch on trial; all pairs, added up in cells, of which some are told."""
@@ -181,7 +190,8 @@ class Partition:
             cells = np.zeros(1 << (16 * len(hot) + 1024).bit_length(), np.int64)
             mark_cells(hot, cells)
             counted = self._count(cells)
-        self._table = np.zeros(4 << (2 * len(hot) + 16).bit_length(), np.uint64)
+        most = min(len(hot), int(np.count_nonzero(counted[::4])))  # others occur elsewhere
+        self._table = np.zeros(4 << (2 * most + 16).bit_length(), np.uint64)
         self._paired = choose_pairs(hot, counted, self._table)
         del counted
         found = np.zeros(3, np.int64)

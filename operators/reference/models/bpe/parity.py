@@ -76,4 +76,6 @@ def _merged(words: Words, pair: Pair, product: int) -> dict[tuple[int, ...], int
 TWINS: Mapping[str, Callable[..., object]] = {
     "models.bpe.kernels.parity:heap_above": learn_for_groups,
     "models.bpe.kernels.parity:merge_in_groups": learn_for_groups,
+    "models.bpe.sharded.kernels.grouping:foresee": learn_for_groups,
+    "models.bpe.sharded.kernels.grouping:retire_in_groups": learn_for_groups,
 }

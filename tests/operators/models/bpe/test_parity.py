@@ -10,7 +10,7 @@ from pairloom.operators.errors import CapacityError, RecipeError
 from pairloom.operators.learners import LEARNERS, Parity, Shape, Target
 from pairloom.operators.models.bpe.assembling import byte_ids
 from pairloom.operators.models.bpe.layout import Layout
-from pairloom.operators.models.bpe.parity import Group, GroupLearner, group_amounts, text_size
+from pairloom.operators.models.bpe.parity import Group, GroupLearner, group_amounts, group_sizes, text_size
 from pairloom.operators.reference.models.bpe.parity import learn_for_groups
 from pairloom.operators.text.pretokenize import Pretokenizer
 from tests.operators.models.bpe.sharded.test_sharded_properties import as_ids, counts_of, words_of_few_letters
@@ -42,7 +42,7 @@ def test_merges_are_those_of_brute_force(groups, merges, least, first, window, a
     found = LEARNERS.get("bpe")().learn_groups(counts, target)
     expected = learn_for_groups(
         [as_ids(words) for words in groups],
-        group_amounts(counts, parity),
+        group_amounts(group_sizes(counts, parity), parity),
         256,
         merges,
         min_count=least,
@@ -56,7 +56,7 @@ def test_merges_are_those_of_brute_force(groups, merges, least, first, window, a
 @settings(max_examples=25, deadline=None)
 def test_what_is_ranked_decides_nothing_and_tokens_are_counted(groups, merges, hot, window):
     counts = named(groups)
-    units = group_amounts(counts, Parity())
+    units = group_amounts(group_sizes(counts, Parity()), Parity())
     laid_out = [
         Group(layout=Layout.of_bytes([one], IDS), tokens=text_size(one), units=n)
         for one, n in zip(counts.values(), units, strict=True)
@@ -117,13 +117,17 @@ def test_the_group_that_is_worst_off_is_helped_in_every_family() -> None:
 
 def test_amounts_are_of_all_groups_and_nothing_passes_64_bits() -> None:
     groups = {"a": counts_of({"é".encode(): 3}), "b": counts_of({b"ab": 2})}
-    assert group_amounts(groups, Parity()) == [6, 4]
-    assert group_amounts(groups, Parity(unit="characters")) == [3, 4]
-    assert group_amounts(groups, Parity(amounts=(("b", Fraction(1, 2)), ("a", Fraction(1, 3))))) == [2, 3]
+
+    def amounts(parity):
+        return group_amounts(group_sizes(groups, parity), parity)
+
+    assert amounts(Parity()) == [6, 4]
+    assert amounts(Parity(unit="characters")) == [3, 4]
+    assert amounts(Parity(amounts=(("b", Fraction(1, 2)), ("a", Fraction(1, 3))))) == [2, 3]
     with pytest.raises(RecipeError, match="amounts has 'c', which no document is of"):
-        group_amounts(groups, Parity(amounts=(("a", Fraction(1)), ("c", Fraction(1)))))
+        amounts(Parity(amounts=(("a", Fraction(1)), ("c", Fraction(1)))))
     with pytest.raises(RecipeError, match="has none for the group 'b': add it"):
-        group_amounts(groups, Parity(amounts=(("a", Fraction(1)),)))
+        amounts(Parity(amounts=(("a", Fraction(1)),)))
     for keys, wrong in (
         ({"unit": "words"}, "bytes or characters"),
         ({"window": -1}, "window must not be negative"),

@@ -1,5 +1,7 @@
 """Learning in rounds: merges on trial in a partition, and the coordinator's walk down from the best pair."""
 
+from typing import Any
+
 from pairloom.operators.kernels.warmup import SAMPLE
 
 __all__ = ["warm_up"]
@@ -27,5 +29,12 @@ def warm_up(schemes: tuple[str, ...]) -> None:
     learn_superwords_sharded(vocabulary, [[part]], size, pretokenizer=whole, merges=done)
     symbols = np.array([[0, 1]], np.int32)
     assert [ids.tolist() for *_, ids in SymbolWords([part], len(vocabulary)).encoded(symbols)]
+    from pairloom.operators.learners import LEARNERS, Parity, Target
+
+    rounds = LEARNERS.get("bpe")().rounds(Target(size=270, parity=Parity(first=2, window=2)))
+    groups: Any = [("a", counts)]
+    decider, member = rounds.decider(np.zeros((0, 2), np.int32)), rounds.member(groups, np.empty)
+    while (message := decider.next()) is not None:
+        decider.take([member.answer(message)])
     # What a partition does only where it begins again in the middle of things.
     mark_cells(np.zeros((0, 2), np.int32), np.zeros(1, np.int64))

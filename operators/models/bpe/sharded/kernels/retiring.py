@@ -38,8 +38,11 @@ __all__ = [
     "Learned",
     "Names",
     "Trial",
+    "arise",
     "check_batch",
+    "conflicts",
     "heapify",
+    "place_of",
     "pop_best",
     "push_back",
     "retire",
@@ -152,7 +155,7 @@ def push_back(
 
 
 @inner
-def _place_of(keys: npt.NDArray[np.uint64], key: np.uint64) -> int:
+def place_of(keys: npt.NDArray[np.uint64], key: np.uint64) -> int:
     """Where `key` is in ascending `keys`; -1 where it is not."""
     low, high = 0, len(keys)
     while low < high:
@@ -176,7 +179,7 @@ def check_batch(
     """Expand everything that is on trial: the counts of the batch's pairs must be what they were.
 
     See `retire` for the answers. `flags` (uint8, one an id) is zero before and after, `sums` int64[k]. Returns -1, or the
-    first pair of the batch whose count differs.
+    first pair of the batch whose count differs from the one in the table, if it is there.
     """
     slots, mask = address(table), len(table) // 2 - 1
     batch, keys, order, base = trial.pairs, trial.keys, trial.order, trial.base
@@ -196,7 +199,7 @@ def check_batch(
                 for e in range(ends[part, 2 * i], ends[part, 2 * i + 1]):
                     u = signed(tails[symbols[e]])
                     if flags[u] & _LEFT:
-                        at = _place_of(keys, np.uint64((u << 32 | a) + 1))
+                        at = place_of(keys, np.uint64((u << 32 | a) + 1))
                         if at >= 0:
                             sums[order[at]] += counts[e]
             if flags[b] & _LEFT:
@@ -206,25 +209,89 @@ def check_batch(
                     if other < base:
                         v = signed(heads[other])
                         if flags[v] & _RIGHT:
-                            at = _place_of(keys, np.uint64((b << 32 | v) + 1))
+                            at = place_of(keys, np.uint64((b << 32 | v) + 1))
                             if at >= 0:
                                 sums[order[at]] += counts[e]
     wrong = -1
     for i in range(k - 1, -1, -1):
         flags[batch[i, 0]] = flags[batch[i, 1]] = _NONE
         key = np.uint64((signed(batch[i, 0]) << 32 | signed(batch[i, 1])) + 1)
-        if signed(load_u64(find_count(slots, mask, key) + 8)) != sums[i]:
+        slot = find_count(slots, mask, key)
+        if load_u64(slot) != _ZERO and signed(load_u64(slot + 8)) != sums[i]:
             wrong = i
     return wrong
 
 
 @inner
-def _conflicts(batch: npt.NDArray[np.int32], kept: npt.NDArray[np.bool_], j: int) -> bool:
+def conflicts(batch: npt.NDArray[np.int32], kept: npt.NDArray[np.bool_], j: int) -> bool:
     """Whether a pair that was merged before pair j, and is not kept (yet), shares a symbol with it where they meet."""
     for i in range(j):
         if not kept[i] and (batch[i, 1] == batch[j, 0] or batch[i, 0] == batch[j, 1]):
             return True
     return False
+
+
+@inner
+def arise(
+    j: int,
+    product: int,
+    key: np.uint64,
+    trial: Trial,
+    answers: Around,
+    row: int,
+    end: int,
+    names: Names,
+    bounds: Bounds,
+    slots: int,
+    mask: int,
+    top: int,
+    arising: Arising,
+    begin: int,
+    rule: Rule,
+    state: npt.NDArray[np.int64],
+) -> bool:
+    """Count what a merge of the batch's pair j takes away and makes, by the answers from `row` to `end`.
+
+    `slots`, `mask` and `top` are the table and the heap, `begin` is where the pairs that arise are listed. Returns whether every
+    pair occurs as often as it is lost.
+    """
+    symbols, counts, ends = answers.symbols, answers.counts, answers.ends
+    heads, tails, sizes = names.heads, names.tails, names.sizes
+    hist, found = address(arising.around), address(arising.touched)
+    a, b = signed(trial.pairs[j, 0]), signed(trial.pairs[j, 1])
+    size = signed(sizes[product])
+    for side in range(2):
+        n = 0
+        for part in range(row, end):
+            for e in range(ends[part, 2 * j + side], ends[part, 2 * j + side + 1]):
+                other = signed(tails[symbols[e]]) if side == 0 else signed(heads[symbols[e]])
+                n = add_neighbour(hist, found, n, other, np.uint64(counts[e]))
+        for k in range(n):
+            other = signed(load_u32(found + 4 * k))
+            weight = signed(load_u64(hist + 8 * other))
+            store_u64(hist + 8 * other, _ZERO)
+            # What stood there when it was two symbols.
+            before = b if other == product else other
+            losing = before << 32 | a if side == 0 else b << 32 | before
+            loser = find_count(slots, mask, np.uint64(losing + 1))
+            if np.uint64(losing + 1) != key and load_u64(loser) != _ZERO:
+                if signed(load_u64(loser + 8)) < weight:
+                    return False
+                take_from(loser, weight)
+            left, right = (other, product) if side == 0 else (product, other)
+            if (
+                weight >= bounds.threshold
+                and size + signed(sizes[other]) < bounds.longest
+                and not rejected(rule, left, right)
+            ):
+                newcomer = np.uint64((left << 32 | right) + 1)
+                add_ranked(find_count(slots, mask, newcomer), top, state[HEAPED], newcomer, weight)
+                state[PAIRED] += 1
+                state[HEAPED] += 1
+                arising.listed[begin + state[LISTED], 0] = left
+                arising.listed[begin + state[LISTED], 1] = right
+                state[LISTED] += 1
+    return True
 
 
 @kernel
@@ -245,10 +312,8 @@ def retire(
     the first. Pairs that arise are ranked where they are within `bounds` and `rule` does not reject them.
     """
     batch, base = trial.pairs, trial.base
-    symbols, counts, ends = answers.symbols, answers.counts, answers.ends
-    heads, tails, sizes = names.heads, names.tails, names.sizes
+    ends, heads, tails, sizes = answers.ends, names.heads, names.tails, names.sizes
     slots, top = address(arising.table), address(arising.heap)
-    hist, found = address(arising.around), address(arising.touched)
     mask = len(arising.table) // 2 - 1
     while state[MADE] < wanted:
         heaped = refresh_top(top, state[HEAPED], slots, mask, COUNT, bounds.threshold)
@@ -259,11 +324,11 @@ def retire(
         if used_up(rule, (signed(key) - 1) >> 32, (signed(key) - 1) & 0xFFFFFFFF):
             state[HEAPED] = drop_top(top, heaped)
             continue
-        at = _place_of(trial.keys, key)
+        at = place_of(trial.keys, key)
         if at < 0:
             return ABSENT
         j = trial.order[at]
-        if _conflicts(batch, learned.kept, j):
+        if conflicts(batch, learned.kept, j):
             return CONFLICT
         state[HEAPED] = drop_top(top, heaped)
         store_u64(find_count(slots, mask, key) + 8, _ZERO)
@@ -278,35 +343,23 @@ def retire(
         names.symbols[product] = base + j
         learned.kept[j] = True
         state[MADE] = made + 1
-        for side in range(2):
-            n = 0
-            for part in range(len(ends)):
-                for e in range(ends[part, 2 * j + side], ends[part, 2 * j + side + 1]):
-                    other = signed(tails[symbols[e]]) if side == 0 else signed(heads[symbols[e]])
-                    n = add_neighbour(hist, found, n, other, np.uint64(counts[e]))
-            for k in range(n):
-                other = signed(load_u32(found + 4 * k))
-                weight = signed(load_u64(hist + 8 * other))
-                store_u64(hist + 8 * other, _ZERO)
-                # What stood there when it was two symbols.
-                before = b if other == product else other
-                losing = before << 32 | a if side == 0 else b << 32 | before
-                loser = find_count(slots, mask, np.uint64(losing + 1))
-                if np.uint64(losing + 1) != key and load_u64(loser) != _ZERO:
-                    if signed(load_u64(loser + 8)) < weight:
-                        return DIFFERS
-                    take_from(loser, weight)
-                left, right = (other, product) if side == 0 else (product, other)
-                if (
-                    weight >= bounds.threshold
-                    and size + signed(sizes[other]) < bounds.longest
-                    and not rejected(rule, left, right)
-                ):
-                    newcomer = np.uint64((left << 32 | right) + 1)
-                    add_ranked(find_count(slots, mask, newcomer), top, state[HEAPED], newcomer, weight)
-                    state[PAIRED] += 1
-                    state[HEAPED] += 1
-                    arising.listed[state[LISTED], 0] = left
-                    arising.listed[state[LISTED], 1] = right
-                    state[LISTED] += 1
+        if not arise(
+            j,
+            product,
+            key,
+            trial,
+            answers,
+            0,
+            len(ends),
+            names,
+            bounds,
+            slots,
+            mask,
+            top,
+            arising,
+            0,
+            rule,
+            state,
+        ):
+            return DIFFERS
     return RETIRED_ALL
