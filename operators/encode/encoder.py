@@ -214,7 +214,7 @@ class Encoder:
         lists = np.zeros(count + 1, np.int64)
         cuts = text.offsets[1:]
         out = np.empty(text.bytes // 3 + len(cuts) * around + 4096, self._dtype)
-        state[[k.CUT, k.DOCUMENT, k.SKIP, k.MISSING, k.LOOKUPS, k.MISSES, k.UNKNOWN]] = 0
+        state[[k.CUT, k.DOCUMENT, k.SKIP, k.MISSING, k.LOOKUPS, k.MISSES, k.UNKNOWN, k.SUM_AT]] = 0
         state[k.BASE] = state[k.OUT] = out.ctypes.data
         self._read(cuts, kinds, prepend, append, lists, seen)
         out = self._room(out, len(cuts) * around)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pairloom.operators.encode.encoder import TABLE_BYTES, Encoder, WordKernel
+from pairloom.operators.encode.encoder import TABLE_BYTES, Cuts, Encoder, WordKernel
 from pairloom.operators.encode.kernels import state as k
 from pairloom.operators.encode.located import put_in, replaced, surrounded
 from pairloom.operators.encode.placing import Segments
@@ -25,7 +25,6 @@ from pairloom.operators.text.arrays import Text
 from pairloom.operators.text.front import Front
 from pairloom.operators.text.front.located import Locating
 from pairloom.operators.text.front.normal import Normal
-from pairloom.operators.text.front.pieces import Pieces
 
 __all__ = ["FrontedEncoder", "FrontedTables", "has_flags"]
 
@@ -47,11 +46,11 @@ class FrontedTables(ABC):
         """As `kernel`, but that what no piece spells has ids of its own, past all others."""
 
     @abstractmethod
-    def place(self, values: npt.NDArray[np.uint32], segments: Segments, cuts: Pieces) -> Located:
+    def place(self, values: npt.NDArray[np.uint32], segments: Segments, cuts: Cuts) -> Located:
         """Where the tokens are from that `apart_kernel` makes of segments, which `cuts` cut into words."""
 
     @abstractmethod
-    def pieces(self) -> tuple[Pieces, Callable[[str], None]]:
+    def pieces(self) -> tuple[Cuts, Callable[[str], None]]:
         """What cuts normalized text, for one encoder, and what has to be told of each character that it may have."""
 
     def encoder(self, *, memo: Any = None, table_bytes: int = TABLE_BYTES) -> "FrontedEncoder":

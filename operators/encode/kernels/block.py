@@ -84,12 +84,14 @@ def keep_tokens(
     return out, out, np.int64(0)
 
 
-def block_by(encode_word: Any, join_tokens: Any = keep_tokens) -> Any:
+def block_by(encode_word: Any, join_tokens: Any = keep_tokens, *, carries: bool = False) -> Any:
     """The kernel's loop for words that `encode_word` encodes; both are `@inner` functions.
 
     `encode_word(start, length, tables, scratch)` encodes the `length` bytes at the address `start`, leaves the ids as uint32
     from the address `scratch` on, and returns (how many ids, how many bytes had no token and were left out). `tables` are the
-    numbers of `WordKernel`.
+    numbers of `WordKernel`. Where something that `carries` over from one word to the next may decide about ids,
+    `encode_word(state, data, start, length, tables)` is given the loop's state, and the address of the text; of a word that is
+    to be encoded anew each time it says that -1 bytes had no token.
 
     With a `join_tokens`, pieces of text are cut into words (`GOES_ON_AT`). After each batch,
     `join_tokens(held, out, seen, width, joins, scratch, ends, last, text, whole)` is called, with ids, `2^width` bytes each, from
@@ -108,16 +110,24 @@ def block_by(encode_word: Any, join_tokens: Any = keep_tokens) -> Any:
         return inner(function)
 
     @of_family
-    def miss_short(state: Any, low: Any, high: Any, start: int, length: int, out: int, tables: Any) -> Any:
-        count, missing = encode_word(start, length, tables, state[SCRATCH_AT])
+    def encode_alone(state: Any, data: int, start: int, length: int, tables: Any) -> Any:
+        return encode_word(start, length, tables, state[SCRATCH_AT])
+
+    encode = encode_word if carries else encode_alone
+
+    @of_family
+    def miss_short(
+        state: Any, data: int, low: Any, high: Any, start: int, length: int, out: int, tables: Any
+    ) -> Any:
+        count, missing = encode(state, data, start, length, tables)
         return keep_short(state, low, high, out, count, missing)
 
     @of_family
-    def long_word(state: Any, hashed: Any, start: int, length: int, out: int, tables: Any) -> Any:
+    def long_word(state: Any, data: int, hashed: Any, start: int, length: int, out: int, tables: Any) -> Any:
         place, end = emit_long(state, hashed, start, length, out)
         if end:
             return end
-        count, missing = encode_word(start, length, tables, state[SCRATCH_AT])
+        count, missing = encode(state, data, start, length, tables)
         return keep_long(state, place, hashed, start, length, out, count, missing)
 
     @of_family
@@ -173,7 +183,7 @@ def block_by(encode_word: Any, join_tokens: Any = keep_tokens) -> Any:
                             entry = find_short(table, np.int64(load_u64(step + 16)), mask, low, high)
                             if entry == 0:
                                 out = miss_short(
-                                    state, low, high, data + position, end - position, out, tables
+                                    state, data, low, high, data + position, end - position, out, tables
                                 )
                                 if state[SHORT_USED] >= state[SHORT_LIMIT] and state[SHORT_LIMIT]:
                                     status = GROW_SHORT
@@ -187,7 +197,7 @@ def block_by(encode_word: Any, join_tokens: Any = keep_tokens) -> Any:
                                     copy_16(entry + 16, out)
                                     out += count << width
                         else:
-                            out = long_word(state, low, data + position, end - position, out, tables)
+                            out = long_word(state, data, low, data + position, end - position, out, tables)
                             if state[LONG_LIMIT] and (
                                 state[LONG_USED] >= state[LONG_LIMIT]
                                 or state[ARENA_USED] > state[ARENA_SIZE] - 4096

@@ -30,6 +30,7 @@ __all__ = [
     "DONE",
     "GROW_LONG",
     "GROW_SHORT",
+    "LONGEST_STORED",
     "NEED_SCRATCH",
     "NULL",
     "STATE",
@@ -82,7 +83,7 @@ DONE, GROW_SHORT, GROW_LONG, NEED_SCRATCH = 0, 1, 2, 3
     MISSES,
     UNKNOWN,  # pretokens that are none of the words that the table began with
     MARK,  # 8 on the entries of such words, 0 on the others
-    CUTS_AT,  # int64: the ends of the segments
+    CUTS_AT,  # int64: the ends of the segments, and in front of them where the first one begins
     CUTS,  # how many segments there are
     KINDS_AT,  # int32, one a segment, or 0 where every segment is a document of text; see `open_documents`
     PREPEND_AT,  # uint32: ids before each document
@@ -96,8 +97,10 @@ DONE, GROW_SHORT, GROW_LONG, NEED_SCRATCH = 0, 1, 2, 3
     JOINED_SEEN,  # address of an id up to which they are known to be one run
     JOINED_TEXT_AT,  # room for the longest piece
     WHOLE_AT,  # scratch for it
+    SUM_AT,  # address of the last place where the sum of scores is known that is before what follows, or 0; see `models/unigram`
+    SUM,  # that sum, a float64
     STATE,
-) = range(43)
+) = range(45)
 
 TEXT, TEXT_ENDS, NULL = -1, -2, -3
 
@@ -184,10 +187,18 @@ def spill(state: Any, header: int) -> Any:
 
 
 @inner
+def _count_missing(state: Any, missing: int) -> None:
+    if missing > 0:
+        if state[MISSING] == 0:
+            state[MISSING_AT] = state[DOCUMENT]
+        state[MISSING] += missing
+
+
+@inner
 def keep_short(state: Any, low: Any, high: Any, out: int, count: int, missing: int) -> Any:
     """Write the `count` ids of a word that the table does not hold, and put it there; the new end of the output.
 
-    The ids are uint32 at the scratch. A word with `missing` bytes is not kept.
+    The ids are uint32 at the scratch. A word with `missing` bytes is not kept, nor one with -1 of them, which has all.
     """
     width = state[WIDTH]
     scratch = state[SCRATCH_AT]
@@ -195,9 +206,7 @@ def keep_short(state: Any, low: Any, high: Any, out: int, count: int, missing: i
     state[MISSES] += 1
     state[UNKNOWN] += 1
     if missing:
-        if state[MISSING] == 0:
-            state[MISSING_AT] = state[DOCUMENT]
-        state[MISSING] += missing
+        _count_missing(state, missing)
         return end
     if state[SHORT_LIMIT] == 0:
         return end
@@ -274,9 +283,7 @@ def keep_long(
     state[UNKNOWN] += 1
     end = emit_ids(out, width, scratch, count)
     if missing:
-        if state[MISSING] == 0:
-            state[MISSING_AT] = state[DOCUMENT]
-        state[MISSING] += missing
+        _count_missing(state, missing)
     elif place >= 0:
         padded = (length + 7) & ~7
         spilled = _is_spilled(width, count)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from pairloom.operators.encode.encoder import WordKernel
+from pairloom.operators.encode.encoder import Cuts, WordKernel
 from pairloom.operators.encode.fronted import FrontedTables
 from pairloom.operators.encode.fronted_model import Fronted
 from pairloom.operators.encode.placing import Segments, Side
@@ -119,7 +119,7 @@ class CharacterTables(FrontedTables):
         """See `FrontedTables`."""
         return self._table.with_bytes(len(self._lengths) + np.arange(256, dtype=np.uint32)).kernel()
 
-    def place(self, values: npt.NDArray[np.uint32], segments: Segments, cuts: Pieces) -> Located:
+    def place(self, values: npt.NDArray[np.uint32], segments: Segments, cuts: Cuts) -> Located:
         """See `FrontedTables`."""
         table = self._table
         side = Side(

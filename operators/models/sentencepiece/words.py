@@ -9,7 +9,7 @@ import numpy.typing as npt
 from pairloom.operators.encode.encoder import Cuts, WordKernel
 from pairloom.operators.models.character_bpe.tables import neighbours
 from pairloom.operators.models.sentencepiece.kernels.block import encode_sums
-from pairloom.operators.models.unigram.kernels import NODE
+from pairloom.operators.models.unigram.kernels.ways import NODE
 from pairloom.operators.models.unigram.tables import UnigramTable
 from pairloom.operators.text.front.pieces import Pieces
 from pairloom.operators.text.front.spaces import Spaces
@@ -37,7 +37,6 @@ class SumTable:
     def __init__(self, table: UnigramTable) -> None:
         self._table = table
         self._scores = np.append(table.scores, 0.0).astype(np.float32)
-        self._most = np.array([np.abs([*table.scores, table.penalty[0]]).max()], np.float64)
 
     def with_bytes(self, byte_ids: npt.NDArray[np.uint32]) -> "SumTable":
         """The same, but that what no piece spells falls back to bytes of these ids."""
@@ -48,8 +47,7 @@ class SumTable:
         return WordKernel(
             block=encode_sums,
             tables=(
-                *self._table.kernel().tables,
-                self._most.ctypes.data,
+                *self._table.addresses,
                 self._scores.ctypes.data,
                 len(self._scores) - 1,
             ),

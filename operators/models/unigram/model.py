@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from pairloom.operators.encode.encoder import WordKernel
+from pairloom.operators.encode.encoder import Cuts, WordKernel
 from pairloom.operators.encode.fronted import FrontedTables
 from pairloom.operators.encode.fronted_model import Fronted
 from pairloom.operators.encode.placing import Segments, Side
@@ -17,14 +17,13 @@ from pairloom.operators.models import Entries, Located, ScoredPieces, TokenizerF
 from pairloom.operators.models.unigram.tables import UnigramTable
 from pairloom.operators.speeds import Encoding
 from pairloom.operators.text.front import Front
-from pairloom.operators.text.front.kernels.cut import CLASSES
-from pairloom.operators.text.front.pieces import Pieces, apart_by
 from pairloom.operators.text.front.reading import MARKER
+from pairloom.operators.text.front.spaces import Spaces
 
 __all__ = ["Unigram", "UnigramTables"]
 
-# Text is cut before each space, the only class that counts; and not at all without a pretokenizer.
-_CUTS = {"marker": apart_by({(0, 1): True, (1, 1): True}), "none": np.zeros(CLASSES * CLASSES, np.uint8)}
+# Words begin with each space; without a pretokenizer, a text is one word.
+_CUTS = {"marker": "each", "none": "none"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -99,22 +98,23 @@ class UnigramTables(FrontedTables):
             unknown=found["unk_id"],
             byte_ids=byte_ids if len(byte_ids) == 256 else (),
         )
-        self._classes = np.zeros(0x110000, np.uint8)
-        self._classes[ord(" ")] = 1
+        # What is unknown in a row is one token, also beside the piece of that id.
+        apart = pieces if pieces[found["unk_id"]][0].isascii() else []
+        self._cuts = Spaces([piece for piece, _ in apart], before=_CUTS[model.front.cut])
 
     def __reduce__(self) -> tuple[Any, ...]:
         return UnigramTables, (self._model, self._dtype)
 
     def kernel(self) -> WordKernel:
         """See `FrontedTables`."""
-        return self._table.kernel()
+        return self._table.kernel(spaced=self.front.cut == "marker")
 
     def apart_kernel(self) -> WordKernel:
         """See `FrontedTables`."""
         ids = len(self._lengths) + np.arange(256, dtype=np.uint32)
-        return replace(self._table, falls_back=True, byte_ids=ids).kernel()
+        return replace(self._table, falls_back=True, byte_ids=ids).kernel(spaced=self.front.cut == "marker")
 
-    def place(self, values: npt.NDArray[np.uint32], segments: Segments, cuts: Pieces) -> Located:
+    def place(self, values: npt.NDArray[np.uint32], segments: Segments, cuts: Cuts) -> Located:
         """See `FrontedTables`: what no piece spells is one in a row."""
         table = self._table
         side = Side(
@@ -126,9 +126,9 @@ class UnigramTables(FrontedTables):
         )
         return side.place(values, segments)
 
-    def pieces(self) -> tuple[Pieces, Callable[[str], None]]:
-        """Cuts before each space."""
-        return Pieces(self._classes, _CUTS[self.front.cut]), lambda _: None
+    def pieces(self) -> tuple[Cuts, Callable[[str], None]]:
+        """Cuts before each space, and where no piece goes over."""
+        return self._cuts, lambda _: None
 
 
 def _byte_ids(pieces: Sequence[tuple[str, float]]) -> list[int]:

@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from pairloom.operators.encode.encoder import WordKernel
 from pairloom.operators.models.bpe.trie import build_trie
-from pairloom.operators.models.unigram.kernels import NODE, encode_block
+from pairloom.operators.models.unigram.kernels.block import encode_block
+from pairloom.operators.models.unigram.kernels.ways import NODE
 from pairloom.operators.vocabulary.tokens import TokenTable
 
 __all__ = ["PENALTY", "UnigramTable"]
@@ -19,11 +20,16 @@ PENALTY = 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class UnigramTable:
-    """`trie` is that of `build_trie`, whose numbers are ids; `scores` float64, one an id; `penalty` float64[1]."""
+    """`trie` is that of `build_trie`, whose numbers are ids; `scores` float64, one an id; `penalty` float64[1].
+
+    `most` (float64[1]) is the greatest absolute of a score or the penalty; a piece has fewer bytes than `reach`, a power of two.
+    """
 
     trie: npt.NDArray[np.uint64]
     scores: npt.NDArray[np.float64]
     penalty: npt.NDArray[np.float64]
+    most: npt.NDArray[np.float64]
+    reach: int
     unknown: int
     byte_ids: npt.NDArray[np.uint32]
     falls_back: bool
@@ -50,29 +56,38 @@ class UnigramTable:
         places = list(last.values())
         numbers[places] = places
         scores = np.array([score for _, score in pieces], np.float64)
+        alone = np.array([scores.min() - PENALTY if penalty is None else penalty], np.float64)
         return cls(
             trie=build_trie(tokens, numbers),
             scores=scores,
-            penalty=np.array([scores.min() - PENALTY if penalty is None else penalty], np.float64),
+            penalty=alone,
+            most=np.abs(np.append(scores, alone)).max(keepdims=True),
+            reach=1 << max(3, int(tokens.lengths.max(initial=0)).bit_length()),
             narrow=narrow,
             unknown=unknown,
             byte_ids=np.array(byte_ids, np.uint32) if byte_ids else np.zeros(256, np.uint32),
             falls_back=bool(byte_ids),
         )
 
-    def kernel(self) -> WordKernel:
-        """How a word is encoded."""
+    @property
+    def addresses(self) -> tuple[int, ...]:
+        """The tables of `encode_from`."""
+        return (
+            self.trie.ctypes.data,
+            self.scores.ctypes.data,
+            self.unknown,
+            self.byte_ids.ctypes.data,
+            int(self.falls_back),
+            self.penalty.ctypes.data,
+            int(self.narrow),
+            self.most.ctypes.data,
+        )
+
+    def kernel(self, *, spaced: bool = False) -> WordKernel:
+        """How a word is encoded, or a part of one; a word begins with each space (`spaced`), or is a whole text."""
         return WordKernel(
             block=encode_block,
-            tables=(
-                self.trie.ctypes.data,
-                self.scores.ctypes.data,
-                self.unknown,
-                self.byte_ids.ctypes.data,
-                int(self.falls_back),
-                self.penalty.ctypes.data,
-                int(self.narrow),
-            ),
+            tables=(*self.addresses, int(spaced), self.reach),
             held=self,
-            scratch_bytes=lambda length: 4 * length + 32 + NODE * (length + 1),
+            scratch_bytes=lambda length: 4 * length + 32 + (NODE + 8) * (length + 1) + 8 * self.reach,
         )

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from pairloom.operators.encode.encoder import WordKernel
+from pairloom.operators.encode.encoder import Cuts, WordKernel
 from pairloom.operators.encode.fronted import FrontedTables
 from pairloom.operators.encode.fronted_model import Fronted
 from pairloom.operators.encode.placing import Segments, Words
@@ -93,7 +93,7 @@ class WordPieceTables(FrontedTables):
         """See `FrontedTables`."""
         return replace(self._table, unknown=len(self._table.first_lengths)).kernel()
 
-    def place(self, values: npt.NDArray[np.uint32], segments: Segments, cuts: Pieces) -> Located:
+    def place(self, values: npt.NDArray[np.uint32], segments: Segments, cuts: Cuts) -> Located:
         """See `FrontedTables`."""
         table = self._table
         words = Words(first=table.first_lengths, later=table.later_lengths, unknown=table.unknown)

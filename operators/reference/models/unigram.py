@@ -53,4 +53,4 @@ def encode_word(
     return out
 
 
-TWINS: Mapping[str, Callable[..., object]] = {"models.unigram.kernels:encode_block": encode_word}
+TWINS: Mapping[str, Callable[..., object]] = {"models.unigram.kernels.block:encode_block": encode_word}

@@ -1,7 +1,6 @@
 """The loop over words, bound to the words of each family."""
 
 import itertools
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -18,29 +17,30 @@ from pairloom.operators.models.bpe import ByteLevelBPE
 from pairloom.operators.models.bpe.kernels import word as bpe
 from pairloom.operators.models.character_bpe import kernels as character_bpe
 from pairloom.operators.models.lzw import kernels as lzw
-from pairloom.operators.models.unigram import kernels as unigram
+from pairloom.operators.models.unigram.kernels.block import encode_part
 from pairloom.operators.models.wordpiece import kernels as wordpiece
 from pairloom.operators.models.wordpiece.tables import WordPieceTable
 from pairloom.operators.text.arrays import text_of
 
-FAMILIES: tuple[ModuleType, ...] = (bpe, character_bpe, lzw, unigram, wordpiece)
+LOOPS = [
+    *(block_by(family.encode_word) for family in (bpe, character_bpe, lzw, wordpiece)),
+    block_by(encode_part, carries=True),
+]
 
 
 def names(bound: Any) -> set[str]:
-    """The names of a loop and of what it closes over that is made with it."""
+    """The names of a loop and of all that is made with it, in what it closes over."""
     function = bound.py_func
     closed = [cell.cell_contents for cell in function.__closure__ or ()]
-    made = [
-        one.py_func for one in closed if hasattr(one, "py_func") and "block_by" in one.py_func.__qualname__
-    ]
-    return {one.__qualname__ for one in (function, *made)}
+    made = [one for one in closed if hasattr(one, "py_func") and "block_by" in one.py_func.__qualname__]
+    return {function.__qualname__}.union(*map(names, made))
 
 
 def test_no_two_families_have_symbols_of_one_name() -> None:
     """Compiled in two processes and loaded by a third, the one would run the other's code."""
-    found = [names(block_by(family.encode_word)) for family in FAMILIES]
-    assert all(len(one) == 3 for one in found)
-    assert len(set().union(*found)) == 3 * len(FAMILIES)
+    found = [names(loop) for loop in LOOPS]
+    assert [len(one) for one in found] == [4, 4, 4, 4, 3]
+    assert len(set().union(*found)) == 4 * 4 + 3
     assert emit_by(True).py_func.__qualname__ != emit_by(False).py_func.__qualname__
 
 

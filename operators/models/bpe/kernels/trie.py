@@ -6,7 +6,7 @@ import numpy as np
 
 from pairloom.operators.kernels.jit import inner, kernel, load_u8, load_u64
 
-__all__ = ["ROOT", "fill_trie", "longest_token"]
+__all__ = ["ROOT", "child", "fill_trie", "longest_token"]
 
 Int = int | np.int64
 
@@ -125,19 +125,31 @@ def fill_trie(slots: Any, data: Any, offsets: Any, ordered: Any, numbers: Any) -
 
 
 @inner
+def child(slots: Int, base: Int, text: Int) -> Any:
+    """Where the byte at the address `text` leads from the node of this base.
+
+    Returns (whether it leads anywhere, the number of the token that ends there or -1, the base there: 0 where nothing goes on).
+    """
+    byte = np.int64(load_u8(text))
+    word = load_u64(slots + ((base ^ byte) << 3))
+    return (
+        np.int64(word & np.uint64(511)) == byte + 1,
+        np.int64(word >> np.uint64(33)) - 1,
+        np.int64(word >> np.uint64(9)) & 0xFFFFFF,
+    )
+
+
+@inner
 def longest_token(slots: Int, text: Int, stop: Int) -> Any:
     """The number of the longest token that the text at the address `text` begins with, before `stop`; -1 for none."""
     base = np.int64(ROOT)
     best = np.int64(-1)
     while text < stop:
-        byte = np.int64(load_u8(text))
-        word = load_u64(slots + ((base ^ byte) << 3))
-        if np.int64(word & np.uint64(511)) != byte + 1:
+        there, number, base = child(slots, base, text)
+        if not there:
             break
-        number = np.int64(word >> np.uint64(33))
-        if number:
-            best = number - 1
-        base = np.int64(word >> np.uint64(9)) & 0xFFFFFF
+        if number >= 0:
+            best = number
         if base == 0:
             break
         text += 1

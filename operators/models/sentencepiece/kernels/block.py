@@ -63,14 +63,14 @@ from pairloom.operators.kernels.jit import (
 )
 from pairloom.operators.kernels.simd import halves_equal
 from pairloom.operators.models.sentencepiece.kernels.margin import encode_with_limit
-from pairloom.operators.models.unigram.kernels import encode_from
+from pairloom.operators.models.unigram.kernels.ways import encode_from
 
 __all__ = ["LONGEST", "encode_sums"]
 
 Int = int | np.int64
 
-LONGEST = 64
-"""Bytes of the longest word that is remembered: longer ones hardly come twice."""
+LONGEST = 256
+"""Bytes of the longest word that is remembered: longer ones hardly come twice. Of Tibetan, many have 64 to 256."""
 
 # Bytes of ids that an entry holds itself.
 _INLINE = 12
@@ -288,8 +288,8 @@ def _long_word(state: Any, hashed: Any, start: Int, length: Int, out: Int, table
 def encode_sums(data: int, size: int, at: int, total: int, tables: Any, joins: Any, state: Any) -> Any:
     """Encode the `total` words of one block, as the kernel of `block_by`.
 
-    `tables` are those of `encode_word` of a Unigram with sums of float32; then the addresses of the greatest absolute of a score,
-    and of all scores (float32, by id), with a zero behind them, and its place.
+    `tables` are those of `encode_from` with sums of float32; then the address of all scores (float32, by id),
+    with a zero behind them, and its place.
     """
     limit = data + size - 16
     plan = state[PLAN_AT]

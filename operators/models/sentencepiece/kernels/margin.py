@@ -25,75 +25,18 @@ from typing import Any
 
 import numpy as np
 
-from pairloom.operators.kernels.floats import load_f64, store_f32, store_f64
-from pairloom.operators.kernels.jit import inner, load_u8, load_u64, store_u64
-from pairloom.operators.models.bpe.kernels.trie import ROOT
-from pairloom.operators.models.unigram.kernels import BEYOND, NODE, nodes_of, write_ids
-from pairloom.operators.text.normalize.kernels.quick import character
+from pairloom.operators.kernels.floats import load_f64, store_f32
+from pairloom.operators.kernels.jit import inner, load_u64
+from pairloom.operators.models.unigram.kernels.second import two_best
+from pairloom.operators.models.unigram.kernels.ways import BEYOND, NODE, nodes_of, write_ids
 
 __all__ = ["encode_with_limit"]
 
 Int = int | np.int64
 
-_NONE = -np.inf
 _UNIT = 1.001 * 2.0**-24
 # Of what is computed here in float64, for words of so few bytes.
 _SLACK = 1e-12
-
-
-@inner
-def _offer(nodes: Int, others: Int, at: Int, end: Int, score: float, piece: Int) -> None:
-    """A piece from one place to another: the best two ways to the latter, of all that end so."""
-    node = nodes + NODE * end
-    total = score + load_f64(nodes + NODE * at)
-    other = score + load_f64(others + 8 * at)
-    second = load_f64(others + 8 * end)
-    if load_u64(node + 8) == np.uint64(0) or total > load_f64(node):
-        if load_u64(node + 8) != np.uint64(0):
-            second = max(second, load_f64(node))
-        store_f64(node, total)
-        store_u64(node + 8, np.uint64(at + 1))
-        store_u64(node + 16, np.uint64(piece))
-    else:
-        second = max(second, total)
-    store_f64(others + 8 * end, max(second, other))
-
-
-@inner
-def _forward(word: Int, length: Int, tables: Any, nodes: Int, others: Int) -> Any:
-    """Find the best two ways to every place of a word; how many characters it has."""
-    slots, scores, unknown = tables[0], tables[1], tables[2]
-    penalty = load_f64(tables[5])
-    for i in range(length + 1):
-        store_f64(nodes + NODE * i, 0.0)
-        store_u64(nodes + NODE * i + 8, np.uint64(0))
-        store_f64(others + 8 * i, _NONE)
-    stop = word + length
-    at = np.int64(0)
-    characters = np.int64(0)
-    while at < length:
-        size = max(np.int64(1), np.int64(character(word + at, stop)) & 7)
-        single = False
-        base = np.int64(ROOT)
-        end = at
-        while end < length:
-            byte = np.int64(load_u8(word + end))
-            slot = load_u64(slots + ((base ^ byte) << 3))
-            if np.int64(slot & np.uint64(511)) != byte + 1:
-                break
-            end += 1
-            piece = np.int64(slot >> np.uint64(33)) - 1
-            if piece >= 0:
-                _offer(nodes, others, at, end, load_f64(scores + (piece << 3)), piece)
-                single |= end - at == size
-            base = np.int64(slot >> np.uint64(9)) & 0xFFFFFF
-            if base == 0:
-                break
-        if not single:
-            _offer(nodes, others, at, at + size, penalty, unknown)
-        at += size
-        characters += 1
-    return characters
 
 
 @inner
@@ -114,12 +57,12 @@ def encode_with_limit(word: Int, length: Int, tables: Any, scratch: Int) -> Any:
     """Write the ids of the best way to spell a word, and its scores.
 
     Returns (how many ids, for which sums before the word it is the one, how many scores, their address or 0 where they are those of
-    the ids). The second is a float32: it is so for all whose absolute is less. `tables` are those of `encode_word` of a Unigram,
-    and the address of the greatest absolute of a score (float64) behind them. Scores are float32.
+    the ids). The second is a float32: it is so for all whose absolute is less. `tables` are those of `encode_from`.
+    Scores are float32.
     """
     nodes = nodes_of(scratch, length)
     others = nodes + NODE * (length + 1)
-    characters = _forward(word, length, tables, nodes, others)
+    characters = two_best(word, length, tables, nodes, others)
     count = write_ids(word, length, tables, scratch)
     gap = load_f64(nodes + NODE * length) - load_f64(others + 8 * length)
     pieces = np.int64(0)

@@ -1,22 +1,28 @@
 """Unigram as the library encodes it, whatever its options and the text."""
 
+import itertools
 import json
 import math
 import pickle
 import random
+import re
 import unicodedata
 from functools import cache
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pairloom.operators import Vocabulary
+from pairloom.operators.encode.encoder import Encoder
 from pairloom.operators.encode.warm import encode_words
 from pairloom.operators.models.unigram.tables import UnigramTable
 from pairloom.operators.reference.models.unigram import encode_word
+from pairloom.operators.text.arrays import text_of
+from pairloom.operators.text.front.spaces import Spaces
 from tests.support.charsmaps import precompiled
 from tests.support.nasty import nasty_texts
 from tests.support.owners import check_equal, corpus, library
@@ -39,6 +45,75 @@ def test_a_word_is_encoded_as_by_its_twin(texts: list[str], scores: list[float],
     assert encode_words(table.kernel(), texts) == [
         encode_word(text, pieces, unknown=0, byte_ids=byte_ids) for text in texts
     ]
+
+
+WIDE = "日本語。あ"
+KINDS_OF_SCORES = {
+    "equal": lambda drawn: -1.1,
+    "tenths": lambda drawn: -drawn.randint(1, 12) / 10,
+    "near": lambda drawn: -3 - drawn.random() * 1e-14,
+    "any": lambda drawn: -drawn.random() * 10.0 ** drawn.randint(-3, 3),
+    "both signs": lambda drawn: drawn.randint(-9, 5) / 7,
+}
+"""How scores are drawn: ways to spell a part of a word are often equal but for how their sums are rounded, which what is before decides."""
+
+
+@settings(max_examples=200)
+@given(
+    st.sampled_from(sorted(KINDS_OF_SCORES)),
+    st.integers(0, 1 << 30),
+    st.booleans(),
+    st.booleans(),
+    st.sampled_from([1 << 14, 1 << 20]),
+)
+def test_parts_of_words_are_encoded_as_the_words(
+    kind: str, seed: int, spaced: bool, falls_back: bool, table_bytes: int
+) -> None:
+    """Text without spaces is cut where no piece goes over, and parts of it are remembered."""
+    drawn = random.Random(seed)
+    texts_of_pieces = {
+        drawn.choice(("", "", " ")) + "".join(drawn.choice(WIDE + "a") for _ in range(drawn.randint(1, 4)))
+        for _ in range(drawn.randint(3, 24))
+    }
+    scored = [(piece, KINDS_OF_SCORES[kind](drawn)) for piece in sorted(texts_of_pieces)]
+    pieces = [("<unk>", 0.0), *scored]
+    byte_ids = list(range(1000, 1256)) if falls_back else []
+    table = UnigramTable.of(
+        [(piece.encode(), score) for piece, score in pieces], unknown=0, byte_ids=byte_ids
+    )
+    letters = drawn.choice((WIDE, WIDE + " a", "日本。", "日日日本 "))
+    texts = ["".join(drawn.choice(letters) for _ in range(drawn.choice((0, 4, 60, 900)))) for _ in range(5)]
+    texts += [letters[:2] * drawn.randint(1, 300), letters[:1] * 90, texts[-1]]
+    encoder = Encoder(
+        table.kernel(spaced=spaced),
+        pretokenizer=Spaces([piece for piece, _ in pieces], before="each" if spaced else "none"),
+        dtype=np.dtype(np.uint16),
+        table_bytes=table_bytes,
+    )
+    expected = [
+        [
+            i
+            for word in (re.split("(?<!^)(?= )", text) if spaced else [text])
+            for i in encode_word(word, pieces, unknown=0, byte_ids=byte_ids)
+        ]
+        for text in texts
+    ]
+    column, nothing = text_of(pa.array(texts, pa.large_string())), np.zeros(0, np.uint32)
+    for _ in range(2):
+        values, lists = encoder.encode(column, prepend=nothing, append=nothing)
+        assert [values[a:b].tolist() for a, b in itertools.pairwise(lists)] == expected
+
+
+def test_what_is_unknown_is_one_token_beside_a_piece_of_its_id() -> None:
+    vocab = [["本", -1.0], ["日", -2.0], ["語", -2.5], ["\u2581", -3.0]]
+    document = json.loads(_learned(False))
+    document["model"] = {"type": "Unigram", "unk_id": 0, "vocab": vocab, "byte_fallback": False}
+    document["added_tokens"] = []
+    check_equal(
+        library().Tokenizer.from_str(json.dumps(document)),
+        ["日本あ語", "本本あいう日", "あ本", "日本語本あ", "あい"] * 2,
+        model="unigram",
+    )
 
 
 @cache

@@ -9,11 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from pairloom.operators.encode.kernels.block import block_by
 from pairloom.operators.kernels.floats import load_f64, store_f64
 from pairloom.operators.kernels.jit import (
     inner,
-    kernel,
     load_u8,
     load_u32,
     load_u64,
@@ -21,11 +19,10 @@ from pairloom.operators.kernels.jit import (
     store_u32,
     store_u64,
 )
-from pairloom.operators.kernels.warmup import SAMPLE
-from pairloom.operators.models.bpe.kernels.trie import ROOT
+from pairloom.operators.models.bpe.kernels.trie import ROOT, child
 from pairloom.operators.text.normalize.kernels.quick import character
 
-__all__ = ["BEYOND", "NODE", "encode_block", "encode_from", "nodes_of", "warm_up", "write_ids"]
+__all__ = ["BEYOND", "NODE", "encode_from", "nodes_of", "write_ids"]
 
 Int = int | np.int64
 
@@ -43,12 +40,11 @@ def _exact(slots: Int, text: Int, stop: Int) -> Any:
     base = np.int64(ROOT)
     found = np.int64(-1)
     while text < stop:
-        byte = np.int64(load_u8(text))
-        slot = load_u64(slots + ((base ^ byte) << 3))
-        if base == 0 or np.int64(slot & np.uint64(511)) != byte + 1:
+        if base == 0:
             return np.int64(-1)
-        found = np.int64(slot >> np.uint64(33)) - 1
-        base = np.int64(slot >> np.uint64(9)) & 0xFFFFFF
+        there, found, base = child(slots, base, text)
+        if not there:
+            return np.int64(-1)
         text += 1
     return found
 
@@ -94,17 +90,14 @@ def _forward(word: Int, length: Int, tables: Any, nodes: Int, total: float) -> N
         base = np.int64(ROOT)
         end = at
         while end < length:
-            byte = np.int64(load_u8(word + end))
-            slot = load_u64(slots + ((base ^ byte) << 3))
-            if np.int64(slot & np.uint64(511)) != byte + 1:
+            there, piece, base = child(slots, base, word + end)
+            if not there:
                 break
             end += 1
-            piece = np.int64(slot >> np.uint64(33)) - 1
             if piece >= 0:
                 _offer(nodes + NODE * end, load_f64(scores + (piece << 3)) + here, at, piece, narrow)
                 frontier = max(frontier, end)
                 single |= end - at == size
-            base = np.int64(slot >> np.uint64(9)) & 0xFFFFFF
             if base == 0:
                 break
         if not single:
@@ -169,36 +162,12 @@ def write_ids(word: Int, length: Int, tables: Any, scratch: Int) -> Any:
 
 @inner
 def encode_from(word: Int, length: Int, tables: Any, scratch: Int, total: float) -> Any:
-    """As `encode_word`, in a text whose sum is `total` before the word; (how many ids, the sum behind it)."""
+    """Encode the `length` bytes at address `word`, of a text whose sum is `total` before them; (how many ids, the sum behind).
+
+    `tables` are the addresses of a trie of pieces and of their scores (float64, by id); the id of what is unknown; the address of
+    the ids of bytes (uint32[256]), and whether what is unknown falls back to them; that of the score of an unknown character;
+    whether it is done as in SentencePiece; and the address of the greatest absolute of a score.
+    """
     nodes = nodes_of(scratch, length)
     _forward(word, length, tables, nodes, total)
     return write_ids(word, length, tables, scratch), load_f64(nodes + NODE * length)
-
-
-@inner
-def encode_word(word: Int, length: Int, tables: Any, scratch: Int) -> Any:
-    """Encode the `length` bytes at address `word`: see `block_by`.
-
-    `tables` are the addresses of a trie of pieces and of their scores (float64, by id); the id of what is unknown; the address of
-    the ids of bytes (uint32[256]), and whether what is unknown falls back to them; that of the score of an unknown character; and
-    whether it is done as in SentencePiece.
-    """
-    return encode_from(word, length, tables, scratch, 0.0)[0], np.int64(0)
-
-
-_encode_block = block_by(encode_word)
-
-
-@kernel
-def encode_block(data: int, size: int, at: int, total: int, tables: Any, joins: Any, state: Any) -> Any:
-    """See `block_by`."""
-    return _encode_block(data, size, at, total, tables, joins, state)
-
-
-def warm_up(schemes: tuple[str, ...]) -> None:
-    """Encode the sample by a small vocabulary."""
-    from pairloom.operators.encode.warm import encode_words
-    from pairloom.operators.models.unigram.tables import UnigramTable
-
-    pieces = [(b"<unk>", 0.0), (b"a", -1.0), (b"ab", -1.5), (b"word", -2.0)]
-    encode_words(UnigramTable.of(pieces, unknown=0).kernel(), SAMPLE)
