@@ -15,6 +15,7 @@ from pairloom.operators.encode.decode import check_known
 from pairloom.operators.encode.decoding import Surfaces, UnknownDecoderError, read_surfaces
 from pairloom.operators.errors import DataError, RecipeError
 from pairloom.operators.models import Compiled, Entries, Located, Model, Read, TokenizerFile
+from pairloom.operators.models._unremembering import Unremembering
 from pairloom.operators.speeds import LIBRARY, Encoding
 from pairloom.operators.text.front.located import Aligned
 from pairloom.operators.vocabulary.tokens import TokenTable, check_distinct, check_ids, to_alphabet
@@ -71,8 +72,8 @@ class Foreign(Model):
         return ForeignTables(self, entries.dtype)
 
 
-class ForeignTables:
-    """A tokenizer of the library; pickled, it is the file that travels."""
+class ForeignTables(Unremembering):
+    """A tokenizer of the library, that remembers what it will and serves all threads; pickled, it is the file that travels."""
 
     def __init__(self, model: Foreign, dtype: np.dtype[Any]) -> None:
         self._model, self._dtype = model, dtype
@@ -148,18 +149,6 @@ class ForeignTables:
             return [Aligned(text, row.offsets) for text, row in zip(made, found, strict=True)]
 
         return align
-
-    def encoder(self, *, memo: Any = None, table_bytes: int = 0) -> "ForeignTables":
-        """Itself: the library's tokenizer remembers what it will, and serves all threads."""
-        return self
-
-    def memorized(self, words: Sequence[bytes]) -> None:
-        """Nothing: see `encoder`."""
-
-    @property
-    def statistics(self) -> Mapping[str, int]:
-        """Words are not known of."""
-        return {"lookups": 0, "unknown": 0}
 
     def encode_texts(
         self,

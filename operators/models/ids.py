@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from pairloom.operators.errors import DataError, RecipeError
 from pairloom.operators.models import Entries, Model, OtherModelError, Read, TokenizerFile
+from pairloom.operators.models._unremembering import Unremembering
 from pairloom.operators.speeds import BYTE_LEVEL, Encoding
 from pairloom.operators.vocabulary.tokens import TokenTable
 
@@ -86,24 +87,12 @@ class Ids(Model):
         )
 
 
-class IdsTables:
+class IdsTables(Unremembering):
     """Reads and writes numbers."""
 
     def __init__(self, size: int, special: Mapping[str, int], dtype: np.dtype[Any]) -> None:
         self._size, self._special, self._dtype = size, dict(special), dtype
         self._names = {i: token for token, i in special.items()}
-
-    def encoder(self, *, memo: Any = None, table_bytes: int = 0) -> "IdsTables":
-        """Itself: there is nothing to remember."""
-        return self
-
-    def memorized(self, words: Sequence[bytes]) -> None:
-        """Nothing: see `encoder`."""
-
-    @property
-    def statistics(self) -> Mapping[str, int]:
-        """There are no words."""
-        return {"lookups": 0, "unknown": 0}
 
     def encode_texts(
         self,

@@ -27,6 +27,22 @@ def _ends_document(kind: int) -> bool:
     return kind < TEXT or (kind >= 0 and (kind & 1) == 1)
 
 
+@inner
+def _put(
+    ids: npt.NDArray[np.uint32],
+    out: npt.NDArray[np.int64],
+    used: int,
+    token: int,
+    begin: int,
+    end: int,
+    word: int,
+) -> int:
+    """Write one more token behind those that there are; how many there are then."""
+    ids[used] = token
+    out[0, used], out[1, used], out[2, used] = begin, end, word
+    return used + 1
+
+
 @kernel
 def place_pieces(
     values: npt.NDArray[np.uint32],
@@ -64,10 +80,7 @@ def place_pieces(
             if at >= values.size:
                 return -1
             word += 1
-            ids[used] = kind >> 1
-            out[0, used], out[1, used] = edges[segment] - first, edges[segment + 1] - first
-            out[2, used] = word
-            used += 1
+            used = _put(ids, out, used, kind >> 1, edges[segment] - first, edges[segment + 1] - first, word)
             at += 1
             low = stop
         begun = low
@@ -80,11 +93,8 @@ def place_pieces(
                 high = low + signed(lengths[values[at]])
                 if high > stop or high == low:
                     return -1
-                ids[used] = values[at]
-                out[0, used] = places[low] - first
-                out[1, used] = _end(source, places[high - 1]) - first
-                out[2, used] = word
-                used += 1
+                end = _end(source, places[high - 1])
+                used = _put(ids, out, used, values[at], places[low] - first, end - first, word)
                 at += 1
                 low = high
                 continue
@@ -101,12 +111,9 @@ def place_pieces(
             for i in range(low, high):
                 if (rule == FUSED and i > low) or (rule == ONE and data[i] & 0xC0 == 0x80):
                     continue
-                ids[used] = byte_ids[data[i]]
                 whole = rule in (WHOLE, FUSED)
-                out[0, used] = places[low if whole else i] - first
-                out[1, used] = _end(source, places[high - 1 if whole else i]) - first
-                out[2, used] = word
-                used += 1
+                begin, end = places[low if whole else i], _end(source, places[high - 1 if whole else i])
+                used = _put(ids, out, used, byte_ids[data[i]], begin - first, end - first, word)
             low = high
         if _ends_document(kind):
             document += 1
@@ -151,10 +158,7 @@ def place_words(
             if at >= values.size:
                 return -1
             word += 1
-            ids[used] = kind >> 1
-            out[0, used], out[1, used] = edges[segment] - first, edges[segment + 1] - first
-            out[2, used] = word
-            used += 1
+            used = _put(ids, out, used, kind >> 1, edges[segment] - first, edges[segment + 1] - first, word)
             at += 1
             low = stop
         while low < stop:
@@ -176,11 +180,9 @@ def place_words(
                     high = low + signed(first_lengths[token] if low == begun else later_lengths[token])
                 if high > end or high == low:
                     return -1
-                ids[used] = token if token < size else unknown
-                out[0, used] = places[low] - first
-                out[1, used] = _end(source, places[high - 1]) - first
-                out[2, used] = word
-                used += 1
+                known = signed(token) if token < size else unknown
+                last = _end(source, places[high - 1])
+                used = _put(ids, out, used, known, places[low] - first, last - first, word)
                 at += 1
                 low = high
             low = end

@@ -198,7 +198,8 @@ def _count_missing(state: Any, missing: int) -> None:
 def keep_short(state: Any, low: Any, high: Any, out: int, count: int, missing: int) -> Any:
     """Write the `count` ids of a word that the table does not hold, and put it there; the new end of the output.
 
-    The ids are uint32 at the scratch. A word with `missing` bytes is not kept, nor one with -1 of them, which has all.
+    The ids are uint32 at the scratch. A word with `missing` bytes is not kept, nor a part of a
+    text whose ids hold only where it stands, of which -1 are missing.
     """
     width = state[WIDTH]
     scratch = state[SCRATCH_AT]

@@ -250,7 +250,9 @@ class _Decider:
         self._kind, self._given, self.rounds = kind, given, 0
         self._alphabet: Any = None
         self._asked: Any = None
-        self._told = False
+        self._told = self._some = (
+            False  # whether members know what takes part, and whether there is any group
+        )
         self._coordinator: GroupCoordinator | None = None
 
     @property

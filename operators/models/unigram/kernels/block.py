@@ -22,7 +22,14 @@ from pairloom.operators.kernels.floats import load_f64, store_f64
 from pairloom.operators.kernels.jit import address, inner, kernel, load_u8, load_u64
 from pairloom.operators.models.bpe.kernels.trie import ROOT, child
 from pairloom.operators.models.unigram.kernels.second import encode_surely
-from pairloom.operators.models.unigram.kernels.ways import encode_from
+from pairloom.operators.models.unigram.kernels.ways import (
+    PENALTY,
+    REACH,
+    SCORES,
+    SPACED,
+    TRIE,
+    encode_from,
+)
 from pairloom.operators.text.normalize.kernels.quick import character
 
 __all__ = ["encode_block"]
@@ -36,10 +43,10 @@ _SPACE = 32
 def _sum_behind(word: Int, length: Int, tables: Any, ring: Int, total: float) -> Any:
     """The sum of the best way behind `length` bytes that no piece goes over the end of; `total` is that before them.
 
-    `ring` is room for as many sums (float64) as `tables[9]` says, a power of two above the bytes of any piece.
+    `ring` is room for `REACH` sums, float64.
     """
-    slots, scores, mask = tables[0], tables[1], tables[9] - 1
-    penalty = load_f64(tables[5])
+    slots, scores, mask = tables[TRIE], tables[SCORES], tables[REACH] - 1
+    penalty = load_f64(tables[PENALTY])
     for i in range(mask + 1):
         store_f64(ring + (i << 3), -np.inf)
     store_f64(ring, total)
@@ -75,7 +82,7 @@ def _sum_before(state: Any, data: Int, start: Int, tables: Any) -> Any:
     """The sum before a part of a word."""
     # Offsets of segments begin one before their ends.
     begin = data + np.int64(load_u64(state[CUTS_AT] + (state[CUT] << 3) - 8))
-    known, spaced = state[SUM_AT], tables[8] != 0
+    known, spaced = state[SUM_AT], tables[SPACED] != 0
     at = start
     while at > begin and at != known and not (spaced and load_u8(at) == _SPACE):
         at -= 1
@@ -91,10 +98,10 @@ def _sum_before(state: Any, data: Int, start: Int, tables: Any) -> Any:
 def encode_part(state: Any, data: Int, start: Int, length: Int, tables: Any) -> Any:
     """Encode a part of a word: see `block_by`.
 
-    `tables` are those of `encode_from`, whether words begin with each space, and how many sums the ring has (`_sum_behind`).
+    `tables` are those of `ways.py`.
     """
     scratch = state[SCRATCH_AT]
-    if tables[8] != 0 and load_u8(start) == _SPACE:
+    if tables[SPACED] != 0 and load_u8(start) == _SPACE:
         return encode_from(start, length, tables, scratch, 0.0)[0], np.int64(0)
     if length <= LONGEST_STORED:
         count, sure = encode_surely(start, length, tables, scratch)

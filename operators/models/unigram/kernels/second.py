@@ -17,7 +17,16 @@ import numpy as np
 from pairloom.operators.kernels.floats import load_f64, store_f64
 from pairloom.operators.kernels.jit import inner, load_u64, store_u64
 from pairloom.operators.models.bpe.kernels.trie import ROOT, child
-from pairloom.operators.models.unigram.kernels.ways import NODE, nodes_of, write_ids
+from pairloom.operators.models.unigram.kernels.ways import (
+    MOST,
+    NODE,
+    PENALTY,
+    SCORES,
+    TRIE,
+    UNKNOWN,
+    nodes_of,
+    write_ids,
+)
 from pairloom.operators.text.normalize.kernels.quick import character
 
 __all__ = ["encode_surely", "two_best"]
@@ -49,8 +58,8 @@ def _offer(nodes: Int, others: Int, at: Int, end: Int, score: float, piece: Int)
 @inner
 def two_best(word: Int, length: Int, tables: Any, nodes: Int, others: Int) -> Any:
     """Find the best two ways to every place of a word; how many characters it has."""
-    slots, scores, unknown = tables[0], tables[1], tables[2]
-    penalty = load_f64(tables[5])
+    slots, scores, unknown = tables[TRIE], tables[SCORES], tables[UNKNOWN]
+    penalty = load_f64(tables[PENALTY])
     for i in range(length + 1):
         store_f64(nodes + NODE * i, 0.0)
         store_u64(nodes + NODE * i + 8, np.uint64(0))
@@ -88,4 +97,4 @@ def encode_surely(word: Int, length: Int, tables: Any, scratch: Int) -> Any:
     characters = two_best(word, length, tables, nodes, others)
     count = write_ids(word, length, tables, scratch)
     gap = load_f64(nodes + NODE * length) - load_f64(others + 8 * length)
-    return count, gap > np.float64(characters) * load_f64(tables[7]) * _ENOUGH
+    return count, gap > np.float64(characters) * load_f64(tables[MOST]) * _ENOUGH

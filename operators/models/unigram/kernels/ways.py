@@ -22,9 +22,36 @@ from pairloom.operators.kernels.jit import (
 from pairloom.operators.models.bpe.kernels.trie import ROOT, child
 from pairloom.operators.text.normalize.kernels.quick import character
 
-__all__ = ["BEYOND", "NODE", "encode_from", "nodes_of", "write_ids"]
+__all__ = [
+    "BEYOND",
+    "MOST",
+    "NODE",
+    "PENALTY",
+    "REACH",
+    "SCORES",
+    "SPACED",
+    "TRIE",
+    "UNKNOWN",
+    "encode_from",
+    "nodes_of",
+    "write_ids",
+]
 
 Int = int | np.int64
+
+# What `tables` hold.
+(
+    TRIE,  # address of the trie of pieces
+    SCORES,  # that of their scores, float64, by id
+    UNKNOWN,  # the id of what is unknown
+    BYTE_IDS,  # address of the ids of bytes, uint32[256]
+    FALLS_BACK,  # whether what is unknown becomes these
+    PENALTY,  # address of the score of an unknown character
+    NARROW,  # whether sums are SentencePiece's
+    MOST,  # address of the greatest absolute of a score
+    SPACED,  # whether words begin with each space
+    REACH,  # a power of two above the bytes of any piece
+) = range(10)
 
 # Bytes of what is known of a place of a word: the greatest sum of what ends there, where its last piece begins + 1 (0: nothing
 # ends there), and that piece's id.
@@ -71,8 +98,8 @@ def _begin_anew(nodes: Int, at: Int, frontier: Int, total: float) -> None:
 
 @inner
 def _forward(word: Int, length: Int, tables: Any, nodes: Int, total: float) -> None:
-    slots, scores, unknown = tables[0], tables[1], tables[2]
-    penalty, narrow = load_f64(tables[5]), tables[6] != 0
+    slots, scores, unknown = tables[TRIE], tables[SCORES], tables[UNKNOWN]
+    penalty, narrow = load_f64(tables[PENALTY]), tables[NARROW] != 0
     for i in range(length + 1):
         store_f64(nodes + NODE * i, 0.0)
         store_u64(nodes + NODE * i + 8, np.uint64(0))
@@ -109,8 +136,9 @@ def _forward(word: Int, length: Int, tables: Any, nodes: Int, total: float) -> N
 @inner
 def _unknown_run(word: Int, begin: Int, end: Int, tables: Any, out: Int) -> Any:
     """Write what stands for text that no piece spells, its last id first; the new end of the output."""
-    slots, _, unknown, byte_ids, falls_back = tables[:5]
-    piece = np.int64(-1) if tables[6] != 0 else _exact(slots, word + begin, word + end)
+    slots, unknown = tables[TRIE], tables[UNKNOWN]
+    byte_ids, falls_back = tables[BYTE_IDS], tables[FALLS_BACK] != 0
+    piece = np.int64(-1) if tables[NARROW] != 0 else _exact(slots, word + begin, word + end)
     if piece >= 0:
         store_u32(out, np.uint32(piece))
         return out + 4
@@ -132,7 +160,7 @@ def nodes_of(scratch: Int, length: Int) -> Any:
 @inner
 def write_ids(word: Int, length: Int, tables: Any, scratch: Int) -> Any:
     """Write the ids of the way that the nodes of a word have found; how many these are."""
-    unknown = tables[2]
+    unknown = tables[UNKNOWN]
     nodes = nodes_of(scratch, length)
     end = signed(length)
     run = np.int64(-1)  # where the unknown text that is open ends
@@ -164,9 +192,7 @@ def write_ids(word: Int, length: Int, tables: Any, scratch: Int) -> Any:
 def encode_from(word: Int, length: Int, tables: Any, scratch: Int, total: float) -> Any:
     """Encode the `length` bytes at address `word`, of a text whose sum is `total` before them; (how many ids, the sum behind).
 
-    `tables` are the addresses of a trie of pieces and of their scores (float64, by id); the id of what is unknown; the address of
-    the ids of bytes (uint32[256]), and whether what is unknown falls back to them; that of the score of an unknown character;
-    whether it is done as in SentencePiece; and the address of the greatest absolute of a score.
+    `tables` begin with `TRIE` to `MOST`.
     """
     nodes = nodes_of(scratch, length)
     _forward(word, length, tables, nodes, total)

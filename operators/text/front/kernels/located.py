@@ -53,9 +53,8 @@ def find_windows(
             continue
         p = base + offsets[segment]
         stop = base + offsets[segment + 1]
-        begin = before = (
-            0  # addresses: of the window that is open, of the last character that depends on nothing
-        )
+        # Addresses: of the window that is open, and of the last character that depends on nothing.
+        begin = before = 0
         fresh = False  # whether no such character came since
         while p < stop:
             lead = int(load_u8(p))
