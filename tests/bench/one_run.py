@@ -1,7 +1,7 @@
 """One run in a process of its own: python tests/bench/one_run.py RECIPE.json [--bare]; prints as JSON what it took.
 
 A small run comes first, so that neither imports nor kernels are counted; what they take is measured by commands; with `--bare` there is none, so that no memory is left of it. `seconds` are
-those of the run, with the plan, `steps` those of each step, `worker` the seconds of its workers, `memory` the resident set
+those of the run, with the plan, `steps` those of each step, `phases` the seconds of its workers by phase, `memory` the resident set
 at its peak, in bytes, `tokens` how many tokens were made.
 """
 
@@ -23,7 +23,7 @@ def timed(recipe: Recipe) -> dict:
     """Run it, and say what that took."""
     began: dict[str, float] = {}
     steps: dict[str, float] = {}
-    worker: dict[str, float] = {}
+    phases: dict[str, dict[str, float]] = {}
 
     def observe(event: Event) -> None:
         if isinstance(event, StepStarted):
@@ -31,7 +31,9 @@ def timed(recipe: Recipe) -> dict:
         elif isinstance(event, StepFinished):
             steps[event.step] = time.perf_counter() - began[event.step]
         elif isinstance(event, UnitDone):
-            worker[event.step] = worker.get(event.step, 0.0) + sum(event.usage.seconds.values())
+            taken = phases.setdefault(event.step, {})
+            for phase, seconds in event.usage.seconds.items():
+                taken[phase] = taken.get(phase, 0.0) + seconds
 
     start = time.perf_counter()
     manifest = run(recipe, observe=observe)
@@ -39,7 +41,7 @@ def timed(recipe: Recipe) -> dict:
     return {
         "seconds": seconds,
         "steps": steps,
-        "worker": worker,
+        "phases": phases,
         "tokens": manifest.stage("tokenize").ledger.tokens,
     }
 

@@ -1,4 +1,4 @@
-"""Writes docs/benchmarks.md: python tests/bench/page.py [--megabytes N] [--repeat N] [--only NAME ...] [--out FILE].
+"""Writes docs/benchmarks.md: python tests/bench/page.py [--megabytes N] [--repeat N] [--only NAME ...] [--text NAME=FILE.jsonl ...] [--out FILE].
 
 Everything is measured in one sitting, on text that every machine with Python has, what is compared in turn. Peers are taken where
 they are installed (`pip install -r tests/bench/requirements.txt`), and the page says where they are not. By default it takes some
@@ -69,6 +69,7 @@ def main() -> None:
     options.add_argument("--megabytes", type=int, default=96)
     options.add_argument("--repeat", type=int, default=3)
     options.add_argument("--only", nargs="*", choices=MEASURES, default=list(MEASURES))
+    options.add_argument("--text", nargs="*", metavar="NAME=FILE.jsonl", default=[])
     options.add_argument("--folder", type=Path, default=ROOT / "build")
     options.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmarks.md")
     chosen = options.parse_args()
@@ -81,7 +82,10 @@ def main() -> None:
         os.environ["RAY_TMPDIR"] = ray  # a cluster that runs here would be joined
         folder = Path(name).absolute()
         about = [("measured", f"{datetime.date.today():%d %B %Y}, at commit {commit()}"), *facts(folder)]
-        sitting = Sitting(folder=folder, repeat=chosen.repeat, bytes=chosen.megabytes * 1_000_000)
+        given = {name: Path(path) for name, _, path in (text.partition("=") for text in chosen.text)}
+        sitting = Sitting(
+            folder=folder, repeat=chosen.repeat, bytes=chosen.megabytes * 1_000_000, texts=given
+        )
         tables = []
         for measure in chosen.only:
             start = time.perf_counter()

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
-__all__ = ["installed", "library", "write_jsonl", "write_text"]
+__all__ = ["installed", "library", "some", "write_jsonl", "write_text"]
 
 
 def library() -> Iterator[str]:
@@ -28,6 +28,17 @@ def installed() -> Iterator[str]:
             yield text if not round_ else f"# {round_:x}\n{text}"
         if not there:
             raise SystemExit("no package is installed, so that there is no text to measure with")
+
+
+def some(texts: Iterator[str], size: int) -> list[str]:
+    """The first texts, up to about `size` bytes."""
+    found, there = [], 0
+    for text in texts:
+        found.append(text)
+        there += len(text.encode())
+        if there >= size:
+            break
+    return found
 
 
 def write_jsonl(path: Path, texts: Iterator[str], size: int | None = None) -> int:

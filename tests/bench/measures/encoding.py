@@ -11,14 +11,10 @@ def encoding(sitting: Sitting) -> Table:
     from pairloom.operators import Vocabulary
     from tests.bench.bench_encode import PEERS, Rate, compared  # which bounds the threads of this process
 
-    found_texts, size = [], 0
-    for text in texts.installed():
-        found_texts.append(text)
-        size += len(text.encode())
-        if size >= min(32_000_000, sitting.bytes):
-            break
+    held = texts.some(texts.installed(), min(32_000_000, sitting.bytes))
+    size = sum(len(text.encode()) for text in held)
     peers = [name for name in PEERS if name != "tokie"]
-    found = compared(found_texts, Vocabulary.load(sitting.vocabulary), peers, sitting.repeat)
+    found = compared(held, Vocabulary.load(sitting.vocabulary), peers, sitting.repeat)
     rows = []
     for name, rate in found.items():
         if isinstance(rate, str):

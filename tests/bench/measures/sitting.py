@@ -36,11 +36,12 @@ class Table:
 
 @dataclass(kw_only=True)
 class Sitting:
-    """Where it is held, how often each figure is taken, and how much text there is."""
+    """Where it is held, how often each figure is taken, how much text there is, and what other texts were given."""
 
     folder: Path
     repeat: int
     bytes: int
+    texts: Mapping[str, Path] = field(default_factory=dict)
     text: Path = field(init=False)
     small: Path = field(init=False)
     vocabulary: Path = field(init=False)
