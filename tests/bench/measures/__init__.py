@@ -8,7 +8,7 @@ from collections.abc import Callable
 from tests.bench.measures.encoding import encoding
 from tests.bench.measures.following import following
 from tests.bench.measures.large_vocabularies import large_vocabularies
-from tests.bench.measures.learning import learning
+from tests.bench.measures.learning import learning, learning_others
 from tests.bench.measures.one_document import one_document
 from tests.bench.measures.other_texts import other_texts
 from tests.bench.measures.sitting import MeasureError, Sitting, Table
@@ -27,6 +27,7 @@ MEASURES: dict[str, Callable[[Sitting], Table]] = {
     "ways": ways_of_encoding,
     "large": large_vocabularies,
     "learn": learning,
+    "learn-texts": learning_others,
     "workers": workers,
     "start": starting,
     "retokenize": following,
