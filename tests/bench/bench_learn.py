@@ -2,7 +2,7 @@
 
 Run it as `python tests/bench/bench_learn.py FILE.txt SIZE [RUNS]`. The processes take turns; figures are medians. Kernels
 are loaded before the clock starts. Every line, ending included, is a document, as gigabpe has it (gigatoken takes the
-file as one); ours reads the file in units of 32 MB, as a run does. A peer's time to count is that of learning hardly any
+file as one); ours reads the file in units of 8 MB; "together", a thread for each processor counts, as workers do. A peer's time to count is that of learning hardly any
 merge, its time to learn what the rest takes; the peers use as many threads as there are processors, ours one. Memory is
 the growth of the resident set at its peak, the text included where it is held. The merges of gigabpe are compared with
 ours, as text.
@@ -13,41 +13,56 @@ import os
 import statistics
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.bench.machine import peak
 
-UNIT = 32 << 20
-PEERS = ("pairloom", "gigabpe", "gigatoken")
+UNIT = 8 << 20
+PEERS = ("pairloom", "pairloom together", "gigabpe", "gigatoken")
 
 
 def resident():
     return peak() / 1e6
 
 
-def ours(path, size):
+def count_parts(file, lock, pretokenizer):
+    """The words of the parts of a file that nobody else has taken."""
     import numpy as np
     import pyarrow as pa
 
-    from pairloom.operators import Pretokenizer, WordCounter, count_words, learn_bpe
+    from pairloom.operators import WordCounter
+
+    counter = WordCounter(pretokenizer)
+    while True:
+        with lock:
+            part = file.read(UNIT)
+            part += file.readline()
+        if not part:
+            return counter.finish()
+        ends = pa.py_buffer(np.array([0, len(part)], np.int64))
+        counter.add(pa.LargeBinaryArray.from_buffers(pa.large_binary(), 1, [None, ends, pa.py_buffer(part)]))
+
+
+def ours(path, size, threads=1):
+    import pyarrow as pa
+
+    from pairloom.operators import Pretokenizer, count_words, learn_bpe, merge_counts
 
     pretokenizer = Pretokenizer(scheme="gpt2", lines=True)
-    learn_bpe(count_words(pa.array(["some words to load the kernels, ünd łetters\n"]), pretokenizer), 300)
+    few = count_words(pa.array(["some words to load the kernels, ünd łetters\n"]), pretokenizer)
+    learn_bpe(merge_counts([few, few]), 300)
     before = resident()
     start = time.perf_counter()
-    counter = WordCounter(pretokenizer)
-    with path.open("rb") as file:
-        while part := file.read(UNIT):
-            part += file.readline()
-            ends = pa.py_buffer(np.array([0, len(part)], np.int64))
-            counter.add(
-                pa.LargeBinaryArray.from_buffers(pa.large_binary(), 1, [None, ends, pa.py_buffer(part)])
-            )
-    counts = counter.finish()
-    counted = time.perf_counter()
+    with path.open("rb") as file, ThreadPoolExecutor(threads) as pool:
+        lock = threading.Lock()
+        counted = [pool.submit(count_parts, file, lock, pretokenizer) for _ in range(threads)]
+        counts = merge_counts([one.result() for one in counted])
+    done_counting = time.perf_counter()
     vocabulary = learn_bpe(counts, size)
     done = time.perf_counter()
     peak = resident() - before
@@ -55,8 +70,8 @@ def ours(path, size):
     tokens = ["".join(letters[b] for b in token) for token in vocabulary.tokens]
     merges = [[tokens[left], tokens[right]] for left, right in vocabulary.model.merges.tolist()]
     return {
-        "count": counted - start,
-        "learn": done - counted,
+        "count": done_counting - start,
+        "learn": done - done_counting,
         "both": done - start,
         "memory": peak,
         "merges": merges,
@@ -123,10 +138,10 @@ def main():
         f"{path.stat().st_size / 1e6:.0f} MB, {size} tokens, {os.cpu_count()} processors, {runs} runs; x = ours"
     )
     print(f"{common} merges are gigabpe's, one for one")
-    print(f"{'':10}{'count':>16}{'learn':>16}{'both':>16}{'memory':>18}")
+    print(f"{'':18}{'count':>16}{'learn':>16}{'both':>16}{'memory':>18}")
     base = {}
     for peer in PEERS:
-        row = f"{peer:10}"
+        row = f"{peer:18}"
         for what, unit in [("count", "s"), ("learn", "s"), ("both", "s"), ("memory", "MB")]:
             value = statistics.median(run[what] for run in results[peer])
             base.setdefault(what, value)
@@ -137,7 +152,12 @@ def main():
 
 if __name__ == "__main__":
     if sys.argv[1] == "--one":
-        function = {"pairloom": ours, "gigabpe": by_gigabpe, "gigatoken": by_gigatoken}[sys.argv[2]]
+        function = {
+            "pairloom": ours,
+            "pairloom together": lambda path, size: ours(path, size, os.cpu_count()),
+            "gigabpe": by_gigabpe,
+            "gigatoken": by_gigatoken,
+        }[sys.argv[2]]
         print(json.dumps(function(Path(sys.argv[3]), int(sys.argv[4]))))
     else:
         main()

@@ -11,7 +11,8 @@ from tests.bench.measures.sitting import HERE, Sitting, Table, printed, ratio
 
 __all__ = ["learning", "learning_others"]
 
-_PEERS = ("pairloom", "gigabpe", "gigatoken")
+_OURS = ("pairloom", "pairloom together")
+_PEERS = (*_OURS, "gigabpe", "gigatoken")
 _WHAT = ("count", "learn", "both")
 
 
@@ -28,7 +29,7 @@ def learning(sitting: Sitting) -> Table:
         rows.append((name, *figures(middle[name], middle["pairloom"])))
     return Table(
         title="Learning a vocabulary",
-        says=f"{size / 1e6:.0f} MB in one file, 32,000 tokens; Pairloom on one thread, peers on all processors. The memory is what "
+        says=f"{size / 1e6:.0f} MB in one file, 32,000 tokens; Pairloom on one thread, and together with a thread for each processor to count; peers on all processors. The memory is what "
         "the process grows by, with what it holds of the text. gigabpe learns the same merges.",
         head=("", "count, s", "merges, s", "both, s", "memory, MB", "of Pairloom's time"),
         rows=rows,
@@ -44,7 +45,7 @@ def learning_others(sitting: Sitting) -> Table:
     for name, (paths, tokens) in ways.items():
         text = sitting.folder / "learned.txt"
         size = texts.write_text(text, (one for path in paths for one in _texts(path)), 1 << 40)
-        middle = compared(text, tokens, sitting.repeat, _PEERS[:2])
+        middle = compared(text, tokens, sitting.repeat, _PEERS[:3])
         what = f"{name}, {size / 1e6:.0f} MB, {tokens:,} tokens"
         rows += [(what, peer, *figures(one, middle["pairloom"])) for peer, one in middle.items()]
         text.unlink()
@@ -60,7 +61,7 @@ def compared(
     text: Path, size: int, repeat: int, peers: Sequence[str] = _PEERS
 ) -> dict[str, dict[str, float]]:
     """Medians of seconds and memory of those that are installed, which take turns."""
-    taken: dict[str, list[dict]] = {name: [] for name in peers if name == "pairloom" or version(name)}
+    taken: dict[str, list[dict]] = {name: [] for name in peers if name in _OURS or version(name)}
     for _ in range(repeat):
         for name, runs in taken.items():
             runs.append(
