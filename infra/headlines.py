@@ -40,7 +40,7 @@ def headlines(page: Path = PAGE) -> Iterator[str]:
         if (row := tables.get(table, {}).get(name)) is not None:
             yield f"| {work} | {row[figure]} MB/s | {', '.join(_ratios(row, place))} |"
     if "pairloom" in (learned := tables.get("Learning a vocabulary", {})):
-        took = {peer: row["of Pairloom's time"] for peer, row in learned.items() if peer != "pairloom"}
+        took = {peer: row["of Pairloom's time"] for peer, row in learned.items() if "pairloom" not in peer}
         beside = (f"{took[peer]} {TIMES} {peer}" for peer in took if _is_number(took[peer]))
         seconds = learned["pairloom"]["both, s"]
         yield f"| count and learn 32,000 tokens, one thread | {seconds} s | {', '.join(beside)}, on all processors |"
