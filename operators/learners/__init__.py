@@ -108,8 +108,11 @@ class Rounds(ABC):
         """What decides, where `given` (int32[m, 2]) is learned already."""
 
     @abstractmethod
-    def member(self, words: Iterable[WordCounts], empty: Allocate) -> Member:
-        """One that holds some words, which may be gone through again and again; `empty` makes what grows with them."""
+    def member(self, words: Iterable[Any], empty: Allocate) -> Member:
+        """One that holds some words, which may be gone through again and again; `empty` makes what grows with them.
+
+        `words` are `WordCounts`; where the target has a parity, pairs of a group's name and `WordCounts` of that group.
+        """
 
     @abstractmethod
     def finish(self, merges: npt.NDArray[np.int32], words: Iterable[WordCounts]) -> Vocabulary:

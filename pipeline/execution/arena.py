@@ -7,6 +7,7 @@ so then, and not by a signal in the middle of a kernel.
 
 import mmap
 import os
+import resource
 import tempfile
 from functools import partial
 
@@ -20,7 +21,12 @@ __all__ = ["arena"]
 
 
 def arena(folder: str | None) -> Allocate:
-    """What makes arrays in files in `folder`, or in the machine's folder for temporary files (`TMPDIR`)."""
+    """What makes arrays in files in `folder`, or in the machine's folder for temporary files (`TMPDIR`).
+
+    Each is an open file of this process, which from then on may have as many as the system lets it.
+    """
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     return partial(_in_file, folder or tempfile.gettempdir())
 
 

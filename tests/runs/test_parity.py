@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from pairloom.operators.counts import count_words
-from pairloom.operators.errors import CorruptionError, RecipeError
+from pairloom.operators.errors import CorruptionError, RecipeError, StorageError
 from pairloom.operators.learners import LEARNERS, Parity, Target
 from pairloom.operators.models.bpe import count_pairs
 from pairloom.operators.text.pretokenize import Pretokenizer
@@ -25,6 +26,7 @@ from pairloom.pipeline.store.objects import LocalObjects
 from tests.support.corpora import contents
 from tests.support.fates import ONCE, Fate, Killed, fated
 
+EVERY = 4  # of the storage calls; which of them, each case chooses for itself
 ENGLISH = [
     "the cat and the dog walked to the house",
     "a bird sang in the old tree",
@@ -166,6 +168,35 @@ def test_a_run_that_dies_anywhere_goes_on_to_the_same_bytes(
         with fated(LocalObjects, Fate(at, "after", Killed)), suppress(Killed):
             run(killed, until="learn", executor=ONCE)
         assert contents(run(killed, until="learn")) == contents(whole)
+
+
+@pytest.mark.parametrize(("first", "family"), [(1, "bpe"), (2, "character_bpe"), (3, "wordpiece")])
+def test_rounds_may_die_at_any_storage_call(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, first: int, family: str
+) -> None:
+    """Of the driver, which stores what is learned after every round."""
+    monkeypatch.setattr(os, "fsync", lambda _handle: None)  # no power is cut here
+    learn = {"mode": "sharded", "members": 2, "checkpoint_seconds": 0}
+    chosen = {"family": family, "size": 400, "parity": {"by": "lang", "window": 7, "first": 9}}
+    alone = recipe(folder, f"{family} alone", **chosen)
+    run(alone, until="count")
+    shutil.copytree(alone.root, folder / f"{family} counted")
+    whole = contents(run(alone, until="learn"))
+
+    def counted(root: str) -> Recipe:
+        shutil.copytree(folder / f"{family} counted", folder / root)
+        return recipe(folder, root, learn=learn, **chosen)
+
+    with fated(LocalObjects, plain := Fate(0, "after", Killed)):
+        assert contents(run(counted(f"{family} rounds"), until="learn")) == whole
+    assert plain.calls > 40
+    for number, at in enumerate(range(first, plain.calls + 1, EVERY)):
+        error: type[BaseException] = Killed if number % 2 else StorageError
+        struck = counted(f"{family} {at}")
+        with fated(LocalObjects, Fate(at, "after", error)), suppress(error):
+            run(struck, until="learn", executor=ONCE)
+        assert contents(run(struck, until="learn")) == whole, (at, error)
+        shutil.rmtree(struck.root)
 
 
 class Watch:

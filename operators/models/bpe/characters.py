@@ -112,7 +112,7 @@ class CharacterWords:
     def of(
         cls, words: Iterable[str], counts: Iterable[int] | npt.NDArray[np.int64], empty: Allocate = np.empty
     ) -> CharacterWords:
-        """Words that are texts, none of them empty; `empty` makes the array of characters.
+        """Words that are texts; `empty` makes the array of characters.
 
         Raises CapacityError where a word occurs more than 2^63 - 1 times.
         """
@@ -147,7 +147,7 @@ class CharacterWords:
             np.add.at(sums[0], codes, each >> np.uint64(32))
             np.add.at(sums[1], codes, each & np.uint64(0xFFFFFFFF))
             later = np.ones(len(codes), np.bool_)
-            later[bounds[:-1] - bounds[0]] = False
+            later[_begins(bounds)] = False
             inside[codes[later]] = True
         return Letters(points=seen, sums=sums[:, seen], inside=inside[seen])
 
@@ -161,11 +161,11 @@ class CharacterWords:
             bounds = self.offsets[start : start + _AT_A_TIME + 1]
             codes = self.codes[bounds[0] : bounds[-1]]
             found = ids[1][codes]
-            begins = bounds[:-1] - bounds[0]
+            begins = _begins(bounds)
             found[begins] = ids[0][codes[begins]]
             stays = found >= 0
-            ends = kept + np.cumsum(stays)
-            offsets[start + 1 : start + len(bounds)] = ends[bounds[1:] - bounds[0] - 1]
+            ends = np.concatenate([[kept], kept + np.cumsum(stays)])
+            offsets[start + 1 : start + len(bounds)] = ends[bounds[1:] - bounds[0]]
             found = found[stays]
             self.codes[kept : kept + len(found)] = found
             kept += len(found)
@@ -175,6 +175,11 @@ class CharacterWords:
         seen = np.zeros(_POINTS, np.bool_)
         seen[self.codes] = True
         return np.flatnonzero(seen).astype(np.uint32)
+
+
+def _begins(bounds: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Where words begin that are not empty, from the first one's place on."""
+    return bounds[:-1][np.diff(bounds) > 0] - bounds[0]
 
 
 def chosen_characters(weights: dict[str, int], shape: Shape, kept: str = "") -> list[str]:

@@ -27,6 +27,7 @@ from pairloom.operators.models.bpe.sharded import ByteWords, Partition, SymbolWo
 from pairloom.operators.models.bpe.sharded.encoded import Words
 from pairloom.operators.models.bpe.sharded.groups import GroupCoordinator
 from pairloom.operators.models.bpe.sharded.messages import Begin
+from pairloom.operators.models.bpe.sharded.partition import Symbols
 from pairloom.operators.models.bpe.word import MOST_IDS
 from pairloom.operators.text.arrays import text_of
 from pairloom.operators.vocabulary import Vocabulary
@@ -35,6 +36,8 @@ __all__ = ["ByteGroups", "CharacterGroups", "ParityRounds"]
 
 # A row of the log: ids, and above them the low and the high bits of the group's place.
 _ID_BITS, _GROUP_BITS = 21, 10
+# Bytes of what words of several groups are held in together.
+_SLAB = 1 << 26
 
 
 class Kind(ABC):
@@ -340,8 +343,9 @@ class _Member:
         if isinstance(message, _Told):
             if not self._held:
                 self._read()
+            symbols = Symbols()
             self._partitions = {
-                name: Partition(self._kind.words(parts, message.alphabet), empty=self._empty)
+                name: Partition(self._kind.words(parts, message.alphabet), empty=self._empty, symbols=symbols)
                 for name, parts in self._held.items()
             }
             return None
@@ -355,6 +359,22 @@ class _Member:
     def _read(self) -> None:
         characters = (self._kind.target.parity or Parity()).unit == "characters"
         self._held, self._sizes = {}, {}
+        empty = _cut_from(self._empty)
         for name, counts in self._words:
-            self._held.setdefault(name, []).append(self._kind.held(counts, self._empty))
+            self._held.setdefault(name, []).append(self._kind.held(counts, empty))
             self._sizes[name] = self._sizes.get(name, 0) + text_size(counts, characters=characters)
+
+
+def _cut_from(empty: Allocate) -> Allocate:
+    """Makes arrays that are parts of larger ones: those may be files, of which there are to be fewer than parts of groups."""
+    slab, used = np.empty(0, np.uint8), 0
+
+    def cut(size: int, dtype: Any) -> npt.NDArray[Any]:
+        nonlocal slab, used
+        needed = size * np.dtype(dtype).itemsize
+        if used + needed > len(slab):
+            slab, used = empty(max(needed, min(2 * len(slab), _SLAB), 1 << 16), np.uint8), 0
+        start, used = used, -(-(used + needed) // 16) * 16
+        return slab[start : start + needed].view(dtype)
+
+    return cut

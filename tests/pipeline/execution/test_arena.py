@@ -1,6 +1,7 @@
 """State in files: the same merges, less memory, and nothing left behind."""
 
 import random
+import resource
 import tracemalloc
 from pathlib import Path
 
@@ -72,3 +73,15 @@ def test_a_disk_without_room_is_named(tmp_path: Path) -> None:
         empty(1 << 60, np.uint32)
     with pytest.raises(CapacityError, match="nowhere"):
         arena(str(tmp_path / "nowhere"))(1, np.uint32)
+
+
+def test_there_may_be_more_arrays_than_files_were_let_be_open(tmp_path: Path) -> None:
+    least, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    few = 9 + max(int(path.name) for path in Path("/proc/self/fd").iterdir())
+    resource.setrlimit(resource.RLIMIT_NOFILE, (few, most))
+    try:
+        empty = arena(str(tmp_path))
+        held = [empty(1, np.int64) for _ in range(few)]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (least, most))
+    assert len(held) == few

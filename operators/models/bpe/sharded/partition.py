@@ -1,5 +1,7 @@
 """One partition's words, and the merges made in them: a worker's part of a sharded learner."""
 
+from dataclasses import dataclass, field
+
 import numpy as np
 import numpy.typing as npt
 
@@ -41,7 +43,7 @@ from pairloom.operators.models.bpe.sharded.messages import (
     Survey,
 )
 
-__all__ = ["Partition", "partition_memory"]
+__all__ = ["Partition", "Symbols", "partition_memory"]
 
 _NO_LISTS, _NO_WEIGHTS = np.zeros(0, np.uint32), np.zeros(0, np.int64)
 
@@ -56,12 +58,30 @@ def partition_memory(words: int, symbols: int) -> int:
     return 8 * words + 24 * symbols + 200_000_000
 
 
+@dataclass(slots=True, eq=False)
+class Symbols:
+    """What there is for each symbol: its slots (`lengths`, int32), and room to add two numbers up in (`around`, int64, zero).
+
+    Partitions in one process that are asked the same share it.
+    """
+
+    lengths: npt.NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
+    around: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    def resize(self, size: int, known: int) -> None:
+        """Have room for so many, and keep the lengths of the `known` first ones."""
+        lengths = np.ones(size, np.int32)
+        lengths[:known] = self.lengths[:known]
+        self.lengths, self.around = lengths, np.zeros(2 * size, np.int64)
+
+
 class Partition:
     """Words as symbols (see `bpe/symbols.py`), the lists of the pairs worth one, and the batch that is on trial."""
 
-    def __init__(self, words: Words, *, empty: Allocate = np.empty) -> None:
+    def __init__(self, words: Words, *, empty: Allocate = np.empty, symbols: Symbols | None = None) -> None:
         """Remember where the words are; `empty` makes the arrays that grow with them."""
         self._words, self._first, self._empty = words, words.first, empty
+        self._symbols = symbols or Symbols()
         self._begun = False
 
     def answer(self, message: Message) -> Reply:
@@ -80,8 +100,7 @@ class Partition:
         """Lay the words out with the merges so far; CapacityError where they need more than 2^32 slots."""
         self._layout = layout = self._words.laid_out(self._empty)
         named = int(message.symbols.max(initial=self._first - 1)) + 1
-        self._lengths = np.ones(named + 1024, np.int32)
-        self._around = np.zeros(2 * len(self._lengths), np.int64)
+        self._symbols.resize(named + 1024, 0)
         self._table, self._pool, self._listed, self._paired = np.zeros(4, np.uint64), _NO_LISTS, 0, 0
         saved = 0
         if len(message.merges):
@@ -239,9 +258,7 @@ class Partition:
 
     def _apply(self, batch: npt.NDArray[np.int32], base: int) -> Neighbours:
         if base + len(batch) >= len(self._lengths):
-            lengths = np.ones(2 * (base + len(batch)), np.int32)
-            lengths[: len(self._lengths)] = self._lengths
-            self._lengths, self._around = lengths, np.zeros(2 * len(lengths), np.int64)
+            self._symbols.resize(2 * (base + len(batch)), len(self._lengths))
         tokens, neighbours = batch_room(batch, base, self._table)
         if tokens > len(self._positions) or 8 * tokens + 8192 < len(self._positions):
             # Released before their successors are made.
@@ -264,6 +281,14 @@ class Partition:
             ends=out.ends,
             totals=out.totals,
         )
+
+    @property
+    def _lengths(self) -> npt.NDArray[np.int32]:
+        return self._symbols.lengths
+
+    @property
+    def _around(self) -> npt.NDArray[np.int64]:
+        return self._symbols.around
 
     @property
     def _made(self) -> Made:

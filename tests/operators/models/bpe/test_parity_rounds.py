@@ -120,6 +120,21 @@ def test_merges_are_those_of_brute_force(groups, merges, first, window, batches,
     assert [tuple(pair) for pair in coordinator.merges.tolist()] == expected
 
 
+@pytest.mark.parametrize("family", ["bpe", "wordpiece"])
+def test_words_of_many_groups_are_held_in_few_arrays(family) -> None:
+    made, groups = [], {f"g{i}": counts_of({b"abab": 3, b"cd": i + 1}) for i in range(90)}
+
+    def empty(size, dtype):
+        made.append(size)
+        return np.empty(size, dtype)
+
+    rounds = LEARNERS.get(family)().rounds(Target(size=300, parity=Parity()))
+    member = rounds.member([*groups.items()] * 4, empty)
+    weighed = member.answer(rounds.decider(np.zeros((0, 2), np.int32)).next())
+    assert [one.tokens for one in weighed.values()] == [4 * (12 + 2 * (i + 1)) for i in range(90)]
+    assert len(made) < 4
+
+
 def test_words_that_are_lost_are_noticed() -> None:
     counts = named([{b"abab": 9, b"abcab": 4}, {b"cdcd": 7, b"dcab": 5}])
     held = {name: partition_of(one) for name, one in counts.items()}
