@@ -36,9 +36,9 @@ class Fronted(Foreign):
     @classmethod
     def read(cls, file: TokenizerFile) -> Read:
         """As `Foreign`; raises OtherModelError for a file that does to text what is not known here."""
+        fields = read_fields(file)  # says what to do where the library is not installed
         from tokenizers import normalizers, pre_tokenizers
 
-        fields = read_fields(file)
         normalizer = normalizers.Sequence([])
         try:
             front = read_front(

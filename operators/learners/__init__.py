@@ -16,8 +16,10 @@ import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from pairloom.operators.errors import RecipeError
 from pairloom.operators.learners._parity import Parity
 from pairloom.operators.learners._shape import Shape
 from pairloom.operators.registry import Registry
@@ -136,7 +138,8 @@ class Learner(ABC):
     besides special tokens, and `first_words` says what they are.
     `work` is the processor time of learning in one task, beside that of byte-level BPE from the same text; `encoding` is what text
     takes by what is learned. `kernels` are those
-    of its vocabularies (`Model.kernels`) and what else below `pairloom.operators` runs only where it learns.
+    of its vocabularies (`Model.kernels`) and what else below `pairloom.operators` runs only where it learns. With `by_library`, the
+    `tokenizers` library reads and normalizes for its vocabularies, and has to be installed.
     """
 
     __slots__ = ()
@@ -149,6 +152,7 @@ class Learner(ABC):
     cuts: ClassVar[bool] = False
     counts_least: ClassVar[bool] = True
     by_groups: ClassVar[bool] = False
+    by_library: ClassVar[bool] = False
     shapes: ClassVar[frozenset[str]] = frozenset()
     first_tokens: ClassVar[int] = 256
     first_words: ClassVar[str] = "256 bytes"
@@ -172,6 +176,13 @@ class Learner(ABC):
         if target.size < least:
             raise ValueError(
                 f"size must be at least {least}: {self.first_words} and {len(target.special_tokens)} special tokens"
+            )
+
+    def check_installed(self) -> None:
+        """Raise RecipeError where a library is missing that its vocabularies need."""
+        if self.by_library and find_spec("tokenizers") is None:
+            raise RecipeError(
+                f"vocabulary.family: {self.name} needs the `tokenizers` library on every machine: pip install 'pairloom[hf]'"
             )
 
     def cutter(self, target: Target) -> Any:

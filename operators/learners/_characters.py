@@ -21,6 +21,7 @@ class CharacterLearner(Learner):
     __slots__ = ()
 
     by_rounds = True
+    by_library = True
     cuts = True
 
     @abstractmethod

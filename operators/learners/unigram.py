@@ -45,6 +45,7 @@ class UnigramLearner(Learner):
     )
     makes = "answers"
     by_rounds = True
+    by_library = True
     cuts = True
     work = 28.0  # measured: 12 MB of sources, 32,000 tokens, one task
     shapes = frozenset(one.name for one in fields(Shape))

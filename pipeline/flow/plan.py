@@ -167,6 +167,8 @@ def make_plan(
     if recipe.vocabulary.from_ or recipe.vocabulary.extend:
         observe(Doing(step="plan", what="reading the vocabulary that the recipe brings"))
     vocabulary, vocabulary_json = brought_vocabulary(recipe, hub)
+    if vocabulary is None:
+        recipe.vocabulary.learner.check_installed()
     base, base_json = given_vocabulary(recipe, "extend", recipe.vocabulary.extend, hub)
     if base is not None:
         _check_extensible(base, recipe.vocabulary)

@@ -1,5 +1,7 @@
 """Vocabularies of other families by recipe (C12): learned, kept as a file, tokenized with, verified, reported on."""
 
+import json
+import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,6 +11,7 @@ import tokenizers as owner
 import pairloom as pl
 from pairloom.operators import Pretokenizer, Vocabulary, WordCounts, count_words
 from pairloom.operators.errors import RecipeError
+from pairloom.operators.learners import LEARNERS as FAMILIES
 from pairloom.operators.learners import Target
 from pairloom.operators.learners.bytes import BytesLearner
 from pairloom.operators.learners.compound_bpe import CompoundBPELearner
@@ -261,3 +264,34 @@ def test_typed_entries_are_learned_packed_verified_and_reported(folder: Path) ->
     told = write_rows(base, found, str(folder / "rows.arrow"))
     assert told["rows"] == len(found)
     assert told["origins"]["pieces"] > 0
+
+
+@pytest.mark.parametrize("family", FAMILIES.names())
+def test_a_family_says_before_anything_is_counted_that_it_needs_the_library(
+    folder: Path, family: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if family in ("roots", "typed"):
+        pytest.skip("it has files of its own to learn from")
+    monkeypatch.setitem(sys.modules, "tokenizers", None)
+    size = 65536 if family == "code_points" else 700
+    settings = (f"vocabulary.family={family}", f"vocabulary.size={size}")
+    chosen = recipe(folder, *settings, root=f"alone-{family}")
+    if FAMILIES.get(family).by_library:
+        with pytest.raises(RecipeError, match=rf"{family} needs the `tokenizers` library .*pip install"):
+            make_plan(chosen)
+        return
+    run(chosen)
+    assert verify(open_dataset(chosen.root)).tokens > 0
+
+
+def test_a_file_that_needs_the_library_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = {
+        "type": "WordPiece",
+        "unk_token": "[UNK]",
+        "continuing_subword_prefix": "##",
+        "vocab": {"[UNK]": 0},
+    }
+    data = json.dumps({"added_tokens": [], "model": words, "pre_tokenizer": {"type": "BertPreTokenizer"}})
+    monkeypatch.setitem(sys.modules, "tokenizers", None)
+    with pytest.raises(RecipeError, match=r"needs the `tokenizers` library, because its .*pip install"):
+        Vocabulary.from_json(data.encode())
