@@ -15,9 +15,10 @@ from pairloom.operators.errors import RecipeError
 from pairloom.pipeline import Plan, make_plan, parse_recipe, run
 from pairloom.pipeline.forecast.cluster import LOCAL_DISK, Cluster, forecast
 from pairloom.pipeline.forecast.requests import Requests
+from pairloom.pipeline.recipe.parity import ParityChoice
 from pairloom.pipeline.stages.count import combine
 from pairloom.pipeline.stages.count.cost import Counting
-from pairloom.pipeline.stages.learn.cost import Learning
+from pairloom.pipeline.stages.learn.cost import GROUPS_WORK, SHARDED_GROUPS_WORK, SHARDED_WORK, Learning
 from pairloom.pipeline.stages.pack.cost import Packing
 from pairloom.pipeline.stages.tokenize.cost import Tokenizing
 from pairloom.pipeline.store.receipts import FEW
@@ -158,6 +159,22 @@ def test_learning_in_rounds_needs_less_of_each_machine_and_more_in_all(tmp_path:
     # So many members on so slow a network that asking them takes longer than their work.
     crowd = replace(small, machines=4096, network=1e5)
     assert next(f for f in forecast(plan, crowd, remote=False) if f.stage == "learn").limit == "rounds"
+
+
+def test_groups_are_forecast_to_take_longer_and_longest_in_rounds(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, TB // 10, unit_bytes="512MB")
+    vocabulary = plan.recipe.vocabulary.model_copy(update={"parity": ParityChoice(by="source")})
+    grouped = replace(plan, recipe=plan.recipe.model_copy(update={"vocabulary": vocabulary}))
+    busy = {
+        (one is grouped, mode): next(
+            f.busy for f in forecast(_learning(one, mode), CLUSTER, remote=False) if f.stage == "learn"
+        )
+        for one in (plan, grouped)
+        for mode in ("single", "sharded")
+    }
+    assert busy[True, "single"] == pytest.approx(GROUPS_WORK * busy[False, "single"], rel=0.05)
+    assert busy[True, "sharded"] == pytest.approx(SHARDED_GROUPS_WORK * busy[True, "single"], rel=0.05)
+    assert busy[False, "sharded"] == pytest.approx(SHARDED_WORK * busy[False, "single"], rel=0.05)
 
 
 def test_members_that_no_memory_holds_are_forecast_to_spill(tmp_path: Path) -> None:
