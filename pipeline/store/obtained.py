@@ -48,8 +48,9 @@ def _vocabulary(recipe: Recipe, manifest: Manifest) -> Iterator[Obtained]:
     tokens = None if learned is None else learned.facts.get("tokens")
     if choice.from_ is not None or tokens is None or manifest.learned_in is not None:
         return
-    rare = "at all" if choice.min_count == 1 else f"at least {choice.min_count} times"
-    why = f"no pair of tokens that may be merged is left that occurs {rare}; it takes more text"
+    often = "" if choice.min_count == 1 else f" at least {choice.min_count} times"
+    limits = "".join(f", or another {key}" for key in choice.shape.named)
+    why = f"nothing else that occurs{often} may become a token; it takes more text{limits}"
     fewer = why if tokens < choice.size else ""
     yield Obtained(key="vocabulary.size", what="tokens", asked=choice.size, obtained=tokens, why=fewer)
     if choice.superwords is not None and choice.extend is None and tokens <= choice.transition:

@@ -29,7 +29,7 @@ def test_less_than_was_asked_for_is_said(pairloom: Command) -> None:
     settings = ["vocabulary.size=10M", "pack.validation=0.000001", "vocabulary.superwords={transition: 1}"]
     code, out, err = pairloom("run", pairloom.recipe, *(f"--set={one}" for one in settings))
     assert code == 0, err
-    assert re.search(r"less +[\d,]+ of 10,000,000 tokens asked for \(vocabulary.size\): no pair", out)
+    assert re.search(r"less +[\d,]+ of 10,000,000 tokens asked for \(vocabulary.size\): nothing else", out)
     assert re.search(r"less +0 of 1e-06 of the documents asked for \(pack.validation\)", out)
     assert "(vocabulary.superwords): the vocabulary ends before its second stage" in out
     result = json.loads(pairloom("run", pairloom.recipe, "--json", *(f"--set={one}" for one in settings))[1])

@@ -9,6 +9,7 @@ from pairloom.operators.reference.models.bpe.superwords import script_of
 from pairloom.pipeline import Recipe, make_plan, open_dataset, run
 from pairloom.pipeline.audit.verify import verify
 from pairloom.pipeline.flow.events import Event, RoundDone
+from pairloom.pipeline.store.obtained import obtained
 from tests.support.corpora import contents, documents, recipe_for, write_jsonl
 
 SHAPE = (
@@ -76,6 +77,16 @@ def test_families_of_characters_are_learned_in_rounds(folder: Path, family: str)
 def _interrupting(event: Event) -> None:
     if isinstance(event, RoundDone) and event.rounds == 3:
         raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("family", ["bpe", "unigram"])
+def test_a_vocabulary_that_runs_out_names_the_keys_that_leave_tokens_out(folder: Path, family: str) -> None:
+    capped = (f"vocabulary.family={family}", "vocabulary.size=100000", "vocabulary.script_caps={Latin: 3}")
+    first, *_ = obtained(run(recipe(folder, *capped, root=f"{family}-capped"), until="learn"))
+    assert first.obtained < first.asked == 100_000
+    assert (
+        first.why == "nothing else that occurs may become a token; it takes more text, or another script_caps"
+    )
 
 
 def test_each_key_is_another_vocabulary_and_none_is_the_old_one(folder: Path) -> None:

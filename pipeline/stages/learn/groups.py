@@ -122,5 +122,5 @@ def lines_of_groups(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     summary = summary["parity"]
     rates: Sequence[tuple[str, float]] = list(summary["bytes_per_token"].items())
     (worst, least), (best, most) = rates[0], rates[-1]
-    shown = f"{len(rates)}, from {least:.3f} bytes a token ({worst or 'without a name'})"
-    yield "groups", f"{shown} to {most:.3f} ({best or 'without a name'}), Gini {summary['gini']:.4f}"
+    shown = f"{len(rates)}, from {least:.3f} bytes a token ({worst or 'without a value'})"
+    yield "groups", f"{shown} to {most:.3f} ({best or 'without a value'}), Gini {summary['gini']:.4f}"
