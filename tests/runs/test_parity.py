@@ -5,6 +5,7 @@ import os
 import random
 import shutil
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from pairloom.pipeline.audit.verify import verify
 from pairloom.pipeline.flow.events import Event, RoundDone
 from pairloom.pipeline.repair.repair import repair
 from pairloom.pipeline.stages.learn.groups import about_groups, check_groups, measured
+from pairloom.pipeline.stages.learn.rounds import GROUP_TABLE, GroupsSpec, WordsSpec
 from pairloom.pipeline.stages.learn.stage import Learn
 from pairloom.pipeline.store.objects import LocalObjects
 from tests.support.corpora import contents
@@ -197,6 +199,17 @@ def test_rounds_may_die_at_any_storage_call(
             run(struck, until="learn", executor=ONCE)
         assert contents(run(struck, until="learn")) == whole, (at, error)
         shutil.rmtree(struck.root)
+
+
+def test_a_member_declares_a_table_for_each_group(folder: Path) -> None:
+    made = recipe(folder, "declared")
+    files = tuple(file for file in run(made, until="count").stages["count"].files if file.role == "groups")
+    assert max(file.facts["groups"] for file in files) == 3
+    rounds = LEARNERS.get("bpe")().rounds(Target(size=330, parity=Parity(by="lang")))
+    specs = [kind(root=made.root, number=0, words=files, rounds=rounds) for kind in (GroupsSpec, WordsSpec)]
+    spilled = [replace(spec, allowed=1) for spec in specs]
+    assert specs[0].projected - specs[1].projected == 3 * GROUP_TABLE
+    assert spilled[0].need() - spilled[1].need() == 3 * GROUP_TABLE
 
 
 class Watch:

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from pairloom.operators import WordCounter, WordCounts, count_pairs, merge_counts
-from pairloom.operators.counts.groups import behind, by_name, joined, prefix_of
+from pairloom.operators.counts.groups import behind, by_name, groups_of, joined, prefix_of
 from pairloom.operators.documents import SPECIAL, DocumentBatch
 from pairloom.operators.encode.spans import texts_between
 from pairloom.operators.errors import RecipeError
@@ -194,6 +194,8 @@ class MergeTask(UnitTask):
             for start in range(0, len(counts), MERGED_ROWS):
                 words.write(whole.slice(start, MERGED_ROWS))
             words.facts.update(words=len(counts), pretokens=counts.total)
+            if self.role == "groups":
+                words.facts.update(groups=sum(1 for _ in groups_of(counts.words)))
         if self.pairs:
             self._write_pairs(attempt, counts)
 
