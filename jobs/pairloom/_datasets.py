@@ -214,26 +214,19 @@ class _Taken(NamedTuple):
     origin: str = ""
 
 
-def _holds_vocabulary(folder: Path) -> bool:
-    """Whether a folder has a vocabulary's file, and is no root."""
-    return (
-        folder.is_dir()
-        and not (folder / "manifests").is_dir()
-        and any(
-            PurePath(file.name).match(kind)
-            for file in folder.iterdir()
-            for kinds in FILES
-            for kind in kinds.split(" and ")
-        )
-    )
+def _holds_vocabulary(place: Path) -> bool:
+    """Whether a path is a vocabulary's file, or a folder that has one and is no root."""
+    if not place.is_dir():
+        return place.is_file()
+    kinds = [kind for kinds in FILES for kind in kinds.split(" and ")]
+    named = any(PurePath(file.name).match(kind) for file in place.iterdir() for kind in kinds)
+    return named and not (place / "manifests").is_dir()
 
 
 def _vocabulary_of(source: str | os.PathLike[str] | Dataset | Vocabulary, generation: int | None) -> _Taken:
-    if isinstance(source, str | os.PathLike) and Path(source).is_file():
-        if generation is not None:
-            raise RecipeError(f"{source} is a file, which has no generations; leave --generation out")
-        source = Vocabulary.load(Path(source))
     if isinstance(source, str | os.PathLike) and _holds_vocabulary(Path(source)):
+        if generation is not None:
+            raise RecipeError(f"{source} is a vocabulary, which has no generations; leave --generation out")
         source = Vocabulary.load(Path(source))
     if isinstance(source, Vocabulary):
         return _Taken(source, roles_of(source))

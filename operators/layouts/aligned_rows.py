@@ -126,8 +126,8 @@ class AlignedRows(RowStep):
         from pairloom.operators.encode.tokenizer import Tokenizer
         from pairloom.operators.vocabulary import Vocabulary
 
-        for key in ("tokenizer", "biases"):
-            if (path := getattr(self, key)) is not None and not Path(path).exists():
+        for key, path in self.files.items():
+            if not Path(path).is_file():  # of a folder, nobody would see that what it holds has changed
                 raise ValueError(f"{key} must be a file, and there is no {path}")
         other = Vocabulary.load(self.tokenizer)
         if not tokenizer.model.spells:

@@ -121,9 +121,9 @@ class Vocabulary(Shown):
 
     @property
     def encoding(self) -> Encoding:
-        """What text takes by it: as its family says, but where another library is part of it."""
-        found = self.model.encoding
-        return found if self.slow_path is None else found.by_library()
+        """What text takes by it: as its family says, but where a library or a pattern of its own has a part in it."""
+        found = self.model.encoding if self.model.slow is None else self.model.encoding.by_library()
+        return found.cut_by(self.pretokenizer.pattern)
 
     @property
     def added_ids(self) -> tuple[int, ...]:

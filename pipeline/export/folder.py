@@ -31,7 +31,18 @@ from pairloom.pipeline.export.given_vocabulary import VocabularyExport
 from pairloom.pipeline.export.piece_model import proved_model
 from pairloom.pipeline.store.location import open_objects
 
-__all__ = ["export_folder"]
+__all__ = ["FILES", "export_folder"]
+
+FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "generation_config.json",
+    "token_bytes.npy",
+    "tokenizer.model",
+    "README.md",
+)
+"""All that a folder may have."""
 
 MOST_PROVED = 2000  # characters
 

@@ -160,9 +160,10 @@ def make_plan(
         units += plan_units(source, one.files, recipe.execution.unit_bytes, hub) if cut else []
     for step in recipe.pack.rows:
         for key, path in step.files.items():
-            if not Path(path).exists():
+            if not Path(path).is_file():
+                there = f"{path} is a folder" if Path(path).is_dir() else f"there is no {path}"
                 raise RecipeError(
-                    f"pack.rows: {step.name}: {key} must be a file, and there is no {path}: correct the path"
+                    f"pack.rows: {step.name}: {key} must be a file, and {there}: correct the path"
                 )
     if recipe.vocabulary.from_ or recipe.vocabulary.extend:
         observe(Doing(step="plan", what="reading the vocabulary that the recipe brings"))

@@ -55,8 +55,7 @@ def encoding_of(plan: "Plan") -> "Encoding":
     if plan.vocabulary is not None:
         return plan.vocabulary.encoding
     choice = plan.recipe.vocabulary
-    found = choice.learner.encoding
-    return found if choice.pretokenizer.pattern is None else found.by_library()
+    return choice.learner.encoding.cut_by(choice.pretokenizer.pattern)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,38 +1,40 @@
 """A model for text of another kind: a vocabulary that is extended by what the text needs, and rows that follow.
 
-OUT/tokenizer/   the folder that `AutoTokenizer.from_pretrained` opens
-OUT/model/       the model with a row for each token
-OUT/adapt.json   what came of it: how many new tokens are reached, tokens a word before and after; written last
+OUT/tokenizer/         the folder that `AutoTokenizer.from_pretrained` opens
+OUT/model/             the model with a row for each token
+OUT/adapt.json         what came of it: how many new tokens are reached, tokens a word before and after; written last
+OUT/adapt.begun.json   which files are being written: where a run was killed, these are taken away, and it begins anew
 """
 
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pairloom.operators.embeddings import Method
 from pairloom.operators.encode import tokenizer_of
-from pairloom.operators.errors import DataError, RecipeError, StorageError
+from pairloom.operators.errors import DataError, RecipeError
 from pairloom.operators.evaluate.word_tally import WordTally, tally_words
 from pairloom.operators.models.bpe import unreachable_tokens
 from pairloom.operators.vocabulary import Vocabulary
 from pairloom.pipeline.dataset.dataset import Dataset
-from pairloom.pipeline.export.folder import export_folder
+from pairloom.pipeline.export.folder import FILES, export_folder
 from pairloom.pipeline.export.given_vocabulary import VocabularyExport, roles_of
 from pairloom.pipeline.local import local_path
 from pairloom.pipeline.stages.count.files import read_words
+from pairloom.pipeline.transplant.begun import check_free, writing
 from pairloom.pipeline.transplant.model import open_model
 from pairloom.pipeline.transplant.sources import Sources
-from pairloom.pipeline.transplant.transplanting import transplant
+from pairloom.pipeline.transplant.transplanting import files_written, transplant
 
 __all__ = ["adapt", "check_adaptable"]
 
-DONE = "adapt.json"
+TOKENIZER, MODEL = "tokenizer", "model"
+DONE, BEGUN = "adapt.json", "adapt.begun.json"
 
 
 def check_adaptable(base: Vocabulary | None, method: Method, model: str, out: str) -> None:
-    """Raise RecipeError where nothing is extended, or not what the model has, or `out` has files: before anything runs."""
+    """Raise RecipeError where nothing is extended, or not what the model has, or `out` has other files: before anything runs."""
     if base is None:
         raise RecipeError(
             "the recipe extends no vocabulary: name that of the model, as `vocabulary: {extend: tokenizer.json, size: 50000}`"
@@ -43,9 +45,7 @@ def check_adaptable(base: Vocabulary | None, method: Method, model: str, out: st
             "only learned now: adapt without it, then `pairloom transplant --method` with the tokenizer that this writes"
         )
     open_model(model, len(base))
-    folder = local_path(out, "the folder to write")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise RecipeError(f"{out} is not empty: choose another folder")
+    check_free(local_path(out, "the folder to write"), BEGUN)
 
 
 def adapt(
@@ -59,8 +59,8 @@ def adapt(
 ) -> dict[str, Any]:
     """Write tokenizer and model for the vocabulary of a dataset, which extends `base`; what came of it.
 
-    Tokens a word, and how often old tokens occur, are those of the text that the vocabulary was learned from. Raises DataError
-    where a new token is never reached.
+    What a killed run left in `out` is taken away. Tokens a word, and how often old tokens occur, are those of the text that the
+    vocabulary was learned from. Raises DataError where a new token is never reached.
     """
     vocabulary, roles = dataset.vocabulary(), roles_of(dataset)
     new = np.arange(len(base), len(vocabulary))
@@ -72,31 +72,32 @@ def adapt(
         )
     before, after = _tally(base, dataset), _tally(vocabulary, dataset)
     asked = VocabularyExport(vocabulary=vocabulary, roles=roles, origin=f"extended in {dataset.objects.root}")
-    proved = export_folder(asked, str(Path(out) / "tokenizer"))
-    told = transplant(
-        base,
-        vocabulary,
-        model,
-        str(Path(out) / "model"),
-        pad_to=pad_to,
-        new_roles=roles,
-        method=method,
-        sources=Sources(counts=before.token_counts if "counts" in (method.needs if method else ()) else None),
-    )
-    done = {
-        "out": out,
-        "base_tokens": len(base),
-        "tokens": len(vocabulary),
-        "reachable": len(new) - len(lost),
-        "fingerprint": vocabulary.fingerprint,
-        "text": {"before": before.facts(), "after": after.facts()},
-        "roles": proved["roles"],
-        "model": told,
-    }
-    try:
-        (Path(out) / DONE).write_text(json.dumps(done, indent=1) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise StorageError(f"cannot write {Path(out) / DONE}: {error.strerror}") from error
+    folder, counts = local_path(out, "the folder to write"), "counts" in (method.needs if method else ())
+    names = [f"{TOKENIZER}/{name}" for name in FILES]
+    names += [f"{MODEL}/{name}" for name in files_written(open_model(model, len(base)))]
+    with writing(folder, BEGUN, [*names, DONE]):
+        proved = export_folder(asked, str(folder / TOKENIZER))
+        told = transplant(
+            base,
+            vocabulary,
+            model,
+            str(folder / MODEL),
+            pad_to=pad_to,
+            new_roles=roles,
+            method=method,
+            sources=Sources(counts=before.token_counts if counts else None),
+        )
+        done = {
+            "out": out,
+            "base_tokens": len(base),
+            "tokens": len(vocabulary),
+            "reachable": len(new) - len(lost),
+            "fingerprint": vocabulary.fingerprint,
+            "text": {"before": before.facts(), "after": after.facts()},
+            "roles": proved["roles"],
+            "model": told,
+        }
+        (folder / DONE).write_text(json.dumps(done, indent=1) + "\n", encoding="utf-8")
     return done
 
 

@@ -45,11 +45,12 @@ from pairloom.operators.vocabulary import Vocabulary
 from pairloom.pipeline.export.given_vocabulary import roles_of
 from pairloom.pipeline.inputs.words import token_counts, words_of_text
 from pairloom.pipeline.local import local_path
+from pairloom.pipeline.transplant.begun import writing
 from pairloom.pipeline.transplant.model import CONFIGS, INDEX, Model, open_model, read_json, told_tokens
 from pairloom.pipeline.transplant.safetensors import Tensor, TensorFile, write_tensors
 from pairloom.pipeline.transplant.sources import Sources, donor_tensor, open_vectors
 
-__all__ = ["transplant", "write_rows"]
+__all__ = ["files_written", "transplant", "write_rows"]
 
 ROWS, DONE, BEGUN = "transplant.rows.arrow", "transplant.json", "transplant.begun.json"
 NOTHING = Sources()
@@ -98,16 +99,12 @@ def transplant(
     given = _given(method, Given(old=old, new=new, rows=rows), sources)
     other = None if sources.donor is None else open_model(sources.donor, len(new), which="new")
     folder = local_path(out, "the folder to write")
-    _make(folder, opened)
-    maps = _maps(method, given, pad_to, opened, other)
-    try:
+    with writing(folder, BEGUN, files_written(opened)):
+        maps = _maps(method, given, pad_to, opened, other)
         lost = _write(opened, maps, padded(rows, pad_to), folder)
         files = _write_maps(folder, maps, new, {"old": old.fingerprint, "new": new.fingerprint})
         done = _told(opened, maps, files, given, lost) | {"method": settings_of(method), "out": out}
         (folder / DONE).write_text(json.dumps(done, indent=1) + "\n", encoding="utf-8")
-        (folder / BEGUN).unlink()
-    except OSError as error:
-        raise StorageError(f"cannot write {error.filename or folder}: {error.strerror}") from error
     return done
 
 
@@ -215,40 +212,20 @@ def _own_roles(vocabulary: Vocabulary) -> dict[str, str]:
     return {role: token for role, token in found.items() if role != "pad" or token != found.get("eos")}
 
 
-def _make(folder: Path, opened: Model) -> None:
-    """The folder, without what a transplant left in it that was killed, and with a note of what this one writes."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if (folder / BEGUN).exists():
-            for name in _begun(folder / BEGUN):
-                (folder / name).unlink(missing_ok=True)
-        used = {one.name for one in folder.iterdir()} - {BEGUN, f"{BEGUN}.part"}
-    except OSError as error:
-        raise RecipeError(f"{folder} cannot be made: {error.strerror}; choose another folder") from error
-    if used:
-        raise RecipeError(f"{folder} is not empty: choose another folder")
+def files_written(opened: Model) -> list[str]:
+    """The names of all files that a transplant of a model may write, of those that it writes first, too."""
     shards = [shard.path.name for shard in opened.shards]
     tables = [_table(number) for number in range(len(opened.names))]
-    names = [*shards, *(f"{name}.part" for name in shards), *tables, INDEX, *CONFIGS, DONE]
-    try:
-        part = folder / f"{BEGUN}.part"
-        part.write_text(json.dumps(names, indent=1) + "\n", encoding="utf-8")
-        part.replace(folder / BEGUN)
-    except OSError as error:
-        raise StorageError(f"cannot write {folder / BEGUN}: {error.strerror}") from error
-
-
-def _begun(note: Path) -> list[str]:
-    """The names of files that a transplant wrote; raises RecipeError for a note that is none."""
-    try:
-        names = json.loads(note.read_bytes())
-    except ValueError:
-        names = None
-    if not isinstance(names, list) or not all(
-        isinstance(one, str) and Path(one).name == one for one in names
-    ):
-        raise RecipeError(f"{note} is no list of files: choose another folder, or delete this one")
-    return names
+    return [
+        *shards,
+        *(f"{name}.part" for name in shards),
+        *tables,
+        INDEX,
+        *CONFIGS,
+        DONE,
+        BEGUN,
+        f"{BEGUN}.part",
+    ]
 
 
 def _table(number: int) -> str:

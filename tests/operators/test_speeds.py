@@ -43,3 +43,15 @@ def test_the_library_is_slower_than_any_family_of_kernels() -> None:
     kernels = [LEARNERS.get(name).encoding for name in LEARNERS.names()]
     assert all(one.seconds(1e9) < slow / 5 for one in kernels)
     assert BYTE_LEVEL.by_library().seconds(1e9) == slow
+
+
+def test_a_pattern_of_ones_own_takes_its_time_before_the_family() -> None:
+    """As fast as `docs/explain/patterns.md` says: 5 to 10 MB/s where it is translated, else about a quarter of that."""
+    assert BYTE_LEVEL.cut_by(None) is BYTE_LEVEL
+    translated, library = (
+        BYTE_LEVEL.cut_by(pattern) for pattern in (r"\p{L}+|\s+", r"(?i:\p{Lu})\X|(a|aa)+")
+    )
+    alone = BYTE_LEVEL.seconds(1e9)
+    assert 1e9 / 10e6 < translated.seconds(1e9) - alone < 1e9 / 4.9e6
+    assert 1e9 / 2.5e6 < library.seconds(1e9) - alone < 1e9 / 1.2e6
+    assert translated.bytes_per_token == BYTE_LEVEL.bytes_per_token

@@ -1,6 +1,7 @@
 """`pairloom adapt`: one command from text and a model to a model that has the words of the text."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,61 @@ def test_pieces_count_as_often_as_they_occur_in_the_text(folder: Path, tmp_path:
     for row in made:
         held = counts[row["old_ids"]]
         assert row["weights"] == pytest.approx(held / held.sum(), rel=1e-6)
+
+
+def test_what_was_killed_begins_anew(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At every write: afterwards the same command makes what it would have made, and what others put there stays."""
+    path, out = str(recipe(folder, "merges")), tmp_path / "out"
+    words = [path, "--embeddings", str(folder / "model"), "--out"]
+
+    def held(place: Path) -> dict[str, bytes]:
+        files = [file for file in place.rglob("*") if file.is_file()]
+        return {file.relative_to(place).as_posix(): file.read_bytes() for file in files}
+
+    assert adapted(*words, str(tmp_path / "whole")).exit_code == 0
+    whole = held(tmp_path / "whole")
+    same = whole.keys() - {"adapt.json", "model/transplant.json"}  # which name the folder
+
+    class Killed(BaseException):
+        pass
+
+    def killed(at: int, calls: list[str], name: str, call):  # type: ignore[no-untyped-def]
+        def instead(file, *args, **kwargs):  # type: ignore[no-untyped-def]
+            calls.extend([name] * (out in file.parents))
+            if len(calls) == at and out in file.parents:
+                raise Killed
+            return call(file, *args, **kwargs)
+
+        return instead
+
+    at, done, notes = 1, False, 0
+    while not done:
+        with monkeypatch.context() as patched:
+            calls: list[str] = []
+            for name in ("write_text", "replace", "hardlink_to", "unlink"):
+                patched.setattr(Path, name, killed(at, calls, name, getattr(Path, name)))
+            try:
+                done = adapted(*words, str(out)).exit_code == 0
+            except Killed:
+                done = False
+        if not done:
+            notes += (out / "adapt.begun.json").exists()
+            if (out / "tokenizer").exists():  # what a store leaves of a file that it was writing
+                (out / "tokenizer" / ".tokenizer.json.0.tmp").write_text("")
+            (out / "mine").write_text("")
+            before = held(out)
+            said = adapted(*words, str(out))
+            assert "is not empty: choose another folder" in str(said.exception)
+            assert held(out) == before
+            (out / "mine").unlink()
+            said = adapted(*words, str(out))
+            assert said.exit_code == 0, said.exception
+        found = held(out)
+        assert found.keys() == whole.keys()
+        assert all(found[name] == whole[name] for name in same)
+        shutil.rmtree(out)
+        at += 3
+    assert notes > 6
 
 
 def test_what_cannot_be_adapted_is_said_before_anything_runs(folder: Path, tmp_path: Path) -> None:

@@ -171,13 +171,17 @@ def test_what_was_killed_begins_anew(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert at > 6
     # What is not of a transplant stays, and is said.
     out.mkdir()
-    (out / "transplant.begun.json").write_text('["../old/model.safetensors"]')
-    with pytest.raises(RecipeError, match=r"begun\.json is no list of files"):
-        transplant(OLD, NEW, str(path), str(out))
+    for wrong in ('["../old/model.safetensors"]', '[".."]', '[""]', f'["{path}"]', '{"a": 1}', "[1]", "["):
+        (out / "transplant.begun.json").write_text(wrong)
+        with pytest.raises(RecipeError, match=r"begun\.json is no list of files"):
+            transplant(OLD, NEW, str(path), str(out))
+    assert path.exists()
     (out / "transplant.begun.json").write_text('["model.safetensors"]')
     (out / "mine").write_text("")
+    (out / "model.safetensors").write_text("")
     with pytest.raises(RecipeError, match="is not empty: choose another folder"):
         transplant(OLD, NEW, str(path), str(out))
+    assert (out / "model.safetensors").exists()
 
 
 def test_an_end_of_text_that_stands_in_for_padding_stays_an_end_of_text(tmp_path: Path) -> None:
