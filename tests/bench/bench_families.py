@@ -1,15 +1,16 @@
 """Families of tokenizers against their owner: python tests/bench/bench_families.py [FILE …] [--learned] [--text FILE] [--megabytes N].
 
-FILE is a tokenizer.json, or a .model, whose owner is `sentencepiece`; without one, the `tokenizers` library learns small ones of each
-family from half of the text, and the other half is encoded. With `--learned`, every family is learned here instead, in one task,
-with the seconds that takes, and the owner is the library with its `tokenizer.json`; three have none that could take part. Roots and
-concepts are the most frequent words. TEXT is as of `bench_encode.py`. One thread; all take turns, `--repeat` times; figures are medians of processor time in MB/s; gigatoken, where it
-takes the file, in later passes. First pass: a new encoder. Later passes: the same encoder, same text. Tables: MB that they take
-once built, as numpy
-counts them, but for those of the library.
+FILE is a tokenizer.json, whose owner is `tokenizers`, a .model (`sentencepiece`), or a tekken.json (`tiktoken`); without one, the
+`tokenizers` library learns small ones of each family from half of the text, and the other half is encoded. With `--learned`, every
+family is learned here instead, in one task, with the seconds that takes, and the owner is the library with its `tokenizer.json`;
+three have none that could take part. Roots and concepts are the most frequent words. TEXT is as of `bench_encode.py`. One thread;
+all take turns, `--repeat` times; figures are medians of processor time in MB/s; gigatoken, where it is installed and takes the file,
+in later passes. First pass: a new encoder. Later passes: the same encoder, same text. Tables: MB that they take once built, as
+numpy counts them, but for those of the library.
 """
 
 import argparse
+import base64
 import gc
 import json
 import os
@@ -21,6 +22,7 @@ import time
 import tracemalloc
 from collections import Counter
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -168,9 +170,32 @@ def of_sentencepiece(data: bytes) -> Callable[[list[str]], Any]:
     return lambda texts: model.encode(texts, num_threads=1)
 
 
+def of_tiktoken(document: dict[str, Any]) -> Callable[[list[str]], Any]:
+    """What encodes texts by `tiktoken`, with the ranks of a tekken.json."""
+    import tiktoken
+
+    config = document["config"]
+    entries = document["vocab"][: config["default_vocab_size"] - config["default_num_special_tokens"]]
+    ranks = {base64.b64decode(one["token_bytes"]): one["rank"] for one in entries}
+    model = tiktoken.Encoding("bench", pat_str=config["pattern"], mergeable_ranks=ranks, special_tokens={})
+    return lambda texts: model.encode_ordinary_batch(texts, num_threads=1)
+
+
+def of_owner(data: bytes) -> Callable[[list[str]], Any]:
+    """What encodes texts by the library that a file is of."""
+    if data[:1] != b"{":
+        return of_sentencepiece(data)
+    document = json.loads(data)
+    return (
+        of_tiktoken(document)
+        if "model" not in document
+        else of_library(owner.Tokenizer.from_str(data.decode()))
+    )
+
+
 def of_gigatoken(data: bytes, texts: list[str]) -> Callable[[], Any] | None:
     """What encodes the texts by `gigatoken`; None for a file that it does not take, or without the package."""
-    if data[:1] != b"{":
+    if data[:1] != b"{" or find_spec("gigatoken") is None:
         return None
     try:
         return gigatoken_passes(texts, data)
@@ -245,12 +270,7 @@ def main() -> None:
     )
     for file in options.files:
         data = file.read_bytes()
-        theirs = (
-            of_library(owner.Tokenizer.from_str(data.decode()))
-            if data[:1] == b"{"
-            else of_sentencepiece(data)
-        )
-        compare(file.name[-28:], data, theirs, texts[half:], options.repeat)
+        compare(file.name[-28:], data, of_owner(data), texts[half:], options.repeat)
     for name in LEARNERS.names() if options.learned else ():
         with tempfile.TemporaryDirectory() as folder:
             made, took = learned(name, texts[:half], Path(folder))
