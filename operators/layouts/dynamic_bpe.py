@@ -5,6 +5,7 @@ dynamic_ids     900 ness . 900 ly                900 = un happi, the pair that t
 dynamic_spans   [[un, happi]]                    what an embedding of the new token is made of
 """
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple
@@ -29,10 +30,12 @@ __all__ = ["DynamicBPE", "Merged", "Tables"]
 
 PAD = -1
 BLANKS = frozenset(b" \t\n\v\f\r")
+# White space of several bytes.
+WIDE = re.compile(rb"\xc2[\x85\xa0]|\xe1\x9a\x80|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]|\xe2\x81\x9f|\xe3\x80\x80")
 
 
 class Tables(NamedTuple):
-    """What is known of the vocabulary: which tokens are special, end a sentence, have marks, are a hyphen, are blank.
+    """What is known of the vocabulary: which tokens are special, end a sentence, have marks, are a hyphen.
 
     `kinds` are those of the kernel; token i is `data[offsets[i]:offsets[i + 1]]` in a text, which `cut` cuts, where it is cut.
     """
@@ -41,7 +44,6 @@ class Tables(NamedTuple):
     ends: npt.NDArray[np.bool_]
     marks: npt.NDArray[np.bool_]
     hyphen: npt.NDArray[np.bool_]
-    blank: npt.NDArray[np.bool_]
     kinds: npt.NDArray[np.uint8]
     data: npt.NDArray[np.uint8]
     offsets: npt.NDArray[np.int64]
@@ -114,9 +116,6 @@ class DynamicBPE(RowStep):
             ends=sentence_ends(tokenizer),
             marks=np.array(marks, np.bool_),
             hyphen=np.array([text == b"-" for text in texts], np.bool_),
-            blank=np.array(
-                [bool(text) and not text.decode("utf-8", "replace").strip() for text in texts], np.bool_
-            ),
             kinds=np.array(kinds, np.uint8),
             data=table.data,
             offsets=table.offsets,
@@ -167,10 +166,9 @@ class DynamicBPE(RowStep):
         joins = np.zeros(ids.shape, np.bool_)
         joins[:, 1:] = plain[:, 1:] & plain[:, :-1] & (segments[:, 1:] == segments[:, :-1])
         if tables.cut is not None:
-            joins[plain] &= _uncut(ids[plain], joins[plain], tables, tables.cut)
+            words = self.boundary in ("word", "word_hyphen")
+            joins[plain] &= _uncut(ids[plain], joins[plain], tables, tables.cut, words=words)
         left, right = ids[:, :-1], ids[:, 1:]
-        if self.boundary in ("word", "word_hyphen"):
-            joins[:, 1:] &= ~tables.blank[right]
         if self.boundary == "word_hyphen":
             joins[:, 1:] &= ~tables.marks[right] | tables.marks[left] | tables.hyphen[right]
         if self.boundary == "sentence":
@@ -179,16 +177,32 @@ class DynamicBPE(RowStep):
 
 
 def _uncut(
-    ids: npt.NDArray[np.int64], joins: npt.NDArray[np.bool_], tables: Tables, cut: Pretokenizer
+    ids: npt.NDArray[np.int64],
+    joins: npt.NDArray[np.bool_],
+    tables: Tables,
+    cut: Pretokenizer,
+    *,
+    words: bool,
 ) -> npt.NDArray[np.bool_]:
-    """Of tokens one after another, whether no cut of their text is before each; where none is joined, a text begins."""
+    """Of tokens one after another, whether no cut of their text is before each; where none is joined, a text begins.
+
+    Of `words`, what begins inside of white space, or with it, is of none.
+    """
     sizes = tables.offsets[ids + 1] - tables.offsets[ids]
     begins = np.concatenate([[0], np.cumsum(sizes)])
     places = np.arange(begins[-1]) + np.repeat(tables.offsets[ids] - begins[:-1], sizes)
     cuts = np.zeros(begins[-1] + 1, np.bool_)
     edges = np.concatenate([begins[:-1][~joins], begins[-1:]])
-    for _, ends in cut.blocks(Text(data=tables.data[places], offsets=edges)):
+    data = tables.data[places]
+    for _, ends in cut.blocks(Text(data=data, offsets=edges)):
         cuts[ends] = True
+    if words:
+        cuts[:-1] |= np.isin(data, [*BLANKS])
+        whole = np.ones(len(cuts), np.bool_)
+        whole[edges] = False
+        for wide in WIDE.finditer(data.tobytes()):
+            if whole[wide.start() + 1 : wide.end()].all():  # and not of two texts
+                cuts[wide.start() : wide.end()] = True
     return ~cuts[begins[:-1]]
 
 

@@ -105,5 +105,5 @@ def warm_up(rows: Any) -> None:
     table = TokenTable.of([b"a"] * 8)
     cut = Pretokenizer(scheme="whitespace")
     kinds = np.full(8, PLAIN)
-    tables = Tables(none, none, none, none, none, kinds, table.data, table.offsets, cut)
+    tables = Tables(none, none, none, none, kinds, table.data, table.offsets, cut)
     DynamicBPE().built("dynamic_ids", rows, tables)

@@ -36,6 +36,7 @@ ORDINARY = [
     b"'",
     b"s",
     b"\t",
+    b"\x1c",
 ]
 WORDS = Words(["[PAD]", "[CLS]"], ORDINARY)
 WIDTH = 40
@@ -150,6 +151,19 @@ def test_blanks_are_merged_among_themselves_and_in_front() -> None:
     assert _made([b"a", b"\t", b"c"], "document") == [b"a", b"\tc"]
     assert _made([b"a", b" b", b"\n", b"\n"], "document", inner_spaces=True) == [b"a b\n\n"]
     assert _made([b"a", b" ", b" "], "word") == [b"a", b" ", b" "]
+
+
+def test_white_space_of_several_tokens_is_of_no_word() -> None:
+    """As U+3000 where its bytes are apart; and what is white space to Python alone is of a word."""
+    for wide in ("\u3000", "\u2028", "\u00a0"):
+        text = [b"a", *(bytes([byte]) for byte in wide.encode()), b"b"]
+        assert _made(text, "word") == text
+    assert _made([b"a", b"\x1c", b"b"], "word") == [b"a\x1cb"]
+    # Halves of two texts are no white space.
+    words = Words(["[PAD]"], [b"a", b"\xe3", b"\x80\x80"])
+    step = DynamicBPE(boundary="word", least=1)
+    found = step.merged(rows_of([[[1, 2], [3]], [[1, 2, 0, 3]]], 4), step.prepare(words))
+    assert found.spans == [[1, 2]]
 
 
 def test_the_published_example() -> None:
