@@ -82,7 +82,12 @@ def row_seed(seed: int, seq_len: int, where: str) -> int:
 
 
 def _tables(steps: Sequence[TokenStep] | Sequence[RowStep], vocabulary: Vocabulary) -> tuple[Any, ...]:
-    try:
-        return tuple(step.prepare(vocabulary) for step in steps)
-    except (ValueError, KeyError) as error:
-        raise RecipeError(f"a step cannot be used with this vocabulary: {error.args[0]}") from error
+    tables = []
+    for step in steps:
+        try:
+            tables.append(step.prepare(vocabulary))
+        except (ValueError, KeyError) as error:
+            raise RecipeError(
+                f"the step {step.name} cannot be used with this vocabulary: {error.args[0]}"
+            ) from error
+    return tuple(tables)

@@ -75,7 +75,7 @@ def _blamed(location: Location, name: str, node: yaml.Node | None, settings: Map
 
 def _message(problem: Any, location: Location) -> str:
     """What to write instead."""
-    kind, given = problem["type"], problem["input"]
+    kind, given = problem["type"], _value_at(problem["input"], location[len(problem["loc"]) :])
     message: str = problem["msg"].removeprefix("Value error, ")
     shown = given if isinstance(given, str) else str(given).lower() if isinstance(given, bool) else given
     shown = repr(shown) if len(repr(shown)) <= 60 else f"{repr(shown)[:60]}…"
@@ -101,6 +101,15 @@ def _message(problem: Any, location: Location) -> str:
     if message.startswith("Input should be"):
         return f"{shown} cannot be; it {message.removeprefix('Input ')}"
     return message
+
+
+def _value_at(given: Any, location: Location) -> Any:
+    """What is written at a place within a value, as far as it leads."""
+    for part in location:
+        if not isinstance(given, Mapping) or part not in given:
+            break
+        given = given[part]
+    return given
 
 
 def _scalar(value: object) -> bool:

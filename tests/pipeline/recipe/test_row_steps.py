@@ -3,8 +3,13 @@
 import pytest
 from pydantic import ValidationError
 
+from pairloom.operators.errors import RecipeError
+from pairloom.operators.layouts.dynamic_bpe import DynamicBPE
+from pairloom.operators.models.ids import vocabulary_of_ids
+from pairloom.pipeline import parse_recipe
 from pairloom.pipeline.recipe.rows import Pack
 from pairloom.pipeline.recipe.whole import Recipe
+from pairloom.pipeline.steps import RowSteps
 
 
 def test_labels_of_tokens_that_stand_for_others_afterwards_are_refused() -> None:
@@ -39,3 +44,19 @@ def test_columns_that_no_document_has_are_refused_before_anything_is_read() -> N
         Recipe.model_validate(recipe)
     recipe["pack"] = {"rows": [{"hashed_features": {"columns_of_documents": ["source", "lang"]}}]}
     assert len(Recipe.model_validate(recipe).pack.rows) == 1
+
+
+def test_a_value_that_a_key_of_a_step_cannot_have_is_shown_by_itself() -> None:
+    text = "corpus: [{name: web, paths: web.jsonl}]\npack: {rows: [{dynamic_bpe: {boundary: words}}]}"
+    with pytest.raises(
+        RecipeError, match=r"dynamic_bpe\.boundary: 'words' cannot be; it should be 'pretokens', "
+    ):
+        parse_recipe(text)
+
+
+def test_a_step_that_cannot_be_used_with_a_vocabulary_is_named() -> None:
+    steps = [DynamicBPE(), DynamicBPE(boundary="pretokens")]
+    with pytest.raises(
+        RecipeError, match="the step dynamic_bpe cannot be used with this vocabulary: boundary "
+    ):
+        RowSteps.of(steps, vocabulary_of_ids(9))
