@@ -120,6 +120,29 @@ def test_merges_are_those_of_brute_force(groups, merges, first, window, batches,
     assert [tuple(pair) for pair in coordinator.merges.tolist()] == expected
 
 
+@given(
+    st.lists(
+        st.dictionaries(
+            st.text("ab", min_size=1, max_size=6).map(str.encode), st.just(3), min_size=1, max_size=2
+        ),
+        min_size=5,
+        max_size=30,
+    ),
+    st.integers(0, 30),
+    st.sampled_from([0, 2]),
+    st.sampled_from([0, 1, 9, 100]),
+    st.integers(1, 3),
+)
+@settings(max_examples=25, deadline=None)
+def test_many_groups_of_few_words_that_are_as_frequent(groups, merges, first, window, members) -> None:
+    counts = {f"g{i:02}": counts_of(one) for i, one in enumerate(groups)}
+    target = Target(size=256 + merges, parity=Parity(first=first, window=window), pretokenizer=UNCUT)
+    found = in_rounds(LEARNERS.get("bpe")(), shared(counts, members, 1), target, interrupt=5)
+    units = [sum(len(word) * n for word, n in one.items()) for one in groups]
+    expected = learn_for_groups([*map(as_ids, groups)], units, 256, merges, first=first, window=window)
+    assert [tuple(pair) for pair in found.model.merges.tolist()] == expected
+
+
 @pytest.mark.parametrize("family", ["bpe", "wordpiece"])
 def test_words_of_many_groups_are_held_in_few_arrays(family) -> None:
     made, groups = [], {f"g{i}": counts_of({b"abab": 3, b"cd": i + 1}) for i in range(90)}
