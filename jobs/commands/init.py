@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pairloom.jobs.show.amounts import many
+
 if TYPE_CHECKING:
     from pairloom.pipeline.inputs.proposing import Proposed
 
@@ -49,7 +51,9 @@ def init_command(
         raise StorageError(f"cannot write {out}: {error.strerror}") from error
     for source in sources:
         where = f"text in {source.text!r}" if source.text else "each file a document"
-        sys.stdout.write(f"{source.name}: {source.files:,} files, {source.bytes / 1e6:,.1f} MB, {where}\n")
+        sys.stdout.write(
+            f"{source.name}: {many(source.files, 'file')}, {source.bytes / 1e6:,.1f} MB, {where}\n"
+        )
     for pattern, reason in left_out.items():
         sys.stdout.write(f"left out {pattern}: {reason}\n")
     sys.stdout.write(f"{out} is written; next: pairloom plan {out}\n")
@@ -60,11 +64,12 @@ def _lines(sources: "Sequence[Proposed]", left_out: Mapping[str, str], root: str
     from pairloom.pipeline.inputs.proposing import vocabulary_size
 
     size = sum(source.bytes for source in sources)
-    yield f"# {len(sources)} sources, {sum(source.files for source in sources):,} files, {size / 1e6:,.1f} MB as stored"
+    files = sum(source.files for source in sources)
+    yield f"# {many(len(sources), 'source')}, {many(files, 'file')}, {size / 1e6:,.1f} MB as stored"
     yield f"root: {json.dumps(root)}  # a folder, or s3://, gs://, az://"
     yield "corpus:"
     for source in sources:
-        yield f"  - name: {json.dumps(source.name)}  # {source.files:,} files, {source.bytes / 1e6:,.1f} MB"
+        yield f"  - name: {json.dumps(source.name)}  # {many(source.files, 'file')}, {source.bytes / 1e6:,.1f} MB"
         yield f"    paths: [{', '.join(json.dumps(path, ensure_ascii=False) for path in source.paths)}]"
         if source.format is not None:
             yield f"    format: {source.format}  # not a record a line, whatever the names say"

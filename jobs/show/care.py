@@ -7,6 +7,7 @@ from collections import Counter
 
 from rich.table import Table
 
+from pairloom.jobs.show.amounts import many
 from pairloom.jobs.show.console import wide_console
 from pairloom.operators.errors import RecipeError
 from pairloom.operators.shown import printable
@@ -52,7 +53,7 @@ def show_collection(found: Collection, objects: Objects, as_json: bool) -> None:
     kept = f"generation {last} is" if first == last else f"generations {first} to {last} are"
     sys.stdout.write(
         f"{len(found.garbage):,} files {'removed' if found.deleted else 'are garbage; remove them with --delete'}; "
-        f"{found.young:,} more are unreferenced but within the grace period; {kept} kept, with {found.referenced:,} files\n"
+        f"{found.young:,} more are unreferenced but within the grace period; {kept} kept, with {many(found.referenced, 'file')}\n"
     )
 
 
@@ -91,7 +92,9 @@ def show_repaired(found: Repaired, as_json: bool) -> None:
     for one in found.mended:
         of = " ".join(filter(None, [one.stage, one.role]))
         sys.stdout.write(f"{one.result}: {one.uri} ({of}) {one.how}{f': {one.why}' if one.why else ''}\n")
-    what = f"generation {found.generation}: {found.files:,} files with {found.bytes:,} bytes were compared"
+    what = (
+        f"generation {found.generation}: {many(found.files, 'file')} with {found.bytes:,} bytes were compared"
+    )
     results = Counter(one.result for one in found.mended)
     told = ", ".join(f"{count:,} {name}" for name, count in results.items()) or "all are what was written"
     sys.stdout.write(f"{what}; {told}\n")
@@ -102,7 +105,7 @@ def show_proof(proof: Proof, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps(proof.facts()) + "\n")
         return
-    whole = f"{proof.files:,} files with {proof.bytes:,} bytes are what was written; {proof.units:,} units balance"
+    whole = f"{many(proof.files, 'file')} with {proof.bytes:,} bytes are what was written; {proof.units:,} units balance"
     lines = [f"generation {proof.generation}: {whole}"]
     if proof.rows:
         left = (

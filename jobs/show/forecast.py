@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 from rich.table import Table
 
-from pairloom.jobs.show.amounts import size_text, time_text
+from pairloom.jobs.show.amounts import many, size_text, time_text
 from pairloom.jobs.show.console import wide_console
 from pairloom.operators.errors import RecipeError
 from pairloom.pipeline.flow.plan import Plan
@@ -70,8 +70,8 @@ def show_forecast(plan: Plan, cluster: Cluster, as_json: bool) -> None:
         return
     console = wide_console(130)
     console.print(
-        f"{len(plan.inputs):,} files, {size_text(plan.bytes)}, {len(plan.units):,} units, on {cluster.machines:,} machines "
-        f"with {cluster.processors} processors, {size_text(cluster.memory)} and {cluster.network * 8 / 1e9:g} Gb/s each; "
+        f"{many(len(plan.inputs), 'file')}, {size_text(plan.bytes)}, {many(len(plan.units), 'unit')}, "
+        f"on {many(cluster.machines, 'machine')} with {cluster.processors} processors, {size_text(cluster.memory)} and {cluster.network * 8 / 1e9:g} Gb/s each; "
         f"root {objects.root}"
     )
     table = Table("stage", "tasks", "memory a task", "disk", "read", "written", box=None, pad_edge=False)

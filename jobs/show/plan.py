@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.table import Table
 
-from pairloom.jobs.show.amounts import size_text, time_text
+from pairloom.jobs.show.amounts import many, size_text, time_text
 from pairloom.jobs.show.console import wide_console
 from pairloom.jobs.show.watch import left_out_text
 from pairloom.operators.vocabulary import Vocabulary
@@ -75,8 +75,8 @@ def show_plan(plan: Plan, workers: int | None, as_json: bool) -> None:
         return
     console = wide_console(100)
     console.print(
-        f"{facts['files']:,} files, {size_text(plan.bytes)}, {facts['units']:,} units, on {workers} workers; "
-        f"root {open_objects(plan.recipe.root).root}"
+        f"{many(len(plan.inputs), 'file')}, {size_text(plan.bytes)}, {many(len(plan.units), 'unit')}, "
+        f"on {many(workers, 'worker')}; root {open_objects(plan.recipe.root).root}"
     )
     console.print(f"engine: {engine.says}")
     if plan.vocabulary is not None:
