@@ -71,7 +71,8 @@ def show_forecast(plan: Plan, cluster: Cluster, as_json: bool) -> None:
     console = wide_console(130)
     console.print(
         f"{many(len(plan.inputs), 'file')}, {size_text(plan.bytes)}, {many(len(plan.units), 'unit')}, "
-        f"on {many(cluster.machines, 'machine')} with {cluster.processors} processors, {size_text(cluster.memory)} and {cluster.network * 8 / 1e9:g} Gb/s each; "
+        f"on {many(cluster.machines, 'machine')} with {cluster.processors} processors, "
+        f"{size_text(cluster.memory)} and {cluster.network * 8 / 1e9:g} Gb/s each; "
         f"root {objects.root}"
     )
     table = Table("stage", "tasks", "memory a task", "disk", "read", "written", box=None, pad_edge=False)
