@@ -87,12 +87,15 @@ def stamp(function: Callable[..., Any]) -> str:
             todo += [kind for kind in one.__annotations__.values() if _is_named_tuple(kind)]
             cells = zip(one.__code__.co_freevars, one.__closure__ or (), strict=True)
             known = one.__globals__ | {name: cell.cell_contents for name, cell in cells}
-            for name in _names(one.__code__):
+            names = list(_names(one.__code__))
+            for name in names:
                 value = known.get(name)
                 if isinstance(value, _CONSTANTS):
                     constants[f"{one.__module__}.{name}"] = repr(value)
                 elif _is_ours(value):
                     todo.append(value)
+                    if isinstance(value, ModuleType):  # of which any of the names may be asked
+                        todo += filter(_is_ours, (getattr(value, other, None) for other in names))
     constants["NUMBA_BOUNDSCHECK"] = repr(bool(config.BOUNDSCHECK))
     digest = hashlib.sha256()
     for file in sorted(files, key=_relative):

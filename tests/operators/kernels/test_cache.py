@@ -5,12 +5,14 @@ import resource
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import FunctionType
 from typing import Any
 
 import pytest
 
+from pairloom.operators.kernels import cache
 from pairloom.operators.kernels.jit import inner, kernel
 from pairloom.operators.kernels.warmup import find_kernels, missing_kernels, on_compiled
 
@@ -210,6 +212,35 @@ def test_no_two_functions_have_one_name_on_disk() -> None:
     kernels = find_kernels() | find_kernels("pairloom.pipeline")
     assert len(kernels) > 150
     assert clashing(kernels.values()) == set()
+
+
+def test_what_is_called_through_a_module_is_part_of_what_a_kernel_is_compiled_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`module.helper` calls a function of another file, which changes."""
+    begin = "from pairloom.operators.kernels.jit import inner\n"
+    deep, between = tmp_path / "deep.py", tmp_path / "between.py"
+    deep.write_text(f"{begin}\n\n@inner\ndef deepest(number):\n    return number + 1\n")
+    between.write_text(
+        f"{begin}from pairloom.deep import deepest\n\n\n@inner\ndef helper(number):\n    return deepest(number)\n"
+    )
+    for path in (deep, between):
+        spec = spec_from_file_location(f"pairloom.{path.stem}", path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = module_from_spec(spec)
+        monkeypatch.setitem(sys.modules, spec.name, module)
+        spec.loader.exec_module(module)
+
+    @kernel
+    def asked(number: int) -> Any:
+        return module.helper(number)
+
+    before = cache.stamp(asked)
+    assert cache.stamp(asked) == before
+    deep.write_text(deep.read_text().replace("+ 1", "+ 2"))
+    cache._hash_of.cache_clear()
+    assert cache.stamp(asked) != before
 
 
 def test_two_functions_of_one_name_are_told() -> None:
