@@ -91,9 +91,9 @@ def read_surfaces(decoder: Mapping[str, Any] | None, tokens: Sequence[str | None
     kinds = np.full(len(tokens), NO_BYTE, np.uint16)
     kinds[[i for i, token in enumerate(tokens) if token is None]] = NO_TOKEN
     if falls_back:
-        _read_bytes(first, kinds)
-        if not np.array_equal(kinds, _read_bytes(later, kinds.copy())):
-            raise UnknownDecoderError("its decoder makes of some tokens bytes only where they are first")
+        of_later = _read_bytes(later, kinds.copy())
+        if not np.array_equal(_read_bytes(first, kinds), of_later):
+            raise UnknownDecoderError("its decoder makes of some tokens bytes only in some places")
     texts = [
         [_text(one, kind) for one, kind in zip(side, kinds.tolist(), strict=True)] for side in (later, first)
     ]

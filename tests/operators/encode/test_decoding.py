@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pairloom.operators import Vocabulary
@@ -75,6 +75,7 @@ IDS = st.lists(
 
 
 @given(CHAINS, IDS)
+@example({"type": "Sequence", "decoders": [*PIECES, FALLBACK]}, [[0, NUMBERS["<0x20>"]]])
 @settings(max_examples=300, deadline=None)
 def test_ids_are_decoded_as_by_the_library(decoder: Any, lists: list[list[int]]) -> None:
     check(decoder, lists)
@@ -122,7 +123,7 @@ def test_bytes_that_are_no_text_are_found_as_by_the_twin(lists: list[list[int]],
         ),
         ({"type": "Sequence", "decoders": [FUSE, {**STRIP, "start": 2}]}, "a Strip of anything else"),
         ({**REPLACE, "pattern": {"Regex": "a+"}}, "its decoder has Replace"),
-        ({"type": "Sequence", "decoders": [PIECES[0], FALLBACK]}, None),
+        ({"type": "Sequence", "decoders": [*PIECES, FALLBACK]}, None),
     ],
 )
 def test_another_decoder_is_asked_of_the_library(decoder: Any, why: str | None) -> None:
