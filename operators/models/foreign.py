@@ -78,10 +78,16 @@ class ForeignTables(Unremembering):
     def __init__(self, model: Foreign, dtype: np.dtype[Any]) -> None:
         self._model, self._dtype = model, dtype
         self._tokenizer = open_tokenizer(model.data, model.reason)
+        self._tokenizer.encode_special_tokens = True  # takes them for text; a flag is one for all threads
         self._special = {item.content for item in self.added.values() if item.special}
 
     def __reduce__(self) -> tuple[Any, ...]:
         return ForeignTables, (self._model, self._dtype)
+
+    @cached_property
+    def _parsing(self) -> Any:
+        """Another, which finds special tokens in texts."""
+        return open_tokenizer(self._model.data, self._model.reason)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -166,12 +172,10 @@ class ForeignTables(Unremembering):
                 f"a tokenizer that is {self._model.slow} parses all special tokens of a text or none: "
                 f"{', '.join(sorted(others))} are not in allowed_special"
             )
-        self._tokenizer.encode_special_tokens = not wanted
+        tokenizer = self._parsing if wanted else self._tokenizer
         found = of_library(
             "encode this text",
-            lambda: self._tokenizer.encode_batch_fast(
-                [text or "" for text in strings], add_special_tokens=False
-            ),
+            lambda: tokenizer.encode_batch_fast([text or "" for text in strings], add_special_tokens=False),
         )
         nothing = np.zeros(0, np.uint32)
         rows = [

@@ -22,7 +22,7 @@ from pairloom.operators.text.front.normal import Normal, Table
 __all__ = ["Aligned", "LocatedText", "Locating", "Windows", "found_windows", "located_by_table"]
 
 _ROOM = 1024
-# What is remembered of windows: about so many of them, and bytes that they become.
+# What is remembered of windows: about so many of them, and bytes of them and of what they become.
 _MOST, _BYTES = 1 << 17, 4 << 20
 
 
@@ -61,13 +61,13 @@ class Windows:
 
     def _clear(self) -> None:
         self._known: dict[tuple[bool, bytes], int] = {}
-        self._count = self._used = 0
+        self._count = self._used = self._bytes = 0
         self.made, self.rises = np.zeros(1 << 12, np.uint8), np.zeros(1 << 12, np.int32)
         self.edges = np.zeros(1 << 8, np.int64)
 
     def numbers(self, windows: Sequence[bytes], begins: Sequence[bool]) -> npt.NDArray[np.int64]:
         """The numbers of windows, of which some are what a segment begins with: they hold until the next are asked for."""
-        if self._count > _MOST or self._used > _BYTES:
+        if len(self._known) > _MOST or max(self._used, self._bytes) > _BYTES:
             self._clear()
         keys = list(zip(begins if self._shifts else [False] * len(windows), windows, strict=True))
         known = self._known
@@ -82,6 +82,7 @@ class Windows:
         before = {text: f"{text}a" for (begins, _), text in zip(keys, texts, strict=True) if begins}
         found = self._align([*texts, *before.values()])
         behind = dict(zip(before, found[len(texts) :], strict=True))
+        self._bytes += sum(len(data) for _, data in keys)
         for key, text, one in zip(keys, texts, found, strict=False):
             lost = text.encode() != key[1] or (key[0] and _is_shifted(one, behind[text], text))
             row = None if lost else self._row(one, text)
