@@ -77,8 +77,30 @@ print(json.dumps(sorted(missing)))
             ],
         ),
         ("qwen2", ["vocabulary.family=lzw", "pack.strategy=padded", "corpus.0.epochs=1.5"]),
-        ("", ["vocabulary.family=wordpiece", "vocabulary.learn.mode=sharded"]),
-        ("", ["vocabulary.family=character_bpe", "vocabulary.size=500"]),
+        (
+            "",
+            [
+                "vocabulary.family=wordpiece",
+                "vocabulary.learn.mode=sharded",
+                "corpus.0.steps=[{spans: {field: spans, keep_untrained: true}}]",
+            ],
+        ),
+        (
+            "",
+            [
+                "vocabulary.family=character_bpe",
+                "vocabulary.size=500",
+                "corpus.0.steps=[{spans: {field: spans, keep_untrained: true}}]",
+            ],
+        ),
+        (
+            "",
+            [
+                "vocabulary.family=unigram",
+                "vocabulary.size=500",
+                "corpus.0.steps=[{spans: {field: spans, keep_untrained: true}}]",
+            ],
+        ),
         (
             "gpt2",
             [
